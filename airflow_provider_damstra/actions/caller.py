@@ -1,0 +1,122 @@
+"""What actions need of a client or hook, and how they ask many questions at once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from airflow_provider_damstra.errors import DamstraConflictError, DamstraError
+from airflow_provider_damstra.models.base import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+
+Answer = TypeVar("Answer")
+Row = TypeVar("Row", bound=Model)
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+WORKERS = 16
+"""Threads of a fan-out; how many of them send at once is the connection's ``max_concurrency``."""
+
+PROGRESS_EVERY = 5.0
+"""Seconds between two progress lines in the log."""
+
+log = logging.getLogger(__name__)
+
+
+class Caller(Protocol):
+    """A ``Client`` or a ``DamstraHook``."""
+
+    def call(self, endpoint: Endpoint[Answer]) -> Answer:
+        """Return the answer to one call."""
+
+    def iterate(self, endpoint: Paged[Row]) -> Iterator[Row]:
+        """Yield the rows of a listing."""
+
+
+def call_until_done(caller: Caller, endpoint: Endpoint[None], *, is_done: Callable[[], bool]) -> bool:
+    """Make a call whose effect can be looked up, and return whether this call brought it about.
+
+    When the server says it conflicts, or nobody knows whether it was carried out, the effect is looked up: if
+    it is there, all is well; if it is not, and only the answer was lost, the call is made once more.
+
+    :raises DamstraError: if the call failed and the effect is not there.
+    """
+    try:
+        caller.call(endpoint)
+        return True
+    except DamstraError as error:
+        is_conflict = isinstance(error, DamstraConflictError)
+        if not (is_conflict or error.may_have_been_carried_out):
+            raise
+        if is_done():
+            log.info("%s: it is so already.", endpoint.request())
+            return not is_conflict
+        if is_conflict:
+            raise
+        log.warning("%s Its effect is not there; it is sent once more.", error)
+    caller.call(endpoint)
+    return True
+
+
+def create_unless_found(
+    caller: Caller, wanted: Endpoint[Answer], *, find: Callable[[], Answer | None]
+) -> tuple[Answer, bool]:
+    """Return what is wanted and whether it was created here.
+
+    It is looked for before it is created, and again when nobody knows whether it was.
+
+    :raises DamstraError: if it could be neither found nor created.
+    """
+    found = find()
+    if found is not None:
+        return found, False
+    try:
+        return caller.call(wanted), True
+    except DamstraError as error:
+        is_conflict = isinstance(error, DamstraConflictError)
+        if not (is_conflict or error.may_have_been_carried_out):
+            raise
+        found = find()
+        if found is not None:
+            return found, not is_conflict
+        if is_conflict:
+            raise
+        log.warning("%s It was not created; it is sent once more.", error)
+    return caller.call(wanted), True
+
+
+def fan_out(
+    function: Callable[[Item], Result], items: Sequence[Item], *, what: str
+) -> list[tuple[Item, Result | DamstraError]]:
+    """Return each item with its result or the error it met, in order, working on several at once.
+
+    :param what: what is done, for the progress line, such as ``"users scheduled"``.
+    """
+    outcomes: dict[int, Result | DamstraError] = {}
+    with ThreadPoolExecutor(max_workers=min(WORKERS, len(items)) or 1, thread_name_prefix="damstra") as pool:
+        places = {pool.submit(_caught, function, item): place for place, item in enumerate(items)}
+        for done in _with_progress(as_completed(places), total=len(items), what=what):
+            outcomes[places[done]] = done.result()
+    return [(item, outcomes[place]) for place, item in enumerate(items)]
+
+
+def _caught(function: Callable[[Item], Result], item: Item) -> Result | DamstraError:
+    try:
+        return function(item)
+    except DamstraError as error:
+        return error
+
+
+def _with_progress(items: Iterable[Item], *, total: int, what: str) -> Iterator[Item]:
+    said = time.monotonic()
+    for count, item in enumerate(items, start=1):
+        yield item
+        if time.monotonic() - said >= PROGRESS_EVERY:
+            said = time.monotonic()
+            log.info("%d of %d %s", count, total, what)

@@ -1,0 +1,182 @@
+"""Which version of a lesson is meant, and who is scheduled to it: what is missing, never twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from airflow_provider_damstra.actions.caller import Caller, fan_out
+from airflow_provider_damstra.endpoints.base import Arguments
+from airflow_provider_damstra.endpoints.lesson import ListLessons
+from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules, ScheduleUser
+from airflow_provider_damstra.endpoints.types import Digits, Moment, SomeIdentifiers
+from airflow_provider_damstra.errors import (
+    DamstraConflictError,
+    DamstraError,
+    DamstraNotFoundError,
+    DamstraRequestError,
+)
+from airflow_provider_damstra.models.lesson_schedule import GracePeriodUnit, UserLessonSchedule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from airflow_provider_damstra.models.lesson import Lesson
+
+
+def _one_or_more(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class LessonAssignment(Arguments):
+    """Which users are to do which lessons, and until when. The lessons are named in one of three ways."""
+
+    user_ids: SomeIdentifiers
+    lesson_version_ids: SomeIdentifiers | None = None
+    lesson_ids: SomeIdentifiers | None = None
+    lesson_names: Annotated[tuple[str, ...], BeforeValidator(_one_or_more), Field(min_length=1)] | None = None
+    grace_period: Digits
+    grace_period_unit: GracePeriodUnit
+    schedule_date: Moment | None = None
+
+    def calls(self, caller: Caller) -> list[ScheduleUser]:
+        """Return a request for each user; lessons named otherwise than by version are looked up once."""
+        versions = self.lesson_version_ids or self._looked_up(caller)
+        return [
+            ScheduleUser(
+                user_id=user_id,
+                lesson_version_ids=versions,
+                grace_period=self.grace_period,
+                grace_period_unit=self.grace_period_unit,
+                schedule_date=self.schedule_date,
+            )
+            for user_id in self.user_ids
+        ]
+
+    def _looked_up(self, caller: Caller) -> tuple[int, ...]:
+        if self.lesson_ids:
+            return tuple(versions_by_id(caller, self.lesson_ids))
+        return tuple(versions_by_name(caller, self.lesson_names or ()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheduled:
+    """What became of scheduling one user.
+
+    :param created: ids of the schedules that were created here.
+    :param existing: ids of the open schedules that were there before.
+    """
+
+    user_id: int
+    created: list[int] = field(default_factory=list)
+    existing: list[int] = field(default_factory=list)
+
+    @property
+    def lesson_schedule_ids(self) -> list[int]:
+        """Return the ids of all schedules that the user now has for the lessons."""
+        return sorted({*self.created, *self.existing})
+
+
+def versions_by_id(caller: Caller, lesson_ids: Sequence[int]) -> list[int]:
+    """Return for each lesson the id of its newest version that can be scheduled.
+
+    :raises DamstraError: naming every lesson that does not exist or cannot be scheduled.
+    """
+    rows = list(caller.iterate(ListLessons(lesson_ids=tuple(lesson_ids))))
+    return _newest({str(one): [row for row in rows if row.lesson_id == one] for one in lesson_ids})
+
+
+def versions_by_name(caller: Caller, names: Sequence[str]) -> list[int]:
+    """Return for each lesson name the id of its newest version that can be scheduled.
+
+    :raises DamstraError: naming every lesson that does not exist, is not unique or cannot be scheduled.
+    """
+    found = {
+        repr(name): [row for row in caller.iterate(ListLessons(q=name)) if row.name == name] for name in names
+    }
+    for name, rows in found.items():
+        ids = {row.lesson_id for row in rows if row.can_be_scheduled}
+        if len(ids) > 1:
+            raise DamstraConflictError(
+                f"{len(ids)} lessons are named {name} ({', '.join(map(str, ids))}): name one by id."
+            )
+    return _newest(found)
+
+
+def _newest(rows_by_lesson: dict[str, list[Lesson]]) -> list[int]:
+    unknown = [lesson for lesson, rows in rows_by_lesson.items() if not rows]
+    if unknown:
+        raise DamstraNotFoundError(f"Lesson {', '.join(unknown)} does not exist; nobody was scheduled.")
+    closed = {
+        lesson: rows[-1]
+        for lesson, rows in rows_by_lesson.items()
+        if not any(row.can_be_scheduled for row in rows)
+    }
+    if closed:
+        names = ", ".join(f"{lesson} ({row.name}: {row.status})" for lesson, row in closed.items())
+        raise DamstraRequestError(
+            f"Lesson {names} cannot be scheduled, only an active lesson can; nobody was scheduled."
+        )
+    return [
+        max((row for row in rows if row.can_be_scheduled), key=lambda row: row.version or 0).lesson_version_id
+        for rows in rows_by_lesson.values()
+    ]
+
+
+def schedule_users(
+    caller: Caller, calls: Sequence[ScheduleUser], *, if_exists: str = "return"
+) -> tuple[list[Scheduled], dict[int, DamstraError]]:
+    """Schedule several users, and return what became of those it worked for and the errors of the others.
+
+    :param if_exists: ``return`` the open schedules that a user has for a lesson already, or ``fail``.
+    """
+    outcomes = fan_out(
+        lambda call: schedule_user(caller, call, if_exists=if_exists), calls, what="users scheduled"
+    )
+    done = [outcome for _, outcome in outcomes if isinstance(outcome, Scheduled)]
+    failed = {call.user_id: outcome for call, outcome in outcomes if isinstance(outcome, DamstraError)}
+    return done, failed
+
+
+def schedule_user(caller: Caller, call: ScheduleUser, *, if_exists: str = "return") -> Scheduled:
+    """Schedule one user to what it is not scheduled to yet.
+
+    The server refuses the whole request if one schedule exists. Then, and when nobody knows whether the
+    request was carried out, the user's open schedules are read, and one more request is made for what is
+    missing.
+    """
+    try:
+        return Scheduled(user_id=call.user_id, created=caller.call(call))
+    except DamstraError as error:
+        is_conflict = isinstance(error, DamstraConflictError)
+        if not (is_conflict and if_exists == "return") and not error.may_have_been_carried_out:
+            raise
+    found = open_schedules(caller, user_id=call.user_id, lesson_version_ids=call.lesson_version_ids)
+    missing = tuple(version for version in call.lesson_version_ids if version not in found)
+    added = caller.call(call.model_copy(update={"lesson_version_ids": missing})) if missing else []
+    ids = _ids(found.values())
+    # After a lost answer what is found was created by it; after a conflict it was there before.
+    return Scheduled(
+        user_id=call.user_id,
+        created=added if is_conflict else sorted([*added, *ids]),
+        existing=ids if is_conflict else [],
+    )
+
+
+def open_schedules(
+    caller: Caller, *, user_id: int, lesson_version_ids: Iterable[int]
+) -> dict[int, UserLessonSchedule]:
+    """Return a user's open schedules for these lesson versions, by version."""
+    wanted = set(lesson_version_ids)
+    rows = caller.iterate(ListUserLessonSchedules(user_id=user_id))
+    return {
+        row.lesson_version_id: row
+        for row in rows
+        if row.is_open and row.lesson_version_id is not None and row.lesson_version_id in wanted
+    }
+
+
+def _ids(rows: Iterable[UserLessonSchedule]) -> list[int]:
+    return sorted(row.id for row in rows)

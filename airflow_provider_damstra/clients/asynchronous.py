@@ -1,0 +1,190 @@
+"""The client for the triggerer, on aiohttp. Only this module imports aiohttp, and no DAG file imports it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import aiohttp
+import certifi
+from tenacity import AsyncRetrying
+from yarl import URL
+
+from airflow_provider_damstra.clients.core import ClientCore, Conversation, log
+from airflow_provider_damstra.clients.paging import Paging
+from airflow_provider_damstra.models.base import Model, Page
+from airflow_provider_damstra.wire import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from airflow_provider_damstra.clients.settings import ClientSettings
+    from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+    from airflow_provider_damstra.errors import DamstraError
+
+Answer = TypeVar("Answer")
+Row = TypeVar("Row", bound=Model)
+
+
+class AsyncClient:
+    """Calls Damstra Learning without blocking the event loop. Tasks of one loop may share one.
+
+    :param settings: where and how.
+    :param on_secret: is told every answer that is a secret, before the caller has it.
+    :param sleep: what waits between two attempts, for tests.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        on_secret: Callable[[str], Awaitable[None]] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._core = ClientCore(settings)
+        self._on_secret = on_secret
+        self._retrying = AsyncRetrying(sleep=sleep, **self._core.retrying())
+        self._session: aiohttp.ClientSession | None = None
+        self._opening = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session:
+            await self._session.close()
+            self._session = None
+
+    async def call(self, endpoint: Endpoint[Answer]) -> Answer:
+        """Return the answer to one call.
+
+        :raises DamstraError: if it failed.
+        """
+        answer = await self._try(lambda: self._core.converse(endpoint))
+        if self._on_secret and endpoint.answer_is_secret:
+            await self._on_secret(str(answer))
+        return answer
+
+    async def iterate(self, endpoint: Paged[Row], *, concurrency: int | None = None) -> AsyncIterator[Row]:
+        """Yield the rows of a listing in order, fetching ahead of the caller when the total is known.
+
+        :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
+        :raises DamstraError: if a page failed, or the server repeats itself.
+        """
+        settings = self._core.settings
+        most = concurrency or settings.max_concurrency
+        paging = Paging(endpoint, page_size=settings.page_size)
+        pending: deque[asyncio.Task[Page[Row]]] = deque()
+        try:
+            while not paging.is_over:
+                planned = paging.plan(most - len(pending))
+                pending.extend(asyncio.ensure_future(self._page(endpoint, request)) for request in planned)
+                rows, rest_is_void = paging.accept(await pending[0])
+                pending.popleft()
+                if rest_is_void:
+                    await _drop(pending)
+                for row in rows:
+                    yield row
+        finally:
+            await _drop(pending)
+
+    async def _page(self, endpoint: Paged[Row], request: Request) -> Page[Row]:
+        return await self._try(lambda: self._core.converse_page(endpoint, request))
+
+    async def _try(self, start: Callable[[], Conversation[Answer]]) -> Answer:
+        async def attempt() -> Answer:
+            return await self._drive(start())
+
+        with self._core.redacting():
+            return await self._retrying.copy()(attempt)
+
+    async def _drive(self, conversation: Conversation[Answer]) -> Answer:
+        try:
+            request = next(conversation)
+            while True:
+                request = conversation.send(await self._send(request))
+        except StopIteration as stop:
+            answer: Answer = stop.value
+            return answer
+
+    async def _send(self, request: Request) -> Response:
+        session = await self._open()
+        url = URL(self._core.url(request), encoded=True)
+        async with self._core.limits.turn_in_loop():
+            started = time.monotonic()
+            try:
+                async with session.request(
+                    request.method, url, data=request.content, allow_redirects=False
+                ) as answer:
+                    body = await answer.read()
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise self._failure(request, error) from None
+        log.debug("%s: HTTP %d in %.3f s", request, answer.status, time.monotonic() - started)
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Response(status=answer.status, headers=headers, body=body)
+
+    async def _open(self) -> aiohttp.ClientSession:
+        """Return the session; made here and not in ``__init__``, for it belongs to the running loop."""
+        async with self._opening:
+            if self._session is None:
+                settings = self._core.settings
+                trust = await asyncio.to_thread(_trust, settings.verify)
+                self._session = aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=settings.max_concurrency, ssl=trust),
+                    timeout=aiohttp.ClientTimeout(
+                        total=None, sock_connect=settings.timeout, sock_read=settings.timeout
+                    ),
+                    headers=self._core.headers,
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    trust_env=True,
+                )
+            return self._session
+
+    def _failure(self, request: Request, error: Exception) -> DamstraError:
+        """Return what aiohttp's exception means."""
+        timeout = self._core.settings.timeout
+        if isinstance(error, aiohttp.ClientSSLError):
+            return self._core.untrusted(request, _reason(error))
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            return self._core.no_answer(request, f"no connection within {timeout:g} s", was_sent=False)
+        if isinstance(error, TimeoutError):
+            return self._core.no_answer(request, f"nothing came for {timeout:g} s")
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return self._core.no_answer(request, _reason(error), was_sent=False)
+        if isinstance(error, aiohttp.ClientPayloadError):
+            return self._core.truncated(request)
+        return self._core.no_answer(request, _reason(error))
+
+
+async def _drop(pending: deque[asyncio.Task[Any]]) -> None:
+    """Cancel what is in flight and wait until it has left, so that nothing outlives its listing."""
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    pending.clear()
+
+
+def _reason(error: Exception) -> str:
+    # An exception of aiohttp may carry the request's headers in its repr; its text does not.
+    return str(error).rstrip(".") or type(error).__name__
+
+
+def _trust(verify: bool | str) -> ssl.SSLContext | bool:
+    """Return what requests would trust: the connection's bundle, the environment's, or certifi's."""
+    if verify is False:
+        return False
+    named = verify if isinstance(verify, str) else None
+    bundle = (
+        named or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
+    )
+    return ssl.create_default_context(
+        cafile=bundle if os.path.isfile(bundle) else None, capath=bundle if os.path.isdir(bundle) else None
+    )

@@ -1,0 +1,161 @@
+"""What both clients decide: what to send, what an answer means, when to try again and how long to wait."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tenacity import RetryCallState, retry_if_exception, wait_random_exponential
+
+from airflow_provider_damstra import __version__
+from airflow_provider_damstra.clients.limits import limits_for
+from airflow_provider_damstra.clients.settings import ClientSettings
+from airflow_provider_damstra.errors import (
+    DamstraError,
+    DamstraResponseError,
+    DamstraTransportError,
+    error_body,
+    is_worth_retrying,
+)
+from airflow_provider_damstra.wire import Request, Response
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.endpoints.base import Endpoint
+
+__all__ = ["ClientCore", "ClientSettings"]
+
+Answer = TypeVar("Answer")
+Conversation = Generator[Request, Response, Answer]
+"""Requests go out, responses come in, the answer is returned: how a call runs, without a socket."""
+
+LONGEST_WAIT = 60.0
+"""Seconds that a call waits at most before another try; a server that asks for more is left to Airflow's
+retries."""
+
+log = logging.getLogger(__name__)
+_backoff = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT)
+
+
+class ClientCore:
+    """The decisions of one client, for as long as it lives."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self.settings = settings
+        self.limits = limits_for(settings)
+        self._methods: dict[type, str] = {}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the headers of every request. One of them is the key."""
+        return {
+            "AccessKey": self.settings.access_key.get_secret_value(),
+            "Accept": "application/json, application/pdf;q=0.9, */*;q=0.5",
+            "Content-Type": "application/json",
+            "User-Agent": f"airflow-provider-damstra/{__version__}",
+        }
+
+    def url(self, request: Request) -> str:
+        """Return the whole address of a request."""
+        return self.settings.base_url + request.target
+
+    def converse(self, endpoint: Endpoint[Answer]) -> Conversation[Answer]:
+        """Run one call; where the server lacks the documented method, with the other one, then and later."""
+        kind = type(endpoint)
+        request = endpoint.request(method=self._methods.get(kind))
+        response = yield request
+        if endpoint.other_method not in (None, request.method) and _lacks_method(response):
+            request = endpoint.request(method=endpoint.other_method)
+            response = yield request
+            if not _lacks_method(response):
+                self._methods[kind] = request.method
+        return endpoint.read(request, response)
+
+    def converse_page(self, endpoint: Endpoint[Answer], request: Request) -> Conversation[Answer]:
+        """Run the request for one page of a listing."""
+        response = yield request
+        return endpoint.read(request, response)
+
+    def retrying(self) -> dict[str, Any]:
+        """Return how tenacity's loops have to try: the same on both faces."""
+        return {
+            "retry": retry_if_exception(is_worth_retrying),
+            "wait": _wait,
+            "stop": self._gives_up,
+            "before_sleep": self._say_so,
+            "reraise": True,
+        }
+
+    def no_answer(self, request: Request, why: str, *, was_sent: bool = True) -> DamstraTransportError:
+        """Return the error for a request without an answer.
+
+        :param was_sent: whether the request may have reached the server.
+        """
+        return DamstraTransportError(
+            f"{request} got no answer from {self.settings.host}: {why}. {_fate(request, was_sent=was_sent)}",
+            request=request,
+            was_sent=was_sent,
+        )
+
+    def truncated(self, request: Request) -> DamstraResponseError:
+        """Return the error for an answer that broke off."""
+        return DamstraResponseError(
+            f"{request} was answered by {self.settings.host}, but the answer broke off. {_fate(request)}",
+            request=request,
+            is_truncated=True,
+        )
+
+    def untrusted(self, request: Request, why: str) -> DamstraTransportError:
+        """Return the error for a server whose certificate was refused; another try cannot help."""
+        return DamstraTransportError(
+            f"{request} was not sent, because the TLS connection to {self.settings.host} failed: {why}. If "
+            "a proxy with its own certificate stands between, set the connection's extra verify to its CA bundle.",
+            request=request,
+            was_sent=False,
+            can_be_repeated=False,
+        )
+
+    @contextmanager
+    def redacting(self) -> Iterator[None]:
+        """Keep the key out of errors and of what is logged of them, even if a server or proxy echoes it."""
+        try:
+            yield
+        except DamstraError as error:
+            error.args = (str(error).replace(self.settings.access_key.get_secret_value(), "***"),)
+            raise
+
+    def _gives_up(self, state: RetryCallState) -> bool:
+        return state.attempt_number > self.settings.max_retries or (_retry_after(state) or 0.0) > LONGEST_WAIT
+
+    def _say_so(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        pause = state.next_action.sleep if state.next_action else 0.0
+        attempts = self.settings.max_retries + 1
+        log.warning(
+            "%s Attempt %d of %d; the next follows in %.1f s.", error, state.attempt_number, attempts, pause
+        )
+
+
+def _lacks_method(response: Response) -> bool:
+    return response.status in (404, 405) and error_body(response) is None
+
+
+def _wait(state: RetryCallState) -> float:
+    asked = _retry_after(state)
+    return _backoff(state) if asked is None else asked
+
+
+def _retry_after(state: RetryCallState) -> float | None:
+    error = state.outcome.exception() if state.outcome else None
+    return error.retry_after if isinstance(error, DamstraError) else None
+
+
+def _fate(request: Request, *, was_sent: bool = True) -> str:
+    if not was_sent:
+        return "The request was not sent: check the connection's host and port, and the network."
+    if not request.changes_something:
+        return "Nothing was changed by it."
+    if request.is_idempotent:
+        return "It may have been carried out; sending it again does no harm."
+    return "It may have been carried out, so it was not sent again: look whether it was before repeating it."

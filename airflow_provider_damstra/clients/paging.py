@@ -1,0 +1,77 @@
+"""Which page to ask for next, and when a listing is over: pure, so that both faces page alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from airflow_provider_damstra.errors import DamstraResponseError
+from airflow_provider_damstra.models.base import Model, Page
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.endpoints.base import Paged
+    from airflow_provider_damstra.wire import Request
+
+Row = TypeVar("Row", bound=Model)
+
+
+class Paging(Generic[Row]):
+    """The course of one listing.
+
+    Advances by what came, not by what was asked, for the server may cap a page. While the total is known,
+    pages are planned ahead; a page of another length than planned makes the plan void, and from there on one
+    page is asked for after the other. The ``total`` of the server only ends a listing if it agrees with the
+    rows that came; an empty page always does.
+    """
+
+    def __init__(self, endpoint: Paged[Row], *, page_size: int) -> None:
+        self.is_over = False
+        self._endpoint = endpoint
+        self._size = page_size
+        self._rows = 0
+        self._total: int | None = None
+        self._planned = 0
+        self._plans_ahead = True
+        self._pages_seen: set[int] = set()
+
+    def plan(self, most: int) -> list[Request]:
+        """Return the requests that are worth sending now, at most ``most``, in the order of their rows."""
+        requests: list[Request] = []
+        while len(requests) < most and self._may_ask():
+            requests.append(self._endpoint.page_request(start=self._planned, size=self._size))
+            self._planned += self._size
+        return requests
+
+    def accept(self, page: Page[Row]) -> tuple[list[Row], bool]:
+        """Return the rows of the next page in order, and whether the requests planned after it are void.
+
+        :raises DamstraResponseError: if the server repeats itself.
+        """
+        count = len(page.results)
+        if count:
+            self._refuse_repetition(page)
+        is_first, self._rows = self._rows == 0, self._rows + count
+        self._total = page.total if page.total is not None and page.total >= self._rows else None
+        self.is_over = count == 0 or self._total == self._rows
+        is_void = not self.is_over and count != self._size
+        if is_void:
+            self._plans_ahead = is_first
+            self._size = count if is_first else self._size
+            self._planned = self._rows
+        return page.results, is_void
+
+    def _may_ask(self) -> bool:
+        if self.is_over:
+            return False
+        if self._planned == self._rows:
+            return True
+        return self._plans_ahead and self._total is not None and self._planned < self._total
+
+    def _refuse_repetition(self, page: Page[Row]) -> None:
+        fingerprint = hash(tuple(row.row_key for row in page.results))
+        if fingerprint in self._pages_seen:
+            raise DamstraResponseError(
+                f"{self._endpoint.request()} repeats itself: the page from row {self._rows} on has the same "
+                "rows as one before, so the server ignores startIndex. The listing was not followed further.",
+                request=self._endpoint.request(),
+            )
+        self._pages_seen.add(fingerprint)

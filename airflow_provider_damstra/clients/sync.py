@@ -1,0 +1,170 @@
+"""The client for workers, on requests."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from tenacity import Retrying
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+from airflow_provider_damstra.clients.core import ClientCore, Conversation, log
+from airflow_provider_damstra.clients.paging import Paging
+from airflow_provider_damstra.models.base import Model, Page
+from airflow_provider_damstra.wire import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_damstra.clients.settings import ClientSettings
+    from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+    from airflow_provider_damstra.errors import DamstraError
+
+Answer = TypeVar("Answer")
+Row = TypeVar("Row", bound=Model)
+
+
+class Client:
+    """Calls Damstra Learning and waits for the answer. Threads may share one.
+
+    :param settings: where and how.
+    :param on_secret: is told every answer that is a secret, before the caller has it.
+    :param sleep: what waits between two attempts, for tests.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        on_secret: Callable[[str], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._core = ClientCore(settings)
+        self._on_secret = on_secret
+        self._retrying = Retrying(sleep=sleep, **self._core.retrying())
+        self._session = _session(self._core)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def call(self, endpoint: Endpoint[Answer]) -> Answer:
+        """Return the answer to one call.
+
+        :raises DamstraError: if it failed.
+        """
+        answer = self._try(lambda: self._core.converse(endpoint))
+        if self._on_secret and endpoint.answer_is_secret:
+            self._on_secret(str(answer))
+        return answer
+
+    def iterate(self, endpoint: Paged[Row], *, concurrency: int | None = None) -> Iterator[Row]:
+        """Yield the rows of a listing in order, fetching ahead of the caller when the total is known.
+
+        :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
+        :raises DamstraError: if a page failed, or the server repeats itself.
+        """
+        settings = self._core.settings
+        most = concurrency or settings.max_concurrency
+        paging = Paging(endpoint, page_size=settings.page_size)
+        pending: deque[Future[Page[Row]]] = deque()
+        pool = ThreadPoolExecutor(max_workers=most, thread_name_prefix="damstra-page")
+        try:
+            while not paging.is_over:
+                planned = paging.plan(most - len(pending))
+                pending.extend(pool.submit(self._page, endpoint, request) for request in planned)
+                rows, rest_is_void = paging.accept(pending.popleft().result())
+                if rest_is_void:
+                    _drop(pending)
+                yield from rows
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _page(self, endpoint: Paged[Row], request: Request) -> Page[Row]:
+        return self._try(lambda: self._core.converse_page(endpoint, request))
+
+    def _try(self, start: Callable[[], Conversation[Answer]]) -> Answer:
+        with self._core.redacting():
+            answer: Answer = self._retrying.copy()(lambda: self._drive(start()))
+        return answer
+
+    def _drive(self, conversation: Conversation[Answer]) -> Answer:
+        try:
+            request = next(conversation)
+            while True:
+                request = conversation.send(self._send(request))
+        except StopIteration as stop:
+            answer: Answer = stop.value
+            return answer
+
+    def _send(self, request: Request) -> Response:
+        timeout, verify = self._core.settings.timeout, self._core.settings.verify
+        with self._core.limits.turn():
+            started = time.monotonic()
+            try:
+                answer = self._session.request(
+                    request.method,
+                    self._core.url(request),
+                    data=request.content,
+                    timeout=(timeout, timeout),
+                    verify=verify,
+                    allow_redirects=False,
+                )
+            except requests.RequestException as error:
+                raise self._failure(request, error) from None
+        log.debug("%s: HTTP %d in %.3f s", request, answer.status_code, time.monotonic() - started)
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Response(status=answer.status_code, headers=headers, body=answer.content)
+
+    def _failure(self, request: Request, error: requests.RequestException) -> DamstraError:
+        """Return what requests' exception means; requests wraps the reasons of urllib3."""
+        timeout = self._core.settings.timeout
+        if isinstance(error, requests.exceptions.SSLError):
+            return self._core.untrusted(request, _reason(error))
+        if isinstance(error, requests.exceptions.ConnectTimeout):
+            return self._core.no_answer(request, f"no connection within {timeout:g} s", was_sent=False)
+        if isinstance(error, requests.exceptions.Timeout):
+            return self._core.no_answer(request, f"nothing came for {timeout:g} s")
+        if isinstance(
+            error, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
+        ):
+            return self._core.truncated(request)
+        return self._core.no_answer(request, _reason(error), was_sent=not _never_left(error))
+
+
+def _session(core: ClientCore) -> requests.Session:
+    session = requests.Session()
+    session.headers.update(core.headers)
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    adapter = HTTPAdapter(pool_maxsize=core.settings.max_concurrency, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _drop(pending: deque[Future[Any]]) -> None:
+    for future in pending:
+        future.cancel()
+    pending.clear()
+
+
+def _reason(error: requests.RequestException) -> str:
+    cause: Any = error.args[0] if error.args else error
+    cause = getattr(cause, "reason", None) or cause
+    return str(cause).rstrip(".")
+
+
+def _never_left(error: requests.RequestException) -> bool:
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)

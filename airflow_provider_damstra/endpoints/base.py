@@ -1,0 +1,194 @@
+"""What every call has in common: an API call is a value, its request and its reading are pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar, Generic, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from airflow_provider_damstra.errors import DamstraResponseError, error_from, quote
+from airflow_provider_damstra.models.base import Model, Page
+from airflow_provider_damstra.wire import Request, Response
+
+Answer = TypeVar("Answer")
+Row = TypeVar("Row", bound=Model)
+
+
+class _InQuery:
+    """Marks a field that goes to the query although the method has a body."""
+
+
+IN_QUERY = _InQuery()
+
+
+class Arguments(BaseModel):
+    """What a caller hands over: snake_case or the API's own names, nothing unknown, immutable.
+
+    Values are not part of validation errors: one of them may be a password.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    def wire(self) -> dict[str, Any]:
+        """Return the members as they go on the wire; an optional one that is None is left out."""
+        wire = self.model_dump(mode="json", by_alias=True)
+        required = {
+            info.serialization_alias for info in type(self).model_fields.values() if info.is_required()
+        }
+        return {name: value for name, value in wire.items() if value is not None or name in required}
+
+
+class Endpoint(Arguments, Generic[Answer]):
+    """One operation of the API with its arguments.
+
+    A subclass names method, path and answer once: ``class GetUser(Endpoint[User], path="/user/{user_id}")``.
+    Fields in the path go there; the others go to the query of a GET and to the JSON body of the rest.
+
+    ``other_method`` is what some servers have instead of the method; ``answer_is_secret`` keeps an answer out
+    of logs.
+    """
+
+    method: ClassVar[str]
+    path: ClassVar[str]
+    other_method: ClassVar[str | None] = None
+    answer_is_secret: ClassVar[bool] = False
+
+    def __init_subclass__(cls, *, method: str = "GET", path: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if path:
+            cls.method, cls.path = method, path
+
+    @classmethod
+    def answer_type(cls) -> Any:
+        """Return the type named in brackets: ``User`` for ``Endpoint[User]``."""
+        for base in cls.__mro__:
+            arguments = base.__dict__.get("__pydantic_generic_metadata__", {}).get("args", ())
+            if arguments:
+                return arguments[0]
+        raise TypeError(f"{cls.__name__} does not name its answer")
+
+    @classmethod
+    def places(cls) -> dict[str, str]:
+        """Return for each field where it goes: ``path``, ``query`` or ``body``."""
+        return {name: cls._place(name) for name in cls.model_fields}
+
+    @classmethod
+    def _place(cls, name: str) -> str:
+        if f"{{{name}}}" in cls.path:
+            return "path"
+        return "query" if cls.method == "GET" or IN_QUERY in cls.model_fields[name].metadata else "body"
+
+    def request(self, *, method: str | None = None) -> Request:
+        """Return the request for this call.
+
+        :param method: another method than the documented one, for a server that has the other.
+        """
+        places = self.places()
+        wire = self.wire()
+        names = {name: info.serialization_alias or name for name, info in type(self).model_fields.items()}
+        parts: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "body": {}}
+        for name, place in places.items():
+            if names[name] in wire:
+                parts[place][name if place == "path" else names[name]] = wire[names[name]]
+        return Request(
+            operation=type(self).__name__,
+            method=method or self.method,
+            path=self.path.format(**parts["path"]),
+            query=tuple((name, str(value)) for name, value in parts["query"].items()),
+            body=self.body(parts["body"]) if "body" in places.values() else None,
+            answer_is_secret=self.answer_is_secret,
+        )
+
+    def body(self, members: dict[str, Any]) -> dict[str, Any]:
+        """Return the JSON body; for the operation that repeats its id there."""
+        return members
+
+    def read(self, request: Request, response: Response) -> Answer:
+        """Return what the answer says.
+
+        :raises DamstraError: if the answer is an error, or cannot be read.
+        """
+        error = error_from(request, response)
+        if error:
+            raise error
+        return self.answer(request, response)
+
+    def answer(self, request: Request, response: Response) -> Answer:
+        """Return the body of a success as the declared type."""
+        return cast("Answer", parse(_adapter(type(self)), request, response))
+
+
+class Command(Endpoint[None]):
+    """An operation that answers nothing: whatever the body of a success says, it is not read."""
+
+    def answer(self, request: Request, response: Response) -> None:
+        """Return None, unless a web page came: then something else answered in Damstra's place."""
+        if response.is_html:
+            raise unreadable(request, response, "it is a web page")
+
+
+class Paged(Endpoint[Page[Row]], Generic[Row]):
+    """A listing. Callers iterate over its rows; pages are the client's business."""
+
+    sends_paging_at_first: ClassVar[bool] = True
+
+    @classmethod
+    def answer_type(cls) -> Any:
+        """Return the type of a page: ``Page[User]`` for ``Paged[User]``."""
+        return Page[super().answer_type()]  # type: ignore[misc]
+
+    def page_request(self, *, start: int, size: int) -> Request:
+        """Return the request for the rows from ``start`` on, at most ``size``."""
+        request = self.request()
+        if start == 0 and not self.sends_paging_at_first:
+            return request
+        return replace(request, query=(*request.query, ("startIndex", str(start)), ("maxResults", str(size))))
+
+
+def parse(adapter: TypeAdapter[Any], request: Request, response: Response) -> Any:
+    """Return the JSON body as the adapter's type.
+
+    :raises DamstraResponseError: naming the members that do not fit.
+    """
+    try:
+        return adapter.validate_json(response.body)
+    except ValidationError as error:
+        raise unreadable(request, response, refusal(error)) from None
+
+
+def refusal(error: ValidationError) -> str:
+    """Return in one line which members do not fit and why."""
+    problems = [
+        f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg'].removeprefix('Value error, ')}"
+        for one in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
+    return "; ".join(problems[:10]) + more
+
+
+def unreadable(request: Request, response: Response, why: str) -> DamstraResponseError:
+    """Return the error for a success that cannot be read."""
+    said = "it is not shown, for it holds a secret" if request.answer_is_secret else quote(response)
+    return DamstraResponseError(
+        f"{request} answered HTTP {response.status}, but the answer cannot be read ({why}): {said}",
+        request=request,
+        status=response.status,
+        is_truncated="EOF while parsing" in why,
+    )
+
+
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(endpoint: type[Endpoint[Any]]) -> TypeAdapter[Any]:
+    if endpoint not in _ADAPTERS:
+        _ADAPTERS[endpoint] = TypeAdapter(endpoint.answer_type())
+    return _ADAPTERS[endpoint]

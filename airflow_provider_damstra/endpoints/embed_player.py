@@ -1,0 +1,44 @@
+"""What can be asked about the lesson player that other sites embed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import TypeAdapter
+
+from airflow_provider_damstra.endpoints.base import Endpoint, parse
+from airflow_provider_damstra.endpoints.types import Identifier
+from airflow_provider_damstra.models.base import Model
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.wire import Request, Response
+
+
+class _EmbedPlayer(Model):
+    embed_url: str
+
+
+_EMBED_PLAYER: TypeAdapter[Any] = TypeAdapter(_EmbedPlayer)
+
+
+class _AnswersEmbedUrl(Endpoint[str]):
+    """An operation that answers ``{"embedUrl": "..."}``: a secret, for the URL carries a token."""
+
+    answer_is_secret: ClassVar[bool] = True
+
+    def answer(self, request: Request, response: Response) -> str:
+        """Return the URL."""
+        url: str = parse(_EMBED_PLAYER, request, response).embed_url
+        return url
+
+
+class GetEmbedUrl(_AnswersEmbedUrl, path="/embed_player"):
+    """Return the URL of the player for one lesson schedule."""
+
+    lesson_schedule_id: Identifier
+
+
+class GetEmbedUrlAllLessonTypes(_AnswersEmbedUrl, path="/embed_player/version/{lesson_schedule_id}"):
+    """Return the URL of the player for one lesson schedule, whatever the type of its lesson."""
+
+    lesson_schedule_id: Identifier

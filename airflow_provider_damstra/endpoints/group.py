@@ -1,0 +1,83 @@
+"""What can be asked about groups, their members and their supervisors."""
+
+from __future__ import annotations
+
+from airflow_provider_damstra.endpoints.base import Command, Endpoint, Paged
+from airflow_provider_damstra.endpoints.types import Identifier, SomeIdentifiers
+from airflow_provider_damstra.models.group import Group
+from airflow_provider_damstra.models.user import User
+
+
+class ListGroups(Paged[Group], path="/group"):
+    """Search groups: ``q`` in the name."""
+
+    q: str | None = None
+
+
+class GetGroup(Endpoint[Group], path="/group/{group_id}"):
+    """Return one group."""
+
+    group_id: Identifier
+
+
+class CreateGroup(Endpoint[Group], method="POST", path="/group"):
+    """Create a group and return it."""
+
+    name: str
+    description: str
+    parent_id: Identifier | None = None
+
+
+class UpdateGroup(Endpoint[Group], method="POST", path="/group/{group_id}"):
+    """Replace a group's name and description, and return it."""
+
+    group_id: Identifier
+    name: str
+    description: str
+    parent_id: Identifier | None = None
+
+
+class ListGroupMembers(Paged[User], path="/group/{group_id}/member"):
+    """List the users in a group."""
+
+    group_id: Identifier
+
+
+class AddGroupMembers(Command, method="POST", path="/group/{group_id}/add_members"):
+    """Put users into a group."""
+
+    group_id: Identifier
+    user_ids: SomeIdentifiers
+
+
+class RemoveGroupMembers(Command, method="POST", path="/group/{group_id}/remove_members"):
+    """Take users out of a group."""
+
+    group_id: Identifier
+    user_ids: SomeIdentifiers
+
+
+class ListGroupSupervisors(Paged[User], path="/group/{group_id}/supervisor"):
+    """List the users who supervise a group."""
+
+    group_id: Identifier
+
+
+class AddGroupSupervisors(Command, method="POST", path="/group/{group_id}/add_supervisors"):
+    """Make users supervisors of a group."""
+
+    group_id: Identifier
+    user_ids: SomeIdentifiers
+
+
+class RemoveGroupSupervisors(Command, method="POST", path="/group/{group_id}/remove_supervisors"):
+    """End users' supervision of a group."""
+
+    group_id: Identifier
+    user_ids: SomeIdentifiers
+
+
+class InactivateGroup(Command, method="POST", path="/group/{group_id}/inactivate"):
+    """Make a group inactive: it leaves the listing."""
+
+    group_id: Identifier

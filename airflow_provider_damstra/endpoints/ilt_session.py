@@ -1,0 +1,110 @@
+"""What can be asked about ILT (instructor-led training) sessions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from airflow_provider_damstra.endpoints.base import Arguments, Command, Endpoint, Paged
+from airflow_provider_damstra.endpoints.types import Identifier, SessionMoment, SomeIdentifiers
+from airflow_provider_damstra.models.ilt_session import (
+    IltSession,
+    IltSessionAttendee,
+    IltSessionState,
+    IltSessionStatus,
+)
+
+
+class ListIltSessions(Paged[IltSession], path="/ilt_session"):
+    """List ILT sessions."""
+
+    lesson_schedule_id: Identifier | None = None
+    state: IltSessionState | None = None
+    status: IltSessionStatus | None = None
+    instructor_id: Identifier | None = None
+
+
+class GetIltSession(Endpoint[IltSession], path="/ilt_session/{ilt_session_id}"):
+    """Return one ILT session."""
+
+    ilt_session_id: Identifier
+
+
+class CreateIltSession(Endpoint[IltSession], method="POST", path="/ilt_session"):
+    """Create an ILT session and return it. Only an update can limit its places."""
+
+    lesson_id: Identifier | None = None
+    start_datetime: SessionMoment
+    end_datetime: SessionMoment
+    location: str
+    instructor_id: Identifier
+    notes: str | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.end_datetime < self.start_datetime:
+            raise ValueError("end_datetime is before start_datetime")
+        return self
+
+
+class UpdateIltSession(Endpoint[IltSession], method="PATCH", path="/ilt_session/{ilt_session_id}"):
+    """Change an ILT session and return it. Instructor and location are always needed; times cannot change."""
+
+    ilt_session_id: Identifier
+    instructor_id: Identifier
+    status_id: IltSessionStatus | None = None
+    notes: str | None = None
+    number_of_places: Annotated[int, Field(ge=0)] | None = None
+    location: str
+
+
+class CompleteIltSession(Command, method="POST", path="/ilt_session/{ilt_session_id}/complete"):
+    """Complete an ILT session and every lesson schedule that belongs to it."""
+
+    ilt_session_id: Identifier
+
+
+class CancelIltSession(Command, method="POST", path="/ilt_session/{ilt_session_id}/cancel_session"):
+    """Cancel an ILT session, and say who is told."""
+
+    ilt_session_id: Identifier
+    ilt_session_cancellation_trainee_notification_enabled: bool
+    ilt_session_cancellation_instructor_notification_enabled: bool
+
+
+class BulkRegisterIltSession(Command, method="POST", path="/ilt_session/{ilt_session_id}/bulk_register"):
+    """Register users, who must be scheduled to the session's lesson already."""
+
+    ilt_session_id: Identifier
+    user_ids: SomeIdentifiers
+
+
+class BulkDeregisterIltSession(Command, method="POST", path="/ilt_session/{ilt_session_id}/bulk_deregister"):
+    """Deregister users."""
+
+    ilt_session_id: Identifier
+    user_ids: SomeIdentifiers
+
+
+class ListIltSessionAttendees(Paged[IltSessionAttendee], path="/ilt_session/{ilt_session_id}/attendees"):
+    """List who is registered, who attended and who passed."""
+
+    sends_paging_at_first = False
+
+    ilt_session_id: Identifier
+
+
+class AttendeeProgress(Arguments):
+    """What is recorded of one attendee. ``id`` is the attendee's, not the user's."""
+
+    id: Identifier
+    passed: bool | None = None
+    attended: bool | None = None
+
+
+class SaveIltSessionProgress(Command, method="POST", path="/ilt_session/{ilt_session_id}/save_progress"):
+    """Record who attended and who passed."""
+
+    ilt_session_id: Identifier
+    attendees: Annotated[tuple[AttendeeProgress, ...], Field(min_length=1)]

@@ -1,0 +1,102 @@
+"""What can be asked about lesson schedules."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import Field, TypeAdapter, model_validator
+
+from airflow_provider_damstra.endpoints.base import Endpoint, Paged, parse, unreadable
+from airflow_provider_damstra.endpoints.types import Digits, Identifier, Moment, SomeIdentifiers
+from airflow_provider_damstra.models.base import Model
+from airflow_provider_damstra.models.lesson_schedule import (
+    GracePeriodUnit,
+    LessonSchedule,
+    LessonScheduleStatus,
+    UserLessonSchedule,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.wire import Request, Response
+
+
+class LessonScheduleFilter(StrEnum):
+    """Which of a user's lesson schedules are listed."""
+
+    ALL = "all"
+    SCHEDULED = LessonScheduleStatus.SCHEDULED.value
+    DUE = LessonScheduleStatus.DUE.value
+    OVERDUE = LessonScheduleStatus.OVERDUE.value
+    COMPLETED = LessonScheduleStatus.COMPLETED.value
+    CANCELLED = LessonScheduleStatus.CANCELLED.value
+
+
+class _Ids(Model):
+    ids: list[int] = Field(default_factory=list)
+
+
+_IDS: TypeAdapter[Any] = TypeAdapter(_Ids)
+
+
+class _AnswersIds(Endpoint[list[int]]):
+    """An operation that answers ``{"ids": [...]}``."""
+
+    def answer(self, request: Request, response: Response) -> list[int]:
+        """Return the ids."""
+        ids: list[int] = parse(_IDS, request, response).ids
+        return ids
+
+
+class GetLessonSchedule(Endpoint[LessonSchedule], path="/lesson_schedule/{lesson_schedule_id}"):
+    """Return one lesson schedule; this representation has no status."""
+
+    lesson_schedule_id: Identifier
+
+
+class ListUserLessonSchedules(Paged[UserLessonSchedule], path="/user/{user_id}/lesson_schedule"):
+    """List a user's lesson schedules, with their status."""
+
+    user_id: Identifier
+    status: LessonScheduleFilter | None = None
+
+
+class ScheduleUser(_AnswersIds, method="POST", path="/user/{user_id}/lesson_schedule"):
+    """Schedule a user to lessons and return the ids of the schedules that were created."""
+
+    user_id: Identifier
+    lesson_version_ids: SomeIdentifiers
+    schedule_date: Moment | None = None
+    grace_period: Digits
+    grace_period_unit: GracePeriodUnit
+
+
+class CompleteLesson(_AnswersIds, method="POST", path="/lesson_schedule/{user_id}/complete_lesson"):
+    """Record that a user completed a lesson and return the ids of the completed schedules.
+
+    The path takes the trainee's user id. Name the lesson (its published version counts) or one version of it.
+    """
+
+    user_id: Identifier
+    lesson_id: Identifier | None = None
+    lesson_version_id: Identifier | None = None
+    completed_date: Moment
+    manually_completed_by_user_id: Identifier
+
+    @model_validator(mode="after")
+    def _names_a_lesson(self) -> Self:
+        if self.lesson_id is None and self.lesson_version_id is None:
+            raise ValueError("name the lesson: lesson_id or lesson_version_id is missing")
+        return self
+
+
+class DownloadCertificate(Endpoint[bytes], path="/lesson_schedule/{lesson_schedule_id}/certificate"):
+    """Return the certificate (PDF) of a completed and passed lesson schedule."""
+
+    lesson_schedule_id: Identifier
+
+    def answer(self, request: Request, response: Response) -> bytes:
+        """Return the file's bytes."""
+        if not response.body.lstrip()[:5].startswith(b"%PDF"):
+            raise unreadable(request, response, "it is no PDF file")
+        return response.body

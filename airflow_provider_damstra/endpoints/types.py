@@ -1,0 +1,124 @@
+"""The types of arguments: what is accepted from a caller, and the form in which it goes on the wire."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    WithJsonSchema,
+)
+
+
+def _refuse_naive(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError(
+            f"{value.isoformat()} has no time zone, so nobody can tell which moment it is: write for example "
+            "pendulum.datetime(2026, 1, 31, 9, tz='Australia/Perth'), or '2026-01-31T09:00:00+08:00'"
+        )
+    return value
+
+
+def _seconds_in_utc(value: datetime) -> str:
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")
+
+
+def _milliseconds_in_own_zone(value: datetime) -> str:
+    return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03d}{value:%z}"
+
+
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _listed(value: Any) -> Any:
+    """Return what a template or XCom may hold as a list: an id, a text of ids, a lazy sequence."""
+    if isinstance(value, str):
+        return _split(value.strip().removeprefix("[").removesuffix("]"))
+    if isinstance(value, int):
+        return [value]
+    return value if isinstance(value, Mapping) or not isinstance(value, Iterable) else list(value)
+
+
+def _refuse_twice(values: tuple[int, ...]) -> tuple[int, ...]:
+    twice = sorted(value for value, count in Counter(values).items() if count > 1)
+    if twice:
+        raise ValueError(f"named more than once: {_join(twice)}")
+    return values
+
+
+def _join(values: Iterable[object]) -> str:
+    return ",".join(str(value) for value in values)
+
+
+def _ids_of(value: Any) -> Any:
+    if not isinstance(value, (list, tuple)):
+        return value
+    return [item["id"] if isinstance(item, dict) and item.keys() == {"id"} else item for item in value]
+
+
+def _as_references(ids: Iterable[int]) -> list[dict[str, int]]:
+    return [{"id": one} for one in ids]
+
+
+_DateTimeText = WithJsonSchema({"type": "string", "format": "date-time"})
+
+Identifier = Annotated[int, Field(gt=0)]
+"""An id. Digits in a text are accepted: that is what a rendered template is."""
+
+SomeIdentifiers = Annotated[
+    tuple[Identifier, ...], BeforeValidator(_listed), AfterValidator(_refuse_twice), Field(min_length=1)
+]
+"""One id or more, none twice. A rendered template is accepted too: ``1,2`` or ``[1, 2]``."""
+
+References = Annotated[
+    tuple[Identifier, ...], BeforeValidator(_ids_of), PlainSerializer(_as_references, when_used="json")
+]
+"""Ids that go on the wire as objects: ``[{"id": 1}]``."""
+
+CommaSeparatedIds = Annotated[
+    tuple[Identifier, ...],
+    BeforeValidator(_split),
+    PlainSerializer(_join, when_used="json"),
+    Field(min_length=1),
+]
+"""Ids that go on the wire as ``1,2,3``, and are accepted so."""
+
+Moment = Annotated[
+    datetime,
+    AfterValidator(_refuse_naive),
+    PlainSerializer(_seconds_in_utc, when_used="json"),
+    _DateTimeText,
+]
+"""A moment, sent as ``2015-10-29T15:28:59+0000``; one without a zone is refused."""
+
+SessionMoment = Annotated[
+    datetime,
+    AfterValidator(_refuse_naive),
+    PlainSerializer(_milliseconds_in_own_zone, when_used="json"),
+    _DateTimeText,
+]
+"""A moment, sent as ``2018-05-19T01:00:06.000+0800`` in its own zone; one without a zone is refused."""
+
+Digits = Annotated[int, Field(ge=0), PlainSerializer(str, when_used="json")]
+"""A whole number that goes on the wire as a text of digits."""
+
+Password = Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, when_used="json")]
+"""A password: stars in every repr, itself on the wire."""
+
+
+def comma_separated(kind: Any) -> Any:
+    """Return the type of a comma-separated list of ``kind``."""
+    return Annotated[
+        tuple[kind, ...],
+        BeforeValidator(_split),
+        PlainSerializer(_join, when_used="json"),
+        Field(min_length=1),
+    ]

@@ -1,0 +1,184 @@
+"""What can be asked about users."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import AliasChoices, Field, TypeAdapter, model_validator
+
+from airflow_provider_damstra.endpoints.base import (
+    IN_QUERY,
+    Arguments,
+    Command,
+    Endpoint,
+    Paged,
+    parse,
+    unreadable,
+)
+from airflow_provider_damstra.endpoints.types import Identifier, Password, References
+from airflow_provider_damstra.models.user import CreatedUser, Role, User
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.wire import Request, Response
+
+
+class ActiveValue(StrEnum):
+    """Which users a search finds."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    ALL = "all"
+
+
+class MergeType(StrEnum):
+    """By what a bulk import recognises a user who exists already."""
+
+    NONE = "none"
+    EMAIL = "email"
+    EMPLOYEE_NUMBER = "empNo"
+    USER_NAME = "userName"
+
+
+class LoginUrlExpiry(StrEnum):
+    """When a login URL ends."""
+
+    DISABLED = "disabled"
+    NEVER = "never"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    YEAR = "year"
+
+
+class ListUsers(Paged[User], path="/user"):
+    """Search users: ``q`` in user, first or last name; ``emp_id`` and ``email_address`` exactly."""
+
+    q: str | None = None
+    emp_id: str | None = None
+    email_address: str | None = None
+    role_id: Role | None = None
+    active_value: ActiveValue | None = None
+
+
+class GetUser(Endpoint[User], path="/user/{user_id}"):
+    """Return one user."""
+
+    user_id: Identifier
+
+
+class CreateUser(Endpoint[CreatedUser], method="POST", path="/user"):
+    """Create a user. Without roles it becomes a trainee; a welcome e-mail is sent unless told otherwise."""
+
+    user_name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    email_address: str | None = None
+    phone_number: str | None = None
+    mobile_number: str | None = None
+    employee_number: str | None = None
+    send_welcome_email: bool | None = None
+    password: Password | None = None
+    roles: tuple[Role, ...] | None = None
+    groups: References | None = None
+    groups_supervised: References | None = None
+    time_zone: str | None = None
+
+
+class UpdateUser(Endpoint[User], method="PUT", path="/user/{user_id}"):
+    """Replace a user's data by what is given. The vendor's page lost the method: PUT, or else POST."""
+
+    other_method: ClassVar[str | None] = "POST"
+
+    user_id: Annotated[Identifier, Field(validation_alias=AliasChoices("userId", "id"))]
+    first_name: str
+    last_name: str
+    email_address: str
+    phone_number: str
+    mobile_number: str
+    employee_number: str | None
+    roles: tuple[Role, ...]
+    time_zone: str
+    user_name: str | None = None
+    groups: References | None = None
+    groups_supervised: References | None = None
+    password: Password | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_id(cls, data: Any) -> Any:
+        """Take the id once: it stands in the path and again in the body."""
+        if isinstance(data, dict) and "id" in data:
+            user_id = data.get("user_id", data.get("userId", data["id"]))
+            if str(user_id) != str(data["id"]):
+                raise ValueError(f"id {data['id']} and userId {user_id} are two users")
+            return {name: value for name, value in data.items() if name not in ("user_id", "userId")}
+        return data
+
+    def body(self, members: dict[str, Any]) -> dict[str, Any]:
+        """Return the members with the id, which the API wants in the body too."""
+        return {"id": self.user_id, **members}
+
+
+class ImportedUser(Arguments):
+    """One user of a bulk import."""
+
+    user_name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    email_address: str | None = None
+    phone_number: str | None = None
+    mobile_number: str | None = None
+    employee_number: str | None = None
+    roles: tuple[Role, ...] | None = None
+    time_zone: str | None = None
+
+
+class BulkUserImport(Endpoint[list[User]], method="POST", path="/bulkUserImport"):
+    """Create or merge many users and return them. One without roles is RESET to trainee."""
+
+    users: Annotated[tuple[ImportedUser, ...], Field(min_length=1)]
+    merge_type: MergeType | None = None
+
+    def body(self, members: dict[str, Any]) -> dict[str, Any]:
+        """Return the members; what a user does not name is not sent, so that it is not emptied."""
+        return {**members, "users": [user.wire() for user in self.users]}
+
+
+class ActivateUser(Command, method="POST", path="/user/{user_id}/activate"):
+    """Make a user active."""
+
+    user_id: Identifier
+
+
+class InactivateUser(Command, method="POST", path="/user/{user_id}/inactivate"):
+    """Make a user inactive; the learning record stays."""
+
+    user_id: Identifier
+
+
+_TEXT_OR_OBJECT: TypeAdapter[Any] = TypeAdapter(str | dict[str, Any])
+
+
+class GenerateLoginUrl(Endpoint[str], method="POST", path="/user/{user_id}/generate_login_url"):
+    """Return a URL that logs the user in without a password: a secret."""
+
+    answer_is_secret: ClassVar[bool] = True
+
+    user_id: Identifier
+    expires_in: Annotated[LoginUrlExpiry | None, IN_QUERY] = None
+
+    def answer(self, request: Request, response: Response) -> str:
+        """Return the URL, whether it came as bare text, as a JSON text, or in an object."""
+        text = response.text.strip()
+        if text[:1] in ('"', "{"):
+            value = parse(_TEXT_OR_OBJECT, request, response)
+            text = value if isinstance(value, str) else _only_text(value)
+        if not text or response.is_html:
+            raise unreadable(request, response, "no URL in it")
+        return text
+
+
+def _only_text(members: dict[str, Any]) -> str:
+    texts = [value for value in members.values() if isinstance(value, str)]
+    return texts[0] if len(texts) == 1 else ""

@@ -1,0 +1,99 @@
+"""What an Airflow connection of type ``damstra`` says, checked before anything is sent."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError
+
+from airflow_provider_damstra.clients.settings import ClientOptions, ClientSettings
+from airflow_provider_damstra.endpoints.base import refusal
+from airflow_provider_damstra.errors import DamstraConfigurationError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+DEFAULT_HOST = "app.velpic.com"
+API_PATH = "/api/v2"
+
+
+class DamstraConnectionExtra(ClientOptions):
+    """The extra of a ``damstra`` connection."""
+
+    allow_http: Annotated[bool, Field(description="Allow http:// to a host other than this machine.")] = False
+    webhook_token: Annotated[SecretStr | None, Field(description="Secret of the webhook receiver.")] = None
+
+
+def settings_from(connection: Connection) -> ClientSettings:
+    """Return the client's settings.
+
+    :raises DamstraConfigurationError: naming every field of the connection that cannot be used.
+    """
+    try:
+        extra = DamstraConnectionExtra.model_validate(_extra(connection))
+        options = extra.model_dump(include=set(ClientOptions.model_fields))
+        return ClientSettings(
+            base_url=_base_url(connection, allow_http=extra.allow_http),
+            access_key=SecretStr(connection.password or ""),
+            **{**options, "verify": _certificates(extra.verify)},
+        )
+    except ValidationError as error:
+        why = refusal(error).replace("access_key:", "the access key (field Password) is not usable:")
+        known = ", ".join(DamstraConnectionExtra.model_fields)
+        hint = f" Known extras: {known}." if "Extra inputs" in why else ""
+        why = why.replace("Extra inputs are not permitted", "there is no such extra")
+        raise DamstraConfigurationError(
+            f"Connection {connection.conn_id!r} cannot be used: {why}.{hint}"
+        ) from None
+    except ValueError as error:
+        raise DamstraConfigurationError(
+            f"Connection {connection.conn_id!r} cannot be used: {error}."
+        ) from None
+
+
+def _extra(connection: Connection) -> dict[str, Any]:
+    # Not extra_dejson: in an event loop that masks with a blocking call to the supervisor.
+    extra = json.loads(connection.extra) if connection.extra else {}
+    if not isinstance(extra, Mapping):
+        raise ValueError("its extra is no JSON object")
+    return {name: value for name, value in extra.items() if value not in (None, "")}
+
+
+def _base_url(connection: Connection, *, allow_http: bool) -> str:
+    host = (connection.host or DEFAULT_HOST).strip()
+    parts = urlsplit(host if "://" in host else f"https://{host}")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError(
+            f"its host {parts.hostname!r} must be a host name or a base address and nothing else"
+        )
+    if not parts.hostname:
+        raise ValueError(f"its host {host!r} is no host name")
+    if parts.scheme == "http" and not (allow_http or _is_loopback(parts.hostname)):
+        raise ValueError(
+            f"its host {host!r} would send the access key unencrypted; use https://, "
+            "or set the extra allow_http"
+        )
+    port = parts.port or connection.port
+    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    path = parts.path.rstrip("/") or API_PATH
+    return f"{parts.scheme}://{name}{f':{port}' if port else ''}{path}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _certificates(verify: bool | str) -> bool | str:
+    if isinstance(verify, str) and not Path(verify).exists():
+        raise ValueError(f"its extra verify names the CA bundle {verify!r}, and there is no such file")
+    return verify

@@ -1,0 +1,118 @@
+"""The hook: Airflow's connection, Damstra's API."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow.sdk import BaseHook
+
+# Clients, models and requests take 0.3 s to import, and DAG files import this module: import them where used.
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from airflow_provider_damstra.clients.asynchronous import AsyncClient
+    from airflow_provider_damstra.clients.settings import ClientSettings
+    from airflow_provider_damstra.clients.sync import Client
+    from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+    from airflow_provider_damstra.models.base import Model
+
+    Row = TypeVar("Row", bound=Model)
+
+Answer = TypeVar("Answer")
+
+
+class DamstraHook(BaseHook):
+    """Calls Damstra Learning with the address and the access key of an Airflow connection.
+
+    :param damstra_conn_id: id of a connection of type ``damstra``.
+    """
+
+    conn_name_attr = "damstra_conn_id"
+    default_conn_name = "damstra_default"
+    conn_type = "damstra"
+    hook_name = "Damstra Learning"
+
+    def __init__(self, *, damstra_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.damstra_conn_id = damstra_conn_id
+
+    @cached_property
+    def settings(self) -> ClientSettings:
+        """Return what the connection says, checked.
+
+        :raises DamstraConfigurationError: naming what is wrong with it.
+        """
+        from airflow_provider_damstra.hooks.connection import settings_from
+
+        settings = settings_from(self.get_connection(self.damstra_conn_id))
+        _mask(settings.access_key.get_secret_value())
+        return settings
+
+    @cached_property
+    def _client(self) -> Client:
+        from airflow_provider_damstra.clients.sync import Client
+
+        return Client(self.settings, on_secret=_mask)
+
+    def get_conn(self) -> Client:
+        """Return the client behind this hook; it is made once."""
+        return self._client
+
+    def call(self, endpoint: Endpoint[Answer]) -> Answer:
+        """Return the answer to one call. An answer that is a secret is masked in Airflow's logs.
+
+        :param endpoint: the operation with its arguments, such as ``GetUser(user_id=7)``.
+        :raises DamstraError: if it failed.
+        """
+        return self._client.call(endpoint)
+
+    def iterate(self, endpoint: Paged[Row], *, concurrency: int | None = None) -> Iterator[Row]:
+        """Yield the rows of a listing, page after page, as they are taken.
+
+        :param endpoint: the listing with its filters, such as ``ListUsers(q="smith")``.
+        :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
+        :raises DamstraError: if a page failed.
+        """
+        return self._client.iterate(endpoint, concurrency=concurrency)
+
+    @asynccontextmanager
+    async def async_client(self) -> AsyncIterator[AsyncClient]:
+        """Yield a client for an event loop: ``async with hook.async_client() as client: ...``."""
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        from airflow_provider_damstra.clients.asynchronous import AsyncClient
+        from airflow_provider_damstra.hooks.connection import settings_from
+
+        settings = settings_from(await get_async_connection(self.damstra_conn_id, hook=type(self)))
+        await _mask_in_loop(settings.access_key.get_secret_value())
+        async with AsyncClient(settings, on_secret=_mask_in_loop) as client:
+            yield client
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Return whether one cheap request succeeds, and in plain words what is wrong if it does not.
+
+        Calls ``listUsers`` for one row, without retries.
+        """
+        from airflow_provider_damstra.hooks.check import check
+
+        return check(lambda: self.settings)
+
+
+def _mask(secret: str) -> None:
+    from airflow.providers.common.compat.sdk import mask_secret
+
+    mask_secret(secret)
+
+
+async def _mask_in_loop(secret: str) -> None:
+    """Mask without blocking the event loop: the plain way asks the supervisor and waits."""
+    try:
+        from airflow.sdk.log import amask_secret
+    except ImportError:  # Airflow before 3.3
+        import asyncio
+
+        await asyncio.to_thread(_mask, secret)
+    else:
+        await amask_secret(secret)

@@ -1,0 +1,74 @@
+"""Lessons and their versions."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from airflow_provider_damstra.models.base import Model, OptionalTimestamp, none_is_empty
+
+
+class LessonStatus(StrEnum):
+    """How far a lesson is published; only an active one can be scheduled."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    NEVER = "never"
+    RENDERING = "rendering"
+    ERROR = "error"
+
+
+class LessonVersionCustomField(Model):
+    """A custom field's value on one version of a lesson."""
+
+    id: int | None = None
+    lesson_version_id: int | None = None
+    custom_field_id: int | None = None
+    custom_field_description: str | None = None
+    field_id: str | None = None
+    type: str | None = None
+    value: str | None = None
+    created_date: OptionalTimestamp = None
+    modified_date: OptionalTimestamp = None
+
+
+class _LessonVersion(Model):
+    """What both listings say of one version of a lesson. ``duration`` is in milliseconds."""
+
+    lesson_version_id: int
+    lesson_id: int | None = None
+    name: str | None = None
+    duration: int | None = None
+    status: Annotated[LessonStatus | str | None, Field(union_mode="left_to_right")] = None
+    in_library: bool | None = None
+    version: int | None = None
+    client_id: int | None = None
+
+    @property
+    def row_key(self) -> Any:
+        """Return the version's id: a lesson's rows are its versions."""
+        return self.lesson_version_id
+
+    @property
+    def can_be_scheduled(self) -> bool:
+        """Return whether users can be scheduled to this version."""
+        return self.status == LessonStatus.ACTIVE
+
+
+class Lesson(_LessonVersion):
+    """One version of a lesson, with its custom fields."""
+
+    questionnaire_type: int | None = None
+    lesson_version_custom_fields: Annotated[
+        list[LessonVersionCustomField], BeforeValidator(none_is_empty)
+    ] = Field(default_factory=list)
+    created_date: OptionalTimestamp = None
+    modified_date: OptionalTimestamp = None
+
+
+class LessonDetails(_LessonVersion):
+    """One version of a lesson as the detailed listing shows it."""
+
+    published: int | None = None

@@ -1,0 +1,119 @@
+"""Lesson schedules: who has to do which lesson, from when, until when, and how far they are."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from airflow_provider_damstra.models.base import Model, OptionalTimestamp, none_is_empty
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class LessonScheduleStatus(StrEnum):
+    """Where a lesson schedule stands."""
+
+    SCHEDULED = "scheduled"
+    DUE = "due"
+    OVERDUE = "overdue"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+class GracePeriodUnit(StrEnum):
+    """The unit of the time a trainee has to complete a lesson."""
+
+    DAYS = "days"
+    MONTHS = "months"
+
+
+class _Schedule(Model):
+    """What both representations of a schedule say. Durations and progress are in milliseconds."""
+
+    id: int
+    user_id: int | None = None
+    lesson_id: int | None = None
+    lesson_version_id: int | None = None
+    version: int | None = None
+    lesson_name: str | None = None
+    lesson_duration: int | None = None
+    lesson_evolution: int | None = None
+    start_date: OptionalTimestamp = None
+    end_date: OptionalTimestamp = None
+    lesson_started_date: OptionalTimestamp = None
+    lesson_completed_date: OptionalTimestamp = None
+    lesson_completed_by: int | None = None
+    lesson_completed_by_name: str | None = None
+    user_first_name: str | None = None
+    user_last_name: str | None = None
+    progress: int | None = None
+    chapter_count: int | None = None
+    questionnaire_type: int | None = None
+    question_count: int | None = None
+    type_id: int | None = None
+    completion_type_id: int | None = None
+    thumbnail_id: int | None = None
+    lesson_thumbnail: str | None = None
+    created_date: OptionalTimestamp = None
+    modified_date: OptionalTimestamp = None
+
+    @property
+    def is_completed(self) -> bool:
+        """Return whether the lesson was completed."""
+        return self.lesson_completed_date is not None
+
+    def starts_after(self, moment: datetime) -> bool:
+        """Return whether the trainee cannot begin before ``moment``."""
+        return self.start_date is not None and self.start_date > moment
+
+
+class LessonSchedule(_Schedule):
+    """A lesson schedule asked for by its id. This representation has no status."""
+
+    active: bool | None = None
+    client_id: int | None = None
+    client_name: str | None = None
+    reminders: Annotated[list[Any], BeforeValidator(none_is_empty)] = Field(default_factory=list)
+    question_results: Annotated[list[Any], BeforeValidator(none_is_empty)] = Field(default_factory=list)
+    user_user_name: str | None = None
+    user_employee_number: str | None = None
+    user_groups: Annotated[list[Any], BeforeValidator(none_is_empty)] = Field(default_factory=list)
+    supervisors: Annotated[list[Any], BeforeValidator(none_is_empty)] = Field(default_factory=list)
+    published: int | None = None
+    questionnaire_pass_rate: int | None = None
+    schedule_over_email_attempted: bool | None = None
+    overdue_email_attempted: bool | None = None
+    movie_id: int | None = None
+    movie_physical_uri: Annotated[str | None, Field(alias="moviePhysicalURI")] = None
+    movie_size_in_bytes: int | None = None
+
+
+class UserLessonSchedule(_Schedule):
+    """A lesson schedule in the list of a user's: the representation that has a status."""
+
+    schedule_type: str | None = None
+    status: Annotated[LessonScheduleStatus | str | None, Field(union_mode="left_to_right")] = None
+    status_id: int | None = None
+
+    @property
+    def is_completed(self) -> bool:
+        """Return whether the lesson was completed."""
+        return self.status == LessonScheduleStatus.COMPLETED or self.lesson_completed_date is not None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Return whether the schedule was cancelled: it can never be completed."""
+        return self.status == LessonScheduleStatus.CANCELLED and not self.is_completed
+
+    @property
+    def is_overdue(self) -> bool:
+        """Return whether the time to complete the lesson has run out; it can still be completed."""
+        return self.status == LessonScheduleStatus.OVERDUE and not self.is_completed
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the trainee can still complete the lesson; another schedule would conflict."""
+        return not (self.is_completed or self.is_cancelled)

@@ -1,0 +1,73 @@
+"""Users: trainees, supervisors, instructors and the people who run the account."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from airflow_provider_damstra.models.base import Identifiers, Model, OptionalTimestamp, Timestamp, unwrap
+
+
+class Role(IntEnum):
+    """What a user may do; a user has one or more of these."""
+
+    ADMIN = 3
+    EDITOR = 4
+    SUPERVISOR = 5
+    TRAINEE = 6
+    OWNER = 7
+    INSTRUCTOR = 8
+
+
+class ClientStatus(IntEnum):
+    """Whether a user is in the organisation at present (``clientStatusId``)."""
+
+    ACTIVE = 56
+    NOT_CURRENT = 57
+
+
+Roles = Annotated[
+    list[Annotated[Role | int, Field(union_mode="left_to_right")]], BeforeValidator(unwrap("id"))
+]
+
+
+class User(Model):
+    """A user of the account."""
+
+    id: int
+    user_name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    email_address: str | None = None
+    phone_number: str | None = None
+    mobile_number: str | None = None
+    employee_number: str | None = None
+    client_status_id: Annotated[ClientStatus | int | None, Field(union_mode="left_to_right")] = None
+    groups: Identifiers = Field(default_factory=list)
+    groups_supervised: Identifiers = Field(default_factory=list)
+    roles: Roles = Field(default_factory=list)
+    time_zone: str | None = None
+    created_date: OptionalTimestamp = None
+    modified_date: OptionalTimestamp = None
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether the user is in the organisation at present."""
+        return self.client_status_id != ClientStatus.NOT_CURRENT
+
+    @property
+    def full_name(self) -> str:
+        """Return first and last name, or the user name where both are missing."""
+        return (
+            " ".join(filter(None, (self.first_name, self.last_name))) or self.user_name or f"user {self.id}"
+        )
+
+
+class CreatedUser(Model):
+    """What creating a user answers: its id and the dates, nothing else."""
+
+    id: int
+    created_date: Timestamp
+    modified_date: OptionalTimestamp = None

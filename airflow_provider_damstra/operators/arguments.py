@@ -1,0 +1,43 @@
+"""Checks of operators' arguments that need no request, made while the DAG is parsed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def one_of(name: str, value: Any, *allowed: str) -> None:
+    """Refuse a value that is not among the allowed ones.
+
+    :raises ValueError: naming the argument and what it can be.
+    """
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}; it can be {' or '.join(allowed)}")
+
+
+def exactly_one(**arguments: Any) -> None:
+    """Refuse none and more than one of several arguments that exclude each other.
+
+    :raises ValueError: naming the arguments, and which of them were given.
+    """
+    given = [name for name, value in arguments.items() if value is not None]
+    if len(given) != 1:
+        raise ValueError(f"give exactly one of {', '.join(arguments)}; given: {', '.join(given) or 'none'}")
+
+
+def some_of(name: str, values: Any, *allowed: str) -> None:
+    """Refuse a list that holds anything but the allowed values.
+
+    :raises ValueError: naming the argument and what it can hold.
+    """
+    if isinstance(values, str) or not set(values) <= set(allowed):
+        raise ValueError(f"{name} is {values!r}; it is a list that can hold {' and '.join(allowed)}")
+
+
+def share_of(name: str, value: Any) -> None:
+    """Refuse what is neither ``all`` nor ``any`` nor a share above 0 and up to 1.
+
+    :raises ValueError: naming the argument and what it can be.
+    """
+    is_share = isinstance(value, (int, float)) and 0 < value <= 1
+    if value not in ("all", "any") and not is_share:
+        raise ValueError(f"{name} is {value!r}; it can be all, any, or a share above 0 and up to 1")

@@ -1,0 +1,65 @@
+"""What every operator has in common."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_damstra.hooks.damstra import DamstraHook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow.sdk import Context
+
+
+class DamstraOperator(BaseOperator):
+    """A step that calls Damstra Learning.
+
+    A subclass says in ``act`` what it does. What no retry can mend (a wrong key, a missing permission, bad
+    input) fails the task at once; the rest is left to Airflow's retries.
+
+    :param damstra_conn_id: id of the Airflow connection (templated).
+    """
+
+    ui_color = "#fff1dc"
+
+    def __init__(self, *, damstra_conn_id: str = DamstraHook.default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.damstra_conn_id = damstra_conn_id
+
+    @cached_property
+    def hook(self) -> DamstraHook:
+        """Return the hook."""
+        return DamstraHook(damstra_conn_id=self.damstra_conn_id)
+
+    def execute(self, context: Context) -> Any:
+        """Do the step and return its result, fit for XCom."""
+        with failing_at_once_where_retrying_is_useless():
+            return self.act(context)
+
+    def act(self, context: Context) -> Any:
+        """Do the step: what a subclass is for."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it does")
+
+
+@contextmanager
+def failing_at_once_where_retrying_is_useless() -> Iterator[None]:
+    """Turn what no retry can mend into ``AirflowFailException``, in one sentence."""
+    from airflow.providers.common.compat.sdk import AirflowFailException
+    from pydantic import ValidationError
+
+    from airflow_provider_damstra.endpoints.base import refusal
+    from airflow_provider_damstra.errors import DamstraError, is_final
+
+    try:
+        yield
+    except ValidationError as error:
+        raise AirflowFailException(f"{error.title} was not sent: {refusal(error)}") from None
+    except DamstraError as error:
+        if is_final(error):
+            raise AirflowFailException(str(error)) from error
+        raise

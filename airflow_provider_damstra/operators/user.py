@@ -1,0 +1,100 @@
+"""Operators for users."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_damstra.operators.arguments import exactly_one
+from airflow_provider_damstra.operators.base import DamstraOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.sdk import Context
+
+    from airflow_provider_damstra.endpoints.user import ImportedUser
+
+
+class DamstraUpsertUsersOperator(DamstraOperator):
+    """Create the users that are not there and update those that differ, in batches.
+
+    Every row is checked before the first request, and all bad ones are reported at once with their lines. Who
+    is as wanted already is left alone, so a retry does only what is missing. Calls ``listUsers`` and
+    ``bulkUserImport``.
+
+    Returns ``user_ids`` (in the order of the rows), and of these ``created``, ``updated`` and ``unchanged``,
+    each as an XCom of its own: ``upsert.output["user_ids"]``.
+
+    :param users: the rows, as mappings with the API's members in snake_case or camelCase (templated); or
+    :param users_path: path or URL of a CSV file with a header, or of JSON lines (``.jsonl``), on any object
+        storage (templated).
+    :param match_by: how Damstra recognises a user: ``employee_number``, ``email_address`` or ``user_name``
+        (templated).
+    :param batch_size: users per request.
+    :param keep_roles: keep the roles of users whose row names none. The API alone would reset them to
+        trainee.
+    """
+
+    template_fields = ("users", "users_path", "match_by", "damstra_conn_id")
+
+    def __init__(
+        self,
+        *,
+        users: Sequence[Mapping[str, Any]] | None = None,
+        users_path: str | None = None,
+        match_by: str = "employee_number",
+        batch_size: int = 100,
+        keep_roles: bool = True,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        exactly_one(users=users, users_path=users_path)
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        self.users = users
+        self.users_path = users_path
+        self.match_by = match_by
+        self.batch_size = batch_size
+        self.keep_roles = keep_roles
+
+    def act(self, context: Context) -> dict[str, list[int]]:
+        """Return who was created, updated and left alone."""
+        from dataclasses import asdict
+
+        from airflow_provider_damstra.actions.users import upsert_users
+
+        result = upsert_users(
+            self.hook,
+            self._rows(),
+            match_by=self.match_by,
+            batch_size=self.batch_size,
+            keep_roles=self.keep_roles,
+        )
+        self.log.info(
+            "Created %s, updated %s, unchanged %s", result.created, result.updated, result.unchanged
+        )
+        return asdict(result)
+
+    def _rows(self) -> list[ImportedUser]:
+        from airflow.providers.common.compat.sdk import AirflowFailException
+
+        from airflow_provider_damstra.actions.rows import checked, read_rows
+        from airflow_provider_damstra.actions.users import MATCHES
+
+        if self.match_by not in MATCHES:
+            raise AirflowFailException(f"match_by is {self.match_by!r}; it can be {', '.join(MATCHES)}")
+        try:
+            if self.users is not None:
+                return checked(
+                    ((f"row {number}", row) for number, row in enumerate(self.users, start=1)),
+                    match_by=self.match_by,
+                )
+            return checked(read_rows(self._text(), name=str(self.users_path)), match_by=self.match_by)
+        except ValueError as error:
+            raise AirflowFailException(f"{self.users_path or 'users'}: {error}") from None
+
+    def _text(self) -> str:
+        from airflow.sdk import ObjectStoragePath
+
+        return ObjectStoragePath(str(self.users_path)).read_text(encoding="utf-8")

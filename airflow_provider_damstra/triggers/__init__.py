@@ -1,0 +1,1 @@
+"""Waits in the triggerer. They only read."""
