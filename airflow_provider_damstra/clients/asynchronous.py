@@ -14,6 +14,7 @@ import certifi
 from tenacity import AsyncRetrying
 from yarl import URL
 
+from airflow_provider_damstra.clients.causes import BROKE, in_plain_words
 from airflow_provider_damstra.clients.core import ClientCore, Conversation, log
 from airflow_provider_damstra.clients.paging import Paging
 from airflow_provider_damstra.models.base import Model, Page
@@ -149,19 +150,17 @@ class AsyncClient:
             return self._session
 
     def _failure(self, request: Request, error: Exception) -> DamstraError:
-        """Return what aiohttp's exception means."""
-        timeout = self._core.settings.timeout
+        """Return what aiohttp's exception means. Its repr may hold the key: it goes no further."""
         if isinstance(error, aiohttp.ClientSSLError):
-            return self._core.untrusted(request, _reason(error))
+            return self._core.untrusted(request, in_plain_words(error))
         if isinstance(error, aiohttp.ConnectionTimeoutError):
-            return self._core.no_answer(request, f"no connection within {timeout:g} s", was_sent=False)
+            return self._core.not_connected(request)
         if isinstance(error, TimeoutError):
-            return self._core.no_answer(request, f"nothing came for {timeout:g} s")
-        if isinstance(error, aiohttp.ClientConnectorError):
-            return self._core.no_answer(request, _reason(error), was_sent=False)
+            return self._core.silent(request)
         if isinstance(error, aiohttp.ClientPayloadError):
             return self._core.truncated(request)
-        return self._core.no_answer(request, _reason(error))
+        was_sent = not isinstance(error, aiohttp.ClientConnectorError)
+        return self._core.no_answer(request, BROKE if was_sent else in_plain_words(error), was_sent=was_sent)
 
 
 async def _drop(pending: deque[asyncio.Task[Any]]) -> None:
@@ -170,11 +169,6 @@ async def _drop(pending: deque[asyncio.Task[Any]]) -> None:
         task.cancel()
     await asyncio.gather(*pending, return_exceptions=True)
     pending.clear()
-
-
-def _reason(error: Exception) -> str:
-    # An exception of aiohttp may carry the request's headers in its repr; its text does not.
-    return str(error).rstrip(".") or type(error).__name__
 
 
 def _trust(verify: bool | str) -> ssl.SSLContext | bool:

@@ -98,6 +98,14 @@ class ClientCore:
             was_sent=was_sent,
         )
 
+    def not_connected(self, request: Request) -> DamstraTransportError:
+        """Return the error for a connection that took too long to make."""
+        return self.no_answer(request, f"no connection within {self.settings.timeout:g} s", was_sent=False)
+
+    def silent(self, request: Request) -> DamstraTransportError:
+        """Return the error for an answer that took too long."""
+        return self.no_answer(request, f"nothing came for {self.settings.timeout:g} s")
+
     def truncated(self, request: Request) -> DamstraResponseError:
         """Return the error for an answer that broke off."""
         return DamstraResponseError(
@@ -109,8 +117,8 @@ class ClientCore:
     def untrusted(self, request: Request, why: str) -> DamstraTransportError:
         """Return the error for a server whose certificate was refused; another try cannot help."""
         return DamstraTransportError(
-            f"{request} was not sent, because the TLS connection to {self.settings.host} failed: {why}. If "
-            "a proxy with its own certificate stands between, set the connection's extra verify to its CA bundle.",
+            f"{request} was not sent, because the TLS connection to {self.settings.host} failed: {why}. If a "
+            "proxy with its own certificate stands between, set the extra verify to its CA bundle.",
             request=request,
             was_sent=False,
             can_be_repeated=False,

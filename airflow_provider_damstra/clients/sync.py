@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import requests
 from requests.adapters import HTTPAdapter
 from tenacity import Retrying
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
+from airflow_provider_damstra.clients.causes import BROKE, find_cause, in_plain_words
 from airflow_provider_damstra.clients.core import ClientCore, Conversation, log
 from airflow_provider_damstra.clients.paging import Paging
 from airflow_provider_damstra.models.base import Model, Page
@@ -128,19 +129,19 @@ class Client:
         return Response(status=answer.status_code, headers=headers, body=answer.content)
 
     def _failure(self, request: Request, error: requests.RequestException) -> DamstraError:
-        """Return what requests' exception means; requests wraps the reasons of urllib3."""
-        timeout = self._core.settings.timeout
+        """Return what requests' exception means."""
         if isinstance(error, requests.exceptions.SSLError):
-            return self._core.untrusted(request, _reason(error))
+            return self._core.untrusted(request, in_plain_words(error))
         if isinstance(error, requests.exceptions.ConnectTimeout):
-            return self._core.no_answer(request, f"no connection within {timeout:g} s", was_sent=False)
-        if isinstance(error, requests.exceptions.Timeout):
-            return self._core.no_answer(request, f"nothing came for {timeout:g} s")
+            return self._core.not_connected(request)
+        if isinstance(error, requests.exceptions.Timeout) or find_cause(error, ReadTimeoutError):
+            return self._core.silent(request)
         if isinstance(
             error, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
         ):
             return self._core.truncated(request)
-        return self._core.no_answer(request, _reason(error), was_sent=not _never_left(error))
+        was_sent = find_cause(error, NewConnectionError) is None
+        return self._core.no_answer(request, BROKE if was_sent else in_plain_words(error), was_sent=was_sent)
 
 
 def _session(core: ClientCore) -> requests.Session:
@@ -157,14 +158,3 @@ def _drop(pending: deque[Future[Any]]) -> None:
     for future in pending:
         future.cancel()
     pending.clear()
-
-
-def _reason(error: requests.RequestException) -> str:
-    cause: Any = error.args[0] if error.args else error
-    cause = getattr(cause, "reason", None) or cause
-    return str(cause).rstrip(".")
-
-
-def _never_left(error: requests.RequestException) -> bool:
-    cause = error.args[0] if error.args else None
-    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)

@@ -1,8 +1,20 @@
-"""Checks of operators' arguments that need no request, made while the DAG is parsed."""
+"""The forms that operators' arguments have, and checks of them that need no request."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeAlias
+
+    from airflow.sdk import XComArg
+
+    Id: TypeAlias = int | str | XComArg
+    """One id: a number, a template that renders to one, or another task's output."""
+
+    Ids: TypeAlias = Sequence[int | str] | int | str | XComArg
+    """One id or several: a list, a text such as ``1,2``, a template, or another task's output."""
 
 
 def one_of(name: str, value: Any, *allowed: str) -> None:

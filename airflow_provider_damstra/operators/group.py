@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_damstra.operators.base import DamstraOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airflow.sdk import Context
+
+    from airflow_provider_damstra.operators.arguments import Id, Ids
 
 
 class DamstraCreateGroupOperator(DamstraOperator):
@@ -24,9 +24,7 @@ class DamstraCreateGroupOperator(DamstraOperator):
 
     template_fields = ("name", "description", "parent_id", "damstra_conn_id")
 
-    def __init__(
-        self, *, name: str, description: str, parent_id: int | str | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, name: str, description: str, parent_id: Id | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.name = name
         self.description = description
@@ -56,7 +54,7 @@ class DamstraAddGroupMembersOperator(DamstraOperator):
 
     template_fields = ("group_id", "user_ids", "damstra_conn_id")
 
-    def __init__(self, *, group_id: int | str, user_ids: Sequence[int | str] | str, **kwargs: Any) -> None:
+    def __init__(self, *, group_id: Id, user_ids: Ids, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.group_id = group_id
         self.user_ids = user_ids

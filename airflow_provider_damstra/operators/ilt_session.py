@@ -8,10 +8,12 @@ from airflow_provider_damstra.operators.arguments import exactly_one
 from airflow_provider_damstra.operators.base import DamstraOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from airflow.sdk import Context
+
+    from airflow_provider_damstra.operators.arguments import Id, Ids
 
 
 class DamstraCreateIltSessionOperator(DamstraOperator):
@@ -40,11 +42,11 @@ class DamstraCreateIltSessionOperator(DamstraOperator):
     def __init__(
         self,
         *,
-        lesson_id: int | str,
+        lesson_id: Id,
         start_datetime: datetime | str,
         end_datetime: datetime | str,
         location: str,
-        instructor_id: int | str,
+        instructor_id: Id,
         notes: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -86,9 +88,7 @@ class DamstraRegisterIltSessionUsersOperator(DamstraOperator):
 
     template_fields = ("ilt_session_id", "user_ids", "damstra_conn_id")
 
-    def __init__(
-        self, *, ilt_session_id: int | str, user_ids: Sequence[int | str] | int | str, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, ilt_session_id: Id, user_ids: Ids, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ilt_session_id = ilt_session_id
         self.user_ids = user_ids
@@ -118,9 +118,9 @@ class DamstraSaveIltSessionProgressOperator(DamstraOperator):
     def __init__(
         self,
         *,
-        ilt_session_id: int | str,
+        ilt_session_id: Id,
         progress: Mapping[int | str, Mapping[str, bool]] | None = None,
-        user_ids: Sequence[int | str] | int | str | None = None,
+        user_ids: Ids | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -151,7 +151,7 @@ class DamstraCompleteIltSessionOperator(DamstraOperator):
 
     template_fields = ("ilt_session_id", "damstra_conn_id")
 
-    def __init__(self, *, ilt_session_id: int | str, **kwargs: Any) -> None:
+    def __init__(self, *, ilt_session_id: Id, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ilt_session_id = ilt_session_id
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_damstra.errors import DamstraError
+    from airflow_provider_damstra.operators.arguments import Id, Ids
 
 
 class DamstraScheduleLessonsOperator(DamstraOperator):
@@ -53,9 +54,9 @@ class DamstraScheduleLessonsOperator(DamstraOperator):
     def __init__(
         self,
         *,
-        user_ids: Sequence[int | str] | int | str,
-        lesson_version_ids: Sequence[int | str] | int | str | None = None,
-        lesson_ids: Sequence[int | str] | int | str | None = None,
+        user_ids: Ids,
+        lesson_version_ids: Ids | None = None,
+        lesson_ids: Ids | None = None,
         lesson_names: Sequence[str] | str | None = None,
         grace_period: int | str = 14,
         grace_period_unit: str = "days",
@@ -124,7 +125,7 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
 
     template_fields = ("lesson_schedule_id", "path", "damstra_conn_id")
 
-    def __init__(self, *, lesson_schedule_id: int | str, path: str, **kwargs: Any) -> None:
+    def __init__(self, *, lesson_schedule_id: Id, path: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.lesson_schedule_id = lesson_schedule_id
         self.path = path

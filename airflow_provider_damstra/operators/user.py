@@ -22,8 +22,8 @@ class DamstraUpsertUsersOperator(DamstraOperator):
     is as wanted already is left alone, so a retry does only what is missing. Calls ``listUsers`` and
     ``bulkUserImport``.
 
-    Returns ``user_ids`` (in the order of the rows), and of these ``created``, ``updated`` and ``unchanged``,
-    each as an XCom of its own: ``upsert.output["user_ids"]``.
+    Returns the users' ids in the order of the rows, which ``.expand()`` takes. Who of them was ``created``,
+    ``updated`` and ``unchanged`` are XComs of these names.
 
     :param users: the rows, as mappings with the API's members in snake_case or camelCase (templated); or
     :param users_path: path or URL of a CSV file with a header, or of JSON lines (``.jsonl``), on any object
@@ -45,10 +45,9 @@ class DamstraUpsertUsersOperator(DamstraOperator):
         match_by: str = "employee_number",
         batch_size: int = 100,
         keep_roles: bool = True,
-        multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        super().__init__(**kwargs)
         exactly_one(users=users, users_path=users_path)
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
@@ -58,10 +57,8 @@ class DamstraUpsertUsersOperator(DamstraOperator):
         self.batch_size = batch_size
         self.keep_roles = keep_roles
 
-    def act(self, context: Context) -> dict[str, list[int]]:
-        """Return who was created, updated and left alone."""
-        from dataclasses import asdict
-
+    def act(self, context: Context) -> list[int]:
+        """Return the users' ids."""
         from airflow_provider_damstra.actions.users import upsert_users
 
         result = upsert_users(
@@ -71,10 +68,11 @@ class DamstraUpsertUsersOperator(DamstraOperator):
             batch_size=self.batch_size,
             keep_roles=self.keep_roles,
         )
-        self.log.info(
-            "Created %s, updated %s, unchanged %s", result.created, result.updated, result.unchanged
-        )
-        return asdict(result)
+        for name in ("created", "updated", "unchanged"):
+            ids = getattr(result, name)
+            self.log.info("%d users %s", len(ids), name)
+            context["ti"].xcom_push(key=name, value=ids)
+        return result.user_ids
 
     def _rows(self) -> list[ImportedUser]:
         from airflow.providers.common.compat.sdk import AirflowFailException
