@@ -241,9 +241,8 @@ def quote(response: Response) -> str:
 def _redirect(request: Request, response: Response) -> DamstraResponseError:
     target = response.headers.get("location", "nowhere")
     return DamstraResponseError(
-        f"{request} was redirected (HTTP {response.status}) to {target.split('?')[0]}. Redirects are "
-        "not followed, so that the access key stays with the host it belongs to: set the connection's host to the "
-        "right address.",
+        f"{request} was redirected (HTTP {response.status}) to {target.split('?')[0]}. Redirects are not "
+        "followed, so that the access key stays with the host it belongs to: correct the connection's host.",
         request=request,
         status=response.status,
     )

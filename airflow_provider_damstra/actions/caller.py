@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraError
 from airflow_provider_damstra.models.base import Model
@@ -39,7 +39,7 @@ class Caller(Protocol):
         """Yield the rows of a listing."""
 
 
-def call_until_done(caller: Caller, endpoint: Endpoint[None], *, is_done: Callable[[], bool]) -> bool:
+def call_until_done(caller: Caller, endpoint: Endpoint[Any], *, is_done: Callable[[], bool]) -> bool:
     """Make a call whose effect can be looked up, and return whether this call brought it about.
 
     When the server says it conflicts, or nobody knows whether it was carried out, the effect is looked up: if
@@ -89,6 +89,16 @@ def create_unless_found(
             raise
         log.warning("%s It was not created; it is sent once more.", error)
     return caller.call(wanted), True
+
+
+def refuse_if_strict(message: str, *, strict: bool) -> None:
+    """Say that something is so already: in the log, or as an error if nothing was to be so.
+
+    :raises DamstraConflictError: if ``strict``.
+    """
+    if strict:
+        raise DamstraConflictError(message)
+    log.info(message)
 
 
 def fan_out(

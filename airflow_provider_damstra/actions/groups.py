@@ -1,20 +1,48 @@
-"""Groups that are there afterwards, whether or not they were before."""
+"""Groups that are there afterwards, with the people in them who should be."""
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.actions.caller import Caller, call_until_done, create_unless_found
+from airflow_provider_damstra.actions.caller import (
+    Caller,
+    call_until_done,
+    create_unless_found,
+    refuse_if_strict,
+)
 from airflow_provider_damstra.endpoints.group import (
     AddGroupMembers,
+    AddGroupSupervisors,
     CreateGroup,
+    GetGroup,
+    InactivateGroup,
     ListGroupMembers,
     ListGroups,
+    ListGroupSupervisors,
+    RemoveGroupMembers,
+    RemoveGroupSupervisors,
+    UpdateGroup,
 )
 from airflow_provider_damstra.errors import DamstraConflictError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from airflow_provider_damstra.models.group import Group
+
+log = logging.getLogger(__name__)
+
+MembershipChange = AddGroupMembers | AddGroupSupervisors | RemoveGroupMembers | RemoveGroupSupervisors
+
+_LISTING: dict[type[MembershipChange], type[ListGroupMembers] | type[ListGroupSupervisors]] = {
+    AddGroupMembers: ListGroupMembers,
+    RemoveGroupMembers: ListGroupMembers,
+    AddGroupSupervisors: ListGroupSupervisors,
+    RemoveGroupSupervisors: ListGroupSupervisors,
+}
+_ADDING = (AddGroupMembers, AddGroupSupervisors)
 
 
 def find_group(caller: Caller, *, name: str, parent_id: int | None) -> Group | None:
@@ -34,25 +62,105 @@ def find_group(caller: Caller, *, name: str, parent_id: int | None) -> Group | N
     return named[0] if named else None
 
 
-def ensure_group(caller: Caller, wanted: CreateGroup) -> tuple[Group, bool]:
-    """Return the group of that name and parent, and whether it was created here."""
-    return create_unless_found(
+def ensure_group(caller: Caller, wanted: CreateGroup, *, if_exists: str = "return") -> tuple[Group, bool]:
+    """Return the group of that name and parent, and whether it was created here.
+
+    :param if_exists: ``return`` it as it is, ``update`` its description, or ``fail``.
+    """
+    group, was_created = create_unless_found(
         caller, wanted, find=lambda: find_group(caller, name=wanted.name, parent_id=wanted.parent_id)
     )
+    if was_created or if_exists == "return":
+        return group, was_created
+    if if_exists == "fail":
+        raise DamstraConflictError(f"Group {wanted.name!r} exists already (id {group.id}).")
+    update = UpdateGroup(
+        group_id=group.id, name=wanted.name, description=wanted.description, parent_id=group.parent_id
+    )
+    update_group(caller, update)
+    return group, False
 
 
-def add_members(caller: Caller, wanted: AddGroupMembers) -> list[int]:
-    """Put into a group who is not in it yet, and return their user ids."""
-    present = _member_ids(caller, wanted.group_id)
-    missing = tuple(user_id for user_id in wanted.user_ids if user_id not in present)
-    if missing:
-        call_until_done(
-            caller,
-            wanted.model_copy(update={"user_ids": missing}),
-            is_done=lambda: set(missing) <= _member_ids(caller, wanted.group_id),
-        )
-    return list(missing)
+def update_group(caller: Caller, wanted: UpdateGroup) -> bool:
+    """Give a group this name, description and parent, and return False if it has them already."""
+
+    def is_done() -> bool:
+        group = caller.call(GetGroup(group_id=wanted.group_id))
+        same_parent = wanted.parent_id in (None, group.parent_id)
+        return same_parent and (group.name, group.description) == (wanted.name, wanted.description)
+
+    return False if is_done() else call_until_done(caller, wanted, is_done=is_done)
 
 
-def _member_ids(caller: Caller, group_id: int) -> set[int]:
-    return {user.id for user in caller.iterate(ListGroupMembers(group_id=group_id))}
+def inactivate_group(caller: Caller, wanted: InactivateGroup, *, strict: bool = False) -> bool:
+    """Make a group inactive, and return False if it is so already. An inactive group leaves the listing."""
+    name = caller.call(GetGroup(group_id=wanted.group_id)).name
+
+    def is_done() -> bool:
+        return all(group.id != wanted.group_id for group in caller.iterate(ListGroups(q=name)))
+
+    if is_done():
+        refuse_if_strict(f"Group {wanted.group_id} ({name}) is inactive already.", strict=strict)
+        return False
+    return call_until_done(caller, wanted, is_done=is_done)
+
+
+def change_membership(caller: Caller, wanted: MembershipChange, *, strict: bool = False) -> list[int]:
+    """Add or remove those users for whom that changes something, and return their ids.
+
+    :param strict: refuse to change anything if it is so already for some.
+    """
+    adding = isinstance(wanted, _ADDING)
+
+    def still_to_do(user_ids: Collection[int]) -> tuple[int, ...]:
+        present = membership(caller, wanted)
+        return tuple(user_id for user_id in user_ids if (user_id in present) != adding)
+
+    todo = still_to_do(wanted.user_ids)
+    already = [user_id for user_id in wanted.user_ids if user_id not in todo]
+    if already:
+        state = "in it" if adding else "not in it"
+        refuse_if_strict(f"Group {wanted.group_id}: users {already} are {state} already.", strict=strict)
+    if todo:
+        call = wanted.model_copy(update={"user_ids": todo})
+        call_until_done(caller, call, is_done=lambda: not still_to_do(todo))
+    return list(todo)
+
+
+def membership(caller: Caller, change: MembershipChange) -> set[int]:
+    """Return the ids of the users among whom a change would add or remove."""
+    listing = _LISTING[type(change)](group_id=change.group_id)
+    return {user.id for user in caller.iterate(listing)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MembershipPlan:
+    """What makes a group's people equal to a list."""
+
+    present: int
+    added: list[int] = field(default_factory=list)
+    removed: list[int] = field(default_factory=list)
+
+    def refuse_too_many_removals(self, most: float | None) -> None:
+        """Refuse a plan that takes out more than a number (1 or more) or a share (below 1) of the present.
+
+        :raises DamstraConflictError: before anything is changed.
+        """
+        if most is None:
+            return
+        allowed = most * self.present if 0 < most < 1 else most
+        if len(self.removed) > allowed:
+            raise DamstraConflictError(
+                f"{len(self.removed)} of {self.present} would be removed, and max_removals allows {allowed:g}; "
+                "nothing was changed. Is the list whole? If so, raise max_removals."
+            )
+
+
+def plan_membership(caller: Caller, add: AddGroupMembers | AddGroupSupervisors) -> MembershipPlan:
+    """Return who is missing and who is too many for a group's people to be exactly those of ``add``."""
+    present = membership(caller, add)
+    return MembershipPlan(
+        present=len(present),
+        added=[user_id for user_id in add.user_ids if user_id not in present],
+        removed=sorted(present - set(add.user_ids)),
+    )

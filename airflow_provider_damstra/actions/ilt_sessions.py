@@ -1,127 +1,78 @@
-"""ILT sessions: created once, the right people registered, attendance recorded, completed once."""
+"""ILT sessions: created once, changed where they differ, completed or cancelled once."""
 
 from __future__ import annotations
 
-import logging
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.actions.caller import Caller, call_until_done, create_unless_found
-from airflow_provider_damstra.endpoints.base import Arguments
+from airflow_provider_damstra.actions.caller import (
+    Caller,
+    call_until_done,
+    create_unless_found,
+    refuse_if_strict,
+)
 from airflow_provider_damstra.endpoints.ilt_session import (
-    AttendeeProgress,
-    BulkRegisterIltSession,
+    CancelIltSession,
     CompleteIltSession,
     CreateIltSession,
     GetIltSession,
-    ListIltSessionAttendees,
     ListIltSessions,
-    SaveIltSessionProgress,
+    UpdateIltSession,
 )
-from airflow_provider_damstra.endpoints.types import Identifier, SomeIdentifiers
-from airflow_provider_damstra.errors import DamstraNotFoundError
-from airflow_provider_damstra.models.ilt_session import IltSession, IltSessionAttendee, IltSessionStatus
+from airflow_provider_damstra.errors import DamstraConflictError
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_damstra.models.ilt_session import IltSession
 
 
 def find_session(caller: Caller, wanted: CreateIltSession) -> IltSession | None:
-    """Return the active session of the same lesson, times, instructor and location, or None."""
-    sessions = caller.iterate(
-        ListIltSessions(instructor_id=wanted.instructor_id, status=IltSessionStatus.ACTIVE)
-    )
-    return next((session for session in sessions if _is_same(session, wanted)), None)
+    """Return the session of the same lesson, times, instructor and place unless cancelled, or None."""
+    sessions = caller.iterate(ListIltSessions(instructor_id=wanted.instructor_id))
+    return next((one for one in sessions if not one.is_cancelled and _is_same(one, wanted)), None)
 
 
-def ensure_session(caller: Caller, wanted: CreateIltSession) -> tuple[IltSession, bool]:
-    """Return the session that is wanted, and whether it was created here."""
-    return create_unless_found(caller, wanted, find=lambda: find_session(caller, wanted))
+def ensure_session(
+    caller: Caller, wanted: CreateIltSession, *, if_exists: str = "return"
+) -> tuple[IltSession, bool]:
+    """Return the session that is wanted, and whether it was created here.
 
-
-def register(caller: Caller, wanted: BulkRegisterIltSession) -> list[int]:
-    """Register who is not registered yet, and return their user ids."""
-    present = attendees(caller, wanted.ilt_session_id)
-    missing = tuple(user_id for user_id in wanted.user_ids if user_id not in present)
-    log.info(
-        "%d of %d users are registered already.", len(wanted.user_ids) - len(missing), len(wanted.user_ids)
-    )
-    if missing:
-        call_until_done(
-            caller,
-            wanted.model_copy(update={"user_ids": missing}),
-            is_done=lambda: set(missing) <= attendees(caller, wanted.ilt_session_id).keys(),
-        )
-    return list(missing)
-
-
-def attendees(caller: Caller, ilt_session_id: int) -> dict[int, IltSessionAttendee]:
-    """Return who is registered, by user id."""
-    rows = caller.iterate(ListIltSessionAttendees(ilt_session_id=ilt_session_id))
-    return {row.user_id: row for row in rows if row.user_id is not None}
-
-
-class AttendanceRecord(Arguments):
-    """What is recorded of one user."""
-
-    attended: bool | None = None
-    passed: bool | None = None
-
-
-class Attendance(Arguments):
-    """Who attended a session and who passed, by user id, or as a list of users who did both."""
-
-    ilt_session_id: Identifier
-    progress: dict[Identifier, AttendanceRecord] | None = None
-    user_ids: SomeIdentifiers | None = None
-
-    def records(self) -> dict[int, AttendanceRecord]:
-        """Return what is recorded, by user id."""
-        did_both = AttendanceRecord(attended=True, passed=True)
-        return self.progress or dict.fromkeys(self.user_ids or (), did_both)
-
-
-def save_progress(caller: Caller, attendance: Attendance) -> int:
-    """Record attendance, and return how many attendees' records changed.
-
-    :raises DamstraNotFoundError: naming the users who are not registered; nothing is recorded then.
+    :param if_exists: ``return`` it as it is, or ``fail``.
     """
-    present = attendees(caller, attendance.ilt_session_id)
-    records = attendance.records()
-    strangers = sorted(records.keys() - present.keys())
-    if strangers:
-        raise DamstraNotFoundError(
-            f"ILT session {attendance.ilt_session_id}: users {', '.join(map(str, strangers))} are not "
-            "registered, so nobody's attendance was recorded. Register them first."
-        )
-    wanted = {present[user_id].id: record for user_id, record in records.items()}
-    changes = {
-        one.id: wanted[one.id]
-        for one in present.values()
-        if one.id in wanted and not _has(one, wanted[one.id])
-    }
-    if changes:
-        call = SaveIltSessionProgress(
-            ilt_session_id=attendance.ilt_session_id,
-            attendees=tuple(
-                AttendeeProgress(id=attendee_id, attended=record.attended, passed=record.passed)
-                for attendee_id, record in changes.items()
-            ),
-        )
-        call_until_done(caller, call, is_done=lambda: _is_recorded(caller, call))
-    return len(changes)
+    session, was_created = create_unless_found(caller, wanted, find=lambda: find_session(caller, wanted))
+    if not was_created and if_exists == "fail":
+        raise DamstraConflictError(f"The ILT session exists already (id {session.id}).")
+    return session, was_created
 
 
-def complete(caller: Caller, call: CompleteIltSession) -> bool:
-    """Complete a session, and return False if it was completed before."""
-    question = GetIltSession(ilt_session_id=call.ilt_session_id)
-    return call_until_done(caller, call, is_done=lambda: caller.call(question).is_completed)
+def end(caller: Caller, wanted: CompleteIltSession | CancelIltSession, *, strict: bool = False) -> bool:
+    """Complete or cancel a session, and return False if that was done before."""
+    cancelling = isinstance(wanted, CancelIltSession)
+
+    def is_done() -> bool:
+        session = caller.call(GetIltSession(ilt_session_id=wanted.ilt_session_id))
+        return session.is_cancelled if cancelling else session.is_completed
+
+    if is_done():
+        state = "cancelled" if cancelling else "completed"
+        refuse_if_strict(f"ILT session {wanted.ilt_session_id} is {state} already.", strict=strict)
+        return False
+    return call_until_done(caller, wanted, is_done=is_done)
 
 
-def _is_recorded(caller: Caller, call: SaveIltSessionProgress) -> bool:
-    present = {row.id: row for row in attendees(caller, call.ilt_session_id).values()}
-    return all(_has(present[wanted.id], wanted) for wanted in call.attendees)
+def update_session(caller: Caller, *, ilt_session_id: int, changes: Mapping[str, Any]) -> bool:
+    """Change what differs, and return False if nothing does. Instructor and location are always sent."""
 
+    def present() -> dict[str, Any]:
+        session = caller.call(GetIltSession(ilt_session_id=ilt_session_id))
+        return {name: getattr(session, name) for name in ("instructor_id", "location", *changes)}
 
-def _has(attendee: IltSessionAttendee, wanted: AttendanceRecord | AttendeeProgress) -> bool:
-    return wanted.attended in (None, attendee.attended) and wanted.passed in (None, attendee.passed)
+    before = present()
+    wanted = UpdateIltSession.model_validate({"ilt_session_id": ilt_session_id, **before, **changes})
+    after = {name: getattr(wanted, name) for name in before}
+    if after == before:
+        return False
+    return call_until_done(caller, wanted, is_done=lambda: present() == after)
 
 
 def _is_same(session: IltSession, wanted: CreateIltSession) -> bool:

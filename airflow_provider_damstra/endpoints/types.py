@@ -26,6 +26,14 @@ def _refuse_naive(value: datetime) -> datetime:
     return value
 
 
+def _to_seconds(value: datetime) -> datetime:
+    return value.replace(microsecond=0)
+
+
+def _to_milliseconds(value: datetime) -> datetime:
+    return value.replace(microsecond=value.microsecond // 1000 * 1000)
+
+
 def _seconds_in_utc(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")
 
@@ -94,18 +102,20 @@ CommaSeparatedIds = Annotated[
 Moment = Annotated[
     datetime,
     AfterValidator(_refuse_naive),
+    AfterValidator(_to_seconds),
     PlainSerializer(_seconds_in_utc, when_used="json"),
     _DateTimeText,
 ]
-"""A moment, sent as ``2015-10-29T15:28:59+0000``; one without a zone is refused."""
+"""A moment to the second, sent as ``2015-10-29T15:28:59+0000``; one without a zone is refused."""
 
 SessionMoment = Annotated[
     datetime,
     AfterValidator(_refuse_naive),
+    AfterValidator(_to_milliseconds),
     PlainSerializer(_milliseconds_in_own_zone, when_used="json"),
     _DateTimeText,
 ]
-"""A moment, sent as ``2018-05-19T01:00:06.000+0800`` in its own zone; one without a zone is refused."""
+"""A moment to the millisecond, sent as ``2018-05-19T01:00:06.000+0800``; one without a zone is refused."""
 
 Digits = Annotated[int, Field(ge=0), PlainSerializer(str, when_used="json")]
 """A whole number that goes on the wire as a text of digits."""

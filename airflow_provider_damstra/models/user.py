@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from airflow_provider_damstra.models.base import Identifiers, Model, OptionalTimestamp, Timestamp, unwrap
+from airflow_provider_damstra.models.base import Identifiers, Model, OptionalTimestamp, unwrap
 
 
 class Role(IntEnum):
@@ -69,5 +69,5 @@ class CreatedUser(Model):
     """What creating a user answers: its id and the dates, nothing else."""
 
     id: int
-    created_date: Timestamp
+    created_date: OptionalTimestamp = None
     modified_date: OptionalTimestamp = None

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_damstra.endpoints.base import Endpoint
+
 
 class DamstraOperator(BaseOperator):
     """A step that calls Damstra Learning.
@@ -40,6 +42,16 @@ class DamstraOperator(BaseOperator):
         """Do the step and return its result, fit for XCom."""
         with failing_at_once_where_retrying_is_useless():
             return self.act(context)
+
+    def deliver_secret(self, endpoint: Endpoint[str], path: str | None) -> str:
+        """Return the path of the file that the answer was written to, or without a path the answer."""
+        secret = self.hook.call(endpoint)
+        if path is None:
+            return secret
+        from airflow_provider_damstra.storage import write_whole
+
+        write_whole(path, secret.encode())
+        return path
 
     def act(self, context: Context) -> Any:
         """Do the step: what a subclass is for."""

@@ -4,31 +4,61 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_damstra.operators.arguments import one_of
 from airflow_provider_damstra.operators.base import DamstraOperator
+from airflow_provider_damstra.operators.group_membership import (
+    DamstraAddGroupMembersOperator,
+    DamstraAddGroupSupervisorsOperator,
+    DamstraRemoveGroupMembersOperator,
+    DamstraRemoveGroupSupervisorsOperator,
+    DamstraSyncGroupMembersOperator,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.operators.arguments import Id, Ids
+    from airflow_provider_damstra.operators.arguments import Id
+
+__all__ = [
+    "DamstraAddGroupMembersOperator",
+    "DamstraAddGroupSupervisorsOperator",
+    "DamstraCreateGroupOperator",
+    "DamstraInactivateGroupOperator",
+    "DamstraRemoveGroupMembersOperator",
+    "DamstraRemoveGroupSupervisorsOperator",
+    "DamstraSyncGroupMembersOperator",
+    "DamstraUpdateGroupOperator",
+]
 
 
 class DamstraCreateGroupOperator(DamstraOperator):
     """Return the id of the group of that name and parent; it is created if it is not there.
 
-    Calls ``listGroups`` and, if need be, ``createGroup``.
+    Calls ``listGroups`` and, if need be, ``createGroup`` or ``updateGroup``.
 
     :param name: the group's name (templated).
     :param description: what the group is for (templated).
-    :param parent_id: id of the group it belongs under, or None (templated).
+    :param parent_id: id of the group it belongs under, or None for any (templated).
+    :param if_exists: ``return`` a group that is there already, ``update`` its description, or ``fail``.
     """
 
     template_fields = ("name", "description", "parent_id", "damstra_conn_id")
 
-    def __init__(self, *, name: str, description: str, parent_id: Id | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        description: str,
+        parent_id: Id | None = None,
+        if_exists: str = "return",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        one_of("if_exists", if_exists, "return", "update", "fail")
         self.name = name
         self.description = description
         self.parent_id = parent_id
+        self.if_exists = if_exists
 
     def act(self, context: Context) -> int:
         """Return the group's id."""
@@ -36,35 +66,75 @@ class DamstraCreateGroupOperator(DamstraOperator):
         from airflow_provider_damstra.endpoints import CreateGroup
 
         wanted = CreateGroup(name=self.name, description=self.description, parent_id=self.parent_id)
-        group, was_created = ensure_group(self.hook, wanted)
+        group, was_created = ensure_group(self.hook, wanted, if_exists=self.if_exists)
         self.log.info(
             "Group %r (id %d) %s", group.name, group.id, "created" if was_created else "is there already"
         )
         return group.id
 
 
-class DamstraAddGroupMembersOperator(DamstraOperator):
-    """Put users into a group, and return the ids of those who were not in it before.
+class DamstraUpdateGroupOperator(DamstraOperator):
+    """Change a group's name, description or parent, and return False if nothing differs.
 
-    Calls ``listGroupMembers`` and, if somebody is missing, ``addGroupMembers``.
+    What is not given stays. Calls ``getGroup`` and, if something differs, ``updateGroup``.
 
     :param group_id: the group (templated).
-    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
+    :param name: its name (templated).
+    :param description: what it is for (templated).
+    :param parent_id: id of the group it belongs under (templated).
     """
 
-    template_fields = ("group_id", "user_ids", "damstra_conn_id")
+    template_fields = ("group_id", "name", "description", "parent_id", "damstra_conn_id")
 
-    def __init__(self, *, group_id: Id, user_ids: Ids, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        group_id: Id,
+        name: str | None = None,
+        description: str | None = None,
+        parent_id: Id | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.group_id = group_id
-        self.user_ids = user_ids
+        self.name = name
+        self.description = description
+        self.parent_id = parent_id
 
-    def act(self, context: Context) -> list[int]:
-        """Return who was added."""
-        from airflow_provider_damstra.actions.groups import add_members
-        from airflow_provider_damstra.endpoints import AddGroupMembers
+    def act(self, context: Context) -> bool:
+        """Return whether something was changed."""
+        from airflow_provider_damstra.actions.groups import update_group
+        from airflow_provider_damstra.endpoints import GetGroup, UpdateGroup
 
-        call = AddGroupMembers(group_id=self.group_id, user_ids=self.user_ids)
-        added = add_members(self.hook, call)
-        self.log.info("Group %d: %d of %d users added", call.group_id, len(added), len(call.user_ids))
-        return added
+        present = self.hook.call(GetGroup(group_id=self.group_id))
+        wanted = UpdateGroup(
+            group_id=present.id,
+            name=present.name if self.name is None else self.name,
+            description=(present.description or "") if self.description is None else self.description,
+            parent_id=present.parent_id if self.parent_id is None else self.parent_id,
+        )
+        return update_group(self.hook, wanted)
+
+
+class DamstraInactivateGroupOperator(DamstraOperator):
+    """Make a group inactive, and return False if it was so before.
+
+    Calls ``getGroup``, ``listGroups`` and, if need be, ``inactivateGroup``.
+
+    :param group_id: the group (templated).
+    :param strict: fail if it was inactive before.
+    """
+
+    template_fields = ("group_id", "damstra_conn_id")
+
+    def __init__(self, *, group_id: Id, strict: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.group_id = group_id
+        self.strict = strict
+
+    def act(self, context: Context) -> bool:
+        """Return whether this step made it inactive."""
+        from airflow_provider_damstra.actions.groups import inactivate_group
+        from airflow_provider_damstra.endpoints import InactivateGroup
+
+        return inactivate_group(self.hook, InactivateGroup(group_id=self.group_id), strict=self.strict)

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.operators.arguments import exactly_one
+from airflow_provider_damstra.operators.arguments import one_of
 from airflow_provider_damstra.operators.base import DamstraOperator
+from airflow_provider_damstra.operators.ilt_attendance import (
+    DamstraDeregisterIltSessionUsersOperator,
+    DamstraRegisterIltSessionUsersOperator,
+    DamstraSaveIltSessionProgressOperator,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.operators.arguments import Id, Ids
+    from airflow_provider_damstra.operators.arguments import Id
+
+__all__ = [
+    "DamstraCancelIltSessionOperator",
+    "DamstraCompleteIltSessionOperator",
+    "DamstraCreateIltSessionOperator",
+    "DamstraDeregisterIltSessionUsersOperator",
+    "DamstraRegisterIltSessionUsersOperator",
+    "DamstraSaveIltSessionProgressOperator",
+    "DamstraUpdateIltSessionOperator",
+]
 
 
 class DamstraCreateIltSessionOperator(DamstraOperator):
@@ -27,6 +41,7 @@ class DamstraCreateIltSessionOperator(DamstraOperator):
     :param location: where it takes place (templated).
     :param instructor_id: user id of the instructor (templated).
     :param notes: notes for the session (templated).
+    :param if_exists: ``return`` a session that is there already, or ``fail``.
     """
 
     template_fields = (
@@ -48,15 +63,18 @@ class DamstraCreateIltSessionOperator(DamstraOperator):
         location: str,
         instructor_id: Id,
         notes: str | None = None,
+        if_exists: str = "return",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        one_of("if_exists", if_exists, "return", "fail")
         self.lesson_id = lesson_id
         self.start_datetime = start_datetime
         self.end_datetime = end_datetime
         self.location = location
         self.instructor_id = instructor_id
         self.notes = notes
+        self.if_exists = if_exists
 
     def act(self, context: Context) -> int:
         """Return the session's id."""
@@ -71,93 +89,121 @@ class DamstraCreateIltSessionOperator(DamstraOperator):
             instructor_id=self.instructor_id,
             notes=self.notes,
         )
-        session, was_created = ensure_session(self.hook, wanted)
+        session, was_created = ensure_session(self.hook, wanted, if_exists=self.if_exists)
         self.log.info("ILT session %d %s", session.id, "created" if was_created else "is there already")
         return session.id
 
 
-class DamstraRegisterIltSessionUsersOperator(DamstraOperator):
-    """Register users for an ILT session, and return the ids of those who were not registered before.
+class DamstraUpdateIltSessionOperator(DamstraOperator):
+    """Change an ILT session's instructor, location, notes or places, and return False if nothing differs.
 
-    The users must be scheduled to the session's lesson. Calls ``listIltSessionAttendees`` and, if somebody is
-    missing, ``bulkRegisterIltSession``.
-
-    :param ilt_session_id: the session (templated).
-    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
-    """
-
-    template_fields = ("ilt_session_id", "user_ids", "damstra_conn_id")
-
-    def __init__(self, *, ilt_session_id: Id, user_ids: Ids, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.ilt_session_id = ilt_session_id
-        self.user_ids = user_ids
-
-    def act(self, context: Context) -> list[int]:
-        """Return who was registered."""
-        from airflow_provider_damstra.actions.ilt_sessions import register
-        from airflow_provider_damstra.endpoints import BulkRegisterIltSession
-
-        return register(
-            self.hook, BulkRegisterIltSession(ilt_session_id=self.ilt_session_id, user_ids=self.user_ids)
-        )
-
-
-class DamstraSaveIltSessionProgressOperator(DamstraOperator):
-    """Record who attended an ILT session and who passed, and return how many records changed.
-
-    Calls ``listIltSessionAttendees`` and, if something differs, ``saveIltSessionProgress``.
+    What is not given stays. The API cannot change the times. Calls ``getIltSession`` and, if something
+    differs, ``updateIltSession``.
 
     :param ilt_session_id: the session (templated).
-    :param progress: what is recorded, by user id: ``{7: {"attended": True, "passed": True}}`` (templated); or
-    :param user_ids: users who all attended and passed (templated).
+    :param instructor_id: user id of the instructor (templated).
+    :param location: where it takes place (templated).
+    :param notes: notes for the session (templated).
+    :param number_of_places: how many can attend (templated).
     """
 
-    template_fields = ("ilt_session_id", "progress", "user_ids", "damstra_conn_id")
+    template_fields = (
+        "ilt_session_id",
+        "instructor_id",
+        "location",
+        "notes",
+        "number_of_places",
+        "damstra_conn_id",
+    )
 
     def __init__(
         self,
         *,
         ilt_session_id: Id,
-        progress: Mapping[int | str, Mapping[str, bool]] | None = None,
-        user_ids: Ids | None = None,
+        instructor_id: Id | None = None,
+        location: str | None = None,
+        notes: str | None = None,
+        number_of_places: int | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        exactly_one(progress=progress, user_ids=user_ids)
         self.ilt_session_id = ilt_session_id
-        self.progress = progress
-        self.user_ids = user_ids
+        self.instructor_id = instructor_id
+        self.location = location
+        self.notes = notes
+        self.number_of_places = number_of_places
 
-    def act(self, context: Context) -> int:
-        """Return how many attendees' records changed."""
-        from airflow_provider_damstra.actions.ilt_sessions import Attendance, save_progress
+    def act(self, context: Context) -> bool:
+        """Return whether something was changed."""
+        from airflow_provider_damstra.actions.ilt_sessions import update_session
+        from airflow_provider_damstra.endpoints import GetIltSession
 
-        attendance = Attendance(
-            ilt_session_id=self.ilt_session_id, progress=self.progress, user_ids=self.user_ids
-        )
-        changed = save_progress(self.hook, attendance)
-        self.log.info("ILT session %s: %d records of attendance changed", self.ilt_session_id, changed)
-        return changed
+        names = ("instructor_id", "location", "notes", "number_of_places")
+        changes = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        session = GetIltSession(ilt_session_id=self.ilt_session_id)
+        return update_session(self.hook, ilt_session_id=session.ilt_session_id, changes=changes)
 
 
 class DamstraCompleteIltSessionOperator(DamstraOperator):
     """Complete an ILT session and its lesson schedules, and return False if it was completed before.
 
-    Calls ``completeIltSession``, and ``getIltSession`` where the answer leaves doubt.
+    Calls ``getIltSession`` and, if need be, ``completeIltSession``.
 
     :param ilt_session_id: the session (templated).
+    :param strict: fail if it was completed before.
     """
 
     template_fields = ("ilt_session_id", "damstra_conn_id")
 
-    def __init__(self, *, ilt_session_id: Id, **kwargs: Any) -> None:
+    def __init__(self, *, ilt_session_id: Id, strict: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ilt_session_id = ilt_session_id
+        self.strict = strict
 
     def act(self, context: Context) -> bool:
         """Return whether this step completed it."""
-        from airflow_provider_damstra.actions.ilt_sessions import complete
+        from airflow_provider_damstra.actions.ilt_sessions import end
         from airflow_provider_damstra.endpoints import CompleteIltSession
 
-        return complete(self.hook, CompleteIltSession(ilt_session_id=self.ilt_session_id))
+        return end(self.hook, CompleteIltSession(ilt_session_id=self.ilt_session_id), strict=self.strict)
+
+
+class DamstraCancelIltSessionOperator(DamstraOperator):
+    """Cancel an ILT session, and return False if it was cancelled before.
+
+    Calls ``getIltSession`` and, if need be, ``cancelIltSession``.
+
+    :param ilt_session_id: the session (templated).
+    :param notify_trainees: let Damstra tell the trainees.
+    :param notify_instructor: let Damstra tell the instructor.
+    :param strict: fail if it was cancelled before.
+    """
+
+    template_fields = ("ilt_session_id", "damstra_conn_id")
+
+    def __init__(
+        self,
+        *,
+        ilt_session_id: Id,
+        notify_trainees: bool = True,
+        notify_instructor: bool = True,
+        strict: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.ilt_session_id = ilt_session_id
+        self.notify_trainees = notify_trainees
+        self.notify_instructor = notify_instructor
+        self.strict = strict
+
+    def act(self, context: Context) -> bool:
+        """Return whether this step cancelled it."""
+        from airflow_provider_damstra.actions.ilt_sessions import end
+        from airflow_provider_damstra.endpoints import CancelIltSession
+
+        wanted = CancelIltSession(
+            ilt_session_id=self.ilt_session_id,
+            ilt_session_cancellation_trainee_notification_enabled=self.notify_trainees,
+            ilt_session_cancellation_instructor_notification_enabled=self.notify_instructor,
+        )
+        return end(self.hook, wanted, strict=self.strict)

@@ -1,4 +1,4 @@
-"""Operators for lessons, lesson schedules and certificates."""
+"""Operators for lessons: who is to do them, who did, and the certificates."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.operators.arguments import exactly_one, one_of
 from airflow_provider_damstra.operators.base import DamstraOperator
+from airflow_provider_damstra.operators.lesson_schedule import (
+    DamstraCompleteLessonOperator,
+    DamstraDownloadCertificateOperator,
+    DamstraGetEmbedUrlOperator,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +19,14 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_damstra.errors import DamstraError
-    from airflow_provider_damstra.operators.arguments import Id, Ids
+    from airflow_provider_damstra.operators.arguments import Ids
+
+__all__ = [
+    "DamstraCompleteLessonOperator",
+    "DamstraDownloadCertificateOperator",
+    "DamstraGetEmbedUrlOperator",
+    "DamstraScheduleLessonsOperator",
+]
 
 
 class DamstraScheduleLessonsOperator(DamstraOperator):
@@ -110,39 +122,3 @@ class DamstraScheduleLessonsOperator(DamstraOperator):
         first = next(iter(failed.values()))
         first.args = (message,)
         raise first
-
-
-class DamstraDownloadCertificateOperator(DamstraOperator):
-    """Save the certificate of a completed and passed lesson schedule as a PDF file, and return where.
-
-    Returns ``{"path": ..., "bytes": ..., "sha256": ...}``. The file is written under another name and then
-    moved, so that nobody reads half of it. Calls ``downloadCertificate``.
-
-    :param lesson_schedule_id: the lesson schedule (templated).
-    :param path: path or URL on any object storage: the file, or a folder if it ends in ``/``, where the file
-        is named ``certificate-<lesson_schedule_id>.pdf`` (templated).
-    """
-
-    template_fields = ("lesson_schedule_id", "path", "damstra_conn_id")
-
-    def __init__(self, *, lesson_schedule_id: Id, path: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.lesson_schedule_id = lesson_schedule_id
-        self.path = path
-
-    def act(self, context: Context) -> dict[str, Any]:
-        """Return the file's place, size and SHA-256."""
-        import hashlib
-
-        from airflow_provider_damstra.endpoints import DownloadCertificate
-        from airflow_provider_damstra.storage import write_whole
-
-        content = self.hook.call(DownloadCertificate(lesson_schedule_id=self.lesson_schedule_id))
-        path = (
-            f"{self.path}certificate-{self.lesson_schedule_id}.pdf" if self.path.endswith("/") else self.path
-        )
-        write_whole(path, content)
-        self.log.info(
-            "Certificate of lesson schedule %s: %s (%d bytes)", self.lesson_schedule_id, path, len(content)
-        )
-        return {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

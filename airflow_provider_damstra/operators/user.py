@@ -6,6 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.operators.arguments import exactly_one
 from airflow_provider_damstra.operators.base import DamstraOperator
+from airflow_provider_damstra.operators.user_accounts import (
+    DamstraActivateUserOperator,
+    DamstraCreateUserOperator,
+    DamstraGenerateLoginUrlOperator,
+    DamstraInactivateUserOperator,
+    DamstraUpdateUserOperator,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,6 +20,15 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_damstra.endpoints.user import ImportedUser
+
+__all__ = [
+    "DamstraActivateUserOperator",
+    "DamstraCreateUserOperator",
+    "DamstraGenerateLoginUrlOperator",
+    "DamstraInactivateUserOperator",
+    "DamstraUpdateUserOperator",
+    "DamstraUpsertUsersOperator",
+]
 
 
 class DamstraUpsertUsersOperator(DamstraOperator):

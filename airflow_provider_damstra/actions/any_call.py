@@ -1,0 +1,58 @@
+"""Any call by its name, and its answer as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from airflow_provider_damstra import endpoints
+from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_damstra.actions.caller import Caller
+
+
+def named_endpoint(
+    name: str, arguments: Mapping[str, Any], *, secret_in_clear: bool = False
+) -> Endpoint[Any]:
+    """Return the call.
+
+    :param secret_in_clear: whether an answer that is a secret is wanted as it is.
+    :raises ValueError: if there is no such operation, its answer is no JSON, or it is a secret.
+    :raises pydantic.ValidationError: naming the arguments that do not fit.
+    """
+    if name not in endpoints.__all__:
+        raise ValueError(f"there is no operation {name!r}; there are {', '.join(endpoints.__all__)}")
+    kind: type[Endpoint[Any]] = getattr(endpoints, name)
+    if kind.answer_type() is bytes:
+        raise ValueError(f"{name} answers a file, not JSON: DamstraDownloadCertificateOperator saves it")
+    if kind.answer_is_secret and not secret_in_clear:
+        raise ValueError(
+            f"{name} answers a secret, which XCom would show: say return_in_clear=True if that is meant"
+        )
+    return kind.model_validate(dict(arguments))
+
+
+def json_answer(caller: Caller, call: Endpoint[Any]) -> Any:
+    """Return the answer with the API's own names, fit for JSON; a listing whole."""
+    answer = list(caller.iterate(call)) if isinstance(call, Paged) else caller.call(call)
+    return [_plain(one) for one in answer] if isinstance(answer, list) else _plain(answer)
+
+
+def json_lines(caller: Caller, call: Endpoint[Any]) -> tuple[bytes, dict[str, Any]]:
+    """Return a listing as JSON lines, with the number of ``rows`` and the ``sha256``."""
+    answer = json_answer(caller, call)
+    rows = answer if isinstance(answer, list) else [answer]
+    content = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    return content, {"rows": len(rows), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _plain(answer: Any) -> Any:
+    if isinstance(answer, BaseModel):
+        return answer.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return answer

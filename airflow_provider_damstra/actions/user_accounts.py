@@ -1,0 +1,107 @@
+"""One user's account: created once, changed where it differs, active or not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_damstra.actions.caller import (
+    Caller,
+    call_until_done,
+    create_unless_found,
+    refuse_if_strict,
+)
+from airflow_provider_damstra.actions.users import MATCHES
+from airflow_provider_damstra.endpoints.user import (
+    ActivateUser,
+    CreateUser,
+    GetUser,
+    InactivateUser,
+    UpdateUser,
+)
+from airflow_provider_damstra.errors import DamstraConflictError
+from airflow_provider_damstra.models.user import CreatedUser
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_damstra.models.user import User
+
+
+def find_user(caller: Caller, wanted: CreateUser) -> User | None:
+    """Return the user with the same employee number, else e-mail address, else user name; active or not.
+
+    :raises DamstraConflictError: if several users have it.
+    """
+    for name, (_, search) in MATCHES.items():
+        value = getattr(wanted, name)
+        if value:
+            found = [user for user in caller.iterate(search(value)) if getattr(user, name) == value]
+            if len(found) > 1:
+                ids = ", ".join(str(user.id) for user in found)
+                raise DamstraConflictError(f"Users {ids} have the same {name}: correct them in Damstra.")
+            return found[0] if found else None
+    raise DamstraConflictError(
+        "A user needs an employee_number, an email_address or a user_name to be found by."
+    )
+
+
+def ensure_user(caller: Caller, wanted: CreateUser, *, if_exists: str = "return") -> tuple[int, bool]:
+    """Return the user's id, and whether it was created here.
+
+    :param if_exists: ``return`` it as it is, ``update`` what differs, or ``fail``.
+    """
+
+    def find() -> CreatedUser | None:
+        user = find_user(caller, wanted)
+        return CreatedUser.model_construct(id=user.id) if user else None
+
+    user, was_created = create_unless_found(caller, wanted, find=find)
+    if not was_created and if_exists == "fail":
+        raise DamstraConflictError(f"The user exists already (id {user.id}).")
+    if not was_created and if_exists == "update":
+        update_user(
+            caller, user_id=user.id, changes=wanted.model_dump(exclude_none=True, exclude=_ONLY_AT_CREATION)
+        )
+    return user.id, was_created
+
+
+_ONLY_AT_CREATION = {"send_welcome_email", "password"}
+_REPLACED = ("user_name", "first_name", "last_name", "email_address", "phone_number", "mobile_number")
+_REPLACED_TOO = ("employee_number", "time_zone", "roles", "groups", "groups_supervised")
+
+
+def update_user(caller: Caller, *, user_id: int, changes: Mapping[str, Any]) -> bool:
+    """Change what differs, and return False if nothing does.
+
+    The API replaces a user's data as a whole, so the present data are read and sent along.
+    """
+    present = _data(caller.call(GetUser(user_id=user_id)))
+    wanted = UpdateUser(user_id=user_id, **{**present, **changes})
+
+    def is_done() -> bool:
+        return _data(wanted) == _data(caller.call(GetUser(user_id=user_id)))
+
+    if _data(wanted) == present:
+        return False
+    return call_until_done(caller, wanted, is_done=is_done)
+
+
+def _data(user: User | UpdateUser) -> dict[str, Any]:
+    """Return what an update replaces; a text that is missing is empty, for the API wants it."""
+    data = {name: getattr(user, name) or "" for name in _REPLACED}
+    data |= {name: getattr(user, name) for name in _REPLACED_TOO}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+
+
+def set_active(caller: Caller, wanted: ActivateUser | InactivateUser, *, strict: bool = False) -> bool:
+    """Make a user active or inactive, and return False if it is so already."""
+    active = isinstance(wanted, ActivateUser)
+
+    def is_done() -> bool:
+        return caller.call(GetUser(user_id=wanted.user_id)).is_active == active
+
+    if is_done():
+        state = "active" if active else "inactive"
+        refuse_if_strict(f"User {wanted.user_id} is {state} already.", strict=strict)
+        return False
+    return call_until_done(caller, wanted, is_done=is_done)

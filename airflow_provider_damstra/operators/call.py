@@ -1,0 +1,57 @@
+"""The operator for every operation that has none of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_damstra.operators.base import DamstraOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.sdk import Context
+
+
+class DamstraCallOperator(DamstraOperator):
+    """Make one call and return its answer as JSON: an object, a list, ids, or None.
+
+    It does what it is told and no more: where an operator of its own looks before it creates, this one does
+    not. Calls the operation that is named.
+
+    :param endpoint: name of a class in ``airflow_provider_damstra.endpoints``, such as ``GetUser``
+        (templated).
+    :param arguments: its fields, in snake_case or as the API spells them (templated).
+    :param path: write a listing as JSON lines to this path or URL on any object storage, and return its
+        ``path``, ``rows`` and ``sha256`` instead (templated).
+    :param return_in_clear: True to return an answer that is a secret, readable to all who may see XComs.
+    """
+
+    template_fields = ("endpoint", "arguments", "path", "damstra_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"arguments": "json"}
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        arguments: Mapping[str, Any] | None = None,
+        path: str | None = None,
+        return_in_clear: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.endpoint = endpoint
+        self.arguments = arguments
+        self.path = path
+        self.return_in_clear = return_in_clear
+
+    def act(self, context: Context) -> Any:
+        """Return the answer, fit for XCom."""
+        from airflow_provider_damstra.actions.any_call import json_answer, json_lines, named_endpoint
+        from airflow_provider_damstra.storage import write_whole
+
+        call = named_endpoint(self.endpoint, self.arguments or {}, secret_in_clear=self.return_in_clear)
+        if self.path is None:
+            return json_answer(self.hook, call)
+        content, written = json_lines(self.hook, call)
+        write_whole(self.path, content)
+        return {"path": self.path, **written}

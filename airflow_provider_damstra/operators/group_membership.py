@@ -1,0 +1,141 @@
+"""Operators for who is in a group and who supervises it. DAGs import them from ``operators.group``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_damstra.operators.arguments import one_of
+from airflow_provider_damstra.operators.base import DamstraOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_damstra.operators.arguments import Id, Ids
+
+
+class _MembershipOperator(DamstraOperator):
+    """Adds or removes users, and returns the ids of those for whom that changed something."""
+
+    endpoint_name: ClassVar[str]
+    template_fields = ("group_id", "user_ids", "damstra_conn_id")
+
+    def __init__(self, *, group_id: Id, user_ids: Ids, strict: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.group_id = group_id
+        self.user_ids = user_ids
+        self.strict = strict
+
+    def act(self, context: Context) -> list[int]:
+        """Return for whom something changed."""
+        from airflow_provider_damstra import endpoints
+        from airflow_provider_damstra.actions.groups import change_membership
+
+        wanted = getattr(endpoints, self.endpoint_name)(group_id=self.group_id, user_ids=self.user_ids)
+        changed = change_membership(self.hook, wanted, strict=self.strict)
+        self.log.info("Group %s: %s for users %s", self.group_id, self.endpoint_name, changed)
+        return changed
+
+
+class DamstraAddGroupMembersOperator(_MembershipOperator):
+    """Put users into a group, and return the ids of those who were not in it before.
+
+    Calls ``listGroupMembers`` and, if somebody is missing, ``addGroupMembers``.
+
+    :param group_id: the group (templated).
+    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
+    :param strict: fail, and add nobody, if some are in it already.
+    """
+
+    endpoint_name = "AddGroupMembers"
+
+
+class DamstraRemoveGroupMembersOperator(_MembershipOperator):
+    """Take users out of a group, and return the ids of those who were in it.
+
+    Calls ``listGroupMembers`` and, if somebody is in it, ``removeGroupMembers``.
+
+    :param group_id: the group (templated).
+    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
+    :param strict: fail, and remove nobody, if some are not in it.
+    """
+
+    endpoint_name = "RemoveGroupMembers"
+
+
+class DamstraAddGroupSupervisorsOperator(_MembershipOperator):
+    """Make users supervisors of a group, and return the ids of those who were not before.
+
+    Calls ``listGroupSupervisors`` and, if somebody is missing, ``addGroupSupervisors``.
+
+    :param group_id: the group (templated).
+    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
+    :param strict: fail, and add nobody, if some supervise it already.
+    """
+
+    endpoint_name = "AddGroupSupervisors"
+
+
+class DamstraRemoveGroupSupervisorsOperator(_MembershipOperator):
+    """End users' supervision of a group, and return the ids of those who supervised it.
+
+    Calls ``listGroupSupervisors`` and, if somebody supervises it, ``removeGroupSupervisors``.
+
+    :param group_id: the group (templated).
+    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
+    :param strict: fail, and remove nobody, if some do not supervise it.
+    """
+
+    endpoint_name = "RemoveGroupSupervisors"
+
+
+class DamstraSyncGroupMembersOperator(DamstraOperator):
+    """Make a group's members equal to a list, and return who was ``added`` and who ``removed``.
+
+    The plan is logged first. Calls ``listGroupMembers``, and ``addGroupMembers`` and ``removeGroupMembers``
+    where there is somebody to add or remove; or the same for supervisors.
+
+    :param group_id: the group (templated).
+    :param user_ids: who is to be in it afterwards, and nobody else: at least one user (templated).
+    :param who: ``members`` or ``supervisors``.
+    :param dry_run: only return the plan.
+    :param max_removals: fail, and change nothing, if more would be removed: a number, or a share (above 0,
+        below 1) of those in it. An HR extract that broke off half-way then empties no group.
+    """
+
+    template_fields = ("group_id", "user_ids", "damstra_conn_id")
+
+    def __init__(
+        self,
+        *,
+        group_id: Id,
+        user_ids: Ids,
+        who: str = "members",
+        dry_run: bool = False,
+        max_removals: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        one_of("who", who, "members", "supervisors")
+        if max_removals is not None and max_removals < 0:
+            raise ValueError(f"max_removals is {max_removals}; it cannot be below 0")
+        self.group_id = group_id
+        self.user_ids = user_ids
+        self.who = who
+        self.only_plan = dry_run
+        self.max_removals = max_removals
+
+    def act(self, context: Context) -> dict[str, list[int]]:
+        """Return who was added and who was removed."""
+        from airflow_provider_damstra import endpoints
+        from airflow_provider_damstra.actions.groups import change_membership, plan_membership
+
+        add, remove = (getattr(endpoints, f"{verb}Group{self.who.title()}") for verb in ("Add", "Remove"))
+        wanted = add(group_id=self.group_id, user_ids=self.user_ids)
+        plan = plan_membership(self.hook, wanted)
+        self.log.info("Group %d: add %s, remove %s", wanted.group_id, plan.added, plan.removed)
+        plan.refuse_too_many_removals(self.max_removals)
+        if plan.added and not self.only_plan:
+            change_membership(self.hook, add(group_id=wanted.group_id, user_ids=plan.added))
+        if plan.removed and not self.only_plan:
+            change_membership(self.hook, remove(group_id=wanted.group_id, user_ids=plan.removed))
+        return {"added": plan.added, "removed": plan.removed}
