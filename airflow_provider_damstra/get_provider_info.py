@@ -31,6 +31,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "Damstra Learning",
                 "python-modules": [
+                    "airflow_provider_damstra.operators.call",
                     "airflow_provider_damstra.operators.group",
                     "airflow_provider_damstra.operators.ilt_session",
                     "airflow_provider_damstra.operators.lesson",
@@ -41,13 +42,18 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [
             {
                 "integration-name": "Damstra Learning",
-                "python-modules": ["airflow_provider_damstra.sensors.lesson_schedule"],
+                "python-modules": [
+                    "airflow_provider_damstra.sensors.group",
+                    "airflow_provider_damstra.sensors.ilt_session",
+                    "airflow_provider_damstra.sensors.lesson_schedule",
+                    "airflow_provider_damstra.sensors.user",
+                ],
             }
         ],
         "triggers": [
             {
                 "integration-name": "Damstra Learning",
-                "python-modules": ["airflow_provider_damstra.triggers.lesson_schedule"],
+                "python-modules": ["airflow_provider_damstra.triggers.wait"],
             }
         ],
         "connection-types": [_CONNECTION_TYPE],

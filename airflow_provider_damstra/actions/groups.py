@@ -151,8 +151,8 @@ class MembershipPlan:
         allowed = most * self.present if 0 < most < 1 else most
         if len(self.removed) > allowed:
             raise DamstraConflictError(
-                f"{len(self.removed)} of {self.present} would be removed, and max_removals allows {allowed:g}; "
-                "nothing was changed. Is the list whole? If so, raise max_removals."
+                f"{len(self.removed)} of {self.present} would be removed, and max_removals allows "
+                f"{allowed:g}; nothing was changed. Is the list whole? If so, raise max_removals."
             )
 
 

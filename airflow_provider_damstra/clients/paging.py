@@ -26,7 +26,7 @@ class Paging(Generic[Row]):
     def __init__(self, endpoint: Paged[Row], *, page_size: int) -> None:
         self.is_over = False
         self._endpoint = endpoint
-        self._size = page_size
+        self._size = self._step = page_size
         self._rows = 0
         self._total: int | None = None
         self._planned = 0
@@ -38,7 +38,7 @@ class Paging(Generic[Row]):
         requests: list[Request] = []
         while len(requests) < most and self._may_ask():
             requests.append(self._endpoint.page_request(start=self._planned, size=self._size))
-            self._planned += self._size
+            self._planned += self._step
         return requests
 
     def accept(self, page: Page[Row]) -> tuple[list[Row], bool]:
@@ -52,10 +52,10 @@ class Paging(Generic[Row]):
         is_first, self._rows = self._rows == 0, self._rows + count
         self._total = page.total if page.total is not None and page.total >= self._rows else None
         self.is_over = count == 0 or self._total == self._rows
-        is_void = not self.is_over and count != self._size
+        is_void = not self.is_over and count != self._step
         if is_void:
             self._plans_ahead = is_first
-            self._size = count if is_first else self._size
+            self._step = count if is_first else self._size
             self._planned = self._rows
         return page.results, is_void
 

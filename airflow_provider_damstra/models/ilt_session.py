@@ -60,6 +60,13 @@ class IltSession(Model):
     modified_date: OptionalTimestamp = None
 
     @property
+    def status_name(self) -> str:
+        """Return ``active``, ``completed`` or ``cancelled``, or the number of an undocumented status."""
+        if isinstance(self.status_id, IltSessionStatus):
+            return self.status_id.name.lower()
+        return f"status {self.status_id}"
+
+    @property
     def is_completed(self) -> bool:
         """Return whether the session was completed."""
         return self.status_id == IltSessionStatus.COMPLETED

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from airflow_provider_damstra.models.base import Model, OptionalTimestamp, none_is_empty
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 class LessonScheduleStatus(StrEnum):
@@ -65,10 +62,6 @@ class _Schedule(Model):
         """Return whether the lesson was completed."""
         return self.lesson_completed_date is not None
 
-    def starts_after(self, moment: datetime) -> bool:
-        """Return whether the trainee cannot begin before ``moment``."""
-        return self.start_date is not None and self.start_date > moment
-
 
 class LessonSchedule(_Schedule):
     """A lesson schedule asked for by its id. This representation has no status."""
@@ -117,3 +110,12 @@ class UserLessonSchedule(_Schedule):
     def is_open(self) -> bool:
         """Return whether the trainee can still complete the lesson; another schedule would conflict."""
         return not (self.is_completed or self.is_cancelled)
+
+    @property
+    def state(self) -> str:
+        """Return ``completed``, ``cancelled``, ``overdue`` or, for all that is under way, ``open``."""
+        if self.is_completed:
+            return LessonScheduleStatus.COMPLETED.value
+        if self.is_cancelled:
+            return LessonScheduleStatus.CANCELLED.value
+        return LessonScheduleStatus.OVERDUE.value if self.is_overdue else "open"

@@ -1,4 +1,4 @@
-"""The sensor that waits for lesson schedules."""
+"""Sensors that wait for lessons to be completed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from airflow_provider_damstra.sensors.base import DamstraSensor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_damstra.triggers.lesson_schedule import DamstraLessonScheduleTrigger
-    from airflow_provider_damstra.waits.lesson_schedule import LessonScheduleWait
+    from airflow_provider_damstra.operators.arguments import Id, Ids
 
 
-class DamstraLessonScheduleSensor(DamstraSensor["LessonScheduleWait"]):
+class DamstraLessonScheduleSensor(DamstraSensor):
     """Wait until lesson schedules are completed, and return the ids of those that are.
 
     One sensor waits for one schedule or for a thousand. Calls ``getLessonSchedule`` once for each schedule
@@ -27,6 +26,8 @@ class DamstraLessonScheduleSensor(DamstraSensor["LessonScheduleWait"]):
         exist any more always does. The wait fails when the rest cannot be enough.
     """
 
+    wait_name = "LessonScheduleWait"
+    wait_arguments = ("lesson_schedule_ids", "wait_for", "fail_on")
     template_fields = ("lesson_schedule_ids", "damstra_conn_id")
 
     def __init__(
@@ -42,26 +43,36 @@ class DamstraLessonScheduleSensor(DamstraSensor["LessonScheduleWait"]):
         some_of("fail_on", fail_on, "cancelled", "overdue")
         self.lesson_schedule_ids = lesson_schedule_ids
         self.wait_for = wait_for
-        self.fail_on = fail_on
+        self.fail_on = list(fail_on)
 
-    def wait(self) -> LessonScheduleWait:
-        """Return the wait for these schedules."""
-        from airflow_provider_damstra.waits.lesson_schedule import LessonScheduleWait, schedules_and_owners
+    def trigger_arguments(self) -> dict[str, Any]:
+        """Return the wait's arguments, with the users that the first look found out."""
+        owners = getattr(self.wait, "owners", {})
+        ids = getattr(self.wait, "lesson_schedule_ids", [])
+        found = {str(one): user for one, user in owners.items()}
+        return {**super().trigger_arguments(), "lesson_schedule_ids": ids, "owners": found}
 
-        ids, owners = schedules_and_owners(self.lesson_schedule_ids)
-        return LessonScheduleWait(
-            lesson_schedule_ids=ids, owners=owners, wait_for=self.wait_for, fail_on=self.fail_on
-        )
 
-    def trigger(self, **arguments: Any) -> DamstraLessonScheduleTrigger:
-        """Return the trigger, which starts with what the first look found out."""
-        from airflow_provider_damstra.triggers.lesson_schedule import DamstraLessonScheduleTrigger
+class DamstraUserLessonsSensor(DamstraSensor):
+    """Wait until a user has completed every one of some lessons, and return the lessons' ids.
 
-        wait = self.looked_at
-        return DamstraLessonScheduleTrigger(
-            lesson_schedule_ids=wait.lesson_schedule_ids,
-            owners={str(one): user for one, user in wait.owners.items()},
-            wait_for=self.wait_for,
-            fail_on=list(self.fail_on),
-            **arguments,
-        )
+    It does not matter which lesson schedule it was, or whether there is one yet. Calls
+    ``listUserLessonSchedules``.
+
+    :param user_id: the user (templated).
+    :param lesson_ids: the lessons (templated).
+    :param fail_on: fail when a lesson's only schedules are ``cancelled``, or its open ones ``overdue``.
+    """
+
+    wait_name = "UserLessonsWait"
+    wait_arguments = ("user_id", "lesson_ids", "fail_on")
+    template_fields = ("user_id", "lesson_ids", "damstra_conn_id")
+
+    def __init__(
+        self, *, user_id: Id, lesson_ids: Ids, fail_on: Sequence[str] = ("cancelled",), **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        some_of("fail_on", fail_on, "cancelled", "overdue")
+        self.user_id = user_id
+        self.lesson_ids = lesson_ids
+        self.fail_on = list(fail_on)

@@ -1,24 +1,42 @@
-"""A wait asks questions until it can say whether it is over; who sends them is not its business."""
+"""A wait says what it has to ask about, learns from the answers, and knows when it is over.
+
+Who asks, and when, is not its business: a worker asks all at once, the triggerer for many waits together.
+"""
 
 from __future__ import annotations
 
-from contextlib import aclosing, closing
+from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_damstra.actions.caller import Caller, fan_out
 from airflow_provider_damstra.endpoints.base import Endpoint, Paged
-from airflow_provider_damstra.errors import DamstraNotFoundError
+from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError
+from airflow_provider_damstra.models.lesson_schedule import UserLessonSchedule
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.clients.asynchronous import AsyncClient
+    from collections.abc import Collection, Iterable
 
 Question = Endpoint[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Interest:
+    """What a wait wants to know of one question.
+
+    :param rows: keys of the rows of a listing that matter; it need not be read further than these. None is
+        for all.
+    :param not_before: when the answer can change at the earliest, or None for at any time.
+    """
+
+    rows: frozenset[int] | None = None
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """How a wait stands after one look.
+    """How a wait stands.
 
     :param is_over: whether there is nothing more to wait for.
     :param failure: why it can never come true, or None.
@@ -35,20 +53,37 @@ class Verdict:
 class Wait(Protocol):
     """What can be waited for."""
 
-    def begin_look(self) -> None:
-        """Begin to look anew."""
-
-    def questions(self) -> list[Question]:
-        """Return what to ask next, all at once; nothing when the look is complete."""
-
-    def rows_wanted(self, question: Question) -> set[int]:
-        """Return the ids of the rows for which a listing is read; it need not be read further than these."""
+    def interests(self) -> dict[Question, Interest]:
+        """Return what is to be asked, as far as is known by now."""
 
     def learn(self, question: Question, answer: Any) -> None:
         """Take an answer: a model, the rows of a listing, or a ``DamstraNotFoundError``."""
 
     def verdict(self) -> Verdict:
-        """Return how things stand."""
+        """Return how things stand by what is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a wait needs of a lesson schedule: a tenth of the whole, for the triggerer keeps thousands."""
+
+    row_key: int
+    lesson_id: int | None
+    state: str
+    start_date: datetime | None
+    name: str
+
+    @classmethod
+    def of(cls, row: UserLessonSchedule) -> Standing:
+        """Return how a schedule in the list of a user's stands."""
+        who = " ".join(filter(None, (row.user_first_name, row.user_last_name))) or f"user {row.user_id}"
+        name = f"lesson schedule {row.id} ({row.lesson_name} for {who})"
+        return cls(row.id, row.lesson_id, row.state, row.start_date, name)
+
+
+def reduced(row: Any) -> Any:
+    """Return of a row what waits need of it."""
+    return Standing.of(row) if isinstance(row, UserLessonSchedule) else row
 
 
 def look(caller: Caller, wait: Wait) -> Verdict:
@@ -56,59 +91,40 @@ def look(caller: Caller, wait: Wait) -> Verdict:
 
     :raises DamstraError: if a question could not be answered.
     """
-    wait.begin_look()
-    while questions := wait.questions():
-        for question, answer in fan_out(
-            lambda one: _ask(caller, wait, one), questions, what="questions answered"
-        ):
-            _take(wait, question, answer)
+    asked: set[Question] = set()
+    while questions := _due(wait.interests(), asked):
+        asked |= questions.keys()
+        answers = fan_out(lambda one: _ask(caller, *one), list(questions.items()), what="questions answered")
+        for (question, _), answer in answers:
+            if isinstance(answer, DamstraError) and not isinstance(answer, DamstraNotFoundError):
+                raise answer
+            wait.learn(question, answer)
     return wait.verdict()
 
 
-async def look_in_loop(client: AsyncClient, wait: Wait) -> Verdict:
-    """Return how things stand now, asking without blocking the event loop.
-
-    :raises DamstraError: if a question could not be answered.
-    """
-    import asyncio
-
-    wait.begin_look()
-    while questions := wait.questions():
-        asked = (_ask_in_loop(client, wait, question) for question in questions)
-        answers = await asyncio.gather(*asked, return_exceptions=True)
-        for question, answer in zip(questions, answers, strict=True):
-            _take(wait, question, answer)
-    return wait.verdict()
+def _due(interests: dict[Question, Interest], asked: Collection[Question]) -> dict[Question, Interest]:
+    now = datetime.now(UTC)
+    return {
+        question: interest
+        for question, interest in interests.items()
+        if question not in asked and not (interest.not_before and interest.not_before > now)
+    }
 
 
-def _ask(caller: Caller, wait: Wait, question: Question) -> Any:
+def _ask(caller: Caller, question: Question, interest: Interest) -> Any:
     if not isinstance(question, Paged):
         return caller.call(question)
-    rows, wanted = [], wait.rows_wanted(question)
     with closing(caller.iterate(question)) as listing:  # type: ignore[type-var]
-        for row in listing:
-            rows.append(row)
-            wanted.discard(row.row_key)
-            if not wanted:
-                break
+        return rows_until_all_found(listing, interest.rows)
+
+
+def rows_until_all_found(listing: Iterable[Any], wanted: frozenset[int] | None) -> list[Any]:
+    """Return the rows of a listing, up to the last that is wanted: its end may cost another request."""
+    rows: list[Any] = []
+    missing = set(wanted or ())
+    for row in listing:
+        rows.append(reduced(row))
+        missing.discard(row.row_key)
+        if wanted is not None and not missing:
+            break
     return rows
-
-
-async def _ask_in_loop(client: AsyncClient, wait: Wait, question: Question) -> Any:
-    if not isinstance(question, Paged):
-        return await client.call(question)
-    rows, wanted = [], wait.rows_wanted(question)
-    async with aclosing(client.iterate(question)) as listing:  # type: ignore[type-var]
-        async for row in listing:
-            rows.append(row)
-            wanted.discard(row.row_key)
-            if not wanted:
-                break
-    return rows
-
-
-def _take(wait: Wait, question: Question, answer: Any) -> None:
-    """Hand an answer to the wait; that a thing does not exist is an answer too, any other failure is not."""
-    if isinstance(answer, BaseException) and not isinstance(answer, DamstraNotFoundError):
-        raise answer
-    wait.learn(question, answer)

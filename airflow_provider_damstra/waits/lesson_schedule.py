@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
@@ -12,16 +14,16 @@ from pydantic import TypeAdapter
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import SomeIdentifiers
 from airflow_provider_damstra.errors import DamstraNotFoundError
-from airflow_provider_damstra.models.lesson_schedule import LessonSchedule, UserLessonSchedule
-from airflow_provider_damstra.waits.base import Question, Verdict
+from airflow_provider_damstra.waits.base import Interest, Question, Standing, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable
 
-FAILING_STATES = ("cancelled", "overdue")
-"""States of a schedule at which a wait may be told to fail."""
+    from airflow_provider_damstra.models.lesson_schedule import LessonSchedule
 
-Schedule = LessonSchedule | UserLessonSchedule
+_GONE = "gone"
+_UNKNOWN = Standing(0, None, "open", None, "")
+_IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(SomeIdentifiers)
 
 
 class LessonScheduleWait:
@@ -29,107 +31,111 @@ class LessonScheduleWait:
 
     Only the list of a user's schedules tells their status, so the schedules' users are found out once, and
     then one listing for each user answers for all of its schedules. What is completed stays so, and is not
-    asked about again.
+    asked about again; what starts later is not asked about before.
 
-    :param lesson_schedule_ids: the schedules.
-    :param owners: user ids by schedule id, as far as they are known.
+    :param lesson_schedule_ids: ids in any form that an argument may have; or a mapping with ``user_id`` and
+        ``lesson_schedule_ids``, or several of these, as scheduling returns them.
+    :param owners: user ids by schedule id, as far as they are known otherwise.
     :param wait_for: ``all``, ``any``, or the share that is enough, above 0 and up to 1.
     :param fail_on: states at which a schedule counts as lost; one that does not exist any more always does.
+    :raises pydantic.ValidationError: if there is no id, one is no id, or one is named twice.
     """
 
     def __init__(
         self,
         *,
-        lesson_schedule_ids: Sequence[int],
-        owners: Mapping[int, int] | None = None,
+        lesson_schedule_ids: Any,
+        owners: Mapping[str, int] | None = None,
         wait_for: str | float = "all",
         fail_on: Collection[str] = ("cancelled",),
     ) -> None:
-        self.lesson_schedule_ids = list(lesson_schedule_ids)
-        self.owners = dict(owners or {})
+        self.lesson_schedule_ids, self.owners = _ids_and_owners(lesson_schedule_ids)
+        self.owners |= {int(one): user for one, user in (owners or {}).items()}
         self._needed = _needed(wait_for, len(self.lesson_schedule_ids))
-        self._fail_on = frozenset(fail_on)
-        self._known: dict[int, Schedule | None] = {}
+        self._lost_states = {_GONE, *fail_on}
+        self._standings: dict[int, Standing] = {}
         self._unlisted: set[int] = set()
 
-    def begin_look(self) -> None:
-        """Forget what may have changed."""
-        self._known = {
-            one: schedule for one, schedule in self._known.items() if schedule and schedule.is_completed
+    def interests(self) -> dict[Question, Interest]:
+        """Return whose schedules are to be listed, and which schedules are to be asked for one by one."""
+        waiting = [one for one in self.lesson_schedule_ids if self._state(one) not in ("completed", _GONE)]
+        alone = [one for one in waiting if one not in self.owners or one in self._unlisted]
+        interests: dict[Question, Interest] = {
+            GetLessonSchedule(lesson_schedule_id=one): Interest() for one in alone
         }
-        self._unlisted = set()
-
-    def questions(self) -> list[Question]:
-        """Return who owns a schedule, as long as that is unknown; then the owners' listings."""
-        unknown = [one for one in self.lesson_schedule_ids if one not in self._known]
-        single = [one for one in unknown if one not in self.owners or one in self._unlisted]
-        if single:
-            return [GetLessonSchedule(lesson_schedule_id=one) for one in single]
-        return [
-            ListUserLessonSchedules(user_id=user) for user in sorted({self.owners[one] for one in unknown})
-        ]
-
-    def rows_wanted(self, question: Question) -> set[int]:
-        """Return the user's schedules that are waited for."""
-        user = getattr(question, "user_id", None)
-        return {
-            one for one in self.lesson_schedule_ids if one not in self._known and self.owners.get(one) == user
+        by_user: dict[int, list[int]] = {}
+        for one in waiting:
+            if one in self.owners:
+                by_user.setdefault(self.owners[one], []).append(one)
+        return interests | {
+            ListUserLessonSchedules(user_id=user): Interest(rows=frozenset(ids), not_before=self._start(ids))
+            for user, ids in by_user.items()
         }
+
+    def _start(self, ids: Iterable[int]) -> datetime | None:
+        """Return when the first of these schedules starts, if none has started yet."""
+        starts = [self._standings.get(one, _UNKNOWN).start_date for one in ids]
+        known = [start for start in starts if start is not None and start > datetime.now(UTC)]
+        return min(known) if len(known) == len(starts) else None
 
     def learn(self, question: Question, answer: Any) -> None:
         """Take a schedule, a user's schedules, or that one does not exist."""
         if isinstance(question, GetLessonSchedule):
             self._learn_one(question.lesson_schedule_id, answer)
-        else:
-            self._learn_listing(question, answer)
+        elif isinstance(question, ListUserLessonSchedules):
+            rows = [] if isinstance(answer, DamstraNotFoundError) else answer
+            self._learn_listing(question.user_id, rows)
 
-    def _learn_one(self, lesson_schedule_id: int, answer: LessonSchedule | DamstraNotFoundError) -> None:
+    def _learn_one(self, one: int, answer: LessonSchedule | DamstraNotFoundError) -> None:
+        name = f"lesson schedule {one}"
         if isinstance(answer, DamstraNotFoundError):
-            self._known[lesson_schedule_id] = None
-        elif answer.is_completed or answer.user_id is None or lesson_schedule_id in self._unlisted:
-            self._known[lesson_schedule_id] = answer
-        else:
-            self.owners[lesson_schedule_id] = answer.user_id
+            self._standings[one] = Standing(one, None, _GONE, None, name)
+            return
+        if answer.user_id is not None:
+            self.owners[one] = answer.user_id
+        state = "completed" if answer.is_completed else "open"
+        self._standings[one] = Standing(one, answer.lesson_id, state, None, name)
 
-    def _learn_listing(
-        self, question: Question, answer: list[UserLessonSchedule] | DamstraNotFoundError
-    ) -> None:
-        wanted = self.rows_wanted(question)
-        rows = [] if isinstance(answer, DamstraNotFoundError) else answer
-        self._known |= {row.id: row for row in rows if row.id in wanted}
-        # A schedule that its user's listing lacks may be gone: ask for it alone.
-        self._unlisted |= wanted - self._known.keys()
+    def _learn_listing(self, user_id: int, rows: Iterable[Standing]) -> None:
+        listed = {row.row_key: row for row in rows}
+        for one in self.lesson_schedule_ids:
+            if self.owners.get(one) != user_id or self._state(one) == "completed":
+                continue
+            if one in listed:
+                self._standings[one] = listed[one]
+                self._unlisted.discard(one)
+            else:
+                # It may be gone: ask for it alone.
+                self._unlisted.add(one)
+
+    def _state(self, one: int) -> str:
+        return self._standings.get(one, _UNKNOWN).state
 
     def verdict(self) -> Verdict:
         """Return whether enough are completed, or so many lost that it can never be enough."""
-        states = {one: _state(self._known.get(one)) for one in self.lesson_schedule_ids}
+        states = {one: self._state(one) for one in self.lesson_schedule_ids}
         completed = [one for one, state in states.items() if state == "completed"]
-        lost = [one for one, state in states.items() if state == "gone" or state in self._fail_on]
-        is_lost = len(states) - len(lost) < self._needed
+        lost = [one for one, state in states.items() if state in self._lost_states]
         is_done = len(completed) >= self._needed
+        is_lost = not is_done and len(states) - len(lost) < self._needed
+        progress = _progress(states)
         return Verdict(
             is_over=is_done or is_lost,
-            failure=self._failure(lost, states) if is_lost and not is_done else None,
-            progress=_progress(states),
+            failure=f"{self._say(lost)}. {progress}." if is_lost else None,
+            progress=progress,
             result=completed,
         )
 
-    def _failure(self, lost: list[int], states: Mapping[int, str]) -> str:
-        named = "; ".join(f"{_name(one, self._known.get(one))} is {states[one]}" for one in lost[:5])
+    def _say(self, lost: list[int]) -> str:
+        named = "; ".join(f"{self._standings[one].name} is {self._state(one)}" for one in lost[:5])
         more = f"; and {len(lost) - 5} more" if len(lost) > 5 else ""
-        return f"Not all that is waited for can be completed: {named}{more}. {_progress(states)}."
+        return f"It can no longer come true: {named}{more}"
 
 
-_IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(SomeIdentifiers)
-
-
-def schedules_and_owners(value: Any) -> tuple[list[int], dict[int, int]]:
-    """Return schedule ids, and user ids by schedule id as far as they are told.
-
-    :param value: ids in any form that an argument may have; or a mapping with ``user_id`` and
-        ``lesson_schedule_ids``, or several of these, as scheduling returns them.
-    :raises pydantic.ValidationError: if there is no id, one is no id, or one is named twice.
-    """
+def _ids_and_owners(value: Any) -> tuple[list[int], dict[int, int]]:
+    if isinstance(value, str) and "{" in value:
+        # A template that was not rendered to a native object.
+        value = ast.literal_eval(value)
     parts: list[Any] = [value] if isinstance(value, (Mapping, str, int)) else list(value)
     if not parts or not all(isinstance(part, Mapping) for part in parts):
         return list(_IDS.validate_python(value)), {}
@@ -140,36 +146,11 @@ def schedules_and_owners(value: Any) -> tuple[list[int], dict[int, int]]:
 def _needed(wait_for: str | float, count: int) -> int:
     if wait_for == "all":
         return count
-    if wait_for == "any":
-        return min(1, count)
-    return math.ceil(float(wait_for) * count)
-
-
-def _state(schedule: Schedule | None) -> str:
-    if schedule is None:
-        return "gone"
-    if schedule.is_completed:
-        return "completed"
-    if isinstance(schedule, UserLessonSchedule) and schedule.is_cancelled:
-        return "cancelled"
-    if isinstance(schedule, UserLessonSchedule) and schedule.is_overdue:
-        return "overdue"
-    return "open"
+    return 1 if wait_for == "any" else math.ceil(float(wait_for) * count)
 
 
 def _progress(states: Mapping[int, str]) -> str:
     counts = Counter(states.values())
     others = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()) if state != "completed")
-    return f"{counts['completed']} of {len(states)} lesson schedules completed" + (
-        f" ({others})" if others else ""
-    )
-
-
-def _name(lesson_schedule_id: int, schedule: Schedule | None) -> str:
-    if schedule is None:
-        return f"lesson schedule {lesson_schedule_id}"
-    who = (
-        " ".join(filter(None, (schedule.user_first_name, schedule.user_last_name)))
-        or f"user {schedule.user_id}"
-    )
-    return f"lesson schedule {lesson_schedule_id} ({schedule.lesson_name} for {who})"
+    done = f"{counts['completed']} of {len(states)} lesson schedules completed"
+    return f"{done} ({others})" if others else done

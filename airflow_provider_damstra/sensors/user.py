@@ -1,0 +1,28 @@
+"""The sensor that waits for a user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_damstra.operators.arguments import exactly_one
+from airflow_provider_damstra.sensors.base import DamstraSensor
+
+
+class DamstraUserSensor(DamstraSensor):
+    """Wait until an active user is there, and return a list with its id; fail if there are several.
+
+    Calls ``listUsers``.
+
+    :param emp_id: the employee number (templated); or
+    :param email_address: the e-mail address (templated).
+    """
+
+    wait_name = "UserWait"
+    wait_arguments = ("emp_id", "email_address")
+    template_fields = ("emp_id", "email_address", "damstra_conn_id")
+
+    def __init__(self, *, emp_id: str | None = None, email_address: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        exactly_one(emp_id=emp_id, email_address=email_address)
+        self.emp_id = emp_id
+        self.email_address = email_address

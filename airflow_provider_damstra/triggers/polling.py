@@ -1,0 +1,279 @@
+"""Polling for many waits together: one client, one rate limit and one answer for all who ask the same."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, aclosing
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from airflow_provider_damstra.endpoints.base import Paged
+from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError, is_final
+from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.triggers.pace import next_poll
+from airflow_provider_damstra.waits.base import Interest, Question, Verdict, Wait, reduced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_damstra.clients.asynchronous import AsyncClient
+
+
+@dataclass(eq=False)
+class _Subscription:
+    """One wait, and whom to tell."""
+
+    wait: Wait
+    poll_interval: float
+    max_poll_failures: int
+    say: Callable[[str], None]
+    context: Context
+    over: asyncio.Future[Verdict]
+    interests: dict[Question, Interest] = field(default_factory=dict)
+    unanswered: set[Question] = field(default_factory=set)
+    said: str = ""
+
+    def learn(self, question: Question, answer: Any) -> None:
+        """Hand the wait an answer."""
+        self.unanswered.discard(question)
+        self.wait.learn(question, answer)
+
+    def end(self, verdict: Verdict | None, error: DamstraError | None = None) -> None:
+        """Wake the wait with its verdict, or with the error that it cannot bear any longer."""
+        if self.over.done():
+            return
+        if error:
+            self.over.set_exception(error)
+        elif verdict:
+            self.over.set_result(verdict)
+
+    def tell(self, text: str) -> None:
+        """Log in the context of the wait's own task, so that it stands in that task's log."""
+        if text and text != self.said:
+            self.said = text
+            self.context.run(self.say, text)
+
+
+@dataclass(eq=False)
+class _Watch:
+    """One question, and all who want its answer."""
+
+    question: Question
+    subscriptions: set[_Subscription] = field(default_factory=set)
+    timer: asyncio.Handle | None = None
+    asking: asyncio.Task[None] | None = None
+    failures: int = 0
+    answer: Any = None
+    answered_at: float = float("-inf")
+    is_whole: bool = False
+
+    def rows(self) -> frozenset[int] | None:
+        """Return the rows that somebody wants, or None for all."""
+        wanted = [one.interests[self.question].rows for one in self.subscriptions]
+        if any(rows is None for rows in wanted):
+            return None
+        return frozenset().union(*(rows for rows in wanted if rows is not None))
+
+    def serves(self, interest: Interest) -> bool:
+        """Return whether the answer that is there says all that is asked."""
+        if self.is_whole or not isinstance(self.answer, list):
+            return self.is_whole
+        return interest.rows is not None and interest.rows <= {row.row_key for row in self.answer}
+
+    def stop(self) -> None:
+        """Ask no more."""
+        if self.timer:
+            self.timer.cancel()
+        if self.asking:
+            self.asking.cancel()
+
+
+class Poller:
+    """All waits of one event loop on one connection.
+
+    A question that several waits have is asked once for all of them, and an answer younger than a wait's
+    interval serves it too. The first look is immediate; after it every question has its own slot in the
+    interval.
+
+    :param damstra_conn_id: id of the Airflow connection.
+    """
+
+    def __init__(self, *, damstra_conn_id: str) -> None:
+        self._conn_id = damstra_conn_id
+        self._loop = asyncio.get_running_loop()
+        self._resources = AsyncExitStack()
+        self._opening = asyncio.Lock()
+        self._client: AsyncClient | None = None
+        self._watches: dict[Question, _Watch] = {}
+        self.waits = 0
+
+    async def until_over(
+        self, wait: Wait, *, poll_interval: float, max_poll_failures: int, say: Callable[[str], None]
+    ) -> Verdict:
+        """Return the verdict of a wait that is over.
+
+        :param poll_interval: seconds between two looks.
+        :param max_poll_failures: answers that may fail in a row.
+        :param say: is told the progress when it changes, and failures.
+        :raises DamstraError: if more failed in a row.
+        """
+        await self._open()
+        subscription = _Subscription(
+            wait, poll_interval, max_poll_failures, say, copy_context(), self._loop.create_future()
+        )
+        try:
+            self._refresh(subscription)
+            return await subscription.over
+        finally:
+            for question in list(subscription.interests):
+                self._leave(question, subscription)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        for watch in self._watches.values():
+            watch.stop()
+        await self._resources.aclose()
+
+    async def _open(self) -> None:
+        async with self._opening:
+            if self._client is None:
+                hook = DamstraHook(damstra_conn_id=self._conn_id)
+                self._client = await self._resources.enter_async_context(hook.async_client())
+
+    def _refresh(self, subscription: _Subscription) -> None:
+        """Bring a wait's watches up to what it asks by now, and see whether it is over."""
+        while self._join_and_leave(subscription):
+            pass
+        verdict = subscription.wait.verdict()
+        if not subscription.unanswered:
+            subscription.tell(verdict.progress)
+        if verdict.is_over:
+            subscription.end(verdict)
+
+    def _join_and_leave(self, subscription: _Subscription) -> bool:
+        """Return whether something was learnt on the way, so that the interests may be others again."""
+        before, subscription.interests = subscription.interests, subscription.wait.interests()
+        for question in before.keys() - subscription.interests.keys():
+            self._leave(question, subscription)
+        learnt = [
+            self._join(question, subscription) for question in subscription.interests.keys() - before.keys()
+        ]
+        return any(learnt)
+
+    def _join(self, question: Question, subscription: _Subscription) -> bool:
+        watch = self._watches.setdefault(question, _Watch(question))
+        watch.subscriptions.add(subscription)
+        subscription.unanswered.add(question)
+        is_fresh = self._loop.time() - watch.answered_at < subscription.poll_interval
+        if is_fresh and watch.serves(subscription.interests[question]):
+            subscription.learn(question, watch.answer)
+            return True
+        if watch.timer:
+            watch.timer.cancel()
+        if watch.asking is None:
+            watch.timer = self._loop.call_soon(self._start, watch)
+        return False
+
+    def _leave(self, question: Question, subscription: _Subscription) -> None:
+        subscription.unanswered.discard(question)
+        watch = self._watches.get(question)
+        if watch is None:
+            return
+        watch.subscriptions.discard(subscription)
+        if not watch.subscriptions:
+            watch.stop()
+            del self._watches[question]
+
+    def _start(self, watch: _Watch) -> None:
+        # In an empty context: what the client logs is about nobody's task in particular.
+        watch.asking = self._loop.create_task(self._ask(watch), context=Context())
+
+    async def _ask(self, watch: _Watch) -> None:
+        rows = watch.rows()
+        try:
+            answer, watch.is_whole = await self._answer(watch.question, rows)
+        except DamstraNotFoundError as error:
+            answer, watch.is_whole = error, True
+        except DamstraError as error:
+            watch.asking = None
+            self._bear(watch, error)
+            return
+        watch.asking, watch.failures = None, 0
+        watch.answer, watch.answered_at = answer, self._loop.time()
+        served = {one for one in watch.subscriptions if watch.serves(one.interests[watch.question])}
+        if served == watch.subscriptions:
+            self._schedule(watch)
+        else:
+            # Somebody joined while it was on its way, and wants more of it.
+            watch.timer = self._loop.call_soon(self._start, watch)
+        for subscription in served:
+            subscription.learn(watch.question, answer)
+            self._refresh(subscription)
+
+    async def _answer(self, question: Question, rows: frozenset[int] | None) -> tuple[Any, bool]:
+        """Return the answer, and whether it is whole: a listing is only read as far as somebody wants."""
+        client = self._client
+        if client is None:
+            raise RuntimeError("the poller is not open")
+        if not isinstance(question, Paged):
+            return await client.call(question), True
+        found: list[Any] = []
+        missing = set(rows or ())
+        async with aclosing(client.iterate(question)) as listing:  # type: ignore[type-var]
+            async for row in listing:
+                found.append(reduced(row))
+                missing.discard(row.row_key)
+                if rows is not None and not missing:
+                    return found, False
+        return found, True
+
+    def _bear(self, watch: _Watch, error: DamstraError) -> None:
+        """End the waits that cannot bear this failure, and ask again later for the others."""
+        watch.failures += 1
+        for subscription in list(watch.subscriptions):
+            if is_final(error):
+                subscription.end(Verdict(is_over=True, failure=str(error)))
+            elif watch.failures > subscription.max_poll_failures:
+                subscription.end(None, error)
+            else:
+                subscription.tell(f"{error} Failure {watch.failures} in a row; it is asked again.")
+        self._schedule(watch)
+
+    def _schedule(self, watch: _Watch) -> None:
+        if not watch.subscriptions:
+            return
+        interests = [one.interests[watch.question] for one in watch.subscriptions]
+        starts = [interest.not_before for interest in interests if interest.not_before]
+        due = next_poll(
+            now=self._loop.time(),
+            interval=min(one.poll_interval for one in watch.subscriptions),
+            failures=watch.failures,
+            key=hash(watch.question),
+            not_before=min(starts) if len(starts) == len(interests) else None,
+        )
+        watch.timer = self._loop.call_at(due, self._start, watch)
+
+
+_POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()
+
+
+async def poll_until_over(wait: Wait, *, damstra_conn_id: str, **arguments: Any) -> Verdict:
+    """Return the verdict of a wait, polling together with all others of this loop on the same connection.
+
+    The connections are closed when the last wait leaves. Arguments and errors are those of
+    ``Poller.until_over``.
+    """
+    pollers = _POLLERS.setdefault(asyncio.get_running_loop(), {})
+    poller = pollers.get(damstra_conn_id)
+    if poller is None:
+        poller = pollers[damstra_conn_id] = Poller(damstra_conn_id=damstra_conn_id)
+    poller.waits += 1
+    try:
+        return await poller.until_over(wait, **arguments)
+    finally:
+        poller.waits -= 1
+        if not poller.waits:
+            del pollers[damstra_conn_id]
+            await poller.close()
