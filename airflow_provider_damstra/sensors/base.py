@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseSensorOperator, PokeReturnValue
+from airflow.sdk import BaseSensorOperator, PokeReturnValue, XComArg
 from airflow.sdk.configuration import conf
 
 from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.sensors.failures import PollFailures
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,7 +27,9 @@ class DamstraSensor(BaseSensorOperator):
     repeated.
 
     :param deferrable: wait in the triggerer, where it takes no worker.
-    :param end_from_trigger: with ``deferrable``: end there too, without going back to a worker.
+    :param start_from_trigger: start there too, without a worker for the first look. Needs Airflow 3.3 if an
+        argument is a template or another task's output. A mapped task starts on a worker all the same.
+    :param end_from_trigger: with one of these: end there too, without going back to a worker.
     :param max_poll_failures: looks that may fail in a row.
     :param damstra_conn_id: id of the Airflow connection (templated).
     """
@@ -39,17 +43,18 @@ class DamstraSensor(BaseSensorOperator):
         self,
         *,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        start_from_trigger: bool = False,
         end_from_trigger: bool = False,
         max_poll_failures: int = 10,
         damstra_conn_id: str = DamstraHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.deferrable = deferrable
+        self.deferrable = deferrable or start_from_trigger
         self.end_from_trigger = end_from_trigger
         self.max_poll_failures = max_poll_failures
         self.damstra_conn_id = damstra_conn_id
-        self._failures = 0
+        self.start_from_trigger = start_from_trigger
 
     @cached_property
     def hook(self) -> DamstraHook:
@@ -68,7 +73,7 @@ class DamstraSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
-        verdict = self._look()
+        verdict = self._look(context)
         if verdict is None or not verdict.is_over:
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=verdict.result)
@@ -77,43 +82,56 @@ class DamstraSensor(BaseSensorOperator):
         """Wait, and return the result; a deferrable sensor looks once before it leaves for the triggerer."""
         if not self.deferrable:
             return super().execute(context)
-        first = self._look()
+        first = self._look(context)
         if first and first.is_over:
             return first.result
         from airflow_provider_damstra.triggers.wait import DamstraWaitTrigger
 
-        self.defer(
-            trigger=DamstraWaitTrigger(
-                wait=self.wait_name,
-                damstra_conn_id=self.damstra_conn_id,
-                poll_interval=self.poke_interval,
-                max_poll_failures=self.max_poll_failures,
-                deadline=time.time() + self.timeout,
-                end_from_trigger=self.end_from_trigger,
-                soft_fail=self.soft_fail,
-                **self.trigger_arguments(),
-            ),
-            method_name="execute_complete",
+        arguments = {**self._trigger_arguments(), **self.found_out(), "deadline": time.time() + self.timeout}
+        self.defer(trigger=DamstraWaitTrigger(**arguments), method_name=self.execute_complete.__name__)
+
+    def start_where_asked(self) -> None:
+        """Have Airflow start in the triggerer, if asked to: the last thing that a subclass's init does."""
+        if not self.start_from_trigger:
+            return
+        from airflow.triggers.base import StartTriggerArgs
+
+        arguments = {name: _as_template(value) for name, value in self._trigger_arguments().items()}
+        self.start_trigger_args = StartTriggerArgs(
+            trigger_cls="airflow_provider_damstra.triggers.wait.DamstraWaitTrigger",
+            trigger_kwargs=arguments,
+            next_method=self.execute_complete.__name__,
+            timeout=timedelta(seconds=self.timeout),
         )
 
-    def trigger_arguments(self) -> dict[str, Any]:
-        """Return the wait's arguments for the trigger, fit for JSON; a subclass adds what looks found out."""
-        return self._arguments()
+    def _trigger_arguments(self) -> dict[str, Any]:
+        return {
+            "wait": self.wait_name,
+            "damstra_conn_id": self.damstra_conn_id,
+            "poll_interval": self.poke_interval,
+            "max_poll_failures": self.max_poll_failures,
+            "end_from_trigger": self.end_from_trigger,
+            "soft_fail": self.soft_fail,
+            **self._arguments(),
+        }
+
+    def found_out(self) -> dict[str, Any]:
+        """Return arguments of the wait that the first look made better: what a subclass may add."""
+        return {}
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Return the result that the trigger found, or fail as a poke would have."""
-        from airflow.providers.common.compat.sdk import (
-            AirflowException,
-            AirflowFailException,
-            AirflowSensorTimeout,
-        )
+        from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
+
+        from airflow_provider_damstra.errors import DamstraError
 
         if event["status"] == "success":
             return event["result"]
+        # What could not be found out is no AirflowException, so that soft_fail does not hide it, as in a poke.
         kinds = {"timeout": AirflowSensorTimeout, "failed": AirflowFailException}
-        raise kinds.get(event["status"], AirflowException)(event["message"])
+        raise kinds.get(event["status"], DamstraError)(event["message"])
 
-    def _look(self) -> Verdict | None:
+    def _look(self, context: Context) -> Verdict | None:
         """Return how things stand, or None if that could not be found out this time."""
         from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -121,17 +139,23 @@ class DamstraSensor(BaseSensorOperator):
         from airflow_provider_damstra.operators.base import failing_at_once_where_retrying_is_useless
         from airflow_provider_damstra.waits.base import look
 
+        failures = PollFailures(context if self.reschedule else {}, self)
         try:
             with failing_at_once_where_retrying_is_useless():
                 verdict = look(self.hook, self.wait)
         except DamstraError as error:
-            self._failures += 1
-            if self._failures > self.max_poll_failures:
+            if failures.add_one() > self.max_poll_failures:
+                error.args = (f"{failures.count} looks in a row failed: {error}",)
                 raise
             self.log.warning("%s", error)
             return None
-        self._failures = 0
+        failures.forget()
         if verdict.failure:
             raise AirflowFailException(verdict.failure)
         self.log.info("%s", verdict.progress)
         return verdict
+
+
+def _as_template(value: Any) -> Any:
+    """Return another task's output as the template that pulls it: that is what a trigger can render."""
+    return str(value) if isinstance(value, XComArg) else value

@@ -46,3 +46,4 @@ class DamstraGroupLessonSensor(DamstraSensor):
         self.lesson_id = lesson_id
         self.threshold = threshold
         self.fail_on = list(fail_on)
+        self.start_where_asked()

@@ -35,3 +35,4 @@ class DamstraIltSessionSensor(DamstraSensor):
         self.ilt_session_id = ilt_session_id
         self.state = state
         self.status = status
+        self.start_where_asked()

@@ -44,13 +44,15 @@ class DamstraLessonScheduleSensor(DamstraSensor):
         self.lesson_schedule_ids = lesson_schedule_ids
         self.wait_for = wait_for
         self.fail_on = list(fail_on)
+        self.start_where_asked()
 
-    def trigger_arguments(self) -> dict[str, Any]:
-        """Return the wait's arguments, with the users that the first look found out."""
-        owners = getattr(self.wait, "owners", {})
-        ids = getattr(self.wait, "lesson_schedule_ids", [])
-        found = {str(one): user for one, user in owners.items()}
-        return {**super().trigger_arguments(), "lesson_schedule_ids": ids, "owners": found}
+    def found_out(self) -> dict[str, Any]:
+        """Return the schedules' ids as numbers, and the users that the first look found out."""
+        owners: dict[int, int] = getattr(self.wait, "owners", {})
+        return {
+            "lesson_schedule_ids": getattr(self.wait, "lesson_schedule_ids", []),
+            "owners": {str(one): user for one, user in owners.items()},
+        }
 
 
 class DamstraUserLessonsSensor(DamstraSensor):
@@ -76,3 +78,4 @@ class DamstraUserLessonsSensor(DamstraSensor):
         self.user_id = user_id
         self.lesson_ids = lesson_ids
         self.fail_on = list(fail_on)
+        self.start_where_asked()

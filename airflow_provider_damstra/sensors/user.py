@@ -26,3 +26,4 @@ class DamstraUserSensor(DamstraSensor):
         exactly_one(emp_id=emp_id, email_address=email_address)
         self.emp_id = emp_id
         self.email_address = email_address
+        self.start_where_asked()
