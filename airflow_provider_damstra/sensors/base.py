@@ -127,7 +127,7 @@ class DamstraSensor(BaseSensorOperator):
 
         if event["status"] == "success":
             return event["result"]
-        # What could not be found out is no AirflowException, so that soft_fail does not hide it, as in a poke.
+        # What could not be found out is no AirflowException: soft_fail does not hide it, as in a poke.
         kinds = {"timeout": AirflowSensorTimeout, "failed": AirflowFailException}
         raise kinds.get(event["status"], DamstraError)(event["message"])
 
