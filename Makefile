@@ -1,0 +1,59 @@
+# Everything runs in .venv, which the first target that needs it makes from pyproject.toml and constraints.txt.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+UV_PIP_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group dev \
+	--universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links
+
+# A slow index is no reason to fail, nor is one that only this machine's own certificates vouch for.
+export UV_HTTP_TIMEOUT ?= 300
+export UV_SYSTEM_CERTS ?= true
+
+.PHONY: help
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
+
+.PHONY: demo
+demo: $(INSTALLED)  ## run the onboarding of five people on a real Airflow and the emulator, then stop everything
+	$(BIN)/python -m demo run
+
+.PHONY: up
+up: $(INSTALLED)  ## start Airflow and the emulator and keep them until Ctrl-C
+	$(BIN)/python -m demo up
+
+.PHONY: test
+test: lint  ## lint, then every test, those with a real Airflow included
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(INSTALLED)  ## ruff (rules and format), mypy strict
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+.PHONY: install
+install: $(INSTALLED)  ## make .venv (the other targets do that by themselves)
+
+.PHONY: constraints
+constraints: $(BIN)/uv  ## pin the newest versions that pyproject.toml allows
+	$(UV_PIP_COMPILE) --upgrade --output-file constraints.txt
+
+.PHONY: clean
+clean:  ## remove .venv, the demo's files and every cache
+	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml constraints.txt | $(BIN)/uv
+	@echo "Installing into $(VENV) (once, and again when pyproject.toml or constraints.txt change)"
+	$(BIN)/uv pip install --quiet --exact --python $(BIN)/python --constraint constraints.txt --editable '.[emulator]' --group dev
+	@touch $@
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d. Name another one: make PYTHON=python3.12" % sys.version_info[:2])'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv

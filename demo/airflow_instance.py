@@ -1,0 +1,121 @@
+"""A real Airflow for one machine: four processes, SQLite, no passwords, loopback only."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from demo.airflow_api import AirflowApi
+from demo.errors import DemoError
+from demo.processes import ManagedProcess, free_port, stop_all
+from demo.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STARTUP_SECONDS = 120.0
+LOOPBACK = "127.0.0.1"
+COMPONENTS: Mapping[str, tuple[str, ...]] = {
+    "api-server": ("api-server",),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+    "dag-processor": ("dag-processor",),
+}
+
+
+class AirflowInstance:
+    """Airflow's API server, scheduler, triggerer and DAG processor with a home of their own.
+
+    :param root: folder for Airflow's home and the logs of its processes
+    :param dags: the DAGs folder
+    :param environment: variables for every process, such as `AIRFLOW_CONN_...`
+    """
+
+    def __init__(self, *, root: Path, dags: Path, environment: Mapping[str, str]) -> None:
+        self.home = root / "airflow"
+        self.logs = root / "logs"
+        self.url = f"http://{LOOPBACK}:{free_port()}"
+        self.api = AirflowApi(self.url)
+        self._environment = _environment(home=self.home, dags=dags, url=self.url) | dict(environment)
+        self.processes = {name: self._airflow(name, arguments) for name, arguments in COMPONENTS.items()}
+
+    def start(self) -> None:
+        """Make the database and start the four processes, without waiting for them."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        self._airflow("db-migrate", ("db", "migrate")).run(seconds=STARTUP_SECONDS)
+        for process in self.processes.values():
+            process.start()
+
+    def wait_until_ready(self, dag_id: str) -> None:
+        """Return when every component is healthy and the DAG can be run."""
+        wait_until(self._is_healthy, what=f"Airflow at {self.url}", seconds=STARTUP_SECONDS)
+        self.api.log_in()
+        wait_until(lambda: self._has(dag_id), what=f"the DAG {dag_id}", seconds=STARTUP_SECONDS)
+
+    def stop(self) -> None:
+        """Stop the four processes and everything they started."""
+        stop_all(self.processes.values())
+
+    def check(self) -> None:
+        """Raise ProcessDiedError unless all four processes run."""
+        for process in self.processes.values():
+            process.check()
+
+    def _is_healthy(self) -> bool:
+        self.check()
+        return self.api.is_healthy()
+
+    def _has(self, dag_id: str) -> bool:
+        self.check()
+        if errors := self.api.import_errors():
+            raise DemoError("Airflow cannot import a DAG file.\n" + "\n".join(errors))
+        return self.api.has_dag(dag_id)
+
+    def _airflow(self, name: str, arguments: tuple[str, ...]) -> ManagedProcess:
+        return ManagedProcess(
+            name,
+            [sys.executable, "-m", "airflow", *arguments],
+            env=self._environment,
+            cwd=self.home,
+            log=self.logs / f"{name}.log",
+        )
+
+
+def _environment(*, home: Path, dags: Path, url: str) -> dict[str, str]:
+    """Return the variables of a quick Airflow that knows nothing of any other on this machine."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    path = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)])
+    settings = {
+        # the one that Airflow writes into its own configuration is shorter than the tokens' algorithm wants
+        "API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
+        "API__BASE_URL": url,
+        "API__HOST": LOOPBACK,
+        "API__PORT": url.rpartition(":")[2],
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "CORE__DAGS_FOLDER": str(dags),
+        "CORE__EXECUTOR": "LocalExecutor",
+        # the default asks a name server
+        "CORE__HOSTNAME_CALLABLE": "socket.gethostname",
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__PARALLELISM": "8",
+        "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "CORE__TEST_CONNECTION": "Enabled",
+        "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "LOGGING__COLORED_CONSOLE_LOG": "False",
+        "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+    }
+    return (
+        inherited
+        | {f"AIRFLOW__{name}": value for name, value in settings.items()}
+        | {
+            "AIRFLOW_HOME": str(home),
+            "NO_PROXY": f"{LOOPBACK},localhost",
+            "PATH": path,
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
