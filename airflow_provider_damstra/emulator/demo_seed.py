@@ -1,0 +1,262 @@
+"""The people, groups, lessons, schedules and sessions of the seed ``demo``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_damstra.emulator.dates import ACCOUNT_ZONE, milliseconds_in_own_zone, stored
+from airflow_provider_damstra.emulator.schema import FIRST_IDS
+from airflow_provider_damstra.models.user import ClientStatus, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody in the organisation."""
+
+    name: str
+    roles: tuple[Role, ...] = (Role.TRAINEE,)
+    client_status_id: ClientStatus = ClientStatus.ACTIVE
+
+
+_STAFF = (
+    Person("Margaret Kelly", (Role.ADMIN, Role.OWNER)),
+    # The vendor recommends such a user for completions that are recorded by machine.
+    Person("Data Import", (Role.ADMIN,)),
+    Person("Priya Nair", (Role.ADMIN,)),
+    Person("Tom Gallagher", (Role.EDITOR,)),
+    Person("Sandra Whitlam", (Role.SUPERVISOR,)),
+    Person("Jack Doolan", (Role.SUPERVISOR,)),
+    Person("Mei Chen", (Role.SUPERVISOR, Role.TRAINEE)),
+    Person("Bruce Hartigan", (Role.INSTRUCTOR,)),
+    Person("Kirra Walker", (Role.INSTRUCTOR,)),
+    Person("Stefan Novak", (Role.SUPERVISOR, Role.INSTRUCTOR)),
+)
+_TRAINEES = tuple(
+    Person(name)
+    for name in (
+        "Liam Murphy",
+        "Olivia Tran",
+        "Noah Papadopoulos",
+        "Charlotte Ng",
+        "William Fraser",
+        "Amelia Singh",
+        "Jackson Reid",
+        "Isla McKenzie",
+        "Lachlan Byrne",
+        "Ruby Costa",
+        "Cooper Dawson",
+        "Matilda Hughes",
+        "Ethan Rossi",
+        "Zoe Petrov",
+        "Hamish Campbell",
+        "Tahlia Morgan",
+        "Angus Stewart",
+        "Georgia Lim",
+        "Darcy O'Brien",
+        "Jasmine Patel",
+        "Riley Thompson",
+        "Ella Kowalski",
+        "Mitchell Jones",
+        "Sienna Barbieri",
+        "Callum Hayes",
+        "Harper Nguyen",
+        "Bailey Watts",
+    )
+)
+_FORMER = tuple(
+    Person(name, client_status_id=ClientStatus.NOT_CURRENT)
+    for name in ("Wayne Birch", "Doreen Mott", "Keith Tully")
+)
+PEOPLE = (*_STAFF, *_TRAINEES, *_FORMER)
+FIRST_NAMES = tuple(person.name.split()[0] for person in _TRAINEES)
+LAST_NAMES = tuple(person.name.split()[1] for person in _TRAINEES)
+
+_FIRST_USER = FIRST_IDS["users"]
+_FIRST_TRAINEE = _FIRST_USER + len(_STAFF)
+
+GROUPS = tuple(
+    {"id": group_id, "name": name, "description": description, "parent_id": parent_id, "active": active}
+    for group_id, name, description, parent_id, active in (
+        (101, "Kalgoorlie Mine", "Everybody at the open pit", None, 1),
+        (102, "Pit Crew A", "Drill and blast, day shift", 101, 1),
+        (103, "Pit Crew B", "Drill and blast, night shift", 101, 1),
+        (104, "Haul Truck Operators", "Licensed for the 240-tonne trucks", 101, 1),
+        (105, "Perth Construction", "Everybody on the CBD sites", None, 1),
+        (106, "Concrete Crew", "Formwork, pour and finish", 105, 1),
+        (107, "Scaffolders", "Erecting and inspecting scaffolds", 105, 1),
+        (108, "Night Shift 2019", "Closed", 101, 0),
+    )
+)
+_CREWS = (102, 103, 104, 106, 107)
+SUPERVISIONS = tuple(
+    {"group_id": group_id, "user_id": _FIRST_USER + index}
+    for group_id, index in ((101, 4), (102, 4), (103, 5), (104, 5), (105, 6), (106, 6), (107, 9))
+)
+
+LESSONS = tuple({"id": lesson_id, "instructor_led": int(lesson_id == 205)} for lesson_id in range(201, 207))
+_SITE_INDUCTION, _HEIGHTS, _MANUAL_HANDLING, _CONFINED_SPACE = 2002, 2003, 2005, 2007
+VERSIONS = tuple(
+    {
+        "id": version_id,
+        "lesson_id": lesson_id,
+        "version": version,
+        "name": name,
+        "duration": minutes * 60_000,
+        "status": status,
+        "in_library": in_library,
+        "questionnaire_type": 18,
+        "question_count": 8,
+        "questionnaire_pass_rate": 80,
+        "chapter_count": 5,
+    }
+    for version_id, lesson_id, version, name, minutes, status, in_library in (
+        (2001, 201, 1, "Site Induction", 20, "inactive", 0),
+        (_SITE_INDUCTION, 201, 2, "Site Induction", 25, "active", 0),
+        (_HEIGHTS, 202, 1, "Working at Heights", 45, "active", 0),
+        (2004, 202, 2, "Working at Heights", 50, "never", 0),
+        (_MANUAL_HANDLING, 203, 1, "Manual Handling", 15, "active", 1),
+        (2006, 204, 1, "Haul Truck Pre-start Checks", 30, "active", 0),
+        (_CONFINED_SPACE, 205, 1, "Confined Space Entry (instructor-led)", 240, "active", 0),
+        (2008, 206, 1, "Shotfirer Refresher 2019", 60, "inactive", 0),
+    )
+)
+CUSTOM_FIELDS = (
+    {
+        "lesson_version_id": _SITE_INDUCTION,
+        "custom_field_id": 111,
+        "custom_field_description": "Unit of competency",
+        "field_id": "customField1",
+        "type": "string",
+        "value": "RIIWHS201",
+    },
+)
+
+# Start and end in days from now, what became of the schedule, and whether it was passed.
+_COURSES: tuple[tuple[int, int, str | None, bool | None], ...] = (
+    (-30, -16, "completed", True),
+    (-3, 11, None, None),
+    (-30, -2, None, None),
+    (5, 19, None, None),
+    (-20, -6, "cancelled", None),
+    (-25, -11, "completed", False),
+)
+_PAST, _RUNNING, _COMING = range(FIRST_IDS["ilt_sessions"], FIRST_IDS["ilt_sessions"] + 3)
+# Which session each trainee of the instructor-led lesson attends; the last attend none yet.
+_SESSION_OF = (*[_PAST] * 4, *[_RUNNING] * 4, *[_COMING] * 2, None, None)
+_FIRST_ILT_SCHEDULE = FIRST_IDS["lesson_schedules"]
+
+
+def memberships() -> list[dict[str, int]]:
+    """Return who is in which crew, and so at which site."""
+    parents = {group["id"]: group["parent_id"] for group in GROUPS}
+    pairs = [
+        (group_id, _FIRST_TRAINEE + index)
+        for index in range(len(_TRAINEES) + len(_FORMER))
+        for group_id in (_CREWS[index % len(_CREWS)], parents[_CREWS[index % len(_CREWS)]])
+    ]
+    return [
+        {"group_id": group_id, "user_id": user_id} for group_id, user_id in pairs if isinstance(group_id, int)
+    ]
+
+
+def schedules(now: datetime) -> list[dict[str, Any]]:
+    """Return lesson schedules in every status; nobody has one for Haul Truck Pre-start Checks."""
+    rows = [_ilt_schedule(index, now) for index in range(len(_SESSION_OF))]
+    lessons = enumerate((_SITE_INDUCTION, _HEIGHTS, _MANUAL_HANDLING))
+    for (offset, version_id), index in product(lessons, range(len(_TRAINEES))):
+        course = _COURSES[(index + offset) % len(_COURSES)]
+        rows.append(_schedule(_FIRST_TRAINEE + index, version_id, course, now))
+    return [{"id": schedule_id, **row} for schedule_id, row in enumerate(rows, _FIRST_ILT_SCHEDULE)]
+
+
+def _ilt_schedule(index: int, now: datetime) -> dict[str, Any]:
+    """Return a schedule for the instructor-led lesson; the fourth trainee of the past session failed."""
+    passed = _SESSION_OF[index] == _PAST and index != 3
+    course = (-12, 16, "completed", True) if passed else (-21, 21, None, None)
+    return _schedule(_FIRST_TRAINEE + index, _CONFINED_SPACE, course, now)
+
+
+def _schedule(
+    user_id: int, version_id: int, course: tuple[int, int, str | None, bool | None], now: datetime
+) -> dict[str, Any]:
+    start, end, outcome, passed = course
+    finished = stored(now + (start + 5) * DAY)
+    is_completed = outcome == "completed"
+    return {
+        "user_id": user_id,
+        "lesson_version_id": version_id,
+        "start_date": stored(now + start * DAY),
+        "end_date": stored(now + end * DAY),
+        "lesson_started_date": finished if is_completed else None,
+        "lesson_completed_date": finished if is_completed else None,
+        "lesson_completed_by": user_id if is_completed else None,
+        "passed": passed,
+        "cancelled_date": finished if outcome == "cancelled" else None,
+        "created_date": stored(now - 35 * DAY),
+        "modified_date": finished if outcome else stored(now - 35 * DAY),
+    }
+
+
+def sessions(now: datetime) -> list[dict[str, Any]]:
+    """Return one session that is past and completed, one that runs and one that is to come."""
+    instructor = _FIRST_USER + 7
+    plan = (
+        (_PAST, -7 * DAY, 2, instructor, None, "Kalgoorlie Training Centre, Room 1"),
+        (_RUNNING, -HOUR, 1, instructor + 1, None, "Kalgoorlie Training Centre, Room 2"),
+        (_COMING, 7 * DAY, 1, instructor, 8, "Perth CBD, Level 3"),
+    )
+    return [_session(now, *one) for one in plan]
+
+
+def _session(
+    now: datetime,
+    session_id: int,
+    begins: timedelta,
+    status: int,
+    instructor: int,
+    places: int | None,
+    location: str,
+) -> dict[str, Any]:
+    start = (now + begins).astimezone(ACCOUNT_ZONE).replace(second=0, microsecond=0)
+    end = start + 4 * HOUR
+    return {
+        "id": session_id,
+        "lesson_id": 205,
+        "instructor_id": instructor,
+        "status_id": status,
+        "notes": "Bring your own harness",
+        "number_of_places": places,
+        "location": location,
+        "start_datetime": milliseconds_in_own_zone(start),
+        "end_datetime": milliseconds_in_own_zone(end),
+        "starts_at": stored(start),
+        "ends_at": stored(end),
+        "created_date": stored(now - 20 * DAY),
+        "modified_date": stored(now - 20 * DAY),
+    }
+
+
+def attendees(now: datetime) -> Iterator[dict[str, Any]]:
+    """Yield who is registered for which session; of the past one, all attended and one failed."""
+    moment = stored(now - 15 * DAY)
+    for index, session_id in enumerate(_SESSION_OF):
+        if session_id is not None:
+            yield {
+                "session_id": session_id,
+                "user_id": _FIRST_TRAINEE + index,
+                "lesson_schedule_id": _FIRST_ILT_SCHEDULE + index,
+                "registering_user_id": _FIRST_USER,
+                "passed": int(session_id == _PAST and index != 3),
+                "attended": int(session_id == _PAST),
+                "created_date": moment,
+                "modified_date": moment,
+            }
