@@ -1,0 +1,35 @@
+"""Answers that several operations of the page share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.contract.table.row import Answer, json_answer
+
+META = {"totalResultCount": 20, "startIndex": 0, "endIndex": 20}
+
+USER: dict[str, Any] = {
+    "id": 1,
+    "userName": "Username",
+    "firstName": "John",
+    "lastName": "Smith",
+    "emailAddress": "john.smith@gmail.com",
+    "phoneNumber": "0811112222",
+    "mobileNumber": "0411222333",
+    "employeeNumber": "E123",
+    "clientStatusId": 56,
+    "groups": [{"id": 1}],
+    "groupsSupervised": [{"id": 1}],
+    "roles": [1],
+    "timeZone": "Australia/Perth",
+    "createdDate": "2015-10-29T15:28:59+0000",
+    "modifiedDate": "2015-10-29T15:28:59+0000",
+}
+
+NO_BODY = Answer(b"")
+STATUS_LINE = Answer(b"HTTP/1.1 200 OK")
+
+
+def page_of(result: dict[str, Any]) -> Answer:
+    """Return the page of one result, with the meta of the examples."""
+    return json_answer({"results": [result], "meta": META})
