@@ -7,7 +7,10 @@ import os
 import ssl
 import time
 from collections import deque
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import certifi
@@ -21,7 +24,7 @@ from airflow_provider_damstra.models.base import Model, Page
 from airflow_provider_damstra.wire import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.endpoints.base import Endpoint, Paged
@@ -46,9 +49,11 @@ class AsyncClient:
         on_secret: Callable[[str], Awaitable[None]] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self.settings = settings
         self._core = ClientCore(settings)
         self._on_secret = on_secret
         self._retrying = AsyncRetrying(sleep=sleep, **self._core.retrying())
+        self._proxy = _proxy(settings.base_url)
         self._session: aiohttp.ClientSession | None = None
         self._opening = asyncio.Lock()
 
@@ -74,8 +79,19 @@ class AsyncClient:
             await self._on_secret(str(answer))
         return answer
 
-    async def iterate(self, endpoint: Paged[Row], *, concurrency: int | None = None) -> AsyncIterator[Row]:
-        """Yield the rows of a listing in order, fetching ahead of the caller when the total is known.
+    async def iterate(
+        self, endpoint: Paged[Row], *, concurrency: int | None = None
+    ) -> AsyncGenerator[Row, None]:
+        """Yield the rows of a listing in order; arguments and errors are those of ``pages``."""
+        async with aclosing(self.pages(endpoint, concurrency=concurrency)) as pages:
+            async for rows in pages:
+                for row in rows:
+                    yield row
+
+    async def pages(
+        self, endpoint: Paged[Row], *, concurrency: int | None = None
+    ) -> AsyncGenerator[list[Row], None]:
+        """Yield the rows of a listing in order, page by page, fetching ahead when the total is known.
 
         :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
         :raises DamstraError: if a page failed, or the server repeats itself.
@@ -92,8 +108,7 @@ class AsyncClient:
                 pending.popleft()
                 if rest_is_void:
                     await _drop(pending)
-                for row in rows:
-                    yield row
+                yield rows
         finally:
             await _drop(pending)
 
@@ -123,7 +138,7 @@ class AsyncClient:
             started = time.monotonic()
             try:
                 async with session.request(
-                    request.method, url, data=request.content, allow_redirects=False
+                    request.method, url, data=request.content, allow_redirects=False, proxy=self._proxy
                 ) as answer:
                     body = await answer.read()
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -145,7 +160,6 @@ class AsyncClient:
                     ),
                     headers=self._core.headers,
                     cookie_jar=aiohttp.DummyCookieJar(),
-                    trust_env=True,
                 )
             return self._session
 
@@ -182,3 +196,11 @@ def _trust(verify: bool | str) -> ssl.SSLContext | bool:
     return ssl.create_default_context(
         cafile=bundle if os.path.isfile(bundle) else None, capath=bundle if os.path.isdir(bundle) else None
     )
+
+
+def _proxy(address: str) -> str | None:
+    """Return the environment's proxy for an address; aiohttp would look it up at every request."""
+    parts = urlsplit(address)
+    if proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    return getproxies().get(parts.scheme)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -20,7 +21,7 @@ from airflow_provider_damstra.models.base import Model, Page
 from airflow_provider_damstra.wire import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.endpoints.base import Endpoint, Paged
@@ -45,6 +46,7 @@ class Client:
         on_secret: Callable[[str], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self.settings = settings
         self._core = ClientCore(settings)
         self._on_secret = on_secret
         self._retrying = Retrying(sleep=sleep, **self._core.retrying())
@@ -70,8 +72,16 @@ class Client:
             self._on_secret(str(answer))
         return answer
 
-    def iterate(self, endpoint: Paged[Row], *, concurrency: int | None = None) -> Iterator[Row]:
-        """Yield the rows of a listing in order, fetching ahead of the caller when the total is known.
+    def iterate(self, endpoint: Paged[Row], *, concurrency: int | None = None) -> Generator[Row, None, None]:
+        """Yield the rows of a listing in order; arguments and errors are those of ``pages``."""
+        with closing(self.pages(endpoint, concurrency=concurrency)) as pages:
+            for rows in pages:
+                yield from rows
+
+    def pages(
+        self, endpoint: Paged[Row], *, concurrency: int | None = None
+    ) -> Generator[list[Row], None, None]:
+        """Yield the rows of a listing in order, page by page, fetching ahead when the total is known.
 
         :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
         :raises DamstraError: if a page failed, or the server repeats itself.
@@ -88,7 +98,7 @@ class Client:
                 rows, rest_is_void = paging.accept(pending.popleft().result())
                 if rest_is_void:
                     _drop(pending)
-                yield from rows
+                yield rows
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -80,6 +80,10 @@ class DamstraHook(BaseHook):
     @asynccontextmanager
     async def async_client(self) -> AsyncIterator[AsyncClient]:
         """Yield a client for an event loop: ``async with hook.async_client() as client: ...``."""
+        import asyncio
+
+        # Imported in a thread first, for it takes 0.2 s, in which no other trigger would have its turn.
+        await asyncio.to_thread(_import_what_an_event_loop_needs)
         from airflow.providers.common.compat.connection import get_async_connection
 
         from airflow_provider_damstra.clients.asynchronous import AsyncClient
@@ -98,6 +102,12 @@ class DamstraHook(BaseHook):
         from airflow_provider_damstra.hooks.check import check
 
         return check(lambda: self.settings)
+
+
+def _import_what_an_event_loop_needs() -> None:
+
+    import airflow_provider_damstra.clients.asynchronous
+    import airflow_provider_damstra.hooks.connection  # noqa: F401
 
 
 def _mask(secret: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import AsyncExitStack, aclosing
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ class _Subscription:
         self.unanswered.discard(question)
         self.wait.learn(question, answer)
 
-    def end(self, verdict: Verdict | None, error: DamstraError | None = None) -> None:
+    def end(self, verdict: Verdict | None = None, *, error: Exception | None = None) -> None:
         """Wake the wait with its verdict, or with the error that it cannot bear any longer."""
         if self.over.done():
             return
@@ -63,7 +64,7 @@ class _Watch:
     question: Question
     subscriptions: set[_Subscription] = field(default_factory=set)
     timer: asyncio.Handle | None = None
-    asking: asyncio.Task[None] | None = None
+    is_due: bool = False
     failures: int = 0
     answer: Any = None
     answered_at: float = float("-inf")
@@ -86,8 +87,6 @@ class _Watch:
         """Ask no more."""
         if self.timer:
             self.timer.cancel()
-        if self.asking:
-            self.asking.cancel()
 
 
 class Poller:
@@ -104,43 +103,61 @@ class Poller:
         self._conn_id = damstra_conn_id
         self._loop = asyncio.get_running_loop()
         self._resources = AsyncExitStack()
-        self._opening = asyncio.Lock()
+        self._entrance = asyncio.Lock()
         self._client: AsyncClient | None = None
+        self._most_askers = 1
         self._watches: dict[Question, _Watch] = {}
+        self._due: deque[_Watch] = deque()
+        self._askers: set[asyncio.Task[None]] = set()
         self.waits = 0
 
     async def until_over(
-        self, wait: Wait, *, poll_interval: float, max_poll_failures: int, say: Callable[[str], None]
+        self,
+        make_wait: Callable[[], Wait],
+        *,
+        poll_interval: float,
+        max_poll_failures: int,
+        say: Callable[[str], None],
     ) -> Verdict:
         """Return the verdict of a wait that is over.
 
+        :param make_wait: makes the wait, when its turn has come.
         :param poll_interval: seconds between two looks.
         :param max_poll_failures: answers that may fail in a row.
         :param say: is told the progress when it changes, and failures.
         :raises DamstraError: if more failed in a row.
         """
-        await self._open()
-        subscription = _Subscription(
-            wait, poll_interval, max_poll_failures, say, copy_context(), self._loop.create_future()
-        )
+        over: asyncio.Future[Verdict] = self._loop.create_future()
+        subscription: _Subscription | None = None
         try:
-            self._refresh(subscription)
-            return await subscription.over
+            async with self._entrance:
+                await self._open()
+                # Thousands of waits may begin at once: between two of them the loop sees to others.
+                await asyncio.sleep(0)
+                subscription = _Subscription(
+                    make_wait(), poll_interval, max_poll_failures, say, copy_context(), over
+                )
+                self._refresh(subscription)
+            return await over
         finally:
-            for question in list(subscription.interests):
-                self._leave(question, subscription)
+            if subscription:
+                for question in subscription.interests:
+                    self._leave(question, subscription)
 
     async def close(self) -> None:
         """Close the connections."""
         for watch in self._watches.values():
             watch.stop()
+        for asker in self._askers:
+            asker.cancel()
+        await asyncio.gather(*self._askers, return_exceptions=True)
         await self._resources.aclose()
 
     async def _open(self) -> None:
-        async with self._opening:
-            if self._client is None:
-                hook = DamstraHook(damstra_conn_id=self._conn_id)
-                self._client = await self._resources.enter_async_context(hook.async_client())
+        if self._client is None:
+            hook = DamstraHook(damstra_conn_id=self._conn_id)
+            self._client = await self._resources.enter_async_context(hook.async_client())
+            self._most_askers = self._client.settings.max_concurrency
 
     def _refresh(self, subscription: _Subscription) -> None:
         """Bring a wait's watches up to what it asks by now, and see whether it is over."""
@@ -170,10 +187,7 @@ class Poller:
         if is_fresh and watch.serves(subscription.interests[question]):
             subscription.learn(question, watch.answer)
             return True
-        if watch.timer:
-            watch.timer.cancel()
-        if watch.asking is None:
-            watch.timer = self._loop.call_soon(self._start, watch)
+        self._ask_now(watch)
         return False
 
     def _leave(self, question: Question, subscription: _Subscription) -> None:
@@ -186,9 +200,29 @@ class Poller:
             watch.stop()
             del self._watches[question]
 
-    def _start(self, watch: _Watch) -> None:
-        # In an empty context: what the client logs is about nobody's task in particular.
-        watch.asking = self._loop.create_task(self._ask(watch), context=Context())
+    def _ask_now(self, watch: _Watch) -> None:
+        """Put a question in the line, unless it stands there, and see that somebody works on the line."""
+        if watch.is_due:
+            return
+        watch.stop()
+        watch.is_due = True
+        self._due.append(watch)
+        if len(self._askers) < self._most_askers:
+            # In an empty context: what the client logs is about nobody's task in particular.
+            asker = self._loop.create_task(self._ask_in_turn(), context=Context())
+            self._askers.add(asker)
+            asker.add_done_callback(self._askers.discard)
+
+    async def _ask_in_turn(self) -> None:
+        while self._due:
+            watch = self._due.popleft()
+            try:
+                await self._ask(watch)
+            except Exception as error:
+                # A wait that nobody wakes would hang for ever.
+                for subscription in watch.subscriptions:
+                    subscription.end(error=error)
+                raise
 
     async def _ask(self, watch: _Watch) -> None:
         rows = watch.rows()
@@ -197,17 +231,17 @@ class Poller:
         except DamstraNotFoundError as error:
             answer, watch.is_whole = error, True
         except DamstraError as error:
-            watch.asking = None
+            watch.is_due = False
             self._bear(watch, error)
             return
-        watch.asking, watch.failures = None, 0
+        watch.is_due, watch.failures = False, 0
         watch.answer, watch.answered_at = answer, self._loop.time()
         served = {one for one in watch.subscriptions if watch.serves(one.interests[watch.question])}
         if served == watch.subscriptions:
             self._schedule(watch)
         else:
             # Somebody joined while it was on its way, and wants more of it.
-            watch.timer = self._loop.call_soon(self._start, watch)
+            self._ask_now(watch)
         for subscription in served:
             subscription.learn(watch.question, answer)
             self._refresh(subscription)
@@ -221,10 +255,10 @@ class Poller:
             return await client.call(question), True
         found: list[Any] = []
         missing = set(rows or ())
-        async with aclosing(client.iterate(question)) as listing:  # type: ignore[type-var]
-            async for row in listing:
-                found.append(reduced(row))
-                missing.discard(row.row_key)
+        async with aclosing(client.pages(question)) as pages:
+            async for page in pages:
+                found += map(reduced, page)
+                missing.difference_update(row.row_key for row in page)
                 if rows is not None and not missing:
                     return found, False
         return found, True
@@ -236,7 +270,7 @@ class Poller:
             if is_final(error):
                 subscription.end(Verdict(is_over=True, failure=str(error)))
             elif watch.failures > subscription.max_poll_failures:
-                subscription.end(None, error)
+                subscription.end(error=error)
             else:
                 subscription.tell(f"{error} Failure {watch.failures} in a row; it is asked again.")
         self._schedule(watch)
@@ -253,13 +287,15 @@ class Poller:
             key=hash(watch.question),
             not_before=min(starts) if len(starts) == len(interests) else None,
         )
-        watch.timer = self._loop.call_at(due, self._start, watch)
+        watch.timer = self._loop.call_at(due, self._ask_now, watch)
 
 
 _POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()
 
 
-async def poll_until_over(wait: Wait, *, damstra_conn_id: str, **arguments: Any) -> Verdict:
+async def poll_until_over(
+    make_wait: Callable[[], Wait], *, damstra_conn_id: str, **arguments: Any
+) -> Verdict:
     """Return the verdict of a wait, polling together with all others of this loop on the same connection.
 
     The connections are closed when the last wait leaves. Arguments and errors are those of
@@ -271,7 +307,7 @@ async def poll_until_over(wait: Wait, *, damstra_conn_id: str, **arguments: Any)
         poller = pollers[damstra_conn_id] = Poller(damstra_conn_id=damstra_conn_id)
     poller.waits += 1
     try:
-        return await poller.until_over(wait, **arguments)
+        return await poller.until_over(make_wait, **arguments)
     finally:
         poller.waits -= 1
         if not poller.waits:

@@ -89,10 +89,9 @@ class DamstraWaitTrigger(BaseTrigger):
         yield self._ending(event) if self.end_from_trigger else TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _until_over(self) -> dict[str, Any]:
-        wait = WAITS[self.wait](**{name: getattr(self, name) for name in self._names})
         try:
             verdict = await poll_until_over(
-                wait,
+                self._make_wait,
                 damstra_conn_id=self.damstra_conn_id,
                 poll_interval=self.poll_interval,
                 max_poll_failures=self.max_poll_failures,
@@ -106,6 +105,9 @@ class DamstraWaitTrigger(BaseTrigger):
         if verdict.failure:
             return {"status": "failed", "message": verdict.failure}
         return {"status": "success", "result": verdict.result}
+
+    def _make_wait(self) -> Wait:
+        return WAITS[self.wait](**{name: getattr(self, name) for name in self._names})
 
     def _ending(self, event: dict[str, Any]) -> TriggerEvent:
         """Return the event that ends the task here; what a retry may mend goes to the worker instead."""

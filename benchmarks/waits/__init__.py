@@ -1,0 +1,1 @@
+"""Many waits in one triggerer: this provider beside Airflow's HttpSensorTrigger."""

@@ -1,0 +1,123 @@
+"""Measure both contenders and print a table: ``python -m benchmarks.waits``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from benchmarks.waits.scenario import Scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COLUMNS = (
+    "contender",
+    "interval s",
+    "waits",
+    "requests",
+    "CPU s",
+    "lag ms",
+    "p50 s",
+    "p99 s",
+    "MB",
+    "sockets",
+)
+
+LEAD = 8.0
+"""Seconds for a contender to import Airflow and start its waits before the first schedule is completed."""
+
+
+def run(contender: str, **sizes: Any) -> dict[str, Any]:
+    """Return what one contender measured, with what the server counted."""
+    scenario = Scenario(begin=time.time() + LEAD, **sizes)
+    arguments = json.dumps(scenario.arguments())
+    with socket.socket() as free, tempfile.TemporaryDirectory() as home:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        with _server(arguments, port):
+            done = subprocess.run(  # noqa: S603
+                [sys.executable, "-m", "benchmarks.waits.contender", contender, arguments, str(port)],
+                check=True,
+                capture_output=True,
+                text=True,
+                env={"AIRFLOW_HOME": home, "PATH": "", "PYTHONPATH": "."},
+            )
+            measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+            counted: dict[str, Any] = requests.get(f"http://127.0.0.1:{port}/stats", timeout=10).json()
+    return {"contender": contender, "interval": sizes["interval"], **measured, **counted}
+
+
+@contextmanager
+def _server(arguments: str, port: int) -> Iterator[None]:
+    command = [sys.executable, "-m", "benchmarks.waits.server", arguments, str(port)]
+    with subprocess.Popen(command) as server:  # noqa: S603
+        try:
+            _until_up(port)
+            yield
+        finally:
+            server.terminate()
+
+
+def _until_up(port: int) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            requests.get(f"http://127.0.0.1:{port}/stats", timeout=1)
+            return
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    raise TimeoutError("the benchmark's server did not start")
+
+
+def row(result: dict[str, Any]) -> str:
+    """Return one line of the table."""
+    late = result["late"]
+    cuts = statistics.quantiles(late, n=100)
+    cells = (
+        result["contender"],
+        f"{result['interval']:g}",
+        len(late),
+        result["requests"],
+        f"{result['cpu']:.1f}",
+        f"{result['lag'] * 1000:.0f}",
+        f"{cuts[49]:.2f}",
+        f"{cuts[98]:.2f}",
+        f"{result['memory']:.0f}",
+        result["connections"],
+    )
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def main() -> None:
+    """Run both contenders, one after the other."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--waits", type=int, default=5000)
+    parser.add_argument("--users", type=int, default=500)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    given = parser.parse_args()
+    sizes = {"waits": given.waits, "users": given.users, "seconds": given.seconds}
+    print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
+    results = {}
+    for contender, interval in (("damstra", 5.0), ("http_sensor", 5.0), ("damstra", 1.0)):
+        results[contender, interval] = run(contender, interval=interval, **sizes)
+        print(row(results[contender, interval]), flush=True)
+    ours, theirs = results["damstra", 5.0], results["http_sensor", 5.0]
+    print(
+        f"\nAt the same interval: {theirs['requests'] / ours['requests']:.1f} times fewer requests, ", end=""
+    )
+    print(f"{theirs['cpu'] / ours['cpu']:.1f} times less CPU.")
+
+
+if __name__ == "__main__":
+    main()

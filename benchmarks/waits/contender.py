@@ -1,0 +1,108 @@
+"""One contender in a process of its own: all waits in one event loop, and what it measured as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import resource
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.waits.scenario import Scenario
+
+TICK = 0.05
+Waiting = Callable[[int], Any]
+
+
+def damstra(scenario: Scenario) -> Waiting:
+    """Return what makes this provider's trigger for one lesson schedule."""
+    from airflow_provider_damstra.triggers.wait import DamstraWaitTrigger
+
+    return lambda schedule: DamstraWaitTrigger(
+        wait="LessonScheduleWait",
+        damstra_conn_id="damstra_default",
+        poll_interval=scenario.interval,
+        lesson_schedule_ids=[schedule],
+        owners={str(schedule): scenario.user_of(schedule)},
+    )
+
+
+def http_sensor(scenario: Scenario) -> Waiting:
+    """Return what makes Airflow's HttpSensorTrigger for one lesson schedule."""
+    from airflow.providers.http.triggers.http import HttpSensorTrigger
+
+    return lambda schedule: HttpSensorTrigger(endpoint=f"done/{schedule}", poke_interval=scenario.interval)
+
+
+CONTENDERS = {"damstra": damstra, "http_sensor": http_sensor}
+
+
+async def measure(scenario: Scenario, waiting: Waiting) -> dict[str, Any]:
+    """Return what it cost to see every completion, and how late each was seen."""
+    lags: list[float] = []
+    ticker = asyncio.create_task(_tick(lags))
+    memory, cpu = _memory(), time.process_time()
+    tasks = []
+    for schedule in range(1, scenario.waits + 1):
+        # As the triggerer does.
+        await asyncio.sleep(0)
+        tasks.append(asyncio.create_task(_wait(scenario, waiting, schedule)))
+    seen = await asyncio.gather(*tasks)
+    ticker.cancel()
+    return {
+        "cpu": time.process_time() - cpu,
+        "memory": _memory() - memory,
+        "lag": max(lags),
+        "late": sorted(seen),
+    }
+
+
+async def _wait(scenario: Scenario, waiting: Waiting, schedule: int) -> float:
+    async for _ in waiting(schedule).run():
+        break
+    return time.time() - scenario.completed_at[schedule - 1]
+
+
+async def _tick(lags: list[float]) -> None:
+    while True:
+        before = time.perf_counter()
+        await asyncio.sleep(TICK)
+        lags.append(time.perf_counter() - before - TICK)
+
+
+def _memory() -> float:
+    """Return the peak of the process's memory in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Measure one contender and print JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("contender", choices=CONTENDERS)
+    parser.add_argument("scenario", type=json.loads)
+    parser.add_argument("port", type=int)
+    given = parser.parse_args()
+    scenario = Scenario(**given.scenario)
+    address = f"http://127.0.0.1:{given.port}"
+    connection = {
+        "conn_type": "damstra",
+        "host": address,
+        "password": "key",
+        "extra": {"max_concurrency": 16},
+    }
+    os.environ["AIRFLOW_CONN_DAMSTRA_DEFAULT"] = json.dumps(connection)
+    os.environ["AIRFLOW_CONN_HTTP_DEFAULT"] = json.dumps({"conn_type": "http", "host": address})
+    logging.disable(logging.INFO)
+    waiting = CONTENDERS[given.contender](scenario)
+    waiting(1)
+    import airflow_provider_damstra.clients.asynchronous  # noqa: F401 - counts as an import, not as memory of waits
+
+    print(json.dumps(asyncio.run(measure(scenario, waiting))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
