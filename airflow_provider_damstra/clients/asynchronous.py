@@ -20,15 +20,16 @@ from yarl import URL
 from airflow_provider_damstra.clients.causes import BROKE, in_plain_words
 from airflow_provider_damstra.clients.core import ClientCore, Conversation, log
 from airflow_provider_damstra.clients.paging import Paging
+from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.models.base import Model, Page
 from airflow_provider_damstra.wire import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
+    from airflow_provider_damstra.clients.paging import PageMemory
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.endpoints.base import Endpoint, Paged
-    from airflow_provider_damstra.errors import DamstraError
 
 Answer = TypeVar("Answer")
 Row = TypeVar("Row", bound=Model)
@@ -89,11 +90,12 @@ class AsyncClient:
                     yield row
 
     async def pages(
-        self, endpoint: Paged[Row], *, concurrency: int | None = None
+        self, endpoint: Paged[Row], *, concurrency: int | None = None, memory: PageMemory | None = None
     ) -> AsyncGenerator[list[Row], None]:
         """Yield the rows of a listing in order, page by page, fetching ahead when the total is known.
 
         :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
+        :param memory: recognises pages that have not changed since another time.
         :raises DamstraError: if a page failed, or the server repeats itself.
         """
         settings = self._core.settings
@@ -103,7 +105,9 @@ class AsyncClient:
         try:
             while not paging.is_over:
                 planned = paging.plan(most - len(pending))
-                pending.extend(asyncio.ensure_future(self._page(endpoint, request)) for request in planned)
+                pending.extend(
+                    asyncio.ensure_future(self._page(endpoint, request, memory)) for request in planned
+                )
                 rows, rest_is_void = paging.accept(await pending[0])
                 pending.popleft()
                 if rest_is_void:
@@ -112,14 +116,21 @@ class AsyncClient:
         finally:
             await _drop(pending)
 
-    async def _page(self, endpoint: Paged[Row], request: Request) -> Page[Row]:
-        return await self._try(lambda: self._core.converse_page(endpoint, request))
+    async def _page(self, endpoint: Paged[Row], request: Request, memory: PageMemory | None) -> Page[Row]:
+        return await self._try(lambda: self._core.converse_page(endpoint, request, memory=memory))
 
     async def _try(self, start: Callable[[], Conversation[Answer]]) -> Answer:
-        async def attempt() -> Answer:
-            return await self._drive(start())
-
         with self._core.redacting():
+            try:
+                return await self._drive(start())
+            except DamstraError as error:
+                failures = self._core.tries_again_after(error)
+
+            async def attempt() -> Answer:
+                for failure in failures:
+                    raise failure
+                return await self._drive(start())
+
             return await self._retrying.copy()(attempt)
 
     async def _drive(self, conversation: Conversation[Answer]) -> Answer:

@@ -19,14 +19,18 @@ from airflow_provider_damstra.errors import (
     error_body,
     is_worth_retrying,
 )
+from airflow_provider_damstra.models.base import Model
 from airflow_provider_damstra.wire import Request, Response
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.endpoints.base import Endpoint
+    from airflow_provider_damstra.clients.paging import PageMemory
+    from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+    from airflow_provider_damstra.models.base import Page
 
 __all__ = ["ClientCore", "ClientSettings"]
 
 Answer = TypeVar("Answer")
+Row = TypeVar("Row", bound=Model)
 Conversation = Generator[Request, Response, Answer]
 """Requests go out, responses come in, the answer is returned: how a call runs, without a socket."""
 
@@ -72,10 +76,22 @@ class ClientCore:
                 self._methods[kind] = request.method
         return endpoint.read(request, response)
 
-    def converse_page(self, endpoint: Endpoint[Answer], request: Request) -> Conversation[Answer]:
+    def converse_page(
+        self, endpoint: Paged[Row], request: Request, *, memory: PageMemory | None = None
+    ) -> Conversation[Page[Row]]:
         """Run the request for one page of a listing."""
         response = yield request
-        return endpoint.read(request, response)
+        return memory.read(endpoint, request, response) if memory else endpoint.read(request, response)
+
+    @staticmethod
+    def tries_again_after(first: DamstraError) -> Iterator[DamstraError]:
+        """Return the first failure for tenacity's loop to begin with: most calls succeed, and need no loop.
+
+        :raises DamstraError: the failure, if another try is no use.
+        """
+        if not is_worth_retrying(first):
+            raise first
+        return iter([first])
 
     def retrying(self) -> dict[str, Any]:
         """Return how tenacity's loops have to try: the same on both faces."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from airflow_provider_damstra.errors import DamstraResponseError
 from airflow_provider_damstra.models.base import Model, Page
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_damstra.endpoints.base import Paged
-    from airflow_provider_damstra.wire import Request
+    from airflow_provider_damstra.wire import Request, Response
 
 Row = TypeVar("Row", bound=Model)
 
@@ -75,3 +77,28 @@ class Paging(Generic[Row]):
                 request=self._endpoint.request(),
             )
         self._pages_seen.add(fingerprint)
+
+
+class PageMemory:
+    """Recognises by its bytes a page that has not changed, so that it need not be read again.
+
+    :param reduce: what is kept of a row.
+    """
+
+    def __init__(self, *, reduce: Callable[[Any], Any]) -> None:
+        self._reduce = reduce
+        self._pages: dict[tuple[tuple[str, str], ...], tuple[int, Page[Any]]] = {}
+
+    def read(self, endpoint: Paged[Row], request: Request, response: Response) -> Page[Row]:
+        """Return the page, with its rows reduced.
+
+        :raises DamstraError: if the answer is an error, or cannot be read.
+        """
+        fingerprint = hash(response.body)
+        known, page = self._pages.get(request.query, (None, None))
+        if page is not None and known == fingerprint and response.is_success:
+            return page
+        read = endpoint.read(request, response)
+        page = read.model_copy(update={"results": [self._reduce(row) for row in read.results]})
+        self._pages[request.query] = (fingerprint, page)
+        return page

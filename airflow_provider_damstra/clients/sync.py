@@ -17,6 +17,7 @@ from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 from airflow_provider_damstra.clients.causes import BROKE, find_cause, in_plain_words
 from airflow_provider_damstra.clients.core import ClientCore, Conversation, log
 from airflow_provider_damstra.clients.paging import Paging
+from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.models.base import Model, Page
 from airflow_provider_damstra.wire import Request, Response
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.endpoints.base import Endpoint, Paged
-    from airflow_provider_damstra.errors import DamstraError
 
 Answer = TypeVar("Answer")
 Row = TypeVar("Row", bound=Model)
@@ -107,7 +107,17 @@ class Client:
 
     def _try(self, start: Callable[[], Conversation[Answer]]) -> Answer:
         with self._core.redacting():
-            answer: Answer = self._retrying.copy()(lambda: self._drive(start()))
+            try:
+                return self._drive(start())
+            except DamstraError as error:
+                failures = self._core.tries_again_after(error)
+
+            def attempt() -> Answer:
+                for failure in failures:
+                    raise failure
+                return self._drive(start())
+
+            answer: Answer = self._retrying.copy()(attempt)
         return answer
 
     def _drive(self, conversation: Conversation[Answer]) -> Answer:

@@ -39,11 +39,10 @@ class Arguments(BaseModel):
 
     def wire(self) -> dict[str, Any]:
         """Return the members as they go on the wire; an optional one that is None is left out."""
-        wire = self.model_dump(mode="json", by_alias=True)
-        required = {
-            info.serialization_alias for info in type(self).model_fields.values() if info.is_required()
-        }
-        return {name: value for name, value in wire.items() if value is not None or name in required}
+        wire = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        fields = type(self).model_fields.values()
+        required = {info.serialization_alias or "": None for info in fields if info.is_required()}
+        return required | wire
 
 
 class Endpoint(Arguments, Generic[Answer]):

@@ -140,10 +140,6 @@ class BulkUserImport(Endpoint[list[User]], method="POST", path="/bulkUserImport"
     users: Annotated[tuple[ImportedUser, ...], Field(min_length=1)]
     merge_type: MergeType | None = None
 
-    def body(self, members: dict[str, Any]) -> dict[str, Any]:
-        """Return the members; what a user does not name is not sent, so that it is not emptied."""
-        return {**members, "users": [user.wire() for user in self.users]}
-
 
 class ActivateUser(Command, method="POST", path="/user/{user_id}/activate"):
     """Make a user active."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from airflow_provider_damstra.clients.paging import PageMemory
 from airflow_provider_damstra.endpoints.base import Paged
 from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError, is_final
 from airflow_provider_damstra.hooks.damstra import DamstraHook
@@ -69,6 +70,7 @@ class _Watch:
     answer: Any = None
     answered_at: float = float("-inf")
     is_whole: bool = False
+    memory: PageMemory = field(default_factory=lambda: PageMemory(reduce=reduced))
 
     def rows(self) -> frozenset[int] | None:
         """Return the rows that somebody wants, or None for all."""
@@ -227,7 +229,7 @@ class Poller:
     async def _ask(self, watch: _Watch) -> None:
         rows = watch.rows()
         try:
-            answer, watch.is_whole = await self._answer(watch.question, rows)
+            answer, watch.is_whole = await self._answer(watch, rows)
         except DamstraNotFoundError as error:
             answer, watch.is_whole = error, True
         except DamstraError as error:
@@ -235,6 +237,7 @@ class Poller:
             self._bear(watch, error)
             return
         watch.is_due, watch.failures = False, 0
+        is_news = answer != watch.answer
         watch.answer, watch.answered_at = answer, self._loop.time()
         served = {one for one in watch.subscriptions if watch.serves(one.interests[watch.question])}
         if served == watch.subscriptions:
@@ -243,21 +246,22 @@ class Poller:
             # Somebody joined while it was on its way, and wants more of it.
             self._ask_now(watch)
         for subscription in served:
-            subscription.learn(watch.question, answer)
-            self._refresh(subscription)
+            if is_news or watch.question in subscription.unanswered:
+                subscription.learn(watch.question, answer)
+                self._refresh(subscription)
 
-    async def _answer(self, question: Question, rows: frozenset[int] | None) -> tuple[Any, bool]:
+    async def _answer(self, watch: _Watch, rows: frozenset[int] | None) -> tuple[Any, bool]:
         """Return the answer, and whether it is whole: a listing is only read as far as somebody wants."""
         client = self._client
         if client is None:
             raise RuntimeError("the poller is not open")
-        if not isinstance(question, Paged):
-            return await client.call(question), True
+        if not isinstance(watch.question, Paged):
+            return await client.call(watch.question), True
         found: list[Any] = []
         missing = set(rows or ())
-        async with aclosing(client.pages(question)) as pages:
+        async with aclosing(client.pages(watch.question, memory=watch.memory)) as pages:
             async for page in pages:
-                found += map(reduced, page)
+                found += page
                 missing.difference_update(row.row_key for row in page)
                 if rows is not None and not missing:
                     return found, False

@@ -20,18 +20,7 @@ from benchmarks.waits.scenario import Scenario
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-COLUMNS = (
-    "contender",
-    "interval s",
-    "waits",
-    "requests",
-    "CPU s",
-    "lag ms",
-    "p50 s",
-    "p99 s",
-    "MB",
-    "sockets",
-)
+COLUMNS = ("contender", "every s", "waits", "requests", "CPU s", "lag ms", "p50 s", "p99 s", "MB", "sockets")
 
 LEAD = 8.0
 """Seconds for a contender to import Airflow and start its waits before the first schedule is completed."""
