@@ -82,10 +82,12 @@ class Paging(Generic[Row]):
 class PageMemory:
     """Recognises by its bytes a page that has not changed, so that it need not be read again.
 
+    :param row: the type that rows are read as, or None for the declared one.
     :param reduce: what is kept of a row.
     """
 
-    def __init__(self, *, reduce: Callable[[Any], Any]) -> None:
+    def __init__(self, *, row: type[Model] | None, reduce: Callable[[Any], Any]) -> None:
+        self._row = row
         self._reduce = reduce
         self._pages: dict[tuple[tuple[str, str], ...], tuple[int, Page[Any]]] = {}
 
@@ -98,7 +100,11 @@ class PageMemory:
         known, page = self._pages.get(request.query, (None, None))
         if page is not None and known == fingerprint and response.is_success:
             return page
-        read = endpoint.read(request, response)
+        read = (
+            endpoint.read_short(self._row, request, response)
+            if self._row
+            else endpoint.read(request, response)
+        )
         page = read.model_copy(update={"results": [self._reduce(row) for row in read.results]})
         self._pages[request.query] = (fingerprint, page)
         return page

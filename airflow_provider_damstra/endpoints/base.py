@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -66,6 +67,7 @@ class Endpoint(Arguments, Generic[Answer]):
             cls.method, cls.path = method, path
 
     @classmethod
+    @cache
     def answer_type(cls) -> Any:
         """Return the type named in brackets: ``User`` for ``Endpoint[User]``."""
         for base in cls.__mro__:
@@ -122,7 +124,7 @@ class Endpoint(Arguments, Generic[Answer]):
 
     def answer(self, request: Request, response: Response) -> Answer:
         """Return the body of a success as the declared type."""
-        return cast("Answer", parse(_adapter(type(self)), request, response))
+        return cast("Answer", parse(_adapter(self.answer_type()), request, response))
 
 
 class Command(Endpoint[None]):
@@ -140,9 +142,20 @@ class Paged(Endpoint[Page[Row]], Generic[Row]):
     sends_paging_at_first: ClassVar[bool] = True
 
     @classmethod
+    @cache
     def answer_type(cls) -> Any:
         """Return the type of a page: ``Page[User]`` for ``Paged[User]``."""
         return Page[super().answer_type()]  # type: ignore[misc]
+
+    def read_short(self, row: type[Model], request: Request, response: Response) -> Page[Any]:
+        """Return a page with rows of another, shorter type than the declared one.
+
+        :raises DamstraError: if the answer is an error, or cannot be read.
+        """
+        error = error_from(request, response)
+        if error:
+            raise error
+        return cast("Page[Any]", parse(_adapter(Page[row]), request, response))  # type: ignore[valid-type]
 
     def page_request(self, *, start: int, size: int) -> Request:
         """Return the request for the rows from ``start`` on, at most ``size``."""
@@ -184,10 +197,6 @@ def unreadable(request: Request, response: Response, why: str) -> DamstraRespons
     )
 
 
-_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
-
-
-def _adapter(endpoint: type[Endpoint[Any]]) -> TypeAdapter[Any]:
-    if endpoint not in _ADAPTERS:
-        _ADAPTERS[endpoint] = TypeAdapter(endpoint.answer_type())
-    return _ADAPTERS[endpoint]
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from airflow_provider_damstra.models.base import Model, OptionalTimestamp, none_is_empty
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class LessonScheduleStatus(StrEnum):
@@ -84,38 +87,65 @@ class LessonSchedule(_Schedule):
     movie_size_in_bytes: int | None = None
 
 
-class UserLessonSchedule(_Schedule):
-    """A lesson schedule in the list of a user's: the representation that has a status."""
+_NOT_OPEN = frozenset({LessonScheduleStatus.CANCELLED, LessonScheduleStatus.OVERDUE})
 
-    schedule_type: str | None = None
-    status: Annotated[LessonScheduleStatus | str | None, Field(union_mode="left_to_right")] = None
-    status_id: int | None = None
 
-    @property
-    def is_completed(self) -> bool:
-        """Return whether the lesson was completed."""
-        return self.status == LessonScheduleStatus.COMPLETED or self.lesson_completed_date is not None
+class _HasStatus:
+    """What follows from a schedule's status: the same for the whole representation and the short one."""
 
-    @property
-    def is_cancelled(self) -> bool:
-        """Return whether the schedule was cancelled: it can never be completed."""
-        return self.status == LessonScheduleStatus.CANCELLED and not self.is_completed
-
-    @property
-    def is_overdue(self) -> bool:
-        """Return whether the time to complete the lesson has run out; it can still be completed."""
-        return self.status == LessonScheduleStatus.OVERDUE and not self.is_completed
-
-    @property
-    def is_open(self) -> bool:
-        """Return whether the trainee can still complete the lesson; another schedule would conflict."""
-        return not (self.is_completed or self.is_cancelled)
+    status: LessonScheduleStatus | str | None
+    lesson_completed_date: datetime | None
 
     @property
     def state(self) -> str:
         """Return ``completed``, ``cancelled``, ``overdue`` or, for all that is under way, ``open``."""
-        if self.is_completed:
-            return LessonScheduleStatus.COMPLETED.value
-        if self.is_cancelled:
-            return LessonScheduleStatus.CANCELLED.value
-        return LessonScheduleStatus.OVERDUE.value if self.is_overdue else "open"
+        if self.lesson_completed_date is not None or self.status == LessonScheduleStatus.COMPLETED:
+            return "completed"
+        return str(self.status) if self.status in _NOT_OPEN else "open"
+
+    @property
+    def is_completed(self) -> bool:
+        """Return whether the lesson was completed."""
+        return self.state == "completed"
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Return whether the schedule was cancelled: it can never be completed."""
+        return self.state == "cancelled"
+
+    @property
+    def is_overdue(self) -> bool:
+        """Return whether the time to complete the lesson has run out; it can still be completed."""
+        return self.state == "overdue"
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the trainee can still complete the lesson; another schedule would conflict."""
+        return self.state in ("open", "overdue")
+
+
+_Status = Annotated[LessonScheduleStatus | str | None, Field(union_mode="left_to_right")]
+
+
+class UserLessonSchedule(_HasStatus, _Schedule):
+    """A lesson schedule in the list of a user's: the representation that has a status."""
+
+    schedule_type: str | None = None
+    status: _Status = None
+    status_id: int | None = None
+
+
+class ShortLessonSchedule(_HasStatus, Model):
+    """Of a lesson schedule in the list of a user's, what waiting for it needs: quick to read."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: int
+    user_id: int | None = None
+    lesson_id: int | None = None
+    lesson_name: str | None = None
+    user_first_name: str | None = None
+    user_last_name: str | None = None
+    start_date: OptionalTimestamp = None
+    lesson_completed_date: OptionalTimestamp = None
+    status: _Status = None

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from airflow_provider_damstra.clients.paging import PageMemory
 from airflow_provider_damstra.endpoints.base import Paged
 from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError, is_final
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.triggers.pace import next_poll
-from airflow_provider_damstra.waits.base import Interest, Question, Verdict, Wait, reduced
+from airflow_provider_damstra.waits.base import Interest, Question, Verdict, Wait, page_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +69,9 @@ class _Watch:
     answer: Any = None
     answered_at: float = float("-inf")
     is_whole: bool = False
-    memory: PageMemory = field(default_factory=lambda: PageMemory(reduce=reduced))
+
+    def __post_init__(self) -> None:
+        self.memory = page_memory(self.question)
 
     def rows(self) -> frozenset[int] | None:
         """Return the rows that somebody wants, or None for all."""

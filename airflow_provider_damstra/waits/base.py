@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_damstra.actions.caller import Caller, fan_out
+from airflow_provider_damstra.clients.paging import PageMemory
 from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError
-from airflow_provider_damstra.models.lesson_schedule import UserLessonSchedule
+from airflow_provider_damstra.models.lesson_schedule import ShortLessonSchedule, UserLessonSchedule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -68,22 +70,42 @@ class Standing:
     """What a wait needs of a lesson schedule: a tenth of the whole, for the triggerer keeps thousands."""
 
     row_key: int
-    lesson_id: int | None
-    state: str
-    start_date: datetime | None
-    name: str
+    lesson_id: int | None = None
+    state: str = "open"
+    start_date: datetime | None = None
+    lesson_name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
 
     @classmethod
-    def of(cls, row: UserLessonSchedule) -> Standing:
+    def of(cls, row: UserLessonSchedule | ShortLessonSchedule) -> Standing:
         """Return how a schedule in the list of a user's stands."""
-        who = " ".join(filter(None, (row.user_first_name, row.user_last_name))) or f"user {row.user_id}"
-        name = f"lesson schedule {row.id} ({row.lesson_name} for {who})"
-        return cls(row.id, row.lesson_id, row.state, row.start_date, name)
+        return cls(
+            row.id,
+            row.lesson_id,
+            row.state,
+            row.start_date,
+            row.lesson_name,
+            row.user_first_name,
+            row.user_last_name,
+        )
+
+    def __str__(self) -> str:
+        """Return which schedule it is, and whose, and how it stands."""
+        who = " ".join(filter(None, (self.first_name, self.last_name)))
+        what = f" ({self.lesson_name} for {who})" if self.lesson_name and who else ""
+        return f"lesson schedule {self.row_key}{what} is {self.state}"
 
 
 def reduced(row: Any) -> Any:
     """Return of a row what waits need of it."""
-    return Standing.of(row) if isinstance(row, UserLessonSchedule) else row
+    return Standing.of(row) if isinstance(row, (UserLessonSchedule, ShortLessonSchedule)) else row
+
+
+def page_memory(question: Question) -> PageMemory:
+    """Return what remembers the pages of a question, with no more of a row than waits need."""
+    is_schedules = isinstance(question, ListUserLessonSchedules)
+    return PageMemory(row=ShortLessonSchedule if is_schedules else None, reduce=reduced)
 
 
 def look(caller: Caller, wait: Wait) -> Verdict:

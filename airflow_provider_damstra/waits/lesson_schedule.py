@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.models.lesson_schedule import LessonSchedule
 
 _GONE = "gone"
-_UNKNOWN = Standing(0, None, "open", None, "")
+_UNKNOWN = Standing(0)
 _IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(SomeIdentifiers)
 
 
@@ -87,14 +87,13 @@ class LessonScheduleWait:
             self._learn_listing(question.user_id, rows)
 
     def _learn_one(self, one: int, answer: LessonSchedule | DamstraNotFoundError) -> None:
-        name = f"lesson schedule {one}"
         if isinstance(answer, DamstraNotFoundError):
-            self._standings[one] = Standing(one, None, _GONE, None, name)
+            self._standings[one] = Standing(one, state=_GONE)
             return
         if answer.user_id is not None:
             self.owners[one] = answer.user_id
         state = "completed" if answer.is_completed else "open"
-        self._standings[one] = Standing(one, answer.lesson_id, state, None, name)
+        self._standings[one] = Standing(one, answer.lesson_id, state)
 
     def _learn_listing(self, user_id: int, rows: Iterable[Standing]) -> None:
         listed = {row.row_key: row for row in rows}
@@ -127,7 +126,7 @@ class LessonScheduleWait:
         )
 
     def _say(self, lost: list[int]) -> str:
-        named = "; ".join(f"{self._standings[one].name} is {self._state(one)}" for one in lost[:5])
+        named = "; ".join(str(self._standings[one]) for one in lost[:5])
         more = f"; and {len(lost) - 5} more" if len(lost) > 5 else ""
         return f"It can no longer come true: {named}{more}"
 
