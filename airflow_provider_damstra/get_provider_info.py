@@ -56,6 +56,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": ["airflow_provider_damstra.triggers.wait"],
             }
         ],
+        "extra-links": ["airflow_provider_damstra.links.DamstraLink"],
         "connection-types": [_CONNECTION_TYPE],
     }
 

@@ -18,7 +18,7 @@ from tenacity import AsyncRetrying
 from yarl import URL
 
 from airflow_provider_damstra.clients.causes import BROKE, in_plain_words
-from airflow_provider_damstra.clients.core import ClientCore, Conversation, log
+from airflow_provider_damstra.clients.core import ClientCore, Conversation, Observer
 from airflow_provider_damstra.clients.paging import Paging
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.models.base import Model, Page
@@ -39,6 +39,7 @@ class AsyncClient:
     """Calls Damstra Learning without blocking the event loop. Tasks of one loop may share one.
 
     :param settings: where and how.
+    :param observe: is told each request, its status and the seconds it took.
     :param on_secret: is told every answer that is a secret, before the caller has it.
     :param sleep: what waits between two attempts, for tests.
     """
@@ -47,11 +48,12 @@ class AsyncClient:
         self,
         settings: ClientSettings,
         *,
+        observe: Observer | None = None,
         on_secret: Callable[[str], Awaitable[None]] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.settings = settings
-        self._core = ClientCore(settings)
+        self._core = ClientCore(settings, observe=observe)
         self._on_secret = on_secret
         self._retrying = AsyncRetrying(sleep=sleep, **self._core.retrying())
         self._proxy = _proxy(settings.base_url)
@@ -153,8 +155,9 @@ class AsyncClient:
                 ) as answer:
                     body = await answer.read()
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                self._core.observed(request, started)
                 raise self._failure(request, error) from None
-        log.debug("%s: HTTP %d in %.3f s", request, answer.status, time.monotonic() - started)
+        self._core.observed(request, started, answer.status)
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Response(status=answer.status, headers=headers, body=body)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,6 +35,9 @@ Row = TypeVar("Row", bound=Model)
 Conversation = Generator[Request, Response, Answer]
 """Requests go out, responses come in, the answer is returned: how a call runs, without a socket."""
 
+Observer = Callable[[Request, int | None, float], None]
+"""Is told each request, the HTTP status of its answer if one came, and the seconds it took."""
+
 LONGEST_WAIT = 60.0
 """Seconds that a call waits at most before another try; a server that asks for more is left to Airflow's
 retries."""
@@ -45,8 +49,9 @@ _backoff = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT)
 class ClientCore:
     """The decisions of one client, for as long as it lives."""
 
-    def __init__(self, settings: ClientSettings) -> None:
+    def __init__(self, settings: ClientSettings, *, observe: Observer | None = None) -> None:
         self.settings = settings
+        self._observe = observe
         self.limits = limits_for(settings)
         self._methods: dict[type, str] = {}
 
@@ -139,6 +144,17 @@ class ClientCore:
             was_sent=False,
             can_be_repeated=False,
         )
+
+    def observed(self, request: Request, started: float, status: int | None = None) -> None:
+        """Log how a request went, and tell who wants to know.
+
+        :param started: when it was sent, on the monotonic clock.
+        :param status: the HTTP status, or None if no answer came.
+        """
+        seconds = time.monotonic() - started
+        log.debug("%s: HTTP %s in %.3f s", request, status or "- no answer", seconds)
+        if self._observe:
+            self._observe(request, status, seconds)
 
     @contextmanager
     def redacting(self) -> Iterator[None]:

@@ -56,6 +56,12 @@ class ClientSettings(ClientOptions):
     access_key: Annotated[SecretStr, AfterValidator(_usable_key)]
 
     @property
+    def web_address(self) -> str:
+        """Return the address of the web application: the API's without its path."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc}/"
+
+    @property
     def host(self) -> str:
         """Return host and port, for messages."""
         return urlsplit(self.base_url).netloc.rpartition("@")[2]

@@ -15,7 +15,7 @@ from tenacity import Retrying
 from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
 from airflow_provider_damstra.clients.causes import BROKE, find_cause, in_plain_words
-from airflow_provider_damstra.clients.core import ClientCore, Conversation, log
+from airflow_provider_damstra.clients.core import ClientCore, Conversation, Observer
 from airflow_provider_damstra.clients.paging import Paging
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.models.base import Model, Page
@@ -35,6 +35,7 @@ class Client:
     """Calls Damstra Learning and waits for the answer. Threads may share one.
 
     :param settings: where and how.
+    :param observe: is told each request, its status and the seconds it took.
     :param on_secret: is told every answer that is a secret, before the caller has it.
     :param sleep: what waits between two attempts, for tests.
     """
@@ -43,11 +44,12 @@ class Client:
         self,
         settings: ClientSettings,
         *,
+        observe: Observer | None = None,
         on_secret: Callable[[str], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.settings = settings
-        self._core = ClientCore(settings)
+        self._core = ClientCore(settings, observe=observe)
         self._on_secret = on_secret
         self._retrying = Retrying(sleep=sleep, **self._core.retrying())
         self._session = _session(self._core)
@@ -143,8 +145,9 @@ class Client:
                     allow_redirects=False,
                 )
             except requests.RequestException as error:
+                self._core.observed(request, started)
                 raise self._failure(request, error) from None
-        log.debug("%s: HTTP %d in %.3f s", request, answer.status_code, time.monotonic() - started)
+        self._core.observed(request, started, answer.status_code)
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Response(status=answer.status_code, headers=headers, body=answer.content)
 

@@ -53,8 +53,9 @@ class DamstraHook(BaseHook):
     @cached_property
     def _client(self) -> Client:
         from airflow_provider_damstra.clients.sync import Client
+        from airflow_provider_damstra.hooks.metrics import count_request
 
-        return Client(self.settings, on_secret=_mask)
+        return Client(self.settings, observe=count_request, on_secret=_mask)
 
     def get_conn(self) -> Client:
         """Return the client behind this hook; it is made once."""
@@ -88,10 +89,11 @@ class DamstraHook(BaseHook):
 
         from airflow_provider_damstra.clients.asynchronous import AsyncClient
         from airflow_provider_damstra.hooks.connection import settings_from
+        from airflow_provider_damstra.hooks.metrics import count_request
 
         settings = settings_from(await get_async_connection(self.damstra_conn_id, hook=type(self)))
         await _mask_in_loop(settings.access_key.get_secret_value())
-        async with AsyncClient(settings, on_secret=_mask_in_loop) as client:
+        async with AsyncClient(settings, observe=count_request, on_secret=_mask_in_loop) as client:
             yield client
 
     def test_connection(self) -> tuple[bool, str]:
@@ -107,7 +109,8 @@ class DamstraHook(BaseHook):
 def _import_what_an_event_loop_needs() -> None:
 
     import airflow_provider_damstra.clients.asynchronous
-    import airflow_provider_damstra.hooks.connection  # noqa: F401
+    import airflow_provider_damstra.hooks.connection
+    import airflow_provider_damstra.hooks.metrics  # noqa: F401
 
 
 def _mask(secret: str) -> None:

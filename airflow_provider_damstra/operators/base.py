@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.links import DamstraLink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,7 @@ class DamstraOperator(BaseOperator):
     """
 
     ui_color = "#fff1dc"
+    operator_extra_links = (DamstraLink(),)
 
     def __init__(self, *, damstra_conn_id: str = DamstraHook.default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -11,6 +11,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue, XComArg
 from airflow.sdk.configuration import conf
 
 from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.links import DamstraLink
 from airflow_provider_damstra.sensors.failures import PollFailures
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class DamstraSensor(BaseSensorOperator):
     wait_arguments: ClassVar[tuple[str, ...]]
 
     ui_color = "#fde3c0"
+    operator_extra_links = (DamstraLink(),)
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from airflow_provider_damstra.endpoints.base import Paged
 from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError, is_final
 from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.hooks.metrics import gauge_waits
 from airflow_provider_damstra.triggers.pace import next_poll
 from airflow_provider_damstra.waits.base import Interest, Question, Verdict, Wait, page_memory
 
@@ -311,10 +312,12 @@ async def poll_until_over(
     if poller is None:
         poller = pollers[damstra_conn_id] = Poller(damstra_conn_id=damstra_conn_id)
     poller.waits += 1
+    gauge_waits(poller.waits, damstra_conn_id=damstra_conn_id)
     try:
         return await poller.until_over(make_wait, **arguments)
     finally:
         poller.waits -= 1
+        gauge_waits(poller.waits, damstra_conn_id=damstra_conn_id)
         if not poller.waits:
             del pollers[damstra_conn_id]
             await poller.close()

@@ -1,0 +1,49 @@
+"""Which failures Airflow retries, and when. Needs Airflow 3.3; before it, operators do as much as they can."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import RetryDecision, RetryPolicy
+
+from airflow_provider_damstra.errors import DamstraError, is_final
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class DamstraRetryPolicy(RetryPolicy):
+    """Retries what can succeed, at the time that the server named, and nothing else.
+
+    A refused key, a missing permission and a refused request fail at once; after a 429 or 5xx the task waits as
+    long as the server asks; a request of unknown fate is retried, for operators look before they act.
+    """
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
+    ) -> RetryDecision:
+        """Return what to do after a failure."""
+        if not isinstance(exception, DamstraError):
+            return RetryDecision.default()
+        if is_final(exception):
+            return RetryDecision.fail(reason=str(exception))
+        if exception.retry_after is not None:
+            wait = timedelta(seconds=exception.retry_after)
+            return RetryDecision.retry(
+                delay=wait, reason=f"Damstra asks to wait {exception.retry_after:g} s."
+            )
+        if exception.may_have_been_carried_out:
+            return RetryDecision.retry(
+                reason="Nobody knows whether it was carried out; the next try looks first."
+            )
+        return RetryDecision.default()
+
+    def serialize(self) -> dict[str, Any]:
+        """Return what rebuilds it: it has no settings."""
+        return {}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> DamstraRetryPolicy:
+        """Return it again."""
+        return cls()
