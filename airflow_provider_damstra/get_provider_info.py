@@ -33,9 +33,13 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_provider_damstra.operators.call",
                     "airflow_provider_damstra.operators.group",
+                    "airflow_provider_damstra.operators.group_membership",
+                    "airflow_provider_damstra.operators.ilt_attendance",
                     "airflow_provider_damstra.operators.ilt_session",
                     "airflow_provider_damstra.operators.lesson",
+                    "airflow_provider_damstra.operators.lesson_schedule",
                     "airflow_provider_damstra.operators.user",
+                    "airflow_provider_damstra.operators.user_accounts",
                 ],
             }
         ],

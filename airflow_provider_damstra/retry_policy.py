@@ -1,4 +1,4 @@
-"""Which failures Airflow retries, and when. Needs Airflow 3.3; before it, operators do as much as they can."""
+"""Which failures Airflow retries, and when. Needs Airflow 3.3; before it, operators do what they can."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class DamstraRetryPolicy(RetryPolicy):
     """Retries what can succeed, at the time that the server named, and nothing else.
 
-    A refused key, a missing permission and a refused request fail at once; after a 429 or 5xx the task waits as
-    long as the server asks; a request of unknown fate is retried, for operators look before they act.
+    A refused key, a missing permission and a refused request fail at once; after a 429 or 5xx the task waits
+    as long as the server asks; a request of unknown fate is retried, for operators look before they act.
     """
 
     def evaluate(

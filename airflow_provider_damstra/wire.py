@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_AT_MOST = 366 * 86400.0
+"""Seconds; a server that asks for more asks for nothing that can be reckoned with."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One HTTP request, without host and key.
@@ -84,11 +88,11 @@ class Response:
     def retry_after(self) -> float | None:
         """Return the seconds that ``Retry-After`` (seconds or an HTTP date) asks to wait, or None."""
         value = self.headers.get("retry-after", "").strip()
-        if value.isdigit():
-            return float(value)
+        if value.isascii() and value.isdigit():
+            return min(float(value), _AT_MOST)
         try:
             moment = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return max((moment - datetime.now(UTC)) / timedelta(seconds=1), 0.0)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import ssl
 import time
 from collections import deque
 from contextlib import aclosing
@@ -13,16 +11,15 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-import certifi
 from tenacity import AsyncRetrying
 from yarl import URL
 
 from airflow_provider_damstra.clients.causes import BROKE, in_plain_words
 from airflow_provider_damstra.clients.core import ClientCore, Conversation, Observer
 from airflow_provider_damstra.clients.paging import Paging
+from airflow_provider_damstra.clients.trust import trust
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.models.base import Model, Page
-from airflow_provider_damstra.wire import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.clients.paging import PageMemory
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+    from airflow_provider_damstra.wire import Request, Response
 
 Answer = TypeVar("Answer")
 Row = TypeVar("Row", bound=Model)
@@ -122,18 +120,17 @@ class AsyncClient:
         return await self._try(lambda: self._core.converse_page(endpoint, request, memory=memory))
 
     async def _try(self, start: Callable[[], Conversation[Answer]]) -> Answer:
-        with self._core.redacting():
-            try:
-                return await self._drive(start())
-            except DamstraError as error:
-                failures = self._core.tries_again_after(error)
+        try:
+            return await self._drive(start())
+        except DamstraError as error:
+            failures = self._core.tries_again_after(error)
 
-            async def attempt() -> Answer:
-                for failure in failures:
-                    raise failure
-                return await self._drive(start())
+        async def attempt() -> Answer:
+            for failure in failures:
+                raise failure
+            return await self._drive(start())
 
-            return await self._retrying.copy()(attempt)
+        return await self._retrying.copy()(attempt)
 
     async def _drive(self, conversation: Conversation[Answer]) -> Answer:
         try:
@@ -147,6 +144,7 @@ class AsyncClient:
     async def _send(self, request: Request) -> Response:
         session = await self._open()
         url = URL(self._core.url(request), encoded=True)
+        failure = None
         async with self._core.limits.turn_in_loop():
             started = time.monotonic()
             try:
@@ -155,26 +153,32 @@ class AsyncClient:
                 ) as answer:
                     body = await answer.read()
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                self._core.observed(request, started)
-                raise self._failure(request, error) from None
-        self._core.observed(request, started, answer.status)
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        return Response(status=answer.status, headers=headers, body=body)
+                failure = self._failure(request, error)
+        self._core.observed(request, started, None if failure else answer.status)
+        # Out here, so that the error does not carry aiohttp's, which knows headers and what came.
+        if failure:
+            raise failure
+        return self._core.response(status=answer.status, headers=answer.headers, body=body)
 
     async def _open(self) -> aiohttp.ClientSession:
         """Return the session; made here and not in ``__init__``, for it belongs to the running loop."""
         async with self._opening:
             if self._session is None:
                 settings = self._core.settings
-                trust = await asyncio.to_thread(_trust, settings.verify)
+                trusted = await asyncio.to_thread(trust, settings.verify)
                 self._session = aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(limit=settings.max_concurrency, ssl=trust),
+                    connector=aiohttp.TCPConnector(limit=settings.max_concurrency, ssl=trusted),
                     timeout=aiohttp.ClientTimeout(
                         total=None, sock_connect=settings.timeout, sock_read=settings.timeout
                     ),
                     headers=self._core.headers,
                     cookie_jar=aiohttp.DummyCookieJar(),
+                    # As http.client has it: some proxies send header lines longer than aiohttp's default.
+                    max_line_size=65536,
+                    max_field_size=65536,
                 )
+                # aiohttp would send what is idempotent once more by itself, past limits and attempts.
+                self._session._retry_connection = False
             return self._session
 
     def _failure(self, request: Request, error: Exception) -> DamstraError:
@@ -197,19 +201,6 @@ async def _drop(pending: deque[asyncio.Task[Any]]) -> None:
         task.cancel()
     await asyncio.gather(*pending, return_exceptions=True)
     pending.clear()
-
-
-def _trust(verify: bool | str) -> ssl.SSLContext | bool:
-    """Return what requests would trust: the connection's bundle, the environment's, or certifi's."""
-    if verify is False:
-        return False
-    named = verify if isinstance(verify, str) else None
-    bundle = (
-        named or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
-    )
-    return ssl.create_default_context(
-        cafile=bundle if os.path.isfile(bundle) else None, capath=bundle if os.path.isdir(bundle) else None
-    )
 
 
 def _proxy(address: str) -> str | None:

@@ -6,15 +6,23 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
     from airflow_provider_damstra.clients.settings import ClientSettings
 
-_Wake = Callable[[], None]
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    """Who waits for a place, how it is woken, and whether the place was given to it."""
+
+    wake: Callable[[], None]
+    has_place: bool = False
 
 
 class Limits:
@@ -27,40 +35,32 @@ class Limits:
     def __init__(self, *, max_concurrency: int, requests_per_second: float | None) -> None:
         self._lock = threading.Lock()
         self._free = max_concurrency
-        self._waiting: deque[_Wake] = deque()
+        self._waiting: deque[_Waiter] = deque()
         self._interval = 1 / requests_per_second if requests_per_second else 0.0
         self._next_start = 0.0
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait in this thread for a turn, and hold it."""
-        time.sleep(self._reserve())
         place = threading.Event()
-        if not self._take(place.set):
-            with self._left_if_interrupted(place.set):
+        waiter = _Waiter(place.set)
+        with self._held(waiter):
+            if not self._take(waiter):
                 place.wait()
-        try:
+            time.sleep(self._reserve())
             yield
-        finally:
-            self._give()
 
     @asynccontextmanager
     async def turn_in_loop(self) -> AsyncIterator[None]:
         """Wait in this event loop for a turn, and hold it."""
-        await asyncio.sleep(self._reserve())
         place = asyncio.Event()
         loop = asyncio.get_running_loop()
-
-        def wake() -> None:
-            loop.call_soon_threadsafe(place.set)
-
-        if not self._take(wake):
-            with self._left_if_interrupted(wake):
+        waiter = _Waiter(lambda: _wake_in(loop, place))
+        with self._held(waiter):
+            if not self._take(waiter):
                 await place.wait()
-        try:
+            await asyncio.sleep(self._reserve())
             yield
-        finally:
-            self._give()
 
     def _reserve(self) -> float:
         """Return the seconds until the next request may begin, and count it as begun then."""
@@ -72,41 +72,45 @@ class Limits:
             self._next_start = start + self._interval
             return start - now
 
-    def _take(self, wake: _Wake) -> bool:
+    def _take(self, waiter: _Waiter) -> bool:
+        """Give a place that is free, or put the waiter in the line."""
         with self._lock:
-            if self._free > 0:
+            waiter.has_place = self._free > 0
+            if waiter.has_place:
                 self._free -= 1
-                return True
-            self._waiting.append(wake)
-            return False
-
-    def _give(self) -> None:
-        """Hand the place to who has waited longest; an event loop may have ended meanwhile."""
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    self._free += 1
-                    return
-                wake = self._waiting.popleft()
-            try:
-                wake()
-            except RuntimeError:
-                continue
-            return
+            else:
+                self._waiting.append(waiter)
+            return waiter.has_place
 
     @contextmanager
-    def _left_if_interrupted(self, wake: _Wake) -> Iterator[None]:
-        """Lose no place when who waits is interrupted: it may have been given one in that moment."""
+    def _held(self, waiter: _Waiter) -> Iterator[None]:
+        """Give back what the waiter has, however it leaves: done, interrupted in the line, or just woken."""
         try:
             yield
-        except BaseException:
+        finally:
             with self._lock:
-                still_waiting = wake in self._waiting
-                if still_waiting:
-                    self._waiting.remove(wake)
-            if not still_waiting:
-                self._give()
-            raise
+                if waiter in self._waiting:
+                    self._waiting.remove(waiter)
+                if waiter.has_place:
+                    waiter.has_place = False
+                    self._hand_on()
+
+    def _hand_on(self) -> None:
+        """Hand a place to who has waited longest; an event loop may have ended meanwhile."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            waiter.has_place = True
+            try:
+                waiter.wake()
+            except RuntimeError:
+                waiter.has_place = False
+                continue
+            return
+        self._free += 1
+
+
+def _wake_in(loop: asyncio.AbstractEventLoop, place: asyncio.Event) -> None:
+    loop.call_soon_threadsafe(place.set)
 
 
 def limits_for(settings: ClientSettings) -> Limits:

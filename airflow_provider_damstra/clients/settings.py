@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.I)
+_VISIBLE = re.compile(r"[!-~]*")
 
 
 class ClientOptions(BaseModel):
@@ -43,10 +47,20 @@ def _usable_key(key: SecretStr) -> SecretStr:
 
 
 def _whole_address(address: str) -> str:
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(address)
+        is_whole = parts.scheme in ("http", "https") and _is_host(parts.hostname or "") and parts.port != 0
+    except ValueError:
+        # A bad port, or a bad IPv6 address.
+        is_whole = False
+    if not is_whole or not _VISIBLE.fullmatch(address):
         raise ValueError(f"{address!r} is no address such as https://app.velpic.com/api/v2")
     return address.rstrip("/")
+
+
+def _is_host(name: str) -> bool:
+    # A name with colons is an IPv6 address, which urlsplit has checked.
+    return ":" in name or all(_LABEL.fullmatch(label) for label in name.removesuffix(".").split("."))
 
 
 class ClientSettings(ClientOptions):

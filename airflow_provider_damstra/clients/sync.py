@@ -17,15 +17,16 @@ from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 from airflow_provider_damstra.clients.causes import BROKE, find_cause, in_plain_words
 from airflow_provider_damstra.clients.core import ClientCore, Conversation, Observer
 from airflow_provider_damstra.clients.paging import Paging
+from airflow_provider_damstra.clients.trust import check_bundle
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.models.base import Model, Page
-from airflow_provider_damstra.wire import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+    from airflow_provider_damstra.wire import Request, Response
 
 Answer = TypeVar("Answer")
 Row = TypeVar("Row", bound=Model)
@@ -48,6 +49,7 @@ class Client:
         on_secret: Callable[[str], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        check_bundle(settings.verify)
         self.settings = settings
         self._core = ClientCore(settings, observe=observe)
         self._on_secret = on_secret
@@ -108,18 +110,17 @@ class Client:
         return self._try(lambda: self._core.converse_page(endpoint, request))
 
     def _try(self, start: Callable[[], Conversation[Answer]]) -> Answer:
-        with self._core.redacting():
-            try:
-                return self._drive(start())
-            except DamstraError as error:
-                failures = self._core.tries_again_after(error)
+        try:
+            return self._drive(start())
+        except DamstraError as error:
+            failures = self._core.tries_again_after(error)
 
-            def attempt() -> Answer:
-                for failure in failures:
-                    raise failure
-                return self._drive(start())
+        def attempt() -> Answer:
+            for failure in failures:
+                raise failure
+            return self._drive(start())
 
-            answer: Answer = self._retrying.copy()(attempt)
+        answer: Answer = self._retrying.copy()(attempt)
         return answer
 
     def _drive(self, conversation: Conversation[Answer]) -> Answer:
@@ -132,7 +133,8 @@ class Client:
             return answer
 
     def _send(self, request: Request) -> Response:
-        timeout, verify = self._core.settings.timeout, self._core.settings.verify
+        timeout, verify = self.settings.timeout, self.settings.verify
+        failure = None
         with self._core.limits.turn():
             started = time.monotonic()
             try:
@@ -145,11 +147,12 @@ class Client:
                     allow_redirects=False,
                 )
             except requests.RequestException as error:
-                self._core.observed(request, started)
-                raise self._failure(request, error) from None
-        self._core.observed(request, started, answer.status_code)
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        return Response(status=answer.status_code, headers=headers, body=answer.content)
+                failure = self._failure(request, error)
+        self._core.observed(request, started, None if failure else answer.status_code)
+        # Out here, so that the error does not carry that of requests, which knows headers and what came.
+        if failure:
+            raise failure
+        return self._core.response(status=answer.status_code, headers=answer.headers, body=answer.content)
 
     def _failure(self, request: Request, error: requests.RequestException) -> DamstraError:
         """Return what requests' exception means."""

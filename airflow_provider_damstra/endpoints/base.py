@@ -173,7 +173,9 @@ def parse(adapter: TypeAdapter[Any], request: Request, response: Response) -> An
     try:
         return adapter.validate_json(response.body)
     except ValidationError as error:
-        raise unreadable(request, response, refusal(error)) from None
+        why = refusal(error)
+    # Out here, so that the error does not carry pydantic's, which shows what came.
+    raise unreadable(request, response, why)
 
 
 def refusal(error: ValidationError) -> str:

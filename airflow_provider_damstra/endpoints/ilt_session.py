@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from airflow_provider_damstra.endpoints.base import Arguments, Command, Endpoint, Paged
-from airflow_provider_damstra.endpoints.types import Identifier, SessionMoment, SomeIdentifiers
+from airflow_provider_damstra.endpoints.types import Count, Identifier, SessionMoment, SomeIdentifiers
 from airflow_provider_damstra.models.ilt_session import (
     IltSession,
     IltSessionAttendee,
     IltSessionState,
     IltSessionStatus,
 )
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class ListIltSessions(Paged[IltSession], path="/ilt_session"):
@@ -41,11 +44,13 @@ class CreateIltSession(Endpoint[IltSession], method="POST", path="/ilt_session")
     instructor_id: Identifier
     notes: str | None = None
 
-    @model_validator(mode="after")
-    def _ends_after_it_starts(self) -> Self:
-        if self.end_datetime < self.start_datetime:
-            raise ValueError("end_datetime is before start_datetime")
-        return self
+    @field_validator("end_datetime")
+    @classmethod
+    def _after_the_start(cls, end: datetime, info: ValidationInfo) -> datetime:
+        start = info.data.get("start_datetime")
+        if start is not None and end < start:
+            raise ValueError(f"end_datetime is before start_datetime, {start.isoformat()}")
+        return end
 
 
 class UpdateIltSession(Endpoint[IltSession], method="PATCH", path="/ilt_session/{ilt_session_id}"):
@@ -55,7 +60,7 @@ class UpdateIltSession(Endpoint[IltSession], method="PATCH", path="/ilt_session/
     instructor_id: Identifier
     status_id: IltSessionStatus | None = None
     notes: str | None = None
-    number_of_places: Annotated[int, Field(ge=0)] | None = None
+    number_of_places: Count | None = None
     location: str
 
 

@@ -17,6 +17,20 @@ from pydantic import (
 )
 
 
+def _refuse_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"{value} is no number")
+    return value
+
+
+def _refuse_number(value: Any) -> Any:
+    """Refuse what would be read as seconds since 1970, such as a date without dashes."""
+    is_digits = isinstance(value, str) and value.strip().replace(".", "", 1).removeprefix("-").isdigit()
+    if is_digits or isinstance(value, (int, float)):
+        raise ValueError(f"{value} is a number, not a moment: write '2026-01-31T09:00:00+08:00'")
+    return value
+
+
 def _refuse_naive(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError(
@@ -52,7 +66,7 @@ def _listed(value: Any) -> Any:
         return _split(value.strip().removeprefix("[").removesuffix("]"))
     if isinstance(value, int):
         return [value]
-    return value if isinstance(value, Mapping) or not isinstance(value, Iterable) else list(value)
+    return value if isinstance(value, (bytes, Mapping)) or not isinstance(value, Iterable) else list(value)
 
 
 def _refuse_twice(values: tuple[int, ...]) -> tuple[int, ...]:
@@ -78,7 +92,7 @@ def _as_references(ids: Iterable[int]) -> list[dict[str, int]]:
 
 _DateTimeText = WithJsonSchema({"type": "string", "format": "date-time"})
 
-Identifier = Annotated[int, Field(gt=0)]
+Identifier = Annotated[int, BeforeValidator(_refuse_bool), Field(gt=0)]
 """An id. Digits in a text are accepted: that is what a rendered template is."""
 
 SomeIdentifiers = Annotated[
@@ -101,6 +115,7 @@ CommaSeparatedIds = Annotated[
 
 Moment = Annotated[
     datetime,
+    BeforeValidator(_refuse_number),
     AfterValidator(_refuse_naive),
     AfterValidator(_to_seconds),
     PlainSerializer(_seconds_in_utc, when_used="json"),
@@ -110,6 +125,7 @@ Moment = Annotated[
 
 SessionMoment = Annotated[
     datetime,
+    BeforeValidator(_refuse_number),
     AfterValidator(_refuse_naive),
     AfterValidator(_to_milliseconds),
     PlainSerializer(_milliseconds_in_own_zone, when_used="json"),
@@ -117,7 +133,10 @@ SessionMoment = Annotated[
 ]
 """A moment to the millisecond, sent as ``2018-05-19T01:00:06.000+0800``; one without a zone is refused."""
 
-Digits = Annotated[int, Field(ge=0), PlainSerializer(str, when_used="json")]
+Count = Annotated[int, BeforeValidator(_refuse_bool), Field(ge=0)]
+"""A whole number from 0 on."""
+
+Digits = Annotated[Count, PlainSerializer(str, when_used="json")]
 """A whole number that goes on the wire as a text of digits."""
 
 Password = Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, when_used="json")]

@@ -167,11 +167,11 @@ class GenerateLoginUrl(Endpoint[str], method="POST", path="/user/{user_id}/gener
     def answer(self, request: Request, response: Response) -> str:
         """Return the URL, whether it came as bare text, as a JSON text, or in an object."""
         text = response.text.strip()
-        if text[:1] in ('"', "{"):
+        if text[:1] in ('"', "{", "["):
             value = parse(_TEXT_OR_OBJECT, request, response)
-            text = value if isinstance(value, str) else _only_text(value)
-        if not text or response.is_html:
-            raise unreadable(request, response, "no URL in it")
+            text = value.strip() if isinstance(value, str) else _only_text(value)
+        if text in ("", "null", "true", "false") or response.is_html:
+            raise unreadable(request, response, "there is no URL in it")
         return text
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 
 from airflow_provider_damstra.clients.settings import ClientOptions, ClientSettings
+from airflow_provider_damstra.clients.trust import check_bundle
 from airflow_provider_damstra.endpoints.base import refusal
 from airflow_provider_damstra.errors import DamstraConfigurationError
 
@@ -36,14 +36,17 @@ def settings_from(connection: Connection) -> ClientSettings:
     """
     try:
         extra = DamstraConnectionExtra.model_validate(_extra(connection))
+        check_bundle(extra.verify)
         options = extra.model_dump(include=set(ClientOptions.model_fields))
         return ClientSettings(
             base_url=_base_url(connection, allow_http=extra.allow_http),
             access_key=SecretStr(connection.password or ""),
-            **{**options, "verify": _certificates(extra.verify)},
+            **options,
         )
     except ValidationError as error:
-        why = refusal(error).replace("access_key:", "the access key (field Password) is not usable:")
+        why = refusal(error)
+        if error.title == ClientSettings.__name__:
+            why = why.replace("access_key:", "the access key (field Password) is not usable:")
         known = ", ".join(DamstraConnectionExtra.model_fields)
         hint = f" Known extras: {known}." if "Extra inputs" in why else ""
         why = why.replace("Extra inputs are not permitted", "there is no such extra")
@@ -58,15 +61,22 @@ def settings_from(connection: Connection) -> ClientSettings:
 
 def _extra(connection: Connection) -> dict[str, Any]:
     # Not extra_dejson: in an event loop that masks with a blocking call to the supervisor.
-    extra = json.loads(connection.extra) if connection.extra else {}
+    try:
+        extra = json.loads(connection.extra) if connection.extra else {}
+    except ValueError:
+        extra = None
     if not isinstance(extra, Mapping):
         raise ValueError("its extra is no JSON object")
-    return {name: value for name, value in extra.items() if value not in (None, "")}
+    return {name: value for name, value in extra.items() if value is not None and str(value).strip()}
 
 
 def _base_url(connection: Connection, *, allow_http: bool) -> str:
-    host = (connection.host or DEFAULT_HOST).strip()
-    parts = urlsplit(host if "://" in host else f"https://{host}")
+    host = (connection.host or "").strip() or DEFAULT_HOST
+    try:
+        parts = urlsplit(host if "://" in host else f"https://{host}")
+        port = parts.port or connection.port
+    except ValueError as error:
+        raise ValueError(f"its host {host!r} cannot be used ({error})") from None
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError(
             f"its host {parts.hostname!r} must be a host name or a base address and nothing else"
@@ -78,7 +88,6 @@ def _base_url(connection: Connection, *, allow_http: bool) -> str:
             f"its host {host!r} would send the access key unencrypted; use https://, "
             "or set the extra allow_http"
         )
-    port = parts.port or connection.port
     name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     path = parts.path.rstrip("/") or API_PATH
     return f"{parts.scheme}://{name}{f':{port}' if port else ''}{path}"
@@ -91,9 +100,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _certificates(verify: bool | str) -> bool | str:
-    if isinstance(verify, str) and not Path(verify).exists():
-        raise ValueError(f"its extra verify names the CA bundle {verify!r}, and there is no such file")
-    return verify

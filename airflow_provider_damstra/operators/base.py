@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_damstra.failing import failing_at_once_where_retrying_is_useless
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow.sdk import Context
 
     from airflow_provider_damstra.endpoints.base import Endpoint
@@ -58,22 +56,3 @@ class DamstraOperator(BaseOperator):
     def act(self, context: Context) -> Any:
         """Do the step: what a subclass is for."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it does")
-
-
-@contextmanager
-def failing_at_once_where_retrying_is_useless() -> Iterator[None]:
-    """Turn what no retry can mend into ``AirflowFailException``, in one sentence."""
-    from airflow.providers.common.compat.sdk import AirflowFailException
-    from pydantic import ValidationError
-
-    from airflow_provider_damstra.endpoints.base import refusal
-    from airflow_provider_damstra.errors import DamstraError, is_final
-
-    try:
-        yield
-    except ValidationError as error:
-        raise AirflowFailException(f"{error.title} was not sent: {refusal(error)}") from None
-    except DamstraError as error:
-        if is_final(error):
-            raise AirflowFailException(str(error)) from error
-        raise

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_damstra.operators.arguments import one_of
+from airflow_provider_damstra.arguments import one_of
 from airflow_provider_damstra.operators.base import DamstraOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.operators.arguments import Id, Ids
+    from airflow_provider_damstra.arguments import Id, Ids
 
 
 class _MembershipOperator(DamstraOperator):

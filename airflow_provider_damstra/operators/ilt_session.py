@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.operators.arguments import one_of
+from airflow_provider_damstra.arguments import one_of
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.operators.ilt_attendance import (
     DamstraDeregisterIltSessionUsersOperator,
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.operators.arguments import Id
+    from airflow_provider_damstra.arguments import Id
 
 __all__ = [
     "DamstraCancelIltSessionOperator",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.operators.arguments import exactly_one, one_of
+from airflow_provider_damstra.arguments import exactly_one, one_of
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.operators.lesson_schedule import (
     DamstraCompleteLessonOperator,
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_damstra.arguments import Ids
     from airflow_provider_damstra.errors import DamstraError
-    from airflow_provider_damstra.operators.arguments import Ids
 
 __all__ = [
     "DamstraCompleteLessonOperator",

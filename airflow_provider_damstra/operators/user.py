@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.operators.arguments import exactly_one
+from airflow_provider_damstra.arguments import exactly_one
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.operators.user_accounts import (
     DamstraActivateUserOperator,

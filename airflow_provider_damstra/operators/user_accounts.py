@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_damstra.operators.arguments import exactly_one, one_of
+from airflow_provider_damstra.arguments import exactly_one, one_of
 from airflow_provider_damstra.operators.base import DamstraOperator
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.operators.arguments import Id
+    from airflow_provider_damstra.arguments import Id
 
 
 class DamstraCreateUserOperator(DamstraOperator):

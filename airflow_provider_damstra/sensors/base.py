@@ -138,7 +138,7 @@ class DamstraSensor(BaseSensorOperator):
         from airflow.providers.common.compat.sdk import AirflowFailException
 
         from airflow_provider_damstra.errors import DamstraError
-        from airflow_provider_damstra.operators.base import failing_at_once_where_retrying_is_useless
+        from airflow_provider_damstra.failing import failing_at_once_where_retrying_is_useless
         from airflow_provider_damstra.waits.base import look
 
         failures = PollFailures(context if self.reschedule else {}, self)

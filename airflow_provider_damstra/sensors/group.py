@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.operators.arguments import share_of, some_of
+from airflow_provider_damstra.arguments import share_of, some_of
 from airflow_provider_damstra.sensors.base import DamstraSensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_damstra.operators.arguments import Id
+    from airflow_provider_damstra.arguments import Id
 
 
 class DamstraGroupLessonSensor(DamstraSensor):

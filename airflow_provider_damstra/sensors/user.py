@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_damstra.operators.arguments import exactly_one
+from airflow_provider_damstra.arguments import exactly_one
 from airflow_provider_damstra.sensors.base import DamstraSensor
 
 

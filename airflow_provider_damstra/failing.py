@@ -1,0 +1,28 @@
+"""Which failures end a task at once: those that no retry can mend."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def failing_at_once_where_retrying_is_useless() -> Iterator[None]:
+    """Turn what no retry can mend into ``AirflowFailException``, in one sentence."""
+    from airflow.providers.common.compat.sdk import AirflowFailException
+    from pydantic import ValidationError
+
+    from airflow_provider_damstra.endpoints.base import refusal
+    from airflow_provider_damstra.errors import DamstraError, is_final
+
+    try:
+        yield
+    except ValidationError as error:
+        raise AirflowFailException(f"{error.title} was not sent: {refusal(error)}") from None
+    except DamstraError as error:
+        if is_final(error):
+            raise AirflowFailException(str(error)) from error
+        raise

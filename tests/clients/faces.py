@@ -1,0 +1,138 @@
+"""The two faces of the client behind one: a test is written once and asks either."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from contextlib import aclosing
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import pytest
+
+from airflow_provider_damstra.clients.asynchronous import AsyncClient
+from airflow_provider_damstra.clients.settings import ClientSettings
+from airflow_provider_damstra.clients.sync import Client
+from airflow_provider_damstra.errors import DamstraError
+from airflow_provider_damstra.models.base import Model
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+    from airflow_provider_damstra.wire import Request
+
+Answer = TypeVar("Answer")
+Row = TypeVar("Row", bound=Model)
+
+ACCESS_KEY = "emulator-access-key"
+
+
+def settings_for(url: str, **changes: Any) -> ClientSettings:
+    """Return settings for the API below an address."""
+    base = {"base_url": f"{url}/api/v2", "access_key": ACCESS_KEY, "timeout": 5.0}
+    return ClientSettings.model_validate({**base, **changes})
+
+
+class Face(ABC):
+    """One client that is asked from a plain test, and does not really sleep between two attempts."""
+
+    def __init__(self) -> None:
+        self.sleeps: list[float] = []
+        self.secrets: list[str] = []
+        self.observed: list[tuple[str, int | None]] = []
+
+    def observe(self, request: Request, status: int | None, seconds: float) -> None:
+        """Keep what the client tells of a request."""
+        assert 0 <= seconds < 60
+        self.observed.append((request.method, status))
+
+    @abstractmethod
+    def call(self, endpoint: Endpoint[Answer]) -> Answer:
+        """Return the answer to one call."""
+
+    @abstractmethod
+    def take(
+        self, endpoint: Paged[Row], count: int | None = None, *, concurrency: int | None = None
+    ) -> list[Row]:
+        """Return the first rows of a listing, or all of them, and leave it."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the client."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def error(self, endpoint: Endpoint[Any]) -> DamstraError:
+        """Make a call that has to fail, and return its error."""
+        with pytest.raises(DamstraError) as caught:
+            self.call(endpoint)
+        return caught.value
+
+
+class SyncFace(Face):
+    """The client for workers."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        super().__init__()
+        self.client = Client(
+            settings, observe=self.observe, on_secret=self.secrets.append, sleep=self.sleeps.append
+        )
+
+    def call(self, endpoint: Endpoint[Answer]) -> Answer:
+        """Return the answer to one call."""
+        return self.client.call(endpoint)
+
+    def take(
+        self, endpoint: Paged[Row], count: int | None = None, *, concurrency: int | None = None
+    ) -> list[Row]:
+        """Return the first rows of a listing, or all of them, and leave it."""
+        return list(islice(self.client.iterate(endpoint, concurrency=concurrency), count))
+
+    def close(self) -> None:
+        """Close the client."""
+        self.client.close()
+
+
+class AsyncFace(Face):
+    """The client for the triggerer, in an event loop of its own."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.client = AsyncClient(settings, observe=self.observe, on_secret=self._keep, sleep=self._sleep)
+
+    async def _keep(self, secret: str) -> None:
+        self.secrets.append(secret)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+
+    def call(self, endpoint: Endpoint[Answer]) -> Answer:
+        """Return the answer to one call."""
+        return self.runner.run(self.client.call(endpoint))
+
+    def take(
+        self, endpoint: Paged[Row], count: int | None = None, *, concurrency: int | None = None
+    ) -> list[Row]:
+        """Return the first rows of a listing, or all of them, and leave it."""
+        return self.runner.run(self._take(endpoint, count, concurrency))
+
+    async def _take(self, endpoint: Paged[Row], count: int | None, concurrency: int | None) -> list[Row]:
+        rows: list[Row] = []
+        async with aclosing(self.client.iterate(endpoint, concurrency=concurrency)) as listing:
+            async for row in listing:
+                rows.append(row)
+                if len(rows) == count:
+                    break
+        return rows
+
+    def close(self) -> None:
+        """Close the client and its event loop."""
+        self.runner.run(self.client.close())
+        self.runner.close()
+
+
+FACES: dict[str, type[SyncFace] | type[AsyncFace]] = {"sync": SyncFace, "async": AsyncFace}

@@ -1,0 +1,101 @@
+"""Servers that answer with prepared bytes, whatever they are, and keep what they were sent."""
+
+from __future__ import annotations
+
+import socket
+import socketserver
+import ssl
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def http_answer(body: bytes | str = b"", status: int = 200, **headers: str) -> bytes:
+    """Return an answer as it stands on the wire; ``Set_Cookie`` stands for ``Set-Cookie``."""
+    raw = body if isinstance(body, bytes) else body.encode()
+    shown = {"Content-Length": str(len(raw)), "Connection": "close"}
+    lines = {**shown, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"HTTP/1.1 {status} Whatever\r\n{head}\r\n".encode() + raw
+
+
+class RawServer(socketserver.ThreadingTCPServer):
+    """Answers one request on each connection: the answers in turn, then the last one again and again."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 64
+
+    def __init__(self, answers: tuple[bytes, ...], context: ssl.SSLContext | None) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers = answers
+        self.context = context
+        self.connections = 0
+        self.requests: list[str] = []
+
+    @property
+    def url(self) -> str:
+        """Return the server's address."""
+        return f"{'https' if self.context else 'http'}://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(socketserver.BaseRequestHandler):
+    server: RawServer
+
+    def handle(self) -> None:
+        self.server.connections += 1
+        connection: socket.socket = self.request
+        connection.settimeout(10)
+        try:
+            if self.server.context:
+                connection = self.server.context.wrap_socket(connection, server_side=True)
+            request = _read(connection)
+            if request:
+                place = min(len(self.server.requests), len(self.server.answers) - 1)
+                self.server.requests.append(request)
+                connection.sendall(self.server.answers[place])
+        except (ssl.SSLError, ConnectionError):
+            pass  # A client that does not trust this server hangs up on it.
+        finally:
+            connection.close()
+
+
+def _read(connection: socket.socket) -> str:
+    received = b""
+    while b"\r\n\r\n" not in received:
+        part = connection.recv(65536)
+        if not part:
+            return ""
+        received += part
+        if not received[:1].isalpha():
+            return received.decode("latin-1")  # This is not HTTP: a greeting of TLS, say.
+    head, _, body = received.partition(b"\r\n\r\n")
+    lengths = [
+        line.partition(b":")[2] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
+    ]
+    while lengths and len(body) < int(lengths[0]):
+        body += connection.recv(65536)
+    return (head + b"\r\n\r\n" + body).decode()
+
+
+@contextmanager
+def raw_server(*answers: bytes, context: ssl.SSLContext | None = None) -> Iterator[RawServer]:
+    """Yield a server that runs, with TLS if a context is given, and stop it afterwards."""
+    with RawServer(answers, context) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def closed_port() -> int:
+    """Return a port of this machine at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port

@@ -1,0 +1,86 @@
+"""Both faces at once, many callers: never more requests in flight than the connection allows."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.clients.asynchronous import AsyncClient
+from airflow_provider_damstra.clients.sync import Client
+from airflow_provider_damstra.endpoints import GetUser
+from tests.clients.clock import until
+from tests.clients.faces import settings_for
+from tests.clients.rooms import Visitors
+from tests.contract.stub import stub_server
+from tests.contract.table import json_answer
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.clients.settings import ClientSettings
+    from tests.contract.stub import Recorded
+    from tests.contract.table import Answer
+
+
+async def ask_in_loop(settings: ClientSettings, count: int) -> list[Any]:
+    async with AsyncClient(settings) as client:
+        return await asyncio.gather(*(client.call(GetUser(user_id=one)) for one in range(1, count + 1)))
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_clients_of_both_faces_share_one_limit(most: int) -> None:
+    visitors = Visitors()
+
+    def answer(request: Recorded) -> Answer:
+        with visitors.inside():
+            return json_answer({"id": int(request.path.rpartition("/")[2])})
+
+    with stub_server(answer) as server, ThreadPoolExecutor(8) as pool:
+        settings = settings_for(server.base_url.removesuffix("/api/v2"), max_concurrency=most)
+        with Client(settings) as one, Client(settings) as other:
+            threads = [
+                pool.submit(client.call, GetUser(user_id=7)) for client in (one, other) for _ in range(6)
+            ]
+            loop = pool.submit(asyncio.run, ask_in_loop(settings, 8))
+            until(lambda: visitors.now == most, "as many requests are in flight as may be")
+            visitors.door.set()
+            assert [future.result(timeout=10).id for future in threads] == [7] * 12
+            assert [user.id for user in loop.result(timeout=10)] == list(range(1, 9))
+    assert visitors.peak == most
+    assert len(server.requests) == 20
+
+
+def test_threads_share_one_client() -> None:
+    with stub_server(lambda request: json_answer({"id": int(request.path.rpartition("/")[2])})) as server:
+        settings = settings_for(server.base_url.removesuffix("/api/v2"), max_concurrency=4)
+        with Client(settings) as client, ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda one: client.call(GetUser(user_id=one)).id, range(1, 101)))
+    assert found == list(range(1, 101))
+
+
+def test_tasks_share_one_client() -> None:
+    with stub_server(lambda request: json_answer({"id": int(request.path.rpartition("/")[2])})) as server:
+        settings = settings_for(server.base_url.removesuffix("/api/v2"), max_concurrency=4)
+        assert [user.id for user in asyncio.run(ask_in_loop(settings, 100))] == list(range(1, 101))
+
+
+def test_a_call_that_is_cancelled_leaves_its_place_to_the_next() -> None:
+    visitors = Visitors()
+
+    def answer(_: Recorded) -> Answer:
+        with visitors.inside():
+            return json_answer({"id": 7})
+
+    async def scenario(settings: ClientSettings) -> int:
+        async with AsyncClient(settings) as client:
+            calls = [asyncio.ensure_future(client.call(GetUser(user_id=7))) for _ in range(4)]
+            await asyncio.to_thread(until, lambda: visitors.now == 1, "the first request is in flight")
+            for call in calls[:3]:
+                call.cancel()
+            visitors.door.set()
+            return (await asyncio.wait_for(calls[3], 10)).id
+
+    with stub_server(answer) as server:
+        settings = settings_for(server.base_url.removesuffix("/api/v2"), max_concurrency=1)
+        assert asyncio.run(scenario(settings)) == 7

@@ -1,0 +1,138 @@
+"""Whatever goes wrong, both faces raise the same error in the same words, after the same requests."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.errors import DamstraError
+from tests.clients.calls import CALLS, GET, POST
+from tests.clients.clock import until
+from tests.clients.faces import FACES, settings_for
+from tests.clients.servers import closed_port, http_answer, raw_server
+from tests.clients.tls import certificate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+
+each_method = pytest.mark.parametrize("method", list(CALLS))
+FAULTS: dict[str, dict[str, Any]] = {
+    **{
+        str(status): {"kind": "status", "status": status}
+        for status in (302, 400, 401, 403, 404, 405, 409, 500)
+    },
+    "503 in words": {
+        "kind": "status",
+        "status": 503,
+        "body": {"message": "No", "reason": "Busy", "error": "x"},
+    },
+    "403 with a code": {"kind": "status", "status": 403, "body": {"internalCode": 831, "error": "x"}},
+    "success that is none": {"kind": "status", "status": 200, "body": {"error": "Group not found"}},
+    "success without sense": {"kind": "status", "status": 200, "body": "garbage"},
+    "429": {"kind": "status", "status": 429},
+    "429 for long": {"kind": "status", "status": 429, "headers": {"Retry-After": "61"}},
+    "drop before": {"kind": "drop_before"},
+    "drop after": {"kind": "drop_after"},
+    "truncate": {"kind": "truncate"},
+    "web page": {"kind": "html", "status": 200},
+    "gateway": {"kind": "html"},
+    "delay": {"kind": "delay", "delay": 0.2},
+}
+GARBAGE: dict[str, bytes] = {
+    "nothing": b"",
+    "another protocol": b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+    "no status": b"HTTP/1.1 abc\r\n\r\n",
+    "half a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{",
+    "half a body": b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"id"',
+    "no gzip": http_answer(b"this is not compressed", Content_Encoding="gzip"),
+    "not UTF-8": http_answer(b'{"id": "\xff\xfe"}'),
+}
+Outcome = tuple[type[DamstraError], str, dict[str, Any], int]
+
+
+def outcome(face: str, call: Any, url: str, **changes: Any) -> Outcome:
+    """Return what one face raises, what its error knows, and how often it paused."""
+    with FACES[face](settings_for(url, max_retries=1, **changes)) as opened:
+        error = opened.error(call)
+        return type(error), str(error), vars(error), len(opened.sleeps)
+
+
+def journal_of(emulator: DamstraEmulator, requests: int) -> list[dict[str, Any]]:
+    """Return what an emulator was asked, once it has handled so many requests; without the times."""
+    until(lambda: len(emulator.journal()) >= requests, "the emulator has handled the requests")
+    return [{**entry, "time": None} for entry in emulator.journal()]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@each_method
+def test_a_fault_of_the_server(fault: str, method: str, damstra_emulator: DamstraEmulator) -> None:
+    timeout = 0.1 if fault == "delay" else 5.0
+    outcomes, journals = [], []
+    for face in FACES:
+        damstra_emulator.reset()
+        damstra_emulator.add_fault(**FAULTS[fault])
+        found = outcome(face, CALLS[method], damstra_emulator.url, timeout=timeout)
+        outcomes.append(found)
+        journals.append(journal_of(damstra_emulator, found[-1] + 1))
+    assert outcomes[0] == outcomes[1]
+    assert journals[0] == journals[1]
+
+
+@pytest.mark.parametrize("answer", GARBAGE.values(), ids=list(GARBAGE))
+@pytest.mark.parametrize("call", [GET, POST], ids=["GET", "POST"])
+def test_a_server_that_answers_nonsense(call: Any, answer: bytes) -> None:
+    with raw_server(answer) as server:
+        outcomes = []
+        for face in FACES:
+            found = outcome(face, call, server.url)
+            outcomes.append((*found, len(server.requests)))
+            server.requests.clear()
+    assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("call", [GET, POST], ids=["GET", "POST"])
+def test_a_port_at_which_nobody_listens(call: Any) -> None:
+    url = f"http://127.0.0.1:{closed_port()}"
+    assert outcome("sync", call, url) == outcome("async", call, url)
+
+
+def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert outcome("sync", GET, "https://nowhere.example") == outcome("async", GET, "https://nowhere.example")
+
+
+@pytest.mark.parametrize("trusted", [None, "127.0.0.2"])
+def test_a_certificate_that_is_not_trusted(trusted: str | None, tmp_path: Path) -> None:
+    bundle, context = certificate(tmp_path, address=trusted or "127.0.0.1")
+    changes = {"verify": str(bundle)} if trusted else {}
+    with raw_server(http_answer(), context=context) as server:
+        assert outcome("sync", GET, server.url, **changes) == outcome("async", GET, server.url, **changes)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_server_that_expects_the_other_scheme(scheme: str, tmp_path: Path) -> None:
+    _, context = certificate(tmp_path)
+    with raw_server(http_answer(status=400), context=context if scheme == "http" else None) as server:
+        url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
+        assert outcome("sync", GET, url) == outcome("async", GET, url)
+
+
+@pytest.mark.parametrize("size", [0, 1, 100_000])
+def test_answers_are_read_alike(size: int) -> None:
+    name = "x" * size
+    body = gzip.compress(f'{{"id": 1011, "userName": "{name}"}}'.encode())
+    answer = http_answer(body, Content_Encoding="gzip", Content_Security_Policy="p" * 20_000)
+    for face in FACES:
+        with (
+            raw_server(answer) as server,
+            FACES[face](settings_for(server.url)) as opened,
+        ):
+            assert opened.call(GET).user_name == name

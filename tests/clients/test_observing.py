@@ -1,0 +1,48 @@
+"""Who looks on: each request is told with its status, and each secret before the caller has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_damstra.endpoints import GenerateLoginUrl, GetEmbedUrl
+from airflow_provider_damstra.errors import DamstraNotFoundError
+from tests.clients.calls import GET, LIST, POST, PUT
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.clients.conftest import OpenFace
+    from tests.clients.faces import Face
+
+
+def test_each_request_is_told_with_its_status(face: Face, damstra_emulator: DamstraEmulator) -> None:
+    damstra_emulator.add_fault("status", method="GET", status=503, count=2)
+    face.call(GET)
+    assert face.observed == [("GET", 503), ("GET", 503), ("GET", 200)]
+    damstra_emulator.add_fault("status", method="PUT", status=405)
+    face.call(PUT)
+    assert face.observed[3:] == [("PUT", 405), ("POST", 200)]
+
+
+def test_a_request_without_an_answer_has_no_status(face: Face, damstra_emulator: DamstraEmulator) -> None:
+    damstra_emulator.add_fault("drop_after", count=1)
+    face.error(POST)
+    assert face.observed == [("POST", None)]
+
+
+def test_each_page_is_told(open_face: OpenFace, damstra_emulator: DamstraEmulator) -> None:
+    face = open_face(damstra_emulator.url, page_size=10)
+    assert len(face.take(LIST)) == 37
+    assert face.observed == [("GET", 200)] * 4
+
+
+def test_a_secret_is_told_and_nothing_else_is(face: Face, damstra_emulator: DamstraEmulator) -> None:
+    face.call(GET)
+    assert face.secrets == []
+    url = face.call(GenerateLoginUrl(user_id=1011))
+    assert face.secrets == [url]
+    damstra_emulator.add_fault("status", status=404, body={"internalCode": 840, "error": "no"})
+    with pytest.raises(DamstraNotFoundError):
+        face.call(GetEmbedUrl(lesson_schedule_id=1))
+    assert face.secrets == [url]

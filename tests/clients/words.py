@@ -1,0 +1,13 @@
+"""Whether an error is written for the people who read a task's log."""
+
+from __future__ import annotations
+
+import re
+
+_JARGON = re.compile(r"0x|object at|Pool\(|Error|Exception|Errno|_ssl\.c|\bssl:|urllib3|aiohttp|[<>\[\]{}]")
+_QUOTED = re.compile(r"'[<{].*?'")
+
+
+def is_for_people(text: str) -> bool:
+    """Return whether a text is one line without the libraries' own words; a server may be quoted."""
+    return "\n" not in text and not _JARGON.search(_QUOTED.sub("", text))

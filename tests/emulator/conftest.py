@@ -1,0 +1,34 @@
+"""One emulator for all tests, and a plain HTTP client."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_damstra.testing import DamstraEmulator
+from tests.emulator.http import Api
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def running_emulator() -> Iterator[DamstraEmulator]:
+    with DamstraEmulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(running_emulator: DamstraEmulator) -> DamstraEmulator:
+    """Return an emulator with the demo's data, as at its start."""
+    running_emulator.reset()
+    return running_emulator
+
+
+@pytest.fixture
+def api(emulator: DamstraEmulator) -> Iterator[Api]:
+    """Return a client of the API that sends the right key."""
+    with closing(Api(emulator.url, emulator.access_key)) as client:
+        yield client

@@ -1,0 +1,119 @@
+"""Groups, their members and their supervisors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.emulator.http import CLOSED_GROUP, NOBODY, OWNER, PIT_CREW_A, SUPERVISOR, TRAINEES, Api
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.testing import DamstraEmulator
+
+MINE = 101
+LISTS = (("member", "members"), ("supervisor", "supervisors"))
+each_list = pytest.mark.parametrize(("listing", "change"), LISTS)
+
+
+def ids(api: Api, path: str) -> list[int]:
+    return [row["id"] for row in api.read(path, maxResults=100)["results"]]
+
+
+@each_list
+def test_users_are_added_and_removed_and_doing_it_twice_changes_nothing(
+    api: Api, emulator: DamstraEmulator, listing: str, change: str
+) -> None:
+    path = f"/group/{PIT_CREW_A}"
+    before = ids(api, f"{path}/{listing}")
+    for expected in (2, 0):
+        api.send(f"{path}/add_{change}", userIds=[OWNER, TRAINEES[1]])
+        assert len(emulator.journal()[-1]["rows"]) == expected
+        assert ids(api, f"{path}/{listing}") == sorted({*before, OWNER, TRAINEES[1]})
+    for expected in (2, 0):
+        api.send(f"{path}/remove_{change}", userIds=[OWNER, TRAINEES[1]])
+        assert len(emulator.journal()[-1]["rows"]) == expected
+        assert ids(api, f"{path}/{listing}") == before
+
+
+@each_list
+@pytest.mark.parametrize("verb", ["add", "remove"])
+def test_unknown_users_are_404_and_nothing_is_changed(api: Api, listing: str, change: str, verb: str) -> None:
+    path = f"/group/{PIT_CREW_A}"
+    before = ids(api, f"{path}/{listing}")
+    body = api.refused("POST", f"{path}/{verb}_{change}", 404, userIds=[*before, OWNER, NOBODY, 998])
+    assert body["message"] == "User with id 999, 998 not found"
+    assert ids(api, f"{path}/{listing}") == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "", {"name": "x", "description": "y"}),
+        ("GET", "/member", {}),
+        ("GET", "/supervisor", {}),
+        ("POST", "/add_members", {"userIds": [OWNER]}),
+        ("POST", "/remove_members", {"userIds": [OWNER]}),
+        ("POST", "/add_supervisors", {"userIds": [OWNER]}),
+        ("POST", "/remove_supervisors", {"userIds": [OWNER]}),
+        ("POST", "/inactivate", {}),
+    ],
+)
+def test_an_unknown_group_is_842(api: Api, method: str, path: str, body: dict[str, object]) -> None:
+    assert api.refused(method, f"/group/7{path}", 404, **body) == {
+        "message": "Group with id 7 not found",
+        "reason": "Group not found",
+        "internalCode": 842,
+        "statusCode": 404,
+    }
+
+
+def test_asking_for_one_unknown_group_has_a_boolean_error(api: Api) -> None:
+    assert api.refused("GET", "/group/7", 404) == {
+        "message": "No group found for that Id",
+        "reason": "No Group found",
+        "error": True,
+        "statusCode": 404,
+    }
+
+
+def test_groups_are_found_by_a_part_of_their_name(api: Api) -> None:
+    assert ids(api, "/group?q=pit") == [102, 103]
+    assert ids(api, "/group?q=pi_") == []
+    assert len(ids(api, "/group")) == 7
+
+
+def test_a_group_is_created_and_changed(api: Api) -> None:
+    created = api.send("/group", name="Welders", description="All of them", parentId=MINE).json()
+    assert created == api.read(f"/group/{created['id']}")
+    assert (created["memberCount"], created["parentId"], created["clientId"]) == (0, MINE, 1)
+    changed = api.send(f"/group/{created['id']}", name="Fitters", description="Some").json()
+    assert (changed["name"], changed["description"], changed["parentId"]) == ("Fitters", "Some", MINE)
+
+
+def test_a_parent_must_exist_and_not_be_below(api: Api) -> None:
+    body = {"name": "x", "description": "y"}
+    assert api.refused("POST", "/group", 404, **body, parentId=7)["internalCode"] == 842
+    for parent in (MINE, PIT_CREW_A):
+        assert "below it" in api.refused("POST", f"/group/{MINE}", 400, **body, parentId=parent)["message"]
+
+
+def test_an_inactive_group_leaves_the_list_but_can_be_read(api: Api) -> None:
+    assert CLOSED_GROUP not in ids(api, "/group")
+    api.send(f"/group/{PIT_CREW_A}/inactivate")
+    assert PIT_CREW_A not in ids(api, "/group")
+    assert api.read(f"/group/{PIT_CREW_A}")["memberCount"] == len(ids(api, f"/group/{PIT_CREW_A}/member"))
+
+
+def test_a_user_shows_its_groups(api: Api) -> None:
+    api.send(f"/group/{PIT_CREW_A}/add_members", userIds=[OWNER])
+    api.send(f"/group/{PIT_CREW_A}/add_supervisors", userIds=[OWNER])
+    user = api.read(f"/user/{OWNER}")
+    assert (user["groups"], user["groupsSupervised"]) == ([{"id": PIT_CREW_A}], [{"id": PIT_CREW_A}])
+    assert {"id": PIT_CREW_A} in api.read(f"/user/{SUPERVISOR}")["groupsSupervised"]
+
+
+def test_members_come_in_pages(api: Api) -> None:
+    page = api.read(f"/group/{MINE}/member", startIndex=2, maxResults=3)
+    assert [user["id"] for user in page["results"]] == ids(api, f"/group/{MINE}/member")[2:5]
+    assert page["meta"] == {"totalResultCount": 18, "startIndex": 2, "endIndex": 5}

@@ -1,0 +1,86 @@
+"""The journal: what was asked, what came of it and what it changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.emulator.http import HAUL_TRUCK, NOBODY, OWNER, TRAINEES, Api
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.testing import DamstraEmulator
+
+
+def test_every_request_is_there_with_all_that_matters(api: Api, emulator: DamstraEmulator) -> None:
+    before = f"{emulator.now:%Y-%m-%dT%H:%M}"
+    api.read("/user", q="a b", maxResults=1)
+    schedule_id = api.schedule(TRAINEES[0], HAUL_TRUCK)
+    api.get(f"/user/{NOBODY}")
+    read, scheduled, refused = emulator.journal()
+    assert read.pop("time") >= before
+    assert read == {
+        "method": "GET",
+        "path": "/user",
+        "query": {"q": "a b", "maxResults": "1"},
+        "body": None,
+        "status": 200,
+        "rows": [],
+        "fault": None,
+    }
+    assert scheduled["body"] == {
+        "lessonVersionIds": [HAUL_TRUCK],
+        "gracePeriod": "14",
+        "gracePeriodUnit": "days",
+    }
+    assert scheduled["rows"] == [{"table": "lesson_schedules", "id": schedule_id, "action": "insert"}]
+    assert (refused["status"], refused["rows"]) == (404, [])
+
+
+def test_what_was_sent_to_no_operation_or_with_a_wrong_key_is_there_too(emulator: DamstraEmulator) -> None:
+    Api(emulator.url, "wrong").request("POST", "/group", data=b"not JSON")
+    Api(emulator.url, None).get("/nowhere")
+    wrong_key, nowhere = emulator.journal()
+    assert (wrong_key["status"], wrong_key["body"]) == (403, "not JSON")
+    assert (nowhere["status"], nowhere["path"]) == (404, "/nowhere")
+
+
+def test_passwords_and_keys_are_not_kept(api: Api, emulator: DamstraEmulator) -> None:
+    api.send("/user", userName="secretive", password="s3cr3t")
+    api.request("POST", "/group", json={"nested": [{"Password": "s3cr3t"}]})
+    assert emulator.journal()[0]["body"] == {"userName": "secretive", "password": "***"}
+    assert "s3cr3t" not in str(emulator.journal())
+    assert emulator.access_key not in str(emulator.journal())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "count"),
+    [
+        (None, None, 4),
+        ("GET", None, 3),
+        ("post", None, 1),
+        (None, "/user/*", 2),
+        ("GET", "/user/{user_id}", 2),
+        (None, "/user/**", 3),
+        ("PUT", None, 0),
+    ],
+)
+def test_the_journal_can_be_asked_for_a_part(
+    api: Api, emulator: DamstraEmulator, method: str | None, path: str | None, count: int
+) -> None:
+    for user_id in (OWNER, NOBODY):
+        api.get(f"/user/{user_id}")
+    api.get("/group")
+    api.send(f"/user/{OWNER}/activate")
+    assert len(emulator.journal(method, path)) == count
+
+
+def test_the_journal_can_be_cleared(api: Api, emulator: DamstraEmulator) -> None:
+    api.read("/user")
+    emulator.clear_journal()
+    assert emulator.journal() == []
+
+
+def test_what_is_rolled_back_is_no_change(api: Api, emulator: DamstraEmulator) -> None:
+    api.refused("POST", "/bulkUserImport", 409, users=[{"firstName": "New"}, {"userName": "m.kelly"}])
+    assert emulator.journal()[-1]["rows"] == []

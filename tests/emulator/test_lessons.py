@@ -1,0 +1,47 @@
+"""Lessons and their versions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.emulator.http import Api
+
+both_listings = pytest.mark.parametrize("path", ["/lesson", "/lessondetails"])
+
+
+@both_listings
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, list(range(2001, 2009))),
+        ({"q": "induction"}, [2001, 2002]),
+        ({"lessonIds": "201,205"}, [2001, 2002, 2007]),
+        ({"lessonIds": "201, 205", "publishedStates": "active"}, [2002, 2007]),
+        ({"publishedStates": "inactive,never"}, [2001, 2004, 2008]),
+        ({"publishedStates": "rendering,error"}, []),
+        ({"lessonIds": "999"}, []),
+        ({"startIndex": 2, "maxResults": 2}, [2003, 2004]),
+    ],
+)
+def test_lessons_are_listed_a_row_for_each_version(
+    api: Api, path: str, query: dict[str, Any], found: list[int]
+) -> None:
+    assert [row["lessonVersionId"] for row in api.read(path, **query)["results"]] == found
+
+
+def test_an_active_version_is_published_65(api: Api) -> None:
+    rows = api.read("/lessondetails", lessonIds="201")["results"]
+    assert [(row["status"], row["published"], row["version"]) for row in rows] == [
+        ("inactive", 66, 1),
+        ("active", 65, 2),
+    ]
+
+
+def test_custom_fields_come_with_their_version(api: Api) -> None:
+    old, new = api.read("/lesson", lessonIds="201")["results"]
+    assert old["lessonVersionCustomFields"] == []
+    [field] = new["lessonVersionCustomFields"]
+    assert (field["lessonVersionId"], field["fieldId"], field["value"]) == (2002, "customField1", "RIIWHS201")

@@ -1,0 +1,139 @@
+"""A store in a file: what was answered is there again, whatever ended the process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from airflow_provider_damstra.emulator.__main__ import main
+from airflow_provider_damstra.emulator.settings import Settings
+from airflow_provider_damstra.emulator.world import World
+from tests.emulator.http import HAUL_TRUCK, TRAINEES, Api
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+KEY = "the-key"
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Yield the address and the process of an emulator that was started from the command line."""
+    command = [sys.executable, "-m", "airflow_provider_damstra.emulator", "--port", "0", "--access-key", KEY]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    with subprocess.Popen(  # noqa: S603 (what this file writes)
+        [*command, *arguments], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert "/api/v2" in line, line
+            yield line.split(" ")[3].removesuffix("/api/v2"), process
+        finally:
+            process.kill()
+
+
+def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
+    file = ("--db", str(tmp_path / "store.db"), "--seed", "demo")
+    with running(*file) as (url, process), closing(Api(url, KEY)) as api:
+        created = [api.send("/user", firstName="Ann").json()["id"] for _ in range(20)]
+        schedule_id = api.schedule(TRAINEES[0], HAUL_TRUCK)
+        control = f"{url}/_emulator"
+        requests.post(f"{control}/webhooks", json={"url": "http://127.0.0.1:9/"}, timeout=10)
+        requests.put(f"{control}/clock", json={"now": "2031-01-31T00:00:00Z"}, timeout=10)
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=10)
+    with running(*file) as (url, process), closing(Api(url, KEY)) as api:
+        assert [api.read(f"/user/{user_id}")["id"] for user_id in created] == created
+        assert api.status_of(TRAINEES[0], schedule_id) == "overdue"
+        assert len(requests.get(f"{url}/_emulator/webhooks", timeout=10).json()) == 1
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 0
+
+
+def test_a_file_is_seeded_once_and_a_reset_uses_the_start_seed(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    sizes = []
+    for seed in ("empty", "demo"):
+        world = World(Settings(db=file, seed=seed))
+        sizes.append(world.store.value("SELECT count(*) FROM users"))
+        world.store.close()
+    world = World(Settings(db=file, seed="demo"))
+    world.reset()
+    sizes.append(world.store.value("SELECT count(*) FROM users"))
+    world.store.close()
+    assert sizes == [1, 1, 40]
+
+
+def test_two_emulators_do_not_share_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    world = World(Settings(db=file, seed="empty"))
+    with pytest.raises(ValueError, match="cannot be used as a store: database is locked"):
+        World(Settings(db=file, seed="empty"))
+    world.store.close()
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text, database, newer = tmp_path / "text", tmp_path / "database", tmp_path / "newer"
+    text.write_text("not a database, but long enough to be read as one" * 100)
+    for path, sql in ((database, "CREATE TABLE t (x)"), (newer, "PRAGMA user_version = 99")):
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(sql)
+    for path, says in (
+        (text, "cannot be used as a store"),
+        (database, "a database of another program"),
+        (newer, "of another version of the emulator"),
+        (tmp_path / "no" / "folder", "cannot be used as a store"),
+    ):
+        assert main(["--db", str(path)]) == 2
+        assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--clock", "2026-01-31T09:00:00"], "needs a time zone"),
+        (["--clock", "noon"], "--clock"),
+        (["--page-cap", "0"], "at least 1"),
+        (["--port", "x"], "--port"),
+    ],
+)
+def test_a_wrong_option_is_refused_by_name(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert says in capsys.readouterr().err
+
+
+def test_an_address_in_use_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        assert main(["--seed", "empty", "--port", str(taken.getsockname()[1])]) == 2
+    assert "in use" in capsys.readouterr().err
+
+
+def test_a_seed_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--seed", "nonsense"]) == 2
+    assert "there is no seed 'nonsense'" in capsys.readouterr().err
+
+
+def test_the_clock_can_start_somewhere_else_also_after_a_reset() -> None:
+    start = datetime(2020, 2, 29, tzinfo=UTC)
+    world = World(Settings(seed="empty", clock=start))
+    for _ in range(2):
+        assert abs((world.clock.now() - start).total_seconds()) < 5
+        world.clock.advance(10_000)
+        world.reset()
+    world.store.close()

@@ -1,0 +1,141 @@
+"""What the seeds hold."""
+
+# ruff: noqa: S608 (what this file writes)
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_damstra.emulator import seeds
+from airflow_provider_damstra.emulator.store import Store
+from tests.emulator.http import TRAINEES, Api
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+
+NOW = datetime(2026, 1, 31, 1, tzinfo=UTC)
+TABLES = (
+    "users",
+    "user_roles",
+    "groups",
+    "group_members",
+    "lesson_schedules",
+    "ilt_sessions",
+    "ilt_attendees",
+)
+
+
+@contextmanager
+def planted(seed: str, now: datetime = NOW) -> Iterator[Store]:
+    with closing(Store()) as store:
+        with store.transaction():
+            store.clear()
+            seeds.find(seed)(store, now)
+        yield store
+
+
+def content(seed: str) -> list[list[tuple[object, ...]]]:
+    with planted(seed) as store:
+        return [
+            [tuple(row) for row in store.rows(f"SELECT * FROM {table} ORDER BY 1, 2")] for table in TABLES
+        ]
+
+
+def test_the_demo_has_forty_users_with_every_role(api: Api) -> None:
+    users = api.read("/user", activeValue="all", maxResults=100)["results"]
+    assert len(users) == 40
+    assert {role for user in users for role in user["roles"]} == {3, 4, 5, 6, 7, 8}
+    assert sum(7 in user["roles"] for user in users) == 1
+    assert Counter(user["clientStatusId"] for user in users) == {56: 37, 57: 3}
+    assert all(user["groups"] for user in users if user["id"] in TRAINEES)
+    assert any(user["groupsSupervised"] for user in users)
+
+
+def test_the_demo_has_six_lessons(api: Api) -> None:
+    rows = api.read("/lesson")["results"]
+    states = {
+        row["lessonId"]: {other["status"] for other in rows if other["lessonId"] == row["lessonId"]}
+        for row in rows
+    }
+    assert len(states) == 6
+    assert [lesson_id for lesson_id, found in states.items() if "active" not in found] == [206]
+    led = [api.read(f"/ilt_session/{session_id}")["lessonName"] for session_id in (401, 402, 403)]
+    assert led == ["Confined Space Entry (instructor-led)"] * 3
+
+
+def test_the_demo_has_schedules_in_every_status_and_sessions_in_every_state(api: Api) -> None:
+    found = Counter(
+        row["status"]
+        for user_id in TRAINEES
+        for row in api.read(f"/user/{user_id}/lesson_schedule")["results"]
+    )
+    assert found.keys() == {"scheduled", "due", "overdue", "completed", "cancelled"}
+    assert min(found.values()) >= 5
+    sessions = [api.read(f"/ilt_session/{session_id}") for session_id in (401, 402, 403)]
+    assert [session["state"] for session in sessions] == ["past", "inprogress", "upcoming"]
+    assert [session["statusId"] for session in sessions] == [2, 1, 1]
+
+
+def test_the_demo_is_the_same_each_time_and_goes_with_the_clock() -> None:
+    assert content("demo") == content("demo")
+    with planted("demo", NOW + timedelta(days=1000)) as later:
+        assert later.value("SELECT starts_at FROM ilt_sessions WHERE id = 403") == "2028-11-03T01:00:00.000Z"
+
+
+def test_the_empty_seed_is_one_active_administrator_and_nothing_else() -> None:
+    with planted("empty") as store:
+        counts = {table: store.value(f"SELECT count(*) FROM {table}") for table in TABLES}
+        status = store.value("SELECT client_status_id FROM users")
+    assert {table: count for table, count in counts.items() if count} == {"users": 1, "user_roles": 2}
+    assert status == 56
+
+
+@pytest.mark.parametrize(("size", "crew"), [(1, None), (2, 1), (500, 499), (501, 499), (2345, 500)])
+def test_a_large_seed_has_as_many_users_as_it_says(size: int, crew: int | None) -> None:
+    with planted(f"large:{size}") as store:
+        sizes = "SELECT count(*) AS size FROM group_members GROUP BY group_id"
+        assert store.value("SELECT count(*) FROM users") == size
+        assert store.value("SELECT count(DISTINCT user_name) FROM users") == size
+        assert store.value("SELECT count(*) FROM group_members") == size - 1
+        assert store.value(f"SELECT max(size) FROM ({sizes})") == crew
+        assert store.value("SELECT count(*) FROM lessons") == 6
+
+
+@pytest.mark.parametrize("name", ["", "Demo", "large", "large:", "large:0", "large:-1", "large:99999999"])
+def test_a_seed_that_there_is_not_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="there is no seed"):
+        seeds.find(name)
+
+
+def test_a_large_emulator_answers_deep_pages_and_searches(emulator: DamstraEmulator, api: Api) -> None:
+    emulator.reset(seed="large:20000")
+    assert api.read("/user", activeValue="all", startIndex=19_990)["meta"] == {
+        "totalResultCount": 20_000,
+        "startIndex": 19_990,
+        "endIndex": 20_000,
+    }
+    assert api.read("/user", empId="E0019999")["results"][0]["userName"].endswith("19999")
+    assert api.read("/user", roleId=7)["meta"]["totalResultCount"] == 1
+    assert api.read("/user", roleId=6, startIndex=19_900)["meta"]["totalResultCount"] == 19_999
+
+
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        ("client_status_id = 56 AND email_address = 'x'", "users_by_email_address"),
+        ("client_status_id = 56 AND employee_number = 'x'", "users_by_employee_number"),
+        ("email_address = 'x'", "users_by_email_address"),
+        ("client_status_id = 56", "users_by_status"),
+    ],
+)
+def test_what_is_searched_exactly_has_an_index(where: str, index: str) -> None:
+    with planted("empty") as store:
+        plan = store.rows(f"EXPLAIN QUERY PLAN SELECT id FROM users WHERE {where}")
+    assert index in plan[0]["detail"]

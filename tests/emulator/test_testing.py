@@ -1,0 +1,121 @@
+"""The fixture ``damstra_emulator`` as the author of a DAG uses it, and the class below it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from airflow_provider_damstra.testing import DamstraEmulator
+from tests.emulator.http import Api
+
+ROOT = Path(__file__).parents[2]
+MODULE = "airflow_provider_damstra.testing"
+
+A_TEST_FILE = """
+import json, os, urllib.request
+
+def ask(damstra_emulator):
+    connection = json.loads(os.environ["AIRFLOW_CONN_DAMSTRA_DEFAULT"])
+    url = connection["host"] + "/api/v2/user?q=newcomer"
+    request = urllib.request.Request(url, headers={"AccessKey": connection["password"]})
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)["results"]
+
+def test_first(damstra_emulator):
+    assert ask(damstra_emulator) == []
+    damstra_emulator.add_fault("status", status=500)
+
+def test_second(damstra_emulator):
+    assert ask(damstra_emulator) == []
+    assert len(damstra_emulator.journal()) == 1
+
+def test_without_it():
+    assert "AIRFLOW_CONN_DAMSTRA_DEFAULT" not in os.environ
+"""
+
+
+def in_python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("AIRFLOW_CONN_DAMSTRA_DEFAULT", None)
+    return subprocess.run(  # noqa: S603 (what this file writes)
+        [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_the_fixture_starts_again_before_each_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "test_dag.py").write_text(A_TEST_FILE)
+    # Without the other plugins, which are slow to import.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    ended = in_python("-m", "pytest", "-q", "-W", "error", "-p", MODULE, cwd=tmp_path)
+    assert "3 passed" in ended.stdout, ended.stdout + ended.stderr
+
+
+def test_importing_the_module_imports_no_web_framework() -> None:
+    heavy = ("fastapi", "uvicorn", "starlette", "pydantic", "requests", "aiohttp", "airflow", "sqlite3")
+    code = f"import {MODULE}, sys; print([name for name in {heavy!r} if name in sys.modules])"
+    assert in_python("-c", code, cwd=ROOT).stdout == "[]\n"
+
+
+def test_a_reset_takes_less_than_20_milliseconds(emulator: DamstraEmulator) -> None:
+    def seconds() -> float:
+        began = time.perf_counter()
+        emulator.reset()
+        return time.perf_counter() - began
+
+    assert min(seconds() for _ in range(10)) < 0.02
+
+
+def test_both_forms_of_the_connection_say_the_same(emulator: DamstraEmulator) -> None:
+    connection, uri = json.loads(emulator.connection_json), urlsplit(emulator.connection_uri)
+    assert connection["host"] == emulator.url
+    assert (connection["conn_type"], connection["password"]) == ("damstra", emulator.access_key)
+    assert (uri.scheme, uri.password) == ("damstra", emulator.access_key)
+    assert json.loads(parse_qs(uri.query)["__extra__"][0]) == connection["extra"]
+
+
+def test_airflow_reads_both_forms_alike(emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection_class = pytest.importorskip("airflow.sdk").Connection
+    found = []
+    for text in (emulator.connection_json, emulator.connection_uri):
+        monkeypatch.setenv("AIRFLOW_CONN_EMULATED", text)
+        connection = connection_class.get("emulated")
+        found.append((connection.conn_type, connection.host, connection.password, connection.extra_dejson))
+    assert (
+        found[0]
+        == found[1]
+        == ("damstra", emulator.url, emulator.access_key, {"timeout": 10, "max_retries": 2})
+    )
+
+
+def test_two_emulators_run_side_by_side() -> None:
+    with (
+        DamstraEmulator(seed="empty", access_key="one") as first,
+        DamstraEmulator(seed="demo", access_key="two", page_cap=7) as second,
+    ):
+        assert len(Api(first.url, "one").read("/user")["results"]) == 1
+        assert len(Api(second.url, "two").read("/user", maxResults=50)["results"]) == 7
+        assert Api(second.url, "one").get("/user").status_code == 403
+        first.reset()
+        assert first.journal() == []
+        assert len(Api(first.url, "one").read("/user", activeValue="all")["results"]) == 1
+
+
+def test_an_emulator_that_was_stopped_answers_no_more() -> None:
+    with DamstraEmulator(seed="empty") as emulator:
+        url = emulator.url
+        assert emulator.now.tzinfo is not None
+    with pytest.raises(requests.exceptions.ConnectionError):
+        requests.get(url, timeout=5)
+
+
+def test_a_wrong_seed_is_an_error_at_once() -> None:
+    with pytest.raises(ValueError, match="there is no seed"):
+        DamstraEmulator(seed="nonsense").start()

@@ -1,0 +1,256 @@
+"""Webhooks: the seven events, their order, and what happens when a receiver fails."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.emulator.control import control
+from tests.emulator.http import (
+    CONFINED_SPACE_LESSON,
+    DATA_IMPORT,
+    HAUL_TRUCK,
+    OWNER,
+    RUNNING,
+    TRAINEES,
+    Api,
+    wait_until,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.testing import DamstraEmulator
+
+LIAM = TRAINEES[0]
+Statuses = Callable[[dict[str, Any]], int]
+
+
+class Receiver(ThreadingHTTPServer):
+    """Receives events and answers with what ``statuses`` returns for each; by default 200."""
+
+    def __init__(self, statuses: Statuses | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.statuses = statuses or (lambda body: 200)
+        self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        """The address to send to."""
+        return f"http://127.0.0.1:{self.server_port}/hook"
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the events received so far."""
+        return [body["name"] for body in self.bodies]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.bodies.append(body)
+        self.server.headers.append(dict(self.headers))
+        self.send_response(self.server.statuses(body))
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep the tests' output clean."""
+
+
+@contextmanager
+def receiving(statuses: Statuses | None = None) -> Iterator[Receiver]:
+    with Receiver(statuses) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as server:
+        yield server
+
+
+def settled(emulator: DamstraEmulator, count: int) -> list[dict[str, Any]]:
+    """Return all deliveries once there are as many and none is pending."""
+    wait_until(lambda: [one["state"] != "pending" for one in emulator.deliveries()] == [True] * count)
+    return emulator.deliveries()
+
+
+def stamp_of(body: dict[str, Any]) -> str:
+    stamp = body.pop("timeStamp")
+    assert len(stamp) == len("2017-01-16T01:33:27.012Z")
+    return str(stamp)
+
+
+def test_the_seven_events_have_the_members_and_types_of_the_page(
+    api: Api, emulator: DamstraEmulator, receiver: Receiver
+) -> None:
+    emulator.add_webhook(receiver.url)
+    start = emulator.now + timedelta(days=3)
+    user_id = api.send("/user", firstName="Ann", lastName="Lee").json()["id"]
+    api.send("/bulkUserImport", users=[{"userName": "a.lee", "phoneNumber": "1"}], mergeType="userName")
+    schedule_id = api.schedule(user_id, HAUL_TRUCK)
+    emulator.move_lesson_schedule(schedule_id, start)
+    emulator.cancel_lesson_schedule(schedule_id)
+    second_id = api.schedule(user_id, HAUL_TRUCK)
+    emulator.complete_lesson_schedule(second_id)
+    api.send(f"/user/{user_id}/inactivate")
+    settled(emulator, 8)
+    for body in receiver.bodies:
+        stamp_of(body)
+    moved = f"{start:%Y-%m-%dT%H:%M:%S}.{start.microsecond // 1000:03d}Z"
+    user, schedule, second = str(user_id), str(schedule_id), str(second_id)
+    reason = "SCHEDULE_CANCELLED_MANUALLY"
+    assert receiver.bodies == [
+        {
+            "name": "user.account.created",
+            "firstName": "Ann",
+            "lastName": "Lee",
+            "userName": "a.lee",
+            "userId": user,
+        },
+        {"name": "user.settings.updated", "userId": user, "actingUserId": str(OWNER)},
+        {"name": "lesson.schedule.created", "lessonScheduleId": schedule, "userID": user},
+        {
+            "name": "lesson.schedule.changed",
+            "scheduleDate": moved,
+            "lessonScheduleId": schedule,
+            "userID": user,
+        },
+        {
+            "name": "lesson.schedule.cancelled",
+            "lessonScheduleId": schedule,
+            "userID": user,
+            "cancellationReason": reason,
+        },
+        {"name": "lesson.schedule.created", "lessonScheduleId": second, "userID": user},
+        {"name": "lesson.schedule.completed", "lessonScheduleId": second, "userId": user},
+        {"name": "user.account.inactivate", "userName": "a.lee", "userId": user},
+    ]
+    assert receiver.headers[0]["Content-Type"] == "application/json"
+
+
+def test_a_webhook_for_one_event_hears_of_nothing_else(
+    api: Api, emulator: DamstraEmulator, receiver: Receiver
+) -> None:
+    emulator.add_webhook(receiver.url, event="lesson.schedule.completed")
+    body = {"completedDate": "2026-01-31T09:00:00+0800", "manuallyCompletedByUserId": DATA_IMPORT}
+    api.send(f"/lesson_schedule/{LIAM}/complete_lesson", lessonId=CONFINED_SPACE_LESSON, **body)
+    settled(emulator, 1)
+    assert receiver.names == ["lesson.schedule.completed"]
+
+
+def test_completing_a_session_tells_of_each_schedule(
+    api: Api, emulator: DamstraEmulator, receiver: Receiver
+) -> None:
+    emulator.add_webhook(receiver.url)
+    rows = api.read(f"/ilt_session/{RUNNING}/attendees")["results"][:2]
+    progress = [{"id": row["id"], "passed": True} for row in rows]
+    api.send(f"/ilt_session/{RUNNING}/save_progress", attendees=progress)
+    api.send(f"/ilt_session/{RUNNING}/complete")
+    settled(emulator, 2)
+    assert [body["lessonScheduleId"] for body in receiver.bodies] == [
+        str(row["lessonScheduleId"]) for row in rows
+    ]
+
+
+def test_nothing_is_sent_of_what_changes_nothing_or_is_refused(
+    api: Api, emulator: DamstraEmulator, receiver: Receiver
+) -> None:
+    emulator.add_webhook(receiver.url)
+    api.send(f"/user/{OWNER}/activate")
+    api.refused("POST", "/bulkUserImport", 409, users=[{"firstName": "New"}, {"userName": "m.kelly"}])
+    assert emulator.deliveries() == []
+
+
+def test_events_arrive_in_order_though_one_has_to_be_sent_again(api: Api, emulator: DamstraEmulator) -> None:
+    failures = iter([500, 302])
+    with receiving(lambda body: next(failures, 200)) as receiver:
+        emulator.add_webhook(receiver.url)
+        ids = [api.schedule(user_id, HAUL_TRUCK) for user_id in TRAINEES[:5]]
+        deliveries = settled(emulator, 5)
+    assert [int(body["lessonScheduleId"]) for body in receiver.bodies] == [ids[0], ids[0], *ids]
+    assert [(one["attempts"], one["state"], one["last"]) for one in deliveries[:2]] == [
+        (3, "delivered", "HTTP 200"),
+        (1, "delivered", "HTTP 200"),
+    ]
+
+
+def test_after_three_tries_the_next_event_is_sent(api: Api, emulator: DamstraEmulator) -> None:
+    def fail_the_first(body: dict[str, Any]) -> int:
+        return 500 if body["name"] == "user.account.created" else 200
+
+    with receiving(fail_the_first) as receiver:
+        emulator.add_webhook(receiver.url)
+        user_id = api.send("/user", firstName="Ann").json()["id"]
+        api.send(f"/user/{user_id}/inactivate")
+        first, second = settled(emulator, 2)
+    assert receiver.names == ["user.account.created"] * 3 + ["user.account.inactivate"]
+    assert (first["state"], first["attempts"], first["last"]) == ("failed", 3, "HTTP 500")
+    assert (second["state"], second["event"], second["url"]) == (
+        "delivered",
+        "user.account.inactivate",
+        receiver.url,
+    )
+
+
+def test_one_receiver_does_not_hold_up_another(
+    api: Api, emulator: DamstraEmulator, receiver: Receiver
+) -> None:
+    released = threading.Event()
+
+    def wait(body: dict[str, Any]) -> int:
+        released.wait(timeout=10)
+        return 200
+
+    with receiving(wait) as slow:
+        emulator.add_webhook(slow.url)
+        emulator.add_webhook(receiver.url)
+        api.send("/user", firstName="Ann")
+        wait_until(lambda: receiver.names == ["user.account.created"])
+        assert emulator.deliveries()[0]["state"] == "pending"
+        released.set()
+        settled(emulator, 2)
+
+
+def test_nobody_there_is_a_failed_delivery(api: Api, emulator: DamstraEmulator, receiver: Receiver) -> None:
+    emulator.add_webhook("http://127.0.0.1:9/")
+    api.send("/user", firstName="Ann")
+    [delivery] = settled(emulator, 1)
+    assert (delivery["state"], delivery["attempts"]) == ("failed", 3)
+    assert delivery["last"].startswith("Client")
+
+
+def test_webhooks_are_listed_and_deleted(api: Api, emulator: DamstraEmulator, receiver: Receiver) -> None:
+    first = emulator.add_webhook(receiver.url)
+    second = emulator.add_webhook(receiver.url, event="user.account.created")
+    listed = [{"id": first, "url": receiver.url, "event": None}]
+    assert control(emulator, "DELETE", f"/webhooks/{second}").status_code == 204
+    assert control(emulator, "GET", "/webhooks").json() == listed
+    assert control(emulator, "DELETE", f"/webhooks/{second}").status_code == 404
+    assert control(emulator, "DELETE", "/webhooks").status_code == 204
+    api.send("/user", firstName="Ann")
+    assert emulator.deliveries() == []
+
+
+def test_a_reset_breaks_off_deliveries(api: Api, emulator: DamstraEmulator) -> None:
+    with receiving(lambda body: 500) as receiver:
+        emulator.add_webhook(receiver.url)
+        api.send("/user", firstName="Ann")
+        emulator.reset()
+        assert emulator.deliveries() == []

@@ -1,0 +1,93 @@
+"""A password goes over the wire and nowhere else; an answer that is a secret is in no error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from airflow_provider_damstra.endpoints import (
+    CreateUser,
+    GenerateLoginUrl,
+    GetEmbedUrl,
+    GetEmbedUrlAllLessonTypes,
+    UpdateUser,
+)
+from airflow_provider_damstra.endpoints.base import Endpoint, refusal
+from airflow_provider_damstra.errors import DamstraResponseError
+from airflow_provider_damstra.wire import Response
+from tests.endpoints.users import USER
+
+PASSWORD = "hunter2-of-john"
+CALLS: list[tuple[type[Endpoint[Any]], dict[str, Any]]] = [
+    (CreateUser, {"password": PASSWORD}),
+    (UpdateUser, {**USER, "user_id": 7, "password": PASSWORD}),
+]
+each_call = pytest.mark.parametrize(("endpoint", "arguments"), CALLS)
+
+
+@each_call
+def test_a_password_is_sent(endpoint: type[Endpoint[Any]], arguments: dict[str, Any]) -> None:
+    request = endpoint(**arguments).request()
+    assert request.body is not None
+    assert request.body["password"] == PASSWORD
+    assert PASSWORD.encode() in (request.content or b"")
+
+
+@each_call
+def test_a_password_is_in_no_text_of_a_call_or_its_request(
+    endpoint: type[Endpoint[Any]], arguments: dict[str, Any]
+) -> None:
+    call = endpoint(**arguments)
+    request = call.request()
+    texts = [repr(call), str(call), f"{call.model_dump()}", repr(request), str(request), request.target]
+    assert [text for text in texts if PASSWORD in text] == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"nonsense": PASSWORD},
+        {"password": [PASSWORD]},
+        {"password": {"value": PASSWORD}},
+        {"roles": [PASSWORD]},
+        {"groups": PASSWORD},
+        {"userName": {"password": PASSWORD}},
+    ],
+)
+@each_call
+def test_a_password_is_in_no_refusal(
+    endpoint: type[Endpoint[Any]], arguments: dict[str, Any], wrong: dict[str, Any]
+) -> None:
+    given = {name: value for name, value in arguments.items() if name not in ("password", "roles")}
+    with pytest.raises(ValidationError) as caught:
+        endpoint(**{**given, **wrong})
+    texts = [str(caught.value), repr(caught.value), refusal(caught.value)]
+    assert [text for text in texts if PASSWORD in text] == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        GenerateLoginUrl(user_id=7),
+        GetEmbedUrl(lesson_schedule_id=7),
+        GetEmbedUrlAllLessonTypes(lesson_schedule_id=7),
+    ],
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a": "https://secret/1", "b": "https://secret/2"}',
+        b'{"embedUrl": ["https://secret/1"]}',
+        b'"https://secret/1',
+        b"<html>https://secret/1</html>",
+    ],
+)
+def test_a_secret_answer_is_not_shown_when_it_cannot_be_read(call: Endpoint[str], body: bytes) -> None:
+    request = call.request()
+    assert request.answer_is_secret
+    with pytest.raises(DamstraResponseError) as caught:
+        call.read(request, Response(status=200, headers={}, body=body))
+    assert "secret/" not in str(caught.value)
+    assert "it is not shown, for it holds a secret" in str(caught.value)

@@ -1,0 +1,205 @@
+"""What a connection says: every form of it that can be used, and a clear word on every one that cannot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.errors import DamstraConfigurationError
+from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, settings_from
+from tests.hooks.connections import KEY, connection
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DEFAULT = "https://app.velpic.com/api/v2"
+HOSTS: list[tuple[str | None, str]] = [
+    (None, DEFAULT),
+    ("", DEFAULT),
+    ("  ", DEFAULT),
+    ("app.velpic.com", DEFAULT),
+    (" app.velpic.com\n", DEFAULT),
+    ("https://app.velpic.com", DEFAULT),
+    ("https://app.velpic.com/", DEFAULT),
+    ("https://app.velpic.com/api/v2/", DEFAULT),
+    ("HTTPS://APP.velpic.com", DEFAULT),
+    ("app.velpic.com:8443", "https://app.velpic.com:8443/api/v2"),
+    ("https://app.velpic.com:8443", "https://app.velpic.com:8443/api/v2"),
+    ("https://proxy.example/damstra", "https://proxy.example/damstra"),
+    ("proxy.example/damstra/v2/", "https://proxy.example/damstra/v2"),
+    ("[2001:db8::1]", "https://[2001:db8::1]/api/v2"),
+    ("https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443/x"),
+    ("http://localhost:8090", "http://localhost:8090/api/v2"),
+    ("http://lms.localhost", "http://lms.localhost/api/v2"),
+    ("http://127.0.0.1:8090", "http://127.0.0.1:8090/api/v2"),
+    ("http://127.8.9.1", "http://127.8.9.1/api/v2"),
+    ("http://[::1]:8090", "http://[::1]:8090/api/v2"),
+]
+UNENCRYPTED = [
+    "http://app.velpic.com",
+    "HTTP://app.velpic.com",
+    "http://10.0.0.1",
+    "http://0.0.0.0",
+    "http://localhost.example",
+    "http://127.0.0.1.example",
+    "http://[2001:db8::1]",
+    "http://128.0.0.1",
+]
+NO_HOSTS = [
+    "ftp://app.velpic.com",
+    "https://",
+    "https:///api",
+    "//app.velpic.com",
+    "https://john:pass-of-john@app.velpic.com",
+    "app.velpic.com?token=1",
+    "app.velpic.com#top",
+    "app.velpic.com:port",
+    "app.velpic.com:99999",
+    "app velpic.com",
+    "app..velpic.com",
+    "2001:db8::1",
+    "[::1",
+]
+
+
+@pytest.mark.parametrize(("host", "base_url"), HOSTS)
+def test_a_host_is_a_name_or_a_base_address(host: str | None, base_url: str) -> None:
+    assert settings_from(connection(host=host)).base_url == base_url
+
+
+@pytest.mark.parametrize(
+    ("host", "base_url"),
+    [
+        (None, "https://app.velpic.com:8443/api/v2"),
+        ("proxy.example/damstra", "https://proxy.example:8443/damstra"),
+        ("[::1]", "https://[::1]:8443/api/v2"),
+        ("app.velpic.com:9000", "https://app.velpic.com:9000/api/v2"),
+    ],
+)
+def test_a_port_of_its_own_counts_unless_the_host_has_one(host: str | None, base_url: str) -> None:
+    assert settings_from(connection(host=host, port=8443)).base_url == base_url
+
+
+@pytest.mark.parametrize("host", UNENCRYPTED)
+def test_http_is_for_this_machine_unless_it_is_allowed(host: str) -> None:
+    with pytest.raises(DamstraConfigurationError, match=r"unencrypted.*allow_http") as caught:
+        settings_from(connection(host=host))
+    assert host in str(caught.value)
+    allowed = settings_from(connection(host=host, extra={"allow_http": True}))
+    assert allowed.base_url == f"{host.lower()}/api/v2"
+
+
+@pytest.mark.parametrize("host", NO_HOSTS)
+def test_a_host_that_is_none_is_refused(host: str) -> None:
+    with pytest.raises(DamstraConfigurationError, match=r"^Connection 'lms' cannot be used: ") as caught:
+        settings_from(connection(host=host))
+    assert "host" in str(caught.value) or host in str(caught.value)
+    assert "pass-of-john" not in str(caught.value)
+
+
+def test_a_port_that_is_none_is_refused() -> None:
+    with pytest.raises(DamstraConfigurationError, match="99999"):
+        settings_from(connection(port=99999))
+
+
+def test_every_extra_is_taken(tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle.pem"
+    bundle.touch()
+    found = settings_from(
+        connection(
+            extra={
+                "timeout": 5,
+                "max_retries": 1,
+                "page_size": 7,
+                "max_concurrency": 2,
+                "requests_per_second": 0.5,
+                "verify": False,
+                "allow_http": False,
+                "webhook_token": "hush",
+            }
+        )
+    )
+    assert (found.timeout, found.max_retries, found.page_size, found.max_concurrency) == (5.0, 1, 7, 2)
+    assert (found.requests_per_second, found.verify) == (0.5, False)
+
+
+@pytest.mark.parametrize("blank", ["", "  ", None])
+@pytest.mark.parametrize("name", list(DamstraConnectionExtra.model_fields))
+def test_a_blank_extra_is_as_good_as_none(name: str, blank: str | None) -> None:
+    assert settings_from(connection(extra={name: blank})) == settings_from(connection())
+
+
+def test_extras_of_a_uri_are_texts() -> None:
+    found = settings_from(
+        connection(extra={"timeout": "5", "max_retries": "0", "page_size": "50", "verify": "false"})
+    )
+    assert (found.timeout, found.max_retries, found.page_size, found.verify) == (5.0, 0, 50, False)
+    assert settings_from(connection(extra={"verify": "true"})).verify is True
+    allowed = settings_from(connection(host="http://lms.example", extra={"allow_http": "true"}))
+    assert allowed.host == "lms.example"
+
+
+@pytest.mark.parametrize(
+    "name", ["time_out", "Timeout", "page-size", "access_key", "extra__damstra__timeout"]
+)
+def test_an_unknown_extra_is_named_and_the_known_ones_are_listed(name: str) -> None:
+    with pytest.raises(DamstraConfigurationError) as caught:
+        settings_from(connection(extra={name: "value-of-it"}))
+    assert f"{name}: there is no such extra" in str(caught.value)
+    assert "value-of-it" not in str(caught.value)
+    for known in DamstraConnectionExtra.model_fields:
+        assert known in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("timeout", "soon"),
+        ("timeout", 0),
+        ("max_retries", -1),
+        ("max_retries", 1.5),
+        ("page_size", 0),
+        ("max_concurrency", 0),
+        ("max_concurrency", "many"),
+        ("requests_per_second", 0),
+        ("requests_per_second", "fast"),
+        ("verify", "/no/such/bundle.pem"),
+        ("allow_http", "perhaps"),
+        ("webhook_token", ["hush"]),
+    ],
+)
+def test_a_bad_value_is_named(name: str, value: Any) -> None:
+    with pytest.raises(DamstraConfigurationError, match=rf"'lms' cannot be used: .*\b{name}\b") as caught:
+        settings_from(connection(extra={name: value}))
+    assert "hush" not in str(caught.value)
+
+
+def test_all_that_is_bad_is_named_at_once() -> None:
+    with pytest.raises(DamstraConfigurationError) as caught:
+        settings_from(connection(extra={"timeout": "soon", "page_size": 0, "nonsense": 1}))
+    assert all(name in str(caught.value) for name in ("timeout", "page_size", "nonsense"))
+
+
+@pytest.mark.parametrize("extra", ["{", "timeout=5", "[1]", '"text"', "5"])
+def test_an_extra_that_is_no_json_object_is_called_so(extra: str) -> None:
+    with pytest.raises(DamstraConfigurationError, match="extra is no JSON object"):
+        settings_from(connection(extra=extra))
+
+
+@pytest.mark.parametrize("key", [None, "", " ", "\n"])
+def test_a_missing_key_is_named_as_the_form_names_it(key: str | None) -> None:
+    with pytest.raises(DamstraConfigurationError, match=r"access key \(field Password\).* empty"):
+        settings_from(connection(password=key))
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\n{KEY}", f"{KEY} {KEY}", f"{KEY}\u00e9", f"{KEY}\x00"])
+def test_a_key_that_cannot_be_one_is_not_shown(key: str) -> None:
+    with pytest.raises(DamstraConfigurationError, match=r"access key \(field Password\)") as caught:
+        settings_from(connection(password=key))
+    assert KEY not in str(caught.value)
+    assert KEY not in repr(caught.value)
+
+
+def test_blanks_around_a_key_are_not_part_of_it() -> None:
+    assert settings_from(connection(password=f" {KEY}\n")).access_key.get_secret_value() == KEY

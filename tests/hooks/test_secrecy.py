@@ -1,0 +1,215 @@
+"""The access key is in no text that anybody sees, even where a server shows it; secret answers are masked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+import traceback
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from airflow.providers.common.compat.sdk import redact
+
+from airflow_provider_damstra.endpoints import (
+    GenerateLoginUrl,
+    GetEmbedUrl,
+    GetEmbedUrlAllLessonTypes,
+    GetUser,
+    ListUsers,
+)
+from airflow_provider_damstra.errors import DamstraError
+from airflow_provider_damstra.hooks.damstra import DamstraHook
+from tests.clients.servers import RawServer, closed_port, http_answer, raw_server
+from tests.hooks.connections import KEY, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_damstra.endpoints.base import Endpoint
+
+PAGE = f'<html class="error">\n<h1>It\'s "bad"</h1> header AccessKey: {KEY} was refused</html>'
+ECHOES: dict[str, bytes] = {
+    "a web page": http_answer(PAGE, status=403),
+    "a web page of a gateway": http_answer(PAGE, status=502),
+    "a web page as a success": http_answer(PAGE),
+    "an error": http_answer(f'{{"error": "{KEY} is unknown", "message": "{KEY}"}}', status=400),
+    "a text": http_answer(KEY, status=404),
+    "a text that is cut": http_answer("x" * 290 + KEY + "y" * 50, status=400),
+    "a slow down": http_answer(PAGE, status=429, Retry_After="1"),
+    "garbage as a success": http_answer(f'{{"id": "{KEY}"}}'),
+    "a redirect": http_answer(status=302, Location=f"https://elsewhere.example/{KEY}/login"),
+    "a redirect with a query": http_answer(status=302, Location=f"/login?key={KEY}"),
+    "a redirect with a name": http_answer(status=307, Location=f"https://{KEY}@elsewhere.example/"),
+    "a broken status": f"HTTP/1.1 {KEY} {KEY}\r\n\r\n".encode(),
+    "another protocol": f"{KEY}\r\n\r\n".encode(),
+    "half a body": f"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{KEY}".encode(),
+    "no gzip": http_answer(KEY, Content_Encoding="gzip"),
+    "nothing": b"",
+}
+echoes = pytest.mark.parametrize("echo", ECHOES)
+
+
+async def in_loop(hook: DamstraHook, call: Endpoint[Any]) -> Any:
+    async with hook.async_client() as client:
+        return await client.call(call)
+
+
+FACES: dict[str, Callable[[DamstraHook, Endpoint[Any]], Any]] = {
+    "sync": lambda hook, call: hook.call(call),
+    "async": lambda hook, call: asyncio.run(in_loop(hook, call), debug=True),
+}
+
+
+@pytest.fixture(params=list(FACES))
+def ask(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return what makes a call through a hook and returns its error, without pausing between attempts."""
+    monkeypatch.setattr("airflow_provider_damstra.clients.core._wait", lambda _: 0.0)
+
+    def ask() -> DamstraError:
+        hook = DamstraHook(damstra_conn_id="lms")
+        with pytest.raises(DamstraError) as caught:
+            FACES[request.param](hook, GetUser(user_id=7))
+        return caught.value
+
+    return ask
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Return everything that is logged, at every level, by everybody."""
+    caplog.set_level(logging.DEBUG)
+    for name in ("airflow_provider_damstra", "urllib3", "aiohttp", "asyncio", "requests"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    return caplog
+
+
+def serving(server: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LMS", environment(host=server.url, extra={"max_retries": 1}))
+
+
+def texts_of(error: BaseException | None) -> Iterator[str]:
+    """Yield every text of an error, and of what led to it."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield from (str(one), repr(one), repr(one.args), *traceback.format_exception(one))
+        yield from getattr(one, "__notes__", ())
+        waiting += [one.__context__, one.__cause__]
+        waiting += [inner for inner in one.args if isinstance(inner, BaseException)]
+
+
+def leaks(texts: Iterator[str] | list[str]) -> list[str]:
+    """Return the texts that show the key, or so much of it that the rest can be guessed."""
+    return [text for text in texts if KEY[:8] in text or KEY[-8:] in text]
+
+
+def test_the_net_catches_a_key(log: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("urllib3.connectionpool").debug("AccessKey: %s", KEY)
+    assert leaks([log.text])
+    hidden = DamstraError("hidden")
+    hidden.__context__ = ValueError(KEY)
+    hidden.__suppress_context__ = True
+    assert leaks(texts_of(hidden))
+
+
+@echoes
+def test_an_error_does_not_show_a_key_that_the_server_shows(
+    echo: str, ask: Any, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with raw_server(ECHOES[echo]) as server:
+        serving(server, monkeypatch)
+        error = ask()
+        assert f"AccessKey: {KEY}" in server.requests[0]
+    assert leaks(texts_of(error)) == []
+    assert leaks([log.text, *(repr(vars(record)) for record in log.records)]) == []
+
+
+@echoes
+def test_an_error_that_travels_does_not_carry_the_key(
+    echo: str, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with raw_server(ECHOES[echo]) as server:
+        serving(server, monkeypatch)
+        error = ask()
+    assert KEY.encode() not in pickle.dumps(error)
+    assert leaks([repr(vars(error))]) == []
+
+
+def test_an_error_without_an_answer_does_not_show_the_key(
+    ask: Any, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"http://127.0.0.1:{closed_port()}"
+    monkeypatch.setenv("AIRFLOW_CONN_LMS", environment(host=url, extra={"max_retries": 1}))
+    assert leaks(texts_of(ask())) == []
+    assert leaks([log.text]) == []
+
+
+@echoes
+def test_the_connection_test_does_not_show_the_key(echo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with raw_server(ECHOES[echo]) as server:
+        serving(server, monkeypatch)
+        is_usable, said = DamstraHook(damstra_conn_id="lms").test_connection()
+        assert len(server.requests) == 1
+    assert not is_usable
+    assert leaks([said]) == []
+
+
+def test_a_listing_does_not_show_the_key(
+    log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = '{"results": [{"id": 1}], "meta": {"totalResultCount": 9}}'
+    with raw_server(http_answer(page), http_answer(PAGE, status=403)) as server:
+        serving(server, monkeypatch)
+        with pytest.raises(DamstraError) as caught:
+            list(DamstraHook(damstra_conn_id="lms").iterate(ListUsers()))
+    assert leaks(texts_of(caught.value)) == []
+    assert leaks([log.text]) == []
+
+
+def test_the_key_is_in_no_repr_and_in_no_log(
+    log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def reprs(hook: DamstraHook) -> list[str]:
+        async with hook.async_client() as client:
+            await client.call(GetUser(user_id=7))
+            return [repr(client), str(client), repr(client._session), repr(client._core)]
+
+    with raw_server(http_answer('{"id": 7}')) as server:
+        serving(server, monkeypatch)
+        hook = DamstraHook(damstra_conn_id="lms")
+        hook.call(GetUser(user_id=7))
+        client = hook.get_conn()
+        texts = [f"{one!r} {one}" for one in (hook, client, client._session, client._core, hook.settings)]
+        texts += asyncio.run(reprs(hook), debug=True)
+    assert len(server.requests) == 2
+    assert leaks(texts) == []
+    assert "GetUser (GET /user/7): HTTP 200" in log.text
+    assert leaks([log.text, *(repr(vars(record)) for record in log.records)]) == []
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize(
+    ("call", "body"),
+    [
+        (GenerateLoginUrl(user_id=7), "{}"),
+        (GenerateLoginUrl(user_id=7), '"{}"'),
+        (GetEmbedUrl(lesson_schedule_id=7), '{{"embedUrl": "{}"}}'),
+        (GetEmbedUrlAllLessonTypes(lesson_schedule_id=7), '{{"embedUrl": "{}"}}'),
+    ],
+)
+def test_secret_answers_and_the_key_are_masked_in_airflows_logs(
+    call: Endpoint[str], body: str, face: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, key = f"https://app.example/{uuid4()}", f"key-{uuid4()}"
+    assert redact(f"{url} {key}") == f"{url} {key}"
+    with raw_server(http_answer(body.format(url))) as server:
+        monkeypatch.setenv("AIRFLOW_CONN_LMS", environment(host=server.url, password=key))
+        hook = DamstraHook(damstra_conn_id="lms")
+        assert FACES[face](hook, call) == url
+    assert redact(f"go to {url} with {key} now") == "go to *** with *** now"

@@ -1,0 +1,283 @@
+"""An answer's way to its error: the vendor's code, then the text, then the status; and what it says."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from typing import Any
+
+import pytest
+
+from airflow_provider_damstra import errors
+from airflow_provider_damstra.endpoints import GenerateLoginUrl, GetUser, ScheduleUser, UpdateIltSession
+from airflow_provider_damstra.errors import (
+    DamstraError,
+    DamstraResponseError,
+    DamstraServerError,
+    DamstraTransportError,
+    error_body,
+    error_from,
+    is_final,
+    is_worth_retrying,
+)
+from airflow_provider_damstra.wire import Response
+
+READ = GetUser(user_id=7).request()
+SEND = ScheduleUser(user_id=7, lesson_version_ids=[1], grace_period=1, grace_period_unit="days").request()
+PUT = replace(READ, method="PUT")
+CHANGE = UpdateIltSession(ilt_session_id=1, instructor_id=1, location="Perth").request()
+HTML = "<html><h1>403 not authorised: access key already exists, not found</h1></html>"
+
+CODES: dict[int, type[DamstraError]] = {
+    806: errors.DamstraAuthError,
+    831: errors.DamstraPermissionError,
+    836: errors.DamstraConflictError,
+    837: errors.DamstraConflictError,
+    840: errors.DamstraNotFoundError,
+    842: errors.DamstraNotFoundError,
+    500: errors.DamstraServerError,
+}
+TEXTS: dict[str, type[DamstraError]] = {
+    "AccessKey does not exist": errors.DamstraAuthError,
+    "Invalid access key": errors.DamstraAuthError,
+    "Invalid security token": errors.DamstraAuthError,
+    "Token not valid": errors.DamstraAuthError,
+    "Not authorised": errors.DamstraPermissionError,
+    "User is NOT AUTHORIZED to do this": errors.DamstraPermissionError,
+    "Lesson Schedule already exists": errors.DamstraConflictError,
+    "This lesson schedule is completed": errors.DamstraConflictError,
+    "This lesson schedule is cancelled": errors.DamstraConflictError,
+    "No group found for that Id": errors.DamstraNotFoundError,
+    "Group not found": errors.DamstraNotFoundError,
+    "Lesson Schedule does not exist": errors.DamstraNotFoundError,
+    "Internal server error": errors.DamstraServerError,
+}
+STATUSES: dict[int, type[DamstraError]] = {
+    400: errors.DamstraRequestError,
+    401: errors.DamstraAuthError,
+    402: errors.DamstraRequestError,
+    403: errors.DamstraPermissionError,
+    404: errors.DamstraNotFoundError,
+    405: errors.DamstraRequestError,
+    409: errors.DamstraConflictError,
+    415: errors.DamstraRequestError,
+    422: errors.DamstraRequestError,
+    500: errors.DamstraServerError,
+    501: errors.DamstraServerError,
+    502: errors.DamstraServerError,
+    503: errors.DamstraServerError,
+    504: errors.DamstraServerError,
+    599: errors.DamstraServerError,
+}
+
+
+def answer(status: int, body: Any, **headers: str) -> Response:
+    text = body if isinstance(body, str) else json.dumps(body)
+    lower = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(status=status, headers=lower, body=text.encode())
+
+
+def error(status: int, body: Any, **headers: str) -> DamstraError:
+    found = error_from(READ, answer(status, body, **headers))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 404, 500, 503])
+@pytest.mark.parametrize("text", ["Group not found", "already exists", "Not authorised"])
+@pytest.mark.parametrize("code", CODES)
+def test_the_code_counts_for_more_than_text_and_status(code: int, text: str, status: int) -> None:
+    for number in (code, str(code)):
+        found = error(status, {"internalCode": number, "message": text, "statusCode": 400})
+        assert type(found) is CODES[code]
+        assert (found.status, found.internal_code) == (status, code)
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 409, 500, 503])
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_text_counts_for_more_than_the_status(text: str, status: int) -> None:
+    for member in ("error", "message", "reason"):
+        body = {"error": True, "internalCode": 999, member: text}
+        assert type(error(status, body)) is TEXTS[text]
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("body", ["", "{}", "no", HTML, [1], {"error": True}, {"id": 7}])
+def test_the_status_decides_where_nothing_else_does(status: int, body: Any) -> None:
+    found = error(status, body)
+    assert type(found) is STATUSES[status]
+    assert (found.status, found.internal_code) == (status, None)
+
+
+def test_the_status_in_a_body_counts_for_more_than_the_one_before_it() -> None:
+    assert type(error(400, {"statusCode": 404, "message": "no"})) is errors.DamstraNotFoundError
+    assert type(error(200, {"statusCode": 503, "error": "no"})) is errors.DamstraServerError
+
+
+@pytest.mark.parametrize("body", [HTML, "", {"internalCode": 842}, {"error": "already exists"}])
+def test_429_always_asks_to_slow_down(body: Any) -> None:
+    found = error(429, body, retry_after="7")
+    assert type(found) is errors.DamstraRateLimitError
+    assert found.retry_after == 7
+
+
+def test_a_body_that_is_not_quite_json_is_read_as_text() -> None:
+    found = error(400, '{"message": "No group found for that Id", "statusCode": 404,}')
+    assert type(found) is errors.DamstraNotFoundError
+    assert "No group found for that Id" in str(found)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "HTTP/1.1 200 OK",
+        "{}",
+        {"id": 7, "error": "a user's own word"},
+        {"results": [], "error": None},
+        [],
+    ],
+)
+def test_a_success_is_no_error(body: Any) -> None:
+    assert error_from(READ, answer(200, body)) is None
+
+
+def test_a_text_about_an_error_inside_a_success_is_no_error() -> None:
+    page = {"results": [{"id": 1, "notes": '"error": "already exists", "internalCode": 806'}]}
+    assert error_from(READ, answer(200, page)) is None
+    assert error_body(answer(200, page)) is None
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 304, 307, 308])
+def test_a_redirect_cannot_be_read_and_says_where_it_led(status: int) -> None:
+    found = error(status, "", location="https://elsewhere.example/login?next=secret")
+    assert type(found) is errors.DamstraResponseError
+    assert "https://elsewhere.example/login." in str(found)
+    assert "secret" not in str(found)
+    assert "connection's host" in str(found)
+
+
+def test_a_message_says_what_was_tried_on_whom_what_was_said_and_what_to_do() -> None:
+    body = {
+        "message": "AccessKey does not exist",
+        "reason": "Invalid access key",
+        "internalCode": 806,
+        "error": "Invalid security token",
+    }
+    assert str(error(403, body)) == (
+        "GetUser (GET /user/7) failed (HTTP 403, code 806): AccessKey does not exist - Invalid access key - "
+        "Invalid security token. Check the connection's access key; regenerating a key in Damstra "
+        "ends the old one."
+    )
+
+
+@pytest.mark.parametrize(("status", "advice"), [(403, "proxy"), (404, "proxy"), (503, "try again later")])
+def test_an_answer_that_is_not_the_vendors_points_to_what_stands_between(status: int, advice: str) -> None:
+    said = str(error(status, "<html>\n<h1>Gateway</h1>\n</html>"))
+    assert said.startswith(
+        f"GetUser (GET /user/7) failed (HTTP {status}): '<html> <h1>Gateway</h1> </html>'."
+    )
+    assert advice in said
+    assert "\n" not in said
+
+
+def test_a_long_answer_is_quoted_in_part_and_an_empty_one_named() -> None:
+    assert len(str(error(400, "x" * 100_000))) < 500
+    assert "the answer is empty" in str(error(400, ""))
+    assert "no reason given" in str(error(400, {"error": True}))
+
+
+def test_the_error_of_a_secret_call_still_says_what_the_server_said() -> None:
+    request = GenerateLoginUrl(user_id=7).request()
+    found = error_from(request, answer(404, {"error": "User not found"}))
+    assert "User not found" in str(found)
+
+
+# What went wrong; for GET, PUT, POST and PATCH whether it is sent again, and whether it may have been done.
+Decision = tuple[type[DamstraError], dict[str, bool], str, str]
+DECISIONS: list[Decision] = [
+    (errors.DamstraRateLimitError, {}, "yyyy", "nnnn"),
+    (errors.DamstraServerError, {}, "yynn", "nyyy"),
+    (errors.DamstraTransportError, {}, "yynn", "nyyy"),
+    (errors.DamstraTransportError, {"was_sent": False}, "yyyy", "nnnn"),
+    (errors.DamstraTransportError, {"was_sent": False, "can_be_repeated": False}, "nnnn", "nnnn"),
+    (errors.DamstraResponseError, {}, "nnnn", "nyyy"),
+    (errors.DamstraResponseError, {"is_truncated": True}, "yynn", "nyyy"),
+    (errors.DamstraAuthError, {}, "nnnn", "nnnn"),
+    (errors.DamstraPermissionError, {}, "nnnn", "nnnn"),
+    (errors.DamstraNotFoundError, {}, "nnnn", "nnnn"),
+    (errors.DamstraConflictError, {}, "nnnn", "nnnn"),
+    (errors.DamstraRequestError, {}, "nnnn", "nnnn"),
+    (errors.DamstraConfigurationError, {}, "nnnn", "nnnn"),
+]
+
+
+@pytest.mark.parametrize(("kind", "options", "again", "done"), DECISIONS)
+def test_what_is_sent_again_and_what_may_have_been_done(
+    kind: type[DamstraError], options: dict[str, Any], again: str, done: str
+) -> None:
+    found = [kind("no", request=request, **options) for request in (READ, PUT, SEND, CHANGE)]
+    assert "".join("ny"[is_worth_retrying(one)] for one in found) == again
+    assert "".join("ny"[one.may_have_been_carried_out] for one in found) == done
+
+
+@pytest.mark.parametrize("kind", [DamstraServerError, DamstraTransportError, DamstraResponseError])
+def test_of_an_unknown_request_the_worst_is_assumed(kind: type[DamstraError]) -> None:
+    assert kind("no").may_have_been_carried_out
+    assert not is_worth_retrying(kind("no"))
+
+
+@pytest.mark.parametrize("other", [ValueError("no"), KeyboardInterrupt(), TimeoutError()])
+def test_what_is_not_ours_is_not_sent_again(other: BaseException) -> None:
+    assert not is_worth_retrying(other)
+
+
+FINAL = {
+    errors.DamstraConfigurationError,
+    errors.DamstraAuthError,
+    errors.DamstraPermissionError,
+    errors.DamstraRequestError,
+}
+
+
+@pytest.mark.parametrize("kind", dict.fromkeys(decision[0] for decision in DECISIONS))
+def test_only_what_a_person_has_to_mend_is_final(kind: type[DamstraError]) -> None:
+    assert is_final(kind("no", request=READ)) is (kind in FINAL)
+    assert is_final(DamstraTransportError("no", was_sent=False, can_be_repeated=False))
+
+
+def failed(kind: type[DamstraError], options: dict[str, Any]) -> DamstraError:
+    return kind("said so", request=SEND, status=418, internal_code=999, retry_after=1.5, **options)
+
+
+@pytest.mark.parametrize(("kind", "options"), [decision[:2] for decision in DECISIONS])
+def test_an_error_survives_pickling_with_all_it_knows(
+    kind: type[DamstraError], options: dict[str, Any]
+) -> None:
+    found = failed(kind, options)
+    copy = pickle.loads(pickle.dumps(found))  # noqa: S301
+    assert type(copy) is kind
+    assert (str(copy), copy.args, vars(copy)) == (str(found), found.args, vars(found))
+    assert copy.request == SEND
+    assert copy.may_have_been_carried_out is found.may_have_been_carried_out
+
+
+def _fail() -> None:
+    raise failed(DamstraResponseError, {"is_truncated": True})
+
+
+def test_an_error_crosses_processes() -> None:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        found = pool.submit(_fail).exception(timeout=60)
+    assert isinstance(found, DamstraResponseError)
+    assert (str(found), found.status, found.internal_code, found.retry_after) == ("said so", 418, 999, 1.5)
+    assert found.is_truncated
+
+
+@pytest.mark.parametrize("name", ["DamstraError", *sorted({kind.__name__ for kind in STATUSES.values()})])
+def test_there_is_one_tree_to_catch(name: str) -> None:
+    assert issubclass(getattr(errors, name), DamstraError)
+    assert issubclass(errors.DamstraConfigurationError, ValueError)

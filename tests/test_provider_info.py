@@ -1,0 +1,175 @@
+"""What the provider says of itself: as Airflow's own schemas want it, and as the code really is."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import airflow
+import jsonschema
+import pytest
+from pydantic import SecretStr
+from pydantic_core import PydanticUndefined
+
+import airflow_provider_damstra
+from airflow_provider_damstra.clients.settings import ClientOptions
+from airflow_provider_damstra.get_provider_info import get_provider_info
+from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, settings_from
+from airflow_provider_damstra.hooks.damstra import DamstraHook
+from tests.hooks.connections import connection
+
+INFO = get_provider_info()
+(CONNECTION,) = INFO["connection-types"]
+FIELDS: dict[str, Any] = CONNECTION["conn-fields"]
+PACKAGE = Path(airflow_provider_damstra.__file__).parent
+# What only a provider in Airflow's own repository has to say.
+OF_AIRFLOWS_OWN = {"state", "lifecycle", "source-date-epoch"}
+
+
+def schema(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(airflow.__file__).parent / name).read_text())
+    return found
+
+
+def test_the_strict_schema_is_kept() -> None:
+    strict = schema("provider.yaml.schema.json")
+    required = set(strict["required"]) - OF_AIRFLOWS_OWN
+    jsonschema.Draft7Validator({**strict, "required": sorted(required)}).validate(INFO)
+
+
+def test_a_connection_type_has_no_member_that_airflow_would_not_see() -> None:
+    # The schema lets these pass: what is written with an underscore is not shown, and nobody says so.
+    known = schema("provider.yaml.schema.json")["properties"]["connection-types"]["items"]["properties"]
+    assert CONNECTION.keys() <= known.keys()
+
+
+def test_the_runtime_schema_is_kept() -> None:
+    jsonschema.validate(INFO, schema("provider_info.schema.json"))
+
+
+def test_it_is_plain_data_and_made_anew_each_time() -> None:
+    assert json.loads(json.dumps(INFO)) == INFO
+    assert get_provider_info() == INFO
+    assert INFO["versions"] == [airflow_provider_damstra.__version__]
+
+
+@pytest.mark.parametrize("kind", ["hooks", "operators", "sensors", "triggers"])
+def test_the_modules_listed_are_the_modules_there_are(kind: str) -> None:
+    defines = re.compile(rf"^class Damstra\w*{kind[:-1].title()}\b", re.M)
+    listed = {module for entry in INFO[kind] for module in entry["python-modules"]}
+    found = {
+        f"airflow_provider_damstra.{kind}.{module.name}"
+        for module in pkgutil.iter_modules([str(PACKAGE / kind)])
+        if defines.search((PACKAGE / kind / f"{module.name}.py").read_text())
+    }
+    assert listed == found - {f"airflow_provider_damstra.{kind}.base"}
+    for module in listed:
+        assert importlib.import_module(module).__doc__
+
+
+def test_every_integration_named_is_declared() -> None:
+    declared = {integration["integration-name"] for integration in INFO["integrations"]}
+    used = {
+        entry["integration-name"]
+        for kind in ("hooks", "operators", "sensors", "triggers")
+        for entry in INFO[kind]
+    }
+    assert used == declared
+
+
+def test_the_forms_fields_are_the_extras_that_are_read() -> None:
+    assert list(FIELDS) == list(DamstraConnectionExtra.model_fields)
+
+
+@pytest.mark.parametrize("name", list(FIELDS))
+def test_the_description_of_a_field_names_its_default(name: str) -> None:
+    default = DamstraConnectionExtra.model_fields[name].default
+    assert default is not PydanticUndefined
+    named = re.search(r"Default (\S+?)\.$", FIELDS[name]["description"])
+    if default in (None, False):
+        assert named is None
+    else:
+        assert named is not None
+        assert (
+            float(named[1]) == default if not isinstance(default, bool) else named[1] == str(default).lower()
+        )
+
+
+KINDS = {"number": float, "integer": int, "boolean": bool, "string": str}
+
+
+@pytest.mark.parametrize("name", list(FIELDS))
+def test_a_field_takes_what_is_read_from_it(name: str) -> None:
+    described = FIELDS[name]["schema"]
+    samples = {"number": 5, "integer": 5, "boolean": True, "string": "true"}
+    for kind in set(described["type"]) - {"null"}:
+        jsonschema.validate(samples[kind], described)
+        read = getattr(DamstraConnectionExtra.model_validate({name: samples[kind]}), name)
+        assert read == samples[kind] or isinstance(read, SecretStr) or read is True
+    assert "null" in described["type"]
+    assert settings_from(connection(extra={name: None})) == settings_from(connection())
+
+
+def test_secrets_are_typed_as_passwords() -> None:
+    secret = {
+        name
+        for name, field in DamstraConnectionExtra.model_fields.items()
+        if "SecretStr" in str(field.annotation)
+    }
+    assert {name for name, field in FIELDS.items() if field["schema"].get("format") == "password"} == secret
+    assert secret == set(DamstraConnectionExtra.model_fields) - set(ClientOptions.model_fields) - {
+        "allow_http"
+    }
+
+
+ASK_AIRFLOW = """
+import json
+from airflow.providers_manager import ProvidersManager
+manager = ProvidersManager()
+shown = manager.hooks["damstra"]._asdict()
+print(json.dumps({**shown, "version": manager.providers["airflow-provider-damstra"].version}, default=str))
+"""
+
+
+def installed_in(folder: Path) -> None:
+    """Write what pip writes of the package, so that Airflow finds it wherever it is not installed."""
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+    ((group, entries),) = (
+        one for one in project["entry-points"].items() if one[0].startswith("apache_airflow")
+    )
+    info = folder / "airflow_provider_damstra-0.dist-info"
+    info.mkdir()
+    version = airflow_provider_damstra.__version__
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {version}\n")
+    lines = [f"{name} = {target}" for name, target in entries.items()]
+    (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
+
+
+def test_airflow_shows_the_connection_type_and_the_hook(tmp_path: Path) -> None:
+    installed_in(tmp_path)
+    paths = os.pathsep.join([str(tmp_path), str(PACKAGE.parent)])
+    environment = {**os.environ, "PYTHONPATH": paths, "AIRFLOW_HOME": str(tmp_path)}
+    asked = subprocess.run(  # noqa: S603 (our own program)
+        [sys.executable, "-c", ASK_AIRFLOW], env=environment, capture_output=True, text=True, check=True
+    )
+    shown = json.loads(asked.stdout.splitlines()[-1])
+    assert shown["hook_class_name"] == CONNECTION["hook-class-name"]
+    assert shown["hook_class_name"] == f"{DamstraHook.__module__}.{DamstraHook.__name__}"
+    assert (shown["hook_name"], shown["connection_type"]) == (CONNECTION["hook-name"], "damstra")
+    assert (shown["package_name"], shown["version"]) == (INFO["package-name"], INFO["versions"][0])
+    assert shown["connection_id_attribute_name"] == DamstraHook.conn_name_attr
+
+
+def test_the_form_shows_what_a_connection_has() -> None:
+    behaviour = CONNECTION["ui-field-behaviour"]
+    assert behaviour["relabeling"]["password"] == "Access key"
+    assert set(behaviour["hidden-fields"]) == {"login", "schema"}
+    assert behaviour["placeholders"]["host"] in settings_from(connection()).base_url
