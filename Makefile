@@ -36,6 +36,10 @@ lint: $(INSTALLED)  ## ruff (rules and format), mypy strict
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+.PHONY: bench
+bench: $(INSTALLED)  ## measure: 5,000 waits beside Airflow's HttpSensorTrigger (two minutes)
+	$(BIN)/python -m benchmarks.waits
+
 .PHONY: install
 install: $(INSTALLED)  ## make .venv (the other targets do that by themselves)
 
