@@ -48,7 +48,7 @@ class AirflowApi:
     def is_healthy(self) -> bool:
         """Whether the API server answers and says that each component is healthy."""
         try:
-            health = self._get("/monitor/health")
+            health = self.get("/monitor/health")
         except requests.RequestException:
             return False
         return all(health.get(component, {}).get("status") == "healthy" for component in COMPONENTS)
@@ -61,12 +61,12 @@ class AirflowApi:
 
     def has_dag(self, dag_id: str) -> bool:
         """Whether the DAG was parsed and can be run."""
-        dags = self._get("/dags", dag_id_pattern=dag_id, limit=PAGE)["dags"]
+        dags = self.get("/dags", dag_id_pattern=dag_id, limit=PAGE)["dags"]
         return any(dag["dag_id"] == dag_id for dag in dags)
 
     def import_errors(self) -> list[str]:
         """Return what went wrong in which DAG file."""
-        errors = self._get("/importErrors", limit=PAGE)["import_errors"]
+        errors = self.get("/importErrors", limit=PAGE)["import_errors"]
         return [f"{error['filename']}:\n{error['stack_trace']}" for error in errors]
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
@@ -82,14 +82,14 @@ class AirflowApi:
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return the state of a run."""
-        state: str = self._get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
+        state: str = self.get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
         return state
 
     def task_instances(self, dag_id: str, run_id: str) -> Iterator[TaskInstance]:
         """Yield the task instances of a run, mapped ones included."""
         seen = 0
         while True:
-            page = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=PAGE, offset=seen)
+            page = self.get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=PAGE, offset=seen)
             for row in page["task_instances"]:
                 yield TaskInstance(
                     task_id=row["task_id"],
@@ -103,7 +103,7 @@ class AirflowApi:
 
     def log(self, dag_id: str, run_id: str, task: TaskInstance) -> str:
         """Return the log of a task's last try."""
-        answer = self._get(
+        answer = self.get(
             f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}",
             map_index=task.map_index,
             full_content="true",
@@ -113,9 +113,10 @@ class AirflowApi:
     def xcom(self, dag_id: str, run_id: str, task: TaskInstance, key: str = "return_value") -> Any:
         """Return what a task has handed on."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/xcomEntries/{key}"
-        return self._get(path, map_index=task.map_index, deserialize="true")["value"]
+        return self.get(path, map_index=task.map_index, deserialize="true")["value"]
 
-    def _get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, **query: Any) -> Any:
+        """Return what the API answers for a path below `/api/v2`."""
         answer = self._session.get(f"{self.url}/api/v2{path}", params=query, timeout=TIMEOUT)
         answer.raise_for_status()
         return answer.json()

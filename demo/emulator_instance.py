@@ -14,7 +14,7 @@ from demo.processes import ManagedProcess, free_port, stop_all
 from demo.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 STARTUP_SECONDS = 60.0
@@ -54,20 +54,21 @@ class EmulatorApi:
 
     def complete(self, lesson_schedule_id: int) -> None:
         """Do a lesson as its trainee would in the app."""
-        self._control("POST", f"/lesson_schedules/{lesson_schedule_id}/complete")
+        self.control("POST", f"/lesson_schedules/{lesson_schedule_id}/complete")
 
     def clock(self) -> Row:
         """Return what time the emulator thinks it is."""
-        time: Row = self._control("GET", "/clock").json()
+        time: Row = self.control("GET", "/clock").json()
         return time
 
     def journal(self) -> list[Row]:
         """Return every request so far, with what it changed."""
-        entries: list[Row] = self._control("GET", "/journal").json()
+        entries: list[Row] = self.control("GET", "/journal").json()
         return entries
 
-    def _control(self, method: str, path: str) -> requests.Response:
-        answer = self._session.request(method, f"{self.url}/_emulator{path}", timeout=TIMEOUT)
+    def control(self, method: str, path: str, body: Row | None = None) -> requests.Response:
+        """Ask the control plane."""
+        answer = self._session.request(method, f"{self.url}/_emulator{path}", json=body, timeout=TIMEOUT)
         answer.raise_for_status()
         return answer
 
@@ -90,20 +91,27 @@ class EmulatorApi:
 
 
 class EmulatorInstance:
-    """The emulator with its demonstration data, on a free port and with an access key made for it."""
+    """The emulator on a free port, with an access key made for it.
 
-    def __init__(self, *, root: Path) -> None:
+    :param root: folder for the log
+    :param name: of the process and its log
+    :param options: of the emulator's command; by default its demonstration data
+    """
+
+    def __init__(
+        self, *, root: Path, name: str = "emulator", options: Sequence[str] = ("--seed", "demo")
+    ) -> None:
         port = free_port()
         self.access_key = secrets.token_hex(24)
         self.url = f"http://127.0.0.1:{port}"
         self.api = EmulatorApi(url=self.url, access_key=self.access_key)
-        arguments = ["--port", str(port), "--access-key", self.access_key, "--seed", "demo"]
+        arguments = ["--port", str(port), "--access-key", self.access_key, *options]
         self.process = ManagedProcess(
-            "emulator",
+            name,
             [sys.executable, "-m", "airflow_provider_damstra.emulator", *arguments],
             env=os.environ,
             cwd=root,
-            log=root / "logs" / "emulator.log",
+            log=root / "logs" / f"{name}.log",
         )
 
     @property

@@ -15,7 +15,7 @@ from demo.trainees import Trainees
 from demo.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from demo.airflow_api import TaskInstance
     from demo.terminal import Terminal
@@ -40,15 +40,27 @@ class Stage:
     """A real Airflow with the onboarding DAG, the emulator, and a cohort of trainees.
 
     :param root: folder for everything that it writes
+    :param more_dags: files of further DAGs
+    :param environment: further variables for Airflow's processes
     """
 
-    def __init__(self, *, root: Path, terminal: Terminal) -> None:
+    def __init__(
+        self,
+        *,
+        root: Path,
+        terminal: Terminal,
+        more_dags: Iterable[Path] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.root = root
         self.terminal = terminal
         self.new_starters = root / "new_starters.csv"
         self.certificates = root / "certificates"
         self.emulator = EmulatorInstance(root=root)
-        self.airflow = AirflowInstance(root=root, dags=root / "dags", environment=self.emulator.connection)
+        self.airflow = AirflowInstance(
+            root=root, dags=root / "dags", environment=self.emulator.connection | dict(environment or {})
+        )
+        self._dag_files = (DAG_FILE, *more_dags)
         self.trainees = Trainees(COHORT, emulator=self.emulator.api, report=terminal.event)
 
     @property
@@ -99,7 +111,8 @@ class Stage:
         shutil.rmtree(self.root, ignore_errors=True)
         dags = self.root / "dags"
         dags.mkdir(parents=True)
-        (dags / DAG_FILE.name).symlink_to(DAG_FILE)
+        for file in self._dag_files:
+            (dags / file.name).symlink_to(file)
         write_csv(self.new_starters, COHORT)
 
     def _is_over(self, outcome: Outcome) -> bool:

@@ -1,8 +1,9 @@
-"""One onboarding on a real Airflow, looked at by every test here."""
+"""One Airflow for all tests here, with the demonstration's emulator and the academy's."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,14 +12,25 @@ from demo.cohort import COHORT
 from demo.onboarding import Outcome, Stage
 from demo.report import Record, collect
 from demo.terminal import Terminal
+from tests.system.academy import Academy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from demo.emulator_instance import Row
+
+WAITS = Path(__file__).parent / "dags" / "damstra_waits.py"
+# Airflow's own are for weeks, and a test is not to wait half a minute for Airflow to notice a dead triggerer.
+QUICK = {
+    "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1",
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "6",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Onboarding:
-    """What is left of an onboarding after everything was stopped."""
+    """What is left of an onboarding."""
 
     stage: Stage
     outcome: Outcome
@@ -28,15 +40,38 @@ class Onboarding:
 
 
 @pytest.fixture(scope="session")
-def onboarding(tmp_path_factory: pytest.TempPathFactory) -> Onboarding:
-    """Return the onboarding of the demonstration's cohort."""
-    stage = Stage(root=tmp_path_factory.mktemp("onboarding"), terminal=Terminal())
+def academy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Academy]:
+    """Return the emulator with many users."""
+    academy = Academy(root=tmp_path_factory.mktemp("academy"))
+    try:
+        academy.process.start()
+        academy.wait_until_ready()
+        yield academy
+    finally:
+        academy.stop()
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory, academy: Academy) -> Iterator[Stage]:
+    """Return a running Airflow with the demonstration's DAG and the tests' own."""
+    stage = Stage(
+        root=tmp_path_factory.mktemp("stage"),
+        terminal=Terminal(),
+        more_dags=[WAITS],
+        environment=academy.connection | QUICK,
+    )
     with stage.running():
-        outcome = stage.run()
-        return Onboarding(
-            stage=stage,
-            outcome=outcome,
-            records=collect(COHORT, emulator=stage.emulator.api, certificates=stage.certificates),
-            journal=stage.emulator.api.journal(),
-            failed_logs=list(stage.failed_logs(outcome)),
-        )
+        yield stage
+
+
+@pytest.fixture(scope="session")
+def onboarding(stage: Stage) -> Onboarding:
+    """Return the onboarding of the demonstration's cohort."""
+    outcome = stage.run()
+    return Onboarding(
+        stage=stage,
+        outcome=outcome,
+        records=collect(COHORT, emulator=stage.emulator.api, certificates=stage.certificates),
+        journal=stage.emulator.api.journal(),
+        failed_logs=list(stage.failed_logs(outcome)),
+    )

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
 from demo.cohort import COHORT
+from tests.system.evidence import files_that_hold, posts_sent_twice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from demo.emulator_instance import Row
     from tests.system.conftest import Onboarding
 
 pytestmark = pytest.mark.system
@@ -42,9 +38,7 @@ def test_everybody_has_a_certificate(onboarding: Onboarding, person: object) -> 
 
 
 def test_no_post_is_sent_twice(onboarding: Onboarding) -> None:
-    posts = Counter(_identity(entry) for entry in onboarding.journal if entry["method"] == "POST")
-    assert posts
-    assert {post: count for post, count in posts.items() if count > 1} == {}
+    assert posts_sent_twice(onboarding.journal) == {}
 
 
 def test_each_thing_is_created_once(onboarding: Onboarding) -> None:
@@ -62,17 +56,4 @@ def test_each_thing_is_created_once(onboarding: Onboarding) -> None:
 
 
 def test_the_access_key_is_in_no_file_of_airflow(onboarding: Onboarding) -> None:
-    key = onboarding.stage.emulator.access_key.encode()
-    files = list(_files_of_airflow(onboarding))
-    assert any(path.name.startswith("attempt=") for path in files), "no task has left a log"
-    assert [str(path) for path in files if key in path.read_bytes()] == []
-
-
-def _identity(entry: Row) -> str:
-    return json.dumps([entry["path"], entry["query"], entry["body"]], sort_keys=True)
-
-
-def _files_of_airflow(onboarding: Onboarding) -> Iterator[Path]:
-    airflow = onboarding.stage.airflow
-    yield from (path for path in airflow.home.rglob("*") if path.is_file())
-    yield from (process.log for process in airflow.processes.values())
+    assert files_that_hold(onboarding.stage.emulator.access_key, onboarding.stage.airflow) == []
