@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_damstra.failing import failing_at_once_where_retrying_is_useless
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
+from airflow_provider_damstra.naming import name_in_grid
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -40,6 +41,7 @@ class DamstraOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Do the step and return its result, fit for XCom."""
+        name_in_grid(self, context)
         with failing_at_once_where_retrying_is_useless():
             return self.act(context)
 

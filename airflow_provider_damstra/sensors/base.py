@@ -12,6 +12,7 @@ from airflow.sdk.configuration import conf
 
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
+from airflow_provider_damstra.naming import name_in_grid
 from airflow_provider_damstra.sensors.failures import PollFailures
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class DamstraSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait, and return the result; a deferrable sensor looks once before it leaves for the triggerer."""
+        name_in_grid(self, context)
         if not self.deferrable:
             return super().execute(context)
         first = self._look(context)
