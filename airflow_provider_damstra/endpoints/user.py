@@ -67,8 +67,8 @@ class GetUser(Endpoint[User], path="/user/{user_id}"):
     user_id: Identifier
 
 
-class CreateUser(Endpoint[CreatedUser], method="POST", path="/user"):
-    """Create a user. Without roles it becomes a trainee; a welcome e-mail is sent unless told otherwise."""
+class ImportedUser(Arguments):
+    """One user of a bulk import."""
 
     user_name: str | None = None
     first_name: str | None = None
@@ -77,12 +77,17 @@ class CreateUser(Endpoint[CreatedUser], method="POST", path="/user"):
     phone_number: str | None = None
     mobile_number: str | None = None
     employee_number: str | None = None
+    roles: tuple[Role, ...] | None = None
+    time_zone: str | None = None
+
+
+class CreateUser(ImportedUser, Endpoint[CreatedUser], method="POST", path="/user"):
+    """Create a user. Without roles it becomes a trainee; a welcome e-mail is sent unless told otherwise."""
+
     send_welcome_email: bool | None = None
     password: Password | None = None
-    roles: tuple[Role, ...] | None = None
     groups: References | None = None
     groups_supervised: References | None = None
-    time_zone: str | None = None
 
 
 class UpdateUser(Endpoint[User], method="PUT", path="/user/{user_id}"):
@@ -118,20 +123,6 @@ class UpdateUser(Endpoint[User], method="PUT", path="/user/{user_id}"):
     def body(self, members: dict[str, Any]) -> dict[str, Any]:
         """Return the members with the id, which the API wants in the body too."""
         return {"id": self.user_id, **members}
-
-
-class ImportedUser(Arguments):
-    """One user of a bulk import."""
-
-    user_name: str | None = None
-    first_name: str | None = None
-    last_name: str | None = None
-    email_address: str | None = None
-    phone_number: str | None = None
-    mobile_number: str | None = None
-    employee_number: str | None = None
-    roles: tuple[Role, ...] | None = None
-    time_zone: str | None = None
 
 
 class BulkUserImport(Endpoint[list[User]], method="POST", path="/bulkUserImport"):
