@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,3 +54,34 @@ def share_of(name: str, value: Any) -> None:
     is_share = isinstance(value, (int, float)) and 0 < value <= 1
     if value not in ("all", "any") and not is_share:
         raise ValueError(f"{name} is {value!r}; it can be all, any, or a share above 0 and up to 1")
+
+
+def number(name: str, value: Any, *, at_least: float) -> None:
+    """Refuse what is no number, or too small a one.
+
+    :raises ValueError: naming the argument and how much it must be.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < at_least:
+        raise ValueError(f"{name} is {value!r}; it is a number of at least {at_least:g}")
+
+
+def mapping(name: str, value: Any) -> dict[str, Any]:
+    """Return names and values as a dictionary.
+
+    :raises ValueError: naming the argument, if it is something else, such as a template that renders to text.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} is a {type(value).__name__}, not names and values")
+    return dict(value)
+
+
+def refuse_password(members: Any) -> None:
+    """Refuse a password among templated members, which Airflow keeps and shows.
+
+    :raises ValueError: if there is one.
+    """
+    if isinstance(members, Mapping) and "password" in members:
+        raise ValueError(
+            "a password in an operator's arguments would be kept and shown by Airflow: leave it out, or set "
+            "it with the hook in a task of your own"
+        )

@@ -270,9 +270,17 @@ def _is_idempotent(error: DamstraError) -> bool:
 
 
 def is_final(error: DamstraError) -> bool:
-    """Return whether retrying is useless: the same call fails again until a person changes something."""
+    """Return whether retrying is useless: the same call fails again until a person changes something.
+
+    What has no request was refused by this provider itself.
+    """
     if isinstance(error, DamstraTransportError):
         return not error.can_be_repeated
-    return isinstance(error, (DamstraConfigurationError, DamstraAuthError, DamstraPermissionError)) or (
-        type(error) is DamstraRequestError
-    )
+    if error.request is None or concerns_everybody(error):
+        return True
+    return type(error) is DamstraRequestError
+
+
+def concerns_everybody(error: DamstraError) -> bool:
+    """Return whether an error has nothing to do with whom the call was about."""
+    return isinstance(error, (DamstraConfigurationError, DamstraAuthError, DamstraPermissionError))

@@ -26,3 +26,6 @@ def failing_at_once_where_retrying_is_useless() -> Iterator[None]:
         if is_final(error):
             raise AirflowFailException(str(error)) from error
         raise
+    except ValueError as error:
+        # An argument that only turned out to be wrong when it was rendered.
+        raise AirflowFailException(str(error)) from error

@@ -13,5 +13,9 @@ def write_whole(path: str, content: bytes) -> None:
     target = ObjectStoragePath(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.parent / f".{target.name}.unfinished"
-    unfinished.write_bytes(content)
-    unfinished.replace(target)
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise

@@ -37,8 +37,9 @@ class Request:
     answer_is_secret: bool = False
 
     def __str__(self) -> str:
-        """Return operation, method and path; not the query or body, which may hold personal data."""
-        return f"{self.operation} ({self.method} {self.path})"
+        """Return operation, method and path with Damstra's own ids; the rest may be personal data."""
+        ids = [f"{name}={value}" for name, value in self.query if name.endswith("Id") and name != "empId"]
+        return f"{self.operation} ({self.method} {self.path}{'?' if ids else ''}{'&'.join(ids)})"
 
     @property
     def target(self) -> str:

@@ -281,3 +281,8 @@ def test_an_error_crosses_processes() -> None:
 def test_there_is_one_tree_to_catch(name: str) -> None:
     assert issubclass(getattr(errors, name), DamstraError)
     assert issubclass(errors.DamstraConfigurationError, ValueError)
+
+
+def test_what_this_provider_refused_itself_is_final() -> None:
+    assert is_final(DamstraConflictError("Two groups have that name."))
+    assert not is_final(DamstraTransportError("Nobody answered."))

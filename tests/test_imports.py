@@ -24,7 +24,7 @@ MODULES = {
 # From left to right: each may import what stands before it.
 FREE_OF_AIRFLOW = ("wire", "models", "errors", "endpoints", "clients", "actions", "waits")
 LEFTMOST = {"wire", "models"}
-OF_TASKS = ("arguments", "failing", "links", "naming", "retry_policy")
+OF_TASKS = ("arguments", "attempts", "failing", "links", "naming", "retry_policy")
 MAY_IMPORT: dict[str, set[str]] = {
     **{
         layer: set() if layer in LEFTMOST else set(FREE_OF_AIRFLOW[:place])

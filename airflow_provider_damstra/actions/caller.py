@@ -43,7 +43,8 @@ def call_until_done(caller: Caller, endpoint: Endpoint[Any], *, is_done: Callabl
     """Make a call whose effect can be looked up, and return whether this call brought it about.
 
     When the server says it conflicts, or nobody knows whether it was carried out, the effect is looked up: if
-    it is there, all is well; if it is not, and only the answer was lost, the call is made once more.
+    it is there, all is well; if it is not, and only the answer was lost, the call is made once more. So it is
+    only for what does no harm when it is done twice.
 
     :raises DamstraError: if the call failed and the effect is not there.
     """
@@ -69,7 +70,9 @@ def create_unless_found(
 ) -> tuple[Answer, bool]:
     """Return what is wanted and whether it was created here.
 
-    It is looked for before it is created, and again when nobody knows whether it was.
+    It is looked for before it is created, and again when nobody knows whether it was. If it is not there
+    then, it is not sent again at once: a slow server may still be at it, and would do it twice. A later try
+    looks first.
 
     :raises DamstraError: if it could be neither found nor created.
     """
@@ -83,12 +86,9 @@ def create_unless_found(
         if not (is_conflict or error.may_have_been_carried_out):
             raise
         found = find()
-        if found is not None:
-            return found, not is_conflict
-        if is_conflict:
+        if found is None:
             raise
-        log.warning("%s It was not created; it is sent once more.", error)
-    return caller.call(wanted), True
+        return found, not is_conflict
 
 
 def refuse_if_strict(message: str, *, strict: bool) -> None:
@@ -109,10 +109,14 @@ def fan_out(
     :param what: what is done, for the progress line, such as ``"users scheduled"``.
     """
     outcomes: dict[int, Result | DamstraError] = {}
-    with ThreadPoolExecutor(max_workers=min(WORKERS, len(items)) or 1, thread_name_prefix="damstra") as pool:
+    pool = ThreadPoolExecutor(max_workers=min(WORKERS, len(items)) or 1, thread_name_prefix="damstra")
+    try:
         places = {pool.submit(_caught, function, item): place for place, item in enumerate(items)}
         for done in _with_progress(as_completed(places), total=len(items), what=what):
             outcomes[places[done]] = done.result()
+    finally:
+        # When the task is killed, what has not begun does not begin any more.
+        pool.shutdown(cancel_futures=True)
     return [(item, outcomes[place]) for place, item in enumerate(items)]
 
 

@@ -28,8 +28,6 @@ from airflow_provider_damstra.endpoints.group import (
 from airflow_provider_damstra.errors import DamstraConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from airflow_provider_damstra.models.group import Group
 
 log = logging.getLogger(__name__)
@@ -110,21 +108,25 @@ def change_membership(caller: Caller, wanted: MembershipChange, *, strict: bool 
 
     :param strict: refuse to change anything if it is so already for some.
     """
-    adding = isinstance(wanted, _ADDING)
-
-    def still_to_do(user_ids: Collection[int]) -> tuple[int, ...]:
-        present = membership(caller, wanted)
-        return tuple(user_id for user_id in user_ids if (user_id in present) != adding)
-
-    todo = still_to_do(wanted.user_ids)
+    todo = _still_to_do(caller, wanted)
     already = [user_id for user_id in wanted.user_ids if user_id not in todo]
     if already:
-        state = "in it" if adding else "not in it"
+        state = "in it" if isinstance(wanted, _ADDING) else "not in it"
         refuse_if_strict(f"Group {wanted.group_id}: users {already} are {state} already.", strict=strict)
     if todo:
-        call = wanted.model_copy(update={"user_ids": todo})
-        call_until_done(caller, call, is_done=lambda: not still_to_do(todo))
+        carry_out(caller, wanted.model_copy(update={"user_ids": todo}))
     return list(todo)
+
+
+def carry_out(caller: Caller, change: MembershipChange) -> None:
+    """Add or remove users; all of them are known to need it."""
+    call_until_done(caller, change, is_done=lambda: not _still_to_do(caller, change))
+
+
+def _still_to_do(caller: Caller, change: MembershipChange) -> tuple[int, ...]:
+    present = membership(caller, change)
+    adding = isinstance(change, _ADDING)
+    return tuple(user_id for user_id in change.user_ids if (user_id in present) != adding)
 
 
 def membership(caller: Caller, change: MembershipChange) -> set[int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from airflow_provider_damstra.actions.caller import Caller, call_until_done, refuse_if_strict
 from airflow_provider_damstra.endpoints.base import Arguments
@@ -65,7 +67,7 @@ class Attendance(Arguments):
     """Who attended a session and who passed, by user id, or as a list of users who did both."""
 
     ilt_session_id: Identifier
-    progress: dict[Identifier, AttendanceRecord] | None = None
+    progress: Annotated[dict[Identifier, AttendanceRecord], Field(min_length=1)] | None = None
     user_ids: SomeIdentifiers | None = None
 
     def records(self) -> dict[int, AttendanceRecord]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -21,13 +22,17 @@ from airflow_provider_damstra.errors import (
 from airflow_provider_damstra.models.lesson_schedule import GracePeriodUnit, UserLessonSchedule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from airflow_provider_damstra.models.lesson import Lesson
 
 
 def _one_or_more(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+_CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
 
 class LessonAssignment(Arguments):
@@ -126,57 +131,87 @@ def _newest(rows_by_lesson: dict[str, list[Lesson]]) -> list[int]:
 
 
 def schedule_users(
-    caller: Caller, calls: Sequence[ScheduleUser], *, if_exists: str = "return"
+    caller: Caller, calls: Sequence[ScheduleUser], *, if_exists: str = "return", since: datetime | None = None
 ) -> tuple[list[Scheduled], dict[int, DamstraError]]:
     """Schedule several users, and return what became of those it worked for and the errors of the others.
 
-    :param if_exists: ``return`` the open schedules that a user has for a lesson already, or ``fail``.
+    Arguments are those of ``schedule_user``.
     """
     outcomes = fan_out(
-        lambda call: schedule_user(caller, call, if_exists=if_exists), calls, what="users scheduled"
+        lambda call: schedule_user(caller, call, if_exists=if_exists, since=since),
+        calls,
+        what="users scheduled",
     )
     done = [outcome for _, outcome in outcomes if isinstance(outcome, Scheduled)]
     failed = {call.user_id: outcome for call, outcome in outcomes if isinstance(outcome, DamstraError)}
     return done, failed
 
 
-def schedule_user(caller: Caller, call: ScheduleUser, *, if_exists: str = "return") -> Scheduled:
+def schedule_user(
+    caller: Caller, call: ScheduleUser, *, if_exists: str = "return", since: datetime | None = None
+) -> Scheduled:
     """Schedule one user to what it is not scheduled to yet.
 
-    The server refuses the whole request if one schedule exists. Then, and when nobody knows whether the
-    request was carried out, the user's open schedules are read, and one more request is made for what is
-    missing.
+    The user's schedules are read first, and again when the server says that one exists or nobody knows
+    whether the request was carried out; then one more request is made for what is missing. The server has no
+    two open schedules for one lesson version, so that this does nothing twice.
+
+    :param if_exists: ``return`` a schedule that is there already, or ``fail``.
+    :param since: a completed schedule that was created since then is the one that is wanted, and no older
+        one.
     """
+    existing = _present(caller, call, since=since)
+    if existing and if_exists == "fail":
+        raise DamstraConflictError(f"User {call.user_id} has lesson schedules already: {_ids(existing)}.")
+    missing = _without(call, existing)
+    if missing is None:
+        return Scheduled(user_id=call.user_id, existing=_ids(existing))
     try:
-        return Scheduled(user_id=call.user_id, created=caller.call(call))
+        return Scheduled(user_id=call.user_id, created=caller.call(missing), existing=_ids(existing))
     except DamstraError as error:
         is_conflict = isinstance(error, DamstraConflictError)
-        if not (is_conflict and if_exists == "return") and not error.may_have_been_carried_out:
+        if not (is_conflict or error.may_have_been_carried_out):
             raise
-    found = open_schedules(caller, user_id=call.user_id, lesson_version_ids=call.lesson_version_ids)
-    missing = tuple(version for version in call.lesson_version_ids if version not in found)
-    added = caller.call(call.model_copy(update={"lesson_version_ids": missing})) if missing else []
-    ids = _ids(found.values())
-    # After a lost answer what is found was created by it; after a conflict it was there before.
+    found = _present(caller, missing, since=since)
+    rest = _without(missing, found)
+    added = caller.call(rest) if rest else []
+    # After a lost answer what is found was created by it; after a conflict somebody else did.
+    ours, others = ({}, found) if is_conflict else (found, {})
     return Scheduled(
         user_id=call.user_id,
-        created=added if is_conflict else sorted([*added, *ids]),
-        existing=ids if is_conflict else [],
+        created=sorted([*added, *_ids(ours)]),
+        existing=sorted([*_ids(existing), *_ids(others)]),
     )
 
 
-def open_schedules(
-    caller: Caller, *, user_id: int, lesson_version_ids: Iterable[int]
-) -> dict[int, UserLessonSchedule]:
-    """Return a user's open schedules for these lesson versions, by version."""
-    wanted = set(lesson_version_ids)
-    rows = caller.iterate(ListUserLessonSchedules(user_id=user_id))
+def _present(caller: Caller, call: ScheduleUser, *, since: datetime | None) -> dict[int, UserLessonSchedule]:
+    """Return the user's schedules that are what the call wants, by lesson version."""
+    rows = caller.iterate(ListUserLessonSchedules(user_id=call.user_id))
+    wanted = set(call.lesson_version_ids)
     return {
         row.lesson_version_id: row
         for row in rows
-        if row.is_open and row.lesson_version_id is not None and row.lesson_version_id in wanted
+        if row.lesson_version_id in wanted and (row.is_open or _is_done(row, call, since=since))
     }
 
 
-def _ids(rows: Iterable[UserLessonSchedule]) -> list[int]:
-    return sorted(row.id for row in rows)
+def _is_done(row: UserLessonSchedule, call: ScheduleUser, *, since: datetime | None) -> bool:
+    """Return whether a schedule is what the call wants, and completed by now: steps are run again."""
+    if not row.is_completed:
+        return False
+    if call.schedule_date is not None:
+        return row.start_date is not None and row.start_date.replace(microsecond=0) == call.schedule_date
+    # Two clocks: Airflow's says since when, Damstra's when it was created.
+    return (
+        since is not None and row.created_date is not None and row.created_date >= since - _CLOCKS_DIFFER_BY
+    )
+
+
+def _without(call: ScheduleUser, rows: Mapping[int, UserLessonSchedule]) -> ScheduleUser | None:
+    """Return the call for what is not among the rows, or None if that is nothing."""
+    missing = tuple(version for version in call.lesson_version_ids if version not in rows)
+    return call.model_copy(update={"lesson_version_ids": missing}) if missing else None
+
+
+def _ids(rows: Mapping[int, UserLessonSchedule]) -> list[int]:
+    return sorted(row.id for row in rows.values())

@@ -7,10 +7,12 @@ import io
 import json
 import re
 import zoneinfo
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
 
 from airflow_provider_damstra.endpoints.base import refusal
 from airflow_provider_damstra.endpoints.user import ImportedUser
@@ -26,16 +28,17 @@ def read_rows(text: str, *, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
     :param text: the file's text: CSV with a header line, or JSON lines if the name ends in ``.jsonl`` or
         ``.ndjson``.
-    :raises ValueError: if the file is neither.
     """
+    text = text.removeprefix("\ufeff")
     if name.lower().endswith((".jsonl", ".ndjson", ".json")):
         yield from _json_lines(text)
     else:
         yield from _csv_lines(text)
 
 
-def _json_lines(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+def _json_lines(text: str) -> Iterator[tuple[str, Any]]:
+    # Not splitlines(), which also splits at signs that stand inside JSON texts.
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
                 yield f"line {number}", json.loads(line)
@@ -44,12 +47,25 @@ def _json_lines(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _csv_lines(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    twice = [
+        name
+        for name, count in Counter(_column(name) for name in reader.fieldnames or ()).items()
+        if count > 1
+    ]
+    if twice:
+        yield "line 1", {"": f"has more than one column {', '.join(twice)}"}
+        return
     try:
         for row in reader:
             yield f"line {reader.line_num}", _cells(row)
     except csv.Error as error:
-        raise ValueError(f"line {reader.line_num}: {error}") from None
+        # The reader within knows better how far it got.
+        yield f"line {reader.reader.line_num}", {"": str(error)}
+
+
+def _column(name: str) -> str:
+    return to_camel(name.strip()) if "_" in name else name.strip()
 
 
 def _cells(row: dict[str | None, Any]) -> dict[str, Any]:
@@ -110,9 +126,15 @@ def _user(row: Any, *, match_by: str) -> ImportedUser:
 
 
 def _roles(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return roles written as a text (``6``, ``TRAINEE;SUPERVISOR``) as a list."""
+    """Return roles by name or number, as a list or a text such as ``TRAINEE;SUPERVISOR``, as a list."""
     roles = row.get("roles")
-    if not isinstance(roles, str):
+    if isinstance(roles, str):
+        roles = [part for part in re.split(r"[;|,]", roles) if part.strip()]
+    if not isinstance(roles, list):
         return {}
-    parts = [part.strip().upper() for part in re.split(r"[;|,]", roles) if part.strip()]
-    return {"roles": [Role[part] if part in Role.__members__ else part for part in parts]}
+    return {"roles": [_role(role) for role in roles]}
+
+
+def _role(role: Any) -> Any:
+    name = role.strip().upper() if isinstance(role, str) else role
+    return Role[name] if name in Role.__members__ else name

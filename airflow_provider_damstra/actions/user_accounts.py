@@ -35,7 +35,7 @@ def find_user(caller: Caller, wanted: CreateUser) -> User | None:
     for name, (_, search) in MATCHES.items():
         value = getattr(wanted, name)
         if value:
-            found = [user for user in caller.iterate(search(value)) if getattr(user, name) == value]
+            found = [user for user in caller.iterate(search(value)) if _is_same(getattr(user, name), value)]
             if len(found) > 1:
                 ids = ", ".join(str(user.id) for user in found)
                 raise DamstraConflictError(f"Users {ids} have the same {name}: correct them in Damstra.")
@@ -43,6 +43,10 @@ def find_user(caller: Caller, wanted: CreateUser) -> User | None:
     raise DamstraConflictError(
         "A user needs an employee_number, an email_address or a user_name to be found by."
     )
+
+
+def _is_same(one: str | None, other: str) -> bool:
+    return (one or "").casefold() == other.casefold()
 
 
 def ensure_user(caller: Caller, wanted: CreateUser, *, if_exists: str = "return") -> tuple[int, bool]:
@@ -66,8 +70,8 @@ def ensure_user(caller: Caller, wanted: CreateUser, *, if_exists: str = "return"
 
 
 _ONLY_AT_CREATION = {"send_welcome_email", "password"}
-_REPLACED = ("user_name", "first_name", "last_name", "email_address", "phone_number", "mobile_number")
-_REPLACED_TOO = ("employee_number", "time_zone", "roles", "groups", "groups_supervised")
+_TEXTS = ("user_name", "first_name", "last_name", "email_address", "phone_number", "mobile_number")
+_SETS = ("roles", "groups", "groups_supervised")
 
 
 def update_user(caller: Caller, *, user_id: int, changes: Mapping[str, Any]) -> bool:
@@ -88,9 +92,10 @@ def update_user(caller: Caller, *, user_id: int, changes: Mapping[str, Any]) -> 
 
 def _data(user: User | UpdateUser) -> dict[str, Any]:
     """Return what an update replaces; a text that is missing is empty, for the API wants it."""
-    data = {name: getattr(user, name) or "" for name in _REPLACED}
-    data |= {name: getattr(user, name) for name in _REPLACED_TOO}
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    data = {name: getattr(user, name) or "" for name in _TEXTS}
+    data |= {name: getattr(user, name) for name in ("employee_number", "time_zone")}
+    # Sets: neither order nor repetition says anything.
+    return data | {name: tuple(sorted(set(getattr(user, name) or ()))) for name in _SETS}
 
 
 def set_active(caller: Caller, wanted: ActivateUser | InactivateUser, *, strict: bool = False) -> bool:

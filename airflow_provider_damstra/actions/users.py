@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.actions.caller import Caller, fan_out
@@ -39,17 +39,7 @@ _SEARCHED_ONE_BY_ONE = 200
 """Up to so many people are searched one by one; for more the whole listing is read."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Upserted:
-    """Who was created, who was updated and who was as wanted already: user ids, in the order of the rows."""
-
-    user_ids: list[int] = field(default_factory=list)
-    created: list[int] = field(default_factory=list)
-    updated: list[int] = field(default_factory=list)
-    unchanged: list[int] = field(default_factory=list)
-
-
-class _Matcher:
+class Matcher:
     """Recognises users by one member, as the import does."""
 
     def __init__(self, caller: Caller, *, match_by: str) -> None:
@@ -58,6 +48,7 @@ class _Matcher:
         self.merge_type, self._search = MATCHES[match_by]
 
     def key(self, user: User | ImportedUser) -> str:
+        """Return what a user is recognised by."""
         return str(getattr(user, self.match_by) or "").casefold()
 
     def find(self, rows: Sequence[ImportedUser]) -> dict[str, User]:
@@ -91,36 +82,69 @@ class _Matcher:
         return list(self.caller.iterate(self._search(str(getattr(row, self.match_by)))))
 
 
-def upsert_users(
-    caller: Caller, rows: Sequence[ImportedUser], *, match_by: str, batch_size: int, keep_roles: bool
-) -> Upserted:
-    """Create the users that are not there, update those that differ, and leave the others alone.
+@dataclass(frozen=True, kw_only=True)
+class ImportPlan:
+    """What an import has to do.
+
+    :param rows: all rows.
+    :param before: the users that are there, by key.
+    :param to_send: the rows of users who are missing or differ.
+    """
+
+    matcher: Matcher
+    rows: Sequence[ImportedUser]
+    before: dict[str, User]
+    to_send: list[ImportedUser]
+
+    @property
+    def present_ids(self) -> list[int]:
+        """Return the ids of the users that are there."""
+        return sorted(user.id for user in self.before.values())
+
+    @property
+    def differing_ids(self) -> list[int]:
+        """Return the ids of the users that are there and differ."""
+        keys = (self.matcher.key(row) for row in self.to_send)
+        return [self.before[key].id for key in keys if key in self.before]
+
+
+def plan_import(
+    caller: Caller, rows: Sequence[ImportedUser], *, match_by: str, keep_roles: bool
+) -> ImportPlan:
+    """Return which rows are of users who are missing or differ.
 
     :param match_by: a name in ``MATCHES``; every row has it.
-    :param keep_roles: send the present roles of a user whose row names none: without roles the import resets
-        them.
-    :raises DamstraError: naming the batches that were imported before the one that failed.
+    :param keep_roles: send the present roles of a user whose row names none: the import would reset them.
     """
-    matcher = _Matcher(caller, match_by=match_by)
+    matcher = Matcher(caller, match_by=match_by)
     before = matcher.find(rows)
     wanted = [_with_roles(row, before.get(matcher.key(row))) if keep_roles else row for row in rows]
     to_send = [row for row in wanted if not _is_as_wanted(before.get(matcher.key(row)), row)]
     log.info(
         "%d users: %d as wanted already, %d to import", len(rows), len(rows) - len(to_send), len(to_send)
     )
-    ids = {key: user.id for key, user in before.items()}
-    for start in range(0, len(to_send), batch_size):
-        batch = to_send[start : start + batch_size]
+    return ImportPlan(matcher=matcher, rows=rows, before=before, to_send=to_send)
+
+
+def carry_out(plan: ImportPlan, *, batch_size: int) -> list[int]:
+    """Create who is missing and update who differs, and return all users' ids in the order of the rows.
+
+    :raises DamstraError: naming the batches that were imported before the one that failed.
+    """
+    matcher = plan.matcher
+    ids = {key: user.id for key, user in plan.before.items()}
+    for start in range(0, len(plan.to_send), batch_size):
+        batch = plan.to_send[start : start + batch_size]
         try:
             ids.update(_import(matcher, batch))
         except DamstraError as error:
-            error.args = (f"{_so_far(start, len(batch), len(to_send))} {error}",)
+            error.args = (f"{_so_far(start, len(batch), len(plan.to_send))} {error}",)
             raise
-    return _told_apart(matcher, rows, to_send=to_send, before=before, ids=ids)
+    return [ids[matcher.key(row)] for row in plan.rows]
 
 
-def _import(matcher: _Matcher, batch: Sequence[ImportedUser]) -> dict[str, int]:
-    """Import one batch and return ids by key; if the answer is lost, send again only what is not there."""
+def _import(matcher: Matcher, batch: Sequence[ImportedUser]) -> dict[str, int]:
+    """Import one batch and return ids by key; if the answer is lost, look whether it was done."""
     call = BulkUserImport(users=tuple(batch), merge_type=matcher.merge_type)
     try:
         users = {matcher.key(user): user.id for user in matcher.caller.call(call)}
@@ -128,33 +152,14 @@ def _import(matcher: _Matcher, batch: Sequence[ImportedUser]) -> dict[str, int]:
         if not error.may_have_been_carried_out:
             raise
         found = matcher.find(batch)
+        missing = sum(not _is_as_wanted(found.get(matcher.key(row)), row) for row in batch)
+        if missing:
+            # Not sent again at once: a slow server may still be at it. A later try finds out what is missing.
+            raise
         users = {key: user.id for key, user in found.items()}
-        rest = tuple(row for row in batch if not _is_as_wanted(found.get(matcher.key(row)), row))
-        log.warning("%s %d of %d users are not there yet.", error, len(rest), len(batch))
-        if rest:
-            answer = matcher.caller.call(call.model_copy(update={"users": rest}))
-            users |= {matcher.key(user): user.id for user in answer}
     if any(matcher.key(row) not in users for row in batch):
         users |= {key: user.id for key, user in matcher.find(batch).items()}
     return users
-
-
-def _told_apart(
-    matcher: _Matcher,
-    rows: Sequence[ImportedUser],
-    *,
-    to_send: Sequence[ImportedUser],
-    before: dict[str, User],
-    ids: dict[str, int],
-) -> Upserted:
-    keys = [matcher.key(row) for row in rows]
-    sent = {matcher.key(row) for row in to_send}
-    return Upserted(
-        user_ids=[ids[key] for key in keys],
-        created=[ids[key] for key in keys if key not in before],
-        updated=[ids[key] for key in keys if key in before and key in sent],
-        unchanged=[ids[key] for key in keys if key not in sent],
-    )
 
 
 def _with_roles(row: ImportedUser, user: User | None) -> ImportedUser:

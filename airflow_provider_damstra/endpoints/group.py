@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_damstra.endpoints.base import Command, Endpoint, Paged
-from airflow_provider_damstra.endpoints.types import Identifier, SomeIdentifiers
+from airflow_provider_damstra.endpoints.types import Identifier, Name, SomeIdentifiers
 from airflow_provider_damstra.models.group import Group
 from airflow_provider_damstra.models.user import User
 
@@ -23,7 +23,7 @@ class GetGroup(Endpoint[Group], path="/group/{group_id}"):
 class CreateGroup(Endpoint[Group], method="POST", path="/group"):
     """Create a group and return it."""
 
-    name: str
+    name: Name
     description: str
     parent_id: Identifier | None = None
 
@@ -32,7 +32,7 @@ class UpdateGroup(Endpoint[Group], method="POST", path="/group/{group_id}"):
     """Replace a group's name and description, and return it."""
 
     group_id: Identifier
-    name: str
+    name: Name
     description: str
     parent_id: Identifier | None = None
 

@@ -95,6 +95,9 @@ _DateTimeText = WithJsonSchema({"type": "string", "format": "date-time"})
 Identifier = Annotated[int, BeforeValidator(_refuse_bool), Field(gt=0)]
 """An id. Digits in a text are accepted: that is what a rendered template is."""
 
+Name = Annotated[str, Field(min_length=1, pattern=r"\S")]
+"""A name: some text that one can see."""
+
 SomeIdentifiers = Annotated[
     tuple[Identifier, ...], BeforeValidator(_listed), AfterValidator(_refuse_twice), Field(min_length=1)
 ]

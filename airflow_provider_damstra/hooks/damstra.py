@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -37,6 +38,8 @@ class DamstraHook(BaseHook):
     def __init__(self, *, damstra_conn_id: str = default_conn_name) -> None:
         super().__init__()
         self.damstra_conn_id = damstra_conn_id
+        self._lock = threading.Lock()
+        self._made: Client | None = None
 
     @cached_property
     def settings(self) -> ClientSettings:
@@ -50,12 +53,16 @@ class DamstraHook(BaseHook):
         _mask(settings.access_key.get_secret_value())
         return settings
 
-    @cached_property
+    @property
     def _client(self) -> Client:
         from airflow_provider_damstra.clients.sync import Client
         from airflow_provider_damstra.hooks.metrics import count_request
 
-        return Client(self.settings, observe=count_request, on_secret=_mask)
+        # Threads of a fan-out may be the first to ask, all at once.
+        with self._lock:
+            if self._made is None:
+                self._made = Client(self.settings, observe=count_request, on_secret=_mask)
+            return self._made
 
     def get_conn(self) -> Client:
         """Return the client behind this hook; it is made once."""

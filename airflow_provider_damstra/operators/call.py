@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_damstra.arguments import mapping, refuse_password
 from airflow_provider_damstra.operators.base import DamstraOperator
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class DamstraCallOperator(DamstraOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        refuse_password(arguments)
         self.endpoint = endpoint
         self.arguments = arguments
         self.path = path
@@ -49,7 +51,9 @@ class DamstraCallOperator(DamstraOperator):
         from airflow_provider_damstra.actions.any_call import json_answer, json_lines, named_endpoint
         from airflow_provider_damstra.storage import write_whole
 
-        call = named_endpoint(self.endpoint, self.arguments or {}, secret_in_clear=self.return_in_clear)
+        arguments = mapping("arguments", self.arguments or {})
+        refuse_password(arguments)
+        call = named_endpoint(self.endpoint, arguments, secret_in_clear=self.return_in_clear)
         if self.path is None:
             return json_answer(self.hook, call)
         content, written = json_lines(self.hook, call)

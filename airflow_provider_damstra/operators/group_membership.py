@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_damstra.arguments import one_of
+from airflow_provider_damstra.arguments import number, one_of
 from airflow_provider_damstra.operators.base import DamstraOperator
 
 if TYPE_CHECKING:
@@ -91,8 +91,9 @@ class DamstraRemoveGroupSupervisorsOperator(_MembershipOperator):
 class DamstraSyncGroupMembersOperator(DamstraOperator):
     """Make a group's members equal to a list, and return who was ``added`` and who ``removed``.
 
-    The plan is logged first. Calls ``listGroupMembers``, and ``addGroupMembers`` and ``removeGroupMembers``
-    where there is somebody to add or remove; or the same for supervisors.
+    The result is that of all attempts of the task on Airflow 3.3, of the last one before it. The plan is
+    logged. Calls ``listGroupMembers``, and ``addGroupMembers`` and ``removeGroupMembers`` where there is
+    somebody to add or remove; or the same for supervisors.
 
     :param group_id: the group (templated).
     :param user_ids: who is to be in it afterwards, and nobody else: at least one user (templated).
@@ -116,8 +117,8 @@ class DamstraSyncGroupMembersOperator(DamstraOperator):
     ) -> None:
         super().__init__(**kwargs)
         one_of("who", who, "members", "supervisors")
-        if max_removals is not None and max_removals < 0:
-            raise ValueError(f"max_removals is {max_removals}; it cannot be below 0")
+        if max_removals is not None:
+            number("max_removals", max_removals, at_least=0)
         self.group_id = group_id
         self.user_ids = user_ids
         self.who = who
@@ -127,15 +128,19 @@ class DamstraSyncGroupMembersOperator(DamstraOperator):
     def act(self, context: Context) -> dict[str, list[int]]:
         """Return who was added and who was removed."""
         from airflow_provider_damstra import endpoints
-        from airflow_provider_damstra.actions.groups import change_membership, plan_membership
+        from airflow_provider_damstra.actions.groups import carry_out, plan_membership
+        from airflow_provider_damstra.attempts import Attempts
 
         add, remove = (getattr(endpoints, f"{verb}Group{self.who.title()}") for verb in ("Add", "Remove"))
         wanted = add(group_id=self.group_id, user_ids=self.user_ids)
         plan = plan_membership(self.hook, wanted)
         self.log.info("Group %d: add %s, remove %s", wanted.group_id, plan.added, plan.removed)
         plan.refuse_too_many_removals(self.max_removals)
-        if plan.added and not self.only_plan:
-            change_membership(self.hook, add(group_id=wanted.group_id, user_ids=plan.added))
-        if plan.removed and not self.only_plan:
-            change_membership(self.hook, remove(group_id=wanted.group_id, user_ids=plan.removed))
-        return {"added": plan.added, "removed": plan.removed}
+        if self.only_plan:
+            return {"added": plan.added, "removed": plan.removed}
+        attempts = Attempts(context)
+        outcome = {name: attempts.add(name, getattr(plan, name)) for name in ("added", "removed")}
+        for change, user_ids in ((add, plan.added), (remove, plan.removed)):
+            if user_ids:
+                carry_out(self.hook, change(group_id=wanted.group_id, user_ids=user_ids))
+        return outcome

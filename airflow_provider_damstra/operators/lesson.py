@@ -32,10 +32,11 @@ __all__ = [
 class DamstraScheduleLessonsOperator(DamstraOperator):
     """Schedule users to lessons, and return for each user the ids of its lesson schedules.
 
-    A user who has an open schedule for a lesson keeps it: only what is missing is created, so a retry does
-    nothing twice. Users are worked on side by side; one that fails does not keep the others from being
-    scheduled. Calls ``scheduleUser`` for each user, ``listLessons`` to find lessons by name or id, and
-    ``listUserLessonSchedules`` where a schedule exists or an answer was lost.
+    A user who has an open schedule for a lesson keeps it, and one that was scheduled in this DAG run and has
+    done the lesson meanwhile is not scheduled again: a retry or a cleared task does nothing twice. Users are
+    worked on side by side; one that fails does not keep the others from being scheduled. Calls
+    ``listUserLessonSchedules`` and, if something is missing, ``scheduleUser`` for each user, and
+    ``listLessons`` to find lessons by name or id.
 
     Returns a list of ``{"user_id": 7, "lesson_schedule_ids": [1, 2]}``, which ``DamstraLessonScheduleSensor``
     takes.
@@ -104,21 +105,33 @@ class DamstraScheduleLessonsOperator(DamstraOperator):
             grace_period_unit=self.grace_period_unit,
             schedule_date=self.schedule_date,
         )
-        done, failed = schedule_users(self.hook, assignment.calls(self.hook), if_exists=self.if_exists)
+        run: Any = context.get("dag_run")
+        done, failed = schedule_users(
+            self.hook,
+            assignment.calls(self.hook),
+            if_exists=self.if_exists,
+            since=getattr(run, "run_after", None),
+        )
         created, existing = (sum(len(getattr(one, name)) for one in done) for name in ("created", "existing"))
         self.log.info("%d lesson schedules created, %d were there already", created, existing)
         self._report(failed, done=len(done))
         return [{"user_id": one.user_id, "lesson_schedule_ids": one.lesson_schedule_ids} for one in done]
 
     def _report(self, failed: dict[int, DamstraError], *, done: int) -> None:
-        """Say who failed and why; and fail with the first one's error if that is wanted."""
+        """Say who failed and why; and fail, if that is wanted or nothing worked.
+
+        The error is one that a retry may mend, if there is one: the others do not take that chance away.
+        """
+        from airflow_provider_damstra.errors import concerns_everybody, is_final
+
         if not failed:
             return
         reasons = "\n  ".join(f"user {user_id}: {error}" for user_id, error in failed.items())
         message = f"{len(failed)} users could not be scheduled, {done} were:\n  {reasons}"
-        if self.on_partial_failure == "continue":
+        errors = list(failed.values())
+        if self.on_partial_failure == "continue" and done and not any(map(concerns_everybody, errors)):
             self.log.warning(message)
             return
-        first = next(iter(failed.values()))
-        first.args = (message,)
-        raise first
+        chosen = next((error for error in errors if not is_final(error)), errors[0])
+        chosen.args = (message,)
+        raise chosen

@@ -99,10 +99,10 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
         from airflow_provider_damstra.endpoints import DownloadCertificate
         from airflow_provider_damstra.storage import write_whole
 
-        content = self.hook.call(DownloadCertificate(lesson_schedule_id=self.lesson_schedule_id))
-        path = (
-            f"{self.path}certificate-{self.lesson_schedule_id}.pdf" if self.path.endswith("/") else self.path
-        )
+        call = DownloadCertificate(lesson_schedule_id=self.lesson_schedule_id)
+        is_folder = self.path.endswith("/")
+        path = f"{self.path}certificate-{call.lesson_schedule_id}.pdf" if is_folder else self.path
+        content = self.hook.call(call)
         write_whole(path, content)
         self.log.info(
             "Certificate of lesson schedule %s: %s (%d bytes)", self.lesson_schedule_id, path, len(content)

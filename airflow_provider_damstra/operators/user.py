@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import exactly_one
+from airflow_provider_damstra.arguments import exactly_one, number
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.operators.user_accounts import (
     DamstraActivateUserOperator,
@@ -39,7 +39,8 @@ class DamstraUpsertUsersOperator(DamstraOperator):
     ``bulkUserImport``.
 
     Returns the users' ids in the order of the rows, which ``.expand()`` takes. Who of them was ``created``,
-    ``updated`` and ``unchanged`` are XComs of these names.
+    ``updated`` and ``unchanged`` are XComs of these names: over all attempts of the task on Airflow 3.3, of
+    the last one before it.
 
     :param users: the rows, as mappings with the API's members in snake_case or camelCase (templated); or
     :param users_path: path or URL of a CSV file with a header, or of JSON lines (``.jsonl``), on any object
@@ -65,8 +66,7 @@ class DamstraUpsertUsersOperator(DamstraOperator):
     ) -> None:
         super().__init__(**kwargs)
         exactly_one(users=users, users_path=users_path)
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        number("batch_size", batch_size, at_least=1)
         self.users = users
         self.users_path = users_path
         self.match_by = match_by
@@ -75,20 +75,23 @@ class DamstraUpsertUsersOperator(DamstraOperator):
 
     def act(self, context: Context) -> list[int]:
         """Return the users' ids."""
-        from airflow_provider_damstra.actions.users import upsert_users
+        from airflow_provider_damstra.actions.users import carry_out, plan_import
+        from airflow_provider_damstra.attempts import Attempts
 
-        result = upsert_users(
-            self.hook,
-            self._rows(),
-            match_by=self.match_by,
-            batch_size=self.batch_size,
-            keep_roles=self.keep_roles,
-        )
-        for name in ("created", "updated", "unchanged"):
-            ids = getattr(result, name)
+        attempts = Attempts(context)
+        plan = plan_import(self.hook, self._rows(), match_by=self.match_by, keep_roles=self.keep_roles)
+        before = attempts.keep_first("users_before", plan.present_ids)
+        changed = attempts.add("users_changed", plan.differing_ids)
+        user_ids = carry_out(plan, batch_size=self.batch_size)
+        outcome = {
+            "created": [one for one in user_ids if one not in before],
+            "updated": [one for one in user_ids if one in before and one in changed],
+            "unchanged": [one for one in user_ids if one in before and one not in changed],
+        }
+        for name, ids in outcome.items():
             self.log.info("%d users %s", len(ids), name)
             context["ti"].xcom_push(key=name, value=ids)
-        return result.user_ids
+        return user_ids
 
     def _rows(self) -> list[ImportedUser]:
         from airflow.providers.common.compat.sdk import AirflowFailException
@@ -99,6 +102,8 @@ class DamstraUpsertUsersOperator(DamstraOperator):
         if self.match_by not in MATCHES:
             raise AirflowFailException(f"match_by is {self.match_by!r}; it can be {', '.join(MATCHES)}")
         try:
+            if isinstance(self.users, (str, bytes)):
+                raise AirflowFailException(f"users is a {type(self.users).__name__}, not a list of rows")
             if self.users is not None:
                 return checked(
                     ((f"row {number}", row) for number, row in enumerate(self.users, start=1)),

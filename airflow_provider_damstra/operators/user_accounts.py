@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_damstra.arguments import exactly_one, one_of
+from airflow_provider_damstra.arguments import exactly_one, mapping, one_of, refuse_password
 from airflow_provider_damstra.operators.base import DamstraOperator
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class DamstraCreateUserOperator(DamstraOperator):
     def __init__(self, *, user: Mapping[str, Any], if_exists: str = "return", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         one_of("if_exists", if_exists, "return", "update", "fail")
+        refuse_password(user)
         self.user = user
         self.if_exists = if_exists
 
@@ -42,7 +43,7 @@ class DamstraCreateUserOperator(DamstraOperator):
         from airflow_provider_damstra.endpoints import CreateUser
 
         refuse_password(self.user)
-        wanted = CreateUser.model_validate(dict(self.user))
+        wanted = CreateUser.model_validate(mapping("user", self.user))
         user_id, was_created = ensure_user(self.hook, wanted, if_exists=self.if_exists)
         self.log.info("User %d %s", user_id, "created" if was_created else "is there already")
         return user_id
@@ -63,6 +64,7 @@ class DamstraUpdateUserOperator(DamstraOperator):
 
     def __init__(self, *, user_id: Id, changes: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        refuse_password(changes)
         self.user_id = user_id
         self.changes = changes
 
@@ -72,7 +74,7 @@ class DamstraUpdateUserOperator(DamstraOperator):
         from airflow_provider_damstra.endpoints import CreateUser, GetUser
 
         refuse_password(self.changes)
-        changes = CreateUser.model_validate(dict(self.changes)).model_dump(exclude_unset=True)
+        changes = CreateUser.model_validate(mapping("changes", self.changes)).model_dump(exclude_unset=True)
         user = GetUser(user_id=self.user_id)
         return update_user(self.hook, user_id=user.user_id, changes=changes)
 
@@ -158,18 +160,4 @@ class DamstraGenerateLoginUrlOperator(DamstraOperator):
 
         return self.deliver_secret(
             GenerateLoginUrl(user_id=self.user_id, expires_in=self.expires_in), self.path
-        )
-
-
-def refuse_password(members: Mapping[str, Any]) -> None:
-    """Refuse a password among templated members, which Airflow keeps and shows.
-
-    :raises AirflowFailException: if there is one.
-    """
-    from airflow.providers.common.compat.sdk import AirflowFailException
-
-    if "password" in members:
-        raise AirflowFailException(
-            "A password in an operator's arguments would be kept and shown by Airflow; leave it out, or set "
-            "it with the hook in a task of your own."
         )

@@ -127,13 +127,13 @@ class DamstraSensor(BaseSensorOperator):
         """Return the result that the trigger found, or fail as a poke would have."""
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
 
-        from airflow_provider_damstra.errors import DamstraError
+        from airflow_provider_damstra.errors import DamstraTransportError
 
         if event["status"] == "success":
             return event["result"]
         # What could not be found out is no AirflowException: soft_fail does not hide it, as in a poke.
         kinds = {"timeout": AirflowSensorTimeout, "failed": AirflowFailException}
-        raise kinds.get(event["status"], DamstraError)(event["message"])
+        raise kinds.get(event["status"], DamstraTransportError)(event["message"])
 
     def _look(self, context: Context) -> Verdict | None:
         """Return how things stand, or None if that could not be found out this time."""

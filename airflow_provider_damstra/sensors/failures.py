@@ -23,7 +23,7 @@ class PollFailures:
     def __init__(self, context: Context | dict[str, Any], owner: object) -> None:
         self._store: Any = context.get("task_state_store")
         self._owner = owner
-        kept: Any = self._store.get(_KEY, 0) if self._store else getattr(owner, _KEY, 0)
+        kept: Any = self._store.get(_KEY, 0) if self._store is not None else getattr(owner, _KEY, 0)
         self.count = int(kept)
 
     def add_one(self) -> int:
@@ -38,7 +38,7 @@ class PollFailures:
 
     def _keep(self, count: int) -> None:
         self.count = count
-        if self._store:
+        if self._store is not None:
             self._store.set(_KEY, count)
         else:
             setattr(self._owner, _KEY, count)

@@ -1,0 +1,42 @@
+"""What one attempt of a task leaves for the next, as far as Airflow keeps such a thing (from 3.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class Attempts:
+    """Remembers ids over the attempts of one task.
+
+    :param context: the task's context. Where Airflow keeps nothing, every attempt is the first.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._store: Any = context.get("task_state_store")
+
+    def keep_first(self, name: str, ids: list[int]) -> list[int]:
+        """Return what the first attempt kept under a name, which is these ids if this is the first."""
+        kept = self._recall(name)
+        if kept is not None:
+            return kept
+        self._keep(name, ids)
+        return ids
+
+    def add(self, name: str, ids: list[int]) -> list[int]:
+        """Return these ids after all that earlier attempts added under the name."""
+        kept = self._recall(name) or []
+        together = kept + [one for one in ids if one not in kept]
+        if together != kept:
+            self._keep(name, together)
+        return together
+
+    def _recall(self, name: str) -> list[int] | None:
+        kept: list[int] | None = self._store.get(f"damstra_{name}") if self._store is not None else None
+        return kept
+
+    def _keep(self, name: str, ids: list[int]) -> None:
+        if self._store is not None:
+            self._store.set(f"damstra_{name}", ids)

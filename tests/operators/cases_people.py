@@ -1,0 +1,167 @@
+"""Uses of the operators for users and groups."""
+
+from __future__ import annotations
+
+from airflow_provider_damstra.operators.group import (
+    DamstraAddGroupMembersOperator,
+    DamstraAddGroupSupervisorsOperator,
+    DamstraCreateGroupOperator,
+    DamstraInactivateGroupOperator,
+    DamstraRemoveGroupMembersOperator,
+    DamstraRemoveGroupSupervisorsOperator,
+    DamstraSyncGroupMembersOperator,
+    DamstraUpdateGroupOperator,
+)
+from airflow_provider_damstra.operators.user import (
+    DamstraActivateUserOperator,
+    DamstraCreateUserOperator,
+    DamstraGenerateLoginUrlOperator,
+    DamstraInactivateUserOperator,
+    DamstraUpdateUserOperator,
+    DamstraUpsertUsersOperator,
+)
+from tests.operators.case import FOLDER, Case
+
+NEW_USER, NEW_GROUP = 1041, 109
+ADA = {"firstName": "Ada", "lastName": "Byron", "employeeNumber": "E9001", "emailAddress": "ada@example.com"}
+MEMBERS_OF_102 = [1011, 1016, 1021, 1026, 1031, 1036]
+
+CREATE_USER = Case(
+    operator=DamstraCreateUserOperator,
+    arguments={"user": ADA},
+    result=NEW_USER,
+    changes=("insert users", "insert user_roles"),
+    shows=("/user?activeValue=all&empId=E9001",),
+)
+UPSERT_USERS = Case(
+    operator=DamstraUpsertUsersOperator,
+    arguments={
+        "users": [
+            ADA,
+            {"employee_number": "E1012", "first_name": "Olivia", "last_name": "Tran"},
+            {"employee_number": "E1011", "first_name": "Leo", "last_name": "Murphy"},
+        ],
+        "batch_size": 1,
+    },
+    result=[NEW_USER, 1012, 1011],
+    xcoms={"created": [NEW_USER], "updated": [1011], "unchanged": [1012]},
+    changes=("insert users", "insert user_roles", "update users"),
+    shows=("/user?activeValue=all&maxResults=100",),
+)
+CREATE_GROUP = Case(
+    operator=DamstraCreateGroupOperator,
+    arguments={"name": "Welders", "description": "All of them", "parent_id": 101},
+    result=NEW_GROUP,
+    changes=("insert groups",),
+    shows=("/group?q=Welders",),
+)
+
+LOGIN_URL = Case(
+    operator=DamstraGenerateLoginUrlOperator,
+    arguments={"user_id": 1011, "path": f"{FOLDER}url.txt", "expires_in": "day"},
+    result=f"{FOLDER}url.txt",
+)
+
+USERS = (
+    UPSERT_USERS,
+    CREATE_USER,
+    Case(
+        operator=DamstraCreateUserOperator,
+        name="of one that is to be updated",
+        arguments={"user": {"employeeNumber": "E1011", "firstName": "Leo"}, "if_exists": "update"},
+        result=1011,
+        changes=("update users",),
+        shows=("/user/1011",),
+    ),
+    Case(
+        operator=DamstraUpdateUserOperator,
+        arguments={"user_id": 1011, "changes": {"mobile_number": "0400 000 000", "roles": [5, 6]}},
+        result=True,
+        changes=("update users", "insert user_roles"),
+        shows=("/user/1011",),
+    ),
+    Case(
+        operator=DamstraActivateUserOperator,
+        arguments={"user_id": 1038},
+        result=True,
+        changes=("update users",),
+        shows=("/user/1038",),
+    ),
+    Case(
+        operator=DamstraInactivateUserOperator,
+        arguments={"user_id": 1011},
+        result=True,
+        changes=("update users",),
+        shows=("/user/1011",),
+    ),
+    LOGIN_URL,
+)
+
+GROUPS = (
+    CREATE_GROUP,
+    Case(
+        operator=DamstraCreateGroupOperator,
+        name="of one that is to be updated",
+        arguments={"name": "Pit Crew A", "description": "Day shift", "if_exists": "update"},
+        result=102,
+        changes=("update groups",),
+        shows=("/group/102",),
+    ),
+    Case(
+        operator=DamstraUpdateGroupOperator,
+        arguments={"group_id": 103, "name": "Pit Crew N", "description": "By night", "parent_id": 105},
+        result=True,
+        changes=("update groups",),
+        shows=("/group/103",),
+    ),
+    Case(
+        operator=DamstraInactivateGroupOperator,
+        arguments={"group_id": 107},
+        result=True,
+        changes=("update groups",),
+        shows=("/group",),
+    ),
+    Case(
+        operator=DamstraAddGroupMembersOperator,
+        arguments={"group_id": 102, "user_ids": [1011, 1012, 1013]},
+        result=[1012, 1013],
+        changes=("insert group_members",) * 2,
+        shows=("/group/102/member",),
+    ),
+    Case(
+        operator=DamstraRemoveGroupMembersOperator,
+        arguments={"group_id": 102, "user_ids": [1011, 1012, 1016]},
+        result=[1011, 1016],
+        changes=("delete group_members",) * 2,
+        shows=("/group/102/member",),
+    ),
+    Case(
+        operator=DamstraAddGroupSupervisorsOperator,
+        arguments={"group_id": 102, "user_ids": [1005, 1006]},
+        result=[1006],
+        changes=("insert group_supervisors",),
+        shows=("/group/102/supervisor",),
+    ),
+    Case(
+        operator=DamstraRemoveGroupSupervisorsOperator,
+        arguments={"group_id": 102, "user_ids": [1005, 1006]},
+        result=[1005],
+        changes=("delete group_supervisors",),
+        shows=("/group/102/supervisor",),
+    ),
+    Case(
+        operator=DamstraSyncGroupMembersOperator,
+        arguments={"group_id": 102, "user_ids": [1011, 1012, 1016]},
+        result={"added": [1012], "removed": MEMBERS_OF_102[2:]},
+        changes=("insert group_members", *["delete group_members"] * 4),
+        shows=("/group/102/member",),
+    ),
+    Case(
+        operator=DamstraSyncGroupMembersOperator,
+        name="for supervisors",
+        arguments={"group_id": 102, "user_ids": [1006, 1007], "who": "supervisors"},
+        result={"added": [1006, 1007], "removed": [1005]},
+        changes=(*["insert group_supervisors"] * 2, "delete group_supervisors"),
+        shows=("/group/102/supervisor",),
+    ),
+)

@@ -1,0 +1,216 @@
+"""Uses of the operators for lessons, ILT sessions and any call."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_damstra.operators.call import DamstraCallOperator
+from airflow_provider_damstra.operators.ilt_session import (
+    DamstraCancelIltSessionOperator,
+    DamstraCompleteIltSessionOperator,
+    DamstraCreateIltSessionOperator,
+    DamstraDeregisterIltSessionUsersOperator,
+    DamstraRegisterIltSessionUsersOperator,
+    DamstraSaveIltSessionProgressOperator,
+    DamstraUpdateIltSessionOperator,
+)
+from airflow_provider_damstra.operators.lesson import (
+    DamstraCompleteLessonOperator,
+    DamstraDownloadCertificateOperator,
+    DamstraGetEmbedUrlOperator,
+    DamstraScheduleLessonsOperator,
+)
+from tests.operators.case import FOLDER, Case
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.emulator.http import Api
+
+NEW_SCHEDULE, NEW_SESSION = 30094, 404
+# Of Liam (1011), the site induction is completed and passed; of Olivia (1012), it is due.
+COMPLETED_SCHEDULE, DUE_SCHEDULE = 30013, 30014
+LIAMS_HEIGHTS, OLIVIAS_HEIGHTS = 30040, 30041
+MORNING = "2025-03-01T09:00:00+08:00"
+
+
+def pass_one(api: Api) -> object:
+    """Record that one of the attendees of the running session passed."""
+    return api.send("/ilt_session/402/save_progress", attendees=[{"id": 5005, "passed": True}])
+
+
+def described(path: Path, **count: int) -> dict[str, Any]:
+    """Return what an operator says of a file that it wrote."""
+    return {"path": str(path), **count, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+SCHEDULE_LESSONS = Case(
+    operator=DamstraScheduleLessonsOperator,
+    arguments={
+        "user_ids": [1011],
+        "lesson_ids": [202, 204],
+        "grace_period": 14,
+        "grace_period_unit": "days",
+        "schedule_date": "2030-03-01T09:00:00+08:00",
+    },
+    result=[{"user_id": 1011, "lesson_schedule_ids": [LIAMS_HEIGHTS, NEW_SCHEDULE]}],
+    changes=("insert lesson_schedules",),
+    shows=("/user/1011/lesson_schedule",),
+)
+COMPLETE_LESSON = Case(
+    operator=DamstraCompleteLessonOperator,
+    arguments={
+        "user_id": 1011,
+        "lesson_id": 204,
+        "completed_date": MORNING,
+        "manually_completed_by_user_id": 1002,
+    },
+    result=[NEW_SCHEDULE],
+    changes=("insert lesson_schedules", "update lesson_schedules"),
+    shows=("/user/1011/lesson_schedule",),
+)
+CREATE_ILT_SESSION = Case(
+    operator=DamstraCreateIltSessionOperator,
+    arguments={
+        "lesson_id": 205,
+        "start_datetime": "2030-03-01T09:00:00+08:00",
+        "end_datetime": "2030-03-01T13:00:00+08:00",
+        "location": "Perth CBD, Level 4",
+        "instructor_id": 1008,
+        "notes": "Bring a hat",
+    },
+    result=NEW_SESSION,
+    changes=("insert ilt_sessions",),
+    shows=("/ilt_session",),
+)
+REGISTER = Case(
+    operator=DamstraRegisterIltSessionUsersOperator,
+    arguments={"ilt_session_id": 403, "user_ids": [1019, 1021, 1022]},
+    result=[1021, 1022],
+    changes=("insert ilt_attendees",) * 2,
+    shows=("/ilt_session/403/attendees",),
+)
+
+LESSONS = (
+    SCHEDULE_LESSONS,
+    Case(
+        operator=DamstraScheduleLessonsOperator,
+        name="by version",
+        arguments={"user_ids": 1012, "lesson_version_ids": [2006], "grace_period": "3"},
+        result=[{"user_id": 1012, "lesson_schedule_ids": [NEW_SCHEDULE]}],
+        changes=("insert lesson_schedules",),
+        shows=("/user/1012/lesson_schedule",),
+    ),
+    Case(
+        operator=DamstraScheduleLessonsOperator,
+        name="by name",
+        arguments={
+            "user_ids": [1012],
+            "lesson_names": ["Haul Truck Pre-start Checks", "Site Induction"],
+            "grace_period_unit": "months",
+        },
+        result=[{"user_id": 1012, "lesson_schedule_ids": [DUE_SCHEDULE, NEW_SCHEDULE]}],
+        changes=("insert lesson_schedules",),
+        shows=("/user/1012/lesson_schedule",),
+    ),
+    COMPLETE_LESSON,
+    Case(
+        operator=DamstraCompleteLessonOperator,
+        name="that is open",
+        arguments={
+            "user_id": 1012,
+            "lesson_version_id": 2002,
+            "completed_date": MORNING,
+            "manually_completed_by_user_id": 1002,
+        },
+        result=[DUE_SCHEDULE],
+        changes=("update lesson_schedules",),
+        shows=("/user/1012/lesson_schedule",),
+    ),
+    Case(
+        operator=DamstraDownloadCertificateOperator,
+        arguments={"lesson_schedule_id": COMPLETED_SCHEDULE, "path": f"{FOLDER}one.pdf"},
+        result=lambda folder: described(folder / "one.pdf", bytes=len((folder / "one.pdf").read_bytes())),
+    ),
+    Case(
+        operator=DamstraGetEmbedUrlOperator,
+        arguments={"lesson_schedule_id": DUE_SCHEDULE, "path": f"{FOLDER}url.txt"},
+        result=f"{FOLDER}url.txt",
+    ),
+    Case(
+        operator=DamstraGetEmbedUrlOperator,
+        name="of any type",
+        arguments={"lesson_schedule_id": DUE_SCHEDULE, "path": f"{FOLDER}url.txt", "all_lesson_types": True},
+        result=f"{FOLDER}url.txt",
+    ),
+)
+
+ILT_SESSIONS = (
+    CREATE_ILT_SESSION,
+    Case(
+        operator=DamstraUpdateIltSessionOperator,
+        arguments={
+            "ilt_session_id": 403,
+            "instructor_id": 1009,
+            "location": "Room 9",
+            "notes": "Bring a hat",
+            "number_of_places": 9,
+        },
+        result=True,
+        changes=("update ilt_sessions",),
+        shows=("/ilt_session/403",),
+    ),
+    Case(
+        operator=DamstraCompleteIltSessionOperator,
+        arguments={"ilt_session_id": 402},
+        prepare=pass_one,
+        result=True,
+        changes=("update ilt_sessions", "update lesson_schedules"),
+        shows=("/ilt_session/402", "/user/1015/lesson_schedule?status=due"),
+    ),
+    Case(
+        operator=DamstraCancelIltSessionOperator,
+        arguments={"ilt_session_id": 403, "notify_trainees": False},
+        result=True,
+        changes=("update ilt_sessions",) * 2,
+        shows=("/ilt_session/403",),
+    ),
+    REGISTER,
+    Case(
+        operator=DamstraDeregisterIltSessionUsersOperator,
+        arguments={"ilt_session_id": 403, "user_ids": [1019, 1021]},
+        result=[1019],
+        changes=("delete ilt_attendees",),
+        shows=("/ilt_session/403/attendees",),
+    ),
+    Case(
+        operator=DamstraSaveIltSessionProgressOperator,
+        arguments={"ilt_session_id": 402, "user_ids": [1015, 1016]},
+        prepare=pass_one,
+        result=2,
+        changes=("update ilt_attendees",) * 2,
+        shows=("/ilt_session/402/attendees",),
+    ),
+    Case(
+        operator=DamstraSaveIltSessionProgressOperator,
+        name="of each",
+        arguments={"ilt_session_id": 402, "progress": {"1015": {"passed": True}, "1016": {"attended": True}}},
+        prepare=pass_one,
+        result=1,
+        changes=("update ilt_attendees",),
+        shows=("/ilt_session/402/attendees",),
+    ),
+)
+
+CALLS = (
+    Case(
+        operator=DamstraCallOperator,
+        arguments={
+            "endpoint": "ListGroupSupervisors",
+            "arguments": {"group_id": "102"},
+            "path": f"{FOLDER}supervisors.jsonl",
+        },
+        result=lambda folder: described(folder / "supervisors.jsonl", rows=1),
+    ),
+)

@@ -1,0 +1,33 @@
+"""Every operator of the package, and at least one use of each."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from airflow_provider_damstra import operators
+from airflow_provider_damstra.operators.base import DamstraOperator
+from tests.operators.cases_people import GROUPS, LOGIN_URL, USERS
+from tests.operators.cases_training import CALLS, ILT_SESSIONS, LESSONS
+
+CASES = (*USERS, *GROUPS, *LESSONS, *ILT_SESSIONS, *CALLS)
+CHANGING = tuple(case for case in CASES if case.changes)
+SENDING = (*CHANGING, LOGIN_URL)
+"""The cases whose requests are not only GETs."""
+
+
+def operator_classes() -> list[type[DamstraOperator]]:
+    """Return every operator that a DAG can use, whichever module defines it."""
+    modules = [
+        importlib.import_module(found.name)
+        for found in pkgutil.walk_packages(operators.__path__, f"{operators.__name__}.")
+    ]
+    found = {
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, DamstraOperator) and value is not DamstraOperator
+    }
+    return sorted(
+        (kind for kind in found if not kind.__name__.startswith("_")), key=lambda kind: kind.__name__
+    )

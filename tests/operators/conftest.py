@@ -1,0 +1,80 @@
+"""What tests of operators share."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from airflow_provider_damstra.clients.sync import Client
+from tests.emulator.http import Api
+from tests.operators.case import Case, Course
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+
+
+class Connect(Protocol):
+    """Makes a connection to the emulator, with some fields changed."""
+
+    def __call__(
+        self, conn_id: str = "damstra_default", *, extra: dict[str, Any] = ..., **fields: Any
+    ) -> None: ...
+
+
+class Undisturbed(Protocol):
+    """Returns the course of a case when nothing goes wrong."""
+
+    def __call__(self, case: Case) -> Course: ...
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_between_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults: Any = vars(Client)["__init__"].__kwdefaults__
+    monkeypatch.setitem(defaults, "sleep", lambda seconds: None)
+
+
+@pytest.fixture
+def connect(damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """Return what makes connections to the emulator."""
+
+    def connect(
+        conn_id: str = "damstra_default", *, extra: dict[str, Any] | None = None, **fields: Any
+    ) -> None:
+        connection = json.loads(damstra_emulator.connection_json)
+        connection |= {**fields, "extra": {**connection["extra"], **(extra or {})}}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+
+    return connect
+
+
+@pytest.fixture
+def api(damstra_emulator: DamstraEmulator) -> Iterator[Api]:
+    """Return a plain client of the emulator's API."""
+    with closing(Api(damstra_emulator.url, damstra_emulator.access_key)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def _courses() -> dict[str, Course]:
+    return {}
+
+
+@pytest.fixture
+def undisturbed(
+    _courses: dict[str, Course], damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> Undisturbed:
+    """Return what runs a case undisturbed, once for all tests, and returns its course."""
+
+    def undisturbed(case: Case) -> Course:
+        if str(case) not in _courses:
+            case.run_once(damstra_emulator, api, tmp_path)
+            _courses[str(case)] = Course.of(damstra_emulator, api, case)
+        return _courses[str(case)]
+
+    return undisturbed

@@ -1,0 +1,38 @@
+"""Faults that strike one request of several that look alike."""
+
+from __future__ import annotations
+
+import random
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+
+SERVER_ERROR = {"internalCode": 500, "error": "Internal Server Error"}
+LOST_ANSWER: dict[str, Any] = {"kind": "drop_after"}
+FAULTS: dict[str, dict[str, Any]] = {
+    "not handled, no answer": {"kind": "drop_before"},
+    "handled, no answer": LOST_ANSWER,
+    "handled, half an answer": {"kind": "truncate"},
+    "503": {"kind": "status", "status": 503, "body": SERVER_ERROR},
+    "429": {"kind": "status", "status": 429, "headers": {"Retry-After": "0"}},
+}
+
+
+def strike(
+    emulator: DamstraEmulator, fault: Mapping[str, Any], *, method: str, path: str, number: int = 1
+) -> None:
+    """Let one request go wrong: of those with this method and path, the one of this number."""
+    emulator.add_fault(**fault, method=method, path=path, count=1, probability=0.5, seed=_seed_for(number))
+
+
+def _seed_for(number: int) -> int:
+    """Return the seed with which a coin first falls on the right side at the toss of this number."""
+    return next(seed for seed in count() if _first_hit(random.Random(seed)) == number)  # noqa: S311 (a coin)
+
+
+def _first_hit(coin: random.Random) -> int:
+    return next(toss for toss in count(1) if coin.random() < 0.5)

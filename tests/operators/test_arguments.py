@@ -1,0 +1,134 @@
+"""Arguments: ids in every form, templates, mapped tasks, and the connection."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG
+
+from tests.operators.case import Case, Trace
+from tests.operators.catalogue import CASES, operator_classes
+from tests.operators.running import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_damstra.operators.base import DamstraOperator
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.emulator.http import Api
+    from tests.operators.conftest import Connect, Undisturbed
+
+# What the author of a DAG decides when writing it; a wrong one is refused when the file is parsed.
+OPTIONS = {
+    "all_lesson_types",
+    "batch_size",
+    "dry_run",
+    "if_exists",
+    "keep_roles",
+    "max_removals",
+    "notify_instructor",
+    "notify_trainees",
+    "on_partial_failure",
+    "return_in_clear",
+    "strict",
+    "who",
+}
+
+WITH_IDS = [case for case in CASES if any(name.endswith(("_id", "_ids")) for name in case.arguments)]
+
+
+def ids_of(case: Case) -> dict[str, Any]:
+    return {name: value for name, value in case.arguments.items() if name.endswith(("_id", "_ids"))}
+
+
+def digits(value: Any) -> Any:
+    return [str(one) for one in value] if isinstance(value, list) else str(value)
+
+
+def joined(value: Any) -> Any:
+    return ",".join(map(str, value)) if isinstance(value, list) else f" {value} "
+
+
+def templates_for(value: Any, name: str) -> Any:
+    """Return templates that render to a value; of a mapping or a list of texts, one for each text."""
+    if isinstance(value, dict):
+        parts = {one: f"{name}[{one!r}]" for one in value}
+        return {one: templates_for(value[one], part) for one, part in parts.items()}
+    if isinstance(value, list) and not isinstance(value[0], int):
+        return [templates_for(part, f"{name}[{place}]") for place, part in enumerate(value)]
+    is_in_mapping = name.endswith("]")
+    return value if is_in_mapping and not isinstance(value, str) else f"{{{{ {name} }}}}"
+
+
+@pytest.mark.parametrize("kind", operator_classes(), ids=lambda kind: kind.__name__)
+def test_everything_but_options_is_templated(kind: type[DamstraOperator]) -> None:
+    arguments = set(inspect.signature(kind.__init__).parameters) - {"self", "kwargs"}
+    assert set(kind.template_fields) == (arguments - OPTIONS) | {"damstra_conn_id"}
+
+
+@pytest.mark.parametrize("form", [digits, joined])
+@pytest.mark.parametrize("case", WITH_IDS, ids=str)
+def test_ids_may_be_texts(
+    case: Case,
+    form: Any,
+    undisturbed: Undisturbed,
+    damstra_emulator: DamstraEmulator,
+    api: Api,
+    tmp_path: Path,
+) -> None:
+    course = undisturbed(case)
+    case.begin(damstra_emulator, api)
+    outcome = run(case.make(tmp_path, **{name: form(value) for name, value in ids_of(case).items()}))
+    assert outcome == case.expected(tmp_path)
+    assert Trace.of(damstra_emulator, api, case) == course.trace
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_templates_are_rendered(
+    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
+    course = undisturbed(case)
+    case.begin(damstra_emulator, api)
+    given = {name: value for name, value in case.arguments.items() if name not in OPTIONS}
+    params = vars(case.make(tmp_path))
+    templates = {name: templates_for(value, f"params.{name}") for name, value in given.items()}
+    assert run(case.make(tmp_path, **templates), params=params) == case.expected(tmp_path)
+    assert Trace.of(damstra_emulator, api, case) == course.trace
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_argument_but_options_can_be_expanded(
+    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
+    course = undisturbed(case)
+    arguments = {name: getattr(case.make(tmp_path), name) for name in case.arguments if name not in OPTIONS}
+    options = {name: value for name, value in case.arguments.items() if name in OPTIONS}
+    for name, value in arguments.items():
+        case.begin(damstra_emulator, api)
+        rest = {other: one for other, one in arguments.items() if other != name}
+        with DAG("mapped"):
+            step = case.operator.partial(task_id="step", **rest, **options).expand(**{name: [value, value]})
+        assert run(step, map_index=1) == case.expected(tmp_path)
+        assert Trace.of(damstra_emulator, api, case) == course.trace
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_output_of_another_task_may_be_an_argument(case: Case, tmp_path: Path) -> None:
+    given = [name for name in case.arguments if name not in OPTIONS]
+    with DAG("chained"):
+        upstream = EmptyOperator(task_id="upstream")
+        operator = case.make(tmp_path, **dict.fromkeys(given, upstream.output))
+    assert operator.upstream_task_ids == {"upstream"}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_connection_that_is_named_is_used(
+    case: Case, damstra_emulator: DamstraEmulator, api: Api, connect: Connect, tmp_path: Path
+) -> None:
+    connect(password="wrong")
+    connect("other")
+    case.begin(damstra_emulator, api)
+    assert run(case.make(tmp_path, damstra_conn_id="{{ which }}"), which="other") == case.expected(tmp_path)

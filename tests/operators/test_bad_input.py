@@ -1,0 +1,142 @@
+"""Wrong arguments: one sentence says which and why, in the DAG file or at once, and nothing is sent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.operators.cases_people import CREATE_GROUP, CREATE_USER, GROUPS, LOGIN_URL, UPSERT_USERS, USERS
+from tests.operators.cases_training import (
+    COMPLETE_LESSON,
+    CREATE_ILT_SESSION,
+    ILT_SESSIONS,
+    LESSONS,
+    SCHEDULE_LESSONS,
+)
+from tests.operators.running import refusal_anywhere
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.operators.case import Case
+
+
+def case_of(name: str, cases: tuple[Case, ...]) -> Case:
+    return next(case for case in cases if case.operator.__name__ == f"Damstra{name}Operator")
+
+
+UPDATE_USER = case_of("UpdateUser", USERS)
+SYNC = case_of("SyncGroupMembers", GROUPS)
+EMBED_URL = case_of("GetEmbedUrl", LESSONS)
+UPDATE_SESSION = case_of("UpdateIltSession", ILT_SESSIONS)
+SAVE_PROGRESS = case_of("SaveIltSessionProgress", ILT_SESSIONS)
+NAIVE = "2030-03-01T09:00:00"
+
+WRONG: list[tuple[Case, dict[str, Any], str]] = [
+    # exclusive arguments
+    (UPSERT_USERS, {"users_path": "people.csv"}, "give exactly one of users, users_path"),
+    (UPSERT_USERS, {"users": None}, "give exactly one of users, users_path; given: none"),
+    (LOGIN_URL, {"return_in_clear": True}, "give exactly one of path, return_in_clear"),
+    (LOGIN_URL, {"path": None}, "give exactly one of path, return_in_clear; given: none"),
+    (LOGIN_URL, {"path": None, "return_in_clear": False}, "give exactly one of path, return_in_clear"),
+    (EMBED_URL, {"return_in_clear": True}, "give exactly one of path, return_in_clear"),
+    (EMBED_URL, {"path": None}, "give exactly one of path, return_in_clear; given: none"),
+    (
+        SCHEDULE_LESSONS,
+        {"lesson_ids": None},
+        "give exactly one of lesson_version_ids, lesson_ids, lesson_names",
+    ),
+    (SCHEDULE_LESSONS, {"lesson_names": "A"}, "given: lesson_ids, lesson_names"),
+    (COMPLETE_LESSON, {"lesson_version_id": 2002}, "give exactly one of lesson_id, lesson_version_id"),
+    (COMPLETE_LESSON, {"lesson_id": None}, "give exactly one of lesson_id, lesson_version_id; given: none"),
+    (SAVE_PROGRESS, {"progress": {1015: {}}}, "give exactly one of progress, user_ids"),
+    (SAVE_PROGRESS, {"user_ids": None}, "give exactly one of progress, user_ids; given: none"),
+    # options
+    (CREATE_USER, {"if_exists": "replace"}, "if_exists is 'replace'; it can be return or update or fail"),
+    (CREATE_GROUP, {"if_exists": "replace"}, "if_exists is 'replace'; it can be return or update or fail"),
+    (CREATE_ILT_SESSION, {"if_exists": "update"}, "if_exists is 'update'; it can be return or fail"),
+    (SCHEDULE_LESSONS, {"if_exists": "update"}, "if_exists is 'update'; it can be return or fail"),
+    (SCHEDULE_LESSONS, {"on_partial_failure": "ignore"}, "on_partial_failure is 'ignore'"),
+    (SYNC, {"who": "everybody"}, "who is 'everybody'; it can be members or supervisors"),
+    (SYNC, {"max_removals": -1}, "max_removals is -1; it is a number of at least 0"),
+    (SYNC, {"max_removals": "10%"}, "max_removals"),
+    (UPSERT_USERS, {"batch_size": 0}, "batch_size is 0; it is a number of at least 1"),
+    (UPSERT_USERS, {"batch_size": "many"}, "batch_size"),
+    (UPSERT_USERS, {"match_by": "shoe_size"}, "match_by is 'shoe_size'; it can be employee_number"),
+    (
+        LOGIN_URL,
+        {"expires_in": "soon"},
+        "GenerateLoginUrl was not sent: expires_in: Input should be 'disabled'",
+    ),
+    (SCHEDULE_LESSONS, {"grace_period": -1}, "grace_period: Input should be greater than or equal to 0"),
+    (SCHEDULE_LESSONS, {"grace_period": "two weeks"}, "grace_period: Input should be a valid integer"),
+    (
+        SCHEDULE_LESSONS,
+        {"grace_period_unit": "weeks"},
+        "grace_period_unit: Input should be 'days' or 'months'",
+    ),
+    # moments
+    (SCHEDULE_LESSONS, {"schedule_date": NAIVE}, "schedule_date: 2030-03-01T09:00:00 has no time zone"),
+    (SCHEDULE_LESSONS, {"schedule_date": "soon"}, "schedule_date: Input should be a valid datetime"),
+    (COMPLETE_LESSON, {"completed_date": NAIVE}, "completed_date: 2030-03-01T09:00:00 has no time zone"),
+    (CREATE_ILT_SESSION, {"start_datetime": NAIVE}, "start_datetime: 2030-03-01T09:00:00 has no time zone"),
+    (
+        CREATE_ILT_SESSION,
+        {"end_datetime": datetime.fromisoformat("2030-03-01T13:00:00")},
+        "end_datetime: 2030-03-01T13:00:00 has no time zone",
+    ),
+    (
+        CREATE_ILT_SESSION,
+        {"end_datetime": "2030-03-01T08:00:00+08:00"},
+        "is before start_datetime, 2030-03-01T09:00:00+08:00",
+    ),
+    # people
+    (UPSERT_USERS, {"users": ["Ada"]}, "users: 1 bad rows, nobody was imported:\n  row 1: is a str"),
+    (UPSERT_USERS, {"users": "Ada"}, "users is a str, not a list"),
+    (UPSERT_USERS, {"users": [{"first_name": "Ada"}]}, "row 1: employee_number and last_name missing"),
+    (CREATE_USER, {"user": {"firstName": "Ada", "shoeSize": 38}}, "shoeSize: Extra inputs are not permitted"),
+    (
+        CREATE_USER,
+        {"user": {"firstName": "Ada"}},
+        "A user needs an employee_number, an email_address or a user",
+    ),
+    (CREATE_USER, {"user": {}}, "A user needs an employee_number, an email_address or a user_name"),
+    (CREATE_USER, {"user": "Ada"}, "user is a str, not names and values"),
+    (
+        CREATE_USER,
+        {"user": {"user_name": "ada", "roles": [1]}},
+        "roles.0: Input should be 3, 4, 5, 6, 7 or 8",
+    ),
+    (UPDATE_USER, {"changes": "Ada"}, "changes is a str, not names and values"),
+    (UPDATE_USER, {"changes": {"shoeSize": 38}}, "shoeSize: Extra inputs are not permitted"),
+    (UPDATE_USER, {"changes": {"first_name": None}}, "first_name"),
+    (UPDATE_USER, {"changes": {"send_welcome_email": True}}, "send_welcome_email"),
+    (SAVE_PROGRESS, {"user_ids": None, "progress": {}}, "progress"),
+    (SAVE_PROGRESS, {"user_ids": None, "progress": {"Ada": {}}}, "progress.Ada"),
+    (SAVE_PROGRESS, {"user_ids": None, "progress": {1015: {"late": True}}}, "progress.1015.late"),
+    (SAVE_PROGRESS, {"user_ids": None, "progress": {1015: {"passed": "maybe"}}}, "progress.1015.passed"),
+    # texts
+    (CREATE_GROUP, {"name": ""}, "name"),
+    (CREATE_GROUP, {"name": 7}, "CreateGroup was not sent: name: Input should be a valid string"),
+    (UPDATE_SESSION, {"number_of_places": "few"}, "number_of_places: Input should be a valid integer"),
+    (
+        UPDATE_SESSION,
+        {"number_of_places": -1},
+        "number_of_places: Input should be greater than or equal to 0",
+    ),
+    (SCHEDULE_LESSONS, {"lesson_ids": None, "lesson_names": []}, "lesson_names: "),
+    (SCHEDULE_LESSONS, {"lesson_ids": None, "lesson_names": [7]}, "lesson_names.0: "),
+]
+
+
+def changing(emulator: DamstraEmulator) -> list[str]:
+    return [entry["method"] for entry in emulator.journal() if entry["method"] != "GET"]
+
+
+@pytest.mark.parametrize(("case", "changes", "why"), WRONG, ids=str)
+def test_what_is_wrong_is_said_and_nothing_is_sent(
+    case: Case, changes: dict[str, Any], why: str, damstra_emulator: DamstraEmulator
+) -> None:
+    assert why in refusal_anywhere(case.operator, {**case.arguments, **changes})
+    assert changing(damstra_emulator) == []

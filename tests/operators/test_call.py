@@ -1,0 +1,170 @@
+"""The operator for any call: its answers, its files, and what it refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra import endpoints
+from airflow_provider_damstra.errors import DamstraError
+from airflow_provider_damstra.operators.call import DamstraCallOperator
+from tests.operators.cases_people import MEMBERS_OF_102
+from tests.operators.cases_training import COMPLETED_SCHEDULE, DUE_SCHEDULE, NEW_SCHEDULE
+from tests.operators.running import error, refusal, refusal_anywhere, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.emulator.http import Api
+    from tests.operators.conftest import Connect
+
+CREATE_GROUP = {"name": "Welders", "description": "All of them"}
+
+
+def step(endpoint: str, arguments: dict[str, Any] | None = None, **more: Any) -> DamstraCallOperator:
+    return DamstraCallOperator(task_id="step", endpoint=endpoint, arguments=arguments, **more)
+
+
+def call(endpoint: str, **arguments: Any) -> Any:
+    return run(step(endpoint, arguments)).value
+
+
+@pytest.mark.parametrize("arguments", [{"user_id": 1011}, {"userId": "1011"}])
+def test_an_object_is_answered_as_the_api_spells_it(
+    arguments: dict[str, Any], damstra_emulator: DamstraEmulator
+) -> None:
+    user = call("GetUser", **arguments)
+    assert (user["id"], user["firstName"], user["roles"]) == (1011, "Liam", [6])
+    assert "password" not in user
+
+
+def test_a_listing_is_answered_whole(damstra_emulator: DamstraEmulator, connect: Connect) -> None:
+    connect(extra={"page_size": 2})
+    assert [user["id"] for user in call("ListGroupMembers", group_id=102)] == MEMBERS_OF_102
+    assert len(damstra_emulator.journal()) > 1
+
+
+def test_an_operation_without_arguments_needs_none(damstra_emulator: DamstraEmulator) -> None:
+    assert len(run(step("ListGroups")).value) == 7
+
+
+def test_ids_are_answered_as_a_list(damstra_emulator: DamstraEmulator) -> None:
+    arguments = {"lessonVersionIds": [2006], "gracePeriod": "3", "gracePeriodUnit": "days"}
+    assert call("ScheduleUser", user_id=1011, **arguments) == [NEW_SCHEDULE]
+
+
+def test_an_operation_that_answers_nothing_answers_none(damstra_emulator: DamstraEmulator) -> None:
+    assert call("InactivateUser", user_id=1011) is None
+
+
+def test_a_listing_is_written_as_json_lines(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "members.jsonl"
+    written = run(step("ListGroupMembers", {"group_id": 102}, path=f"file://{path}")).value
+    content = path.read_bytes()
+    assert [json.loads(line)["id"] for line in content.splitlines()] == MEMBERS_OF_102
+    assert written == {"path": f"file://{path}", "rows": 6, "sha256": hashlib.sha256(content).hexdigest()}
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_empty_listing_is_an_empty_file(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    path = tmp_path / "nobody.jsonl"
+    assert run(step("ListUsers", {"emp_id": "nobody"}, path=str(path))).value["rows"] == 0
+    assert path.read_bytes() == b""
+
+
+def test_a_call_is_sent_once_though_its_answer_is_lost(damstra_emulator: DamstraEmulator) -> None:
+    damstra_emulator.add_fault("drop_after", method="POST")
+    assert "It may have been carried out, so it was not sent again" in error(
+        step("CreateGroup", CREATE_GROUP)
+    )
+    assert len(damstra_emulator.journal()) == 1
+
+
+def test_an_unknown_operation_is_named(damstra_emulator: DamstraEmulator) -> None:
+    why = refusal(step("GetUsr", {"user_id": 1011}))
+    assert "there is no operation 'GetUsr'" in why
+    assert "GetUser" in why
+    assert damstra_emulator.journal() == []
+
+
+@pytest.mark.parametrize("name", ["Endpoint", "__name__", "base", ""])
+def test_only_operations_can_be_called(name: str, damstra_emulator: DamstraEmulator) -> None:
+    assert f"there is no operation {name!r}" in refusal(step(name))
+
+
+def test_a_file_is_refused(damstra_emulator: DamstraEmulator) -> None:
+    why = refusal(step("DownloadCertificate", {"lesson_schedule_id": COMPLETED_SCHEDULE}))
+    assert "DamstraDownloadCertificateOperator" in why
+    assert damstra_emulator.journal() == []
+
+
+SECRETS = [
+    ("GenerateLoginUrl", {"user_id": 1011}),
+    ("GetEmbedUrl", {"lesson_schedule_id": DUE_SCHEDULE}),
+    ("GetEmbedUrlAllLessonTypes", {"lesson_schedule_id": DUE_SCHEDULE}),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "arguments"), SECRETS)
+def test_a_secret_is_answered_in_clear_only_if_that_is_wanted(
+    endpoint: str, arguments: dict[str, Any], damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    assert "return_in_clear=True" in refusal(step(endpoint, arguments))
+    assert "return_in_clear=True" in refusal(step(endpoint, arguments, path=str(tmp_path / "secret")))
+    assert damstra_emulator.journal() == []
+    assert "token=" in run(step(endpoint, arguments, return_in_clear=True)).value
+
+
+def test_every_secret_is_known() -> None:
+    secret = {name for name in endpoints.__all__ if getattr(endpoints, name).answer_is_secret}
+    assert secret == {name for name, _ in SECRETS}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "arguments"),
+    [
+        ("CreateUser", {"firstName": "Ada", "password": "Hunter2!"}),
+        ("UpdateUser", {"user_id": 1011, "password": "Hunter2!"}),
+    ],
+)
+def test_a_password_is_refused(
+    endpoint: str, arguments: dict[str, Any], damstra_emulator: DamstraEmulator
+) -> None:
+    why = refusal_anywhere(DamstraCallOperator, {"endpoint": endpoint, "arguments": arguments})
+    assert "password" in why
+    assert "Hunter2!" not in why
+    assert damstra_emulator.journal() == []
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "arguments", "why"),
+    [
+        ("GetUser", None, "GetUser was not sent: userId: Field required"),
+        ("GetUser", {"user_id": "seven"}, "GetUser was not sent: user_id: Input should be a valid integer"),
+        (
+            "GetUser",
+            {"user_id": 7, "name": "x"},
+            "GetUser was not sent: name: Extra inputs are not permitted",
+        ),
+        (
+            "ListUsers",
+            {"startIndex": 5},
+            "ListUsers was not sent: startIndex: Extra inputs are not permitted",
+        ),
+        ("GetUser", [7], "arguments"),
+        ("GetUser", "7", "arguments"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_named(
+    endpoint: str, arguments: Any, why: str, damstra_emulator: DamstraEmulator
+) -> None:
+    assert why in refusal(step(endpoint, arguments))
+    assert damstra_emulator.journal() == []
+
+
+def test_a_refusal_of_the_server_is_an_error(damstra_emulator: DamstraEmulator, api: Api) -> None:
+    assert "999" in error(step("GetUser", {"user_id": 999}), DamstraError)

@@ -1,0 +1,96 @@
+"""Certificates: where the file is, what is in it, and that there is never half of one."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError
+from airflow_provider_damstra.operators.lesson import DamstraDownloadCertificateOperator
+from tests.operators.cases_training import COMPLETED_SCHEDULE, DUE_SCHEDULE
+from tests.operators.running import error, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.operators.conftest import Connect
+
+
+def step(
+    path: Path | str, lesson_schedule_id: Any = COMPLETED_SCHEDULE
+) -> DamstraDownloadCertificateOperator:
+    return DamstraDownloadCertificateOperator(
+        task_id="step", lesson_schedule_id=lesson_schedule_id, path=str(path)
+    )
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_file_is_written_where_it_is_wanted(
+    scheme: str, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    path = tmp_path / "new" / "liam.pdf"
+    saved = run(step(f"{scheme}{path}")).value
+    content = path.read_bytes()
+    assert content.startswith(b"%PDF")
+    assert content.rstrip().endswith(b"%%EOF")
+    assert saved == {
+        "path": f"{scheme}{path}",
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("given", [COMPLETED_SCHEDULE, f"{COMPLETED_SCHEDULE}", f" {COMPLETED_SCHEDULE} "])
+def test_in_a_folder_the_file_has_the_name_of_the_schedule(
+    given: Any, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    saved = run(step(f"{tmp_path}/certificates/", given)).value
+    path = tmp_path / "certificates" / "certificate-30013.pdf"
+    assert saved["path"] == str(path)
+    assert path.read_bytes().startswith(b"%PDF")
+
+
+def test_a_second_attempt_replaces_the_file(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    path = tmp_path / "liam.pdf"
+    path.write_bytes(b"old" * 10_000)
+    assert run(step(path)).value == run(step(path)).value
+    assert path.read_bytes().startswith(b"%PDF")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("schedule_id", [DUE_SCHEDULE, 30018])
+def test_without_a_certificate_it_is_said_which_and_no_file_is_written(
+    schedule_id: int, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    why = error(step(tmp_path / "new" / "one.pdf", schedule_id), DamstraNotFoundError)
+    assert f"No certificate found for lesson schedule {schedule_id}: it is not completed and passed" in why
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fault", [{"kind": "truncate"}, {"kind": "html", "status": 200}], ids=str)
+def test_half_a_file_or_another_one_is_not_kept(
+    fault: dict[str, Any], damstra_emulator: DamstraEmulator, connect: Connect, tmp_path: Path
+) -> None:
+    path = tmp_path / "liam.pdf"
+    path.write_bytes(b"what was there")
+    connect(extra={"max_retries": 0})
+    damstra_emulator.add_fault(**fault, count=1)
+    error(step(path), DamstraResponseError)
+    assert path.read_bytes() == b"what was there"
+    assert list(tmp_path.iterdir()) == [path]
+    run(step(path))
+    assert path.read_bytes().startswith(b"%PDF")
+
+
+def test_a_file_that_cannot_be_moved_into_place_leaves_nothing_behind(
+    damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    (tmp_path / "liam.pdf").mkdir()
+    (tmp_path / "liam.pdf" / "in the way").touch()
+    with pytest.raises(OSError, match=r"liam\.pdf"):
+        run(step(tmp_path / "liam.pdf"))
+    assert [path.name for path in tmp_path.iterdir()] == ["liam.pdf"]

@@ -1,0 +1,200 @@
+"""What is so already: ``strict``, ``if_exists``, and tasks that are cleared after things have moved on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.errors import DamstraConflictError
+from airflow_provider_damstra.operators.group import (
+    DamstraAddGroupMembersOperator,
+    DamstraAddGroupSupervisorsOperator,
+    DamstraCreateGroupOperator,
+    DamstraInactivateGroupOperator,
+    DamstraRemoveGroupMembersOperator,
+    DamstraRemoveGroupSupervisorsOperator,
+)
+from airflow_provider_damstra.operators.ilt_session import (
+    DamstraCancelIltSessionOperator,
+    DamstraCompleteIltSessionOperator,
+    DamstraDeregisterIltSessionUsersOperator,
+    DamstraRegisterIltSessionUsersOperator,
+)
+from airflow_provider_damstra.operators.user import (
+    DamstraActivateUserOperator,
+    DamstraCreateUserOperator,
+    DamstraInactivateUserOperator,
+)
+from tests.operators.case import changes_in
+from tests.operators.cases_people import CREATE_GROUP
+from tests.operators.cases_training import COMPLETE_LESSON, CREATE_ILT_SESSION, REGISTER
+from tests.operators.running import error, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_damstra.operators.base import DamstraOperator
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.emulator.http import Api
+
+PEOPLE = {"group_id": 102, "user_ids": [1011, 1012]}
+ATTENDEES = {"ilt_session_id": 403, "user_ids": [1019, 1021]}
+SO_ALREADY: list[tuple[type[DamstraOperator], dict[str, Any], str]] = [
+    (DamstraActivateUserOperator, {"user_id": 1011}, "User 1011 is active already"),
+    (DamstraInactivateUserOperator, {"user_id": 1038}, "User 1038 is inactive already"),
+    (DamstraInactivateGroupOperator, {"group_id": 108}, "Group 108 (Night Shift 2019) is inactive already"),
+    (DamstraAddGroupMembersOperator, PEOPLE, "Group 102: users [1011] are in it already"),
+    (DamstraRemoveGroupMembersOperator, PEOPLE, "Group 102: users [1012] are not in it already"),
+    (
+        DamstraAddGroupSupervisorsOperator,
+        {"group_id": 102, "user_ids": [1005, 1006]},
+        "Group 102: users [1005] are in it already",
+    ),
+    (
+        DamstraRemoveGroupSupervisorsOperator,
+        {"group_id": 102, "user_ids": [1005, 1006]},
+        "Group 102: users [1006] are not in it already",
+    ),
+    (DamstraRegisterIltSessionUsersOperator, ATTENDEES, "ILT session 403: users [1019] are registered"),
+    (DamstraDeregisterIltSessionUsersOperator, ATTENDEES, "ILT session 403: users [1021] are not registered"),
+    (DamstraCompleteIltSessionOperator, {"ilt_session_id": 401}, "ILT session 401 is completed already"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "why"), SO_ALREADY, ids=lambda value: getattr(value, "__name__", None)
+)
+def test_strict_fails_and_changes_nothing(
+    kind: type[DamstraOperator], arguments: dict[str, Any], why: str, damstra_emulator: DamstraEmulator
+) -> None:
+    assert why in error(kind(task_id="step", **arguments, strict=True), DamstraConflictError)
+    assert {entry["method"] for entry in damstra_emulator.journal()} == {"GET"}
+
+
+def test_strict_does_what_is_new(damstra_emulator: DamstraEmulator) -> None:
+    operator = DamstraAddGroupMembersOperator(task_id="step", group_id=102, user_ids="1012,1013", strict=True)
+    assert run(operator).value == [1012, 1013]
+
+
+def test_a_cancelled_session_is_cancelled_no_more(damstra_emulator: DamstraEmulator) -> None:
+    def step(*, strict: bool = False) -> DamstraCancelIltSessionOperator:
+        return DamstraCancelIltSessionOperator(task_id="step", ilt_session_id=403, strict=strict)
+
+    assert [run(step()).value, run(step()).value] == [True, False]
+    assert "ILT session 403 is cancelled already" in error(step(strict=True), DamstraConflictError)
+
+
+def test_a_session_that_ended_otherwise_is_an_error(damstra_emulator: DamstraEmulator) -> None:
+    cancel = DamstraCancelIltSessionOperator(task_id="step", ilt_session_id=401)
+    assert "ILT session 401 is completed already" in error(cancel, DamstraConflictError)
+    run(DamstraCancelIltSessionOperator(task_id="step", ilt_session_id=403))
+    complete = DamstraCompleteIltSessionOperator(task_id="step", ilt_session_id=403)
+    assert "ILT session 403 is cancelled already" in error(complete, DamstraConflictError)
+
+
+THERE = [
+    (DamstraCreateUserOperator, {"user": {"employee_number": "E1011", "first_name": "Leo"}}, 1011),
+    (DamstraCreateUserOperator, {"user": {"email_address": "liam.murphy@example.com"}}, 1011),
+    (DamstraCreateUserOperator, {"user": {"user_name": "l.murphy"}}, 1011),
+    (DamstraCreateUserOperator, {"user": {"user_name": "w.birch"}}, 1038),
+    (DamstraCreateGroupOperator, {"name": "Pit Crew A", "description": "New"}, 102),
+    (DamstraCreateGroupOperator, {"name": "Pit Crew A", "description": "New", "parent_id": 101}, 102),
+]
+
+
+@pytest.mark.parametrize(("kind", "arguments", "found"), THERE)
+def test_what_exists_is_returned_or_is_an_error(
+    kind: type[DamstraOperator], arguments: dict[str, Any], found: int, damstra_emulator: DamstraEmulator
+) -> None:
+    assert run(kind(task_id="step", **arguments)).value == found
+    failing = kind(task_id="step", **arguments, if_exists="fail")
+    assert f"exists already (id {found})" in error(failing, DamstraConflictError)
+    assert {entry["method"] for entry in damstra_emulator.journal()} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "shown"),
+    [
+        (
+            DamstraCreateUserOperator,
+            {"user": {"employee_number": "E1011", "first_name": "Leo", "send_welcome_email": False}},
+            ("/user/1011", {"firstName": "Leo", "lastName": "Murphy", "roles": [6]}),
+        ),
+        (
+            DamstraCreateGroupOperator,
+            {"name": "Pit Crew A", "description": "New"},
+            ("/group/102", {"name": "Pit Crew A", "description": "New", "parentId": 101}),
+        ),
+    ],
+)
+def test_what_exists_is_updated(
+    kind: type[DamstraOperator],
+    arguments: dict[str, Any],
+    shown: tuple[str, dict[str, Any]],
+    damstra_emulator: DamstraEmulator,
+    api: Api,
+) -> None:
+    def update() -> object:
+        return run(kind(task_id="step", **arguments, if_exists="update")).value
+
+    path, members = shown
+    assert update() == update() == int(path.rpartition("/")[2])
+    assert api.read(path).items() >= members.items()
+    assert (
+        len(damstra_emulator.journal(path=path, method="PUT"))
+        + len(damstra_emulator.journal(path=path, method="POST"))
+        == 1
+    )
+
+
+def test_a_group_of_the_same_name_under_another_parent_is_another_one(
+    damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    first, second = (run(CREATE_GROUP.make(tmp_path, parent_id=one)).value for one in (101, 105))
+    assert first != second
+    both = CREATE_GROUP.make(tmp_path, parent_id=None)
+    assert f"({first}, {second}): say which with parent_id" in error(both, DamstraConflictError)
+
+
+def test_a_session_that_is_there_is_an_error_if_wanted(
+    damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    session_id = run(CREATE_ILT_SESSION.make(tmp_path)).value
+    again = CREATE_ILT_SESSION.make(tmp_path, if_exists="fail")
+    assert f"exists already (id {session_id})" in error(again, DamstraConflictError)
+
+
+def test_steps_before_a_session_was_completed_can_be_cleared(
+    damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
+    session = CREATE_ILT_SESSION.make(tmp_path)
+    session_id = run(session).value
+    register = {"ilt_session_id": session_id, "user_ids": [1021, 1022]}
+    assert run(REGISTER.make(tmp_path, **register)).value == [1021, 1022]
+    api.send(f"/ilt_session/{session_id}/complete")
+    damstra_emulator.clear_journal()
+    assert run(CREATE_ILT_SESSION.make(tmp_path)).value == session_id
+    assert run(REGISTER.make(tmp_path, **register)).value == []
+    complete = DamstraCompleteIltSessionOperator(task_id="step", ilt_session_id=session_id)
+    assert run(complete).value is False
+    assert {entry["method"] for entry in damstra_emulator.journal()} == {"GET"}
+
+
+def test_a_session_that_was_cancelled_is_created_anew(
+    damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
+    cancelled = run(CREATE_ILT_SESSION.make(tmp_path)).value
+    run(DamstraCancelIltSessionOperator(task_id="step", ilt_session_id=cancelled))
+    assert run(CREATE_ILT_SESSION.make(tmp_path)).value == cancelled + 1
+
+
+def test_a_completion_is_recorded_once_for_a_second(
+    damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    first = run(COMPLETE_LESSON.make(tmp_path)).value
+    same_second = run(COMPLETE_LESSON.make(tmp_path, completed_date="2025-03-01T01:00:00.7Z")).value
+    later = run(COMPLETE_LESSON.make(tmp_path, completed_date="2025-03-01T01:00:01Z")).value
+    assert first == same_second
+    assert later != first
+    assert changes_in(damstra_emulator)["insert lesson_schedules"] == 2

@@ -1,0 +1,74 @@
+"""Ids of each operator: what is none is refused before anything is sent, and what there is not is named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.errors import DamstraNotFoundError
+from tests.operators.case import Case, changes_in
+from tests.operators.catalogue import CASES
+from tests.operators.running import error, refusal_anywhere
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+
+NO_ID = ["seven", "", "None", 0, -7, 1.5, True, [1, 2], {"id": 7}, "1,2"]
+NO_IDS = ["one,two", "", "[]", "None", [], 0, [0], True, [True], 1.5, [1.5], {"id": 7}, [[7]], None]
+NOBODY = 999
+REMOVING = ("DamstraRemove", "DamstraDeregister")
+
+
+def arguments_that_end_in(ending: str) -> dict[str, tuple[Case, str]]:
+    """Return a case for each operator's arguments of this name."""
+    found = [(case, name) for case in CASES for name in case.arguments if name.endswith(ending)]
+    return {f"{case.operator.__name__}.{name}": (case, name) for case, name in reversed(found)}
+
+
+ONE = arguments_that_end_in("_id")
+MANY = arguments_that_end_in("_ids")
+
+
+def changing(emulator: DamstraEmulator) -> list[dict[str, Any]]:
+    return [entry for entry in emulator.journal() if entry["method"] != "GET"]
+
+
+@pytest.mark.parametrize(("case", "name"), ONE.values(), ids=list(ONE))
+def test_what_is_no_id_is_refused(case: Case, name: str, damstra_emulator: DamstraEmulator) -> None:
+    for wrong in NO_ID:
+        why = refusal_anywhere(case.operator, {**case.arguments, name: wrong})
+        assert f"{name}: " in why, wrong
+    assert changing(damstra_emulator) == []
+
+
+@pytest.mark.parametrize(("case", "name"), MANY.values(), ids=list(MANY))
+def test_what_is_no_list_of_ids_is_refused(case: Case, name: str, damstra_emulator: DamstraEmulator) -> None:
+    for wrong in NO_IDS:
+        why = refusal_anywhere(case.operator, {**case.arguments, name: wrong})
+        assert name in why, wrong
+    assert changing(damstra_emulator) == []
+
+
+@pytest.mark.parametrize("twice", [[1011, 1012, "1011"], "1011,1012,1011"], ids=repr)
+@pytest.mark.parametrize(("case", "name"), MANY.values(), ids=list(MANY))
+def test_an_id_that_is_given_twice_is_named(
+    case: Case, name: str, twice: Any, damstra_emulator: DamstraEmulator
+) -> None:
+    why = refusal_anywhere(case.operator, {**case.arguments, name: twice})
+    assert f"{name}: named more than once: 1011" in why
+    assert changing(damstra_emulator) == []
+
+
+# Who is to be removed and does not exist is not there afterwards.
+NEEDED = {name: one for name, one in {**ONE, **MANY}.items() if not name.startswith(REMOVING)}
+
+
+@pytest.mark.parametrize(("case", "name"), NEEDED.values(), ids=list(NEEDED))
+def test_what_there_is_not_is_named_and_nothing_is_changed(
+    case: Case, name: str, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    assert str(NOBODY) in error(case.make(tmp_path, **{name: NOBODY}), DamstraNotFoundError)
+    assert changes_in(damstra_emulator) == {}

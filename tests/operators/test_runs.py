@@ -1,0 +1,68 @@
+"""Each operator in its normal course: what it returns, and what it changes in Damstra, once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_damstra.operators import group, ilt_session, lesson, user
+from airflow_provider_damstra.operators.call import DamstraCallOperator
+from tests.operators.case import Case, Trace
+from tests.operators.catalogue import CASES, CHANGING, SENDING, operator_classes
+from tests.operators.running import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.emulator.http import Api
+
+
+def test_no_operator_is_forgotten() -> None:
+    assert {case.operator for case in CASES} == set(operator_classes())
+
+
+def test_dags_import_every_operator_from_the_module_of_its_resource() -> None:
+    offered = {name for module in (user, group, lesson, ilt_session) for name in module.__all__}
+    assert {*offered, DamstraCallOperator.__name__} == {kind.__name__ for kind in operator_classes()}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_it_returns_its_result_and_changes_each_row_once(
+    case: Case, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
+    outcome, trace = case.run_once(damstra_emulator, api, tmp_path)
+    assert outcome == case.expected(tmp_path)
+    assert trace.changes == Counter(case.changes)
+
+
+@pytest.mark.parametrize("case", CHANGING, ids=str)
+def test_what_it_changes_is_to_be_seen(
+    case: Case, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
+    case.begin(damstra_emulator, api)
+    before = Trace.of(damstra_emulator, api, case)
+    run(case.make(tmp_path))
+    assert Trace.of(damstra_emulator, api, case).shown != before.shown
+
+
+@pytest.mark.parametrize("case", CHANGING, ids=str)
+def test_the_second_time_nothing_is_changed(
+    case: Case, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
+    _, once = case.run_once(damstra_emulator, api, tmp_path)
+    damstra_emulator.clear_journal()
+    run(case.make(tmp_path))
+    twice = Trace.of(damstra_emulator, api, case)
+    assert (twice.changes, twice.shown) == (Counter(), once.shown)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_only_the_others_send_nothing_but_gets(
+    case: Case, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
+    case.run_once(damstra_emulator, api, tmp_path)
+    methods = {entry["method"] for entry in damstra_emulator.journal()}
+    assert bool(methods - {"GET"}) == (case in SENDING)

@@ -1,0 +1,205 @@
+"""Scheduling users to lessons: which version is meant, what is there already, and users who fail."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.errors import DamstraConflictError, DamstraError, DamstraNotFoundError
+from airflow_provider_damstra.operators.lesson import DamstraScheduleLessonsOperator
+from tests.emulator.http import FORMER, HAUL_TRUCK, NOBODY, TRAINEES
+from tests.operators.case import changes_in
+from tests.operators.cases_training import DUE_SCHEDULE, LIAMS_HEIGHTS, NEW_SCHEDULE, OLIVIAS_HEIGHTS
+from tests.operators.running import Outcome, error, refusal, run
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.operators.conftest import Connect
+
+AN_INSTRUCTOR = 1008  # has no lesson schedules
+SCHEDULE = "/user/*/lesson_schedule"
+
+
+def step(**arguments: Any) -> DamstraScheduleLessonsOperator:
+    return DamstraScheduleLessonsOperator(task_id="step", **{"user_ids": [1011], **arguments})
+
+
+def schedule(**arguments: Any) -> Any:
+    return run(step(**arguments)).value
+
+
+def orders(emulator: DamstraEmulator) -> list[dict[str, Any]]:
+    return [entry["body"] for entry in emulator.journal(method="POST", path=SCHEDULE)]
+
+
+@pytest.mark.parametrize(
+    "lessons",
+    [
+        {"lesson_version_ids": [2006]},
+        {"lesson_ids": "204"},
+        {"lesson_names": "Haul Truck Pre-start Checks"},
+        {"lesson_names": ["Haul Truck Pre-start Checks"]},
+    ],
+    ids=str,
+)
+def test_lessons_are_named_by_version_by_id_or_by_name(
+    lessons: dict[str, Any], damstra_emulator: DamstraEmulator
+) -> None:
+    assert schedule(**lessons) == [{"user_id": 1011, "lesson_schedule_ids": [NEW_SCHEDULE]}]
+    assert orders(damstra_emulator) == [
+        {"lessonVersionIds": [2006], "gracePeriod": "14", "gracePeriodUnit": "days"}
+    ]
+
+
+def test_the_newest_active_version_is_meant(damstra_emulator: DamstraEmulator) -> None:
+    schedule(lesson_ids=[201, 202], user_ids=[AN_INSTRUCTOR])
+    assert orders(damstra_emulator)[0]["lessonVersionIds"] == [2002, 2003]
+
+
+def test_lessons_are_looked_up_once_for_all_users(damstra_emulator: DamstraEmulator) -> None:
+    schedule(user_ids=list(TRAINEES), lesson_names=["Haul Truck Pre-start Checks"])
+    assert len(damstra_emulator.journal(path="/lesson")) == 1
+    assert len(orders(damstra_emulator)) == len(TRAINEES)
+
+
+def test_grace_period_and_date_are_sent(damstra_emulator: DamstraEmulator) -> None:
+    arguments = {
+        "grace_period": "3",
+        "grace_period_unit": "months",
+        "schedule_date": "2030-03-01T09:00+08:00",
+    }
+    schedule(lesson_ids=204, **arguments)
+    (order,) = orders(damstra_emulator)
+    assert (order["gracePeriod"], order["gracePeriodUnit"]) == ("3", "months")
+    assert order["scheduleDate"] == "2030-03-01T01:00:00+0000"
+
+
+WRONG = [
+    ({"lesson_ids": [204, NOBODY]}, DamstraNotFoundError, "Lesson 999 does not exist; nobody was scheduled."),
+    (
+        {"lesson_names": ["Haul Truck", "Site Induction"]},
+        DamstraNotFoundError,
+        "Lesson 'Haul Truck' does not exist; nobody was scheduled.",
+    ),
+    (
+        {"lesson_ids": [204, 206]},
+        None,
+        "Lesson 206 (Shotfirer Refresher 2019: inactive) cannot be scheduled, only an active lesson can; "
+        "nobody was scheduled.",
+    ),
+    (
+        {"lesson_names": "Shotfirer Refresher 2019"},
+        None,
+        "Lesson 'Shotfirer Refresher 2019' (Shotfirer Refresher 2019: inactive) cannot be scheduled",
+    ),
+]
+
+
+@pytest.mark.parametrize(("lessons", "kind", "why"), WRONG)
+def test_a_wrong_lesson_is_named_and_nobody_is_scheduled(
+    lessons: dict[str, Any], kind: type[DamstraError] | None, why: str, damstra_emulator: DamstraEmulator
+) -> None:
+    operator = step(**lessons, user_ids=[1011, 1012])
+    said = error(operator, kind) if kind else refusal(operator)
+    assert said.startswith(why)
+    assert orders(damstra_emulator) == []
+
+
+def test_a_name_that_two_lessons_have_is_refused(damstra_emulator: DamstraEmulator) -> None:
+    lessons = [
+        {"lessonId": lesson_id, "lessonVersionId": 3000 + lesson_id, "name": "Twin", "status": "active"}
+        for lesson_id in (301, 302)
+    ]
+    body = {"results": lessons, "meta": {"totalResultCount": 2, "startIndex": 0, "endIndex": 2}}
+    damstra_emulator.add_fault("status", status=200, path="/lesson", body=body)
+    why = error(step(lesson_names="Twin"), DamstraConflictError)
+    assert why == "2 lessons are named 'Twin' (301, 302): name one by id."
+    assert orders(damstra_emulator) == []
+
+
+def test_what_is_open_is_kept_and_one_request_makes_the_rest(damstra_emulator: DamstraEmulator) -> None:
+    liam, olivia = schedule(user_ids=[1011, 1012], lesson_version_ids=[2003, 2002, 2006])
+    assert {LIAMS_HEIGHTS} < set(liam["lesson_schedule_ids"])
+    assert {DUE_SCHEDULE, OLIVIAS_HEIGHTS} < set(olivia["lesson_schedule_ids"])
+    assert [len(one["lesson_schedule_ids"]) for one in (liam, olivia)] == [3, 3]
+    succeeded = [one for one in damstra_emulator.journal(method="POST") if one["status"] == 200]
+    assert {one["path"]: one["body"]["lessonVersionIds"] for one in succeeded} == {
+        "/user/1011/lesson_schedule": [2002, 2006],
+        "/user/1012/lesson_schedule": [2006],
+    }
+
+
+def test_an_open_schedule_is_an_error_if_wanted(damstra_emulator: DamstraEmulator) -> None:
+    strict = step(user_ids=[1012], lesson_version_ids=[2002, 2006], if_exists="fail")
+    assert "user 1012: " in error(strict, DamstraConflictError)
+    assert changes_in(damstra_emulator) == {}
+
+
+@pytest.mark.parametrize("when", [{}, {"schedule_date": "2026-01-31T09:00:00+08:00"}], ids=["now", "dated"])
+def test_a_step_that_is_cleared_after_the_lesson_was_done_schedules_nothing_again(
+    when: dict[str, str], damstra_emulator: DamstraEmulator
+) -> None:
+    def attempt() -> Outcome:
+        return run(step(lesson_ids=204, **when), run_after=began)
+
+    began = damstra_emulator.now - timedelta(minutes=1)
+    first = attempt()
+    damstra_emulator.complete_lesson_schedule(NEW_SCHEDULE)
+    damstra_emulator.clear_journal()
+    assert attempt() == first
+    assert changes_in(damstra_emulator) == {}
+
+
+def test_what_was_done_long_ago_does_not_keep_from_scheduling_it_again(
+    damstra_emulator: DamstraEmulator,
+) -> None:
+    done = run(step(lesson_version_ids=2002), run_after=damstra_emulator.now).value
+    assert done == [{"user_id": 1011, "lesson_schedule_ids": [NEW_SCHEDULE]}]
+
+
+def test_a_user_who_fails_does_not_keep_the_others_from_being_scheduled(
+    damstra_emulator: DamstraEmulator,
+) -> None:
+    why = refusal(step(user_ids=[1011, FORMER, 1013], lesson_ids=204))
+    assert why.startswith("1 users could not be scheduled, 2 were:\n  user 1038: ScheduleUser ")
+    assert "User 1038 is not active and cannot be scheduled" in why
+    assert changes_in(damstra_emulator) == {"insert lesson_schedules": 2}
+
+
+def test_the_others_may_be_enough(damstra_emulator: DamstraEmulator) -> None:
+    arguments = {"user_ids": [1011, FORMER, NOBODY, 1013], "lesson_ids": 204}
+    done = schedule(**arguments, on_partial_failure="continue")
+    assert [one["user_id"] for one in done] == [1011, 1013]
+
+
+def test_nobody_is_not_enough(damstra_emulator: DamstraEmulator, connect: Connect) -> None:
+    connect(password="wrong")
+    operator = step(lesson_version_ids=HAUL_TRUCK, on_partial_failure="continue")
+    assert "access key" in refusal(operator)
+
+
+def test_what_a_later_attempt_can_mend_is_tried_again_though_another_user_fails_for_good(
+    damstra_emulator: DamstraEmulator, connect: Connect
+) -> None:
+    connect(extra={"max_retries": 0})
+    damstra_emulator.add_fault("status", status=429, path="/user/1011/lesson_schedule", count=1)
+    operator = step(user_ids=[FORMER, 1011], lesson_ids=204)
+    why = error(operator)
+    assert "user 1038: " in why
+    assert "user 1011: " in why
+
+
+@pytest.mark.parametrize("places", [1, 3])
+def test_users_are_worked_on_side_by_side_within_the_limit(
+    places: int, damstra_emulator: DamstraEmulator, connect: Connect
+) -> None:
+    connect(extra={"max_concurrency": places})
+    damstra_emulator.add_fault("delay", method="POST", delay=0.1)
+    users = list(TRAINEES)[:6]
+    done = schedule(user_ids=users, lesson_version_ids=[HAUL_TRUCK])
+    assert [one["user_id"] for one in done] == users
+    came = sorted(datetime.fromisoformat(one["time"]) for one in damstra_emulator.journal(method="POST"))
+    while_the_first_was_handled = [one for one in came if one - came[0] < timedelta(seconds=0.095)]
+    assert len(while_the_first_was_handled) == places

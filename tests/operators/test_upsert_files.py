@@ -1,0 +1,200 @@
+"""Users from a file: CSV as spreadsheets save it, JSON lines, and everything that is wrong in it, at once."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.operators.user import DamstraUpsertUsersOperator
+from tests.operators.case import changes_in
+from tests.operators.cases_people import NEW_USER
+from tests.operators.running import refusal, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.emulator.http import Api
+
+    Step = Callable[..., DamstraUpsertUsersOperator]
+
+HEADER = "employeeNumber,firstName,lastName,emailAddress,phoneNumber,roles\n"
+LIAM = {"employeeNumber": "E1011", "firstName": "Liam", "lastName": "Murphy"}
+
+
+@pytest.fixture
+def step(tmp_path: Path) -> Step:
+    """Return what makes the operator for a file with some content."""
+
+    def step(
+        content: str | bytes, *, name: str = "people.csv", **arguments: Any
+    ) -> DamstraUpsertUsersOperator:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return DamstraUpsertUsersOperator(task_id="step", users_path=f"file://{path}", **arguments)
+
+    return step
+
+
+def sent(emulator: DamstraEmulator) -> list[dict[str, Any]]:
+    return [user for entry in emulator.journal(path="/bulkUserImport") for user in entry["body"]["users"]]
+
+
+def test_a_csv_file_is_imported(step: Step, damstra_emulator: DamstraEmulator) -> None:
+    content = f"{HEADER}E9001,Ada,Byron,ada@example.com,,\nE1011,Liam,Murphy,,,TRAINEE\n"
+    outcome = run(step(content))
+    assert (outcome.value, outcome.xcoms["unchanged"]) == ([NEW_USER, 1011], [1011])
+
+
+@pytest.mark.parametrize("name", ["people.csv", "people.txt", "PEOPLE.CSV"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_file_that_a_spreadsheet_saved_is_imported(
+    name: str, newline: str, step: Step, damstra_emulator: DamstraEmulator
+) -> None:
+    rows = ["employee_number , first_name,last_name", '"E9001",  Zoë ,"Byron, Countess"', ""]
+    run(step(newline.join(rows).encode("utf-8-sig"), name=name))
+    assert sent(damstra_emulator) == [
+        {"employeeNumber": "E9001", "firstName": "Zoë", "lastName": "Byron, Countess"}
+    ]
+
+
+def test_a_quoted_cell_may_hold_a_new_line(step: Step, damstra_emulator: DamstraEmulator) -> None:
+    content = f'{HEADER}E9001,Ada,"Byron\nCountess",,,\nE9002,Bea,Byron,,,\n'
+    run(step(content))
+    assert [user["lastName"] for user in sent(damstra_emulator)] == ["Byron\nCountess", "Byron"]
+
+
+def test_an_empty_cell_keeps_what_is_there(step: Step, damstra_emulator: DamstraEmulator, api: Api) -> None:
+    before = api.read("/user/1007")
+    run(step(f"{HEADER}E1007,Mei,Chan,,  ,\n"))
+    after = api.read("/user/1007")
+    assert after == {**before, "lastName": "Chan", "modifiedDate": after["modifiedDate"]}
+
+
+@pytest.mark.parametrize("roles", ["5;8", "SUPERVISOR;INSTRUCTOR", "supervisor|8", '"5,8"', " 8 ; 5;"])
+def test_roles_are_numbers_or_names(
+    roles: str, step: Step, damstra_emulator: DamstraEmulator, api: Api
+) -> None:
+    run(step(f"{HEADER}E1011,Liam,Murphy,,,{roles}\n"))
+    assert api.read("/user/1011")["roles"] == [5, 8]
+
+
+@pytest.mark.parametrize("name", ["people.jsonl", "people.ndjson", "PEOPLE.JSONL"])
+def test_json_lines_are_imported(name: str, step: Step, damstra_emulator: DamstraEmulator) -> None:
+    rows = [{"employeeNumber": "E9001", "firstName": "Ada", "lastName": "Byron", "roles": [5]}, LIAM]
+    content = "\n".join(map(json.dumps, rows)) + "\n\n"
+    assert run(step(content, name=name)).value == [NEW_USER, 1011]
+
+
+def test_json_lines_may_begin_with_a_byte_order_mark(step: Step, damstra_emulator: DamstraEmulator) -> None:
+    assert run(step(json.dumps(LIAM).encode("utf-8-sig"), name="people.jsonl")).value == [1011]
+
+
+def test_only_a_new_line_ends_a_json_line(step: Step, damstra_emulator: DamstraEmulator) -> None:
+    row = {"employeeNumber": "E9001", "firstName": "Ada", "lastName": "By\u2028ron\x85"}
+    run(step(json.dumps(row, ensure_ascii=False), name="people.jsonl"))
+    assert sent(damstra_emulator) == [row]
+
+
+def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_sent(
+    step: Step, damstra_emulator: DamstraEmulator
+) -> None:
+    rows = [
+        "E1,Ada,Byron,,,",
+        ",Ada,Byron,,,",
+        "E3,,,,,",
+        "E4,Ada,Byron,ada at example,,",
+        "E5,Ada,Byron,,,99",
+        "E6,Ada,Byron,,,,more",
+        "E7,Ada",
+        "",
+        '"e1","Ada\nMaria",Byron,,,',
+        "E9,Ada,Byron,,,BOSS",
+    ]
+    why = refusal(step(HEADER + "\n".join(rows)))
+    first, *problems = why.splitlines()
+    assert first.endswith("people.csv: 8 bad rows, nobody was imported:")
+    expected = [
+        "line 3: employee_number missing",
+        "line 4: first_name and last_name missing",
+        "line 5: email_address is no e-mail address",
+        "line 6: roles.0: ",
+        "line 7: has 1 more cells than the header",
+        "line 8: has fewer cells than the header",
+        "line 11: the same employee_number as line 2",
+        "line 12: roles.0: ",
+    ]
+    assert [
+        problem.strip()[: len(text)] for problem, text in zip(problems, expected, strict=True)
+    ] == expected
+    assert damstra_emulator.journal() == []
+
+
+def test_an_open_quote_does_not_hide_what_is_wrong_before_it(
+    step: Step, damstra_emulator: DamstraEmulator
+) -> None:
+    why = refusal(step(f'{HEADER},Ada,Byron,,,\nE2,"Ada"x,Byron,,,\n'))
+    assert "line 2: employee_number missing" in why
+    assert "line 3: " in why
+    assert damstra_emulator.journal() == []
+
+
+def test_of_very_many_bad_rows_some_are_said(step: Step, damstra_emulator: DamstraEmulator) -> None:
+    why = refusal(step(HEADER + ",Ada,Byron,,,\n" * 50))
+    assert "50 bad rows" in why
+    assert len(why.splitlines()) == 22
+    assert "and 30 more" in why
+
+
+def test_a_column_that_there_is_not_is_named(step: Step, damstra_emulator: DamstraEmulator) -> None:
+    why = refusal(step("employeeNumber,firstName,lastName,shoeSize\nE1,Ada,Byron,38\n"))
+    assert "line 2: shoeSize: no such column" in why
+
+
+def test_a_column_that_is_there_twice_is_named(step: Step, damstra_emulator: DamstraEmulator) -> None:
+    why = refusal(step("employeeNumber,firstName,lastName,firstName\nE1,Ada,Byron,Bea\n"))
+    assert "firstName" in why
+    assert damstra_emulator.journal() == []
+
+
+def test_bad_json_lines_are_named(step: Step, damstra_emulator: DamstraEmulator) -> None:
+    lines = [
+        json.dumps(LIAM),
+        "{",
+        "[1]",
+        '"text"',
+        json.dumps({**LIAM, "employeeNumber": 7}),
+        json.dumps(LIAM),
+    ]
+    why = refusal(step("\n".join(lines), name="people.jsonl"))
+    assert "line 2: is not JSON" in why
+    assert "line 3: is a list, not names and values" in why
+    assert "line 4: is a str, not names and values" in why
+    assert "line 5: employeeNumber: Input should be a valid string" in why
+    assert "line 6: the same employee_number as line 1" in why
+    assert damstra_emulator.journal() == []
+
+
+@pytest.mark.parametrize("column", ["password", "time_zone"])
+def test_values_are_checked_before_anything_is_sent(
+    column: str, step: Step, damstra_emulator: DamstraEmulator
+) -> None:
+    why = refusal(step(f"employee_number,first_name,last_name,{column}\nE1,Ada,Byron,Hunter2/Mars\n"))
+    assert column in why
+    assert (column == "password") == ("Hunter2" not in why)
+    assert damstra_emulator.journal() == []
+
+
+def test_bytes_that_are_no_text_are_refused(step: Step, damstra_emulator: DamstraEmulator) -> None:
+    why = refusal(step(HEADER.encode() + b"E1,Zo\xeb,Byron,,,\n"))
+    assert "people.csv" in why
+    assert "utf-8" in why
+    assert damstra_emulator.journal() == []
+
+
+def test_a_file_without_rows_imports_nobody(step: Step, damstra_emulator: DamstraEmulator) -> None:
+    assert run(step(HEADER)).value == []
+    assert changes_in(damstra_emulator) == {}
