@@ -51,9 +51,21 @@ def share_of(name: str, value: Any) -> None:
 
     :raises ValueError: naming the argument and what it can be.
     """
-    is_share = isinstance(value, (int, float)) and 0 < value <= 1
-    if value not in ("all", "any") and not is_share:
+    if value not in ("all", "any") and not _is_share(value):
         raise ValueError(f"{name} is {value!r}; it can be all, any, or a share above 0 and up to 1")
+
+
+def share(name: str, value: Any) -> None:
+    """Refuse what is no share above 0 and up to 1.
+
+    :raises ValueError: naming the argument and what it can be.
+    """
+    if not _is_share(value):
+        raise ValueError(f"{name} is {value!r}; it can be a share above 0 and up to 1")
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1
 
 
 def number(name: str, value: Any, *, at_least: float) -> None:

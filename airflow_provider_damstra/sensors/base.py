@@ -31,7 +31,7 @@ class DamstraSensor(BaseSensorOperator):
     :param deferrable: wait in the triggerer, where it takes no worker.
     :param start_from_trigger: start there too, without a worker for the first look. Needs Airflow 3.3 if an
         argument is a template or another task's output. A mapped task starts on a worker all the same.
-    :param end_from_trigger: with one of these: end there too, without going back to a worker.
+    :param end_from_trigger: with one of these: end there too, without a worker, unless it fails.
     :param max_poll_failures: looks that may fail in a row.
     :param damstra_conn_id: id of the Airflow connection (templated).
     """
@@ -86,13 +86,29 @@ class DamstraSensor(BaseSensorOperator):
         name_in_grid(self, context)
         if not self.deferrable:
             return super().execute(context)
-        first = self._look(context)
+        first = self._first_look(context)
         if first and first.is_over:
             return first.result
         from airflow_provider_damstra.triggers.wait import DamstraWaitTrigger
 
         arguments = {**self._trigger_arguments(), **self.found_out(), "deadline": time.time() + self.timeout}
+        if self.end_from_trigger and next(self.iter_mapped_dependants(), None):
+            # How many tasks the result is to be mapped to can only be said by a worker.
+            arguments["end_from_trigger"] = False
         self.defer(trigger=DamstraWaitTrigger(**arguments), method_name=self.execute_complete.__name__)
+
+    def _first_look(self, context: Context) -> Verdict | None:
+        """Look once; what fails softly in a poke does so here."""
+        from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+        from airflow_provider_damstra.errors import DamstraError
+
+        try:
+            return self._look(context)
+        except (AirflowFailException, DamstraError) as error:
+            if self.never_fail or (self.soft_fail and isinstance(error, AirflowFailException)):
+                raise AirflowSkipException(str(error)) from error
+            raise
 
     def start_where_asked(self) -> None:
         """Have Airflow start in the triggerer, if asked to: the last thing that a subclass's init does."""
@@ -100,7 +116,7 @@ class DamstraSensor(BaseSensorOperator):
             return
         from airflow.triggers.base import StartTriggerArgs
 
-        arguments = {name: _as_template(value) for name, value in self._trigger_arguments().items()}
+        arguments = {name: _as_template(name, value) for name, value in self._trigger_arguments().items()}
         self.start_trigger_args = StartTriggerArgs(
             trigger_cls="airflow_provider_damstra.triggers.wait.DamstraWaitTrigger",
             trigger_kwargs=arguments,
@@ -115,7 +131,7 @@ class DamstraSensor(BaseSensorOperator):
             "poll_interval": self.poke_interval,
             "max_poll_failures": self.max_poll_failures,
             "end_from_trigger": self.end_from_trigger,
-            "soft_fail": self.soft_fail,
+            "soft_fail": self.soft_fail or self.never_fail,
             **self._arguments(),
         }
 
@@ -125,12 +141,18 @@ class DamstraSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Return the result that the trigger found, or fail as a poke would have."""
-        from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
+        from airflow.providers.common.compat.sdk import (
+            AirflowFailException,
+            AirflowSensorTimeout,
+            AirflowSkipException,
+        )
 
         from airflow_provider_damstra.errors import DamstraTransportError
 
         if event["status"] == "success":
             return event["result"]
+        if self.never_fail:
+            raise AirflowSkipException(event["message"])
         # What could not be found out is no AirflowException: soft_fail does not hide it, as in a poke.
         kinds = {"timeout": AirflowSensorTimeout, "failed": AirflowFailException}
         raise kinds.get(event["status"], DamstraTransportError)(event["message"])
@@ -150,6 +172,7 @@ class DamstraSensor(BaseSensorOperator):
         except DamstraError as error:
             if failures.add_one() > self.max_poll_failures:
                 error.args = (f"{failures.count} looks in a row failed: {error}",)
+                failures.forget()
                 raise
             self.log.warning("%s", error)
             return None
@@ -160,6 +183,19 @@ class DamstraSensor(BaseSensorOperator):
         return verdict
 
 
-def _as_template(value: Any) -> Any:
-    """Return another task's output as the template that pulls it: that is what a trigger can render."""
-    return str(value) if isinstance(value, XComArg) else value
+def _as_template(name: str, value: Any) -> Any:
+    """Return another task's output as the template that pulls it: that is what a trigger can render.
+
+    :raises ValueError: if the output is to be changed on the way, which no template says.
+    """
+    if isinstance(value, (list, tuple)):
+        return [_as_template(name, one) for one in value]
+    if not isinstance(value, XComArg):
+        return value
+    template = str(value)
+    if not template.startswith("{{"):
+        raise ValueError(
+            f"{name} is {template}, which cannot be pulled in the triggerer: only a task's plain .output "
+            "can. Leave out start_from_trigger."
+        )
+    return template

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import share_of, some_of
+from airflow_provider_damstra.arguments import share, some_of
 from airflow_provider_damstra.sensors.base import DamstraSensor
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class DamstraGroupLessonSensor(DamstraSensor):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        share_of("threshold", threshold)
+        share("threshold", threshold)
         some_of("fail_on", fail_on, "cancelled", "overdue")
         self.group_id = group_id
         self.lesson_id = lesson_id

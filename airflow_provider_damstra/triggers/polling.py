@@ -7,7 +7,7 @@ from collections import deque
 from contextlib import AsyncExitStack, aclosing
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from airflow_provider_damstra.endpoints.base import Paged
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.clients.asynchronous import AsyncClient
 
 
+@dataclass
+class _Failures:
+    """How often a question failed in a row for one wait, and when it was counted last."""
+
+    count: int = 0
+    counted_at: float = float("-inf")
+
+
 @dataclass(eq=False)
 class _Subscription:
     """One wait, and whom to tell."""
@@ -35,12 +43,21 @@ class _Subscription:
     over: asyncio.Future[Verdict]
     interests: dict[Question, Interest] = field(default_factory=dict)
     unanswered: set[Question] = field(default_factory=set)
+    failures: dict[Question, _Failures] = field(default_factory=dict)
     said: str = ""
 
     def learn(self, question: Question, answer: Any) -> None:
         """Hand the wait an answer."""
         self.unanswered.discard(question)
         self.wait.learn(question, answer)
+
+    def count_failure(self, question: Question, *, now: float) -> int:
+        """Return how often a question failed in a row, counted once an interval: others may ask it too."""
+        failures = self.failures.setdefault(question, _Failures())
+        if now - failures.counted_at >= self.poll_interval * 0.9:
+            failures.count += 1
+            failures.counted_at = now
+        return failures.count
 
     def end(self, verdict: Verdict | None = None, *, error: Exception | None = None) -> None:
         """Wake the wait with its verdict, or with the error that it cannot bear any longer."""
@@ -68,6 +85,7 @@ class _Watch:
     is_due: bool = False
     failures: int = 0
     answer: Any = None
+    asked_at: float = float("-inf")
     answered_at: float = float("-inf")
     is_whole: bool = False
 
@@ -167,9 +185,11 @@ class Poller:
         """Bring a wait's watches up to what it asks by now, and see whether it is over."""
         while self._join_and_leave(subscription):
             pass
+        if subscription.unanswered:
+            # The first look is not complete: a verdict would be about a part.
+            return
         verdict = subscription.wait.verdict()
-        if not subscription.unanswered:
-            subscription.tell(verdict.progress)
+        subscription.tell(verdict.progress)
         if verdict.is_over:
             subscription.end(verdict)
 
@@ -178,9 +198,13 @@ class Poller:
         before, subscription.interests = subscription.interests, subscription.wait.interests()
         for question in before.keys() - subscription.interests.keys():
             self._leave(question, subscription)
-        learnt = [
-            self._join(question, subscription) for question in subscription.interests.keys() - before.keys()
+        wanted_more = [
+            question
+            for question, interest in subscription.interests.items()
+            if question not in before
+            or (interest != before[question] and not self._watches[question].serves(interest))
         ]
+        learnt = [self._join(question, subscription) for question in wanted_more]
         return any(learnt)
 
     def _join(self, question: Question, subscription: _Subscription) -> bool:
@@ -213,9 +237,7 @@ class Poller:
         self._due.append(watch)
         if len(self._askers) < self._most_askers:
             # In an empty context: what the client logs is about nobody's task in particular.
-            asker = self._loop.create_task(self._ask_in_turn(), context=Context())
-            self._askers.add(asker)
-            asker.add_done_callback(self._askers.discard)
+            self._askers.add(self._loop.create_task(self._ask_in_turn(), context=Context()))
 
     async def _ask_in_turn(self) -> None:
         while self._due:
@@ -224,12 +246,14 @@ class Poller:
                 await self._ask(watch)
             except Exception as error:
                 # A wait that nobody wakes would hang for ever.
-                for subscription in watch.subscriptions:
+                for subscription in list(watch.subscriptions):
                     subscription.end(error=error)
-                raise
+        # Before the loop has its next turn: what is due then needs somebody who asks.
+        self._askers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _ask(self, watch: _Watch) -> None:
         rows = watch.rows()
+        watch.asked_at = self._loop.time()
         try:
             answer, watch.is_whole = await self._answer(watch, rows)
         except DamstraNotFoundError as error:
@@ -248,9 +272,19 @@ class Poller:
             # Somebody joined while it was on its way, and wants more of it.
             self._ask_now(watch)
         for subscription in served:
-            if is_news or watch.question in subscription.unanswered:
-                subscription.learn(watch.question, answer)
-                self._refresh(subscription)
+            has_passed = subscription.failures.pop(watch.question, None) is not None
+            if has_passed:
+                subscription.said = ""
+            if has_passed or is_news or watch.question in subscription.unanswered:
+                self._tell(subscription, watch.question, answer)
+
+    def _tell(self, subscription: _Subscription, question: Question, answer: Any) -> None:
+        """Hand a wait an answer; if it cannot cope with it, it ends alone."""
+        try:
+            subscription.learn(question, answer)
+            self._refresh(subscription)
+        except Exception as error:
+            subscription.end(error=error)
 
     async def _answer(self, watch: _Watch, rows: frozenset[int] | None) -> tuple[Any, bool]:
         """Return the answer, and whether it is whole: a listing is only read as far as somebody wants."""
@@ -273,12 +307,13 @@ class Poller:
         """End the waits that cannot bear this failure, and ask again later for the others."""
         watch.failures += 1
         for subscription in list(watch.subscriptions):
+            count = subscription.count_failure(watch.question, now=self._loop.time())
             if is_final(error):
                 subscription.end(Verdict(is_over=True, failure=str(error)))
-            elif watch.failures > subscription.max_poll_failures:
+            elif count > subscription.max_poll_failures:
                 subscription.end(error=error)
             else:
-                subscription.tell(f"{error} Failure {watch.failures} in a row; it is asked again.")
+                subscription.tell(f"{error} Failure {count} in a row; it is asked again.")
         self._schedule(watch)
 
     def _schedule(self, watch: _Watch) -> None:
@@ -287,6 +322,7 @@ class Poller:
         interests = [one.interests[watch.question] for one in watch.subscriptions]
         starts = [interest.not_before for interest in interests if interest.not_before]
         due = next_poll(
+            asked=watch.asked_at,
             now=self._loop.time(),
             interval=min(one.poll_interval for one in watch.subscriptions),
             failures=watch.failures,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.triggers.base import (
     BaseTrigger,
-    TaskFailedEvent,
     TaskSkippedEvent,
     TaskSuccessEvent,
     TriggerEvent,
 )
+from pydantic import ValidationError
 
-from airflow_provider_damstra.errors import DamstraError
+from airflow_provider_damstra.endpoints.base import refusal
+from airflow_provider_damstra.errors import DamstraError, is_final
 from airflow_provider_damstra.triggers.polling import poll_until_over
+from airflow_provider_damstra.triggers.xcoms import TaskInstanceInTriggerer, hand_on
 from airflow_provider_damstra.waits.ilt_session import IltSessionWait
 from airflow_provider_damstra.waits.lesson_schedule import LessonScheduleWait
 from airflow_provider_damstra.waits.user import UserWait
@@ -23,6 +26,9 @@ from airflow_provider_damstra.waits.user_lessons import GroupLessonWait, UserLes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import jinja2
+    from airflow.sdk import Context
 
     from airflow_provider_damstra.waits.base import Wait
 
@@ -42,7 +48,7 @@ class DamstraWaitTrigger(BaseTrigger):
     :param max_poll_failures: looks that may fail in a row.
     :param deadline: when to give up, in seconds since the epoch: an ``execution_timeout`` does not reach a
         deferred task. None leaves it to Airflow's timeout of the trigger.
-    :param end_from_trigger: end the task here, without a worker.
+    :param end_from_trigger: end the task here, without a worker, when it succeeds or is skipped.
     :param soft_fail: with ``end_from_trigger``: skip the task instead of failing it.
     :param arguments: the wait's own.
     """
@@ -78,6 +84,11 @@ class DamstraWaitTrigger(BaseTrigger):
         names = (*own, "end_from_trigger", "soft_fail", *self._names)
         return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
+    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+        """Render what is templated; XComs are pulled as the triggerer can."""
+        ti: Any = TaskInstanceInTriggerer(context["ti"])
+        super().render_template_fields(cast("Context", {**context, "ti": ti, "task_instance": ti}), jinja_env)
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, when the wait is over, has failed, or its time is up."""
         remaining = None if self.deadline is None else self.deadline - time.time()
@@ -86,7 +97,8 @@ class DamstraWaitTrigger(BaseTrigger):
                 event = await self._until_over()
         except TimeoutError:
             event = {"status": "timeout", "message": "Its time is up."}
-        yield self._ending(event) if self.end_from_trigger else TriggerEvent(event)  # type: ignore[no-untyped-call]
+        ending = await self._ending(event) if self.end_from_trigger else None
+        yield ending or TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _until_over(self) -> dict[str, Any]:
         try:
@@ -97,11 +109,18 @@ class DamstraWaitTrigger(BaseTrigger):
                 max_poll_failures=self.max_poll_failures,
                 say=self.log.info,
             )
+        except ValidationError as error:
+            return {"status": "failed", "message": f"{self.wait} cannot begin: {refusal(error)}"}
         except DamstraError as error:
-            return {
-                "status": "unreachable",
-                "message": f"{self.max_poll_failures + 1} looks in a row failed: {error}",
-            }
+            if is_final(error):
+                return {"status": "failed", "message": str(error)}
+            count = self.max_poll_failures + 1
+            return {"status": "unreachable", "message": f"{count} looks in a row failed: {error}"}
+        except ValueError as error:
+            return {"status": "failed", "message": str(error)}
+        except AirflowNotFoundException as error:
+            # The connection may be made before the next try.
+            return {"status": "unreachable", "message": str(error)}
         if verdict.failure:
             return {"status": "failed", "message": verdict.failure}
         return {"status": "success", "result": verdict.result}
@@ -109,11 +128,14 @@ class DamstraWaitTrigger(BaseTrigger):
     def _make_wait(self) -> Wait:
         return WAITS[self.wait](**{name: getattr(self, name) for name in self._names})
 
-    def _ending(self, event: dict[str, Any]) -> TriggerEvent:
-        """Return the event that ends the task here; what a retry may mend goes to the worker instead."""
+    async def _ending(self, event: dict[str, Any]) -> TriggerEvent | None:
+        """Return the event that ends the task here, or None if a worker has to.
+
+        A failure goes to a worker: Airflow would retry one that ended here, and this one no retry can mend.
+        """
         if event["status"] == "success":
-            return TaskSuccessEvent(xcoms={"return_value": event["result"]})
-        self.log.error("%s", event["message"])
-        if event["status"] == "unreachable":
-            return TriggerEvent(event)  # type: ignore[no-untyped-call]
-        return TaskSkippedEvent() if self.soft_fail else TaskFailedEvent()
+            return TaskSuccessEvent() if await hand_on(self.task_instance, event["result"]) else None
+        if self.soft_fail and event["status"] in ("failed", "timeout"):
+            self.log.error("%s", event["message"])
+            return TaskSkippedEvent()
+        return None

@@ -5,6 +5,7 @@ Who asks, and when, is not its business: a worker asks all at once, the triggere
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -95,6 +96,11 @@ class Standing:
         who = " ".join(filter(None, (self.first_name, self.last_name)))
         what = f" ({self.lesson_name} for {who})" if self.lesson_name and who else ""
         return f"lesson schedule {self.row_key}{what} is {self.state}"
+
+
+def enough(share: float, count: int) -> int:
+    """Return how many are a share of so many, rounded up; 7 % of 100 are 7, whatever floating point says."""
+    return math.ceil(round(share * count, 9))
 
 
 def reduced(row: Any) -> Any:

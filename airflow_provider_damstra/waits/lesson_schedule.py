@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import math
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from pydantic import TypeAdapter
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import SomeIdentifiers
 from airflow_provider_damstra.errors import DamstraNotFoundError
-from airflow_provider_damstra.waits.base import Interest, Question, Standing, Verdict
+from airflow_provider_damstra.waits.base import Interest, Question, Standing, Verdict, enough
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -132,12 +131,28 @@ class LessonScheduleWait:
 
 
 def _ids_and_owners(value: Any) -> tuple[list[int], dict[int, int]]:
-    if isinstance(value, str) and "{" in value:
-        # A template that was not rendered to a native object.
-        value = ast.literal_eval(value)
-    parts: list[Any] = [value] if isinstance(value, (Mapping, str, int)) else list(value)
-    if not parts or not all(isinstance(part, Mapping) for part in parts):
-        return list(_IDS.validate_python(value)), {}
+    try:
+        return _told_by(_parts(value))
+    except (KeyError, SyntaxError, TypeError):
+        raise ValueError(
+            f"lesson_schedule_ids is {str(value)[:100]!r}, neither ids nor what scheduling returns"
+        ) from None
+
+
+def _parts(value: Any) -> list[Any]:
+    """Return ids and mappings in one list: templates render to texts, and several tasks return more lists."""
+    if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
+        value = ast.literal_eval(value.strip())
+    if isinstance(value, str):
+        return [part for part in value.split(",") if part.strip()]
+    if isinstance(value, (Mapping, int)):
+        return [value]
+    return [one for part in value for one in _parts(part)]
+
+
+def _told_by(parts: list[Any]) -> tuple[list[int], dict[int, int]]:
+    if not any(isinstance(part, Mapping) for part in parts):
+        return list(_IDS.validate_python(parts)), {}
     owners = [(one, int(part["user_id"])) for part in parts for one in part["lesson_schedule_ids"]]
     return list(_IDS.validate_python([one for one, _ in owners])), {int(one): user for one, user in owners}
 
@@ -145,7 +160,7 @@ def _ids_and_owners(value: Any) -> tuple[list[int], dict[int, int]]:
 def _needed(wait_for: str | float, count: int) -> int:
     if wait_for == "all":
         return count
-    return 1 if wait_for == "any" else math.ceil(float(wait_for) * count)
+    return 1 if wait_for == "any" else enough(float(wait_for), count)
 
 
 def _progress(states: Mapping[int, str]) -> str:

@@ -19,6 +19,8 @@ class UserWait:
     """
 
     def __init__(self, *, emp_id: str | None = None, email_address: str | None = None) -> None:
+        if not (emp_id or email_address or "").strip():
+            raise ValueError("there is neither an emp_id nor an email_address, so nobody is waited for")
         self._question = ListUsers(emp_id=emp_id, email_address=email_address)
         self._name = emp_id or email_address
         self._users: list[User] = []

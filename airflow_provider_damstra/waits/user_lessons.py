@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
@@ -11,7 +10,7 @@ from airflow_provider_damstra.endpoints.group import ListGroupMembers
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import SomeIdentifiers
 from airflow_provider_damstra.errors import DamstraNotFoundError
-from airflow_provider_damstra.waits.base import Interest, Question, Verdict
+from airflow_provider_damstra.waits.base import Interest, Question, Verdict, enough
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -118,7 +117,7 @@ class GroupLessonWait:
         count = len(self._members)
         done = [user for user in self._members if self._states.get(user) == "completed"]
         lost = [user for user in self._members if self._states.get(user) in self._fail_on]
-        needed = math.ceil(self._threshold * count) if count else 1
+        needed = enough(self._threshold, count) if count else 1
         is_lost = count - len(lost) < needed and count > 0
         progress = f"{len(done)} of {count} members of group {group} completed lesson {self._lesson_id}"
         return Verdict(
