@@ -35,6 +35,8 @@ class EmulatorApi:
         self._access_key = access_key
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy would be asked for a loopback address
+        # a connection that is kept may be closed at the other end just when it is used again
+        self._session.headers["Connection"] = "close"
 
     def user(self, email_address: str) -> Row | None:
         """Return the active user with this address, or None."""

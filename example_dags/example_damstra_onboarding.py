@@ -3,7 +3,8 @@
     new starters (CSV) -> users -> group -> online lessons scheduled -> wait until each person has done them
     -> instructor-led session created, people registered, attendance recorded, completed -> certificates
 
-Run it again with the same file, or clear any task: nothing happens twice.
+Run it again with the same file, or clear any task: nothing happens twice. Who has completed a lesson is not
+asked to do it again.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from __future__ import annotations
 from typing import Any
 
 import pendulum
+from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow.sdk import DAG, Param, chain, task
 
+from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.operators.group import (
     DamstraAddGroupMembersOperator,
     DamstraCreateGroupOperator,
@@ -49,7 +52,9 @@ with DAG(
         "online_lessons": Param(
             ["Site Induction", "Working at Heights"], type="array", items={"type": "string"}
         ),
-        "classroom_lesson": Param("Confined Space Entry (instructor-led)", type="string", description="Instructor-led lesson"),
+        "classroom_lesson": Param(
+            "Confined Space Entry (instructor-led)", type="string", description="Instructor-led lesson"
+        ),
         "location": Param(
             "Training room 1, Perth", type="string", description="Where the session takes place"
         ),
@@ -64,10 +69,25 @@ with DAG(
     )
     members = DamstraAddGroupMembersOperator(task_id="add_members", group_id=group.output, user_ids=user_ids)
 
+    @task
+    def list_missing(user_ids: Any, lessons: Any) -> list[dict[str, Any]]:
+        """Return for each person the lessons not completed yet; who has completed all is left out."""
+        from airflow_provider_damstra.endpoints import ListUserLessonSchedules
+
+        missing = []
+        for user_id in user_ids:
+            rows = DamstraHook().iterate(ListUserLessonSchedules(user_id=user_id, status="completed"))
+            done = {row.lesson_name for row in rows}
+            missing.append({"user_ids": user_id, "lesson_names": [one for one in lessons if one not in done]})
+        return [one for one in missing if one["lesson_names"]]
+
     # One task for each person: each is scheduled, waited for and shown on its own in the grid.
+    missing_online: Any = list_missing.override(task_id="list_missing_online")(
+        user_ids, "{{ params.online_lessons }}"
+    )
     online = DamstraScheduleLessonsOperator.partial(
-        task_id="schedule_online_lessons", lesson_names="{{ params.online_lessons }}", grace_period=14
-    ).expand(user_ids=user_ids)
+        task_id="schedule_online_lessons", grace_period=14
+    ).expand_kwargs(missing_online)
     done_online = DamstraLessonScheduleSensor.partial(
         task_id="wait_for_online_lessons",
         deferrable=True,
@@ -75,28 +95,36 @@ with DAG(
         timeout=pendulum.duration(days=14),
     ).expand(lesson_schedule_ids=online.output)
 
-    @task
-    def plan_session(**context: Any) -> dict[str, Any]:
-        """Return lesson, instructor and time of the session; so the hook is used in a task of one's own."""
+    @task(trigger_rule="none_failed")
+    def plan_session(missing: list[dict[str, Any]], **context: Any) -> dict[str, Any]:
+        """Return who needs the session, its lesson, instructor and time; skip it if nobody does."""
         from airflow_provider_damstra.endpoints import ListLessons, ListUsers
-        from airflow_provider_damstra.hooks.damstra import DamstraHook
         from airflow_provider_damstra.models import Role
 
+        if not missing:
+            raise AirflowSkipException("Everybody has completed the classroom lesson.")
         hook = DamstraHook()
         lesson = next(hook.iterate(ListLessons(q=context["params"]["classroom_lesson"])))
         instructor = next(hook.iterate(ListUsers(role_id=Role.INSTRUCTOR)))
         # From the run, not from the clock, so that a retry plans the same session.
         start = pendulum.instance(context["dag_run"].run_after).add(hours=1)
         return {
+            "user_ids": [one["user_ids"] for one in missing],
             "lesson_id": lesson.lesson_id,
             "instructor_id": instructor.id,
             "start_datetime": start.isoformat(),
             "end_datetime": start.add(hours=4).isoformat(),
         }
 
-    plan: Any = plan_session()
+    missing_classroom: Any = list_missing.override(task_id="list_missing_classroom")(
+        user_ids, ["{{ params.classroom_lesson }}"]
+    )
+    plan: Any = plan_session(missing_classroom)
     classroom = DamstraScheduleLessonsOperator(
-        task_id="schedule_classroom_lesson", user_ids=user_ids, lesson_ids=plan["lesson_id"], grace_period=14
+        task_id="schedule_classroom_lesson",
+        user_ids=plan["user_ids"],
+        lesson_ids=plan["lesson_id"],
+        grace_period=14,
     )
     session = DamstraCreateIltSessionOperator(
         task_id="create_ilt_session",
@@ -107,19 +135,19 @@ with DAG(
         location="{{ params.location }}",
     )
     register = DamstraRegisterIltSessionUsersOperator(
-        task_id="register_users", ilt_session_id=session.output, user_ids=user_ids
+        task_id="register_users", ilt_session_id=session.output, user_ids=plan["user_ids"]
     )
     attendance = DamstraSaveIltSessionProgressOperator(
-        task_id="record_attendance", ilt_session_id=session.output, user_ids=user_ids
+        task_id="record_attendance", ilt_session_id=session.output, user_ids=plan["user_ids"]
     )
     complete = DamstraCompleteIltSessionOperator(
         task_id="complete_ilt_session", ilt_session_id=session.output
     )
 
-    @task
+    @task(trigger_rule="none_failed_min_one_success")
     def list_completed(online: Any, classroom: Any) -> list[int]:
-        """Return the lesson schedules that have a certificate now."""
-        groups = [*online, *(person["lesson_schedule_ids"] for person in classroom)]
+        """Return the lesson schedules that have a certificate now; one of the two may have been skipped."""
+        groups = [*(online or []), *(person["lesson_schedule_ids"] for person in classroom or [])]
         return [lesson_schedule_id for group in groups for lesson_schedule_id in group]
 
     completed: Any = list_completed(done_online.output, classroom.output)

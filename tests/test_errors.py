@@ -284,5 +284,5 @@ def test_there_is_one_tree_to_catch(name: str) -> None:
 
 
 def test_what_this_provider_refused_itself_is_final() -> None:
-    assert is_final(DamstraConflictError("Two groups have that name."))
+    assert is_final(errors.DamstraConflictError("Two groups have that name."))
     assert not is_final(DamstraTransportError("Nobody answered."))

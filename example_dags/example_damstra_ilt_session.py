@@ -1,0 +1,161 @@
+"""Hold an instructor-led session for a crew: theory first, few places, and not for a handful of people.
+
+    wait until half of the crew have done the theory -> session created, its places limited
+    -> practice scheduled, people registered, who withdrew deregistered
+    -> too few are left: the session is cancelled
+    -> otherwise: wait until it is over -> attendance (CSV) -> session completed -> certificates
+
+Both waits start in the triggerer, and take no worker until they are over.
+"""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+import pendulum
+from airflow.sdk import DAG, ObjectStoragePath, Param, chain, task
+
+from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.operators.ilt_session import (
+    DamstraCancelIltSessionOperator,
+    DamstraCompleteIltSessionOperator,
+    DamstraCreateIltSessionOperator,
+    DamstraDeregisterIltSessionUsersOperator,
+    DamstraRegisterIltSessionUsersOperator,
+    DamstraSaveIltSessionProgressOperator,
+    DamstraUpdateIltSessionOperator,
+)
+from airflow_provider_damstra.operators.lesson import (
+    DamstraDownloadCertificateOperator,
+    DamstraScheduleLessonsOperator,
+)
+from airflow_provider_damstra.sensors.group import DamstraGroupLessonSensor
+from airflow_provider_damstra.sensors.ilt_session import DamstraIltSessionSensor
+
+
+def read_crew(path: str, crew: int) -> dict[int, dict[str, str]]:
+    """Return the rows of a CSV file by user id; its column employee_number says whose they are."""
+    from airflow_provider_damstra.endpoints import ListGroupMembers
+
+    ids = {user.employee_number: user.id for user in DamstraHook().iterate(ListGroupMembers(group_id=crew))}
+    lines = ObjectStoragePath(path).read_text(encoding="utf-8-sig").splitlines()
+    return {ids[row["employee_number"]]: row for row in csv.DictReader(lines)}
+
+
+with DAG(
+    dag_id="example_damstra_ilt_session",
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="Australia/Perth"),
+    catchup=False,
+    tags=["damstra", "example"],
+    doc_md=__doc__,
+    default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
+    params={
+        "crew": Param(107, type="integer", description="Group (Scaffolders)"),
+        "theory": Param(202, type="integer", description="Online lesson (Working at Heights)"),
+        "practice": Param(205, type="integer", description="Instructor-led lesson (Confined Space Entry)"),
+        "instructor": Param(1008, type="integer", description="Instructor (Bruce Hartigan)"),
+        "days_ahead": Param(14, type="integer", description="Days from the run to the session"),
+        "places": Param(8, type="integer", description="How many can take part"),
+        "fewest": Param(2, type="integer", description="How many must take part"),
+        "withdrawals": Param("file:///tmp/withdrawals.csv", type="string", description="employee_number"),
+        "attendance": Param("file:///tmp/attendance.csv", type="string", description="..., attended, passed"),
+        "certificates": Param("file:///tmp/certificates", type="string", description="Folder"),
+    },
+) as dag:
+    trained = DamstraGroupLessonSensor(
+        task_id="wait_for_theory",
+        group_id="{{ params.crew }}",
+        lesson_id="{{ params.theory }}",
+        threshold=0.5,
+        start_from_trigger=True,
+        poke_interval=300,
+        timeout=pendulum.duration(days=30),
+    )
+
+    @task
+    def choose(trained: Any, **context: Any) -> list[int]:
+        """Return as many of the trained as there are places."""
+        return list(trained[: context["params"]["places"]])
+
+    chosen: Any = choose(trained.output)
+    session = DamstraCreateIltSessionOperator(
+        task_id="create_session",
+        lesson_id="{{ params.practice }}",
+        instructor_id="{{ params.instructor }}",
+        # From the run, not from the clock, so that a retry finds the same session.
+        start_datetime="{{ dag_run.run_after + macros.timedelta(days=params.days_ahead) }}",
+        end_datetime="{{ dag_run.run_after + macros.timedelta(days=params.days_ahead, hours=4) }}",
+        location="Perth CBD, Level 3",
+    )
+    limit = DamstraUpdateIltSessionOperator(
+        task_id="limit_places", ilt_session_id=session.output, number_of_places="{{ params.places }}"
+    )
+    schedule = DamstraScheduleLessonsOperator(
+        task_id="schedule_practice",
+        user_ids=chosen,
+        lesson_ids="{{ params.practice }}",
+        grace_period="{{ params.days_ahead + 14 }}",
+    )
+    register = DamstraRegisterIltSessionUsersOperator(
+        task_id="register", ilt_session_id=session.output, user_ids=chosen
+    )
+
+    @task
+    def list_withdrawn(**context: Any) -> list[int]:
+        """Return who has withdrawn."""
+        return list(read_crew(context["params"]["withdrawals"], context["params"]["crew"]))
+
+    withdrawn: Any = list_withdrawn()
+    # Usually nobody: then this is skipped, and what follows runs all the same.
+    deregister = DamstraDeregisterIltSessionUsersOperator.partial(
+        task_id="deregister", ilt_session_id=session.output
+    ).expand(user_ids=withdrawn)
+
+    @task.branch(trigger_rule="none_failed")
+    def are_enough(chosen: list[int], withdrawn: list[int], **context: Any) -> str:
+        """Return what comes next."""
+        left = set(chosen) - set(withdrawn)
+        return "wait_for_end" if len(left) >= context["params"]["fewest"] else "cancel_session"
+
+    enough: Any = are_enough(chosen, withdrawn)
+    cancel = DamstraCancelIltSessionOperator(task_id="cancel_session", ilt_session_id=session.output)
+    over = DamstraIltSessionSensor(
+        task_id="wait_for_end",
+        ilt_session_id=session.output,
+        state="past",
+        start_from_trigger=True,
+        end_from_trigger=True,
+        poke_interval=300,
+        timeout=pendulum.duration(days=60),
+    )
+
+    @task
+    def read_attendance(**context: Any) -> dict[str, dict[str, bool]]:
+        """Return by user id who attended and who passed."""
+        rows = read_crew(context["params"]["attendance"], context["params"]["crew"])
+        told = ("attended", "passed")
+        return {str(user): {name: row[name] == "yes" for name in told} for user, row in rows.items()}
+
+    @task
+    def list_passed(scheduled: Any, attendance: dict[str, dict[str, bool]]) -> list[int]:
+        """Return the lesson schedules that have a certificate now."""
+        passed = [row for row in scheduled if attendance.get(str(row["user_id"]), {}).get("passed")]
+        return [one for row in passed for one in row["lesson_schedule_ids"]]
+
+    attendance: Any = read_attendance()
+    save = DamstraSaveIltSessionProgressOperator(
+        task_id="save_attendance", ilt_session_id=session.output, progress=attendance
+    )
+    complete = DamstraCompleteIltSessionOperator(task_id="complete_session", ilt_session_id=session.output)
+    passed: Any = list_passed(schedule.output, attendance)
+    certificates = DamstraDownloadCertificateOperator.partial(
+        task_id="download_certificate", path="{{ params.certificates }}/"
+    ).expand(lesson_schedule_id=passed)
+
+    chain(chosen, session, limit, schedule, register, withdrawn, deregister, enough, [cancel, over])
+    chain(over, attendance, save, complete, passed, certificates)
+
+if __name__ == "__main__":
+    dag.test()

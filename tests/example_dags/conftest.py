@@ -1,0 +1,53 @@
+"""What tests of the example DAGs share."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from tests.emulator.http import Api
+from tests.example_dags.airflow_process import AirflowProcess, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+
+
+class RunDag(Protocol):
+    """Runs an example DAG to its end, with these params."""
+
+    def __call__(self, dag_id: str, **params: Any) -> Run: ...
+
+
+@pytest.fixture(scope="session")
+def _airflow_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[AirflowProcess]]:
+    processes: list[AirflowProcess] = []
+    yield processes
+    for process in processes:
+        process.stop()
+
+
+@pytest.fixture
+def airflow(
+    _airflow_processes: list[AirflowProcess], tmp_path_factory: pytest.TempPathFactory
+) -> AirflowProcess:
+    """Return an Airflow that serves all tests, or a new one if a DAG that hung took it along."""
+    if not any(process.is_alive for process in _airflow_processes):
+        _airflow_processes.append(AirflowProcess(tmp_path_factory.mktemp("airflow")))
+    return _airflow_processes[-1]
+
+
+@pytest.fixture
+def run_dag(airflow: AirflowProcess, damstra_emulator: DamstraEmulator) -> RunDag:
+    """Return what runs an example DAG against the emulator."""
+    return lambda dag_id, **params: airflow.run(dag_id, params, connection=damstra_emulator.connection_json)
+
+
+@pytest.fixture
+def api(damstra_emulator: DamstraEmulator) -> Iterator[Api]:
+    """Return a plain client of the emulator's API."""
+    with closing(Api(damstra_emulator.url, damstra_emulator.access_key)) as client:
+        yield client

@@ -1,0 +1,88 @@
+"""An ILT session: held for those who are left, or cancelled because too few are."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from tests.example_dags.files import write_csv
+from tests.example_dags.meanwhile import inserted, looks, meanwhile, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.emulator.http import Api
+    from tests.example_dags.conftest import RunDag
+
+DAG_ID = "example_damstra_ilt_session"
+SCAFFOLDERS = 107
+# Of the six one has done the theory, and of these two one still has to be quick, the other is late.
+TRAINED, DUE, OVERDUE = 1015, 1035, 1030
+
+
+def test_the_session_is_held(
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
+    params = _files(tmp_path)
+
+    def others_work() -> None:
+        until(lambda: looks(damstra_emulator, f"/group/{SCAFFOLDERS}/member") > 1, "a wait for the theory")
+        _do_theory(damstra_emulator, api)
+        registered = "/ilt_session/*/bulk_deregister"
+        until(lambda: looks(damstra_emulator, "/ilt_session/*", after=registered) > 0, "a wait for the end")
+        damstra_emulator.advance_clock(timedelta(days=14, hours=4))
+
+    with meanwhile(others_work):
+        run = run_dag(DAG_ID, **params)
+    assert run.succeeded()
+    assert run.returned["wait_for_theory"] == [TRAINED, OVERDUE, DUE]
+    assert run.states["cancel_session"] == "skipped"
+
+    (session_id,) = inserted(damstra_emulator, "ilt_sessions")
+    session = api.read(f"/ilt_session/{session_id}")
+    assert (session["statusId"], session["numberOfPlaces"]) == (2, 8)
+    attendees = api.read(f"/ilt_session/{session_id}/attendees")["results"]
+    assert {one["userId"]: (one["attended"], one["passed"]) for one in attendees} == {
+        TRAINED: (True, True),
+        OVERDUE: (True, False),
+    }
+    (certificate,) = (tmp_path / "certificates").iterdir()
+    (passed,) = (one["lessonScheduleId"] for one in attendees if one["passed"])
+    assert certificate.name == f"certificate-{passed}.pdf"
+    assert certificate.read_bytes().startswith(b"%PDF-")
+    assert api.status_of(TRAINED, passed) == "completed"
+
+
+def test_the_session_is_cancelled_for_too_few(
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
+    _do_theory(damstra_emulator, api)
+    run = run_dag(DAG_ID, fewest=3, **_files(tmp_path))
+    assert run.succeeded()
+    assert run.states["cancel_session"] == "success"
+    assert run.states["wait_for_end"] == run.states["complete_session"] == "skipped"
+    (session_id,) = inserted(damstra_emulator, "ilt_sessions")
+    assert api.read(f"/ilt_session/{session_id}")["statusId"] == 3
+    assert not (tmp_path / "certificates").exists()
+
+
+def _files(folder: Path) -> dict[str, Any]:
+    """Return the params of a run in which one withdraws, one passes and one fails."""
+    return {
+        "withdrawals": write_csv(folder / "withdrawals.csv", {"employee_number": "E1035"}),
+        "attendance": write_csv(
+            folder / "attendance.csv",
+            {"employee_number": "E1015", "attended": "yes", "passed": "yes"},
+            {"employee_number": "E1030", "attended": "yes", "passed": "no"},
+        ),
+        "certificates": (folder / "certificates").as_uri(),
+    }
+
+
+def _do_theory(emulator: DamstraEmulator, api: Api) -> None:
+    for user_id in (DUE, OVERDUE):
+        rows = api.read(f"/user/{user_id}/lesson_schedule")["results"]
+        emulator.complete_lesson_schedule(
+            next(row["id"] for row in rows if row["lessonName"] == "Working at Heights")
+        )

@@ -1,0 +1,111 @@
+"""Every example DAG loads, at little cost and without a warning, and together they use all that there is."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra import operators, sensors
+from airflow_provider_damstra.operators.base import DamstraOperator
+from airflow_provider_damstra.sensors.base import DamstraSensor
+from tests.example_dags.airflow_process import DAGS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import ModuleType
+
+FILES = sorted(DAGS.glob("*.py"))
+HEAVY = {"requests", "aiohttp", "fastapi", "uvicorn", "airflow_provider_damstra.endpoints"}
+
+LOAD = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+
+bag = DagBag(sys.argv[1])
+dags = {
+    dag.dag_id: {
+        "file": dag.fileloc,
+        "doc_md": dag.doc_md,
+        "tags": sorted(dag.tags),
+        "retries": min(task.retries for task in dag.tasks if task.task_id != "sync_members"),
+        "classes": sorted({getattr(task, "operator_class", type(task)).__name__ for task in dag.tasks}),
+    }
+    for dag in bag.dags.values()
+}
+warnings = {file: list(texts) for file, texts in bag.captured_warnings.items()}
+print(json.dumps({"dags": dags, "errors": bag.import_errors, "warnings": warnings}))
+"""
+
+IMPORT = """
+import json, runpy, sys
+import airflow.sdk
+
+loaded = {}
+for file in sys.argv[1:]:
+    before = set(sys.modules)
+    runpy.run_path(file)
+    loaded[file] = sorted(set(sys.modules) - before)
+print(json.dumps(loaded))
+"""
+
+
+def _in_process(home: Path, *arguments: str) -> Any:
+    """Return the JSON that a Python of its own prints last."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    environment |= {"AIRFLOW_HOME": str(home), "PYTHONPATH": str(DAGS.parent)}
+    done = subprocess.run(  # noqa: S603 (our own program)
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return what Airflow's own DagBag says of the folder."""
+    found: dict[str, Any] = _in_process(tmp_path_factory.mktemp("bag"), "-c", LOAD, str(DAGS))
+    return found
+
+
+def test_all_files_load_without_a_warning(bag: dict[str, Any]) -> None:
+    assert (bag["errors"], bag["warnings"]) == ({}, {})
+    assert {dag_id: dag["file"] for dag_id, dag in bag["dags"].items()} == {
+        file.stem: str(file) for file in FILES
+    }
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_dag_explains_itself_and_bears_a_failure(bag: dict[str, Any], file: Path) -> None:
+    dag = bag["dags"][file.stem]
+    assert file.read_text().startswith(f'"""{dag["doc_md"]}"""')
+    assert dag["tags"] == ["damstra", "example"]
+    assert dag["retries"] == 2
+
+
+def test_loading_stays_light(tmp_path: Path) -> None:
+    loaded = _in_process(tmp_path, "-W", "error", "-c", IMPORT, *map(str, FILES))
+    assert {file: HEAVY & set(modules) for file, modules in loaded.items()} == {
+        str(file): set() for file in FILES
+    }
+
+
+def test_every_operator_and_sensor_is_used(bag: dict[str, Any]) -> None:
+    used = {name for dag in bag["dags"].values() for name in dag["classes"]}
+    public = _public(operators, DamstraOperator) | _public(sensors, DamstraSensor)
+    assert len(public) > 30
+    assert public - used == set()
+
+
+def _public(package: ModuleType, base: type) -> set[str]:
+    """Return the names of the classes that a DAG can use, whichever module defines them."""
+    found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    values = [value for one in found for value in vars(importlib.import_module(one.name)).values()]
+    classes = {value for value in values if isinstance(value, type) and issubclass(value, base)} - {base}
+    return {one.__name__ for one in classes if not one.__name__.startswith("_")}

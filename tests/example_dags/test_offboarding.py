@@ -1,0 +1,62 @@
+"""Offboarding: a supervisor and two members leave, and a group is empty afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.emulator.http import COMING
+from tests.example_dags.files import write_csv
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.emulator.http import Api
+    from tests.example_dags.conftest import RunDag
+
+DAG_ID = "example_damstra_offboarding"
+JACK_DOOLAN, *MEMBERS = LEAVERS = (1006, 1019, 1020)
+SOMEBODY = 1011
+SUPERVISED = (103, 104)
+
+
+def test_leavers_are_taken_out_of_everything(
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
+    emptied, kept = _group(api, "Shutdown 2026", MEMBERS), _group(api, "Fire wardens", [*MEMBERS, SOMEBODY])
+    damstra_emulator.clear_journal()
+    leavers = write_csv(tmp_path / "leavers.csv", *({"employee_number": f"E{one}"} for one in LEAVERS))
+
+    run = run_dag(DAG_ID, leavers=leavers)
+    assert run.succeeded()
+    for user_id in LEAVERS:
+        user = api.read(f"/user/{user_id}")
+        assert (user["clientStatusId"], user["groups"], user["groupsSupervised"]) == (57, [], [])
+    assert _registered(api) == []
+    assert {group["id"] for group in _active_groups(api)} >= {kept, *SUPERVISED}
+    assert emptied not in {group["id"] for group in _active_groups(api)}
+    assert run.returned["list_empty"] == [emptied]
+    # Each place is visited once, for all who leave it.
+    paths = [entry["path"] for entry in damstra_emulator.journal("POST")]
+    assert len(paths) == len(set(paths))
+
+    damstra_emulator.clear_journal()
+    assert run_dag(DAG_ID, leavers=leavers).succeeded()
+    assert damstra_emulator.journal("POST") == []
+
+
+def _group(api: Api, name: str, user_ids: list[int]) -> int:
+    group_id: int = api.send("/group", name=name, description="For a while").json()["id"]
+    api.send(f"/group/{group_id}/add_members", userIds=user_ids)
+    return group_id
+
+
+def _active_groups(api: Api) -> list[dict[str, int]]:
+    groups: list[dict[str, int]] = api.read("/group", maxResults=100)["results"]
+    return groups
+
+
+def _registered(api: Api) -> list[int]:
+    """Return which of the leavers are registered for the session to come."""
+    attendees = api.read(f"/ilt_session/{COMING}/attendees")["results"]
+    return [one["userId"] for one in attendees if one["userId"] in LEAVERS]

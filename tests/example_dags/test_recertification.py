@@ -1,0 +1,71 @@
+"""Recertification: one member is certified, one no longer is, three never were."""
+
+from __future__ import annotations
+
+import csv
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tests.emulator.http import DATA_IMPORT, HAUL_TRUCK_LESSON
+from tests.example_dags.meanwhile import do_lessons, inserted, meanwhile, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.emulator.http import Api
+    from tests.example_dags.conftest import RunDag
+
+DAG_ID = "example_damstra_recertification"
+CERTIFIED, EXPIRED, *NEVER, LAST = 1013, 1018, 1023, 1028, 1033
+
+
+def test_who_is_due_is_certified_again(
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
+    _completed_before(timedelta(days=60), CERTIFIED, damstra_emulator, api)
+    _completed_before(timedelta(days=400), EXPIRED, damstra_emulator, api)
+    damstra_emulator.clear_journal()
+
+    def do_the_lesson() -> None:
+        do_lessons(damstra_emulator, [EXPIRED, *NEVER])
+        until(lambda: any(tmp_path.glob("*-interim.csv")), "an interim report")
+        do_lessons(damstra_emulator, [LAST])
+
+    with meanwhile(do_the_lesson):
+        run = run_dag(DAG_ID, reports=tmp_path.as_uri())
+    assert run.succeeded()
+    assert run.returned["find_due"] == [EXPIRED, *NEVER, LAST]
+    assert len(inserted(damstra_emulator, "lesson_schedules")) == 4
+    interim, final = (run.returned[f"{name}_report"] for name in ("interim", "final"))
+    assert interim["supervisors"] == final["supervisors"] == ["jack.doolan@example.com"]
+    assert _report(interim["path"]) == dict.fromkeys(("E1013", "E1018", "E1023", "E1028"), "certified") | {
+        "E1033": "outstanding"
+    }
+    assert set(_report(final["path"]).values()) == {"certified"}
+
+    damstra_emulator.clear_journal()
+    again = run_dag(DAG_ID, reports=tmp_path.as_uri())
+    assert again.succeeded()
+    assert again.states.pop("find_due") == "success"
+    assert set(again.states.values()) == {"skipped"}
+    assert damstra_emulator.journal("POST") == []
+
+
+def _completed_before(ago: timedelta, user_id: int, emulator: DamstraEmulator, api: Api) -> None:
+    """Let somebody have done the lesson some time ago."""
+    now = emulator.now
+    emulator.set_clock(now - ago)
+    api.send(
+        f"/lesson_schedule/{user_id}/complete_lesson",
+        lessonId=HAUL_TRUCK_LESSON,
+        completedDate=f"{now - ago:%Y-%m-%dT%H:%M:%S}+0000",
+        manuallyCompletedByUserId=DATA_IMPORT,
+    )
+    emulator.set_clock(now)
+
+
+def _report(path: str) -> dict[str, str]:
+    """Return the members' status by employee number."""
+    with open(path.removeprefix("file://")) as file:
+        return {row["employee_number"]: row["status"] for row in csv.DictReader(file)}

@@ -1,0 +1,119 @@
+"""Bad arguments are refused where the DAG is written, in one sentence that names them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.sensors.group import DamstraGroupLessonSensor
+from airflow_provider_damstra.sensors.ilt_session import DamstraIltSessionSensor
+from airflow_provider_damstra.sensors.lesson_schedule import (
+    DamstraLessonScheduleSensor,
+    DamstraUserLessonsSensor,
+)
+from airflow_provider_damstra.sensors.user import DamstraUserSensor
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.sensors.base import DamstraSensor
+
+Case = tuple["type[DamstraSensor]", dict[str, Any], str]
+
+SCHEDULES = {"lesson_schedule_ids": [1]}
+USER = {"user_id": 1, "lesson_ids": [2]}
+GROUP = {"group_id": 1, "lesson_id": 2}
+SESSION = {"ilt_session_id": 1}
+
+NO_SHARES: list[Any] = ["some", "", 0, 0.0, -0.5, 1.01, 2, "0.5", None, float("nan"), [0.5]]
+REFUSED: list[Case] = [
+    (DamstraIltSessionSensor, SESSION, "give exactly one of state, status; given: none"),
+    (
+        DamstraIltSessionSensor,
+        {**SESSION, "state": "past", "status": "completed"},
+        "give exactly one of state, status; given: state, status",
+    ),
+    (DamstraIltSessionSensor, {**SESSION, "state": "over"}, "state is 'over'; it can be upcoming or"),
+    (
+        DamstraIltSessionSensor,
+        {**SESSION, "state": "completed"},
+        "state is 'completed'; it can be upcoming or",
+    ),
+    (DamstraIltSessionSensor, {**SESSION, "status": "past"}, "status is 'past'; it can be active or"),
+    (DamstraUserSensor, {}, "give exactly one of emp_id, email_address; given: none"),
+    (
+        DamstraUserSensor,
+        {"emp_id": "E1", "email_address": "ada@example.com"},
+        "give exactly one of emp_id, email_address; given: emp_id, email_address",
+    ),
+    *(
+        (
+            DamstraLessonScheduleSensor,
+            {**SCHEDULES, "wait_for": share},
+            f"wait_for is {share!r}; it can be all",
+        )
+        for share in NO_SHARES
+    ),
+    *(
+        (DamstraGroupLessonSensor, {**GROUP, "threshold": share}, f"threshold is {share!r}; it can be")
+        for share in [*NO_SHARES, "all", "any"]
+    ),
+    *(
+        (sensor, {**arguments, "fail_on": states}, "fail_on is")
+        for sensor, arguments in (
+            (DamstraLessonScheduleSensor, SCHEDULES),
+            (DamstraUserLessonsSensor, USER),
+            (DamstraGroupLessonSensor, GROUP),
+        )
+        for states in ("cancelled", ["lost"], ["cancelled", "completed"], [None])
+    ),
+]
+
+
+def make(sensor: type[DamstraSensor], **arguments: Any) -> DamstraSensor:
+    """Return a sensor as a DAG file makes it."""
+    return sensor(task_id="wait", **arguments)
+
+
+@pytest.mark.parametrize(("sensor", "arguments", "says"), REFUSED)
+def test_it_is_refused_in_one_sentence(
+    sensor: type[DamstraSensor], arguments: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        make(sensor, **arguments)
+    assert str(caught.value).startswith(says)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("share", ["all", "any", 0.01, 0.5, 1, 1.0])
+def test_shares_are_accepted(share: Any) -> None:
+    assert vars(make(DamstraLessonScheduleSensor, **SCHEDULES, wait_for=share))["wait_for"] == share
+
+
+@pytest.mark.parametrize("states", [[], (), ["cancelled"], ("overdue", "cancelled"), {"overdue"}])
+def test_states_are_accepted_in_any_collection(states: Any) -> None:
+    for sensor, arguments in (
+        (DamstraLessonScheduleSensor, SCHEDULES),
+        (DamstraUserLessonsSensor, USER),
+        (DamstraGroupLessonSensor, GROUP),
+    ):
+        assert sorted(vars(make(sensor, **arguments, fail_on=states))["fail_on"]) == sorted(states)
+
+
+@pytest.mark.parametrize("state", ["upcoming", "inprogress", "past"])
+def test_every_state_is_accepted(state: str) -> None:
+    assert vars(make(DamstraIltSessionSensor, **SESSION, state=state))["state"] == state
+
+
+@pytest.mark.parametrize("status", ["active", "completed", "cancelled"])
+def test_every_status_is_accepted(status: str) -> None:
+    assert vars(make(DamstraIltSessionSensor, **SESSION, status=status))["status"] == status
+
+
+def test_starting_in_the_triggerer_is_waiting_there() -> None:
+    assert make(DamstraUserSensor, emp_id="E1", start_from_trigger=True).deferrable
+
+
+def test_a_sensor_is_not_deferrable_unless_somebody_says_so() -> None:
+    sensor = make(DamstraUserSensor, emp_id="E1")
+    assert (sensor.deferrable, sensor.start_from_trigger, sensor.end_from_trigger) == (False, False, False)
+    assert sensor.start_trigger_args is None

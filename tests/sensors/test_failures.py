@@ -1,0 +1,116 @@
+"""What fails a sensor besides an answer: the connection, its arguments, and how often looks may fail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
+from airflow_provider_damstra.sensors.user import DamstraUserSensor
+from tests.sensors.outcome import TIME_IS_UP, Ending, Outcome, failed, skipped
+from tests.sensors.running import MODES, Task, run
+from tests.sensors.subjects import NEW_NUMBER, SCHEDULE
+
+if TYPE_CHECKING:
+    from tests.sensors.conftest import Connect
+    from tests.sensors.subjects import Office
+
+every_mode = pytest.mark.parametrize("mode", MODES)
+soft_or_not = pytest.mark.parametrize("soft_fail", [False, True], ids=["fails", "is skipped"])
+
+
+@every_mode
+@soft_or_not
+def test_a_wrong_key_ends_it_after_one_request(
+    mode: str, soft_fail: bool, office: Office, connect: Connect
+) -> None:
+    connect(password="no-such-key")
+    outcome = run(DamstraUserSensor, mode, {"emp_id": NEW_NUMBER}, soft_fail=soft_fail)
+    assert outcome == (skipped if soft_fail else failed)(outcome.message)
+    assert "Check the connection's access key" in outcome.message
+    assert [entry["status"] for entry in office.emulator.journal()] == [403]
+
+
+@every_mode
+@soft_or_not
+def test_a_connection_that_is_not_filled_in_right_ends_it_before_any_request(
+    mode: str, soft_fail: bool, office: Office, connect: Connect
+) -> None:
+    connect(extra={"timeout": "soon"})
+    outcome = run(DamstraUserSensor, mode, {"emp_id": NEW_NUMBER}, soft_fail=soft_fail)
+    assert outcome == (skipped if soft_fail else failed)(outcome.message)
+    assert outcome.message.startswith("Connection 'damstra_default' cannot be used: timeout: ")
+    assert office.emulator.journal() == []
+
+
+@every_mode
+@soft_or_not
+def test_a_connection_that_is_not_there_can_be_made_before_the_next_try(
+    mode: str, soft_fail: bool, office: Office
+) -> None:
+    arguments = {"emp_id": NEW_NUMBER, "damstra_conn_id": "nowhere"}
+    outcome = run(DamstraUserSensor, mode, arguments, soft_fail=soft_fail)
+    assert outcome.ending == Ending.TRIED_AGAIN
+    assert "nowhere" in outcome.message
+
+
+@every_mode
+@soft_or_not
+@pytest.mark.parametrize("ids", [None, "", "None", [], "soon", [0], {"user_id": 7}, "{7", [1, 1]], ids=repr)
+def test_ids_that_a_template_rendered_wrong_end_it_before_any_request(
+    mode: str, soft_fail: bool, ids: Any, office: Office
+) -> None:
+    task = Task(
+        DamstraLessonScheduleSensor,
+        {"lesson_schedule_ids": ids, "soft_fail": soft_fail, **MODES[mode]},
+    )
+    outcome = task.attempt()
+    assert outcome == (skipped if soft_fail else failed)(outcome.message)
+    assert outcome.message
+    assert "\n" not in outcome.message
+    assert office.emulator.journal() == []
+
+
+@every_mode
+def test_failures_that_do_not_follow_each_other_are_not_added_up(mode: str, office: Office) -> None:
+    # Each third look fails, and only one may.
+    office.emulator.add_fault("status", status=503, probability=0.3, seed=3)
+    outcome = run(DamstraUserSensor, mode, {"emp_id": NEW_NUMBER}, max_poll_failures=3, timeout=0.4)
+    assert outcome == failed(TIME_IS_UP)
+
+
+@every_mode
+def test_each_try_may_fail_as_often_as_the_first(mode: str, office: Office) -> None:
+    task = Task(
+        DamstraLessonScheduleSensor,
+        {"lesson_schedule_ids": SCHEDULE, "max_poll_failures": 2, **MODES[mode]},
+    )
+    office.emulator.add_fault("status", status=503)
+    first = task.attempt()
+    assert (first.ending, first.message[:10]) == (Ending.TRIED_AGAIN, "3 looks in")
+    office.complete_the_schedule()
+    office.emulator.clear_faults()
+    office.emulator.add_fault("status", status=503, count=2)
+    assert task.attempt() == Outcome(Ending.SUCCESS, [SCHEDULE])
+
+
+@every_mode
+def test_no_interval_between_looks_is_allowed(mode: str, office: Office) -> None:
+    office.emulator.add_fault("status", status=503, count=1)
+    outcome = run(DamstraUserSensor, mode, {"emp_id": NEW_NUMBER}, poke_interval=0, timeout=0.1)
+    assert outcome == failed(TIME_IS_UP)
+    assert len(office.emulator.journal()) > 2
+
+
+@every_mode
+def test_never_fail_is_airflows(mode: str, office: Office) -> None:
+    office.cancel_the_schedule()
+    outcome = run(
+        DamstraLessonScheduleSensor,
+        mode,
+        {"lesson_schedule_ids": SCHEDULE},
+        never_fail=True,
+        poke_interval=3600,
+    )
+    assert outcome.ending == Ending.SKIPPED

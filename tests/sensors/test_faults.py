@@ -1,0 +1,65 @@
+"""What goes wrong on the way is the same to every sensor in every mode."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.emulator.http import wait_until
+from tests.sensors.faults import LASTING, PASSING, Fault, struck
+from tests.sensors.outcome import Ending, Outcome, failed, skipped, tried_again
+from tests.sensors.running import MODES, run
+
+if TYPE_CHECKING:
+    from tests.sensors.conftest import Connect
+    from tests.sensors.subjects import Office, Subject
+
+every_mode = pytest.mark.parametrize("mode", MODES)
+passing = pytest.mark.parametrize("fault", PASSING, ids=str)
+lasting = pytest.mark.parametrize("fault", LASTING, ids=str)
+
+# In a deferrable sensor the first failure is the worker's, and the triggerer counts its own.
+LOOKS = dict.fromkeys(MODES, 2) | {"deferrable": 3, "deferrable, ended by the trigger": 3}
+
+
+@every_mode
+@passing
+def test_a_failure_that_passes_is_borne(
+    subject: Subject, mode: str, fault: Fault, office: Office, connect: Connect
+) -> None:
+    subject.come_true(office)
+    connect(extra=dict(fault.extra))
+    fault.strike(office.emulator, count=2)
+    outcome = run(subject.sensor, mode, subject.arguments)
+    assert outcome == Outcome(Ending.SUCCESS, subject.result)
+    wait_until(lambda: struck(office.emulator) == 2)
+
+
+@every_mode
+@passing
+def test_a_failure_that_does_not_pass_is_not_borne_for_ever(
+    subject: Subject, mode: str, fault: Fault, office: Office, connect: Connect
+) -> None:
+    connect(extra=dict(fault.extra))
+    fault.strike(office.emulator)
+    outcome = run(subject.sensor, mode, subject.arguments, max_poll_failures=1)
+    assert outcome.message.startswith("2 looks in a row failed: ")
+    assert fault.says in outcome.message
+    assert replace(outcome, message="") == tried_again("")
+    wait_until(lambda: struck(office.emulator) >= LOOKS[mode])
+    assert struck(office.emulator) <= LOOKS[mode] * fault.sendings
+
+
+@every_mode
+@lasting
+@pytest.mark.parametrize("soft_fail", [False, True], ids=["fails", "is skipped"])
+def test_what_no_look_can_mend_ends_it_after_one_request(
+    subject: Subject, mode: str, fault: Fault, soft_fail: bool, office: Office
+) -> None:
+    fault.strike(office.emulator)
+    outcome = run(subject.sensor, mode, subject.arguments, soft_fail=soft_fail)
+    assert fault.says in outcome.message
+    assert replace(outcome, message="") == (skipped if soft_fail else failed)("")
+    assert len(office.emulator.journal()) == 1

@@ -1,0 +1,144 @@
+"""Waits that a test can look into, and the poller's traces: requests, tasks, timers and sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
+from airflow_provider_damstra.triggers.polling import poll_until_over
+from airflow_provider_damstra.waits.base import Interest, Question, Verdict
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.testing import DamstraEmulator
+
+NEVER = 3600.0
+"""An interval that is longer than any test."""
+
+LIAM = 1011
+# Of his schedules, in the order in which they are listed.
+FIRST, SECOND, THIRD, LAST = 30001, 30013, 30040, 30067
+
+
+@dataclass
+class Curious:
+    """A wait that is over once it has learnt often enough; the same answer again is nothing to learn.
+
+    :param rows: what it wants of each listing; None is for all.
+    """
+
+    questions: list[Question]
+    enough: int = 1
+    rows: frozenset[int] | None = None
+    answers: list[Any] = field(default_factory=list)
+    has_begun: bool = False
+
+    def interests(self) -> dict[Question, Interest]:
+        """Return the questions."""
+        self.has_begun = True
+        return {question: Interest(rows=self.rows) for question in self.questions}
+
+    def learn(self, question: Question, answer: Any) -> None:
+        """Take an answer."""
+        self.answers.append(answer)
+
+    def verdict(self) -> Verdict:
+        """Return whether that is enough."""
+        count = len(self.answers)
+        return Verdict(is_over=self.enough == count, progress=f"{count} answers", result=[count])
+
+
+def listing(user_id: int = LIAM) -> ListUserLessonSchedules:
+    """Return the question for a user's schedules."""
+    return ListUserLessonSchedules(user_id=user_id)
+
+
+def curious(*users: int, **changes: Any) -> Curious:
+    """Return a wait that asks for users' schedules, by default Liam's."""
+    return Curious([listing(user) for user in users or (LIAM,)], **changes)
+
+
+@dataclass
+class Said:
+    """What a wait has said."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def __call__(self, text: str) -> None:
+        self.lines.append(text)
+
+    @property
+    def failures(self) -> list[str]:
+        """Return the last sentence of each failure."""
+        return [line.rpartition(". ")[2] for line in self.lines if "Failure" in line]
+
+
+def begin(wait: Any, *, conn_id: str = "damstra_default", **changes: Any) -> asyncio.Task[Verdict]:
+    """Let a wait begin in a task of its own."""
+    arguments = {"poll_interval": NEVER, "max_poll_failures": 5, "say": Said(), **changes}
+    task = asyncio.create_task(poll_until_over(lambda: wait, damstra_conn_id=conn_id, **arguments))
+    # Who asks for its result or not: its error is not to turn up in another test.
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
+
+
+async def requests(emulator: DamstraEmulator) -> Counter[str]:
+    """Return how often which path was asked for."""
+    return Counter(entry["path"] for entry in await _looks(emulator))
+
+
+async def moments(emulator: DamstraEmulator) -> list[float]:
+    """Return when requests came, in seconds."""
+    return [datetime.fromisoformat(entry["time"]).timestamp() for entry in await _looks(emulator)]
+
+
+async def _looks(emulator: DamstraEmulator) -> list[dict[str, Any]]:
+    """Return the requests but those for further pages: who wants all rows also asks for an empty page."""
+    journal = await asyncio.to_thread(emulator.journal)
+    return [entry for entry in journal if entry["query"].get("startIndex", "0") == "0"]
+
+
+async def until_asked(emulator: DamstraEmulator, count: int) -> None:
+    """Wait until there were so many requests."""
+    async with asyncio.timeout(10):
+        while len(await moments(emulator)) < count:
+            pass
+
+
+async def until_struck(emulator: DamstraEmulator, count: int = 1) -> None:
+    """Wait until faults have struck so many requests: those that are delayed are in flight then."""
+    async with asyncio.timeout(10):
+        while await _strikes(emulator) < count:
+            pass
+
+
+async def stop(*waits: asyncio.Task[Any]) -> None:
+    """Cancel waits, and wait until they are gone."""
+    for wait in waits:
+        wait.cancel()
+    await asyncio.wait(waits)
+
+
+def path(user_id: int = LIAM) -> str:
+    """Return the path of a user's listing."""
+    return listing(user_id).request().path
+
+
+async def _strikes(emulator: DamstraEmulator) -> int:
+    """Return how many requests faults have struck, those that are not answered yet included."""
+    rules = await asyncio.to_thread(emulator._ask, "GET", "/faults")
+    return sum(rule["hits"] for rule in rules)
+
+
+def timers() -> list[asyncio.TimerHandle]:
+    """Return the timers of this loop that are still to go off."""
+    loop: Any = asyncio.get_running_loop()
+    return [timer for timer in loop._scheduled if not timer.cancelled()]
+
+
+def other_tasks() -> set[asyncio.Task[Any]]:
+    """Return the tasks of this loop but the one that asks."""
+    return asyncio.all_tasks() - {asyncio.current_task()}
