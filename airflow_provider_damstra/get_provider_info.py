@@ -6,62 +6,49 @@ from typing import Any
 
 from airflow_provider_damstra import __version__
 
+_INTEGRATION = "Damstra Learning"
+_MODULES: dict[str, tuple[str, ...]] = {
+    "hooks": ("damstra",),
+    "operators": (
+        "call",
+        "group",
+        "group_membership",
+        "ilt_attendance",
+        "ilt_session",
+        "lesson",
+        "lesson_schedule",
+        "user",
+        "user_accounts",
+    ),
+    "sensors": ("group", "ilt_session", "lesson_schedule", "user"),
+    "triggers": ("wait",),
+}
+
 
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata."""
     return {
         "package-name": "airflow-provider-damstra",
-        "name": "Damstra Learning",
+        "name": _INTEGRATION,
         "description": "Damstra Learning, formerly Velpic: lessons, ILT sessions, trainees.",
         "versions": [__version__],
         "integrations": [
             {
-                "integration-name": "Damstra Learning",
-                "external-doc-url": "https://damstralearning.docs.apiary.io/",
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://app.velpic.com",
                 "tags": ["service"],
             }
         ],
-        "hooks": [
-            {
-                "integration-name": "Damstra Learning",
-                "python-modules": ["airflow_provider_damstra.hooks.damstra"],
-            }
-        ],
-        "operators": [
-            {
-                "integration-name": "Damstra Learning",
-                "python-modules": [
-                    "airflow_provider_damstra.operators.call",
-                    "airflow_provider_damstra.operators.group",
-                    "airflow_provider_damstra.operators.group_membership",
-                    "airflow_provider_damstra.operators.ilt_attendance",
-                    "airflow_provider_damstra.operators.ilt_session",
-                    "airflow_provider_damstra.operators.lesson",
-                    "airflow_provider_damstra.operators.lesson_schedule",
-                    "airflow_provider_damstra.operators.user",
-                    "airflow_provider_damstra.operators.user_accounts",
-                ],
-            }
-        ],
-        "sensors": [
-            {
-                "integration-name": "Damstra Learning",
-                "python-modules": [
-                    "airflow_provider_damstra.sensors.group",
-                    "airflow_provider_damstra.sensors.ilt_session",
-                    "airflow_provider_damstra.sensors.lesson_schedule",
-                    "airflow_provider_damstra.sensors.user",
-                ],
-            }
-        ],
-        "triggers": [
-            {
-                "integration-name": "Damstra Learning",
-                "python-modules": ["airflow_provider_damstra.triggers.wait"],
-            }
-        ],
+        **{kind: [_modules(kind, names)] for kind, names in _MODULES.items()},
         "extra-links": ["airflow_provider_damstra.links.DamstraLink"],
         "connection-types": [_CONNECTION_TYPE],
+    }
+
+
+def _modules(kind: str, names: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "integration-name": _INTEGRATION,
+        "python-modules": [f"airflow_provider_damstra.{kind}.{name}" for name in names],
     }
 
 
@@ -72,7 +59,7 @@ def _field(label: str, description: str, *types: str, **schema: Any) -> dict[str
 _CONNECTION_TYPE: dict[str, Any] = {
     "connection-type": "damstra",
     "hook-class-name": "airflow_provider_damstra.hooks.damstra.DamstraHook",
-    "hook-name": "Damstra Learning",
+    "hook-name": _INTEGRATION,
     "ui-field-behaviour": {
         "hidden-fields": ["login", "schema"],
         "relabeling": {"password": "Access key"},

@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from contextlib import AsyncExitStack, aclosing
 from contextvars import Context, copy_context
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
@@ -15,100 +14,13 @@ from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError, 
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.hooks.metrics import gauge_waits
 from airflow_provider_damstra.triggers.pace import next_poll
-from airflow_provider_damstra.waits.base import Interest, Question, Verdict, Wait, page_memory
+from airflow_provider_damstra.triggers.watching import Subscription, Watch
+from airflow_provider_damstra.waits.base import Question, Verdict, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_damstra.clients.asynchronous import AsyncClient
-
-
-@dataclass
-class _Failures:
-    """How often a question failed in a row for one wait, and when it was counted last."""
-
-    count: int = 0
-    counted_at: float = float("-inf")
-
-
-@dataclass(eq=False)
-class _Subscription:
-    """One wait, and whom to tell."""
-
-    wait: Wait
-    poll_interval: float
-    max_poll_failures: int
-    say: Callable[[str], None]
-    context: Context
-    over: asyncio.Future[Verdict]
-    interests: dict[Question, Interest] = field(default_factory=dict)
-    unanswered: set[Question] = field(default_factory=set)
-    failures: dict[Question, _Failures] = field(default_factory=dict)
-    said: str = ""
-
-    def learn(self, question: Question, answer: Any) -> None:
-        """Hand the wait an answer."""
-        self.unanswered.discard(question)
-        self.wait.learn(question, answer)
-
-    def count_failure(self, question: Question, *, now: float) -> int:
-        """Return how often a question failed in a row, counted once an interval: others may ask it too."""
-        failures = self.failures.setdefault(question, _Failures())
-        if now - failures.counted_at >= self.poll_interval * 0.9:
-            failures.count += 1
-            failures.counted_at = now
-        return failures.count
-
-    def end(self, verdict: Verdict | None = None, *, error: Exception | None = None) -> None:
-        """Wake the wait with its verdict, or with the error that it cannot bear any longer."""
-        if self.over.done():
-            return
-        if error:
-            self.over.set_exception(error)
-        elif verdict:
-            self.over.set_result(verdict)
-
-    def tell(self, text: str) -> None:
-        """Log in the context of the wait's own task, so that it stands in that task's log."""
-        if text and text != self.said:
-            self.said = text
-            self.context.run(self.say, text)
-
-
-@dataclass(eq=False)
-class _Watch:
-    """One question, and all who want its answer."""
-
-    question: Question
-    subscriptions: set[_Subscription] = field(default_factory=set)
-    timer: asyncio.Handle | None = None
-    is_due: bool = False
-    failures: int = 0
-    answer: Any = None
-    asked_at: float = float("-inf")
-    answered_at: float = float("-inf")
-    is_whole: bool = False
-
-    def __post_init__(self) -> None:
-        self.memory = page_memory(self.question)
-
-    def rows(self) -> frozenset[int] | None:
-        """Return the rows that somebody wants, or None for all."""
-        wanted = [one.interests[self.question].rows for one in self.subscriptions]
-        if any(rows is None for rows in wanted):
-            return None
-        return frozenset().union(*(rows for rows in wanted if rows is not None))
-
-    def serves(self, interest: Interest) -> bool:
-        """Return whether the answer that is there says all that is asked."""
-        if self.is_whole or not isinstance(self.answer, list):
-            return self.is_whole
-        return interest.rows is not None and interest.rows <= {row.row_key for row in self.answer}
-
-    def stop(self) -> None:
-        """Ask no more."""
-        if self.timer:
-            self.timer.cancel()
 
 
 class Poller:
@@ -128,8 +40,8 @@ class Poller:
         self._entrance = asyncio.Lock()
         self._client: AsyncClient | None = None
         self._most_askers = 1
-        self._watches: dict[Question, _Watch] = {}
-        self._due: deque[_Watch] = deque()
+        self._watches: dict[Question, Watch] = {}
+        self._due: deque[Watch] = deque()
         self._askers: set[asyncio.Task[None]] = set()
         self.waits = 0
 
@@ -150,13 +62,13 @@ class Poller:
         :raises DamstraError: if more failed in a row.
         """
         over: asyncio.Future[Verdict] = self._loop.create_future()
-        subscription: _Subscription | None = None
+        subscription: Subscription | None = None
         try:
             async with self._entrance:
                 await self._open()
                 # Thousands of waits may begin at once: between two of them the loop sees to others.
                 await asyncio.sleep(0)
-                subscription = _Subscription(
+                subscription = Subscription(
                     make_wait(), poll_interval, max_poll_failures, say, copy_context(), over
                 )
                 self._refresh(subscription)
@@ -181,7 +93,7 @@ class Poller:
             self._client = await self._resources.enter_async_context(hook.async_client())
             self._most_askers = self._client.settings.max_concurrency
 
-    def _refresh(self, subscription: _Subscription) -> None:
+    def _refresh(self, subscription: Subscription) -> None:
         """Bring a wait's watches up to what it asks by now, and see whether it is over."""
         while self._join_and_leave(subscription):
             pass
@@ -193,7 +105,7 @@ class Poller:
         if verdict.is_over:
             subscription.end(verdict)
 
-    def _join_and_leave(self, subscription: _Subscription) -> bool:
+    def _join_and_leave(self, subscription: Subscription) -> bool:
         """Return whether something was learnt on the way, so that the interests may be others again."""
         before, subscription.interests = subscription.interests, subscription.wait.interests()
         for question in before.keys() - subscription.interests.keys():
@@ -207,8 +119,8 @@ class Poller:
         learnt = [self._join(question, subscription) for question in wanted_more]
         return any(learnt)
 
-    def _join(self, question: Question, subscription: _Subscription) -> bool:
-        watch = self._watches.setdefault(question, _Watch(question))
+    def _join(self, question: Question, subscription: Subscription) -> bool:
+        watch = self._watches.setdefault(question, Watch(question))
         watch.subscriptions.add(subscription)
         subscription.unanswered.add(question)
         is_fresh = self._loop.time() - watch.answered_at < subscription.poll_interval
@@ -218,7 +130,7 @@ class Poller:
         self._ask_now(watch)
         return False
 
-    def _leave(self, question: Question, subscription: _Subscription) -> None:
+    def _leave(self, question: Question, subscription: Subscription) -> None:
         subscription.unanswered.discard(question)
         watch = self._watches.get(question)
         if watch is None:
@@ -228,7 +140,7 @@ class Poller:
             watch.stop()
             del self._watches[question]
 
-    def _ask_now(self, watch: _Watch) -> None:
+    def _ask_now(self, watch: Watch) -> None:
         """Put a question in the line, unless it stands there, and see that somebody works on the line."""
         if watch.is_due:
             return
@@ -251,7 +163,7 @@ class Poller:
         # Before the loop has its next turn: what is due then needs somebody who asks.
         self._askers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
-    async def _ask(self, watch: _Watch) -> None:
+    async def _ask(self, watch: Watch) -> None:
         rows = watch.rows()
         watch.asked_at = self._loop.time()
         try:
@@ -278,7 +190,7 @@ class Poller:
             if has_passed or is_news or watch.question in subscription.unanswered:
                 self._tell(subscription, watch.question, answer)
 
-    def _tell(self, subscription: _Subscription, question: Question, answer: Any) -> None:
+    def _tell(self, subscription: Subscription, question: Question, answer: Any) -> None:
         """Hand a wait an answer; if it cannot cope with it, it ends alone."""
         try:
             subscription.learn(question, answer)
@@ -286,7 +198,7 @@ class Poller:
         except Exception as error:
             subscription.end(error=error)
 
-    async def _answer(self, watch: _Watch, rows: frozenset[int] | None) -> tuple[Any, bool]:
+    async def _answer(self, watch: Watch, rows: frozenset[int] | None) -> tuple[Any, bool]:
         """Return the answer, and whether it is whole: a listing is only read as far as somebody wants."""
         client = self._client
         if client is None:
@@ -303,7 +215,7 @@ class Poller:
                     return found, False
         return found, True
 
-    def _bear(self, watch: _Watch, error: DamstraError) -> None:
+    def _bear(self, watch: Watch, error: DamstraError) -> None:
         """End the waits that cannot bear this failure, and ask again later for the others."""
         watch.failures += 1
         for subscription in list(watch.subscriptions):
@@ -316,7 +228,7 @@ class Poller:
                 subscription.tell(f"{error} Failure {count} in a row; it is asked again.")
         self._schedule(watch)
 
-    def _schedule(self, watch: _Watch) -> None:
+    def _schedule(self, watch: Watch) -> None:
         if not watch.subscriptions:
             return
         interests = [one.interests[watch.question] for one in watch.subscriptions]

@@ -1,0 +1,101 @@
+"""Who waits for which answer: what the poller keeps of waits and of questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_damstra.waits.base import Interest, Question, Verdict, Wait, page_memory
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+    from contextvars import Context
+
+
+@dataclass
+class Failures:
+    """How often a question failed in a row for one wait, and when it was counted last."""
+
+    count: int = 0
+    counted_at: float = float("-inf")
+
+
+@dataclass(eq=False)
+class Subscription:
+    """One wait, and whom to tell."""
+
+    wait: Wait
+    poll_interval: float
+    max_poll_failures: int
+    say: Callable[[str], None]
+    context: Context
+    over: asyncio.Future[Verdict]
+    interests: dict[Question, Interest] = field(default_factory=dict)
+    unanswered: set[Question] = field(default_factory=set)
+    failures: dict[Question, Failures] = field(default_factory=dict)
+    said: str = ""
+
+    def learn(self, question: Question, answer: Any) -> None:
+        """Hand the wait an answer."""
+        self.unanswered.discard(question)
+        self.wait.learn(question, answer)
+
+    def count_failure(self, question: Question, *, now: float) -> int:
+        """Return how often a question failed in a row, counted once an interval: others may ask it too."""
+        failures = self.failures.setdefault(question, Failures())
+        if now - failures.counted_at >= self.poll_interval * 0.9:
+            failures.count += 1
+            failures.counted_at = now
+        return failures.count
+
+    def end(self, verdict: Verdict | None = None, *, error: Exception | None = None) -> None:
+        """Wake the wait with its verdict, or with the error that it cannot bear any longer."""
+        if self.over.done():
+            return
+        if error:
+            self.over.set_exception(error)
+        elif verdict:
+            self.over.set_result(verdict)
+
+    def tell(self, text: str) -> None:
+        """Log in the context of the wait's own task, so that it stands in that task's log."""
+        if text and text != self.said:
+            self.said = text
+            self.context.run(self.say, text)
+
+
+@dataclass(eq=False)
+class Watch:
+    """One question, and all who want its answer."""
+
+    question: Question
+    subscriptions: set[Subscription] = field(default_factory=set)
+    timer: asyncio.Handle | None = None
+    is_due: bool = False
+    failures: int = 0
+    answer: Any = None
+    asked_at: float = float("-inf")
+    answered_at: float = float("-inf")
+    is_whole: bool = False
+
+    def __post_init__(self) -> None:
+        self.memory = page_memory(self.question)
+
+    def rows(self) -> frozenset[int] | None:
+        """Return the rows that somebody wants, or None for all."""
+        wanted = [one.interests[self.question].rows for one in self.subscriptions]
+        if any(rows is None for rows in wanted):
+            return None
+        return frozenset().union(*(rows for rows in wanted if rows is not None))
+
+    def serves(self, interest: Interest) -> bool:
+        """Return whether the answer that is there says all that is asked."""
+        if self.is_whole or not isinstance(self.answer, list):
+            return self.is_whole
+        return interest.rows is not None and interest.rows <= {row.row_key for row in self.answer}
+
+    def stop(self) -> None:
+        """Ask no more."""
+        if self.timer:
+            self.timer.cancel()
