@@ -28,7 +28,8 @@ up: $(INSTALLED)  ## start Airflow and the emulator and keep them until Ctrl-C
 
 .PHONY: test
 test: lint  ## lint, then every test, those with a real Airflow included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not system"
+	$(BIN)/python -m pytest -m system
 
 .PHONY: lint
 lint: $(INSTALLED)  ## ruff (rules and format), mypy strict

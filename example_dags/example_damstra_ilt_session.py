@@ -56,7 +56,7 @@ with DAG(
         "theory": Param(202, type="integer", description="Online lesson (Working at Heights)"),
         "practice": Param(205, type="integer", description="Instructor-led lesson (Confined Space Entry)"),
         "instructor": Param(1008, type="integer", description="Instructor (Bruce Hartigan)"),
-        "days_ahead": Param(14, type="integer", description="Days from the run to the session"),
+        "days_ahead": Param(14, type="integer", description="Days from the theory to the practice"),
         "places": Param(8, type="integer", description="How many can take part"),
         "fewest": Param(2, type="integer", description="How many must take part"),
         "withdrawals": Param("file:///tmp/withdrawals.csv", type="string", description="employee_number"),
@@ -75,18 +75,19 @@ with DAG(
     )
 
     @task
-    def choose(trained: Any, **context: Any) -> list[int]:
-        """Return as many of the trained as there are places."""
-        return list(trained[: context["params"]["places"]])
+    def plan_session(trained: Any, **context: Any) -> dict[str, Any]:
+        """Return who takes part, and when; decided once, so that a retry later on finds the session."""
+        start = pendulum.today("Australia/Perth").at(7).add(days=context["params"]["days_ahead"])
+        chosen = list(trained[: context["params"]["places"]])
+        return {"chosen": chosen, "start": start.isoformat(), "end": start.add(hours=4).isoformat()}
 
-    chosen: Any = choose(trained.output)
+    plan: Any = plan_session(trained.output)
     session = DamstraCreateIltSessionOperator(
         task_id="create_session",
         lesson_id="{{ params.practice }}",
         instructor_id="{{ params.instructor }}",
-        # From the run, not from the clock, so that a retry finds the same session.
-        start_datetime="{{ dag_run.run_after + macros.timedelta(days=params.days_ahead) }}",
-        end_datetime="{{ dag_run.run_after + macros.timedelta(days=params.days_ahead, hours=4) }}",
+        start_datetime=plan["start"],
+        end_datetime=plan["end"],
         location="Perth CBD, Level 3",
     )
     limit = DamstraUpdateIltSessionOperator(
@@ -94,12 +95,12 @@ with DAG(
     )
     schedule = DamstraScheduleLessonsOperator(
         task_id="schedule_practice",
-        user_ids=chosen,
+        user_ids=plan["chosen"],
         lesson_ids="{{ params.practice }}",
         grace_period="{{ params.days_ahead + 14 }}",
     )
     register = DamstraRegisterIltSessionUsersOperator(
-        task_id="register", ilt_session_id=session.output, user_ids=chosen
+        task_id="register", ilt_session_id=session.output, user_ids=plan["chosen"]
     )
 
     @task
@@ -119,7 +120,7 @@ with DAG(
         left = set(chosen) - set(withdrawn)
         return "wait_for_end" if len(left) >= context["params"]["fewest"] else "cancel_session"
 
-    enough: Any = are_enough(chosen, withdrawn)
+    enough: Any = are_enough(plan["chosen"], withdrawn)
     cancel = DamstraCancelIltSessionOperator(task_id="cancel_session", ilt_session_id=session.output)
     over = DamstraIltSessionSensor(
         task_id="wait_for_end",
@@ -154,7 +155,7 @@ with DAG(
         task_id="download_certificate", path="{{ params.certificates }}/"
     ).expand(lesson_schedule_id=passed)
 
-    chain(chosen, session, limit, schedule, register, withdrawn, deregister, enough, [cancel, over])
+    chain(session, limit, schedule, register, withdrawn, deregister, enough, [cancel, over])
     chain(over, attendance, save, complete, passed, certificates)
 
 if __name__ == "__main__":

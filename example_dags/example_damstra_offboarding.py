@@ -42,30 +42,27 @@ with DAG(
 
     @task
     def read_leavers(**context: Any) -> list[str]:
-        """Return the employee numbers."""
+        """Return the employee numbers, each once."""
         lines = ObjectStoragePath(context["params"]["leavers"]).read_text(encoding="utf-8-sig").splitlines()
-        return [row["employee_number"] for row in csv.DictReader(lines)]
+        return list(dict.fromkeys(row["employee_number"] for row in csv.DictReader(lines)))
 
     @task(map_index_template="{{ task.op_kwargs.employee_number }}")
     def find_leaver(employee_number: str) -> dict[str, Any]:
         """Return a leaver's user id, and where that user is registered, a member or a supervisor."""
         from airflow_provider_damstra.endpoints import ListIltSessions, ListUserLessonSchedules, ListUsers
-        from airflow_provider_damstra.models import IltSessionState
+        from airflow_provider_damstra.models import IltSessionState, IltSessionStatus
 
         hook = DamstraHook()
-        (user,) = hook.iterate(ListUsers(emp_id=employee_number, active_value="all"))
-        schedules = [row for row in hook.iterate(ListUserLessonSchedules(user_id=user.id)) if row.is_open]
-        sessions = [
-            session.id
-            for row in schedules
-            for session in hook.iterate(
-                ListIltSessions(lesson_schedule_id=row.id, state=IltSessionState.UPCOMING)
-            )
-            if not (session.is_cancelled or session.is_completed)
-        ]
+        found = list(hook.iterate(ListUsers(emp_id=employee_number, active_value="all")))
+        if len(found) != 1:
+            raise ValueError(f"{len(found)} users have the employee number {employee_number}")
+        user = found[0]
+        rows = [row for row in hook.iterate(ListUserLessonSchedules(user_id=user.id)) if row.is_open]
+        to_come = {"state": IltSessionState.UPCOMING, "status": IltSessionStatus.ACTIVE}
+        searches = [ListIltSessions(lesson_schedule_id=row.id, **to_come) for row in rows]
         return {
             "user_id": user.id,
-            "sessions": sessions,
+            "sessions": [session.id for search in searches for session in hook.iterate(search)],
             "member_of": user.groups,
             "supervisor_of": user.groups_supervised,
         }

@@ -90,7 +90,7 @@ def test_an_unknown_body_member_is_named(api: Api, endpoint: type[Endpoint[Any]]
         ({"lessonVersionIds": [HAUL_TRUCK], **FORTNIGHT, "gracePeriod": "9" * 12}, "gracePeriod"),
         ({"lessonVersionIds": [HAUL_TRUCK], **FORTNIGHT, "gracePeriodUnit": "weeks"}, "gracePeriodUnit"),
         ({"lessonVersionIds": [str(HAUL_TRUCK)], **FORTNIGHT}, "lessonVersionIds.0: must be a number"),
-        ({"lessonVersionIds": [True], **FORTNIGHT}, "lessonVersionIds.0: must be a number"),
+        ({"lessonVersionIds": [True], **FORTNIGHT}, "lessonVersionIds.0: True is no number"),
         ({"lesson_version_ids": [HAUL_TRUCK], **FORTNIGHT}, "lesson_version_ids"),
         (
             {"lessonVersionIds": [HAUL_TRUCK], **FORTNIGHT, "scheduleDate": None},

@@ -46,7 +46,16 @@ def office(damstra_emulator: DamstraEmulator, connect: Connect) -> Iterator[Offi
 @pytest.fixture(params=SUBJECTS, ids=str)
 def subject(request: pytest.FixtureRequest, office: Office) -> Subject:
     """Return what is waited for, one after the other; what has to be there is there."""
-    subject: Subject = request.param
+    return _prepared(request.param, office)
+
+
+@pytest.fixture(params={subject.sensor: subject for subject in SUBJECTS}.values(), ids=str)
+def sensors_subject(request: pytest.FixtureRequest, office: Office) -> Subject:
+    """Return one thing that is waited for of each sensor."""
+    return _prepared(request.param, office)
+
+
+def _prepared(subject: Subject, office: Office) -> Subject:
     subject.prepare(office)
     office.emulator.clear_journal()
     return subject

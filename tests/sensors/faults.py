@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.testing import DamstraEmulator
 
-SHORT = 0.05
+SHORT = 0.03
 """Seconds that the connection waits for an answer that is slow."""
 
 
@@ -21,14 +21,12 @@ class Fault:
     :param rule: the emulator's rule.
     :param says: a part of what the task says of it, in every mode.
     :param extra: the connection's extra.
-    :param sendings: how often one look sends a request at most.
     """
 
     name: str
     rule: Mapping[str, Any]
     says: str
     extra: Mapping[str, Any] = field(default_factory=dict)
-    sendings: int = 1
 
     def __str__(self) -> str:
         return self.name
@@ -53,7 +51,6 @@ PASSING = (
         name="reset",
         rule={"kind": "drop_before"},
         says="the connection broke before an answer came.",
-        sendings=2,
     ),
     Fault(
         name="no JSON",

@@ -103,6 +103,8 @@ class Task:
 
     :param variables: what templates can name.
     :param output: what the task before it has returned.
+    :param is_mapped_over: whether there is a task after it, with an instance for each item of its result.
+    :ivar workers: how many processes it took on workers.
     """
 
     sensor: type[DamstraSensor]
@@ -112,6 +114,8 @@ class Task:
     store: StateStore = field(default_factory=StateStore)
     first_rescheduled: datetime | None = None
     handed_on: Any = None
+    is_mapped_over: bool = False
+    workers: int = 0
 
     async def _take_result(self, *, key: str, value: Any, **place: Any) -> None:
         """Take what a trigger pushes as the task's result."""
@@ -133,7 +137,10 @@ class Task:
         """Return the sensor as its DAG file makes it, after another task."""
         with DAG("training", schedule=None):
             upstream = BaseOperator(task_id="upstream")
-            return self.sensor(**{**DEFAULTS, "deferrable": False, **_filled(self.arguments, upstream)})
+            sensor = self.sensor(**{**DEFAULTS, "deferrable": False, **_filled(self.arguments, upstream)})
+            if self.is_mapped_over:
+                BaseOperator.partial(task_id="downstream").expand(doc=sensor.output)
+        return sensor
 
     def serialized(self) -> Any:
         """Return the sensor as the scheduler and the triggerer know it."""
@@ -147,6 +154,7 @@ class Task:
 
     def _in_process(self, work: Callable[[DamstraSensor, Context], Any]) -> Outcome:
         """Do what a worker's process does; the process ends with a result, an error, or to be continued."""
+        self.workers += 1
         operator, context = self.parsed(), self._context()
         operator.render_template_fields(context)
         process = contextvars.copy_context()

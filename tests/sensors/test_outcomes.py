@@ -61,7 +61,7 @@ def test_it_ends_when_it_becomes_impossible(
 @every_mode
 @pytest.mark.parametrize("soft_fail", [False, True], ids=["fails", "is skipped"])
 def test_it_ends_when_its_time_is_up(subject: Subject, mode: str, soft_fail: bool) -> None:
-    outcome = run(subject.sensor, mode, subject.arguments, soft_fail=soft_fail, timeout=0.1)
+    outcome = run(subject.sensor, mode, subject.arguments, soft_fail=soft_fail, timeout=0.05)
     assert outcome == (skipped if soft_fail else failed)(TIME_IS_UP)
 
 

@@ -192,7 +192,8 @@ def test_a_wait_for_many_asks_one_listing_for_each_user_and_interval(asked_for_m
     begin, end = _first_look(asked_for_many), _end_of_steady_time(asked_for_many)
     asked = [entry for entry in asked_for_many if begin < _time(entry) <= end]
     assert {entry["status"] for entry in asked_for_many} == {200}
-    assert len(asked) == pytest.approx(MANY * LOOKS, rel=0.05)
+    # Each poll comes up to 4 % of an interval later than the one before, until it has its slot.
+    assert MANY * (LOOKS - 1) <= len(asked) <= MANY * LOOKS * 1.05
 
 
 def test_a_wait_for_many_looks_at_no_schedule_alone(many: Run, academy: Academy) -> None:

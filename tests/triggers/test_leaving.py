@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_damstra.endpoints import ListUserLessonSchedules
 from airflow_provider_damstra.errors import DamstraServerError
 from tests.clients.clock import until_in_loop
 from tests.triggers.polling import (
+    LIAM,
     THIRD,
     Curious,
     begin,
@@ -40,7 +42,6 @@ async def nothing_is_left(sessions: list[aiohttp.ClientSession]) -> None:
     await until_in_loop(lambda: not other_tasks(), "nothing runs any more")
     assert not timers()
     assert all(session.closed for session in sessions)
-    gc.collect()  # An unclosed session or socket would be a warning, and so an error.
 
 
 async def test_the_last_to_leave_closes_the_connection_and_the_next_opens_another(
@@ -50,6 +51,7 @@ async def test_the_last_to_leave_closes_the_connection_and_the_next_opens_anothe
         await asyncio.gather(begin(curious()), begin(curious(1012)), begin(curious(1012)))
         assert len(sessions) == count
         await nothing_is_left(sessions)
+    gc.collect()  # An unclosed session or socket would be a warning, and so an error.
 
 
 async def test_a_new_wait_can_begin_in_the_moment_in_which_the_last_ends(
@@ -88,6 +90,7 @@ async def test_a_wait_that_is_cancelled_in_flight_leaves_nothing_behind(
     await stop(wait)
     assert sessions
     await nothing_is_left(sessions)
+    gc.collect()
     await until_asked(emulator, 1)
 
 
@@ -120,15 +123,35 @@ async def test_what_nobody_wants_to_know_any_more_is_not_asked(
 ) -> None:
     connect(max_concurrency=1)
     emulator.add_fault("delay", delay=0.2, count=1)
-    held = begin(curious())
+    held = begin(curious(enough=FOR_EVER))
     await until_struck(emulator)
     leaving = curious(1012)
     left = begin(leaving)
     await until_in_loop(lambda: leaving.has_begun, "its question stands in the line")
     await stop(left)
-    await held
     await begin(curious(1013))
-    assert set(await requests(emulator)) == {path(), path(1013)}
+    assert await requests(emulator) == {path(): 1, path(1013): 1}
+    await stop(held)
+
+
+async def test_a_question_that_cannot_even_be_sent_ends_all_who_ask_it(emulator: DamstraEmulator) -> None:
+    class Unsayable(ListUserLessonSchedules):
+        def page_request(self, *, start: int, size: int) -> Request:
+            raise LookupError("I have no words for this")
+
+    staying = curious(enough=FOR_EVER)
+    held = begin(staying)
+    await until_in_loop(lambda: bool(staying.answers), "the connection is open")
+    waits = []
+    # So that one comes in every moment of another's failure.
+    for number in range(100):
+        waits.append(begin(Curious([Unsayable(user_id=LIAM)])))
+        for _ in range(number % 5):
+            await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        errors = await asyncio.gather(*waits, return_exceptions=True)
+    assert {str(error) for error in errors} == {"I have no words for this"}
+    await stop(held)
 
 
 async def test_a_question_that_a_wait_has_no_more_is_not_asked_any_more(emulator: DamstraEmulator) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 USERS = range(1001, 1101)
 VERSIONS = [2002, 2003, 2005, 2006, 2007]
-INTERVAL = 1.5
+INTERVAL = 1.0
 TICK = 0.05
 Crowd = dict[int, list[int]]
 
