@@ -127,7 +127,6 @@ with DAG(
         ilt_session_id=session.output,
         state="past",
         start_from_trigger=True,
-        end_from_trigger=True,
         poke_interval=300,
         timeout=pendulum.duration(days=60),
     )

@@ -4,8 +4,8 @@
     -> wait for the rest -> final report
 
 Nobody who is still certified is bothered, and a second run finds nobody due. One wait serves all people; it
-starts and ends in the triggerer, and takes no worker though it may last a month. Whoever has not done the
-lesson by then does not fail the run: the report names them. Give it a schedule of its own, such as @monthly.
+starts in the triggerer, and takes no worker though it may last a month. Whoever has not done the lesson by
+then does not fail the run: the report names them. Give it a schedule of its own, such as @monthly.
 """
 
 from __future__ import annotations
@@ -100,7 +100,6 @@ with DAG(
     waiting: dict[str, Any] = {
         "lesson_schedule_ids": schedule.output,
         "start_from_trigger": True,
-        "end_from_trigger": True,
         "soft_fail": True,
         "poke_interval": 300,
         "timeout": pendulum.duration(days=30),

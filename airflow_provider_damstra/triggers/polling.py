@@ -155,9 +155,12 @@ class Poller:
         while self._due:
             watch = self._due.popleft()
             try:
-                await self._ask(watch)
+                # Who wanted to know may have left while it stood in the line.
+                if watch.subscriptions:
+                    await self._ask(watch)
             except Exception as error:
                 # A wait that nobody wakes would hang for ever.
+                watch.is_due = False
                 for subscription in list(watch.subscriptions):
                     subscription.end(error=error)
         # Before the loop has its next turn: what is due then needs somebody who asks.
@@ -178,9 +181,7 @@ class Poller:
         is_news = answer != watch.answer
         watch.answer, watch.answered_at = answer, self._loop.time()
         served = {one for one in watch.subscriptions if watch.serves(one.interests[watch.question])}
-        if served == watch.subscriptions:
-            self._schedule(watch)
-        else:
+        if served != watch.subscriptions:
             # Somebody joined while it was on its way, and wants more of it.
             self._ask_now(watch)
         for subscription in served:
@@ -189,6 +190,9 @@ class Poller:
                 subscription.said = ""
             if has_passed or is_news or watch.question in subscription.unanswered:
                 self._tell(subscription, watch.question, answer)
+        # Only now, for the answer may say when it is worth asking again.
+        if not watch.is_due:
+            self._schedule(watch)
 
     def _tell(self, subscription: Subscription, question: Question, answer: Any) -> None:
         """Hand a wait an answer; if it cannot cope with it, it ends alone."""

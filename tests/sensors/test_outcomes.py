@@ -41,11 +41,11 @@ def test_it_fails_at_the_first_look_if_it_can_never_be(subject: Subject, mode: s
 
 @every_mode
 def test_it_is_skipped_at_the_first_look_if_it_is_to_fail_softly(
-    subject: Subject, mode: str, office: Office
+    sensors_subject: Subject, mode: str, office: Office
 ) -> None:
-    subject.turn_bad(office)
-    outcome = run(subject.sensor, mode, subject.arguments, poke_interval=3600, soft_fail=True)
-    assert outcome == skipped(subject.why_not)
+    sensors_subject.turn_bad(office)
+    outcome = run(sensors_subject.sensor, mode, sensors_subject.arguments, poke_interval=3600, soft_fail=True)
+    assert outcome == skipped(sensors_subject.why_not)
 
 
 @every_mode
@@ -60,23 +60,27 @@ def test_it_ends_when_it_becomes_impossible(
 
 @every_mode
 @pytest.mark.parametrize("soft_fail", [False, True], ids=["fails", "is skipped"])
-def test_it_ends_when_its_time_is_up(subject: Subject, mode: str, soft_fail: bool) -> None:
-    outcome = run(subject.sensor, mode, subject.arguments, soft_fail=soft_fail, timeout=0.05)
+def test_it_ends_when_its_time_is_up(sensors_subject: Subject, mode: str, soft_fail: bool) -> None:
+    outcome = run(sensors_subject.sensor, mode, sensors_subject.arguments, soft_fail=soft_fail, timeout=0.05)
     assert outcome == (skipped if soft_fail else failed)(TIME_IS_UP)
 
 
 @every_mode
 @pytest.mark.parametrize("soft_fail", [False, True], ids=["fails", "is skipped"])
 def test_what_does_not_exist_is_not_waited_for(
-    subject: Subject, mode: str, soft_fail: bool, office: Office
+    sensors_subject: Subject, mode: str, soft_fail: bool, office: Office
 ) -> None:
-    if subject.unknown is None:
+    if sensors_subject.unknown is None:
         # A user who is not there yet is what the sensor for users waits for.
-        outcome = run(subject.sensor, mode, subject.arguments, soft_fail=soft_fail, timeout=0.05)
+        outcome = run(
+            sensors_subject.sensor, mode, sensors_subject.arguments, soft_fail=soft_fail, timeout=0.05
+        )
         assert outcome == (skipped if soft_fail else failed)(TIME_IS_UP)
         return
-    outcome = run(subject.sensor, mode, subject.unknown, soft_fail=soft_fail, poke_interval=3600)
-    assert outcome == (skipped if soft_fail else failed)(subject.who)
+    outcome = run(
+        sensors_subject.sensor, mode, sensors_subject.unknown, soft_fail=soft_fail, poke_interval=3600
+    )
+    assert outcome == (skipped if soft_fail else failed)(sensors_subject.who)
 
 
 @every_mode

@@ -9,10 +9,12 @@ import pytest
 from tests.sensors.meanwhile import after_requests
 from tests.sensors.outcome import TIME_IS_UP, Ending, Outcome, failed, skipped
 from tests.sensors.running import MODES, Task
+from tests.sensors.subjects import SUBJECTS
 
 if TYPE_CHECKING:
-    from tests.sensors.subjects import Office, Subject
+    from tests.sensors.subjects import Office
 
+SUBJECT = SUBJECTS[0]
 # When it succeeds after a while; and at the first look, when it succeeds, is skipped, and fails.
 WORKERS = {
     "deferrable": (2, 1, 1, 1),
@@ -23,57 +25,57 @@ WORKERS = {
 in_triggerer = pytest.mark.parametrize("mode", WORKERS)
 
 
-def task(subject: Subject, mode: str, **changes: object) -> Task:
+def task(mode: str, **changes: object) -> Task:
     """Return a task of a sensor that would look again only after an hour."""
-    return Task(subject.sensor, {**subject.arguments, **MODES[mode], "poke_interval": 3600, **changes})
+    return Task(SUBJECT.sensor, {**SUBJECT.arguments, **MODES[mode], "poke_interval": 3600, **changes})
 
 
 @in_triggerer
-def test_waiting_takes_no_worker(subject: Subject, mode: str, office: Office) -> None:
-    waiting = task(subject, mode, poke_interval=0.01)
-    with after_requests(office.emulator, 5, lambda: subject.come_true(office)):
-        assert waiting.attempt() == Outcome(Ending.SUCCESS, subject.result)
+def test_waiting_takes_no_worker(mode: str, office: Office) -> None:
+    waiting = task(mode, poke_interval=0.01)
+    with after_requests(office.emulator, 5, lambda: SUBJECT.come_true(office)):
+        assert waiting.attempt() == Outcome(Ending.SUCCESS, SUBJECT.result)
     assert waiting.workers == WORKERS[mode][0]
 
 
 @in_triggerer
-def test_what_is_done_already_takes_no_more(subject: Subject, mode: str, office: Office) -> None:
-    subject.come_true(office)
-    waiting = task(subject, mode)
-    assert waiting.attempt() == Outcome(Ending.SUCCESS, subject.result)
+def test_what_is_done_already_takes_no_more(mode: str, office: Office) -> None:
+    SUBJECT.come_true(office)
+    waiting = task(mode)
+    assert waiting.attempt() == Outcome(Ending.SUCCESS, SUBJECT.result)
     assert waiting.workers == WORKERS[mode][1]
 
 
 @in_triggerer
-def test_being_skipped_takes_no_more(subject: Subject, mode: str, office: Office) -> None:
-    subject.turn_bad(office)
-    waiting = task(subject, mode, soft_fail=True)
-    assert waiting.attempt() == skipped(subject.why_not)
+def test_being_skipped_takes_no_more(mode: str, office: Office) -> None:
+    SUBJECT.turn_bad(office)
+    waiting = task(mode, soft_fail=True)
+    assert waiting.attempt() == skipped(SUBJECT.why_not)
     assert waiting.workers == WORKERS[mode][2]
 
 
 @in_triggerer
-def test_a_failure_is_a_workers_to_report(subject: Subject, mode: str, office: Office) -> None:
-    subject.turn_bad(office)
-    waiting = task(subject, mode)
-    assert waiting.attempt() == failed(subject.why_not)
+def test_a_failure_is_a_workers_to_report(mode: str, office: Office) -> None:
+    SUBJECT.turn_bad(office)
+    waiting = task(mode)
+    assert waiting.attempt() == failed(SUBJECT.why_not)
     assert waiting.workers == WORKERS[mode][3]
 
 
 def test_a_result_that_others_are_mapped_over_is_a_workers_to_return(
-    subject: Subject, office: Office
+    office: Office,
 ) -> None:
-    subject.come_true(office)
-    waiting = task(subject, "started and ended there")
+    SUBJECT.come_true(office)
+    waiting = task("started and ended there")
     waiting.is_mapped_over = True
-    assert waiting.attempt() == Outcome(Ending.SUCCESS, subject.result)
+    assert waiting.attempt() == Outcome(Ending.SUCCESS, SUBJECT.result)
     assert waiting.workers == 1
 
 
 @pytest.mark.parametrize("soft_fail", [False, True], ids=["fails", "is skipped"])
 def test_time_that_is_up_is_noticed_by_the_scheduler_where_no_worker_has_looked(
-    subject: Subject, soft_fail: bool
+    soft_fail: bool, office: Office
 ) -> None:
-    waiting = task(subject, "started and ended there", timeout=0.05, soft_fail=soft_fail)
+    waiting = task("started and ended there", timeout=0.05, soft_fail=soft_fail)
     assert waiting.attempt() == (skipped if soft_fail else failed)(TIME_IS_UP)
     assert waiting.workers == 1

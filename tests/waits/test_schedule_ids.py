@@ -17,6 +17,9 @@ SCHEDULED_TOO = {"user_id": OTHER, "lesson_schedule_ids": [3]}
 class Lazy(Sequence[Any]):
     """The outputs of a mapped task: a sequence, but no list."""
 
+    def __repr__(self) -> str:
+        return "Lazy"
+
     def __init__(self, *items: Any) -> None:
         self._items = items
 
