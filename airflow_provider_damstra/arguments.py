@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     """One id or several: a list, a text such as ``1,2``, a template, or another task's output."""
 
 
-def one_of(name: str, value: Any, *allowed: str | None) -> None:
+def one_of(name: str, value: Any, *allowed: str | bool | None) -> None:
     """Refuse a value that is not among the allowed ones.
 
     :raises ValueError: naming the argument and what it can be.
     """
     if value not in allowed:
-        raise ValueError(f"{name} is {value!r}; it can be {' or '.join(filter(None, allowed))}")
+        raise ValueError(
+            f"{name} is {value!r}; it can be {' or '.join(str(one) for one in allowed if one is not None)}"
+        )
 
 
 def exactly_one(**arguments: Any) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+
 from airflow.sdk import ObjectStoragePath
 
 
-def write_whole(path: str, content: bytes) -> None:
+def write_whole(path: str, content: bytes, *, private: bool = False) -> None:
     """Write a file under another name and move it into place, so that a reader never sees half of it.
 
     :param path: path or URL, such as ``s3://aws_default@bucket/certificates/1.pdf``.
+    :param private: on this machine, let nobody but the owner read it.
     """
     target = ObjectStoragePath(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.parent / f".{target.name}.unfinished"
     try:
+        if private and target.protocol in ("file", ""):
+            os.close(os.open(unfinished.path, os.O_CREAT | os.O_WRONLY, 0o600))
         unfinished.write_bytes(content)
         unfinished.replace(target)
     except BaseException:

@@ -201,10 +201,11 @@ def _is_done(row: UserLessonSchedule, call: ScheduleUser, *, since: datetime | N
         return False
     if call.schedule_date is not None:
         return row.start_date is not None and row.start_date.replace(microsecond=0) == call.schedule_date
-    # Two clocks: Airflow's says since when, Damstra's when it was created.
-    return (
-        since is not None and row.created_date is not None and row.created_date >= since - _CLOCKS_DIFFER_BY
-    )
+    if since is None or row.created_date is None or row.lesson_completed_date is None:
+        return False
+    # Two clocks: Airflow's says since when, Damstra's when. An old completion that was entered from paper
+    # only just now is not what is wanted.
+    return min(row.created_date, row.lesson_completed_date) >= since - _CLOCKS_DIFFER_BY
 
 
 def _without(call: ScheduleUser, rows: Mapping[int, UserLessonSchedule]) -> ScheduleUser | None:

@@ -52,7 +52,7 @@ class DamstraOperator(BaseOperator):
             return secret
         from airflow_provider_damstra.storage import write_whole
 
-        write_whole(path, secret.encode())
+        write_whole(path, secret.encode(), private=True)
         return path
 
     def act(self, context: Context) -> Any:

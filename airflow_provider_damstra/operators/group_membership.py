@@ -117,6 +117,7 @@ class DamstraSyncGroupMembersOperator(DamstraOperator):
     ) -> None:
         super().__init__(**kwargs)
         one_of("who", who, "members", "supervisors")
+        one_of("dry_run", dry_run, True, False)
         if max_removals is not None:
             number("max_removals", max_removals, at_least=0)
         self.group_id = group_id

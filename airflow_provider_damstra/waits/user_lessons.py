@@ -105,7 +105,8 @@ class GroupLessonWait:
         is_missing = isinstance(answer, DamstraNotFoundError)
         if isinstance(question, ListGroupMembers):
             self._is_unknown = is_missing
-            self._members = [] if is_missing else [user.id for user in answer]
+            # Who is not in the organisation any more will not do it.
+            self._members = [] if is_missing else [user.id for user in answer if user.is_active]
         elif isinstance(question, ListUserLessonSchedules):
             self._states[question.user_id] = "none" if is_missing else lesson_state(answer, self._lesson_id)
 

@@ -139,3 +139,10 @@ def test_a_password_is_refused(
 def test_no_template_field_is_a_secret(kind: type[DamstraOperator]) -> None:
     secret = ("password", "access_key", "token", "url", "secret", "return_in_clear")
     assert [name for name in kind.template_fields if name in secret] == []
+
+
+def test_a_file_with_a_secret_is_the_owners(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    path = tmp_path / "login.url"
+    run(DamstraGenerateLoginUrlOperator(task_id="step", user_id=1011, path=path.as_uri()))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_text().startswith("http")
