@@ -15,7 +15,12 @@ from airflow_provider_damstra.naming import name_in_grid
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_damstra.actions.taking_back import Noting
     from airflow_provider_damstra.endpoints.base import Endpoint
+
+
+SECONDS_TO_LIVE = 4.0
+"""A killed task is given 5 s by Airflow before it is ended for good."""
 
 
 class DamstraOperator(BaseOperator):
@@ -29,6 +34,8 @@ class DamstraOperator(BaseOperator):
 
     ui_color = "#fff1dc"
     operator_extra_links = (DamstraLink(),)
+    _is_acting = False
+    _is_killed = False
 
     def __init__(self, *, damstra_conn_id: str = DamstraHook.default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -39,15 +46,59 @@ class DamstraOperator(BaseOperator):
         """Return the hook."""
         return DamstraHook(damstra_conn_id=self.damstra_conn_id)
 
+    @cached_property
+    def caller(self) -> Noting:
+        """Return what makes the calls of this attempt, and knows what they changed."""
+        from airflow_provider_damstra.actions.taking_back import Noting
+
+        return Noting(self.hook)
+
     def execute(self, context: Context) -> Any:
         """Do the step and return its result, fit for XCom."""
         name_in_grid(self, context)
-        with failing_at_once_where_retrying_is_useless():
-            return self.act(context)
+        self._is_acting = True
+        try:
+            with failing_at_once_where_retrying_is_useless():
+                return self.act(context)
+        except BaseException:
+            if self._is_killed:
+                self.clean_up()
+            raise
+        finally:
+            self._is_acting = False
+
+    def on_kill(self) -> None:
+        """Stop where the task is. Airflow calls this in a signal handler, or after an execution_timeout.
+
+        :raises AirflowException: to leave the call that is under way, which would go on otherwise.
+        """
+        from airflow.providers.common.compat.sdk import AirflowException
+
+        if self._is_killed:
+            # A second signal must not interrupt what the first began.
+            return
+        self._is_killed = True
+        if self._is_acting:
+            raise AirflowException("The task was killed.")
+        self.clean_up()
+
+    def clean_up(self) -> None:
+        """Say in the log what a killed task leaves behind."""
+        self.log.warning(
+            "Killed. Sent to Damstra Learning so far: %s. None of it is undone; a retry looks first, and "
+            "does what is missing.",
+            self.sent(),
+        )
+
+    def sent(self) -> str:
+        """Return what this attempt asked Damstra Learning to change, in short."""
+        changes = [str(change.request()) for change in self.caller.changes]
+        more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
+        return (", ".join(changes[:5]) or "nothing") + more
 
     def deliver_secret(self, endpoint: Endpoint[str], path: str | None) -> str:
         """Return the path of the file that the answer was written to, or without a path the answer."""
-        secret = self.hook.call(endpoint)
+        secret = self.caller.call(endpoint)
         if path is None:
             return secret
         from airflow_provider_damstra.storage import write_whole
@@ -58,3 +109,33 @@ class DamstraOperator(BaseOperator):
     def act(self, context: Context) -> Any:
         """Do the step: what a subclass is for."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it does")
+
+
+class CancelledOnKill(DamstraOperator):
+    """A step whose effect can be taken back when the task is killed.
+
+    :param cancel_on_kill: take back what this attempt created or added, and nothing that was there before,
+        when the task is killed or its ``execution_timeout`` is over.
+    """
+
+    def __init__(self, *, cancel_on_kill: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cancel_on_kill = cancel_on_kill
+
+    def clean_up(self) -> None:
+        """Take back what this attempt did, if that is wanted, and say in the log what became of it."""
+        from airflow_provider_damstra.actions.taking_back import take_back
+        from airflow_provider_damstra.clients.sync import Client
+        from airflow_provider_damstra.errors import DamstraError
+
+        if not (self.cancel_on_kill and self.caller.changes):
+            super().clean_up()
+            return
+        hasty = {"timeout": SECONDS_TO_LIVE / 2, "max_retries": 0}
+        client = Client(self.hook.settings.model_copy(update=hasty))
+        for change in reversed(self.caller.changes):
+            what = change.request()
+            try:
+                self.log.warning("Killed. %s: %s.", what, take_back(client, change))
+            except DamstraError as error:
+                self.log.error("Killed. %s could not be taken back, do it by hand: %s", what, error)

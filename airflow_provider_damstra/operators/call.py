@@ -55,7 +55,7 @@ class DamstraCallOperator(DamstraOperator):
         refuse_password(arguments)
         call = named_endpoint(self.endpoint, arguments, secret_in_clear=self.return_in_clear)
         if self.path is None:
-            return json_answer(self.hook, call)
-        content, written = json_lines(self.hook, call)
+            return json_answer(self.caller, call)
+        content, written = json_lines(self.caller, call)
         write_whole(self.path, content)
         return {"path": self.path, **written}

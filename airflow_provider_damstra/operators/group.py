@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.arguments import one_of
-from airflow_provider_damstra.operators.base import DamstraOperator
+from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator
 from airflow_provider_damstra.operators.group_membership import (
     DamstraAddGroupMembersOperator,
     DamstraAddGroupSupervisorsOperator,
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-class DamstraCreateGroupOperator(DamstraOperator):
+class DamstraCreateGroupOperator(CancelledOnKill):
     """Return the id of the group of that name and parent; it is created if it is not there.
 
     Calls ``listGroups`` and, if need be, ``createGroup`` or ``updateGroup``.
@@ -40,6 +40,7 @@ class DamstraCreateGroupOperator(DamstraOperator):
     :param description: what the group is for (templated).
     :param parent_id: id of the group it belongs under, or None for any (templated).
     :param if_exists: ``return`` a group that is there already, ``update`` its description, or ``fail``.
+    :param cancel_on_kill: make the group inactive, if this attempt created it, when the task is killed.
     """
 
     template_fields = ("name", "description", "parent_id", "damstra_conn_id")
@@ -66,7 +67,7 @@ class DamstraCreateGroupOperator(DamstraOperator):
         from airflow_provider_damstra.endpoints import CreateGroup
 
         wanted = CreateGroup(name=self.name, description=self.description, parent_id=self.parent_id)
-        group, was_created = ensure_group(self.hook, wanted, if_exists=self.if_exists)
+        group, was_created = ensure_group(self.caller, wanted, if_exists=self.if_exists)
         self.log.info(
             "Group %r (id %d) %s", group.name, group.id, "created" if was_created else "is there already"
         )
@@ -106,14 +107,14 @@ class DamstraUpdateGroupOperator(DamstraOperator):
         from airflow_provider_damstra.actions.groups import update_group
         from airflow_provider_damstra.endpoints import GetGroup, UpdateGroup
 
-        present = self.hook.call(GetGroup(group_id=self.group_id))
+        present = self.caller.call(GetGroup(group_id=self.group_id))
         wanted = UpdateGroup(
             group_id=present.id,
             name=present.name if self.name is None else self.name,
             description=(present.description or "") if self.description is None else self.description,
             parent_id=present.parent_id if self.parent_id is None else self.parent_id,
         )
-        return update_group(self.hook, wanted)
+        return update_group(self.caller, wanted)
 
 
 class DamstraInactivateGroupOperator(DamstraOperator):
@@ -137,4 +138,4 @@ class DamstraInactivateGroupOperator(DamstraOperator):
         from airflow_provider_damstra.actions.groups import inactivate_group
         from airflow_provider_damstra.endpoints import InactivateGroup
 
-        return inactivate_group(self.hook, InactivateGroup(group_id=self.group_id), strict=self.strict)
+        return inactivate_group(self.caller, InactivateGroup(group_id=self.group_id), strict=self.strict)

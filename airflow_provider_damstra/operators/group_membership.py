@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_damstra.arguments import number, one_of
-from airflow_provider_damstra.operators.base import DamstraOperator
+from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -31,12 +31,12 @@ class _MembershipOperator(DamstraOperator):
         from airflow_provider_damstra.actions.groups import change_membership
 
         wanted = getattr(endpoints, self.endpoint_name)(group_id=self.group_id, user_ids=self.user_ids)
-        changed = change_membership(self.hook, wanted, strict=self.strict)
+        changed = change_membership(self.caller, wanted, strict=self.strict)
         self.log.info("Group %s: %s for users %s", self.group_id, self.endpoint_name, changed)
         return changed
 
 
-class DamstraAddGroupMembersOperator(_MembershipOperator):
+class DamstraAddGroupMembersOperator(_MembershipOperator, CancelledOnKill):
     """Put users into a group, and return the ids of those who were not in it before.
 
     Calls ``listGroupMembers`` and, if somebody is missing, ``addGroupMembers``.
@@ -44,6 +44,7 @@ class DamstraAddGroupMembersOperator(_MembershipOperator):
     :param group_id: the group (templated).
     :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
     :param strict: fail, and add nobody, if some are in it already.
+    :param cancel_on_kill: take out whom this attempt put in, when the task is killed.
     """
 
     endpoint_name = "AddGroupMembers"
@@ -62,7 +63,7 @@ class DamstraRemoveGroupMembersOperator(_MembershipOperator):
     endpoint_name = "RemoveGroupMembers"
 
 
-class DamstraAddGroupSupervisorsOperator(_MembershipOperator):
+class DamstraAddGroupSupervisorsOperator(_MembershipOperator, CancelledOnKill):
     """Make users supervisors of a group, and return the ids of those who were not before.
 
     Calls ``listGroupSupervisors`` and, if somebody is missing, ``addGroupSupervisors``.
@@ -70,6 +71,7 @@ class DamstraAddGroupSupervisorsOperator(_MembershipOperator):
     :param group_id: the group (templated).
     :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
     :param strict: fail, and add nobody, if some supervise it already.
+    :param cancel_on_kill: take out whom this attempt put in, when the task is killed.
     """
 
     endpoint_name = "AddGroupSupervisors"
@@ -134,7 +136,7 @@ class DamstraSyncGroupMembersOperator(DamstraOperator):
 
         add, remove = (getattr(endpoints, f"{verb}Group{self.who.title()}") for verb in ("Add", "Remove"))
         wanted = add(group_id=self.group_id, user_ids=self.user_ids)
-        plan = plan_membership(self.hook, wanted)
+        plan = plan_membership(self.caller, wanted)
         self.log.info("Group %d: add %s, remove %s", wanted.group_id, plan.added, plan.removed)
         plan.refuse_too_many_removals(self.max_removals)
         if self.only_plan:
@@ -143,5 +145,5 @@ class DamstraSyncGroupMembersOperator(DamstraOperator):
         outcome = {name: attempts.add(name, getattr(plan, name)) for name in ("added", "removed")}
         for change, user_ids in ((add, plan.added), (remove, plan.removed)):
             if user_ids:
-                carry_out(self.hook, change(group_id=wanted.group_id, user_ids=user_ids))
+                carry_out(self.caller, change(group_id=wanted.group_id, user_ids=user_ids))
         return outcome

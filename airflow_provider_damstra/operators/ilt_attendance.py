@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_damstra.arguments import exactly_one
-from airflow_provider_damstra.operators.base import DamstraOperator
+from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,12 +39,12 @@ class _RegistrationOperator(DamstraOperator):
 
         endpoint = getattr(endpoints, self.endpoint_name)
         wanted = endpoint(ilt_session_id=self.ilt_session_id, user_ids=self.user_ids)
-        changed = change_registration(self.hook, wanted, strict=self.strict)
+        changed = change_registration(self.caller, wanted, strict=self.strict)
         self.log.info("ILT session %s: %s for users %s", self.ilt_session_id, self.endpoint_name, changed)
         return changed
 
 
-class DamstraRegisterIltSessionUsersOperator(_RegistrationOperator):
+class DamstraRegisterIltSessionUsersOperator(_RegistrationOperator, CancelledOnKill):
     """Register users for an ILT session, and return the ids of those who were not registered before.
 
     The users must be scheduled to the session's lesson. Calls ``listIltSessionAttendees`` and, if somebody is
@@ -53,6 +53,7 @@ class DamstraRegisterIltSessionUsersOperator(_RegistrationOperator):
     :param ilt_session_id: the session (templated).
     :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
     :param strict: fail, and register nobody, if some are registered already.
+    :param cancel_on_kill: deregister whom this attempt registered, when the task is killed.
     """
 
     endpoint_name = "BulkRegisterIltSession"
@@ -104,6 +105,6 @@ class DamstraSaveIltSessionProgressOperator(DamstraOperator):
         attendance = Attendance(
             ilt_session_id=self.ilt_session_id, progress=self.progress, user_ids=self.user_ids
         )
-        changed = save_progress(self.hook, attendance)
+        changed = save_progress(self.caller, attendance)
         self.log.info("ILT session %s: %d records of attendance changed", self.ilt_session_id, changed)
         return changed

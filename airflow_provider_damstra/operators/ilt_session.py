@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.arguments import one_of
-from airflow_provider_damstra.operators.base import DamstraOperator
+from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator
 from airflow_provider_damstra.operators.ilt_attendance import (
     DamstraDeregisterIltSessionUsersOperator,
     DamstraRegisterIltSessionUsersOperator,
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-class DamstraCreateIltSessionOperator(DamstraOperator):
+class DamstraCreateIltSessionOperator(CancelledOnKill):
     """Return the id of the ILT session of that lesson, time, instructor and place, created if need be.
 
     Calls ``listIltSessions`` and, if need be, ``createIltSession``.
@@ -42,6 +42,7 @@ class DamstraCreateIltSessionOperator(DamstraOperator):
     :param instructor_id: user id of the instructor (templated).
     :param notes: notes for the session (templated).
     :param if_exists: ``return`` a session that is there already, or ``fail``.
+    :param cancel_on_kill: cancel the session, if this attempt created it, when the task is killed.
     """
 
     template_fields = (
@@ -89,7 +90,7 @@ class DamstraCreateIltSessionOperator(DamstraOperator):
             instructor_id=self.instructor_id,
             notes=self.notes,
         )
-        session, was_created = ensure_session(self.hook, wanted, if_exists=self.if_exists)
+        session, was_created = ensure_session(self.caller, wanted, if_exists=self.if_exists)
         self.log.info("ILT session %d %s", session.id, "created" if was_created else "is there already")
         return session.id
 
@@ -141,7 +142,7 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
         names = ("instructor_id", "location", "notes", "number_of_places")
         changes = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         session = GetIltSession(ilt_session_id=self.ilt_session_id)
-        return update_session(self.hook, ilt_session_id=session.ilt_session_id, changes=changes)
+        return update_session(self.caller, ilt_session_id=session.ilt_session_id, changes=changes)
 
 
 class DamstraCompleteIltSessionOperator(DamstraOperator):
@@ -165,7 +166,7 @@ class DamstraCompleteIltSessionOperator(DamstraOperator):
         from airflow_provider_damstra.actions.ilt_sessions import end
         from airflow_provider_damstra.endpoints import CompleteIltSession
 
-        return end(self.hook, CompleteIltSession(ilt_session_id=self.ilt_session_id), strict=self.strict)
+        return end(self.caller, CompleteIltSession(ilt_session_id=self.ilt_session_id), strict=self.strict)
 
 
 class DamstraCancelIltSessionOperator(DamstraOperator):
@@ -206,4 +207,4 @@ class DamstraCancelIltSessionOperator(DamstraOperator):
             ilt_session_cancellation_trainee_notification_enabled=self.notify_trainees,
             ilt_session_cancellation_instructor_notification_enabled=self.notify_instructor,
         )
-        return end(self.hook, wanted, strict=self.strict)
+        return end(self.caller, wanted, strict=self.strict)

@@ -107,8 +107,8 @@ class DamstraScheduleLessonsOperator(DamstraOperator):
         )
         run: Any = context.get("dag_run")
         done, failed = schedule_users(
-            self.hook,
-            assignment.calls(self.hook),
+            self.caller,
+            assignment.calls(self.caller),
             if_exists=self.if_exists,
             since=getattr(run, "run_after", None),
         )

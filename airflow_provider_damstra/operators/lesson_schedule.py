@@ -67,7 +67,7 @@ class DamstraCompleteLessonOperator(DamstraOperator):
             completed_date=self.completed_date,
             manually_completed_by_user_id=self.manually_completed_by_user_id,
         )
-        ids, was_recorded = complete_lesson(self.hook, wanted)
+        ids, was_recorded = complete_lesson(self.caller, wanted)
         self.log.info(
             "User %s: completion %s", self.user_id, "recorded" if was_recorded else "is there already"
         )
@@ -102,7 +102,7 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
         call = DownloadCertificate(lesson_schedule_id=self.lesson_schedule_id)
         is_folder = self.path.endswith("/")
         path = f"{self.path}certificate-{call.lesson_schedule_id}.pdf" if is_folder else self.path
-        content = self.hook.call(call)
+        content = self.caller.call(call)
         write_whole(path, content)
         self.log.info(
             "Certificate of lesson schedule %s: %s (%d bytes)", self.lesson_schedule_id, path, len(content)

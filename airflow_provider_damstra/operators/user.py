@@ -79,7 +79,7 @@ class DamstraUpsertUsersOperator(DamstraOperator):
         from airflow_provider_damstra.attempts import Attempts
 
         attempts = Attempts(context)
-        plan = plan_import(self.hook, self._rows(), match_by=self.match_by, keep_roles=self.keep_roles)
+        plan = plan_import(self.caller, self._rows(), match_by=self.match_by, keep_roles=self.keep_roles)
         before = attempts.keep_first("users_before", plan.present_ids)
         changed = attempts.add("users_changed", plan.differing_ids)
         user_ids = carry_out(plan, batch_size=self.batch_size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_damstra.arguments import exactly_one, mapping, one_of, refuse_password
-from airflow_provider_damstra.operators.base import DamstraOperator
+from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.arguments import Id
 
 
-class DamstraCreateUserOperator(DamstraOperator):
+class DamstraCreateUserOperator(CancelledOnKill):
     """Return the id of a user, who is created if not there.
 
     It is found by its employee number, else its e-mail address, else its user name.
@@ -25,6 +25,7 @@ class DamstraCreateUserOperator(DamstraOperator):
 
     :param user: the user's data, with the API's members in snake_case or camelCase (templated).
     :param if_exists: ``return`` a user that is there already, ``update`` what differs, or ``fail``.
+    :param cancel_on_kill: make the user inactive, if this attempt created it, when the task is killed.
     """
 
     template_fields = ("user", "damstra_conn_id")
@@ -44,7 +45,7 @@ class DamstraCreateUserOperator(DamstraOperator):
 
         refuse_password(self.user)
         wanted = CreateUser.model_validate(mapping("user", self.user))
-        user_id, was_created = ensure_user(self.hook, wanted, if_exists=self.if_exists)
+        user_id, was_created = ensure_user(self.caller, wanted, if_exists=self.if_exists)
         self.log.info("User %d %s", user_id, "created" if was_created else "is there already")
         return user_id
 
@@ -76,7 +77,7 @@ class DamstraUpdateUserOperator(DamstraOperator):
         refuse_password(self.changes)
         changes = CreateUser.model_validate(mapping("changes", self.changes)).model_dump(exclude_unset=True)
         user = GetUser(user_id=self.user_id)
-        return update_user(self.hook, user_id=user.user_id, changes=changes)
+        return update_user(self.caller, user_id=user.user_id, changes=changes)
 
 
 class _ActivationOperator(DamstraOperator):
@@ -96,7 +97,7 @@ class _ActivationOperator(DamstraOperator):
         from airflow_provider_damstra.actions.user_accounts import set_active
 
         wanted = getattr(endpoints, self.endpoint_name)(user_id=self.user_id)
-        return set_active(self.hook, wanted, strict=self.strict)
+        return set_active(self.caller, wanted, strict=self.strict)
 
 
 class DamstraActivateUserOperator(_ActivationOperator):

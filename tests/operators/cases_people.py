@@ -48,6 +48,13 @@ UPSERT_USERS = Case(
     changes=("insert users", "insert user_roles", "update users"),
     shows=("/user?activeValue=all&maxResults=100",),
 )
+ADD_MEMBERS = Case(
+    operator=DamstraAddGroupMembersOperator,
+    arguments={"group_id": 102, "user_ids": [1011, 1012, 1013]},
+    result=[1012, 1013],
+    changes=("insert group_members",) * 2,
+    shows=("/group/102/member",),
+)
 CREATE_GROUP = Case(
     operator=DamstraCreateGroupOperator,
     arguments={"name": "Welders", "description": "All of them", "parent_id": 101},
@@ -121,13 +128,7 @@ GROUPS = (
         changes=("update groups",),
         shows=("/group",),
     ),
-    Case(
-        operator=DamstraAddGroupMembersOperator,
-        arguments={"group_id": 102, "user_ids": [1011, 1012, 1013]},
-        result=[1012, 1013],
-        changes=("insert group_members",) * 2,
-        shows=("/group/102/member",),
-    ),
+    ADD_MEMBERS,
     Case(
         operator=DamstraRemoveGroupMembersOperator,
         arguments={"group_id": 102, "user_ids": [1011, 1012, 1016]},

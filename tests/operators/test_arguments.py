@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 OPTIONS = {
     "all_lesson_types",
     "batch_size",
+    "cancel_on_kill",
     "dry_run",
     "if_exists",
     "keep_roles",

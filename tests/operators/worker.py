@@ -7,34 +7,43 @@ import signal
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.clients.clock import until
+from tests.emulator.control import control
 from tests.operators.catalogue import CASES
+from tests.operators.faults import strike
 from tests.operators.running import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow_provider_damstra.testing import DamstraEmulator
     from tests.operators.case import Case
+
+SLOWLY: dict[str, Any] = {"kind": "delay", "delay": 0.25}
 
 # Its server imports Airflow once and forks a process in which nothing else runs.
 _PROCESSES = get_context("forkserver")
 _PROCESSES.set_forkserver_preload([__name__])
 
 
-def work(name: str, folder: str, connection: str) -> None:
+def work(name: str, folder: str, connection: str, options: dict[str, bool]) -> None:
     """Run one attempt of the case of this name: what the process does."""
     os.environ["AIRFLOW_CONN_DAMSTRA_DEFAULT"] = connection
     case = next(one for one in CASES if str(one) == name)
-    run(case.make(Path(folder)))
+    operator = case.make(Path(folder), **options)
+    # As Airflow's task runner does.
+    signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())
+    run(operator)
 
 
 class Worker:
     """A process that runs one attempt."""
 
-    def __init__(self, case: Case, folder: Path, connection: str) -> None:
-        self._process = _PROCESSES.Process(target=work, args=(str(case), str(folder), connection))
+    def __init__(self, case: Case, folder: Path, connection: str, **options: bool) -> None:
+        arguments = (str(case), str(folder), connection, options)
+        self._process = _PROCESSES.Process(target=work, args=arguments)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -50,8 +59,35 @@ class Worker:
         """Let it do nothing more, not even read an answer."""
         os.kill(self._process.pid or 0, signal.SIGSTOP)
 
+    def terminate(self) -> int | None:
+        """Ask it to end, as Airflow does first, and return its exit code once it has."""
+        self._process.terminate()
+        os.kill(self._process.pid or 0, signal.SIGCONT)
+        until(lambda: self._process.exitcode is not None, "the worker has ended")
+        return self._process.exitcode
+
     def kill(self) -> None:
         """End it without a word."""
         self._process.kill()
         until(lambda: self._process.exitcode is not None, "the worker is gone")
         assert self._process.exitcode == -signal.SIGKILL
+
+
+@contextmanager
+def frozen_at(
+    emulator: DamstraEmulator, worker: Worker, *, method: str, path: str, number: int = 1
+) -> Iterator[None]:
+    """Run a worker, and freeze it between the handling of a request and its answer."""
+
+    def is_at_it() -> bool:
+        (fault,) = control(emulator, "GET", "/faults").json()
+        return bool(fault["hits"])
+
+    strike(emulator, SLOWLY, method=method, path=path, number=number)
+    with worker.running():
+        until(is_at_it, "the request is sent")
+        before = len(emulator.journal(method=method, path=path))
+        worker.freeze()
+        until(lambda: len(emulator.journal(method=method, path=path)) > before, "the request is handled")
+        emulator.clear_faults()
+        yield
