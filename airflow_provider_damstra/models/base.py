@@ -49,6 +49,10 @@ Identifiers = Annotated[list[int], BeforeValidator(unwrap("id"))]
 """Ids, whether the answer holds numbers or objects with an ``id``."""
 
 
+Number = Annotated[int | float, Field(union_mode="left_to_right")]
+"""A measure, such as a duration, a rate or a progress: whole where it comes whole."""
+
+
 class Model(BaseModel):
     """An answer of the API: lenient on reading, immutable afterwards.
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from airflow_provider_damstra.models.base import Model, OptionalTimestamp, none_is_empty
+from airflow_provider_damstra.models.base import Model, Number, OptionalTimestamp, none_is_empty
 
 
 class LessonStatus(StrEnum):
@@ -40,7 +40,7 @@ class _LessonVersion(Model):
     lesson_version_id: int
     lesson_id: int | None = None
     name: str | None = None
-    duration: int | None = None
+    duration: Number | None = None
     status: Annotated[LessonStatus | str | None, Field(union_mode="left_to_right")] = None
     in_library: bool | None = None
     version: int | None = None

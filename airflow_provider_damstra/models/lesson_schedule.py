@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from airflow_provider_damstra.models.base import Model, OptionalTimestamp, none_is_empty
+from airflow_provider_damstra.models.base import Model, Number, OptionalTimestamp, none_is_empty
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,8 +39,8 @@ class _Schedule(Model):
     lesson_version_id: int | None = None
     version: int | None = None
     lesson_name: str | None = None
-    lesson_duration: int | None = None
-    lesson_evolution: int | None = None
+    lesson_duration: Number | None = None
+    lesson_evolution: Number | None = None
     start_date: OptionalTimestamp = None
     end_date: OptionalTimestamp = None
     lesson_started_date: OptionalTimestamp = None
@@ -49,7 +49,7 @@ class _Schedule(Model):
     lesson_completed_by_name: str | None = None
     user_first_name: str | None = None
     user_last_name: str | None = None
-    progress: int | None = None
+    progress: Number | None = None
     chapter_count: int | None = None
     questionnaire_type: int | None = None
     question_count: int | None = None
@@ -79,7 +79,7 @@ class LessonSchedule(_Schedule):
     user_groups: Annotated[list[Any], BeforeValidator(none_is_empty)] = Field(default_factory=list)
     supervisors: Annotated[list[Any], BeforeValidator(none_is_empty)] = Field(default_factory=list)
     published: int | None = None
-    questionnaire_pass_rate: int | None = None
+    questionnaire_pass_rate: Number | None = None
     schedule_over_email_attempted: bool | None = None
     overdue_email_attempted: bool | None = None
     movie_id: int | None = None

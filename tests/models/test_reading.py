@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
+from airflow_provider_damstra.models import UserLessonSchedule
 from tests.models.examples import MODELS, aliases, least
 
 if TYPE_CHECKING:
@@ -66,3 +67,9 @@ def test_what_was_read_cannot_be_changed(model: type[Model]) -> None:
 def test_a_row_can_be_told_from_the_others_of_its_listing(model: type[Model]) -> None:
     key = model.model_validate(least(model)).row_key
     assert key == (7 if least(model) else None)
+
+
+@pytest.mark.parametrize(("sent", "read"), [(66.7, 66.7), (66.0, 66), (66, 66), ("66.5", 66.5)])
+def test_a_measure_may_be_fractional(sent: object, read: float) -> None:
+    schedule = UserLessonSchedule.model_validate({"id": 1, "status": "due", "progress": sent})
+    assert (schedule.progress, type(schedule.progress)) == (read, type(read))
