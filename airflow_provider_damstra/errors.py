@@ -18,6 +18,7 @@ class DamstraError(Exception):
     :param status: the HTTP status of the answer, or None where there was no answer.
     :param internal_code: the vendor's own number of the error (``internalCode``), or None.
     :param retry_after: seconds the server asked to wait, or None.
+    :param is_foreign: whether the answer does not look like Damstra's: a proxy may have given it.
     """
 
     advice = ""
@@ -30,12 +31,14 @@ class DamstraError(Exception):
         status: int | None = None,
         internal_code: int | None = None,
         retry_after: float | None = None,
+        is_foreign: bool = False,
     ) -> None:
         super().__init__(message)
         self.request = request
         self.status = status
         self.internal_code = internal_code
         self.retry_after = retry_after
+        self.is_foreign = is_foreign
 
     @property
     def may_have_been_carried_out(self) -> bool:
@@ -171,6 +174,7 @@ def error_from(request: Request, response: Response) -> DamstraError | None:
         status=response.status,
         internal_code=_number(body, "internalCode"),
         retry_after=response.retry_after,
+        is_foreign=body is None and (response.is_html or _by_text(response) is None),
     )
 
 
@@ -196,14 +200,17 @@ def _kind(response: Response, body: dict[str, Any] | None) -> type[DamstraError]
     by_code = _BY_CODE.get(_number(body, "internalCode") or 0)
     if by_code:
         return by_code
-    if body is not None or not response.is_html:
-        for pattern, kind in _BY_TEXT:
-            if pattern.search(response.text):
-                return kind
+    by_text = _by_text(response) if body is not None or not response.is_html else None
+    if by_text:
+        return by_text
     status = _number(body, "statusCode") or response.status
     if status >= 500:
         return DamstraServerError
     return _BY_STATUS.get(status, DamstraRequestError)
+
+
+def _by_text(response: Response) -> type[DamstraError] | None:
+    return next((kind for pattern, kind in _BY_TEXT if pattern.search(response.text)), None)
 
 
 def _number(body: dict[str, Any] | None, member: str) -> int | None:

@@ -197,6 +197,8 @@ class AsyncClient:
 
 async def _drop(pending: deque[asyncio.Task[Any]]) -> None:
     """Cancel what is in flight and wait until it has left, so that nothing outlives its listing."""
+    if not pending:
+        return
     for task in pending:
         task.cancel()
     await asyncio.gather(*pending, return_exceptions=True)

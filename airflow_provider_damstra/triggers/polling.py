@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from airflow_provider_damstra.endpoints.base import Paged
-from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError, is_final
+from airflow_provider_damstra.errors import DamstraError, is_final
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.hooks.metrics import gauge_waits
 from airflow_provider_damstra.triggers.pace import next_poll
 from airflow_provider_damstra.triggers.watching import Subscription, Watch
-from airflow_provider_damstra.waits.base import Question, Verdict, Wait
+from airflow_provider_damstra.waits.base import Question, Verdict, Wait, is_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,9 +101,10 @@ class Poller:
             # The first look is not complete: a verdict would be about a part.
             return
         verdict = subscription.wait.verdict()
-        subscription.tell(verdict.progress)
         if verdict.is_over:
             subscription.end(verdict)
+        else:
+            subscription.tell(verdict.progress)
 
     def _join_and_leave(self, subscription: Subscription) -> bool:
         """Return whether something was learnt on the way, so that the interests may be others again."""
@@ -171,14 +172,14 @@ class Poller:
         watch.asked_at = self._loop.time()
         try:
             answer, watch.is_whole = await self._answer(watch, rows)
-        except DamstraNotFoundError as error:
-            answer, watch.is_whole = error, True
         except DamstraError as error:
-            watch.is_due = False
-            self._bear(watch, error)
-            return
+            if not is_answer(error):
+                watch.is_due = False
+                self._bear(watch, error)
+                return
+            answer, watch.is_whole = error, True
         watch.is_due, watch.failures = False, 0
-        is_news = answer != watch.answer
+        news = watch.news(answer)
         watch.answer, watch.answered_at = answer, self._loop.time()
         served = {one for one in watch.subscriptions if watch.serves(one.interests[watch.question])}
         if served != watch.subscriptions:
@@ -188,7 +189,8 @@ class Poller:
             has_passed = subscription.failures.pop(watch.question, None) is not None
             if has_passed:
                 subscription.said = ""
-            if has_passed or is_news or watch.question in subscription.unanswered:
+            is_new = subscription.interests[watch.question].concerns(news)
+            if has_passed or is_new or watch.question in subscription.unanswered:
                 self._tell(subscription, watch.question, answer)
         # Only now, for the answer may say when it is worth asking again.
         if not watch.is_due:
@@ -222,6 +224,7 @@ class Poller:
     def _bear(self, watch: Watch, error: DamstraError) -> None:
         """End the waits that cannot bear this failure, and ask again later for the others."""
         watch.failures += 1
+        watch.closed_until = self._loop.time() + (error.retry_after or 0.0)
         for subscription in list(watch.subscriptions):
             count = subscription.count_failure(watch.question, now=self._loop.time())
             if is_final(error):
@@ -245,7 +248,7 @@ class Poller:
             key=hash(watch.question),
             not_before=min(starts) if len(starts) == len(interests) else None,
         )
-        watch.timer = self._loop.call_at(due, self._ask_now, watch)
+        watch.timer = self._loop.call_at(max(due, watch.closed_until), self._ask_now, watch)
 
 
 _POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()

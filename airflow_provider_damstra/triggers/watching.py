@@ -77,6 +77,7 @@ class Watch:
     answer: Any = None
     asked_at: float = float("-inf")
     answered_at: float = float("-inf")
+    closed_until: float = float("-inf")
     is_whole: bool = False
 
     def __post_init__(self) -> None:
@@ -94,6 +95,16 @@ class Watch:
         if self.is_whole or not isinstance(self.answer, list):
             return self.is_whole
         return interest.rows is not None and interest.rows <= {row.row_key for row in self.answer}
+
+    def news(self, answer: Any) -> frozenset[int] | None:
+        """Return the rows in which an answer differs from the one before, or None if it may be all of it."""
+        if not (isinstance(answer, list) and isinstance(self.answer, list)):
+            return frozenset() if answer == self.answer else None
+        if answer is self.answer:
+            return frozenset()
+        before = {row.row_key: row for row in self.answer}
+        after = {row.row_key: row for row in answer}
+        return frozenset(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
 
     def stop(self) -> None:
         """Ask no more."""

@@ -51,6 +51,8 @@ async def hand_on(task_instance: Any, result: Any) -> bool:
     if task_instance is None or not hasattr(XCom, "aset"):
         return False
     task = getattr(task_instance, "task", None)
+    if task and not task.do_xcom_push:
+        return True
     if task and task_instance.map_index < 0 and next(task.iter_mapped_dependants(), None):
         return False
     place = {name: getattr(task_instance, name) for name in ("dag_id", "task_id", "run_id", "map_index")}

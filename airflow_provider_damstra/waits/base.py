@@ -9,6 +9,7 @@ import math
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_damstra.actions.caller import Caller, fan_out
@@ -35,6 +36,12 @@ class Interest:
 
     rows: frozenset[int] | None = None
     not_before: datetime | None = None
+
+    def concerns(self, changed: frozenset[int] | None) -> bool:
+        """Return whether a change of these rows matters; None is for any change."""
+        if changed is None or self.rows is None:
+            return changed is None or bool(changed)
+        return not changed.isdisjoint(self.rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +105,12 @@ class Standing:
         return f"lesson schedule {self.row_key}{what} is {self.state}"
 
 
+@lru_cache(maxsize=10_000)
+def schedules_of(user_id: int) -> ListUserLessonSchedules:
+    """Return the question for a user's schedules: the same object for all waits, which compares fastest."""
+    return ListUserLessonSchedules(user_id=user_id)
+
+
 def enough(share: float, count: int) -> int:
     """Return how many are a share of so many, rounded up; 7 % of 100 are 7, whatever floating point says."""
     return math.ceil(round(share * count, 9))
@@ -124,10 +137,15 @@ def look(caller: Caller, wait: Wait) -> Verdict:
         asked |= questions.keys()
         answers = fan_out(lambda one: _ask(caller, *one), list(questions.items()), what="questions answered")
         for (question, _), answer in answers:
-            if isinstance(answer, DamstraError) and not isinstance(answer, DamstraNotFoundError):
+            if isinstance(answer, DamstraError) and not is_answer(answer):
                 raise answer
             wait.learn(question, answer)
     return wait.verdict()
+
+
+def is_answer(error: DamstraError) -> bool:
+    """Return whether Damstra says that something does not exist, and not a proxy that it finds no page."""
+    return isinstance(error, DamstraNotFoundError) and not error.is_foreign
 
 
 def _due(interests: dict[Question, Interest], asked: Collection[Question]) -> dict[Question, Interest]:

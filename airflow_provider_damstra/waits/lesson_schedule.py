@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import SomeIdentifiers
 from airflow_provider_damstra.errors import DamstraNotFoundError
-from airflow_provider_damstra.waits.base import Interest, Question, Standing, Verdict, enough
+from airflow_provider_damstra.waits.base import Interest, Question, Standing, Verdict, enough, schedules_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -67,7 +67,7 @@ class LessonScheduleWait:
             if one in self.owners:
                 by_user.setdefault(self.owners[one], []).append(one)
         return interests | {
-            ListUserLessonSchedules(user_id=user): Interest(rows=frozenset(ids), not_before=self._start(ids))
+            schedules_of(user): Interest(rows=frozenset(ids), not_before=self._start(ids))
             for user, ids in by_user.items()
         }
 

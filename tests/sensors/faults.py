@@ -41,6 +41,7 @@ def struck(emulator: DamstraEmulator) -> int:
     return sum(entry["fault"] is not None for entry in emulator.journal())
 
 
+_ALIEN = "The answer is not one of Damstra's: check the connection's host, and any proxy before it."
 _BUSY = {"status": 429, "headers": {"Retry-After": "1"}, "body": {"error": "Slow down"}}
 
 # What a further look may mend.
@@ -57,6 +58,11 @@ PASSING = (
         rule={"kind": "status", "status": 200, "body": "{]"},
         says="answered HTTP 200, but the answer cannot be read (",
     ),
+    Fault(
+        name="404 of a proxy",
+        rule={"kind": "status", "status": 404},
+        says=f"failed (HTTP 404): the answer is empty. {_ALIEN}",
+    ),
     Fault(name="html", rule={"kind": "html"}, says="failed (HTTP 502): '<html>"),
     Fault(
         name="slow",
@@ -65,7 +71,6 @@ PASSING = (
         extra={"timeout": SHORT},
     ),
 )
-_ALIEN = "The answer is not one of Damstra's: check the connection's host, and any proxy before it."
 # What only a person can mend.
 LASTING = (
     Fault(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.errors import DamstraError, DamstraServerError
+from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError, DamstraServerError
 from airflow_provider_damstra.waits.base import look
 from airflow_provider_damstra.waits.lesson_schedule import LessonScheduleWait
 from tests.waits.answers import NOT_FOUND, OTHER, TOMORROW, USER, alone, found, listing, row
@@ -43,6 +43,12 @@ class Answering:
         for one in self.call(endpoint):
             self.rows_read += 1
             yield one
+
+
+def test_a_page_that_a_proxy_does_not_find_says_nothing_of_a_schedule() -> None:
+    lost = DamstraNotFoundError("no such page", is_foreign=True)
+    with pytest.raises(DamstraNotFoundError):
+        look(Answering({alone(1): lost}), LessonScheduleWait(lesson_schedule_ids=[1]))
 
 
 def test_it_asks_until_nothing_is_left_to_ask_and_each_question_once() -> None:
