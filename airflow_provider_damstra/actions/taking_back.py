@@ -23,6 +23,7 @@ from airflow_provider_damstra.endpoints.ilt_session import (
     CreateIltSession,
 )
 from airflow_provider_damstra.endpoints.user import CreateUser, InactivateUser
+from airflow_provider_damstra.errors import DamstraError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +43,16 @@ class Noting:
         self.changes: list[Endpoint[Any]] = []
 
     def call(self, endpoint: Endpoint[Answer]) -> Answer:
-        """Return the answer to one call."""
-        if endpoint.method != "GET":
-            self.changes.append(endpoint)
-        return self._caller.call(endpoint)
+        """Return the answer to one call; what surely was not carried out is noted no longer."""
+        if endpoint.method == "GET":
+            return self._caller.call(endpoint)
+        self.changes.append(endpoint)
+        try:
+            return self._caller.call(endpoint)
+        except DamstraError as error:
+            if not error.may_have_been_carried_out:
+                self.changes.remove(endpoint)
+            raise
 
     def iterate(self, endpoint: Paged[Row]) -> Iterator[Row]:
         """Yield the rows of a listing."""

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from tests.operators.case import Case, Trace, changes_in
 from tests.operators.cases_people import ADD_MEMBERS, CREATE_GROUP, CREATE_USER
 from tests.operators.cases_training import COMPLETE_LESSON, CREATE_ILT_SESSION, REGISTER
-from tests.operators.running import run
+from tests.operators.running import error, run
 from tests.operators.worker import Worker, frozen_at
 
 if TYPE_CHECKING:
@@ -79,6 +79,16 @@ def test_what_was_there_before_is_not_touched(
     run(operator)
     operator.on_kill()
     assert changes_in(damstra_emulator) == Counter()
+
+
+@pytest.mark.parametrize(("status", "noted"), [(409, 0), (503, 1)])
+def test_what_was_refused_is_not_this_tasks_to_take_back(
+    status: int, noted: int, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    damstra_emulator.add_fault("status", status=status, method="POST", path="/group")
+    operator = CREATE_GROUP.make(tmp_path, cancel_on_kill=True)
+    error(operator)
+    assert len(operator.caller.changes) == noted
 
 
 def overdue(operator: DamstraOperator, monkeypatch: pytest.MonkeyPatch) -> None:
