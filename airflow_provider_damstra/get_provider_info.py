@@ -21,7 +21,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "user_accounts",
     ),
     "sensors": ("group", "ilt_session", "lesson_schedule", "user"),
-    "triggers": ("wait",),
+    "triggers": ("event", "wait"),
 }
 
 
