@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
 from airflow_provider_damstra.waits.base import Interest, Question, Verdict, Wait, page_memory
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Watch:
     asked_at: float = float("-inf")
     answered_at: float = float("-inf")
     is_whole: bool = False
+    is_hurried: bool = False
 
     def __post_init__(self) -> None:
         self.memory = page_memory(self.question)
@@ -99,3 +101,16 @@ class Watch:
         """Ask no more."""
         if self.timer:
             self.timer.cancel()
+
+    def is_about(self, *, lesson_schedule_ids: frozenset[int], user_ids: frozenset[int]) -> bool:
+        """Return whether the answer may tell of one of these schedules, or of one of these users'."""
+        if isinstance(self.question, GetLessonSchedule):
+            return self.question.lesson_schedule_id in lesson_schedule_ids
+        if not isinstance(self.question, ListUserLessonSchedules):
+            return False
+        return self.question.user_id in user_ids or not lesson_schedule_ids.isdisjoint(self._schedules())
+
+    def _schedules(self) -> set[int]:
+        wanted = [one.interests[self.question].rows or () for one in self.subscriptions]
+        listed = self.answer if isinstance(self.answer, list) else []
+        return {row.row_key for row in listed}.union(*wanted)
