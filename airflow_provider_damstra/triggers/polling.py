@@ -122,9 +122,11 @@ class Poller:
             # The first look is not complete: a verdict would be about a part.
             return
         verdict = subscription.wait.verdict()
-        subscription.tell(verdict.progress)
         if verdict.is_over:
+            subscription.tell(verdict.progress)
             subscription.end(verdict)
+        else:
+            subscription.tell_progress(verdict.progress, now=self._loop.time())
 
     def _join_and_leave(self, subscription: Subscription) -> bool:
         """Return whether something was learnt on the way, so that the interests may be others again."""

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Context
 
+PROGRESS_EVERY = 10.0
+"""Seconds at least between two lines in which a wait says how far it is; first and last are always said."""
+
 
 @dataclass
 class Failures:
@@ -36,6 +39,7 @@ class Subscription:
     unanswered: set[Question] = field(default_factory=set)
     failures: dict[Question, Failures] = field(default_factory=dict)
     said: str = ""
+    said_at: float = float("-inf")
 
     def learn(self, question: Question, answer: Any) -> None:
         """Hand the wait an answer."""
@@ -58,6 +62,12 @@ class Subscription:
             self.over.set_exception(error)
         elif verdict:
             self.over.set_result(verdict)
+
+    def tell_progress(self, text: str, *, now: float) -> None:
+        """Log how far the wait is, but not every step: a cohort of a thousand takes thousands."""
+        if not self.said or now - self.said_at >= PROGRESS_EVERY:
+            self.said_at = now
+            self.tell(text)
 
     def tell(self, text: str) -> None:
         """Log in the context of the wait's own task, so that it stands in that task's log."""
