@@ -10,7 +10,12 @@ from airflow_provider_damstra.sensors.base import DamstraSensor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow.sdk import Context
+
     from airflow_provider_damstra.arguments import Id, Ids
+    from airflow_provider_damstra.waits.base import Verdict
+
+_OWNERS = "damstra_schedule_owners"
 
 
 class DamstraLessonScheduleSensor(DamstraSensor):
@@ -44,7 +49,27 @@ class DamstraLessonScheduleSensor(DamstraSensor):
         self.lesson_schedule_ids = lesson_schedule_ids
         self.wait_for = wait_for
         self.fail_on = list(fail_on)
+        self._owners: dict[str, int] = {}
         self.start_where_asked()
+
+    def _arguments(self) -> dict[str, Any]:
+        known = {"owners": self._owners} if self._owners else {}
+        return {**super()._arguments(), **known}
+
+    def _look(self, context: Context) -> Verdict | None:
+        """Look once; a rescheduled task begins a new process, which need not find out again whose they are.
+
+        That needs Airflow 3.3, which keeps it between the processes.
+        """
+        store: Any = context.get("task_state_store") if self.reschedule else None
+        if store is None:
+            return super()._look(context)
+        self._owners = store.get(_OWNERS, {})
+        verdict = super()._look(context)
+        owners = self.found_out()["owners"]
+        if owners != self._owners:
+            store.set(_OWNERS, owners)
+        return verdict
 
     def found_out(self) -> dict[str, Any]:
         """Return the schedules' ids as numbers, and the users that the first look found out."""

@@ -18,9 +18,12 @@ from airflow_provider_damstra.triggers.watching import Subscription, Watch
 from airflow_provider_damstra.waits.base import Question, Verdict, Wait, is_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from airflow_provider_damstra.clients.asynchronous import AsyncClient
+
+HURRIED_EVERY = 1.0
+"""Seconds that lie between two times that the same question is asked, however often somebody hurries it."""
 
 
 class Poller:
@@ -78,6 +81,24 @@ class Poller:
                 for question in subscription.interests:
                     self._leave(question, subscription)
 
+    def look_now(self, *, lesson_schedule_ids: Collection[int] = (), user_ids: Collection[int] = ()) -> int:
+        """Ask at once what waits want to know of these, and return how many questions that are.
+
+        Arguments are those of the function ``look_now``.
+        """
+        names = {
+            "lesson_schedule_ids": frozenset(lesson_schedule_ids),
+            "user_ids": frozenset(user_ids),
+        }
+        hurried = [watch for watch in self._watches.values() if watch.is_about(**names)]
+        for watch in hurried:
+            watch.is_hurried = True
+            # What is on its way is asked again after it, and what fails keeps its distance.
+            if not (watch.is_due or watch.failures):
+                watch.stop()
+                self._schedule(watch)
+        return len(hurried)
+
     async def close(self) -> None:
         """Close the connections."""
         for watch in self._watches.values():
@@ -104,7 +125,7 @@ class Poller:
         if verdict.is_over:
             subscription.end(verdict)
         else:
-            subscription.tell(verdict.progress)
+            subscription.tell_progress(verdict.progress, now=self._loop.time())
 
     def _join_and_leave(self, subscription: Subscription) -> bool:
         """Return whether something was learnt on the way, so that the interests may be others again."""
@@ -169,6 +190,7 @@ class Poller:
 
     async def _ask(self, watch: Watch) -> None:
         rows = watch.rows()
+        watch.is_hurried = False
         watch.asked_at = self._loop.time()
         try:
             answer, watch.is_whole = await self._answer(watch, rows)
@@ -248,6 +270,8 @@ class Poller:
             key=hash(watch.question),
             not_before=min(starts) if len(starts) == len(interests) else None,
         )
+        if watch.is_hurried and not watch.failures:
+            due = min(due, watch.asked_at + HURRIED_EVERY)
         watch.timer = self._loop.call_at(max(due, watch.closed_until), self._ask_now, watch)
 
 
@@ -276,3 +300,25 @@ async def poll_until_over(
         if not poller.waits:
             del pollers[damstra_conn_id]
             await poller.close()
+
+
+def look_now(
+    *, damstra_conn_id: str, lesson_schedule_ids: Collection[int] = (), user_ids: Collection[int] = ()
+) -> int:
+    """Ask at once what the waits of this loop on a connection want to know of these.
+
+    For who hears of a change before the next poll, as from a webhook. It says no more than that it is worth
+    asking: what is true the answer says, so a wrong or a late hint costs a request and nothing else. The
+    questions are those for one of the schedules, for the schedules of one of the users (a group's members
+    too), and for the schedules of a user among which somebody waits for one of these. They are asked even if
+    no wait expected news before some moment in the future; hints that come together, or within a second of
+    the last time that the question was asked, make one request. A question that fails keeps its distance to
+    the next try. Call it from the loop in which the waits are; it does not block.
+
+    :param damstra_conn_id: id of the Airflow connection that the waits use.
+    :param lesson_schedule_ids: schedules that may have changed.
+    :param user_ids: users any of whose schedules may have changed.
+    :return: how many questions that are; 0 if no wait here is about these.
+    """
+    poller = _POLLERS.get(asyncio.get_running_loop(), {}).get(damstra_conn_id)
+    return poller.look_now(lesson_schedule_ids=lesson_schedule_ids, user_ids=user_ids) if poller else 0

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
 from airflow_provider_damstra.waits.base import Interest, Question, Verdict, Wait, page_memory
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
     from contextvars import Context
+
+PROGRESS_EVERY = 10.0
+"""Seconds at least between two lines in which a wait says how far it is. Its end says its result instead."""
 
 
 @dataclass
@@ -35,6 +39,7 @@ class Subscription:
     unanswered: set[Question] = field(default_factory=set)
     failures: dict[Question, Failures] = field(default_factory=dict)
     said: str = ""
+    said_at: float = float("-inf")
 
     def learn(self, question: Question, answer: Any) -> None:
         """Hand the wait an answer."""
@@ -58,6 +63,12 @@ class Subscription:
         elif verdict:
             self.over.set_result(verdict)
 
+    def tell_progress(self, text: str, *, now: float) -> None:
+        """Log how far the wait is, but not every step: a cohort of a thousand takes thousands."""
+        if not self.said or now - self.said_at >= PROGRESS_EVERY:
+            self.said_at = now
+            self.tell(text)
+
     def tell(self, text: str) -> None:
         """Log in the context of the wait's own task, so that it stands in that task's log."""
         if text and text != self.said:
@@ -79,6 +90,7 @@ class Watch:
     answered_at: float = float("-inf")
     closed_until: float = float("-inf")
     is_whole: bool = False
+    is_hurried: bool = False
 
     def __post_init__(self) -> None:
         self.memory = page_memory(self.question)
@@ -110,3 +122,16 @@ class Watch:
         """Ask no more."""
         if self.timer:
             self.timer.cancel()
+
+    def is_about(self, *, lesson_schedule_ids: frozenset[int], user_ids: frozenset[int]) -> bool:
+        """Return whether the answer may tell of one of these schedules, or of one of these users'."""
+        if isinstance(self.question, GetLessonSchedule):
+            return self.question.lesson_schedule_id in lesson_schedule_ids
+        if not isinstance(self.question, ListUserLessonSchedules):
+            return False
+        return self.question.user_id in user_ids or not lesson_schedule_ids.isdisjoint(self._schedules())
+
+    def _schedules(self) -> set[int]:
+        wanted = [one.interests[self.question].rows or () for one in self.subscriptions]
+        listed = self.answer if isinstance(self.answer, list) else []
+        return {row.row_key for row in listed}.union(*wanted)

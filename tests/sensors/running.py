@@ -111,7 +111,7 @@ class Task:
     arguments: Mapping[str, Any]
     variables: Mapping[str, Any] = field(default_factory=dict)
     output: Any = None
-    store: StateStore = field(default_factory=StateStore)
+    store: StateStore | None = field(default_factory=StateStore)
     first_rescheduled: datetime | None = None
     handed_on: Any = None
     is_mapped_over: bool = False

@@ -9,7 +9,7 @@ import pytest
 from tests.sensors.meanwhile import after_requests
 from tests.sensors.outcome import TIME_IS_UP, Ending, Outcome, failed, skipped
 from tests.sensors.running import MODES, Task
-from tests.sensors.subjects import SUBJECTS
+from tests.sensors.subjects import SCHEDULE, SUBJECTS
 
 if TYPE_CHECKING:
     from tests.sensors.subjects import Office
@@ -79,3 +79,17 @@ def test_time_that_is_up_is_noticed_by_the_scheduler_where_no_worker_has_looked(
     waiting = task("started and ended there", timeout=0.05, soft_fail=soft_fail)
     assert waiting.attempt() == (skipped if soft_fail else failed)(TIME_IS_UP)
     assert waiting.workers == 1
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["kept", "before Airflow 3.3"])
+def test_a_rescheduled_task_finds_out_once_whose_a_schedule_is_where_airflow_keeps_it(
+    is_kept: bool, office: Office
+) -> None:
+    waiting = Task(SUBJECT.sensor, {**SUBJECT.arguments, **MODES["reschedule"]})
+    if not is_kept:
+        waiting.store = None
+    with after_requests(office.emulator, 6, lambda: SUBJECT.come_true(office)):
+        assert waiting.attempt() == Outcome(Ending.SUCCESS, SUBJECT.result)
+    alone = office.emulator.journal(path=f"/lesson_schedule/{SCHEDULE}")
+    assert len(alone) == (1 if is_kept else waiting.workers)
+    assert waiting.workers > 2

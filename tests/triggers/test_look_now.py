@@ -1,0 +1,171 @@
+"""A hint that something may have changed makes the poller ask before its time."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule
+from airflow_provider_damstra.triggers.polling import HURRIED_EVERY, look_now
+from airflow_provider_damstra.waits.base import Interest
+from tests.clients.clock import until_in_loop
+from tests.triggers.polling import (
+    FIRST,
+    LAST,
+    LIAM,
+    SECOND,
+    THIRD,
+    Curious,
+    Said,
+    begin,
+    curious,
+    listing,
+    moments,
+    path,
+    requests,
+    stop,
+    timers,
+    until_asked,
+    until_struck,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from airflow_provider_damstra.waits.base import Question
+
+OTHER = 1012
+ALONE = GetLessonSchedule(lesson_schedule_id=FIRST)
+FOR_EVER = 1_000_000
+
+
+@dataclass
+class Patient(Curious):
+    """A wait for what cannot change before tomorrow."""
+
+    def interests(self) -> dict[Question, Interest]:
+        """Return the questions."""
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        return {question: Interest(not_before=tomorrow) for question in super().interests()}
+
+
+def hint(**names: Any) -> int:
+    """Give the poller a hint."""
+    return look_now(damstra_conn_id="damstra_default", **names)
+
+
+async def begun(*waits: Curious) -> list[asyncio.Task[Any]]:
+    """Let waits begin that do not end, until each has its first answer."""
+    tasks = [begin(wait) for wait in waits]
+    await until_in_loop(lambda: all(wait.answers for wait in waits), "the first answers")
+    return tasks
+
+
+def seconds_to_next_poll() -> float:
+    """Return when the poller asks next, or 0 if nothing is planned."""
+    due = [timer.when() for timer in timers() if "_ask_now" in repr(timer)]
+    return min(due) - asyncio.get_running_loop().time() if due else 0.0
+
+
+@pytest.mark.parametrize(
+    ("make_wait", "names"),
+    [
+        (lambda: curious(enough=FOR_EVER), {"user_ids": [LIAM]}),
+        (lambda: curious(enough=FOR_EVER), {"lesson_schedule_ids": [LAST]}),
+        (lambda: curious(enough=FOR_EVER, rows=frozenset({FIRST})), {"lesson_schedule_ids": [FIRST]}),
+        (lambda: Curious([ALONE], FOR_EVER), {"lesson_schedule_ids": [FIRST]}),
+        (lambda: Patient([listing()], FOR_EVER), {"user_ids": [LIAM]}),
+    ],
+    ids=[
+        "the user",
+        "a schedule that is listed",
+        "a schedule waited for",
+        "one alone",
+        "not before tomorrow",
+    ],
+)
+async def test_what_the_hint_is_about_is_asked_long_before_its_time(
+    emulator: DamstraEmulator, make_wait: Callable[[], Curious], names: dict[str, Any]
+) -> None:
+    tasks = await begun(make_wait())
+    assert hint(**names) == 1
+    await until_asked(emulator, 2)
+    await stop(*tasks)
+
+
+async def test_what_it_is_not_about_is_not_asked(emulator: DamstraEmulator) -> None:
+    tasks = await begun(
+        curious(enough=FOR_EVER),
+        curious(OTHER, enough=FOR_EVER),
+        Curious([GetLessonSchedule(lesson_schedule_id=SECOND)], FOR_EVER),
+    )
+    assert hint(user_ids=[OTHER]) == 1
+    assert hint(lesson_schedule_ids=[1], user_ids=[2]) == 0
+    await until_asked(emulator, 4)
+    await stop(*tasks)
+    assert {one: count for one, count in (await requests(emulator)).items() if count > 1} == {path(OTHER): 2}
+
+
+async def test_many_hints_make_one_request_a_second(emulator: DamstraEmulator) -> None:
+    tasks = await begun(*(curious(enough=FOR_EVER) for _ in range(20)))
+    async with asyncio.timeout(10):
+        while len(await moments(emulator)) < 4:
+            assert hint(user_ids=[LIAM], lesson_schedule_ids=[FIRST, SECOND]) == 1
+    await stop(*tasks)
+    gaps = [later - earlier for earlier, later in pairwise(await moments(emulator))]
+    assert min(gaps) > HURRIED_EVERY * 0.8
+
+
+async def test_after_a_hint_it_keeps_its_interval_again(emulator: DamstraEmulator) -> None:
+    tasks = await begun(curious(enough=FOR_EVER))
+    hint(user_ids=[LIAM])
+    await until_asked(emulator, 2)
+    await until_in_loop(lambda: seconds_to_next_poll() > 100, "the interval")
+    await stop(*tasks)
+
+
+async def test_what_is_on_its_way_may_be_older_than_the_hint(emulator: DamstraEmulator) -> None:
+    emulator.add_fault("delay", delay=0.2, count=1)
+    wait = curious(enough=FOR_EVER)
+    task = begin(wait)
+    await until_struck(emulator)
+    assert hint(user_ids=[LIAM]) == 1
+    await until_asked(emulator, 2)
+    await stop(task)
+
+
+async def test_a_change_is_seen(emulator: DamstraEmulator) -> None:
+    wait = curious(enough=2)
+    task = begin(wait)
+    await until_in_loop(lambda: bool(wait.answers), "the first answer")
+    await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
+    hint(lesson_schedule_ids=[THIRD])
+    async with asyncio.timeout(10):
+        await task
+    assert wait.answers[0] != wait.answers[1]
+
+
+async def test_what_fails_keeps_its_distance(emulator: DamstraEmulator) -> None:
+    emulator.add_fault("status", status=503)
+    said = Said()
+    task = begin(curious(), say=said)
+    await until_in_loop(lambda: bool(said.failures), "the first failure")
+    before = [timer.when() for timer in timers()]
+    assert hint(user_ids=[LIAM]) == 1
+    assert [timer.when() for timer in timers()] == before
+    await stop(task)
+
+
+async def test_where_nobody_waits_there_is_nothing_to_ask(emulator: DamstraEmulator) -> None:
+    assert hint(user_ids=[LIAM]) == 0
+    tasks = await begun(curious(enough=FOR_EVER))
+    assert look_now(damstra_conn_id="another", user_ids=[LIAM]) == 0
+    await stop(*tasks)
+    assert hint(user_ids=[LIAM]) == 0
+    assert await requests(emulator) == {path(): 1}
