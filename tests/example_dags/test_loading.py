@@ -109,4 +109,4 @@ def _public(package: ModuleType, base: type) -> set[str]:
     found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     values = [value for one in found for value in vars(importlib.import_module(one.name)).values()]
     classes = {value for value in values if isinstance(value, type) and issubclass(value, base)} - {base}
-    return {one.__name__ for one in classes if not one.__name__.startswith("_")}
+    return {one.__name__ for one in classes if one.__name__.startswith("Damstra")}
