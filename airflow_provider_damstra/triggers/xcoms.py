@@ -51,10 +51,16 @@ async def hand_on(task_instance: Any, result: Any) -> bool:
     if task_instance is None or not hasattr(XCom, "aset"):
         return False
     task = getattr(task_instance, "task", None)
-    if task and not task.do_xcom_push:
+    if task and not _pushes(task):
         return True
     if task and task_instance.map_index < 0 and next(task.iter_mapped_dependants(), None):
         return False
     place = {name: getattr(task_instance, name) for name in ("dag_id", "task_id", "run_id", "map_index")}
     await XCom.aset(key="return_value", value=result, **place)
     return True
+
+
+def _pushes(task: Any) -> bool:
+    """Return whether a task's result is to be kept. A mapped one says so among what is the same for all."""
+    for_all = getattr(task, "partial_kwargs", {})
+    return bool(getattr(task, "do_xcom_push", for_all.get("do_xcom_push", True)))

@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import XCom
 from airflow.triggers.base import TaskSkippedEvent, TriggerEvent
 from structlog.testing import capture_logs
 
+from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
 from airflow_provider_damstra.triggers.wait import WAITS, DamstraWaitTrigger
 from airflow_provider_damstra.triggers.xcoms import hand_on
 from tests.clients.clock import until_in_loop
@@ -124,10 +125,15 @@ async def test_a_result_that_is_not_to_be_pushed_is_not(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(XCom, "aset", push)
     place = {"dag_id": "d", "task_id": "t", "run_id": "r", "map_index": 0}
-    for do_xcom_push in (False, True):
-        task = SimpleNamespace(do_xcom_push=do_xcom_push, iter_mapped_dependants=lambda: iter(()))
-        assert await hand_on(SimpleNamespace(task=task, **place), [LIAM])
-    assert pushed == [[LIAM]]
+    both: tuple[dict[str, Any], ...] = ({"do_xcom_push": False}, {})
+    for options in both:
+        one = DamstraLessonScheduleSensor(task_id="wait", lesson_schedule_ids=[OPEN], **options)
+        several = DamstraLessonScheduleSensor.partial(task_id="waits", **options).expand(
+            lesson_schedule_ids=[[OPEN]]
+        )
+        for task in (one, several):
+            assert await hand_on(SimpleNamespace(task=task, **place), [LIAM])
+    assert pushed == [[LIAM]] * 2
 
 
 async def test_a_trigger_that_is_cancelled_leaves_nothing_behind(emulator: DamstraEmulator) -> None:
