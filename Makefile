@@ -7,9 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-BENCH_VENV := .venv-bench
-BENCH_INSTALLED := $(BENCH_VENV)/.installed
-UV_PIP_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group dev --group bench \
+UV_PIP_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group dev \
 	--universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
 # A slow index is no reason to fail, nor is one that only this machine's own certificates vouch for.
@@ -40,15 +38,8 @@ lint: $(INSTALLED)  ## ruff (rules and format), mypy strict
 	$(BIN)/mypy
 
 .PHONY: bench
-bench: bench-waits bench-exports  ## measure waits and exports beside what else there is
-
-.PHONY: bench-waits
-bench-waits: $(BENCH_INSTALLED)  ## measure: 5,000 waits beside Airflow's HttpSensorTrigger (two minutes)
-	$(BENCH_VENV)/bin/python -m benchmarks.waits
-
-.PHONY: bench-exports
-bench-exports: $(BENCH_INSTALLED)  ## measure: 100,000 users beside requests, aiohttp, HttpOperator and dlt
-	$(BENCH_VENV)/bin/python -m benchmarks.exports
+bench: $(INSTALLED)  ## measure: 5,000 waits beside Airflow's HttpSensorTrigger (two minutes)
+	$(BIN)/python -m benchmarks.waits
 
 .PHONY: install
 install: $(INSTALLED)  ## make .venv (the other targets do that by themselves)
@@ -59,18 +50,12 @@ constraints: $(BIN)/uv  ## pin the newest versions that pyproject.toml allows
 
 .PHONY: clean
 clean:  ## remove .venv, the demo's files and every cache
-	rm -rf $(VENV) $(BENCH_VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/uv
 	@echo "Installing into $(VENV) (once, and again when pyproject.toml or constraints.txt change)"
 	$(BIN)/uv pip install --quiet --exact --python $(BIN)/python --constraint constraints.txt --editable '.[emulator]' --group dev
-	@touch $@
-
-# The peers that exports are measured beside stay out of the tests' environment.
-$(BENCH_INSTALLED): $(INSTALLED)
-	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(BENCH_VENV)
-	$(BIN)/uv pip install --quiet --python $(BENCH_VENV)/bin/python --constraint constraints.txt --editable '.[emulator]' --group dev --group bench
 	@touch $@
 
 $(BIN)/uv:
