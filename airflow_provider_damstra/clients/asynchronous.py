@@ -105,11 +105,16 @@ class AsyncClient:
         try:
             while not paging.is_over:
                 planned = paging.plan(most - len(pending))
-                pending.extend(
-                    asyncio.ensure_future(self._page(endpoint, request, memory)) for request in planned
-                )
-                rows, rest_is_void = paging.accept(await pending[0])
-                pending.popleft()
+                if len(planned) == 1 and not pending:
+                    # The usual case, without the cost of a task.
+                    page = await self._page(endpoint, planned[0], memory)
+                else:
+                    pending.extend(
+                        asyncio.ensure_future(self._page(endpoint, request, memory)) for request in planned
+                    )
+                    page = await pending[0]
+                    pending.popleft()
+                rows, rest_is_void = paging.accept(page)
                 if rest_is_void:
                     await _drop(pending)
                 yield rows

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_provider_damstra.triggers.polling import poll_until_over
+from airflow_provider_damstra.triggers.pollers import poll_until_over
 from airflow_provider_damstra.waits.schedule_changes import (
     EVENTS,
     ScheduleChangesWait,

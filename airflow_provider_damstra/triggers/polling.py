@@ -7,7 +7,6 @@ from collections import deque
 from contextlib import AsyncExitStack, aclosing
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, cast
-from weakref import WeakKeyDictionary
 
 from airflow_provider_damstra.endpoints.base import Paged
 from airflow_provider_damstra.errors import DamstraError, is_final
@@ -15,7 +14,7 @@ from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.hooks.metrics import gauge_waits
 from airflow_provider_damstra.triggers.pace import next_poll
 from airflow_provider_damstra.triggers.watching import Subscription, Watch
-from airflow_provider_damstra.waits.base import Question, Verdict, Wait, is_answer
+from airflow_provider_damstra.waits.base import Interest, Question, Verdict, Wait, is_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
 
 HURRIED_EVERY = 1.0
 """Seconds that lie between two times that the same question is asked, however often somebody hurries it."""
+
+GAUGED_EVERY = 1.0
+"""Seconds at least between two times that the number of waits is reported; that there is none is at once."""
 
 
 class Poller:
@@ -34,10 +36,12 @@ class Poller:
     interval.
 
     :param damstra_conn_id: id of the Airflow connection.
+    :param on_empty: is called when the last wait has left, before the connections are closed.
     """
 
-    def __init__(self, *, damstra_conn_id: str) -> None:
+    def __init__(self, *, damstra_conn_id: str, on_empty: Callable[[], object]) -> None:
         self._conn_id = damstra_conn_id
+        self._on_empty = on_empty
         self._loop = asyncio.get_running_loop()
         self._resources = AsyncExitStack()
         self._entrance = asyncio.Lock()
@@ -46,7 +50,8 @@ class Poller:
         self._watches: dict[Question, Watch] = {}
         self._due: deque[Watch] = deque()
         self._askers: set[asyncio.Task[None]] = set()
-        self.waits = 0
+        self._waits = 0
+        self._gauged, self._gauged_at = 0, float("-inf")
 
     async def until_over(
         self,
@@ -56,7 +61,7 @@ class Poller:
         max_poll_failures: int,
         say: Callable[[str], None],
     ) -> Verdict:
-        """Return the verdict of a wait that is over.
+        """Return the verdict of a wait that is over. The connections are closed when the last has left.
 
         :param make_wait: makes the wait, when its turn has come.
         :param poll_interval: seconds between two looks.
@@ -66,6 +71,8 @@ class Poller:
         """
         over: asyncio.Future[Verdict] = self._loop.create_future()
         subscription: Subscription | None = None
+        self._waits += 1
+        self._gauge()
         try:
             async with self._entrance:
                 await self._open()
@@ -80,11 +87,16 @@ class Poller:
             if subscription:
                 for question in subscription.interests:
                     self._leave(question, subscription)
+            self._waits -= 1
+            self._gauge()
+            if not self._waits:
+                self._on_empty()
+                await self._close()
 
     def look_now(self, *, lesson_schedule_ids: Collection[int] = (), user_ids: Collection[int] = ()) -> int:
         """Ask at once what waits want to know of these, and return how many questions that are.
 
-        Arguments are those of the function ``look_now``.
+        Arguments are those of ``pollers.look_now``.
         """
         names = {
             "lesson_schedule_ids": frozenset(lesson_schedule_ids),
@@ -99,8 +111,15 @@ class Poller:
                 self._schedule(watch)
         return len(hurried)
 
-    async def close(self) -> None:
-        """Close the connections."""
+    def _gauge(self) -> None:
+        """Say how many waits there are, but not thousands of times when thousands begin."""
+        now = self._loop.time()
+        is_due = not self._waits or now - self._gauged_at >= GAUGED_EVERY
+        if is_due and self._waits != self._gauged:
+            self._gauged, self._gauged_at = self._waits, now
+            gauge_waits(self._waits, damstra_conn_id=self._conn_id)
+
+    async def _close(self) -> None:
         for watch in self._watches.values():
             watch.stop()
         for asker in self._askers:
@@ -129,36 +148,42 @@ class Poller:
 
     def _join_and_leave(self, subscription: Subscription) -> bool:
         """Return whether something was learnt on the way, so that the interests may be others again."""
-        before, subscription.interests = subscription.interests, subscription.wait.interests()
-        for question in before.keys() - subscription.interests.keys():
+        before, now = subscription.interests, subscription.wait.interests()
+        if now == before:
+            return False
+        subscription.interests = now
+        for question in before.keys() - now.keys():
             self._leave(question, subscription)
-        wanted_more = [
-            question
-            for question, interest in subscription.interests.items()
-            if question not in before
-            or (interest != before[question] and not self._watches[question].serves(interest))
+        changed = [
+            (question, interest) for question, interest in now.items() if interest != before.get(question)
         ]
-        learnt = [self._join(question, subscription) for question in wanted_more]
+        learnt = [self._join(*one, subscription, is_new=one[0] not in before) for one in changed]
         return any(learnt)
 
-    def _join(self, question: Question, subscription: Subscription) -> bool:
-        watch = self._watches.setdefault(question, Watch(question))
-        watch.subscriptions.add(subscription)
-        subscription.unanswered.add(question)
-        is_fresh = self._loop.time() - watch.answered_at < subscription.poll_interval
-        if is_fresh and watch.serves(subscription.interests[question]):
+    def _join(
+        self, question: Question, interest: Interest, subscription: Subscription, *, is_new: bool
+    ) -> bool:
+        watch = self._watches.get(question)
+        if watch is None:
+            watch = self._watches[question] = Watch(question)
+        watch.interests[subscription] = interest
+        is_served = watch.serves(interest)
+        if is_served and not is_new:
+            return False
+        subscription.expect(question)
+        if is_served and self._loop.time() - watch.answered_at < subscription.poll_interval:
             subscription.learn(question, watch.answer)
             return True
         self._ask_now(watch)
         return False
 
     def _leave(self, question: Question, subscription: Subscription) -> None:
-        subscription.unanswered.discard(question)
+        subscription.settle(question)
         watch = self._watches.get(question)
         if watch is None:
             return
-        watch.subscriptions.discard(subscription)
-        if not watch.subscriptions:
+        watch.interests.pop(subscription, None)
+        if not watch.interests:
             watch.stop()
             del self._watches[question]
 
@@ -178,12 +203,12 @@ class Poller:
             watch = self._due.popleft()
             try:
                 # Who wanted to know may have left while it stood in the line.
-                if watch.subscriptions:
+                if watch.interests:
                     await self._ask(watch)
             except Exception as error:
                 # A wait that nobody wakes would hang for ever.
                 watch.is_due = False
-                for subscription in list(watch.subscriptions):
+                for subscription in list(watch.interests):
                     subscription.end(error=error)
         # Before the loop has its next turn: what is due then needs somebody who asks.
         self._askers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
@@ -201,18 +226,16 @@ class Poller:
                 return
             answer, watch.is_whole = error, True
         watch.is_due, watch.failures = False, 0
+        self._gauge()
         news = watch.news(answer)
         watch.answer, watch.answered_at = answer, self._loop.time()
-        served = {one for one in watch.subscriptions if watch.serves(one.interests[watch.question])}
-        if served != watch.subscriptions:
+        served = [(one, interest) for one, interest in watch.interests.items() if watch.serves(interest)]
+        if len(served) < len(watch.interests):
             # Somebody joined while it was on its way, and wants more of it.
             self._ask_now(watch)
-        for subscription in served:
-            has_passed = subscription.failures.pop(watch.question, None) is not None
-            if has_passed:
-                subscription.said = ""
-            is_new = subscription.interests[watch.question].concerns(news)
-            if has_passed or is_new or watch.question in subscription.unanswered:
+        for subscription, interest in served:
+            has_passed = subscription.forget_failures(watch.question)
+            if has_passed or interest.concerns(news) or subscription.expects(watch.question):
                 self._tell(subscription, watch.question, answer)
         # Only now, for the answer may say when it is worth asking again.
         if not watch.is_due:
@@ -247,7 +270,7 @@ class Poller:
         """End the waits that cannot bear this failure, and ask again later for the others."""
         watch.failures += 1
         watch.closed_until = self._loop.time() + (error.retry_after or 0.0)
-        for subscription in list(watch.subscriptions):
+        for subscription in list(watch.interests):
             count = subscription.count_failure(watch.question, now=self._loop.time())
             if is_final(error):
                 subscription.end(Verdict(is_over=True, failure=str(error)))
@@ -258,67 +281,16 @@ class Poller:
         self._schedule(watch)
 
     def _schedule(self, watch: Watch) -> None:
-        if not watch.subscriptions:
+        if not watch.interests:
             return
-        interests = [one.interests[watch.question] for one in watch.subscriptions]
-        starts = [interest.not_before for interest in interests if interest.not_before]
         due = next_poll(
             asked=watch.asked_at,
             now=self._loop.time(),
-            interval=min(one.poll_interval for one in watch.subscriptions),
+            interval=watch.interval(),
             failures=watch.failures,
             key=hash(watch.question),
-            not_before=min(starts) if len(starts) == len(interests) else None,
+            not_before=watch.not_before(),
         )
         if watch.is_hurried and not watch.failures:
             due = min(due, watch.asked_at + HURRIED_EVERY)
         watch.timer = self._loop.call_at(max(due, watch.closed_until), self._ask_now, watch)
-
-
-_POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()
-
-
-async def poll_until_over(
-    make_wait: Callable[[], Wait], *, damstra_conn_id: str, **arguments: Any
-) -> Verdict:
-    """Return the verdict of a wait, polling together with all others of this loop on the same connection.
-
-    The connections are closed when the last wait leaves. Arguments and errors are those of
-    ``Poller.until_over``.
-    """
-    pollers = _POLLERS.setdefault(asyncio.get_running_loop(), {})
-    poller = pollers.get(damstra_conn_id)
-    if poller is None:
-        poller = pollers[damstra_conn_id] = Poller(damstra_conn_id=damstra_conn_id)
-    poller.waits += 1
-    gauge_waits(poller.waits, damstra_conn_id=damstra_conn_id)
-    try:
-        return await poller.until_over(make_wait, **arguments)
-    finally:
-        poller.waits -= 1
-        gauge_waits(poller.waits, damstra_conn_id=damstra_conn_id)
-        if not poller.waits:
-            del pollers[damstra_conn_id]
-            await poller.close()
-
-
-def look_now(
-    *, damstra_conn_id: str, lesson_schedule_ids: Collection[int] = (), user_ids: Collection[int] = ()
-) -> int:
-    """Ask at once what the waits of this loop on a connection want to know of these.
-
-    For who hears of a change before the next poll, as from a webhook. It says no more than that it is worth
-    asking: what is true the answer says, so a wrong or a late hint costs a request and nothing else. The
-    questions are those for one of the schedules, for the schedules of one of the users (a group's members
-    too), and for the schedules of a user among which somebody waits for one of these. They are asked even if
-    no wait expected news before some moment in the future; hints that come together, or within a second of
-    the last time that the question was asked, make one request. A question that fails keeps its distance to
-    the next try. Call it from the loop in which the waits are; it does not block.
-
-    :param damstra_conn_id: id of the Airflow connection that the waits use.
-    :param lesson_schedule_ids: schedules that may have changed.
-    :param user_ids: users any of whose schedules may have changed.
-    :return: how many questions that are; 0 if no wait here is about these.
-    """
-    poller = _POLLERS.get(asyncio.get_running_loop(), {}).get(damstra_conn_id)
-    return poller.look_now(lesson_schedule_ids=lesson_schedule_ids, user_ids=user_ids) if poller else 0

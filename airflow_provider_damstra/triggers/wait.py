@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from airflow_provider_damstra.endpoints.base import refusal
 from airflow_provider_damstra.errors import DamstraError, is_final
-from airflow_provider_damstra.triggers.polling import poll_until_over
+from airflow_provider_damstra.triggers.pollers import poll_until_over
 from airflow_provider_damstra.triggers.xcoms import TaskInstanceInTriggerer, hand_on
 from airflow_provider_damstra.waits.ilt_session import IltSessionWait
 from airflow_provider_damstra.waits.lesson_schedule import LessonScheduleWait
@@ -107,7 +107,8 @@ class DamstraWaitTrigger(BaseTrigger):
                 damstra_conn_id=self.damstra_conn_id,
                 poll_interval=self.poll_interval,
                 max_poll_failures=self.max_poll_failures,
-                say=self.log.info,
+                # One logger for all: a thousand triggers would have a thousand, each of 12 objects.
+                say=self.logger().info,
             )
         except ValidationError as error:
             return {"status": "failed", "message": f"{self.wait} cannot begin: {refusal(error)}"}

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
     from contextvars import Context
+    from datetime import datetime
 
 PROGRESS_EVERY = 10.0
 """Seconds at least between two lines in which a wait says how far it is. Its end says its result instead."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Failures:
     """How often a question failed in a row for one wait, and when it was counted last."""
 
@@ -25,7 +26,7 @@ class Failures:
     counted_at: float = float("-inf")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Subscription:
     """One wait, and whom to tell."""
 
@@ -36,14 +37,31 @@ class Subscription:
     context: Context
     over: asyncio.Future[Verdict]
     interests: dict[Question, Interest] = field(default_factory=dict)
-    unanswered: set[Question] = field(default_factory=set)
+    unanswered: set[Question] | None = None
     failures: dict[Question, Failures] = field(default_factory=dict)
     said: str = ""
     said_at: float = float("-inf")
 
+    def expect(self, question: Question) -> None:
+        """Note that there is no answer to a question yet."""
+        if self.unanswered is None:
+            self.unanswered = set()
+        self.unanswered.add(question)
+
+    def expects(self, question: Question) -> bool:
+        """Return whether there is no answer to a question yet."""
+        return self.unanswered is not None and question in self.unanswered
+
+    def settle(self, question: Question) -> None:
+        """Note that a question is answered, or asked no more."""
+        if self.unanswered is not None:
+            self.unanswered.discard(question)
+            # Even an empty set is large, and nearly all waits have none to expect.
+            self.unanswered = self.unanswered or None
+
     def learn(self, question: Question, answer: Any) -> None:
         """Hand the wait an answer."""
-        self.unanswered.discard(question)
+        self.settle(question)
         self.wait.learn(question, answer)
 
     def count_failure(self, question: Question, *, now: float) -> int:
@@ -53,6 +71,13 @@ class Subscription:
             failures.count += 1
             failures.counted_at = now
         return failures.count
+
+    def forget_failures(self, question: Question) -> bool:
+        """Return whether a question had failed before it was answered now; then its wait says where it is."""
+        if not self.failures or self.failures.pop(question, None) is None:
+            return False
+        self.said = ""
+        return True
 
     def end(self, verdict: Verdict | None = None, *, error: Exception | None = None) -> None:
         """Wake the wait with its verdict, or with the error that it cannot bear any longer."""
@@ -78,10 +103,10 @@ class Subscription:
 
 @dataclass(eq=False)
 class Watch:
-    """One question, and all who want its answer."""
+    """One question, and all who want its answer, each with what it wants of it."""
 
     question: Question
-    subscriptions: set[Subscription] = field(default_factory=set)
+    interests: dict[Subscription, Interest] = field(default_factory=dict)
     timer: asyncio.Handle | None = None
     is_due: bool = False
     failures: int = 0
@@ -97,10 +122,19 @@ class Watch:
 
     def rows(self) -> frozenset[int] | None:
         """Return the rows that somebody wants, or None for all."""
-        wanted = [one.interests[self.question].rows for one in self.subscriptions]
-        if any(rows is None for rows in wanted):
+        wanted = [interest.rows for interest in self.interests.values()]
+        if None in wanted:
             return None
         return frozenset().union(*(rows for rows in wanted if rows is not None))
+
+    def interval(self) -> float:
+        """Return the shortest distance, in seconds, at which somebody wants to look."""
+        return min(one.poll_interval for one in self.interests)
+
+    def not_before(self) -> datetime | None:
+        """Return when the answer can change at the earliest for anybody, or None for at any time."""
+        starts = [interest.not_before for interest in self.interests.values()]
+        return None if None in starts else min(start for start in starts if start)
 
     def serves(self, interest: Interest) -> bool:
         """Return whether the answer that is there says all that is asked."""
@@ -132,6 +166,6 @@ class Watch:
         return self.question.user_id in user_ids or not lesson_schedule_ids.isdisjoint(self._schedules())
 
     def _schedules(self) -> set[int]:
-        wanted = [one.interests[self.question].rows or () for one in self.subscriptions]
+        wanted = [interest.rows or () for interest in self.interests.values()]
         listed = self.answer if isinstance(self.answer, list) else []
         return {row.row_key for row in listed}.union(*wanted)

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_damstra.actions.caller import Caller, fan_out
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 Question = Endpoint[Any]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Interest:
     """What a wait wants to know of one question.
 
@@ -93,9 +94,7 @@ class Standing:
             row.lesson_id,
             row.state,
             row.start_date,
-            row.lesson_name,
-            row.user_first_name,
-            row.user_last_name,
+            *map(_shared, (row.lesson_name, row.user_first_name, row.user_last_name)),
         )
 
     def __str__(self) -> str:
@@ -103,6 +102,11 @@ class Standing:
         who = " ".join(filter(None, (self.first_name, self.last_name)))
         what = f" ({self.lesson_name} for {who})" if self.lesson_name and who else ""
         return f"lesson schedule {self.row_key}{what} is {self.state}"
+
+
+def _shared(text: str | None) -> str | None:
+    """Return the same object for equal texts: thousands of schedules share a few names."""
+    return text if text is None else intern(text)
 
 
 @lru_cache(maxsize=10_000)

@@ -6,6 +6,7 @@ import ast
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
@@ -51,9 +52,9 @@ class LessonScheduleWait:
         self.lesson_schedule_ids, self.owners = _ids_and_owners(lesson_schedule_ids)
         self.owners |= {int(one): user for one, user in (owners or {}).items()}
         self._needed = _needed(wait_for, len(self.lesson_schedule_ids))
-        self._lost_states = {_GONE, *fail_on}
+        self._lost_states = _lost_states(tuple(fail_on))
         self._standings: dict[int, Standing] = {}
-        self._unlisted: set[int] = set()
+        self._unlisted: frozenset[int] = frozenset()
 
     def interests(self) -> dict[Question, Interest]:
         """Return whose schedules are to be listed, and which schedules are to be asked for one by one."""
@@ -96,15 +97,18 @@ class LessonScheduleWait:
 
     def _learn_listing(self, user_id: int, rows: Iterable[Standing]) -> None:
         listed = {row.row_key: row for row in rows}
+        found, lacking = [], []
         for one in self.lesson_schedule_ids:
             if self.owners.get(one) != user_id or self._state(one) == "completed":
                 continue
             if one in listed:
                 self._standings[one] = listed[one]
-                self._unlisted.discard(one)
+                found.append(one)
             else:
-                # It may be gone: ask for it alone.
-                self._unlisted.add(one)
+                lacking.append(one)
+        # What is not listed may be gone: it is asked for alone.
+        if lacking or self._unlisted:
+            self._unlisted = self._unlisted.difference(found).union(lacking)
 
     def _state(self, one: int) -> str:
         return self._standings.get(one, _UNKNOWN).state
@@ -128,6 +132,12 @@ class LessonScheduleWait:
         named = "; ".join(str(self._standings[one]) for one in lost[:5])
         more = f"; and {len(lost) - 5} more" if len(lost) > 5 else ""
         return f"It can no longer come true: {named}{more}"
+
+
+@cache
+def _lost_states(fail_on: tuple[str, ...]) -> frozenset[str]:
+    """Return the same object for all waits that fail on the same."""
+    return frozenset((_GONE, *fail_on))
 
 
 def _ids_and_owners(value: Any) -> tuple[list[int], dict[int, int]]:

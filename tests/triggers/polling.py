@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
-from airflow_provider_damstra.triggers.polling import poll_until_over
+from airflow_provider_damstra.triggers.pollers import poll_until_over
 from airflow_provider_damstra.waits.base import Interest, Question, Verdict
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule
-from airflow_provider_damstra.triggers.polling import HURRIED_EVERY, look_now
+from airflow_provider_damstra.triggers.pollers import look_now
+from airflow_provider_damstra.triggers.polling import HURRIED_EVERY
 from airflow_provider_damstra.waits.base import Interest
 from tests.clients.clock import until_in_loop
 from tests.triggers.polling import (
