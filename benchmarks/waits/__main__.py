@@ -30,6 +30,18 @@ COLUMNS = (
     "p50 s",
     "p99 s",
     "MB",
+    "MB per 1,000 waits",
+    "sockets",
+)
+    "contender",
+    "every s",
+    "waits",
+    "requests",
+    "CPU s",
+    "lag ms",
+    "p50 s",
+    "p99 s",
+    "MB",
     "MB/1,000 waits",
     "sockets",
 )
