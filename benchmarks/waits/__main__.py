@@ -33,18 +33,6 @@ COLUMNS = (
     "MB per 1,000 waits",
     "sockets",
 )
-    "contender",
-    "every s",
-    "waits",
-    "requests",
-    "CPU s",
-    "lag ms",
-    "p50 s",
-    "p99 s",
-    "MB",
-    "MB/1,000 waits",
-    "sockets",
-)
 
 LEAD = 8.0
 """Seconds for a contender to import Airflow and start its waits before the first schedule is completed."""
