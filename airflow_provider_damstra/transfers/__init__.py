@@ -1,0 +1,1 @@
+"""Steps that carry data out of Damstra Learning."""
