@@ -1,0 +1,1 @@
+"""What leaves Damstra Learning as files and tables. Free of Airflow."""

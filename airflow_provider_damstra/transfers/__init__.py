@@ -1,0 +1,1 @@
+"""Operators that carry what Damstra Learning knows to somewhere else."""
