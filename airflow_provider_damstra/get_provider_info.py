@@ -23,6 +23,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "sensors": ("group", "ilt_session", "lesson_schedule", "user"),
     "triggers": ("event", "wait"),
 }
+_TRANSFERS = ("export", "training_matrix")
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -40,6 +41,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         **{kind: [_modules(kind, names)] for kind, names in _MODULES.items()},
+        "transfers": [_transfer(name) for name in _TRANSFERS],
         "extra-links": ["airflow_provider_damstra.links.DamstraLink"],
         "connection-types": [_CONNECTION_TYPE],
     }
@@ -49,6 +51,15 @@ def _modules(kind: str, names: tuple[str, ...]) -> dict[str, Any]:
     return {
         "integration-name": _INTEGRATION,
         "python-modules": [f"airflow_provider_damstra.{kind}.{name}" for name in names],
+    }
+
+
+def _transfer(name: str) -> dict[str, Any]:
+    return {
+        "source-integration-name": _INTEGRATION,
+        # What Airflow calls the files of any object storage.
+        "target-integration-name": "Common IO",
+        "python-module": f"airflow_provider_damstra.transfers.{name}",
     }
 
 

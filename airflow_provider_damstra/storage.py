@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow.sdk import ObjectStoragePath
 
@@ -37,3 +37,23 @@ def opened_whole(path: str, *, private: bool = False) -> Iterator[BinaryIO]:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def refuse_what_is_no_file(name: str, path: Any) -> None:
+    """Refuse a path at which no file can be written, as far as that shows without writing.
+
+    :param name: what the argument is called.
+    :raises ValueError: naming the argument and what is wrong with it.
+    """
+    if not isinstance(path, str) or not path.strip() or path.endswith("/"):
+        raise ValueError(f"{name} is {path!r}; it is the path or URL of a file")
+    try:
+        target = ObjectStoragePath(path)
+        existing = next((one for one in target.parents if one.exists()), None)
+        in_the_way = "it is a folder" if target.is_dir() else None
+    except (ValueError, ImportError) as error:
+        raise ValueError(f"{name} {path!r} cannot be opened: {error}") from error
+    if existing is not None and not existing.is_dir():
+        in_the_way = f"{existing} is no folder"
+    if in_the_way:
+        raise ValueError(f"{name} is {path!r}, but {in_the_way}")

@@ -22,7 +22,7 @@ MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")
 }
 # From left to right: each may import what stands before it.
-FREE_OF_AIRFLOW = ("wire", "models", "errors", "endpoints", "clients", "actions", "waits")
+FREE_OF_AIRFLOW = ("wire", "models", "errors", "endpoints", "clients", "actions", "waits", "exports")
 LEFTMOST = {"wire", "models"}
 OF_TASKS = ("arguments", "attempts", "failing", "links", "naming", "retry_policy")
 MAY_IMPORT: dict[str, set[str]] = {
@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage": set(),
     **{shared: {*FREE_OF_AIRFLOW, "hooks"} for shared in OF_TASKS},
     "operators": {*FREE_OF_AIRFLOW, "hooks", *OF_TASKS, "storage"},
+    "transfers": {*FREE_OF_AIRFLOW, "hooks", *OF_TASKS, "storage", "operators"},
     "triggers": {*FREE_OF_AIRFLOW, "hooks"},
     "sensors": {*FREE_OF_AIRFLOW, "hooks", *OF_TASKS, "triggers"},
     "get_provider_info": set(),
@@ -138,13 +139,15 @@ HEAVY = (
     "aiohttp",
     "fastapi",
     "uvicorn",
-    *(f"{NAME}.{layer}" for layer in ("models", "endpoints", "clients", "emulator")),
+    *(f"{NAME}.{layer}" for layer in ("models", "endpoints", "clients", "exports", "emulator")),
 )
 
 
 def test_a_dag_file_loads_no_client_and_no_model(tmp_path: Path) -> None:
-    loaded = run(f"{IMPORT_ALL}\nimport_all('operators', 'sensors')\nprint(*sys.modules)", tmp_path)
-    expected = {module for module in MODULES if layer_of(module) in ("operators", "sensors")}
+    loaded = run(
+        f"{IMPORT_ALL}\nimport_all('operators', 'sensors', 'transfers')\nprint(*sys.modules)", tmp_path
+    )
+    expected = {module for module in MODULES if layer_of(module) in ("operators", "sensors", "transfers")}
     assert {module.removesuffix(".__init__") for module in expected} <= set(loaded)
     assert [name for name in HEAVY if name in loaded] == []
 

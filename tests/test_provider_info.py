@@ -75,6 +75,14 @@ def test_the_modules_listed_are_the_modules_there_are(kind: str) -> None:
         assert importlib.import_module(module).__doc__
 
 
+def test_the_transfers_listed_are_the_modules_there_are() -> None:
+    listed = {entry["python-module"] for entry in INFO["transfers"]}
+    modules = pkgutil.iter_modules([str(PACKAGE / "transfers")])
+    assert listed == {f"airflow_provider_damstra.transfers.{module.name}" for module in modules}
+    for module in listed:
+        assert importlib.import_module(module).__doc__
+
+
 def test_every_integration_named_is_declared() -> None:
     declared = {integration["integration-name"] for integration in INFO["integrations"]}
     used = {
@@ -83,6 +91,7 @@ def test_every_integration_named_is_declared() -> None:
         for entry in INFO[kind]
     }
     assert used == declared
+    assert {entry["source-integration-name"] for entry in INFO["transfers"]} <= declared
 
 
 def test_the_forms_fields_are_the_extras_that_are_read() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 import airflow_provider_damstra.operators
 import airflow_provider_damstra.sensors
+import airflow_provider_damstra.transfers
 from airflow_provider_damstra import errors
 from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra
 
@@ -20,7 +21,11 @@ FIRST_SCREEN = "\n".join(README.splitlines()[:15])
 
 def public_classes() -> list[str]:
     """Return the operators and sensors that people import."""
-    packages = (airflow_provider_damstra.operators, airflow_provider_damstra.sensors)
+    packages = (
+        airflow_provider_damstra.operators,
+        airflow_provider_damstra.sensors,
+        airflow_provider_damstra.transfers,
+    )
     modules = [
         importlib.import_module(f"{package.__name__}.{module.name}")
         for package in packages
@@ -37,7 +42,7 @@ def public_classes() -> list[str]:
 
 
 def test_there_are_all_the_operators_and_sensors_that_dags_hold() -> None:
-    assert len(public_classes()) == 26 + 5
+    assert len(public_classes()) == 26 + 5 + 2
 
 
 @pytest.mark.parametrize("name", public_classes())

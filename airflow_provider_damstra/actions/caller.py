@@ -108,16 +108,25 @@ def fan_out(
 
     :param what: what is done, for the progress line, such as ``"users scheduled"``.
     """
-    outcomes: dict[int, Result | DamstraError] = {}
+    return list(zip(items, gather(lambda item: _caught(function, item), items, what=what), strict=True))
+
+
+def gather(function: Callable[[Item], Result], items: Sequence[Item], *, what: str) -> list[Result]:
+    """Return each item's result, in order, working on several at once. The first error ends it.
+
+    :param what: what is done, for the progress line, such as ``"people read"``.
+    :raises DamstraError: if one item failed; those that had not begun then are not begun.
+    """
+    results: dict[int, Result] = {}
     pool = ThreadPoolExecutor(max_workers=min(WORKERS, len(items)) or 1, thread_name_prefix="damstra")
     try:
-        places = {pool.submit(_caught, function, item): place for place, item in enumerate(items)}
+        places = {pool.submit(function, item): place for place, item in enumerate(items)}
         for done in _with_progress(as_completed(places), total=len(items), what=what):
-            outcomes[places[done]] = done.result()
+            results[places[done]] = done.result()
     finally:
-        # When the task is killed, what has not begun does not begin any more.
+        # When the task is killed or an item failed, what has not begun does not begin any more.
         pool.shutdown(cancel_futures=True)
-    return [(item, outcomes[place]) for place, item in enumerate(items)]
+    return [results[place] for place in range(len(items))]
 
 
 def _caught(function: Callable[[Item], Result], item: Item) -> Result | DamstraError:

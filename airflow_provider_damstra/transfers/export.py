@@ -26,7 +26,7 @@ class DamstraExportOperator(DamstraOperator):
 
     :param resource: ``users``, ``groups``, ``group_members``, ``group_supervisors``, ``lessons``,
         ``lesson_details``, ``lesson_schedules``, ``ilt_sessions`` or ``ilt_attendees`` (templated).
-    :param path: path or URL of the file, such as ``s3://lake/damstra/users/{{ ds }}.jsonl`` (templated).
+    :param target_path: path or URL of the file, such as ``s3://lake/users/{{ ds }}.jsonl`` (templated).
     :param filters: arguments of the listing, such as ``{"status": "overdue"}`` (templated).
     :param parent_ids: ids of the groups, users or sessions whose rows are wanted; default all (templated).
     :param parent_filters: instead of ids, arguments of the listing of groups, users or sessions (templated).
@@ -39,14 +39,21 @@ class DamstraExportOperator(DamstraOperator):
     :return: ``uri``, ``rows``, ``bytes``, ``sha256`` and ``failed_parents``, ids with the reason.
     """
 
-    template_fields = ("resource", "path", "filters", "parent_ids", "parent_filters", "damstra_conn_id")
+    template_fields = (
+        "resource",
+        "target_path",
+        "filters",
+        "parent_ids",
+        "parent_filters",
+        "damstra_conn_id",
+    )
     template_fields_renderers: ClassVar[dict[str, str]] = {"filters": "json", "parent_filters": "json"}
 
     def __init__(
         self,
         *,
         resource: str,
-        path: str,
+        target_path: str,
         filters: Mapping[str, Any] | None = None,
         parent_ids: Ids | None = None,
         parent_filters: Mapping[str, Any] | None = None,
@@ -65,7 +72,7 @@ class DamstraExportOperator(DamstraOperator):
             if value is not None:
                 number(name, value, at_least=1)
         self.resource = resource
-        self.path = path
+        self.target_path = target_path
         self.filters = filters
         self.parent_ids = parent_ids
         self.parent_filters = parent_filters
@@ -82,7 +89,7 @@ class DamstraExportOperator(DamstraOperator):
         from airflow_provider_damstra.exports.resources import named_resource
         from airflow_provider_damstra.exports.rows import Export, ids_of_parents
         from airflow_provider_damstra.hooks.metrics import count_request
-        from airflow_provider_damstra.storage import opened_whole
+        from airflow_provider_damstra.storage import opened_whole, refuse_what_is_no_file
 
         given = {"max_concurrency": self.max_concurrency, "page_size": self.page_size}
         settings = self.hook.settings.model_copy(update={k: v for k, v in given.items() if v is not None})
@@ -95,7 +102,8 @@ class DamstraExportOperator(DamstraOperator):
             skips_failed_parents=self.on_failed_parent == "skip",
         )
         export.check()
-        with Client(settings, observe=count_request) as client, opened_whole(self.path) as file:
+        refuse_what_is_no_file("target_path", self.target_path)
+        with Client(settings, observe=count_request) as client, opened_whole(self.target_path) as file:
             facts = write_rows(
                 file,
                 export.resource,
@@ -105,6 +113,6 @@ class DamstraExportOperator(DamstraOperator):
             )
         for parent_id, why in export.failed.items():
             self.log.warning("%s %d was left out: %s", export.resource.parent_argument, parent_id, why)
-        self.log.info("%d rows of %s written to %s", facts["rows"], self.resource, self.path)
+        self.log.info("%d rows of %s written to %s", facts["rows"], self.resource, self.target_path)
         failed = {str(one): why for one, why in export.failed.items()}
-        return {"uri": self.path, **facts, "failed_parents": failed}
+        return {"uri": self.target_path, **facts, "failed_parents": failed}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra import operators, sensors
+from airflow_provider_damstra import operators, sensors, transfers
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.sensors.base import DamstraSensor
 from tests.example_dags.airflow_process import DAGS
@@ -100,6 +100,7 @@ def test_loading_stays_light(tmp_path: Path) -> None:
 def test_every_operator_and_sensor_is_used(bag: dict[str, Any]) -> None:
     used = {name for dag in bag["dags"].values() for name in dag["classes"]}
     public = _public(operators, DamstraOperator) | _public(sensors, DamstraSensor)
+    public |= _public(transfers, DamstraOperator)
     assert len(public) > 30
     assert public - used == set()
 

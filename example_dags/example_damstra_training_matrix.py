@@ -1,0 +1,63 @@
+"""The training matrix of a site each month: who is how far with which lesson, to look at and to count.
+
+    matrix as HTML (ready to be sent by mail) and as CSV (for a spreadsheet) -> who has to be reminded
+
+Both show the members of the groups below the site, too. The month is in the files' names; a run that is
+repeated replaces them. The HTML file loads nothing: read it and hand it over as the html_content of a mail.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pendulum
+from airflow.sdk import DAG, ObjectStoragePath, Param, task
+
+from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
+
+with DAG(
+    dag_id="example_damstra_training_matrix",
+    schedule="@monthly",
+    start_date=pendulum.datetime(2026, 1, 1, tz="Australia/Perth"),
+    catchup=False,
+    tags=["damstra", "example"],
+    doc_md=__doc__,
+    default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
+    params={
+        "group_id": Param(101, type="integer", description="Group (Kalgoorlie Mine)"),
+        "folder": Param("file:///tmp/training-matrix", type="string", description="Folder for the files"),
+    },
+) as dag:
+    month = "{{ dag_run.run_after.astimezone(dag.timezone).strftime('%Y-%m') }}"
+    shown: dict[str, Any] = {
+        "group_id": "{{ params.group_id }}",
+        "include_child_groups": True,
+        "time_zone": "Australia/Perth",
+    }
+    page = DamstraTrainingMatrixOperator(
+        task_id="write_page",
+        target_path="{{ params.folder }}/" + month + ".html",
+        title=f"Training at the mine, {month}",
+        **shown,
+    )
+    sheet = DamstraTrainingMatrixOperator(
+        task_id="write_sheet",
+        target_path="{{ params.folder }}/" + month + ".csv",
+        file_format="csv",
+        **shown,
+    )
+
+    @task
+    def list_overdue(matrix: dict[str, Any]) -> list[str]:
+        """Return the employee numbers of those who are late with some lesson."""
+        text = ObjectStoragePath(matrix["uri"]).read_text(encoding="utf-8-sig")
+        rows = csv.DictReader(io.StringIO(text))
+        return [row["employee_number"] for row in rows if "overdue" in row.values()]
+
+    overdue: Any = list_overdue(sheet.output)
+    page >> overdue
+
+if __name__ == "__main__":
+    dag.test()

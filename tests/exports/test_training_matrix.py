@@ -1,0 +1,214 @@
+"""A training matrix: which schedule decides, and what stands in the files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from datetime import UTC, datetime
+from html import unescape
+from html.parser import HTMLParser
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from airflow_provider_damstra.exports.training_matrix import (
+    Person,
+    Standing,
+    TrainingMatrix,
+    deciding_schedule,
+    standing_of,
+)
+from airflow_provider_damstra.exports.training_matrix_csv import as_csv, safe_in_a_spreadsheet
+from airflow_provider_damstra.exports.training_matrix_html import as_html
+from airflow_provider_damstra.models import Group, User, UserLessonSchedule
+
+PERTH = ZoneInfo("Australia/Perth")
+EVENING = datetime(2026, 3, 31, 20, tzinfo=UTC)  # the next morning in Perth
+
+
+def schedule(number: int, status: str | None, start: str | None, completed: str | None = None) -> Any:
+    return UserLessonSchedule.model_validate(
+        {"id": number, "lessonId": 1, "status": status, "startDate": start, "lessonCompletedDate": completed}
+    )
+
+
+JANUARY, MARCH, JUNE = (f"2026-{month:02}-01T00:00:00+0000" for month in (1, 3, 6))
+DECIDING: list[tuple[str, list[Any], int]] = [
+    ("the later one", [schedule(1, "overdue", JANUARY), schedule(2, "due", MARCH)], 2),
+    ("the later one, first", [schedule(2, "due", MARCH), schedule(1, "overdue", JANUARY)], 2),
+    ("done, and due again", [schedule(1, "completed", JANUARY, JANUARY), schedule(2, "overdue", MARCH)], 2),
+    ("done after the other", [schedule(1, "completed", JANUARY, JUNE), schedule(2, "overdue", MARCH)], 1),
+    ("not begun yet", [schedule(1, "overdue", JANUARY), schedule(2, "scheduled", JUNE)], 1),
+    ("nothing has begun", [schedule(1, "scheduled", JUNE), schedule(2, "scheduled", MARCH)], 1),
+    ("cancelled later", [schedule(1, "due", JANUARY), schedule(2, "cancelled", JUNE)], 1),
+    ("cancelled, and one to come", [schedule(1, "cancelled", MARCH), schedule(2, "scheduled", JUNE)], 2),
+    ("all cancelled", [schedule(1, "cancelled", MARCH), schedule(2, "cancelled", JANUARY)], 1),
+    ("without dates the newer id", [schedule(1, "due", None), schedule(2, "overdue", None)], 2),
+]
+
+
+@pytest.mark.parametrize(("rows", "expected"), [case[1:] for case in DECIDING], ids=[c[0] for c in DECIDING])
+def test_the_latest_schedule_that_matters_decides(rows: list[Any], expected: int) -> None:
+    assert deciding_schedule(rows).id == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "completed", "word"),
+    [
+        ("due", None, "due"),
+        ("scheduled", None, "scheduled"),
+        ("overdue", None, "overdue"),
+        ("overdue", MARCH, "completed"),
+        ("completed", None, "completed"),
+        ("cancelled", None, "cancelled"),
+        ("expired", None, "expired"),
+        (None, None, "open"),
+    ],
+)
+def test_the_word_is_the_models_or_the_apis_own(status: str | None, completed: str | None, word: str) -> None:
+    assert standing_of(schedule(1, status, JANUARY, completed)).status == word
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_text_is_a_formula(start: str) -> None:
+    assert safe_in_a_spreadsheet(f"{start}cmd()") == f"'{start}cmd()"
+    assert safe_in_a_spreadsheet(f"a{start}") == f"a{start}"
+
+
+def test_nothing_is_an_empty_text() -> None:
+    assert (safe_in_a_spreadsheet(None), safe_in_a_spreadsheet(7)) == ("", "7")
+
+
+HOSTILE = "<script>alert(1)</script>\"'&"
+
+
+def matrix(*, word: str = "expired <b>") -> TrainingMatrix:
+    """Return a matrix whose every text does its worst."""
+    users = [
+        {"id": 7, "firstName": HOSTILE, "employeeNumber": "-7", "clientStatusId": 57},
+        {"id": 8, "firstName": "=cmd()", "lastName": 'Ng,\n"Zoë"', "employeeNumber": "@8"},
+    ]
+    standings = (
+        {1: Standing(status="completed", due=EVENING, completed=EVENING)},
+        {2: Standing(status=word)},
+    )
+    people = [
+        Person(user=User.model_validate(user), groups=(f"+{HOSTILE}", "B"), standings=one)
+        for user, one in zip(users, standings, strict=True)
+    ]
+    return TrainingMatrix(
+        group=Group(id=1, name=HOSTILE),
+        lessons={1: "=HYPERLINK()", 2: HOSTILE},
+        people=people,
+        read_at=EVENING,
+    )
+
+
+def test_csv_holds_all_and_no_formula() -> None:
+    content = as_csv(matrix(), time_zone=PERTH)
+    header, first, second = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    assert content.startswith(b"\xef\xbb\xbfuser_id,")
+    assert header == [
+        *("user_id", "employee_number", "name", "active", "groups"),
+        *(f"'=HYPERLINK() [1] {column}" for column in ("status", "due", "completed")),
+        *(f"{HOSTILE} [2] {column}" for column in ("status", "due", "completed")),
+    ]
+    groups = f"'+{HOSTILE}; B"
+    assert first == [
+        *("7", "'-7", HOSTILE, "no", groups),
+        *("completed", "2026-04-01", "2026-04-01", "not scheduled", "", ""),
+    ]
+    assert second == [
+        *("8", "'@8", '\'=cmd() Ng,\n"Zoë"', "yes", groups),
+        *("not scheduled", "", "", "expired <b>", "", ""),
+    ]
+
+
+class Page(HTMLParser):
+    """Collects what a browser would see."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.rows: list[list[str]] = []
+        self.feed(content.decode())
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag != "meta":
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += f"|{data}" if self.open[-1] == "small" else data
+
+
+def test_html_shows_every_text_as_it_is() -> None:
+    page = Page(as_html(matrix(), time_zone=PERTH))
+    assert page.open == []
+    assert page.rows == [
+        ["Name", "Employee number", "=HYPERLINK()", HOSTILE],
+        [f"{HOSTILE}|+{HOSTILE}, B, inactive", "-7", "✓ completed|on 2026-04-01", "\u2013 not scheduled"],
+        [f'=cmd() Ng,\n"Zoë"|+{HOSTILE}, B', "@8", "\u2013 not scheduled", "? expired <b>"],
+    ]
+
+
+def test_html_has_no_script_and_loads_nothing() -> None:
+    content = as_html(matrix(), time_zone=PERTH)
+    page = Page(content)
+    assert {tag for tag, _ in page.tags} == {
+        *("html", "head", "meta", "title", "style", "body", "h1", "p", "ul", "li"),
+        *("table", "thead", "tbody", "tr", "th", "td", "small"),
+    }
+    assert {name for _, attributes in page.tags for name in attributes} <= {
+        *("lang", "charset", "http-equiv", "content", "class", "scope", "style")
+    }
+    assert not re.search(rb"url\(|@import|https?:|javascript:", content)
+    assert b"default-src 'none'" in content
+
+
+def test_html_says_of_when_it_is_and_what_the_colours_mean() -> None:
+    text = as_html(matrix(), time_zone=PERTH, title="A & <B>").decode()
+    assert "<title>A &amp; &lt;B&gt;</title>" in text
+    assert "<h1>A &amp; &lt;B&gt;</h1>" in text
+    assert "2026-04-01 04:00 Australia/Perth" in text
+    assert re.search(r"2 people, 2 lessons, as of", text)
+    legend = re.findall(r'<li style="background:(#\w+)">(.*?)</li>', text)
+    assert [unescape(words) for _, words in legend] == [
+        "✓ completed: 1",
+        "○ due: 0",
+        "! overdue: 0",
+        "… scheduled: 0",
+        "✕ cancelled: 0",
+        "\u2013 not scheduled: 2",
+        "? expired <b>: 1",
+    ]
+    assert len({colour for colour, _ in legend}) == 7
+    cells = re.findall(r'<td style="background:(#\w+)">(\S+ [a-z ]+)', text)
+    assert len(cells) == 4
+    colours = {unescape(words).rsplit(":", 1)[0].strip(): colour for colour, words in legend}
+    assert all(colours[words if "expired" not in words else "? expired <b>"] == one for one, words in cells)
+
+
+def test_a_long_table_keeps_its_header_and_prints() -> None:
+    text = as_html(matrix(), time_zone=UTC).decode()
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert "thead th { position: sticky; top: 0" in style
+    printed = style[style.index("@media print") :]
+    assert "display: table-header-group" in printed
+    assert "print-color-adjust: exact" in printed
+
+
+def test_counts_are_those_of_the_cells() -> None:
+    assert matrix().counts() == {"not scheduled": 2, "completed": 1, "expired <b>": 1}

@@ -1,0 +1,193 @@
+"""Exports: what is in the file, that it is whole or not there, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraServerError
+from airflow_provider_damstra.exports.resources import RESOURCES
+from airflow_provider_damstra.transfers.export import DamstraExportOperator
+from tests.operators.running import error, refusal, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.emulator.http import Api
+    from tests.operators.conftest import Connect
+
+LIAM, CREW = 1012, 102
+
+
+def step(path: Path | str, resource: str = "users", **arguments: Any) -> DamstraExportOperator:
+    return DamstraExportOperator(task_id="export", resource=resource, target_path=str(path), **arguments)
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
+
+
+def listed(api: Api, path: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = api.read(f"{path}?startIndex=0&maxResults=100")["results"]
+    return rows
+
+
+@pytest.mark.parametrize("page_size", [1, 7, 100])
+def test_all_rows_come_in_order_as_they_are(
+    page_size: int, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
+    path = tmp_path / "new" / "users.jsonl"
+    result = run(step(path, page_size=page_size)).value
+    assert lines(path) == listed(api, "/user")
+    content = path.read_bytes()
+    assert result == {
+        "uri": str(path),
+        "rows": len(lines(path)),
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "failed_parents": {},
+    }
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+@pytest.mark.parametrize("file_format", ["jsonl", "csv"])
+def test_every_resource_can_be_exported(
+    resource: str, file_format: str, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    result = run(step(path, resource, file_format=file_format)).value
+    found = len(lines(path) if file_format == "jsonl" else table(path))
+    assert found == result["rows"] > 0
+
+
+def test_a_group_s_members_say_which_group_they_are_in(
+    damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
+    path = tmp_path / "members.jsonl"
+    run(step(path, "group_members"))
+    groups = [group["id"] for group in listed(api, "/group")]
+    members = [{"groupId": one, **row} for one in groups for row in listed(api, f"/group/{one}/member")]
+    assert lines(path) == members
+
+
+def test_only_some_users_schedules_with_a_filter(
+    damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
+    path = tmp_path / "due.jsonl"
+    run(step(path, "lesson_schedules", parent_ids=f"{LIAM},1014", filters={"status": "due"}))
+    assert {row["status"] for row in lines(path)} == {"due"}
+    assert {row["userId"] for row in lines(path)} <= {LIAM, 1014}
+    assert damstra_emulator.journal("GET", "/user") == []
+
+
+def test_the_parents_can_be_filtered(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    path = tmp_path / "crew.jsonl"
+    run(step(path, "group_members", parent_filters={"q": "Pit Crew A"}))
+    assert {row["groupId"] for row in lines(path)} == {CREW}
+
+
+def test_csv_reads_back(damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    run(step(path, file_format="csv"))
+    rows = table(path)
+    assert [(row["id"], row["last_name"]) for row in rows] == [
+        (str(user["id"]), user["lastName"]) for user in listed(api, "/user")
+    ]
+    assert {row["other_members"] for row in rows} == {""}
+
+
+def test_gzip_is_the_same_file_each_time(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    plain, packed = tmp_path / "users.jsonl", tmp_path / "users.jsonl.gz"
+    run(step(plain))
+    first, second = (run(step(packed, compression="gzip")).value for _ in range(2))
+    assert first == second
+    assert gzip.decompress(packed.read_bytes()) == plain.read_bytes()
+    assert first["sha256"] == hashlib.sha256(packed.read_bytes()).hexdigest()
+    assert first["bytes"] == packed.stat().st_size
+
+
+def test_an_export_that_fails_leaves_what_was_there(
+    damstra_emulator: DamstraEmulator, connect: Connect, tmp_path: Path
+) -> None:
+    path = tmp_path / "schedules.jsonl"
+    path.write_text("what was there")
+    connect(extra={"max_retries": 0})
+    damstra_emulator.add_fault(kind="status", status=500, path=f"/user/{LIAM}/lesson_schedule")
+    export = step(path, "lesson_schedules", parent_ids=[1014, LIAM], max_concurrency=1)
+    error(export, DamstraServerError)
+    assert path.read_text() == "what was there"
+    assert list(tmp_path.iterdir()) == [path]
+    damstra_emulator.clear_faults()
+    run(export)
+    assert {row["userId"] for row in lines(path)} == {1014, LIAM}
+
+
+def test_a_user_who_is_gone_fails_it_or_is_left_out(
+    damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    path = tmp_path / "schedules.jsonl"
+    arguments: dict[str, Any] = {"resource": "lesson_schedules", "parent_ids": [999_999, LIAM]}
+    assert "999999" in error(step(path, **arguments), DamstraNotFoundError)
+    assert list(tmp_path.iterdir()) == []
+    result = run(step(path, **arguments, on_failed_parent="skip")).value
+    assert list(result["failed_parents"]) == ["999999"]
+    assert {row["userId"] for row in lines(path)} == {LIAM}
+
+
+def test_a_wrong_key_fails_even_if_failures_are_skipped(
+    damstra_emulator: DamstraEmulator, connect: Connect, tmp_path: Path
+) -> None:
+    connect(password="wrong")
+    with pytest.raises(AirflowFailException, match="access key"):
+        run(step(tmp_path / "x", "lesson_schedules", parent_ids=[LIAM], on_failed_parent="skip"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"resource": "user"}, "there is no resource 'user'; there are users, groups"),
+        ({"filters": {"colour": "red"}}, "colour"),
+        ({"filters": "q=smith"}, "filters is a str, not names and values"),
+        ({"parent_ids": [1]}, "users is one listing: it takes no parent_ids"),
+        ({"resource": "lesson_schedules", "parent_ids": []}, "at least 1"),
+        ({"resource": "lesson_schedules", "parent_ids": [1], "parent_filters": {"q": "a"}}, "not both"),
+        ({"target_path": "/tmp/"}, "it is the path or URL of a file"),  # noqa: S108 (nothing is written)
+    ],
+    ids=str,
+)
+def test_what_cannot_be_asked_is_refused_before_the_first_request(
+    arguments: dict[str, Any], why: str, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    whole = {"resource": "users", "target_path": str(tmp_path / "x"), **arguments}
+    assert why in refusal(DamstraExportOperator(task_id="export", **whole))
+    assert damstra_emulator.journal() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"file_format": "xml"}, "file_format is 'xml'; it can be jsonl or csv"),
+        ({"compression": "rar"}, "compression is 'rar'; it can be gzip"),
+        ({"on_failed_parent": "ignore"}, "on_failed_parent is 'ignore'; it can be fail or skip"),
+        ({"max_concurrency": 0}, "max_concurrency is 0; it is a number of at least 1"),
+        ({"page_size": "big"}, "page_size is 'big'; it is a number of at least 1"),
+    ],
+    ids=str,
+)
+def test_a_wrong_choice_is_refused_when_the_dag_is_read(arguments: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        step("x", **arguments)

@@ -1,0 +1,248 @@
+"""The training matrix operator: what the file holds, what is asked, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import inspect
+import io
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraServerError
+from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
+from tests.emulator.http import HAUL_TRUCK_LESSON, PIT_CREW_A, TRAINEES
+from tests.operators.running import error, refusal_anywhere, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.emulator.http import Api
+    from tests.operators.conftest import Connect
+
+MINE, INDUCTION = 101, 201
+
+
+def step(path: Path | str, **arguments: Any) -> DamstraTrainingMatrixOperator:
+    given: dict[str, Any] = {"group_id": PIT_CREW_A, "file_format": "csv", **arguments}
+    return DamstraTrainingMatrixOperator(task_id="matrix", target_path=str(path), **given)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    text = path.read_bytes().decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def listed(api: Api, user_id: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = api.read(f"/user/{user_id}/lesson_schedule", maxResults=100)["results"]
+    return found
+
+
+def test_it_shows_what_the_api_lists(damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "matrix.csv"
+    result = run(step(f"file://{path}")).value
+    people = rows(path)
+    expected = {user["id"] for user in api.read("/group/102/member")["results"] if user["id"] in TRAINEES}
+    assert {int(row["user_id"]) for row in people} == expected
+    assert len(expected) > 4
+    assert [row["name"] for row in people] == sorted((row["name"] for row in people), key=str.casefold)
+    cells = 0
+    for row in people:
+        for schedule in listed(api, int(row["user_id"])):
+            column = f"{schedule['lessonName']} [{schedule['lessonId']}]"
+            assert row[f"{column} status"] == schedule["status"]
+            assert row[f"{column} due"] == schedule["endDate"][:10]
+            assert bool(row[f"{column} completed"]) == (schedule["status"] == "completed")
+            cells += 1
+    statuses = [row[name] for row in people for name in row if name.endswith(" status")]
+    assert len(statuses) - statuses.count("not scheduled") == cells
+    assert result == {
+        "uri": f"file://{path}",
+        "people": len(people),
+        "lessons": 4,
+        "statuses": {status: statuses.count(status) for status in set(statuses)},
+        "bytes": path.stat().st_size,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_it_only_reads_and_each_person_once(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    people = run(step(tmp_path / "a.csv")).value["people"]
+    asked = [(entry["path"], str(entry["query"])) for entry in damstra_emulator.journal()]
+    assert len(asked) == len(set(asked))
+    assert len({path for path, _ in asked}) == people + 2
+    assert {entry["method"] for entry in damstra_emulator.journal()} == {"GET"}
+
+
+def test_the_lessons_that_are_named_are_the_columns(
+    damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    result = run(step(tmp_path / "a.csv", lesson_ids=f"{HAUL_TRUCK_LESSON},{INDUCTION}")).value
+    header = list(rows(tmp_path / "a.csv")[0])
+    assert [name for name in header if name.endswith("status")] == [
+        "Haul Truck Pre-start Checks [204] status",
+        "Site Induction [201] status",
+    ]
+    assert result["lessons"] == 2
+    assert result["statuses"]["not scheduled"] >= result["people"]
+
+
+def test_a_later_schedule_replaces_an_earlier_one(
+    damstra_emulator: DamstraEmulator,
+    api: Api,
+    tmp_path: Path,
+) -> None:
+    def induction() -> str:
+        run(step(tmp_path / "a.csv", lesson_ids=INDUCTION))
+        return next(row for row in rows(tmp_path / "a.csv") if row["user_id"] == "1011")[
+            "Site Induction [201] status"
+        ]
+
+    assert induction() == "completed"
+    again = api.schedule(1011, 2002)
+    assert induction() == "due"
+    damstra_emulator.advance_clock(20 * 86400)
+    assert induction() == "overdue"
+    damstra_emulator.complete_lesson_schedule(again)
+    assert induction() == "completed"
+
+
+def test_groups_below_bring_their_members_each_once(
+    damstra_emulator: DamstraEmulator,
+    api: Api,
+    tmp_path: Path,
+) -> None:
+    top = api.send("/group", name="Whole site", description="").json()["id"]
+    for group in (PIT_CREW_A, 103):
+        api.send(f"/group/{group}", name=f"Crew {group}", description="", parentId=top)
+    below = api.send("/group", name="Apprentices", description="", parentId=103).json()["id"]
+    api.send(f"/group/{below}/add_members", userIds=[1011, 1013])
+    assert run(step(tmp_path / "alone.csv", group_id=top)).value["people"] == 0
+    run(step(tmp_path / "all.csv", group_id=top, include_child_groups=True))
+    people = {int(row["user_id"]): row["groups"] for row in rows(tmp_path / "all.csv")}
+    members = [api.read(f"/group/{one}/member")["results"] for one in (102, 103, below)]
+    assert set(people) == {user["id"] for found in members for user in found if user["id"] in TRAINEES}
+    assert people[1011] == "Crew 102; Apprentices"
+    assert people[1013] == "Apprentices"
+
+
+def test_who_has_left_is_shown_if_wanted(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    for include_inactive in (False, True):
+        path = tmp_path / f"{include_inactive}.csv"
+        run(step(path, group_id=MINE, include_inactive=include_inactive))
+        active = {row["user_id"]: row["active"] for row in rows(path)}
+        assert active.get("1038") == ("no" if include_inactive else None)
+        assert active["1011"] == "yes"
+
+
+def test_hostile_names_do_nothing(damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path) -> None:
+    formula, script = "=cmd('calc')", "<script>alert(1)</script>"
+    group = api.send("/group", name=script, description="").json()["id"]
+    user = {"userName": "x", "firstName": formula, "lastName": script, "employeeNumber": "@1"}
+    user_id = api.send("/user", **user, emailAddress="x@example.com").json()["id"]
+    api.send(f"/group/{group}/add_members", userIds=[user_id])
+    api.schedule(user_id, 2002)
+    run(step(tmp_path / "a.csv", group_id=group))
+    run(step(tmp_path / "a.html", group_id=group, file_format="html"))
+    (row,) = rows(tmp_path / "a.csv")
+    assert (row["name"], row["employee_number"]) == (f"'{formula} {script}", "'@1")
+    text = (tmp_path / "a.html").read_text()
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 4
+
+
+def test_a_group_without_members_is_an_empty_matrix(
+    damstra_emulator: DamstraEmulator,
+    api: Api,
+    tmp_path: Path,
+) -> None:
+    group = api.send("/group", name="Nobody", description="").json()["id"]
+    for file_format in ("csv", "html"):
+        result = run(step(tmp_path / "a", group_id=group, file_format=file_format)).value
+        assert (result["people"], result["lessons"], result["statuses"]) == (0, 0, {})
+        assert result["bytes"] == (tmp_path / "a").stat().st_size > 40
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [({"group_id": 9999}, "No group|group"), ({"lesson_ids": [INDUCTION, 998, 999]}, "Lesson 998, 999 does")],
+)
+def test_what_does_not_exist_is_named(
+    arguments: dict[str, Any], why: str, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    message = error(step(tmp_path / "a.csv", **arguments), DamstraNotFoundError)
+    assert any(one in message for one in why.split("|"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_matrix_with_a_gap_is_not_written(
+    damstra_emulator: DamstraEmulator,
+    connect: Connect,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("last month's")
+    connect(extra={"max_retries": 0})
+    damstra_emulator.add_fault("status", path="/user/1021/lesson_schedule", status=500, count=1)
+    assert "/user/1021/lesson_schedule" in error(step(path), DamstraServerError)
+    assert path.read_text() == "last month's"
+    assert list(tmp_path.iterdir()) == [path]
+    run(step(path))
+    assert "1021" in {row["user_id"] for row in rows(path)}
+
+
+def test_the_file_is_the_same_however_many_requests_are_under_way(
+    damstra_emulator: DamstraEmulator,
+    connect: Connect,
+    tmp_path: Path,
+) -> None:
+    connect(extra={"max_concurrency": 2})
+    one = run(step(tmp_path / "a.csv", group_id=MINE)).value
+    connect(extra={"max_concurrency": 16})
+    assert run(step(tmp_path / "b.csv", group_id=MINE)).value["sha256"] == one["sha256"]
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"file_format": "xlsx"}, "file_format is 'xlsx'; it can be html or csv"),
+    ({"include_child_groups": "yes"}, "include_child_groups is 'yes'"),
+    ({"include_inactive": None}, "include_inactive is None"),
+    ({"time_zone": "Perth"}, "time_zone is 'Perth'; it is an IANA time zone"),
+    ({"time_zone": None}, "time_zone is None"),
+    ({"time_zone": "../etc/passwd"}, "time_zone is '../etc/passwd'"),
+    ({"group_id": "Pit Crew A"}, "group_id: "),
+    ({"group_id": True}, "True is no number"),
+    ({"lesson_ids": []}, "lesson_ids: "),
+    ({"lesson_ids": "201,201"}, "named more than once: 201"),
+    ({"target_path": ""}, "target_path is ''; it is the path or URL of a file"),
+    ({"target_path": "/tmp/folder/"}, "it is the path or URL of a file"),  # noqa: S108
+    ({"target_path": "nowhere://bucket/a.csv"}, "target_path 'nowhere://bucket/a.csv' cannot be opened"),
+    ({"target_path": "FOLDER"}, "but it is a folder"),
+    ({"target_path": "FOLDER/file/a.csv"}, "file is no folder"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "why"), WRONG, ids=str)
+def test_bad_input_is_refused_before_the_first_request(
+    arguments: dict[str, Any], why: str, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    given = {"group_id": PIT_CREW_A, "target_path": f"{tmp_path}/a.csv", **arguments}
+    given["target_path"] = given["target_path"].replace("FOLDER", str(tmp_path))
+    assert why in refusal_anywhere(DamstraTrainingMatrixOperator, given)
+    assert damstra_emulator.journal() == []
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_ids_and_texts_are_templated(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    options = {"file_format", "include_child_groups", "include_inactive", "time_zone"}
+    arguments = set(inspect.signature(DamstraTrainingMatrixOperator.__init__).parameters) - {"self", "kwargs"}
+    assert set(DamstraTrainingMatrixOperator.template_fields) == (arguments - options) | {"damstra_conn_id"}
+    params = {"group": str(PIT_CREW_A), "lessons": "201,202", "month": "2026-03"}
+    templated = {"group_id": "{{ params.group }}", "lesson_ids": "{{ params.lessons }}"}
+    path = f"{tmp_path}/{{{{ params.month }}}}.html"
+    operator = step(path, **templated, file_format="html", title="<{{ params.month }}>")
+    assert run(operator, params=params).value["lessons"] == 2
+    assert "<h1>&lt;2026-03&gt;</h1>" in (tmp_path / "2026-03.html").read_text()
