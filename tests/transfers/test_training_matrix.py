@@ -13,10 +13,6 @@ import pytest
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraServerError
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
 from tests.emulator.http import HAUL_TRUCK_LESSON, PIT_CREW_A, TRAINEES
-    _no_waiting_between_attempts,
-    api,
-    connect,
-)
 from tests.operators.running import error, refusal_anywhere, run
 
 if TYPE_CHECKING:
