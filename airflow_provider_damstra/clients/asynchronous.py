@@ -24,7 +24,7 @@ from airflow_provider_damstra.models.base import Model, Page
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    from airflow_provider_damstra.clients.paging import PageMemory
+    from airflow_provider_damstra.clients.paging import PageReader
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.endpoints.base import Endpoint, Paged
     from airflow_provider_damstra.wire import Request, Response
@@ -90,12 +90,12 @@ class AsyncClient:
                     yield row
 
     async def pages(
-        self, endpoint: Paged[Row], *, concurrency: int | None = None, memory: PageMemory | None = None
+        self, endpoint: Paged[Row], *, concurrency: int | None = None, reader: PageReader | None = None
     ) -> AsyncGenerator[list[Row], None]:
         """Yield the rows of a listing in order, page by page, fetching ahead when the total is known.
 
         :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
-        :param memory: recognises pages that have not changed since another time.
+        :param reader: reads pages in another way than as the declared models.
         :raises DamstraError: if a page failed, or the server repeats itself.
         """
         settings = self._core.settings
@@ -107,10 +107,10 @@ class AsyncClient:
                 planned = paging.plan(most - len(pending))
                 if len(planned) == 1 and not pending:
                     # The usual case, without the cost of a task.
-                    page = await self._page(endpoint, planned[0], memory)
+                    page = await self._page(endpoint, planned[0], reader)
                 else:
                     pending.extend(
-                        asyncio.ensure_future(self._page(endpoint, request, memory)) for request in planned
+                        asyncio.ensure_future(self._page(endpoint, request, reader)) for request in planned
                     )
                     page = await pending[0]
                     pending.popleft()
@@ -121,8 +121,8 @@ class AsyncClient:
         finally:
             await _drop(pending)
 
-    async def _page(self, endpoint: Paged[Row], request: Request, memory: PageMemory | None) -> Page[Row]:
-        return await self._try(lambda: self._core.converse_page(endpoint, request, memory=memory))
+    async def _page(self, endpoint: Paged[Row], request: Request, reader: PageReader | None) -> Page[Row]:
+        return await self._try(lambda: self._core.converse_page(endpoint, request, reader=reader))
 
     async def _try(self, start: Callable[[], Conversation[Answer]]) -> Answer:
         try:

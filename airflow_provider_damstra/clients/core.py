@@ -23,7 +23,7 @@ from airflow_provider_damstra.models.base import Model
 from airflow_provider_damstra.wire import Request, Response
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.clients.paging import PageMemory
+    from airflow_provider_damstra.clients.paging import PageReader
     from airflow_provider_damstra.endpoints.base import Endpoint, Paged
     from airflow_provider_damstra.models.base import Page
 
@@ -82,11 +82,14 @@ class ClientCore:
         return endpoint.read(request, response)
 
     def converse_page(
-        self, endpoint: Paged[Row], request: Request, *, memory: PageMemory | None = None
+        self, endpoint: Paged[Row], request: Request, *, reader: PageReader | None = None
     ) -> Conversation[Page[Row]]:
         """Run the request for one page of a listing."""
         response = yield request
-        return memory.read(endpoint, request, response) if memory else endpoint.read(request, response)
+        if reader is None:
+            return endpoint.read(request, response)
+        page: Page[Row] = reader.read(endpoint, request, response)
+        return page
 
     @staticmethod
     def tries_again_after(first: DamstraError) -> Iterator[DamstraError]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from airflow_provider_damstra.errors import DamstraResponseError
 from airflow_provider_damstra.models.base import Model, Page
@@ -48,7 +48,7 @@ class Paging(Generic[Row]):
 
         :raises DamstraResponseError: if the server repeats itself.
         """
-        count = len(page.results)
+        count = page.row_count
         if count:
             self._refuse_repetition(page)
         is_first, self._rows = self._rows == 0, self._rows + count
@@ -59,7 +59,7 @@ class Paging(Generic[Row]):
             self._plans_ahead = is_first
             self._step = count if is_first else self._size
             self._planned = self._rows
-        return page.results, is_void
+        return page.rows, is_void
 
     def _may_ask(self) -> bool:
         if self.is_over:
@@ -69,7 +69,7 @@ class Paging(Generic[Row]):
         return self._plans_ahead and self._total is not None and self._planned < self._total
 
     def _refuse_repetition(self, page: Page[Row]) -> None:
-        fingerprint = hash(tuple(row.row_key for row in page.results))
+        fingerprint = page.fingerprint
         if fingerprint in self._pages_seen:
             raise DamstraResponseError(
                 f"{self._endpoint.request()} repeats itself: the page from row {self._rows} on has the same "
@@ -77,6 +77,13 @@ class Paging(Generic[Row]):
                 request=self._endpoint.request(),
             )
         self._pages_seen.add(fingerprint)
+
+
+class PageReader(Protocol):
+    """Reads the pages of a listing in another way than as the declared models."""
+
+    def read(self, endpoint: Paged[Any], request: Request, response: Response) -> Any:
+        """Return what has the properties of a ``Page``."""
 
 
 class PageMemory:

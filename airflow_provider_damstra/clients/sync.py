@@ -24,6 +24,7 @@ from airflow_provider_damstra.models.base import Model, Page
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from airflow_provider_damstra.clients.paging import PageReader
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.endpoints.base import Endpoint, Paged
     from airflow_provider_damstra.wire import Request, Response
@@ -83,11 +84,12 @@ class Client:
                 yield from rows
 
     def pages(
-        self, endpoint: Paged[Row], *, concurrency: int | None = None
+        self, endpoint: Paged[Row], *, concurrency: int | None = None, reader: PageReader | None = None
     ) -> Generator[list[Row], None, None]:
         """Yield the rows of a listing in order, page by page, fetching ahead when the total is known.
 
         :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
+        :param reader: reads pages in another way than as the declared models.
         :raises DamstraError: if a page failed, or the server repeats itself.
         """
         settings = self._core.settings
@@ -98,16 +100,21 @@ class Client:
         try:
             while not paging.is_over:
                 planned = paging.plan(most - len(pending))
-                pending.extend(pool.submit(self._page, endpoint, request) for request in planned)
-                rows, rest_is_void = paging.accept(pending.popleft().result())
+                if len(planned) == 1 and not pending:
+                    # The usual case, without a thread.
+                    page = self._page(endpoint, planned[0], reader)
+                else:
+                    pending.extend(pool.submit(self._page, endpoint, one, reader) for one in planned)
+                    page = pending.popleft().result()
+                rows, rest_is_void = paging.accept(page)
                 if rest_is_void:
                     _drop(pending)
                 yield rows
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _page(self, endpoint: Paged[Row], request: Request) -> Page[Row]:
-        return self._try(lambda: self._core.converse_page(endpoint, request))
+    def _page(self, endpoint: Paged[Row], request: Request, reader: PageReader | None) -> Page[Row]:
+        return self._try(lambda: self._core.converse_page(endpoint, request, reader=reader))
 
     def _try(self, start: Callable[[], Conversation[Answer]]) -> Answer:
         try:

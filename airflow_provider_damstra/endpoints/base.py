@@ -195,7 +195,8 @@ def unreadable(request: Request, response: Response, why: str) -> DamstraRespons
         f"{request} answered HTTP {response.status}, but the answer cannot be read ({why}): {said}",
         request=request,
         status=response.status,
-        is_truncated="EOF while parsing" in why,
+        # As pydantic and msgspec say it.
+        is_truncated="EOF while parsing" in why or "truncated" in why,
     )
 
 

@@ -1,1 +1,1 @@
-"""What leaves Damstra Learning as files and tables. Free of Airflow."""
+"""Listings as rows of a file: what there is, how it is read and how it is written. Free of Airflow."""

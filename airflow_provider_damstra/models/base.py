@@ -92,6 +92,21 @@ class Page(Model, Generic[Row]):
     meta: PageMeta | None = Field(default=None)
 
     @property
+    def rows(self) -> list[Row]:
+        """Return the rows."""
+        return self.results
+
+    @property
+    def row_count(self) -> int:
+        """Return how many rows there are."""
+        return len(self.results)
+
+    @property
+    def fingerprint(self) -> int:
+        """Return what tells this page from others of its listing."""
+        return hash(tuple(row.row_key for row in self.results))
+
+    @property
     def total(self) -> int | None:
         """Return how many rows the server says there are in all, or None where it does not say."""
         return self.meta.total_result_count if self.meta else None

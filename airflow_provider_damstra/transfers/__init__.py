@@ -1,1 +1,1 @@
-"""Operators that carry what Damstra Learning knows to somewhere else."""
+"""Steps that carry data out of Damstra Learning."""

@@ -258,7 +258,7 @@ class Poller:
             return await client.call(watch.question), True
         found: list[Any] = []
         missing = set(rows or ())
-        async with aclosing(client.pages(watch.question, memory=watch.memory)) as pages:
+        async with aclosing(client.pages(watch.question, reader=watch.memory)) as pages:
             async for page in pages:
                 found += page
                 missing.difference_update(row.row_key for row in page)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.waits.base import Wait
+    from airflow_provider_damstra.waits.base import Verdict, Wait
 
 WAITS: dict[str, type[Wait]] = {
     kind.__name__: kind
@@ -92,39 +92,34 @@ class DamstraWaitTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, when the wait is over, has failed, or its time is up."""
         remaining = None if self.deadline is None else self.deadline - time.time()
+        # All in this frame: what is awaited through a frame more takes half a kilobyte more for each wait.
         try:
             async with asyncio.timeout(remaining):
-                event = await self._until_over()
-        except TimeoutError:
-            event = {"status": "timeout", "message": "Its time is up."}
+                verdict = await poll_until_over(
+                    self._make_wait,
+                    damstra_conn_id=self.damstra_conn_id,
+                    poll_interval=self.poll_interval,
+                    max_poll_failures=self.max_poll_failures,
+                    say=_say,
+                )
+            event = _outcome(verdict)
+        except (AirflowNotFoundException, DamstraError, TimeoutError, ValueError) as error:
+            event = self._failure(error)
         ending = await self._ending(event) if self.end_from_trigger else None
         yield ending or TriggerEvent(event)  # type: ignore[no-untyped-call]
 
-    async def _until_over(self) -> dict[str, Any]:
-        try:
-            verdict = await poll_until_over(
-                self._make_wait,
-                damstra_conn_id=self.damstra_conn_id,
-                poll_interval=self.poll_interval,
-                max_poll_failures=self.max_poll_failures,
-                # One logger for all: a thousand triggers would have a thousand, each of 12 objects.
-                say=self.logger().info,
-            )
-        except ValidationError as error:
-            return {"status": "failed", "message": f"{self.wait} cannot begin: {refusal(error)}"}
-        except DamstraError as error:
-            if is_final(error):
-                return {"status": "failed", "message": str(error)}
-            count = self.max_poll_failures + 1
-            return {"status": "unreachable", "message": f"{count} looks in a row failed: {error}"}
-        except ValueError as error:
-            return {"status": "failed", "message": str(error)}
-        except AirflowNotFoundException as error:
+    def _failure(self, error: Exception) -> dict[str, Any]:
+        if isinstance(error, TimeoutError):
+            return {"status": "timeout", "message": "Its time is up."}
+        if isinstance(error, AirflowNotFoundException):
             # The connection may be made before the next try.
             return {"status": "unreachable", "message": str(error)}
-        if verdict.failure:
-            return {"status": "failed", "message": verdict.failure}
-        return {"status": "success", "result": verdict.result}
+        if isinstance(error, ValidationError):
+            return {"status": "failed", "message": f"{self.wait} cannot begin: {refusal(error)}"}
+        if isinstance(error, DamstraError) and not is_final(error):
+            count = self.max_poll_failures + 1
+            return {"status": "unreachable", "message": f"{count} looks in a row failed: {error}"}
+        return {"status": "failed", "message": str(error)}
 
     def _make_wait(self) -> Wait:
         return WAITS[self.wait](**{name: getattr(self, name) for name in self._names})
@@ -142,3 +137,14 @@ class DamstraWaitTrigger(BaseTrigger):
             self.log.error("%s", event["message"])
             return TaskSkippedEvent()
         return None
+
+
+def _say(text: str) -> None:
+    """Log in the current task's log; one logger for all, for each trigger's own would be 12 objects more."""
+    DamstraWaitTrigger.logger().info(text)
+
+
+def _outcome(verdict: Verdict) -> dict[str, Any]:
+    if verdict.failure:
+        return {"status": "failed", "message": verdict.failure}
+    return {"status": "success", "result": verdict.result}

@@ -93,7 +93,7 @@ class Standing:
             row.id,
             row.lesson_id,
             row.state,
-            row.start_date,
+            _shared_zone(row.start_date),
             *map(_shared, (row.lesson_name, row.user_first_name, row.user_last_name)),
         )
 
@@ -102,6 +102,11 @@ class Standing:
         who = " ".join(filter(None, (self.first_name, self.last_name)))
         what = f" ({self.lesson_name} for {who})" if self.lesson_name and who else ""
         return f"lesson schedule {self.row_key}{what} is {self.state}"
+
+
+def _shared_zone(moment: datetime | None) -> datetime | None:
+    """Return the same moment with the one object for UTC that there is; pydantic makes one for each."""
+    return moment if moment is None else moment.astimezone(UTC)
 
 
 def _shared(text: str | None) -> str | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _GONE = "gone"
 _UNKNOWN = Standing(0)
+_NONE: frozenset[int] = frozenset()
 _IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(SomeIdentifiers)
 
 
@@ -54,7 +55,7 @@ class LessonScheduleWait:
         self._needed = _needed(wait_for, len(self.lesson_schedule_ids))
         self._lost_states = _lost_states(tuple(fail_on))
         self._standings: dict[int, Standing] = {}
-        self._unlisted: frozenset[int] = frozenset()
+        self._unlisted = _NONE
 
     def interests(self) -> dict[Question, Interest]:
         """Return whose schedules are to be listed, and which schedules are to be asked for one by one."""

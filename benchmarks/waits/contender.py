@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -45,6 +46,7 @@ async def measure(scenario: Scenario, waiting: Waiting) -> dict[str, Any]:
     """Return what it cost to see every completion, and how late each was seen."""
     lags: list[float] = []
     ticker = asyncio.create_task(_tick(lags))
+    collection = _full_collection()
     memory, cpu = _memory(), time.process_time()
     tasks = []
     for schedule in range(1, scenario.waits + 1):
@@ -57,6 +59,7 @@ async def measure(scenario: Scenario, waiting: Waiting) -> dict[str, Any]:
         "cpu": time.process_time() - cpu,
         "memory": _memory() - memory,
         "lag": max(lags),
+        "collection": collection,
         "late": sorted(seen),
     }
 
@@ -72,6 +75,13 @@ async def _tick(lags: list[float]) -> None:
         before = time.perf_counter()
         await asyncio.sleep(TICK)
         lags.append(time.perf_counter() - before - TICK)
+
+
+def _full_collection() -> float:
+    """Return the seconds for which Python's collector halts the loop before there is a single wait."""
+    before = time.perf_counter()
+    gc.collect()
+    return time.perf_counter() - before
 
 
 def _memory() -> float:

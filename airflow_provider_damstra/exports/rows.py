@@ -1,0 +1,139 @@
+"""Reading the rows of a resource: many requests at once, in order, in little memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from pydantic import TypeAdapter
+from pydantic.alias_generators import to_camel
+
+from airflow_provider_damstra.endpoints.types import SomeIdentifiers
+from airflow_provider_damstra.errors import DamstraError, concerns_everybody
+from airflow_provider_damstra.exports.raw_pages import RawReader
+from airflow_provider_damstra.exports.resources import RESOURCES, Listing, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+Rows = list[bytes]
+_IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(SomeIdentifiers)
+
+
+class Pages(Protocol):
+    """What exports need of a client."""
+
+    def pages(
+        self, endpoint: Any, *, concurrency: int | None = None, reader: Any = None
+    ) -> Iterator[list[Any]]:
+        """Yield the rows of a listing page by page."""
+
+
+def ids_of_parents(given: Any) -> tuple[int, ...] | None:
+    """Return ids that may be given as a list, a text or one number; None for None.
+
+    :raises pydantic.ValidationError: if there is none, one is no id, or one is named twice.
+    """
+    return None if given is None else _IDS.validate_python(given)
+
+
+@dataclass(kw_only=True)
+class Export:
+    """What is read, and whose.
+
+    :param filters: arguments of the listing.
+    :param parent_ids: whose listings are read; None is for all that the parent resource lists.
+    :param parent_filters: arguments of the parent resource's listing.
+    :param max_concurrency: requests in flight at once.
+    :param skips_failed_parents: whether a parent whose listing fails is noted in ``failed``, and left out.
+    """
+
+    resource: Resource
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    parent_ids: Iterable[int] | None = None
+    parent_filters: Mapping[str, Any] = field(default_factory=dict)
+    max_concurrency: int
+    skips_failed_parents: bool = False
+    failed: dict[int, str] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Refuse what no request can be made of.
+
+        :raises ValueError: naming the arguments that do not fit.
+        """
+        if self.resource.parent is None and (self.parent_ids is not None or self.parent_filters):
+            raise ValueError(
+                f"{self.resource.name} is one listing: it takes no parent_ids, no parent_filters"
+            )
+        if self.parent_ids is not None and self.parent_filters:
+            raise ValueError("give parent_ids or parent_filters, not both")
+        if self.resource.parent is None:
+            self._listing()
+            return
+        self._listing(1)
+        self._parents_listing()
+
+    def pages(self, client: Pages) -> Iterator[Rows]:
+        """Yield the rows as they came, page after page, a parent's after another's.
+
+        :raises DamstraError: if a listing failed.
+        """
+        if self.resource.parent is None:
+            yield from client.pages(self._listing(), concurrency=self.max_concurrency, reader=RawReader())
+            return
+        with ThreadPoolExecutor(self.max_concurrency, thread_name_prefix="damstra-export") as pool:
+            waiting: deque[tuple[int, Future[Rows]]] = deque()
+            ids = iter(self._ids(client))
+            try:
+                while True:
+                    new = islice(ids, self.max_concurrency * 2 - len(waiting))
+                    waiting.extend((one, pool.submit(self._rows_of, client, one)) for one in new)
+                    if not waiting:
+                        return
+                    yield self._rows_or_failure(*waiting.popleft())
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _listing(self, parent_id: int | None = None) -> Listing:
+        arguments = dict(self.filters)
+        if parent_id is not None:
+            arguments[self.resource.parent_argument] = parent_id
+        return self.resource.listing.model_validate(arguments)
+
+    def _parents_listing(self) -> Listing:
+        parent = RESOURCES[self.resource.parent or ""]
+        return parent.listing.model_validate(dict(self.parent_filters))
+
+    def _ids(self, client: Pages) -> Iterator[int]:
+        """Yield each parent's id once: pages may shift while they are read."""
+        seen = set()
+        given = self.parent_ids
+        if given is None:
+            pages = client.pages(self._parents_listing(), concurrency=1)
+            given = (row.id for page in pages for row in page)
+        for one in given:
+            if one not in seen:
+                seen.add(one)
+                yield one
+
+    def _rows_of(self, client: Pages, parent_id: int) -> Rows:
+        pages = client.pages(self._listing(parent_id), concurrency=1, reader=RawReader())
+        rows = [row for page in pages for row in cast("Rows", page)]
+        return [self._with_parent(row, parent_id) for row in rows] if self.resource.adds_parent else rows
+
+    def _with_parent(self, row: bytes, parent_id: int) -> bytes:
+        rest = row[row.index(b"{") + 1 :].lstrip()
+        comma = b"" if rest.startswith(b"}") else b","
+        return b'{"%s":%d%s%s' % (to_camel(self.resource.parent_argument).encode(), parent_id, comma, rest)
+
+    def _rows_or_failure(self, parent_id: int, future: Future[Rows]) -> Rows:
+        try:
+            return future.result()
+        except DamstraError as error:
+            if not self.skips_failed_parents or concerns_everybody(error):
+                raise
+            self.failed[parent_id] = str(error)
+            return []
