@@ -56,7 +56,8 @@ with DAG(
         rows = csv.DictReader(io.StringIO(text))
         return [row["employee_number"] for row in rows if "overdue" in row.values()]
 
-    overdue: Any = list_overdue(sheet.output)
+    written: Any = sheet.output
+    overdue: Any = list_overdue(written)
     page >> overdue
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from airflow_provider_damstra.actions import caller
-from airflow_provider_damstra.actions.caller import WORKERS, fan_out
+from airflow_provider_damstra.actions.caller import WORKERS, fan_out, gather
 from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError
 
 
@@ -38,6 +38,23 @@ def test_an_error_of_one_item_is_its_outcome() -> None:
         return item
 
     assert fan_out(fails_at_two, [1, 2, 3], what="items") == [(1, 1), (2, error), (3, 3)]
+
+
+def test_what_has_to_be_whole_ends_with_the_first_error() -> None:
+    begun: list[int] = []
+    pause = threading.Event()
+
+    def fails_at_once(item: int) -> int:
+        begun.append(item)
+        if item == 0:
+            raise DamstraNotFoundError("nobody")
+        pause.wait(0.02)
+        return item
+
+    with pytest.raises(DamstraNotFoundError, match="nobody"):
+        gather(fails_at_once, range(40 * WORKERS), what="items")
+    assert len(begun) < 20 * WORKERS
+    assert gather(str, [2, 1], what="items") == ["2", "1"]
 
 
 def test_nothing_to_do_is_nothing_done() -> None:
