@@ -53,12 +53,12 @@ class Written(io.RawIOBase):
 
 def json_lines(resource: Resource, rows: Rows) -> bytes:
     """Return rows as lines, each as it came from the server."""
-    return b"".join(row + b"\n" for row in rows)
+    return b"\n".join((*rows, b"")) if rows else b""
 
 
 def csv_lines(resource: Resource, rows: Rows) -> bytes:
     """Return rows as lines of a CSV file."""
-    return _csv([cells_of(resource, row) for row in rows])
+    return _csv([cells_of(resource, bytes(row)) for row in rows])
 
 
 def csv_header(resource: Resource) -> bytes:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.wire import Request, Response
 
 
+RawRow = bytes | msgspec.Raw
+"""The JSON text of an object, on one line."""
+
+
 class _Meta(msgspec.Struct, rename="camel"):
     total_result_count: Any = None
 
@@ -25,11 +29,9 @@ class RawPage(msgspec.Struct):
     meta: _Meta | None = None
 
     @property
-    def rows(self) -> list[bytes]:
-        """Return the rows, each on one line."""
-        rows = [bytes(row) for row in self.results or ()]
-        # A text in JSON holds no line break, so one that is there stands between members.
-        return [msgspec.json.format(row, indent=-1) if b"\n" in row or b"\r" in row else row for row in rows]
+    def rows(self) -> list[RawRow]:
+        """Return the rows."""
+        return list(self.results or ())
 
     @property
     def row_count(self) -> int:
@@ -64,8 +66,13 @@ class RawReader:
         if error:
             raise error
         try:
-            return _DECODER.decode(response.body)
+            return _DECODER.decode(_on_one_line(response.body))
         except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
             why = str(problem)
         # Out here, so that the error does not carry the other, which shows what came.
         raise unreadable(request, response, why)
+
+
+def _on_one_line(body: bytes) -> bytes:
+    """Return JSON without line breaks: a text holds none, so one that is there stands between members."""
+    return msgspec.json.format(body, indent=-1) if b"\n" in body or b"\r" in body else body

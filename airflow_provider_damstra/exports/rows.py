@@ -12,14 +12,20 @@ from pydantic import TypeAdapter
 from pydantic.alias_generators import to_camel
 
 from airflow_provider_damstra.endpoints.types import SomeIdentifiers
-from airflow_provider_damstra.errors import DamstraError, concerns_everybody
-from airflow_provider_damstra.exports.raw_pages import RawReader
+from airflow_provider_damstra.errors import (
+    DamstraError,
+    DamstraNotFoundError,
+    DamstraRequestError,
+    DamstraResponseError,
+    DamstraServerError,
+)
+from airflow_provider_damstra.exports.raw_pages import RawReader, RawRow
 from airflow_provider_damstra.exports.resources import RESOURCES, Listing, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-Rows = list[bytes]
+Rows = list[RawRow]
 _IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(SomeIdentifiers)
 
 
@@ -58,6 +64,7 @@ class Export:
     max_concurrency: int
     skips_failed_parents: bool = False
     failed: dict[int, str] = field(default_factory=dict)
+    _last_failure: DamstraError | None = None
 
     def check(self) -> None:
         """Refuse what no request can be made of.
@@ -86,16 +93,20 @@ class Export:
             return
         with ThreadPoolExecutor(self.max_concurrency, thread_name_prefix="damstra-export") as pool:
             waiting: deque[tuple[int, Future[Rows]]] = deque()
-            ids = iter(self._ids(client))
+            ids, done = iter(self._ids(client)), 0
             try:
                 while True:
                     new = islice(ids, self.max_concurrency * 2 - len(waiting))
                     waiting.extend((one, pool.submit(self._rows_of, client, one)) for one in new)
                     if not waiting:
-                        return
+                        break
                     yield self._rows_or_failure(*waiting.popleft())
+                    done += 1
             finally:
                 pool.shutdown(cancel_futures=True)
+        if self._last_failure and len(self.failed) == done:
+            # Nobody is left: that is no export with a gap, but none.
+            raise self._last_failure
 
     def _listing(self, parent_id: int | None = None) -> Listing:
         arguments = dict(self.filters)
@@ -124,8 +135,14 @@ class Export:
         rows = [row for page in pages for row in cast("Rows", page)]
         return [self._with_parent(row, parent_id) for row in rows] if self.resource.adds_parent else rows
 
-    def _with_parent(self, row: bytes, parent_id: int) -> bytes:
-        rest = row[row.index(b"{") + 1 :].lstrip()
+    def _with_parent(self, row: RawRow, parent_id: int) -> RawRow:
+        text = bytes(row).lstrip()
+        if not text.startswith(b"{"):
+            raise DamstraResponseError(
+                f"a row of {self.resource.name} of {self.resource.parent_argument} {parent_id} is no object: "
+                f"{text[:50].decode(errors='replace')}"
+            )
+        rest = text[1:].lstrip()
         comma = b"" if rest.startswith(b"}") else b","
         return b'{"%s":%d%s%s' % (to_camel(self.resource.parent_argument).encode(), parent_id, comma, rest)
 
@@ -133,7 +150,17 @@ class Export:
         try:
             return future.result()
         except DamstraError as error:
-            if not self.skips_failed_parents or concerns_everybody(error):
+            if not (self.skips_failed_parents and _is_about_one(error)):
                 raise
             self.failed[parent_id] = str(error)
+            self._last_failure = error
             return []
+
+
+def _is_about_one(error: DamstraError) -> bool:
+    """Return whether the trouble is with this one parent, and not that Damstra cannot be reached or used."""
+    if isinstance(error, DamstraServerError):
+        return error.status == 500
+    if isinstance(error, DamstraNotFoundError):
+        return not error.is_foreign
+    return isinstance(error, (DamstraRequestError, DamstraResponseError))

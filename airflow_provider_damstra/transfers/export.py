@@ -22,7 +22,7 @@ class DamstraExportOperator(DamstraOperator):
     the provider knows, and ``other_members`` for the rest. The file is written under a hidden name beside the
     target and moved when it is whole; a retry starts anew. Lists the resource: ``listUsers``, ``listGroups``
     and so on; ``group_members``, ``group_supervisors``, ``lesson_schedules`` and ``ilt_attendees`` are listed
-    for one group, user or session after the other, many at once.
+    for one group, user or session after the other, many at once; the rows of some of these are in memory.
 
     :param resource: ``users``, ``groups``, ``group_members``, ``group_supervisors``, ``lessons``,
         ``lesson_details``, ``lesson_schedules``, ``ilt_sessions`` or ``ilt_attendees`` (templated).
@@ -35,7 +35,7 @@ class DamstraExportOperator(DamstraOperator):
     :param max_concurrency: requests in flight at once; default as the connection's.
     :param page_size: rows asked for per page; default as the connection's.
     :param on_failed_parent: ``fail``, or ``skip`` to leave out a group, user or session whose listing fails,
-        and name it in the result.
+        and name it in the result. While Damstra cannot be reached, and when all fail, it fails all the same.
     :return: ``uri``, ``rows``, ``bytes``, ``sha256`` and ``failed_parents``, ids with the reason.
     """
 
