@@ -38,8 +38,9 @@ lint: $(INSTALLED)  ## ruff (rules and format), mypy strict
 	$(BIN)/mypy
 
 .PHONY: bench
-bench: $(INSTALLED)  ## measure: 5,000 waits beside Airflow's HttpSensorTrigger (two minutes)
+bench: $(INSTALLED)  ## measure waits beside Airflow's HttpSensorTrigger, exports beside loops and HttpOperator (ten minutes)
 	$(BIN)/python -m benchmarks.waits
+	$(BIN)/python -m benchmarks.exports
 
 .PHONY: install
 install: $(INSTALLED)  ## make .venv (the other targets do that by themselves)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 
+from benchmarks.serving import serving
 from benchmarks.waits.scenario import Scenario
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 COLUMNS = (
     "contender",
@@ -34,6 +30,9 @@ COLUMNS = (
     "sockets",
 )
 
+PATIENCE = 300.0
+"""Seconds for one contender."""
+
 LEAD = 8.0
 """Seconds for a contender to import Airflow and start its waits before the first schedule is completed."""
 
@@ -42,43 +41,18 @@ def run(contender: str, **sizes: Any) -> dict[str, Any]:
     """Return what one contender measured, with what the server counted."""
     scenario = Scenario(begin=time.time() + LEAD, **sizes)
     arguments = json.dumps(scenario.arguments())
-    with socket.socket() as free, tempfile.TemporaryDirectory() as home:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
-        with _server(arguments, port):
-            done = subprocess.run(  # noqa: S603
-                [sys.executable, "-m", "benchmarks.waits.contender", contender, arguments, str(port)],
-                check=True,
-                capture_output=True,
-                text=True,
-                env={"AIRFLOW_HOME": home, "PATH": "", "PYTHONPATH": "."},
-            )
-            measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-            counted: dict[str, Any] = requests.get(f"http://127.0.0.1:{port}/stats", timeout=10).json()
+    with tempfile.TemporaryDirectory() as home, serving("benchmarks.waits.server", arguments) as port:
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "benchmarks.waits.contender", contender, arguments, str(port)],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            env={"AIRFLOW_HOME": home, "PATH": "", "PYTHONPATH": "."},
+        )
+        measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        counted: dict[str, Any] = requests.get(f"http://127.0.0.1:{port}/stats", timeout=10).json()
     return {"contender": contender, "interval": sizes["interval"], **measured, **counted}
-
-
-@contextmanager
-def _server(arguments: str, port: int) -> Iterator[None]:
-    command = [sys.executable, "-m", "benchmarks.waits.server", arguments, str(port)]
-    with subprocess.Popen(command) as server:  # noqa: S603
-        try:
-            _until_up(port)
-            yield
-        finally:
-            server.terminate()
-
-
-def _until_up(port: int) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            requests.get(f"http://127.0.0.1:{port}/stats", timeout=1)
-            return
-        except requests.ConnectionError:
-            time.sleep(0.05)
-    raise TimeoutError("the benchmark's server did not start")
 
 
 def row(result: dict[str, Any]) -> str:

@@ -1,0 +1,86 @@
+"""How people read the API without this provider: each hands its rows page by page to a sink."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from benchmarks.exports.scenario import Scenario
+
+Rows = list[dict[str, Any]]
+Sink = Callable[[Rows], None]
+Peer = Callable[[Scenario, str, Sink], None]
+HEADERS = {"accesskey": "key"}
+
+
+def requests_loop(scenario: Scenario, address: str, sink: Sink) -> None:
+    """Ask for one page after the other with requests; for one user's schedules after the other's."""
+    import requests
+
+    with requests.Session() as session:
+        session.headers.update(HEADERS)
+        for path, parameters in _calls(scenario):
+            answer = session.get(f"{address}{path}", params=parameters, timeout=60)
+            answer.raise_for_status()
+            sink(answer.json()["results"])
+
+
+def _calls(scenario: Scenario) -> Iterator[tuple[str, dict[str, int]]]:
+    if scenario.what == "schedules":
+        yield from ((f"/api/v2/user/{user}/lesson_schedule", {}) for user in range(1, scenario.users + 1))
+        return
+    for start in range(0, scenario.users, scenario.page_size):
+        yield "/api/v2/user", {"startIndex": start, "maxResults": scenario.page_size}
+
+
+def aiohttp_16(scenario: Scenario, address: str, sink: Sink) -> None:
+    """Ask with 16 requests of aiohttp in flight; the rows are not in order."""
+    asyncio.run(_aiohttp(scenario, address, sink))
+
+
+async def _aiohttp(scenario: Scenario, address: str, sink: Sink) -> None:
+    import aiohttp
+
+    calls = _calls(scenario)
+
+    async def work(session: aiohttp.ClientSession) -> None:
+        for path, parameters in calls:
+            async with session.get(f"{address}{path}", params=parameters) as answer:
+                answer.raise_for_status()
+                sink((await answer.json())["results"])
+
+    async with aiohttp.ClientSession(headers=HEADERS) as session:
+        await asyncio.gather(*(work(session) for _ in range(16)))
+
+
+def http_operator(scenario: Scenario, address: str, sink: Sink) -> None:
+    """Follow pages with HttpOperator's ``pagination_function``, as its documentation shows."""
+    from airflow.providers.http.operators.http import HttpOperator
+
+    def next_page(response: Any) -> dict[str, Any] | None:
+        meta = response.json()["meta"]
+        if meta["endIndex"] >= meta["totalResultCount"]:
+            return None
+        return {"data": {"startIndex": meta["endIndex"], "maxResults": scenario.page_size}}
+
+    def write(responses: list[Any]) -> None:
+        for response in responses:
+            sink(response.json()["results"])
+
+    HttpOperator(
+        task_id="users",
+        method="GET",
+        endpoint="api/v2/user",
+        data={"startIndex": 0, "maxResults": scenario.page_size},
+        headers=HEADERS,
+        pagination_function=next_page,
+        response_filter=write,
+    ).execute_sync({})
+
+
+PEERS: dict[str, Peer] = {
+    "requests": requests_loop,
+    "aiohttp x16": aiohttp_16,
+    "HttpOperator": http_operator,
+}

@@ -1,0 +1,95 @@
+"""Serves pages that were rendered before the start, over HTTP/1.1 keep-alive, and counts requests."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from typing import cast
+from urllib.parse import parse_qs
+
+from benchmarks.exports.scenario import SCHEDULES_PER_USER, Scenario, schedules_page, users_page
+
+
+class Pages:
+    """Every answer of a scenario, headers included."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.latency = scenario.latency
+        self.requests = 0
+        self._size = scenario.page_size
+        self._total = scenario.users
+        starts = range(0, scenario.users, scenario.page_size)
+        is_fan_out = scenario.what == "schedules"
+        self._users = {} if is_fan_out else {start: self._render(start) for start in starts}
+        everyone = range(1, scenario.users + 1) if is_fan_out else ()
+        self._schedules = {user: _answer(schedules_page(user)) for user in everyone}
+
+    def _render(self, start: int) -> bytes:
+        return _answer(users_page(start, min(start + self._size, self._total), self._total))
+
+    def answer(self, target: str) -> bytes:
+        """Return the answer to one request, counted."""
+        path, _, query = target.partition("?")
+        if path == "/stats":
+            return _answer(json.dumps({"requests": self.requests}).encode())
+        self.requests += 1
+        parameters = parse_qs(query)
+        start = int(parameters.get("startIndex", ["0"])[0])
+        parts = path.strip("/").split("/")
+        if parts == ["api", "v2", "user"]:
+            if parameters.get("maxResults") != [str(self._size)]:
+                return _answer(b'{"message":"another page size was rendered"}', "400 Bad Request")
+            return self._users.get(start) or _answer(users_page(start, start, self._total))
+        if len(parts) == 5 and parts[4] == "lesson_schedule" and int(parts[3]) in self._schedules:
+            return (
+                self._schedules[int(parts[3])] if start < SCHEDULES_PER_USER else _answer(b'{"results":[]}')
+            )
+        return _answer(b'{"message":"not found"}', "404 Not Found")
+
+
+def _answer(body: bytes, status: str = "200 OK") -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep where to write."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every request that is complete; none of them has a body."""
+        self._received += data
+        while b"\r\n\r\n" in self._received:
+            head, _, self._received = self._received.partition(b"\r\n\r\n")
+            answer = self._pages.answer(head.split(b" ", 2)[1].decode())
+            if self._pages.latency:
+                asyncio.get_running_loop().call_later(self._pages.latency, self._transport.write, answer)
+            else:
+                self._transport.write(answer)
+
+
+async def serve(pages: Pages, port: int) -> None:
+    """Serve until stopped."""
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(pages), "127.0.0.1", port)
+    await server.serve_forever()
+
+
+def main() -> None:
+    """Render, then serve until stopped."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("scenario", type=json.loads)
+    parser.add_argument("port", type=int)
+    given = parser.parse_args()
+    asyncio.run(serve(Pages(Scenario(**given.scenario)), given.port))
+
+
+if __name__ == "__main__":
+    main()
