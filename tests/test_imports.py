@@ -38,7 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "triggers": {*FREE_OF_AIRFLOW, "hooks"},
     "sensors": {*FREE_OF_AIRFLOW, "hooks", *OF_TASKS, "triggers"},
     "get_provider_info": set(),
-    "emulator": {"wire", "models", "errors", "endpoints"},
+    "webhooks": {"models"},
+    "emulator": {"wire", "models", "errors", "endpoints", "webhooks"},
     "testing": {"emulator"},
     "cli": {*FREE_OF_AIRFLOW, "hooks", "emulator"},
 }

@@ -11,12 +11,13 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from airflow_provider_damstra.emulator import events, seeds
+from airflow_provider_damstra.emulator import seeds
 from airflow_provider_damstra.emulator.dates import milliseconds_in_utc
 from airflow_provider_damstra.emulator.faults import FaultRule  # noqa: TC001 (FastAPI reads it when it runs)
 from airflow_provider_damstra.emulator.handlers import schedule_rows
 from airflow_provider_damstra.emulator.refusals import Refusal
 from airflow_provider_damstra.emulator.settings import CONTROL
+from airflow_provider_damstra.webhooks.events import EVENTS
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.emulator.world import World
@@ -28,8 +29,8 @@ def _known_seed(name: str) -> str:
 
 
 def _known_event(name: str) -> str:
-    if name not in events.MEMBERS:
-        raise ValueError(f"there is no such event; there are {', '.join(sorted(events.MEMBERS))}")
+    if name not in EVENTS:
+        raise ValueError(f"there is no such event; there are {', '.join(sorted(EVENTS))}")
     return name
 
 

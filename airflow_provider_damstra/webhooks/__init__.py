@@ -1,0 +1,1 @@
+"""What Damstra tells of by itself: its webhooks."""

@@ -1,0 +1,127 @@
+"""The seven webhook events: their names, their members with the vendor's own spelling, and their reading."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, Field
+from pydantic_core import from_json
+
+from airflow_provider_damstra.models.base import Model, Timestamp
+
+_EITHER = AliasChoices("userId", "userID")
+UserId = Annotated[int, Field(validation_alias=_EITHER, serialization_alias="userId")]
+"""The user's id; both spellings are read, whichever the page shows for the event."""
+
+UserID = Annotated[int, Field(validation_alias=_EITHER, serialization_alias="userID")]
+"""The same id in the events whose body spells it ``userID``."""
+
+
+class Event(Model):
+    """What every event holds; members that this provider does not know are kept."""
+
+    name: str
+    time_stamp: Timestamp
+
+    def digest(self) -> str:
+        """Return what two deliveries of one event have in common: its known members, however spelled."""
+        known = self.model_dump(mode="json", include=set(type(self).model_fields))
+        return _digest(known)
+
+
+class UnknownEvent(Model):
+    """An event of a name that this provider does not know, kept as it came."""
+
+    name: Annotated[str, Field(strict=True)]
+
+    def digest(self) -> str:
+        """Return what two deliveries of one event have in common: all of it."""
+        return _digest(self.model_dump(mode="json", by_alias=True))
+
+
+class LessonScheduleCompleted(Event):
+    """A trainee completed a scheduled lesson."""
+
+    lesson_schedule_id: int
+    user_id: UserId
+
+
+class LessonScheduleChanged(Event):
+    """A schedule was moved to another date."""
+
+    schedule_date: Timestamp
+    lesson_schedule_id: int
+    user_id: UserID
+
+
+class LessonScheduleCreated(Event):
+    """A lesson was scheduled for a user."""
+
+    lesson_schedule_id: int
+    user_id: UserID
+
+
+class LessonScheduleCancelled(Event):
+    """A schedule was cancelled."""
+
+    lesson_schedule_id: int
+    user_id: UserID
+    cancellation_reason: str
+
+
+class UserAccountCreated(Event):
+    """A user was created."""
+
+    first_name: str
+    last_name: str
+    user_name: str
+    user_id: UserId
+
+
+class UserSettingsUpdated(Event):
+    """A user's settings were changed, by themselves or by another user."""
+
+    user_id: UserId
+    acting_user_id: int
+
+
+class UserAccountInactivate(Event):
+    """A user was made inactive."""
+
+    user_name: str
+    user_id: UserId
+
+
+EVENTS: dict[str, type[Event]] = {
+    "lesson.schedule.completed": LessonScheduleCompleted,
+    "lesson.schedule.changed": LessonScheduleChanged,
+    "lesson.schedule.created": LessonScheduleCreated,
+    "lesson.schedule.cancelled": LessonScheduleCancelled,
+    "user.account.created": UserAccountCreated,
+    "user.settings.updated": UserSettingsUpdated,
+    "user.account.inactivate": UserAccountInactivate,
+}
+
+
+def members(name: str) -> tuple[str, ...]:
+    """Return the members of an event's body beside name and time, spelled and ordered as the page does."""
+    fields = EVENTS[name].model_fields
+    return tuple(
+        fields[field].serialization_alias or field for field in fields if field not in Event.model_fields
+    )
+
+
+def read_event(body: bytes) -> Event | UnknownEvent:
+    """Return the event in a webhook's body.
+
+    :raises ValueError: The body is no JSON, is nested too deeply, or lacks what its event holds.
+    """
+    content: Any = from_json(body, allow_inf_nan=False)
+    name = content.get("name") if isinstance(content, dict) else None
+    return EVENTS.get(name if isinstance(name, str) else "", UnknownEvent).model_validate(content)
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
