@@ -145,7 +145,12 @@ class Paged(Endpoint[Page[Row]], Generic[Row]):
     @cache
     def answer_type(cls) -> Any:
         """Return the type of a page: ``Page[User]`` for ``Paged[User]``."""
-        return Page[super().answer_type()]  # type: ignore[misc]
+        return Page[cls.row_type()]  # type: ignore[misc]
+
+    @classmethod
+    def row_type(cls) -> Any:
+        """Return the type of a row: ``User`` for ``Paged[User]``."""
+        return super().answer_type()
 
     def read_short(self, row: type[Model], request: Request, response: Response) -> Page[Any]:
         """Return a page with rows of another, shorter type than the declared one.

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from pydantic.alias_generators import to_camel
 
 from airflow_provider_damstra.endpoints.base import refusal
 from airflow_provider_damstra.errors import DamstraResponseError
@@ -38,7 +37,7 @@ def cells_of(resource: Resource, row: bytes) -> list[str]:
         why = refusal(error)
     else:
         others = dict(read.model_extra or {})
-        parent = [others.pop(to_camel(resource.parent_argument))] if resource.adds_parent else []
+        parent = [others.pop(resource.parent_member)] if resource.adds_parent else []
         known = [getattr(read, name) for name in resource.model.model_fields]
         return [_text(cell) for cell in (*parent, *known, others or None)]
     # Out here, so that the error does not carry pydantic's, which shows what came.

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from airflow_provider_damstra.actions.caller import PROGRESS_EVERY
 from airflow_provider_damstra.exports.columns import cells_of, columns_of
 
 if TYPE_CHECKING:
@@ -20,13 +21,10 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.resources import Resource
     from airflow_provider_damstra.exports.rows import Rows
 
-PROGRESS_EVERY = 5.0
-"""Seconds between two progress lines in the log."""
-
 log = logging.getLogger(__name__)
 
 
-class Written(io.RawIOBase):
+class Written:
     """Writes through to another file, and knows what it wrote."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -34,16 +32,16 @@ class Written(io.RawIOBase):
         self._hash = hashlib.sha256()
         self.size = 0
 
-    def writable(self) -> bool:
-        """Return True."""
-        return True
-
-    def write(self, content: Any, /) -> int:
+    def write(self, content: bytes) -> int:
         """Write, count and hash."""
         self._file.write(content)
         self._hash.update(content)
         self.size += len(content)
         return len(content)
+
+    def flush(self) -> None:
+        """Hand on what is buffered; compression calls it on some Pythons."""
+        self._file.flush()
 
     @property
     def sha256(self) -> str:

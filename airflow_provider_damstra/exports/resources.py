@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic.alias_generators import to_camel
+
 from airflow_provider_damstra.endpoints.base import Paged
 from airflow_provider_damstra.endpoints.group import ListGroupMembers, ListGroups, ListGroupSupervisors
 from airflow_provider_damstra.endpoints.ilt_session import ListIltSessionAttendees, ListIltSessions
@@ -37,9 +39,13 @@ class Resource:
     @property
     def model(self) -> type[Model]:
         """Return the model of a row."""
-        fields = self.listing.answer_type().model_fields
-        row: type[Model] = fields["results"].annotation.__args__[0]
+        row: type[Model] = self.listing.row_type()
         return row
+
+    @property
+    def parent_member(self) -> str:
+        """Return the name under which a row says whose it is, if the export has to say so."""
+        return to_camel(self.parent_argument)
 
 
 _ALL = (

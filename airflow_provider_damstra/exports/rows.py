@@ -9,7 +9,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pydantic import TypeAdapter
-from pydantic.alias_generators import to_camel
 
 from airflow_provider_damstra.endpoints.types import SomeIdentifiers
 from airflow_provider_damstra.errors import (
@@ -144,7 +143,7 @@ class Export:
             )
         rest = text[1:].lstrip()
         comma = b"" if rest.startswith(b"}") else b","
-        return b'{"%s":%d%s%s' % (to_camel(self.resource.parent_argument).encode(), parent_id, comma, rest)
+        return b'{"%s":%d%s%s' % (self.resource.parent_member.encode(), parent_id, comma, rest)
 
     def _rows_or_failure(self, parent_id: int, future: Future[Rows]) -> Rows:
         try:

@@ -19,6 +19,7 @@ from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import tzinfo
 
     from airflow_provider_damstra.models.group import Group
     from airflow_provider_damstra.models.user import User
@@ -186,6 +187,11 @@ def standing_of(row: UserLessonSchedule) -> Standing:
     """Return how far a schedule is; of one that is under way, in the API's own word."""
     status = str(row.status or row.state) if row.state == "open" else row.state
     return Standing(status=status, due=row.end_date, completed=row.lesson_completed_date)
+
+
+def day(moment: datetime | None, time_zone: tzinfo) -> str:
+    """Return the day of a moment as ``2026-01-31``, or nothing."""
+    return "" if moment is None else moment.astimezone(time_zone).date().isoformat()
 
 
 def _lessons_in(schedules: Iterable[Mapping[int, UserLessonSchedule]]) -> dict[int, str]:

@@ -6,9 +6,11 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from airflow_provider_damstra.exports.training_matrix import day
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime, tzinfo
+    from datetime import tzinfo
 
     from airflow_provider_damstra.exports.training_matrix import Person, TrainingMatrix
 
@@ -37,11 +39,6 @@ def safe_in_a_spreadsheet(value: object) -> str:
     """Return a value as a text that no spreadsheet takes for a formula."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def day(moment: datetime | None, time_zone: tzinfo) -> str:
-    """Return the day of a moment as ``2026-01-31``, or nothing."""
-    return "" if moment is None else moment.astimezone(time_zone).date().isoformat()
 
 
 def _header(matrix: TrainingMatrix) -> Iterator[str]:

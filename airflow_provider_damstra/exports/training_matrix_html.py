@@ -5,8 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.exports.training_matrix import NOT_SCHEDULED
-from airflow_provider_damstra.exports.training_matrix_csv import day
+from airflow_provider_damstra.exports.training_matrix import NOT_SCHEDULED, day
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus
 
 if TYPE_CHECKING:

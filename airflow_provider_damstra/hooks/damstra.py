@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import BaseHook
 
@@ -55,14 +55,23 @@ class DamstraHook(BaseHook):
 
     @property
     def _client(self) -> Client:
-        from airflow_provider_damstra.clients.sync import Client
-        from airflow_provider_damstra.hooks.metrics import count_request
-
         # Threads of a fan-out may be the first to ask, all at once.
         with self._lock:
             if self._made is None:
-                self._made = Client(self.settings, observe=count_request, on_secret=_mask)
+                self._made = self.client_with()
             return self._made
+
+    def client_with(self, **changes: Any) -> Client:
+        """Return a client of one's own, with some of the connection's settings changed. Close it after use.
+
+        :param changes: names and values, such as ``max_concurrency=32``; None changes nothing.
+        """
+        from airflow_provider_damstra.clients.sync import Client
+        from airflow_provider_damstra.hooks.metrics import count_request
+
+        given = {name: value for name, value in changes.items() if value is not None}
+        settings = self.settings.model_copy(update=given)
+        return Client(settings, observe=count_request, on_secret=_mask)
 
     def get_conn(self) -> Client:
         """Return the client behind this hook; it is made once."""

@@ -125,14 +125,12 @@ class CancelledOnKill(DamstraOperator):
     def clean_up(self) -> None:
         """Take back what this attempt did, if that is wanted, and say in the log what became of it."""
         from airflow_provider_damstra.actions.taking_back import take_back
-        from airflow_provider_damstra.clients.sync import Client
         from airflow_provider_damstra.errors import DamstraError
 
         if not (self.cancel_on_kill and self.caller.changes):
             super().clean_up()
             return
-        hasty = {"timeout": SECONDS_TO_LIVE / 2, "max_retries": 0}
-        client = Client(self.hook.settings.model_copy(update=hasty))
+        client = self.hook.client_with(timeout=SECONDS_TO_LIVE / 2, max_retries=0)
         for change in reversed(self.caller.changes):
             what = change.request()
             try:

@@ -84,26 +84,23 @@ class DamstraExportOperator(DamstraOperator):
 
     def act(self, context: Context) -> dict[str, Any]:
         """Return where the file is and what is in it."""
-        from airflow_provider_damstra.clients.sync import Client
         from airflow_provider_damstra.exports.files import write_rows
         from airflow_provider_damstra.exports.resources import named_resource
         from airflow_provider_damstra.exports.rows import Export, ids_of_parents
-        from airflow_provider_damstra.hooks.metrics import count_request
         from airflow_provider_damstra.storage import opened_whole, refuse_what_is_no_file
 
-        given = {"max_concurrency": self.max_concurrency, "page_size": self.page_size}
-        settings = self.hook.settings.model_copy(update={k: v for k, v in given.items() if v is not None})
         export = Export(
             resource=named_resource(self.resource),
             filters=mapping("filters", self.filters or {}),
             parent_ids=ids_of_parents(self.parent_ids),
             parent_filters=mapping("parent_filters", self.parent_filters or {}),
-            max_concurrency=settings.max_concurrency,
+            max_concurrency=self.max_concurrency or self.hook.settings.max_concurrency,
             skips_failed_parents=self.on_failed_parent == "skip",
         )
         export.check()
         refuse_what_is_no_file("target_path", self.target_path)
-        with Client(settings, observe=count_request) as client, opened_whole(self.target_path) as file:
+        own = {"max_concurrency": self.max_concurrency, "page_size": self.page_size}
+        with self.hook.client_with(**own) as client, opened_whole(self.target_path) as file:
             facts = write_rows(
                 file,
                 export.resource,

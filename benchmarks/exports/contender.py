@@ -5,9 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import logging
-import os
-import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +12,7 @@ from pathlib import Path
 from benchmarks.exports.floor import floor
 from benchmarks.exports.peers import PEERS, Peer, Rows
 from benchmarks.exports.scenario import Scenario
+from benchmarks.measuring import connect, peak_memory
 
 Run = Callable[[Scenario, int, Path], int]
 IMPORTS = (
@@ -85,17 +83,12 @@ def measure(run: Run, scenario: Scenario, port: int, target: Path) -> dict[str, 
 
     :raises ValueError: if rows are missing, or came twice.
     """
-    memory, cpu, begin = _memory(), time.process_time(), time.perf_counter()
+    memory, cpu, begin = peak_memory(), time.process_time(), time.perf_counter()
     rows = run(scenario, port, target)
     seconds = time.perf_counter() - begin
     if rows != scenario.rows:
         raise ValueError(f"{rows} rows came of {scenario.rows}")
-    return {"seconds": seconds, "cpu": time.process_time() - cpu, "memory": _memory() - memory}
-
-
-def _memory() -> float:
-    """Return the peak of the process's memory in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": seconds, "cpu": time.process_time() - cpu, "memory": peak_memory() - memory}
 
 
 def main() -> None:
@@ -106,11 +99,7 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("target", type=Path)
     given = parser.parse_args()
-    address = f"http://127.0.0.1:{given.port}"
-    connection = {"conn_type": "damstra", "host": address, "password": "access-key"}
-    os.environ["AIRFLOW_CONN_DAMSTRA_DEFAULT"] = json.dumps(connection)
-    os.environ["AIRFLOW_CONN_HTTP_DEFAULT"] = json.dumps({"conn_type": "http", "host": address})
-    logging.disable(logging.INFO)
+    connect(given.port)
     for module in IMPORTS:
         importlib.import_module(module)
     scenario = Scenario(**given.scenario)

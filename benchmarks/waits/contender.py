@@ -6,13 +6,11 @@ import argparse
 import asyncio
 import gc
 import json
-import logging
-import os
-import resource
 import time
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.measuring import connect, peak_memory
 from benchmarks.waits.scenario import Scenario
 
 TICK = 0.05
@@ -47,7 +45,7 @@ async def measure(scenario: Scenario, waiting: Waiting) -> dict[str, Any]:
     lags: list[float] = []
     ticker = asyncio.create_task(_tick(lags))
     collection = _full_collection()
-    memory, cpu = _memory(), time.process_time()
+    memory, cpu = peak_memory(), time.process_time()
     tasks = []
     for schedule in range(1, scenario.waits + 1):
         # As the triggerer does.
@@ -57,7 +55,7 @@ async def measure(scenario: Scenario, waiting: Waiting) -> dict[str, Any]:
     ticker.cancel()
     return {
         "cpu": time.process_time() - cpu,
-        "memory": _memory() - memory,
+        "memory": peak_memory() - memory,
         "lag": max(lags),
         "collection": collection,
         "late": sorted(seen),
@@ -84,11 +82,6 @@ def _full_collection() -> float:
     return time.perf_counter() - before
 
 
-def _memory() -> float:
-    """Return the peak of the process's memory in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def main() -> None:
     """Measure one contender and print JSON."""
     parser = argparse.ArgumentParser()
@@ -97,16 +90,7 @@ def main() -> None:
     parser.add_argument("port", type=int)
     given = parser.parse_args()
     scenario = Scenario(**given.scenario)
-    address = f"http://127.0.0.1:{given.port}"
-    connection = {
-        "conn_type": "damstra",
-        "host": address,
-        "password": "key",
-        "extra": {"max_concurrency": 16},
-    }
-    os.environ["AIRFLOW_CONN_DAMSTRA_DEFAULT"] = json.dumps(connection)
-    os.environ["AIRFLOW_CONN_HTTP_DEFAULT"] = json.dumps({"conn_type": "http", "host": address})
-    logging.disable(logging.INFO)
+    connect(given.port, max_concurrency=16)
     waiting = CONTENDERS[given.contender](scenario)
     waiting(1)
     import airflow_provider_damstra.clients.asynchronous  # noqa: F401 - counts as an import, not as memory of waits

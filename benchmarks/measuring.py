@@ -1,0 +1,23 @@
+"""What contenders of every benchmark do: lead connections to its server, read their own memory."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+from typing import Any
+
+
+def connect(port: int, **extra: Any) -> None:
+    """Let the default connections of this provider and of HTTP lead to the benchmark's server, in silence."""
+    address = f"http://127.0.0.1:{port}"
+    damstra = {"conn_type": "damstra", "host": address, "password": "access-key", "extra": extra}
+    os.environ["AIRFLOW_CONN_DAMSTRA_DEFAULT"] = json.dumps(damstra)
+    os.environ["AIRFLOW_CONN_HTTP_DEFAULT"] = json.dumps({"conn_type": "http", "host": address})
+    logging.disable(logging.INFO)
+
+
+def peak_memory() -> float:
+    """Return the peak of the process's memory in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
