@@ -21,6 +21,7 @@ IMPORTS = (
     "airflow_provider_damstra.clients.sync",
     "airflow_provider_damstra.hooks.connection",
     "airflow_provider_damstra.hooks.metrics",
+    "airflow_provider_damstra.storage",
     "airflow_provider_damstra.transfers.export",
     "aiohttp",
     "requests",
@@ -102,6 +103,8 @@ def main() -> None:
     connect(given.port)
     for module in IMPORTS:
         importlib.import_module(module)
+    # A worker has loaded Airflow's plugins before a task begins; here the first file opened would do it.
+    importlib.import_module("airflow.sdk.lineage").get_hook_lineage_collector()
     scenario = Scenario(**given.scenario)
     print(json.dumps(measure(CONTENDERS[given.contender], scenario, given.port, given.target)), flush=True)
 
