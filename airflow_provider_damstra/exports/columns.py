@@ -1,10 +1,16 @@
-"""A row as cells of a table: one column for each member that the models know, one for all others."""
+"""A row as typed values: a column for each member that the models know, and one for all others.
+
+What has columns (CSV, Parquet, a table) takes names, types and values from here.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -12,51 +18,137 @@ from airflow_provider_damstra.endpoints.base import refusal
 from airflow_provider_damstra.errors import DamstraResponseError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_damstra.exports.raw_pages import RawRow
     from airflow_provider_damstra.exports.resources import Resource
+    from airflow_provider_damstra.models.base import Model
 
 OTHERS = "other_members"
 """The last column: a JSON object of the members that this provider does not know."""
 
 
-def columns_of(resource: Resource) -> tuple[str, ...]:
-    """Return the names of a resource's columns, in order."""
-    parent = (resource.parent_argument,) if resource.adds_parent else ()
-    return (*parent, *resource.model.model_fields, OTHERS)
+class ColumnType(StrEnum):
+    """What a column's values are in Python, where they are not None."""
+
+    INTEGER = "integer"
+    """``int``; ids and counts, of up to 64 bits."""
+
+    NUMBER = "number"
+    """``int`` or ``float``; a measure."""
+
+    BOOLEAN = "boolean"
+    """``bool``."""
+
+    TEXT = "text"
+    """``str``."""
+
+    TIMESTAMP = "timestamp"
+    """``datetime`` in UTC."""
+
+    JSON = "json"
+    """``str``, the JSON text of a list or an object."""
 
 
-def cells_of(resource: Resource, row: bytes) -> list[str]:
-    """Return a row's cells as texts, in the order of its columns; what is absent is empty.
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, what its values are, and whether it is part of what tells rows apart."""
 
-    Moments are UTC (``2026-01-31T09:00:00.000Z``); lists are JSON.
+    name: str
+    type: ColumnType
+    is_key: bool = False
+
+
+@cache
+def columns_of(resource: Resource) -> tuple[Column, ...]:
+    """Return a resource's columns in order. Those of the key are never None."""
+    types = {name: _type_of(field.annotation) for name, field in resource.model.model_fields.items()}
+    if resource.adds_parent:
+        types = {resource.parent_argument: ColumnType.INTEGER, **types}
+    types[OTHERS] = ColumnType.JSON
+    return tuple(Column(name, kind, name in resource.key) for name, kind in types.items())
+
+
+def values_of(resource: Resource, row: RawRow) -> tuple[Any, ...]:
+    """Return a row's values in the order of its columns; what is absent is None.
 
     :raises DamstraResponseError: if a member is of another type than documented.
     """
     try:
-        read = resource.model.model_validate_json(row)
+        read = resource.model.model_validate_json(bytes(row))
+        return tuple(_values(resource, read))
     except ValidationError as error:
         why = refusal(error)
-    else:
-        others = dict(read.model_extra or {})
-        parent = [others.pop(resource.parent_member)] if resource.adds_parent else []
-        known = [getattr(read, name) for name in resource.model.model_fields]
-        return [_text(cell) for cell in (*parent, *known, others or None)]
+    except _NotPlain as error:
+        why = str(error)
     # Out here, so that the error does not carry pydantic's, which shows what came.
     raise DamstraResponseError(
-        f"a row of {resource.name} cannot be put into columns ({why}). JSON lines take every row as it comes."
+        f"a row of {resource.name} cannot be put into columns ({why}): its type is another than documented. "
+        "JSON lines take every row as it comes."
     )
 
 
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if isinstance(value, (list, dict)):
-        return json.dumps(value, default=_plain, ensure_ascii=False)
-    return str(value)
+class _NotPlain(Exception):
+    pass
 
 
-def _plain(value: Any) -> Any:
+def _values(resource: Resource, read: Model) -> Iterator[Any]:
+    others = dict(read.model_extra or {})
+    for column in columns_of(resource):
+        if column.name == OTHERS:
+            value = others or None
+        elif resource.adds_parent and column.name == resource.parent_argument:
+            value = others.pop(resource.parent_member)
+        else:
+            value = getattr(read, column.name)
+        yield None if value is None else _plain(column, value)
+
+
+def _plain(column: Column, value: Any) -> Any:
+    """Return a value without what is pydantic's or an enumeration's."""
+    match column.type:
+        case ColumnType.INTEGER | ColumnType.NUMBER if not -(1 << 63) <= value < 1 << 63:
+            raise _NotPlain(f"{column.name}: it does not fit into 64 bits")
+        case ColumnType.INTEGER:
+            return int(value)
+        case ColumnType.TEXT:
+            return str(value)
+        case ColumnType.TIMESTAMP:
+            return value.astimezone(UTC)
+        case ColumnType.JSON:
+            return json.dumps(value, default=_as_object, ensure_ascii=False)
+    return value
+
+
+def _as_object(value: Model) -> Any:
     return value.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+# Of several types that a member may have, the first of these decides: it holds the values of all others.
+_BY_PYTHON_TYPE: tuple[tuple[type, ColumnType], ...] = (
+    (list, ColumnType.JSON),
+    (str, ColumnType.TEXT),
+    (datetime, ColumnType.TIMESTAMP),
+    (float, ColumnType.NUMBER),
+    (bool, ColumnType.BOOLEAN),
+    (int, ColumnType.INTEGER),
+)
+
+
+def _type_of(annotation: Any) -> ColumnType:
+    kinds = set(_plain_types(annotation))
+    for python_type, column_type in _BY_PYTHON_TYPE:
+        if any(issubclass(kind, python_type) for kind in kinds):
+            return column_type
+    raise TypeError(f"no column can hold {annotation}")
+
+
+def _plain_types(annotation: Any) -> Iterator[type]:
+    """Yield the types that a value may have: ``int`` for ``Annotated[Role | int, ...] | None``."""
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        yield annotation
+    elif get_origin(annotation) is list:
+        yield list
+    else:
+        for part in get_args(annotation):
+            yield from _plain_types(part)

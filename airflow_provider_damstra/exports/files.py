@@ -10,10 +10,11 @@ import logging
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_provider_damstra.actions.caller import PROGRESS_EVERY
-from airflow_provider_damstra.exports.columns import cells_of, columns_of
+from airflow_provider_damstra.exports.columns import columns_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,12 +57,23 @@ def json_lines(resource: Resource, rows: Rows) -> bytes:
 
 def csv_lines(resource: Resource, rows: Rows) -> bytes:
     """Return rows as lines of a CSV file."""
-    return _csv([cells_of(resource, bytes(row)) for row in rows])
+    return _csv([map(_cell, values_of(resource, row)) for row in rows])
 
 
 def csv_header(resource: Resource) -> bytes:
     """Return the line of a CSV file that names its columns."""
-    return _csv([columns_of(resource)])
+    return _csv([[column.name for column in columns_of(resource)]])
+
+
+def _cell(value: Any) -> str:
+    """Return a value as a text: nothing for None, ``true``, ``2026-01-31T09:00:00.000Z``."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return str(value)
 
 
 def _csv(lines: Iterable[Iterable[str]]) -> bytes:

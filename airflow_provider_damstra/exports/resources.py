@@ -43,6 +43,12 @@ class Resource:
         return row
 
     @property
+    def key(self) -> tuple[str, ...]:
+        """Return the columns that together tell a row from all others."""
+        own = self.model.row_key_member
+        return (self.parent_argument, own) if self.adds_parent else (own,)
+
+    @property
     def parent_member(self) -> str:
         """Return the name under which a row says whose it is, if the export has to say so."""
         return to_camel(self.parent_argument)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -57,8 +57,10 @@ class Model(BaseModel):
     """An answer of the API: lenient on reading, immutable afterwards.
 
     Members that this provider does not know are kept in ``model_extra`` and survive
-    ``model_dump(by_alias=True)``.
+    ``model_dump(by_alias=True)``. ``row_key_member`` names what tells a row from the others of its listing.
     """
+
+    row_key_member: ClassVar[str] = "id"
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -71,7 +73,7 @@ class Model(BaseModel):
     @property
     def row_key(self) -> Any:
         """Return what tells this row from the others of its listing."""
-        return getattr(self, "id", None)
+        return getattr(self, self.row_key_member, None)
 
 
 class PageMeta(Model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
@@ -35,7 +35,9 @@ class LessonVersionCustomField(Model):
 
 
 class _LessonVersion(Model):
-    """What both listings say of one version of a lesson. ``duration`` is in milliseconds."""
+    """What both listings say of one version of a lesson, their row. ``duration`` is in milliseconds."""
+
+    row_key_member = "lesson_version_id"
 
     lesson_version_id: int
     lesson_id: int | None = None
@@ -45,11 +47,6 @@ class _LessonVersion(Model):
     in_library: bool | None = None
     version: int | None = None
     client_id: int | None = None
-
-    @property
-    def row_key(self) -> Any:
-        """Return the version's id: a lesson's rows are its versions."""
-        return self.lesson_version_id
 
     @property
     def can_be_scheduled(self) -> bool:

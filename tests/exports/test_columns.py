@@ -1,53 +1,110 @@
-"""Columns: one for each member that is known, and none is lost."""
+"""Columns: one for each member that is known, with its type, and none is lost."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_damstra.errors import DamstraResponseError
-from airflow_provider_damstra.exports.columns import cells_of, columns_of
+from airflow_provider_damstra.exports.columns import columns_of, values_of
+from airflow_provider_damstra.exports.files import csv_header, csv_lines
 from airflow_provider_damstra.exports.resources import RESOURCES
 
-
-@pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
-def test_columns_are_distinct_and_end_with_the_unknown(resource: object) -> None:
-    columns = columns_of(resource)  # type: ignore[arg-type]
-    assert len(set(columns)) == len(columns)
-    assert {"id", "lesson_version_id"} & set(columns)
-    assert columns[-1] == "other_members"
+if TYPE_CHECKING:
+    from airflow_provider_damstra.exports.resources import Resource
 
 
-def row(name: str, **members: object) -> dict[str, str]:
+def row(name: str, **members: object) -> dict[str, Any]:
     resource = RESOURCES[name]
-    return dict(zip(columns_of(resource), cells_of(resource, json.dumps(members).encode()), strict=True))
+    values = values_of(resource, json.dumps(members).encode())
+    return {column.name: value for column, value in zip(columns_of(resource), values, strict=True)}
 
 
-def test_a_cell_is_a_text_that_can_be_read_back() -> None:
-    cells = row(
-        "users", id=7, firstName="Zo\u00eb", groups=[{"id": 3}], createdDate="2026-01-31T09:00:00+08:00"
+each_resource = pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
+
+
+@each_resource
+def test_columns_are_distinct_and_end_with_the_unknown(resource: Resource) -> None:
+    names = [column.name for column in columns_of(resource)]
+    assert len(set(names)) == len(names)
+    assert names[-1] == "other_members"
+
+
+KEYS = {
+    "group_members": ["group_id", "id"],
+    "group_supervisors": ["group_id", "id"],
+    "lessons": ["lesson_version_id"],
+    "lesson_details": ["lesson_version_id"],
+}
+
+
+@each_resource
+def test_the_key_is_what_tells_rows_apart(resource: Resource) -> None:
+    keys = [column for column in columns_of(resource) if column.is_key]
+    assert [column.name for column in keys] == KEYS.get(resource.name, ["id"]) == list(resource.key)
+    assert {column.type for column in keys} == {"integer"}
+
+
+def test_the_types_are_those_of_the_models() -> None:
+    columns = {column.name: column.type for name in RESOURCES for column in columns_of(RESOURCES[name])}
+    expected = {
+        "integer": {"client_status_id", "status_id", "member_count", "group_id"},
+        "number": {"duration", "progress", "pass_rate"},
+        "boolean": {"passed", "in_library"},
+        "text": {"first_name", "status", "state", "notes"},
+        "timestamp": {"created_date", "lesson_completed_date", "start_datetime"},
+        "json": {"groups", "roles", "lesson_version_custom_fields", "other_members"},
+    }
+    for kind, names in expected.items():
+        assert {columns[name] for name in names} == {kind}
+
+
+def test_values_are_plain() -> None:
+    values = row(
+        "users",
+        id=7,
+        firstName="Zo\u00eb",
+        groups=[{"id": 3}],
+        roles=[6, 99],
+        clientStatusId=56,
+        createdDate="2026-01-31T09:00:00+08:00",
     )
-    assert (cells["id"], cells["first_name"], cells["groups"]) == ("7", "Zo\u00eb", "[3]")
-    assert cells["created_date"] == "2026-01-31T01:00:00.000Z"
-    assert cells["last_name"] == cells["other_members"] == ""
-
-
-def test_booleans_are_in_lower_case() -> None:
-    assert row("ilt_attendees", id=1, passed=True)["passed"] == "true"
+    assert (values["id"], values["first_name"], values["groups"]) == (7, "Zo\u00eb", "[3]")
+    assert (values["roles"], values["client_status_id"]) == ("[6, 99]", 56)
+    assert values["created_date"] == datetime(2026, 1, 31, 1, tzinfo=UTC)
+    assert values["last_name"] is values["other_members"] is None
+    assert {type(value) for value in values.values()} == {int, str, datetime, type(None)}
+    assert type(row("lesson_schedules", id=1, status="due")["status"]) is str
 
 
 def test_what_is_not_known_is_kept() -> None:
-    cells = row("lessons", lessonVersionId=1, shoeSize={"eu": 44})
-    assert json.loads(cells["other_members"]) == {"shoeSize": {"eu": 44}}
+    values = row("lessons", lessonVersionId=1, shoeSize={"eu": 44})
+    assert json.loads(values["other_members"]) == {"shoeSize": {"eu": 44}}
 
 
 def test_the_group_has_a_column_and_is_not_unknown() -> None:
-    cells = row("group_members", groupId=5, id=7)
-    assert (cells["group_id"], cells["other_members"]) == ("5", "")
+    values = row("group_members", groupId=5, id=7)
+    assert (values["group_id"], values["other_members"]) == (5, None)
 
 
-def test_a_member_that_changed_its_type_is_named() -> None:
+@pytest.mark.parametrize("value", ["seven", 2**63, None, 1.5, [1]], ids=str)
+def test_a_member_that_changed_its_type_is_named(value: object) -> None:
     with pytest.raises(DamstraResponseError, match=r"row of users cannot .*\(id: .*JSON lines") as caught:
-        row("users", id="seven")
+        row("users", id=value)
     assert caught.value.__context__ is None
+
+
+def test_a_measure_that_no_number_can_hold_is_named() -> None:
+    with pytest.raises(DamstraResponseError, match=r"\(duration: it does not fit"):
+        row("lessons", lessonVersionId=1, duration=10**400)
+
+
+def test_csv_has_texts_that_read_back() -> None:
+    resource = RESOURCES["ilt_attendees"]
+    line = b'{"id":1,"userName":"a, b","passed":true,"createdDate":"2026-01-31T09:00:00+08:00"}'
+    cells = csv_lines(resource, [line]).decode()
+    assert cells == '1,,,,"a, b",,,,,,true,,2026-01-31T01:00:00.000Z,,\n'
+    assert csv_header(resource).startswith(b"id,user_id,session_id,")
