@@ -79,6 +79,18 @@ def number(name: str, value: Any, *, at_least: float) -> None:
         raise ValueError(f"{name} is {value!r}; it is a number of at least {at_least:g}")
 
 
+def ids(name: str, values: Any) -> list[int]:
+    """Return ids as numbers, in their order, each once.
+
+    :raises ValueError: naming the argument, if there is none, or one is no id.
+    """
+    listed = [] if isinstance(values, (str, bytes)) else list(values)
+    found = [int(one) for one in listed if str(one).isdecimal() and int(one) > 0]
+    if not found or len(found) < len(listed):
+        raise ValueError(f"{name} is {values!r}; it is a list of ids")
+    return list(dict.fromkeys(found))
+
+
 def mapping(name: str, value: Any) -> dict[str, Any]:
     """Return names and values as a dictionary.
 

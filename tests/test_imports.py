@@ -22,8 +22,18 @@ MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")
 }
 # From left to right: each may import what stands before it.
-FREE_OF_AIRFLOW = ("wire", "models", "errors", "endpoints", "clients", "actions", "waits", "exports")
-LEFTMOST = {"wire", "models"}
+FREE_OF_AIRFLOW = (
+    "wire",
+    "event_names",
+    "models",
+    "errors",
+    "endpoints",
+    "clients",
+    "actions",
+    "waits",
+    "exports",
+)
+LEFTMOST = {"wire", "event_names", "models"}
 OF_TASKS = ("arguments", "attempts", "failing", "links", "naming", "retry_policy")
 MAY_IMPORT: dict[str, set[str]] = {
     **{
@@ -35,10 +45,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{shared: {*FREE_OF_AIRFLOW, "hooks"} for shared in OF_TASKS},
     "operators": {*FREE_OF_AIRFLOW, "hooks", *OF_TASKS, "storage"},
     "transfers": {*FREE_OF_AIRFLOW, "hooks", *OF_TASKS, "storage", "operators"},
-    "triggers": {*FREE_OF_AIRFLOW, "hooks"},
+    "triggers": {*FREE_OF_AIRFLOW, "hooks", "arguments"},
     "sensors": {*FREE_OF_AIRFLOW, "hooks", *OF_TASKS, "triggers"},
     "get_provider_info": set(),
-    "webhooks": {"models"},
+    "webhooks": {"event_names", "models"},
     "emulator": {"wire", "models", "errors", "endpoints", "webhooks"},
     "testing": {"emulator"},
     "cli": {*FREE_OF_AIRFLOW, "hooks", "emulator"},
@@ -145,10 +155,10 @@ HEAVY = (
 
 
 def test_a_dag_file_loads_no_client_and_no_model(tmp_path: Path) -> None:
-    loaded = run(
-        f"{IMPORT_ALL}\nimport_all('operators', 'sensors', 'transfers')\nprint(*sys.modules)", tmp_path
-    )
-    expected = {module for module in MODULES if layer_of(module) in ("operators", "sensors", "transfers")}
+    packages = ("operators", "sensors", "transfers")
+    program = f"{IMPORT_ALL}\nimport_all(*{packages!r}, 'triggers.event')\nprint(*sys.modules)"
+    loaded = run(program, tmp_path)
+    expected = {module for module in MODULES if layer_of(module) in packages} | {f"{NAME}.triggers.event"}
     assert {module.removesuffix(".__init__") for module in expected} <= set(loaded)
     assert [name for name in HEAVY if name in loaded] == []
 

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_provider_damstra.triggers.pollers import poll_until_over
-from airflow_provider_damstra.waits.schedule_changes import (
-    EVENTS,
-    ScheduleChangesWait,
-    Snapshot,
-    events_between,
-)
+from airflow_provider_damstra.arguments import exactly_one, ids, number, some_of
+from airflow_provider_damstra.event_names import SCHEDULE_EVENTS
 
+# DAG files import this module: what asks Damstra is imported by the triggerer, in a thread.
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
+    from contextlib import AbstractAsyncContextManager
 
-FOR_EVER = 1_000_000_000
-"""Failed looks in a row that are borne: an event trigger has no task that could fail."""
-
-Looks = asyncio.Queue[tuple[int, Snapshot]]
+    from airflow_provider_damstra.triggers.event_stream import Batch, ConfirmedLooks
+    from airflow_provider_damstra.triggers.looks import Looks
+    from airflow_provider_damstra.triggers.seen import Seen
+    from airflow_provider_damstra.waits.schedule_changes import Snapshot
 
 
 class DamstraEventTrigger(BaseEventTrigger):
@@ -33,11 +30,13 @@ class DamstraEventTrigger(BaseEventTrigger):
     All triggers and sensors on a connection share one poller: what several of them watch is asked once.
 
     The first look at a user is what later ones are compared with, and fires nothing. Where Airflow has an
-    asset state store (3.3), what was seen outlives a restart of the triggerer. It is written ``settle_time``
-    after the events were handed to Airflow, which keeps them about once a second: a crash in between repeats
-    them, and none is lost unless Airflow takes longer than that to keep them. What was created and cancelled,
-    or moved twice, between two looks is seen as far as the second look shows it. Without the store (Airflow
-    before 3.3, or one trigger that watches for several assets) a restart misses what happened meanwhile.
+    asset state store (3.3), what was seen outlives a restart of the triggerer: it is written as soon as
+    Airflow confirms that the events are in its database, so that none is lost; a crash in the second or two
+    between the two repeats them. What was created and cancelled, or moved twice, between two looks is seen as
+    far as the second look shows it. Without the store (Airflow before 3.3, or one trigger that watches for
+    several assets) a restart misses what happened meanwhile.
+
+    A user whose schedules the key may not read does not stop the watch for the others.
 
     :param user_ids: ids of the users to watch; or
     :param group_id: id of the group whose active members to watch.
@@ -45,7 +44,6 @@ class DamstraEventTrigger(BaseEventTrigger):
     :param damstra_conn_id: id of the Airflow connection.
     :param poll_interval: seconds between two looks at a user.
     :param emit_existing: fire at the first look too, for every schedule that is there.
-    :param settle_time: seconds from an event until it counts as kept by Airflow.
     :param refusal_pause: seconds until the connection is read again after Damstra refused the key, or there
         was no such connection; at least ``poll_interval``.
     :raises ValueError: if the users, the group or the events are not ones that can be watched.
@@ -56,127 +54,117 @@ class DamstraEventTrigger(BaseEventTrigger):
         *,
         user_ids: Collection[int | str] | None = None,
         group_id: int | str | None = None,
-        events: Collection[str] = EVENTS,
+        events: Collection[str] = SCHEDULE_EVENTS,
         damstra_conn_id: str = "damstra_default",
         poll_interval: float = 60.0,
         emit_existing: bool = False,
-        settle_time: float = 10.0,
         refusal_pause: float = 60.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        if (user_ids is None) == (group_id is None):
-            raise ValueError("Name either user_ids or group_id.")
-        if unknown := sorted(set(events) - set(EVENTS)):
-            raise ValueError(f"events: {', '.join(unknown)} cannot be watched; {', '.join(EVENTS)} can.")
-        ScheduleChangesWait(user_ids=user_ids, group_id=group_id, on_look=lambda *_: None)
-        self.user_ids = None if user_ids is None else list(user_ids)
-        self.group_id = group_id
+        exactly_one(user_ids=user_ids, group_id=group_id)
+        some_of("events", events, *SCHEDULE_EVENTS)
+        number("poll_interval", poll_interval, at_least=0)
+        number("refusal_pause", refusal_pause, at_least=0)
+        self.user_ids = None if user_ids is None else ids("user_ids", user_ids)
+        self.group_id = None if group_id is None else ids("group_id", [group_id])[0]
         self.events = sorted(events)
         self.damstra_conn_id = damstra_conn_id
         self.poll_interval = poll_interval
         self.emit_existing = emit_existing
-        self.settle_time = settle_time
         self.refusal_pause = refusal_pause
-        self._known: dict[int, Snapshot] = {}
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the triggerer needs to build this trigger again."""
         names = ("user_ids", "group_id", "events", "damstra_conn_id", "poll_interval", "emit_existing")
-        arguments = {name: getattr(self, name) for name in (*names, "settle_time", "refusal_pause")}
+        arguments = {name: getattr(self, name) for name in (*names, "refusal_pause")}
         return f"{__name__}.{type(self).__name__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield an event for each thing that happened."""
-        async with self._looking() as looks:
+        """Yield an event for each thing that happened: the loop for Airflow before 3.3."""
+        seen = self._seen()
+        async with await self._looking() as looks:
             while True:
-                seen = await _all_there_are(looks)
-                changed = set()
-                for user_id, now in seen:
-                    before = await self._last_seen(user_id, now)
-                    for event in events_between(user_id, before, now):
-                        if event["name"] in self.events:
-                            yield TriggerEvent(event)  # type: ignore[no-untyped-call]
-                    if self._known.get(user_id) != (merged := {**before, **now}):
-                        self._known[user_id] = merged
-                        changed.add(user_id)
-                await self._keep(changed)
+                changed: dict[int, Snapshot] = {}
+                async for event in self._events(await looks.take(patience=self._pause), seen, changed):
+                    yield event
+                await seen.keep(changed)
 
-    @asynccontextmanager
-    async def _looking(self) -> AsyncIterator[Looks]:
-        """Yield where the looks arrive while a task takes them."""
-        looks: Looks = asyncio.Queue()
-        looking = asyncio.create_task(self._look(looks))
-        try:
-            yield looks
-        finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+    def shared_stream_key(self) -> tuple[str, ...]:
+        """Return a key that is this trigger's alone.
 
-    async def _look(self, looks: Looks) -> None:
-        """Look for ever. After a refusal pause, and read the connection again: it may have been mended."""
-        while True:
-            try:
-                verdict = await poll_until_over(
-                    lambda: ScheduleChangesWait(
-                        user_ids=self.user_ids,
-                        group_id=self.group_id,
-                        on_look=lambda user_id, now: looks.put_nowait((user_id, now)),
-                    ),
-                    damstra_conn_id=self.damstra_conn_id,
-                    poll_interval=self.poll_interval,
-                    max_poll_failures=FOR_EVER,
-                    say=self.log.info,
-                )
-                reason = verdict.failure
-            except Exception as error:
-                # Airflow makes a trigger that ended anew at once, and again and again: this one never ends.
-                reason = f"{type(error).__name__}: {error}"
-            self.log.warning("No events until this is mended: %s", reason)
-            await asyncio.sleep(max(self.refusal_pause, self.poll_interval))
+        The requests are shared below this, by the poller: among triggers that watch different people, and
+        with sensors. What Airflow's shared streams add is word of what its database holds.
+        """
+        path, arguments = self.serialize()
+        return path, json.dumps(arguments)
 
-    async def _last_seen(self, user_id: int, now: Snapshot) -> Snapshot:
-        """Return what the user's schedules were like; at the first look, what they are."""
-        if user_id not in self._known:
-            stored = await self._stored(user_id)
-            if stored is None:
-                return {} if self.emit_existing else now
-            self._known[user_id] = stored
-        return self._known[user_id]
+    @classmethod
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> ConfirmedLooks:
+        """Return what yields the looks, and hears when Airflow has kept the events made of them (3.3)."""
+        from airflow_provider_damstra.triggers.event_stream import ConfirmedLooks
 
-    async def _stored(self, user_id: int) -> Snapshot | None:
-        """Return what was kept of a user. While Airflow cannot say, wait: to begin anew would miss events."""
-        while store := getattr(self, "asset_state_store", None):
-            try:
-                return await store.aget(self._key(user_id))  # type: ignore[no-any-return]
-            except ValueError as error:
-                self.log.warning("What is seen does not outlive a restart: %s", error)
-                self.asset_state_store = None
-            except Exception as error:
-                self.log.warning("What was seen of user %s cannot be read yet: %s", user_id, error)
-                await asyncio.sleep(self.refusal_pause)
-        return None
+        trigger = cls(**kwargs)
+        return ConfirmedLooks(trigger._looking, patience=trigger._pause)
 
-    async def _keep(self, changed: Collection[int]) -> None:
-        """Write what was seen, once Airflow has had the time to keep the events."""
-        store = getattr(self, "asset_state_store", None)
-        if store is None or not changed:
-            return
-        await asyncio.sleep(self.settle_time)
-        for user_id in changed:
-            try:
-                await store.aset(self._key(user_id), self._known[user_id])
-            except Exception as error:
-                self.log.warning("What was seen of user %s is not kept: %s", user_id, error)
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Batch]) -> AsyncIterator[TriggerEvent]:
+        """Yield an event for each thing that happened; what was seen is kept once Airflow has them."""
+        seen = self._seen()
+        async for batch in shared_stream:
+            changed: dict[int, Snapshot] = {}
+            async for event in self._events(batch.looks, seen, changed):
+                yield event
+            batch.keep = partial(seen.keep, changed)
 
-    def _key(self, user_id: int) -> str:
-        """Return the key of a user in the asset's store, where other triggers may keep theirs."""
-        watched = json.dumps([self.damstra_conn_id, self.user_ids, self.group_id, self.events])
-        return f"damstra-{sha256(watched.encode()).hexdigest()[:12]}-{user_id}"
+    async def _events(
+        self, looks: dict[int, Snapshot], seen: Seen, changed: dict[int, Snapshot]
+    ) -> AsyncIterator[TriggerEvent]:
+        """Yield what happened since the looks before; what is to be kept then is in ``changed``."""
+        from airflow_provider_damstra.waits.schedule_changes import events_between
+
+        for user_id, now in looks.items():
+            before = await seen.before(user_id)
+            if before is None:
+                before = {} if self.emit_existing else now
+            for event in events_between(user_id, before, now, seen_at=datetime.now(UTC)):
+                if event["name"] in self.events:
+                    yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+            # What is no longer listed stays known, or it would be created anew when it is listed again.
+            if seen.learn(user_id, merged := {**before, **now}):
+                changed[user_id] = merged
+
+    @property
+    def _pause(self) -> float:
+        return max(self.refusal_pause, self.poll_interval)
+
+    async def _looking(self) -> AbstractAsyncContextManager[Looks]:
+        """Return what opens the looks. Its import takes a while, in which others are to have their turn."""
+        import asyncio
+
+        looking = await asyncio.to_thread(_import_looking)
+        opened: AbstractAsyncContextManager[Looks] = looking(
+            user_ids=self.user_ids,
+            group_id=self.group_id,
+            damstra_conn_id=self.damstra_conn_id,
+            poll_interval=self.poll_interval,
+            pause=self._pause,
+            log=self.log,
+        )
+        return opened
+
+    def _seen(self) -> Seen:
+        from airflow_provider_damstra.triggers.seen import Seen
+
+        # Whom it watches is not part of it: who comes later is no reason to forget the others.
+        watched = json.dumps([self.damstra_conn_id, self.events])
+        return Seen(
+            store=getattr(self, "asset_state_store", None),
+            prefix=f"damstra-{sha256(watched.encode()).hexdigest()[:12]}",
+            pause=self.refusal_pause,
+            say=self.log.warning,
+        )
 
 
-async def _all_there_are(looks: Looks) -> list[tuple[int, Snapshot]]:
-    """Return the looks that have arrived, at least one."""
-    seen = [await looks.get()]
-    while not looks.empty():
-        seen.append(looks.get_nowait())
-    return seen
+def _import_looking() -> Any:
+    from airflow_provider_damstra.triggers.looks import looking
+
+    return looking

@@ -270,14 +270,17 @@ class Poller:
         """End the waits that cannot bear this failure, and ask again later for the others."""
         watch.failures += 1
         watch.closed_until = self._loop.time() + (error.retry_after or 0.0)
-        for subscription in list(watch.interests):
+        for subscription, interest in list(watch.interests.items()):
             count = subscription.count_failure(watch.question, now=self._loop.time())
-            if is_final(error):
+            is_borne = isinstance(error, interest.bears)
+            if is_final(error) and not is_borne:
                 subscription.end(Verdict(is_over=True, failure=str(error)))
             elif count > subscription.max_poll_failures:
                 subscription.end(error=error)
             else:
                 subscription.tell(f"{error} Failure {count} in a row; it is asked again.")
+                if is_borne:
+                    self._tell(subscription, watch.question, error)
         self._schedule(watch)
 
     def _schedule(self, watch: Watch) -> None:

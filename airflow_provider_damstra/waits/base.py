@@ -11,13 +11,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from sys import intern
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from airflow_provider_damstra.actions.caller import Caller, fan_out
 from airflow_provider_damstra.clients.paging import PageMemory
 from airflow_provider_damstra.endpoints.base import Endpoint, Paged
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
-from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError
+from airflow_provider_damstra.errors import (
+    DamstraError,
+    DamstraNotFoundError,
+    DamstraPermissionError,
+    DamstraRequestError,
+)
 from airflow_provider_damstra.models.lesson_schedule import ShortLessonSchedule, UserLessonSchedule
 
 if TYPE_CHECKING:
@@ -35,6 +40,9 @@ class Interest:
     :param not_before: when the answer can change at the earliest, or None for at any time.
     """
 
+    bears: ClassVar[tuple[type[DamstraError], ...]] = ()
+    """Refusals that do not end a wait: it learns of them as of an answer, and the question is asked again."""
+
     rows: frozenset[int] | None = None
     not_before: datetime | None = None
 
@@ -43,6 +51,13 @@ class Interest:
         if changed is None or self.rows is None:
             return changed is None or bool(changed)
         return not changed.isdisjoint(self.rows)
+
+
+class DispensableInterest(Interest):
+    """What a wait wants to know, and can do without if Damstra refuses to tell it."""
+
+    __slots__ = ()
+    bears = (DamstraPermissionError, DamstraRequestError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +83,7 @@ class Wait(Protocol):
         """Return what is to be asked, as far as is known by now."""
 
     def learn(self, question: Question, answer: Any) -> None:
-        """Take an answer: a model, the rows of a listing, or a ``DamstraNotFoundError``."""
+        """Take an answer: a model, rows of a listing, a ``DamstraNotFoundError``, a refusal it bears."""
 
     def verdict(self) -> Verdict:
         """Return how things stand by what is known."""

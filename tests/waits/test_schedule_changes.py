@@ -14,7 +14,8 @@ MONDAY, TUESDAY = datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzi
 
 
 def names(before: Snapshot, after: Snapshot) -> list[str]:
-    return [event["name"].removeprefix("lesson.schedule.") for event in events_between(USER, before, after)]
+    events = events_between(USER, before, after, seen_at=TUESDAY)
+    return [event["name"].removeprefix("lesson.schedule.") for event in events]
 
 
 @pytest.mark.parametrize(
@@ -38,11 +39,12 @@ def test_each_difference_is_its_event(before: Any, after: Any, expected: list[st
 
 
 def test_an_event_says_whose_and_which_and_when() -> None:
-    (event,) = events_between(USER, {}, snapshot([row(30001, start_date=MONDAY)]))
+    (event,) = events_between(USER, {}, snapshot([row(30001, start_date=MONDAY)]), seen_at=TUESDAY)
     assert event == {
         "name": "lesson.schedule.created",
         "lesson_schedule_id": 30001,
         "user_id": USER,
         "schedule_date": "2026-11-23T00:00:00+00:00",
+        "time_stamp": "2026-11-24T00:00:00+00:00",
         "source": "polling",
     }
