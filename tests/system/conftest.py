@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from demo.emulator_instance import Row
 
-WAITS = Path(__file__).parent / "dags" / "damstra_waits.py"
+DAGS = sorted((Path(__file__).parent / "dags").glob("*.py"))
 # Airflow's own are for weeks, and a test is not to wait half a minute for Airflow to notice a dead triggerer.
 QUICK = {
     "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1",
@@ -57,7 +57,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, academy: Academy) -> Iterato
     stage = Stage(
         root=tmp_path_factory.mktemp("stage"),
         terminal=Terminal(),
-        more_dags=[WAITS],
+        more_dags=DAGS,
         environment=academy.connection | QUICK,
     )
     with stage.running():

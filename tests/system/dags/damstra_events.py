@@ -1,0 +1,27 @@
+"""DAGs of the system tests: what starts when something happens in Damstra."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import DAG, Asset, AssetWatcher, task
+
+from airflow_provider_damstra.triggers.event import DamstraEventTrigger
+
+watched = Asset(
+    "watched_by_polling",
+    watchers=[
+        # Some users of the emulator's demonstration data.
+        AssetWatcher(name="watch", trigger=DamstraEventTrigger(user_ids=[1011, 1012], poll_interval=1))
+    ],
+)
+
+with DAG(dag_id="on_watched_event", schedule=[watched]):
+
+    @task
+    def remember(triggering_asset_events: Any = None) -> list[list[Any]]:
+        """Return what has happened to which schedule."""
+        payloads = [event.extra["payload"] for event in triggering_asset_events[watched]]
+        return [[payload["name"], payload["lesson_schedule_id"]] for payload in payloads]
+
+    remember()

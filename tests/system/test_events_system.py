@@ -1,0 +1,108 @@
+"""Events that start DAGs, with a real scheduler, worker and triggerer: none is missed, none comes twice."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.event_names import SCHEDULE_CANCELLED, SCHEDULE_COMPLETED
+from demo.waiting import wait_until
+from tests.system.evidence import PATIENCE
+
+if TYPE_CHECKING:
+    from demo.airflow_api import AirflowApi
+    from demo.onboarding import Stage
+
+pytestmark = pytest.mark.system
+
+WATCHING_DAG = "on_watched_event"
+# Open schedules of the two users whom the DAG watches.
+SEEN, MISSED, CANCELLED, LAST = 30040, 30067, 30014, 30041
+HAPPENED = Counter(
+    [
+        (SCHEDULE_COMPLETED, SEEN),
+        (SCHEDULE_COMPLETED, MISSED),
+        (SCHEDULE_CANCELLED, CANCELLED),
+        (SCHEDULE_COMPLETED, LAST),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """An asset that is watched, and what it has brought about.
+
+    :param api: Airflow's.
+    """
+
+    api: AirflowApi
+    name: str
+    dag_id: str
+
+    @property
+    def asset_id(self) -> int:
+        """The asset's id, once its DAG was parsed."""
+        (asset,) = self.api.get("/assets", name_pattern=self.name)["assets"]
+        found: int = asset["id"]
+        return found
+
+    def events(self) -> Counter[tuple[str, int]]:
+        """Return the asset's events: what happened, to which schedule."""
+        rows = self.api.get("/assets/events", asset_id=self.asset_id, limit=100)["asset_events"]
+        return Counter(_short(row["extra"]["payload"]) for row in rows)
+
+    def handled(self) -> Counter[tuple[str, int]]:
+        """Return what the tasks of the DAG's runs were told; a run is about all that came before it."""
+        runs = self.api.get(f"/dags/{self.dag_id}/dagRuns", limit=100)["dag_runs"]
+        found: Counter[tuple[str, int]] = Counter()
+        for run in runs:
+            if run["state"] == "success":
+                (task,) = self.api.task_instances(self.dag_id, run["dag_run_id"])
+                for name, schedule in self.api.xcom(self.dag_id, run["dag_run_id"], task):
+                    found[name, schedule] += 1
+        return found
+
+    def kept(self) -> dict[str, Any]:
+        """Return what the asset's state store holds."""
+        rows = self.api.get(f"/assets/{self.asset_id}/state-store", limit=100)["asset_state_store"]
+        return {row["key"]: row["value"] for row in rows}
+
+
+@pytest.fixture(scope="module")
+def watched(stage: Stage) -> Watched:
+    """Let things happen before, during and after an absence of the triggerer."""
+    api, emulator = stage.airflow.api, stage.emulator.api
+    wait_until(lambda: api.has_dag(WATCHING_DAG), what="the DAG", seconds=PATIENCE)
+    watched = Watched(api, "watched_by_polling", WATCHING_DAG)
+    wait_until(lambda: len(watched.kept()) == 2, what="the first look at both users", seconds=PATIENCE)
+
+    before, began = watched.kept(), time.monotonic()
+    emulator.complete(SEEN)
+    wait_until(lambda: sum(watched.handled().values()) == 1, what="its DAG run", seconds=PATIENCE)
+    print(
+        f"\nfrom a completion, looked for each second, to its DAG run's end: {time.monotonic() - began:.1f} s"
+    )
+    wait_until(lambda: watched.kept() != before, what="that to be kept", seconds=PATIENCE)
+
+    triggerer = stage.airflow.processes["triggerer"]
+    triggerer.kill()
+    emulator.complete(MISSED)
+    emulator.control("POST", f"/lesson_schedules/{CANCELLED}/cancel")
+    triggerer.start()
+    wait_until(lambda: sum(watched.events().values()) >= 3, what="what was missed", seconds=PATIENCE)
+    emulator.complete(LAST)
+    wait_until(lambda: sum(watched.handled().values()) >= 4, what="all DAG runs", seconds=PATIENCE)
+    return watched
+
+
+def test_nothing_is_missed_and_nothing_repeated_when_the_triggerer_is_killed(watched: Watched) -> None:
+    assert watched.events() == HAPPENED
+    assert watched.handled() == HAPPENED
+
+
+def _short(payload: dict[str, Any]) -> tuple[str, int]:
+    return payload["name"], payload["lesson_schedule_id"]
