@@ -44,6 +44,9 @@ def get_provider_info() -> dict[str, Any]:
         "transfers": [_transfer(name) for name in _TRANSFERS],
         "extra-links": ["airflow_provider_damstra.links.DamstraLink"],
         "connection-types": [_CONNECTION_TYPE],
+        "asset-uris": [_ASSET_URIS],
+        "config": CONFIGURATION,
+        "db-managers": ["airflow_provider_damstra.webhooks.database.DamstraDBManager"],
     }
 
 
@@ -96,5 +99,73 @@ _CONNECTION_TYPE: dict[str, Any] = {
         "webhook_token": _field(
             "Webhook token", "Secret of the webhook receiver.", "string", format="password"
         ),
+        "webhook_tokens_previous": _field(
+            "Previous webhook tokens",
+            "Still accepted until their time: <token>:<time>, separated by spaces.",
+            "string",
+            format="password",
+        ),
     },
+}
+
+_ASSET_URIS: dict[str, Any] = {
+    "schemes": ["damstra"],
+    "handler": "airflow_provider_damstra.assets.sanitize_uri",
+    "factory": "airflow_provider_damstra.assets.damstra_event",
+    "to_openlineage_converter": "airflow_provider_damstra.assets.convert_asset_to_openlineage",
+}
+
+
+def _option(kind: str, default: str, description: str, *, example: str | None = None) -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": __version__,
+        "type": kind,
+        "example": example,
+        "default": default,
+    }
+
+
+CONFIGURATION: dict[str, Any] = {
+    "damstra": {
+        "description": "Events of Damstra Learning: its webhooks, received by Airflow's API server.",
+        "options": {
+            "webhooks_enabled": _option(
+                "boolean",
+                "False",
+                "Receive webhooks at /damstra/webhooks/<connection>/<token> of the API server.",
+            ),
+            "webhook_conn_ids": _option(
+                "string",
+                "damstra_default",
+                "Ids of the connections whose webhooks are received, separated by commas. Each needs a "
+                "webhook_token in its extra.",
+                example="damstra_default,damstra_mine",
+            ),
+            "webhook_networks": _option(
+                "string",
+                "",
+                "Networks that webhooks may come from, separated by commas; all if empty. Behind a proxy, "
+                "let the API server see the sender's address (--proxy-headers, FORWARDED_ALLOW_IPS).",
+                example="203.0.113.0/24,2001:db8::/32",
+            ),
+            "verify_events": _option(
+                "boolean",
+                "True",
+                "Ask Damstra whether an event really happened before it updates an asset.",
+            ),
+            "verify_patience": _option(
+                "float",
+                "120",
+                "Seconds during which an event that Damstra does not show yet is looked for again, "
+                "before it is refused.",
+            ),
+            "inbox_retention": _option(
+                "float",
+                "30",
+                "Days that a received event is kept. While it is kept, the same event is not taken twice; "
+                "what is older than this when it arrives is refused.",
+            ),
+        },
+    }
 }

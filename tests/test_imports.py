@@ -48,10 +48,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "triggers": {*FREE_OF_AIRFLOW, "hooks", "arguments"},
     "sensors": {*FREE_OF_AIRFLOW, "hooks", *OF_TASKS, "triggers"},
     "get_provider_info": set(),
-    "webhooks": {"event_names", "models"},
+    "assets": {"event_names"},
+    "webhooks": {*FREE_OF_AIRFLOW, "assets", "get_provider_info", "hooks"},
     "emulator": {"wire", "models", "errors", "endpoints", "webhooks"},
     "testing": {"emulator"},
-    "cli": {*FREE_OF_AIRFLOW, "hooks", "emulator"},
+    "cli": {*FREE_OF_AIRFLOW, "hooks", "emulator", "webhooks"},
 }
 
 

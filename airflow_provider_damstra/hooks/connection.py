@@ -27,6 +27,10 @@ class DamstraConnectionExtra(ClientOptions):
 
     allow_http: Annotated[bool, Field(description="Allow http:// to a host other than this machine.")] = False
     webhook_token: Annotated[SecretStr | None, Field(description="Secret of the webhook receiver.")] = None
+    webhook_tokens_previous: Annotated[
+        SecretStr | None,
+        Field(description="Tokens that are accepted until a time: <token>:<time> ..."),
+    ] = None
 
 
 def settings_from(connection: Connection) -> ClientSettings:
@@ -35,7 +39,7 @@ def settings_from(connection: Connection) -> ClientSettings:
     :raises DamstraConfigurationError: naming every field of the connection that cannot be used.
     """
     try:
-        extra = DamstraConnectionExtra.model_validate(_extra(connection))
+        extra = DamstraConnectionExtra.model_validate(extra_of(connection))
         check_bundle(extra.verify)
         options = extra.model_dump(include=set(ClientOptions.model_fields))
         return ClientSettings(
@@ -59,7 +63,11 @@ def settings_from(connection: Connection) -> ClientSettings:
         ) from None
 
 
-def _extra(connection: Connection) -> dict[str, Any]:
+def extra_of(connection: Connection) -> dict[str, Any]:
+    """Return the members of a connection's extra that have a value.
+
+    :raises ValueError: if it is no JSON object.
+    """
     # Not extra_dejson: in an event loop that masks with a blocking call to the supervisor.
     try:
         extra = json.loads(connection.extra) if connection.extra else {}

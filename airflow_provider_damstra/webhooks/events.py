@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, Field
 from pydantic_core import from_json
 
+from airflow_provider_damstra import event_names
 from airflow_provider_damstra.models.base import Model, Timestamp
 
 _EITHER = AliasChoices("userId", "userID")
@@ -95,13 +96,13 @@ class UserAccountInactivate(Event):
 
 
 EVENTS: dict[str, type[Event]] = {
-    "lesson.schedule.completed": LessonScheduleCompleted,
-    "lesson.schedule.changed": LessonScheduleChanged,
-    "lesson.schedule.created": LessonScheduleCreated,
-    "lesson.schedule.cancelled": LessonScheduleCancelled,
-    "user.account.created": UserAccountCreated,
-    "user.settings.updated": UserSettingsUpdated,
-    "user.account.inactivate": UserAccountInactivate,
+    event_names.SCHEDULE_COMPLETED: LessonScheduleCompleted,
+    event_names.SCHEDULE_CHANGED: LessonScheduleChanged,
+    event_names.SCHEDULE_CREATED: LessonScheduleCreated,
+    event_names.SCHEDULE_CANCELLED: LessonScheduleCancelled,
+    event_names.USER_CREATED: UserAccountCreated,
+    event_names.USER_UPDATED: UserSettingsUpdated,
+    event_names.USER_INACTIVATED: UserAccountInactivate,
 }
 
 

@@ -1,0 +1,246 @@
+"""The inbox: events as they were received, kept in Airflow's metadata database until Damstra confirmed them.
+
+Every function is one transaction, safe beside other processes, on every database that Airflow runs on.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, func, insert, inspect, select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from airflow_provider_damstra.webhooks.database import MIGRATE, engine, inbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import Connection
+
+MOST_REDELIVERIES = 5
+"""How often an event that was refused is looked at again because it was delivered again."""
+
+OVERLAP = timedelta(seconds=15)
+"""Ids are given before others see their rows: the feed repeats rows that are not older than this."""
+
+FEED_PAGE = 1000
+PURGE_BATCH = 500
+
+Row = dict[str, Any]
+
+
+class InboxUnavailableError(Exception):
+    """The metadata database does not answer, or the table is not there."""
+
+
+class State(StrEnum):
+    """Where an event stands."""
+
+    WAITING = "waiting"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+
+
+class Delivery(StrEnum):
+    """What became of a delivery."""
+
+    RECEIVED = "received"
+    DUPLICATE = "duplicate"
+
+
+@contextmanager
+def transaction() -> Iterator[Connection]:
+    """Yield a connection in a transaction that is committed at the end.
+
+    :raises InboxUnavailableError: saying what to do.
+    """
+    try:
+        with engine().begin() as connection:
+            yield connection
+    except IntegrityError:
+        raise
+    except SQLAlchemyError as error:
+        raise InboxUnavailableError(_what_is_wrong(error)) from None
+
+
+def _what_is_wrong(error: SQLAlchemyError) -> str:
+    cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    try:
+        is_missing = not inspect(engine()).has_table(inbox.name)
+    except SQLAlchemyError:
+        is_missing = False
+    if is_missing:
+        return f"Airflow's metadata database has no table {inbox.name} ({cause}). Run: {MIGRATE}"
+    return f"Airflow's metadata database failed: {cause}"
+
+
+def keep(*, conn_id: str, name: str, digest: str, payload: dict[str, Any], source: str) -> Delivery:
+    """Keep an event, once: when this returns it is committed.
+
+    An event that was refused is looked at again when it is delivered again, a few times.
+
+    :raises InboxUnavailableError: if it could not be kept.
+    """
+    now = datetime.now(UTC)
+    row = {
+        "conn_id": conn_id,
+        "name": name,
+        "digest": digest,
+        "payload": payload,
+        "source": source,
+        "attempts": 0,
+        "redeliveries": 0,
+        "received_at": now,
+        **_waiting(now),
+    }
+    while True:
+        try:
+            with transaction() as connection:
+                connection.execute(insert(inbox).values(row))
+            return Delivery.RECEIVED
+        except IntegrityError:
+            # The row that was in the way may have been purged since: then there is room for this one.
+            if delivery := _meet_again(conn_id, digest, now):
+                return delivery
+
+
+def _waiting(now: datetime) -> Row:
+    return {
+        "state": State.WAITING.value,
+        "waiting_since": now,
+        "next_attempt_at": now,
+        "reason": None,
+        "decided_at": None,
+    }
+
+
+def _meet_again(conn_id: str, digest: str, now: datetime) -> Delivery | None:
+    same = (inbox.c.conn_id == conn_id, inbox.c.digest == digest)
+    reopen = (
+        update(inbox)
+        .where(*same, inbox.c.state == State.REFUSED.value, inbox.c.redeliveries < MOST_REDELIVERIES)
+        .values(**_waiting(now), redeliveries=inbox.c.redeliveries + 1)
+    )
+    with transaction() as connection:
+        if connection.execute(reopen).rowcount:
+            return Delivery.RECEIVED
+        return Delivery.DUPLICATE if connection.scalar(select(inbox.c.id).where(*same)) else None
+
+
+def claim(*, limit: int, lease: timedelta) -> list[Row]:
+    """Return waiting events whose time has come: nobody else gets them until the lease is over.
+
+    Each row's ``attempts`` is the number under which a decision about it is accepted.
+    """
+    now = datetime.now(UTC)
+    due = (
+        select(inbox)
+        .where(inbox.c.state == State.WAITING.value, inbox.c.next_attempt_at <= now)
+        .order_by(inbox.c.next_attempt_at, inbox.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    claimed = []
+    with transaction() as connection:
+        for found in connection.execute(due).mappings().all():
+            row = dict(found)
+            taken = connection.execute(
+                update(inbox)
+                .where(*_still(row))
+                .values(attempts=row["attempts"] + 1, next_attempt_at=now + lease)
+            )
+            if taken.rowcount:
+                claimed.append({**row, "attempts": row["attempts"] + 1})
+    return claimed
+
+
+def _still(row: Row) -> tuple[Any, ...]:
+    """Return the condition that a row is as it was when this process got it."""
+    return (
+        inbox.c.id == row["id"],
+        inbox.c.state == State.WAITING.value,
+        inbox.c.attempts == row["attempts"],
+    )
+
+
+def decide(row: Row, state: State, *, reason: str | None = None, connection: Connection) -> bool:
+    """Set a claimed event to confirmed or refused; return False if it is no longer this process's.
+
+    :param connection: in whose transaction.
+    """
+    values = {"state": state.value, "reason": reason, "decided_at": datetime.now(UTC)}
+    return bool(connection.execute(update(inbox).where(*_still(row)).values(values)).rowcount)
+
+
+def postpone(row: Row, *, until: datetime, reason: str) -> None:
+    """Leave a claimed event to whoever comes first after a moment."""
+    with transaction() as connection:
+        connection.execute(update(inbox).where(*_still(row)).values(next_attempt_at=until, reason=reason))
+
+
+def count_waiting() -> int:
+    """Return how many events wait."""
+    waiting = select(func.count()).select_from(inbox).where(inbox.c.state == State.WAITING.value)
+    with transaction() as connection:
+        return int(connection.scalar(waiting) or 0)
+
+
+def listed(
+    *, conn_id: str | None = None, states: tuple[State, ...] = tuple(State), limit: int = 100
+) -> list[Row]:
+    """Return events, the newest first.
+
+    :param conn_id: only those of a connection.
+    :param states: only those that are in one of these states.
+    """
+    rows = select(inbox).where(inbox.c.state.in_([state.value for state in states]))
+    if conn_id is not None:
+        rows = rows.where(inbox.c.conn_id == conn_id)
+    with transaction() as connection:
+        found = connection.execute(rows.order_by(inbox.c.id.desc()).limit(limit)).mappings().all()
+    return [dict(row) for row in found]
+
+
+def feed(conn_id: str, *, after: int | None) -> tuple[int, list[Row]]:
+    """Return the cursor to ask with next time, and what was received after a cursor, whatever became of it.
+
+    What is not older than a few seconds is there again: who follows drops the ids they have seen.
+
+    :param after: a cursor; None for the present one and no rows.
+    """
+    rows = select(inbox.c.id, inbox.c.name, inbox.c.payload).where(inbox.c.conn_id == conn_id)
+    with transaction() as connection:
+        if after is None:
+            newest = select(func.max(inbox.c.id)).where(inbox.c.conn_id == conn_id)
+            return int(connection.scalar(newest) or 0), []
+        late = rows.where(inbox.c.id <= after, inbox.c.received_at > datetime.now(UTC) - OVERLAP)
+        new = rows.where(inbox.c.id > after)
+        found = [
+            dict(row)
+            for query in (late.order_by(inbox.c.id.desc()), new.order_by(inbox.c.id))
+            for row in connection.execute(query.limit(FEED_PAGE)).mappings()
+        ]
+    return max([after, *(row["id"] for row in found)]), found
+
+
+def purge(*, older_than: timedelta) -> int:
+    """Delete a bounded number of decided events that were received longer ago; return how many."""
+    old = (
+        select(inbox.c.id)
+        .where(
+            inbox.c.received_at < datetime.now(UTC) - older_than,
+            inbox.c.state != State.WAITING.value,
+        )
+        .order_by(inbox.c.received_at)
+        .limit(PURGE_BATCH)
+    )
+    with transaction() as connection:
+        ids = list(connection.scalars(old))
+        if not ids:
+            return 0
+        # One that was refused may have been delivered again meanwhile.
+        is_decided = inbox.c.state != State.WAITING.value
+        return connection.execute(delete(inbox).where(inbox.c.id.in_(ids), is_decided)).rowcount

@@ -1,0 +1,1 @@
+"""Migrations of the provider's own table in Airflow's metadata database."""

@@ -1,0 +1,172 @@
+"""The receiver: the part of Airflow's API server that the open internet may talk to.
+
+What is not known, whatever it is, is answered alike: the same 404, after the same work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from airflow_provider_damstra.webhooks import inbox
+from airflow_provider_damstra.webhooks.bodies import event_in, read_body
+from airflow_provider_damstra.webhooks.configuration import receiver_configuration
+from airflow_provider_damstra.webhooks.door import Door
+from airflow_provider_damstra.webhooks.events import UnknownEvent
+from airflow_provider_damstra.webhooks.inbox import InboxUnavailableError
+from airflow_provider_damstra.webhooks.metrics import count_event, count_stranger
+from airflow_provider_damstra.webhooks.secrecy import TokenHider, hidden_token
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from typing import TypeVar
+
+    from airflow_provider_damstra.webhooks.configuration import ReceiverConfiguration
+
+    Answer = TypeVar("Answer")
+
+SOURCE = "webhook"
+RETRY_AFTER_SECONDS = 30
+DATABASE_SECONDS = 10.0
+DATABASE_THREADS = 4
+
+log = logging.getLogger(__name__)
+
+
+def receiver_app() -> FastAPI:
+    """Return the app, as Airflow's configuration says. What is wrong there leaves everything closed."""
+    try:
+        configuration = receiver_configuration()
+    except ValueError as error:
+        log.error("Damstra webhooks are not received until this is mended: %s", error)
+        configuration = None
+    return Receiver(configuration).app()
+
+
+class Receiver:
+    """Receives webhooks and feeds them to those who wait.
+
+    :param configuration: what Airflow's configuration says; None, or one that is not enabled, knows nobody.
+    """
+
+    def __init__(self, configuration: ReceiverConfiguration | None) -> None:
+        self._is_open = configuration is not None and configuration.enabled
+        conn_ids = configuration.conn_ids if configuration and self._is_open else ()
+        self.door = Door(conn_ids, configuration.networks if configuration else ())
+        self._threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="damstra-inbox")
+
+    def app(self) -> FastAPI:
+        """Return the app to be mounted at ``/damstra``."""
+        app = FastAPI(lifespan=self._lifespan, openapi_url=None, redirect_slashes=False)
+        app.post("/webhooks/{address:path}")(self.receive)
+        app.get("/feed/{conn_id:path}")(self.feed)
+        app.add_exception_handler(HTTPException, _refusal)
+        app.add_middleware(TokenHider)
+        return app
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        if not self._is_open:
+            yield
+            return
+        await asyncio.to_thread(self.door.read)
+        tasks = [asyncio.create_task(self.door.keep_current())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def receive(self, request: Request, address: str) -> JSONResponse:
+        """Keep an event, and answer when it is kept: ``POST /webhooks/<conn_id>/<token>``."""
+        conn_id = address.rpartition("/")[0]
+        self._let_in(request, conn_id, hidden_token(request.scope))
+        body = await read_body(request)
+        try:
+            event, payload = event_in(body)
+        except ValueError as error:
+            count_event("rejected", conn_id=conn_id)
+            log.warning("Damstra webhooks: what connection %r was sent is no event: %s", conn_id, _why(error))
+            raise HTTPException(400, "The body is no event.") from None
+        keep = partial(inbox.keep, conn_id=conn_id, name=event.name, digest=event.digest(), payload=payload)
+        delivery = await self._ask(partial(keep, source=SOURCE), conn_id)
+        count_event(delivery.value, conn_id=conn_id)
+        if isinstance(event, UnknownEvent):
+            count_event("unknown", conn_id=conn_id)
+        return JSONResponse({"result": delivery.value})
+
+    async def feed(self, request: Request, conn_id: str) -> JSONResponse:
+        """Answer what came after a cursor: ``GET /feed/<conn_id>?after=<cursor>``, the token as bearer."""
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        self._let_in(request, conn_id, token if kind.lower() == "bearer" else "")
+        after = request.query_params.get("after")
+        if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 19):
+            raise HTTPException(400, "after is no cursor.")
+        cursor, rows = await self._ask(
+            partial(inbox.feed, conn_id, after=None if after is None else int(after)), conn_id
+        )
+        return JSONResponse({"cursor": cursor, "events": [_hint(row) for row in rows]})
+
+    def _let_in(self, request: Request, conn_id: str, token: str) -> None:
+        host = request.client.host if request.client else None
+        if self.door.admits(conn_id, token, host=host):
+            return
+        if not self.door.is_ready:
+            raise _unavailable()
+        count_stranger()
+        raise HTTPException(404)
+
+    async def _ask(self, question: Callable[[], Answer], conn_id: str) -> Answer:
+        """Return the database's answer; it is asked in a thread, and not waited for without end."""
+        try:
+            async with asyncio.timeout(DATABASE_SECONDS):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, question)
+        except (InboxUnavailableError, TimeoutError) as error:
+            count_event("unavailable", conn_id=conn_id)
+            log.error(
+                "Damstra webhooks: answered 503. %s", str(error) or "The metadata database is too slow."
+            )
+            raise _unavailable() from None
+
+
+def _unavailable() -> HTTPException:
+    return HTTPException(503, "Not now.", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+async def _refusal(_: Request, error: Exception) -> JSONResponse:
+    """Answer a refusal, and close the connection: what is left of a body is not read."""
+    assert isinstance(error, HTTPException)  # noqa: S101 (what this handler is for)
+    # A method that a path does not know is nobody's business either.
+    status, detail = (404, "Not Found") if error.status_code == 405 else (error.status_code, error.detail)
+    headers = {**(error.headers or {}), "Connection": "close"}
+    headers.pop("Allow", None)
+    return JSONResponse({"detail": detail}, status_code=status, headers=headers)
+
+
+def _why(error: ValueError) -> str:
+    """Return what is wrong with a body, without what it holds."""
+    problems = getattr(error, "errors", None)
+    if problems is None:
+        return str(error)
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems())
+
+
+def _hint(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "lesson_schedule_id": row["payload"].get("lesson_schedule_id"),
+        "user_id": row["payload"].get("user_id"),
+    }

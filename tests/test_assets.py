@@ -1,0 +1,83 @@
+"""The assets of events: one for each, one for all, none for what Damstra does not report."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+import pytest
+from airflow.providers.common.compat.openlineage import facet
+from airflow.sdk import Asset
+
+import airflow_provider_damstra
+from airflow_provider_damstra.assets import convert_asset_to_openlineage, damstra_event, sanitize_uri
+from airflow_provider_damstra.event_names import EVENT_NAMES
+
+
+@pytest.mark.parametrize("name", [*EVENT_NAMES, "all"])
+def test_an_events_asset_names_connection_and_event(name: str) -> None:
+    asset = damstra_event(name, conn_id="damstra_mine")
+    assert asset.uri == f"damstra://damstra_mine/{name}"
+    assert asset == damstra_event(name, conn_id="damstra_mine")
+    assert asset != damstra_event(name)
+
+
+@pytest.mark.parametrize("name", ["lesson.schedule.complete", "", "Lesson.Schedule.Completed", "user.*"])
+def test_an_unknown_event_is_refused_with_those_there_are(name: str) -> None:
+    with pytest.raises(ValueError, match=r"lesson\.schedule\.completed, .*user\.account\.inactivate, all"):
+        damstra_event(name)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("damstra://c/user.settings.updated/", "damstra://c/user.settings.updated"),
+        ("DAMSTRA://Mine/USER.settings.updated", "damstra://Mine/user.settings.updated"),
+        ("damstra://a b/all", "damstra://a%20b/all"),
+        ("damstra://a%20b/all", "damstra://a%20b/all"),
+    ],
+)
+def test_a_uri_has_one_form(written: str, meant: str) -> None:
+    parts = urlsplit(written)
+    assert sanitize_uri(parts).geturl() == meant
+    assert Asset(uri=meant).uri == meant
+
+
+@pytest.mark.parametrize(
+    "uri", ["damstra:///all", "damstra://c", "damstra://c/", "damstra://c/nothing", "damstra://c/all?x=1"]
+)
+def test_a_malformed_uri_is_refused(uri: str) -> None:
+    with pytest.raises(ValueError, match=r"damstra://|Damstra reports no event"):
+        sanitize_uri(urlsplit(uri))
+
+
+def test_openlineage_sees_the_connection_and_the_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facet, "Dataset", SimpleNamespace)
+    dataset = convert_asset_to_openlineage(damstra_event("all"), None)
+    assert (dataset.namespace, dataset.name) == ("damstra://damstra_default", "all")
+
+
+ASK_AIRFLOW = """
+from airflow.providers.common.compat.openlineage import facet
+from airflow.sdk import Asset
+try:
+    Asset(uri="damstra://c/nothing")
+except ValueError as error:
+    print(error)
+print(Asset(uri="damstra://c/ALL/").uri)
+"""
+
+
+def test_airflow_asks_the_provider_about_its_uris(tmp_path: Path) -> None:
+    package = Path(airflow_provider_damstra.__file__).parent.parent
+    environment = {**os.environ, "PYTHONPATH": str(package), "AIRFLOW_HOME": str(tmp_path)}
+    asked = subprocess.run(  # noqa: S603 (our own program)
+        [sys.executable, "-c", ASK_AIRFLOW], env=environment, capture_output=True, text=True, check=True
+    )
+    refused, written = asked.stdout.splitlines()[-2:]
+    assert "Damstra reports no event 'nothing'" in refused
+    assert written == "damstra://c/all"
