@@ -1,11 +1,9 @@
-"""Reading the rows of a resource: many requests at once, in order, in little memory."""
+"""Reading the rows of a resource: many requests at once, in little memory."""
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pydantic import TypeAdapter
@@ -18,11 +16,12 @@ from airflow_provider_damstra.errors import (
     DamstraResponseError,
     DamstraServerError,
 )
+from airflow_provider_damstra.exports.many_listings import pages_as_they_come
 from airflow_provider_damstra.exports.raw_pages import RawReader, RawRow
 from airflow_provider_damstra.exports.resources import RESOURCES, Listing, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 Rows = list[RawRow]
 _IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(SomeIdentifiers)
@@ -32,7 +31,7 @@ class Pages(Protocol):
     """What exports need of a client."""
 
     def pages(
-        self, endpoint: Any, *, concurrency: int | None = None, reader: Any = None
+        self, endpoint: Any, *, concurrency: int | None = None, reader: Any = None, start: int = 0
     ) -> Iterator[list[Any]]:
         """Yield the rows of a listing page by page."""
 
@@ -45,6 +44,20 @@ def ids_of_parents(given: Any) -> tuple[int, ...] | None:
     return None if given is None else _IDS.validate_python(given)
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows of one listing.
+
+    :param parent_id: whose they are, or None in a resource that is one listing.
+    :param is_last_of_parent: whether these are all rows that this parent still had. Each parent that did not
+        fail has one such batch, which may have no rows.
+    """
+
+    parent_id: int | None = None
+    rows: Rows = field(default_factory=list)
+    is_last_of_parent: bool = False
+
+
 @dataclass(kw_only=True)
 class Export:
     """What is read, and whose.
@@ -53,7 +66,8 @@ class Export:
     :param parent_ids: whose listings are read; None is for all that the parent resource lists.
     :param parent_filters: arguments of the parent resource's listing.
     :param max_concurrency: requests in flight at once.
-    :param skips_failed_parents: whether a parent whose listing fails is noted in ``failed``, and left out.
+    :param skips_failed_parents: whether a parent whose listing fails is noted in ``failed``, and left out
+        from where it failed.
     """
 
     resource: Resource
@@ -82,30 +96,47 @@ class Export:
         self._listing(1)
         self._parents_listing()
 
-    def pages(self, client: Pages) -> Iterator[Rows]:
-        """Yield the rows as they came, page after page, a parent's after another's.
+    def batches(
+        self,
+        client: Pages,
+        *,
+        done: Collection[int] = frozenset(),
+        begun: Mapping[int, int] = MappingProxyType({}),
+    ) -> Iterator[Batch]:
+        """Yield the rows as they came: a single listing's in order, those of many as soon as they come.
 
+        At most two pages for each request in flight are in memory.
+
+        :param done: parents that are not asked.
+        :param begun: parents whose first rows came before, with how many; they are asked for the rest.
         :raises DamstraError: if a listing failed.
         """
         if self.resource.parent is None:
-            yield from client.pages(self._listing(), concurrency=self.max_concurrency, reader=RawReader())
+            pages = client.pages(self._listing(), concurrency=self.max_concurrency, reader=RawReader())
+            yield from (Batch(rows=rows) for rows in pages)
             return
-        with ThreadPoolExecutor(self.max_concurrency, thread_name_prefix="damstra-export") as pool:
-            waiting: deque[tuple[int, Future[Rows]]] = deque()
-            ids, done = iter(self._ids(client)), 0
-            try:
-                while True:
-                    new = islice(ids, self.max_concurrency * 2 - len(waiting))
-                    waiting.extend((one, pool.submit(self._rows_of, client, one)) for one in new)
-                    if not waiting:
-                        break
-                    yield self._rows_or_failure(*waiting.popleft())
-                    done += 1
-            finally:
-                pool.shutdown(cancel_futures=True)
-        if self._last_failure and len(self.failed) == done:
+        parents = (one for one in self._ids(client) if one not in done)
+        succeeded = False
+        for page in pages_as_they_come(
+            lambda one: self._pages_of(client, one, start=begun.get(one, 0)),
+            parents,
+            concurrency=self.max_concurrency,
+        ):
+            if page.failure:
+                self._note(page.key, page.failure)
+            else:
+                succeeded = succeeded or page.rows is None
+                yield Batch(page.key, rows=page.rows or [], is_last_of_parent=page.rows is None)
+        if self._last_failure and not (succeeded or done):
             # Nobody is left: that is no export with a gap, but none.
             raise self._last_failure
+
+    def pages(self, client: Pages) -> Iterator[Rows]:
+        """Yield the rows of all batches.
+
+        :raises DamstraError: if a listing failed.
+        """
+        return (batch.rows for batch in self.batches(client) if batch.rows)
 
     def _listing(self, parent_id: int | None = None) -> Listing:
         arguments = dict(self.filters)
@@ -129,10 +160,10 @@ class Export:
                 seen.add(one)
                 yield one
 
-    def _rows_of(self, client: Pages, parent_id: int) -> Rows:
-        pages = client.pages(self._listing(parent_id), concurrency=1, reader=RawReader())
-        rows = [row for page in pages for row in cast("Rows", page)]
-        return [self._with_parent(row, parent_id) for row in rows] if self.resource.adds_parent else rows
+    def _pages_of(self, client: Pages, parent_id: int, *, start: int) -> Iterator[Rows]:
+        pages = client.pages(self._listing(parent_id), concurrency=1, reader=RawReader(), start=start)
+        for rows in cast("Iterator[Rows]", pages):
+            yield [self._with_parent(row, parent_id) for row in rows] if self.resource.adds_parent else rows
 
     def _with_parent(self, row: RawRow, parent_id: int) -> RawRow:
         text = bytes(row).lstrip()
@@ -145,15 +176,11 @@ class Export:
         comma = b"" if rest.startswith(b"}") else b","
         return b'{"%s":%d%s%s' % (self.resource.parent_member.encode(), parent_id, comma, rest)
 
-    def _rows_or_failure(self, parent_id: int, future: Future[Rows]) -> Rows:
-        try:
-            return future.result()
-        except DamstraError as error:
-            if not (self.skips_failed_parents and _is_about_one(error)):
-                raise
-            self.failed[parent_id] = str(error)
-            self._last_failure = error
-            return []
+    def _note(self, parent_id: int, error: DamstraError) -> None:
+        if not (self.skips_failed_parents and _is_about_one(error)):
+            raise error
+        self.failed[parent_id] = str(error)
+        self._last_failure = error
 
 
 def _is_about_one(error: DamstraError) -> bool:

@@ -19,8 +19,8 @@ class ResourceTransfer(DamstraOperator):
     """A step that reads the rows of a resource; a subclass says where they go.
 
     Lists the resource: ``listUsers``, ``listGroups`` and so on; ``group_members``, ``group_supervisors``,
-    ``lesson_schedules`` and ``ilt_attendees`` are listed for one group, user or session after the other, many
-    at once; the rows of some of these are in memory.
+    ``lesson_schedules`` and ``ilt_attendees`` are listed for many groups, users or sessions at once: rows of
+    one keep their order, but a page waits for none of another. Some pages are in memory.
 
     :param resource: ``users``, ``groups``, ``group_members``, ``group_supervisors``, ``lessons``,
         ``lesson_details``, ``lesson_schedules``, ``ilt_sessions`` or ``ilt_attendees`` (templated).
@@ -30,7 +30,8 @@ class ResourceTransfer(DamstraOperator):
     :param max_concurrency: requests in flight at once; default as the connection's.
     :param page_size: rows asked for per page; default as the connection's.
     :param on_failed_parent: ``fail``, or ``skip`` to leave out a group, user or session whose listing fails,
-        and name it in the result. While Damstra cannot be reached, and when all fail, it fails all the same.
+        and name it in the result; pages before the one that failed stay in. While Damstra cannot be reached,
+        and when all fail, it fails all the same.
     """
 
     template_fields: Collection[str] = (
