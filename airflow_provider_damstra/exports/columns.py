@@ -18,7 +18,7 @@ from airflow_provider_damstra.endpoints.base import refusal
 from airflow_provider_damstra.errors import DamstraResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from airflow_provider_damstra.exports.raw_pages import RawRow
     from airflow_provider_damstra.exports.resources import Resource
@@ -75,8 +75,7 @@ def values_of(resource: Resource, row: RawRow) -> tuple[Any, ...]:
     :raises DamstraResponseError: if a member is of another type than documented.
     """
     try:
-        read = resource.model.model_validate_json(bytes(row))
-        return tuple(_values(resource, read))
+        return _values(resource, resource.model.model_validate_json(bytes(row)))
     except ValidationError as error:
         why = refusal(error)
     except _NotPlain as error:
@@ -88,40 +87,56 @@ def values_of(resource: Resource, row: RawRow) -> tuple[Any, ...]:
     )
 
 
+def text_of_moment(moment: datetime) -> str:
+    """Return a value of a timestamp column as a text, such as ``2026-01-31T09:00:00.000Z``."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class _NotPlain(Exception):
     pass
 
 
-def _values(resource: Resource, read: Model) -> Iterator[Any]:
+def _values(resource: Resource, read: Model) -> tuple[Any, ...]:
+    # Millions of times: what does not depend on the row is found out once, in _conversions.
+    members = vars(read)
     others = dict(read.model_extra or {})
-    for column in columns_of(resource):
-        if column.name == OTHERS:
-            value = others or None
-        elif resource.adds_parent and column.name == resource.parent_argument:
-            value = others.pop(resource.parent_member)
-        else:
-            value = getattr(read, column.name)
-        yield None if value is None else _plain(column, value)
+    if resource.adds_parent:
+        members = {**members, resource.parent_argument: others.pop(resource.parent_member)}
+    values: list[Any] = []
+    for name, plain in _conversions(resource):
+        value = members[name]
+        values.append(value if plain is None or value is None else plain(value))
+    values.append(_JSON.encode(others) if others else None)
+    for place in _places_of_numbers(resource):
+        value = values[place]
+        if value is not None and not -(1 << 63) <= value < 1 << 63:
+            raise _NotPlain(f"{columns_of(resource)[place].name}: it does not fit into 64 bits")
+    return tuple(values)
 
 
-def _plain(column: Column, value: Any) -> Any:
-    """Return a value without what is pydantic's or an enumeration's."""
-    match column.type:
-        case ColumnType.INTEGER | ColumnType.NUMBER if not -(1 << 63) <= value < 1 << 63:
-            raise _NotPlain(f"{column.name}: it does not fit into 64 bits")
-        case ColumnType.INTEGER:
-            return int(value)
-        case ColumnType.TEXT:
-            return str(value)
-        case ColumnType.TIMESTAMP:
-            return value.astimezone(UTC)
-        case ColumnType.JSON:
-            return json.dumps(value, default=_as_object, ensure_ascii=False)
-    return value
+@cache
+def _conversions(resource: Resource) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
+    """Return for each member how its value gets rid of what is pydantic's or an enumeration's."""
+    return tuple((column.name, _TO_PLAIN.get(column.type)) for column in columns_of(resource)[:-1])
+
+
+@cache
+def _places_of_numbers(resource: Resource) -> tuple[int, ...]:
+    numbers = (ColumnType.INTEGER, ColumnType.NUMBER)
+    return tuple(place for place, one in enumerate(columns_of(resource)) if one.type in numbers)
 
 
 def _as_object(value: Model) -> Any:
     return value.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+_JSON = json.JSONEncoder(default=_as_object, ensure_ascii=False)
+_TO_PLAIN: dict[ColumnType, Callable[[Any], Any]] = {
+    ColumnType.INTEGER: int,
+    ColumnType.TEXT: str,
+    ColumnType.TIMESTAMP: lambda moment: moment.astimezone(UTC),
+    ColumnType.JSON: _JSON.encode,
+}
 
 
 # Of several types that a member may have, the first of these decides: it holds the values of all others.

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_provider_damstra.actions.caller import PROGRESS_EVERY
-from airflow_provider_damstra.exports.columns import columns_of, values_of
+from airflow_provider_damstra.exports.columns import columns_of, text_of_moment, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -72,7 +72,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return text_of_moment(value)
     return str(value)
 
 
