@@ -149,6 +149,13 @@ CONFIGURATION: dict[str, Any] = {
                 "let the API server see the sender's address (--proxy-headers, FORWARDED_ALLOW_IPS).",
                 example="203.0.113.0/24,2001:db8::/32",
             ),
+            "receiver_url": _option(
+                "string",
+                "",
+                "Where the triggerer and the command line reach the API server, without /damstra; default as "
+                "[api] base_url. While tasks wait in the triggerer, it asks there for events.",
+                example="http://airflow-api-server.internal:8080",
+            ),
             "verify_events": _option(
                 "boolean",
                 "True",

@@ -105,6 +105,7 @@ def _environment(*, home: Path, dags: Path, url: str) -> dict[str, str]:
         "CORE__TEST_CONNECTION": "Enabled",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "DAMSTRA__WEBHOOKS_ENABLED": "True",
         "LOGGING__COLORED_CONSOLE_LOG": "False",
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",

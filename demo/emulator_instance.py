@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 STARTUP_SECONDS = 60.0
 TIMEOUT = (5, 30)
 PAGE = 100
+CONNECTION = "damstra_default"
 
 Row = dict[str, Any]
 
@@ -105,6 +106,7 @@ class EmulatorInstance:
     ) -> None:
         port = free_port()
         self.access_key = secrets.token_hex(24)
+        self.webhook_token = secrets.token_urlsafe(32)
         self.url = f"http://127.0.0.1:{port}"
         self.api = EmulatorApi(url=self.url, access_key=self.access_key)
         arguments = ["--port", str(port), "--access-key", self.access_key, *options]
@@ -119,8 +121,18 @@ class EmulatorInstance:
     @property
     def connection(self) -> dict[str, str]:
         """The variable that gives Airflow its connection to this emulator."""
-        connection = {"conn_type": "damstra", "host": self.url, "password": self.access_key}
-        return {"AIRFLOW_CONN_DAMSTRA_DEFAULT": json.dumps(connection)}
+        connection = {
+            "conn_type": "damstra",
+            "host": self.url,
+            "password": self.access_key,
+            "extra": {"webhook_token": self.webhook_token},
+        }
+        return {f"AIRFLOW_CONN_{CONNECTION.upper()}": json.dumps(connection)}
+
+    def send_events_to(self, airflow_url: str) -> None:
+        """Let the emulator send every event to the receiver of an Airflow."""
+        url = f"{airflow_url}/damstra/webhooks/{CONNECTION}/{self.webhook_token}"
+        self.api.control("POST", "/webhooks", {"url": url})
 
     def wait_until_ready(self) -> None:
         """Return when the emulator answers."""

@@ -81,6 +81,7 @@ class Stage:
             self.airflow.start()
             self.emulator.wait_until_ready()
             self.airflow.wait_until_ready(DAG_ID)
+            self.emulator.send_events_to(self.airflow.url)
             stack.callback(self.trainees.stop)
             self.trainees.start()
             self.terminal.note(f"ready: Airflow at {self.airflow.url}, the emulator at {self.emulator.url}")

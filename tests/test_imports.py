@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{shared: {*FREE_OF_AIRFLOW, "hooks"} for shared in OF_TASKS},
     "operators": {*FREE_OF_AIRFLOW, "hooks", *OF_TASKS, "storage"},
     "transfers": {*FREE_OF_AIRFLOW, "hooks", *OF_TASKS, "storage", "operators"},
-    "triggers": {*FREE_OF_AIRFLOW, "hooks", "arguments"},
+    "triggers": {*FREE_OF_AIRFLOW, "hooks", "arguments", "webhooks"},
     "sensors": {*FREE_OF_AIRFLOW, "hooks", *OF_TASKS, "triggers"},
     "get_provider_info": set(),
     "assets": {"event_names"},

@@ -112,6 +112,23 @@ class DamstraHook(BaseHook):
         async with AsyncClient(settings, observe=count_request, on_secret=_mask_in_loop) as client:
             yield client
 
+    async def async_webhook_token(self) -> str | None:
+        """Return the secret of the webhook receiver for an event loop, masked; None if there is none."""
+        import asyncio
+
+        await asyncio.to_thread(_import_what_an_event_loop_needs)
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, extra_of
+
+        connection = await get_async_connection(self.damstra_conn_id, hook=type(self))
+        extra = DamstraConnectionExtra.model_validate(extra_of(connection))
+        if extra.webhook_token is None:
+            return None
+        token = extra.webhook_token.get_secret_value()
+        await _mask_in_loop(token)
+        return token
+
     def test_connection(self) -> tuple[bool, str]:
         """Return whether one cheap request succeeds, and in plain words what is wrong if it does not.
 

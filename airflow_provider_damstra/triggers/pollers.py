@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from airflow_provider_damstra.triggers.following import start_following
 from airflow_provider_damstra.triggers.polling import Poller
 
 if TYPE_CHECKING:
@@ -28,9 +28,21 @@ def poll_until_over(
     pollers = _POLLERS.setdefault(asyncio.get_running_loop(), {})
     poller = pollers.get(damstra_conn_id)
     if poller is None:
-        leave = partial(pollers.pop, damstra_conn_id)
-        poller = pollers[damstra_conn_id] = Poller(damstra_conn_id=damstra_conn_id, on_empty=leave)
+        poller = pollers[damstra_conn_id] = _make_poller(damstra_conn_id, pollers)
     return poller.until_over(make_wait, **arguments)
+
+
+def _make_poller(damstra_conn_id: str, pollers: dict[str, Poller]) -> Poller:
+    """Return a poller that leaves the others when its last wait does, and what follows webhooks with it."""
+
+    def leave() -> None:
+        del pollers[damstra_conn_id]
+        if follower:
+            follower.cancel()
+
+    poller = Poller(damstra_conn_id=damstra_conn_id, on_empty=leave)
+    follower = start_following(damstra_conn_id, hurry=poller.look_now)
+    return poller
 
 
 def look_now(

@@ -11,6 +11,9 @@ from airflow.configuration import conf
 from airflow_provider_damstra.get_provider_info import CONFIGURATION
 
 SECTION = "damstra"
+PREFIX = "/damstra"
+"""Where the receiver is mounted in the API server."""
+
 Network = IPv4Network | IPv6Network
 
 

@@ -9,8 +9,6 @@ from airflow.plugins_manager import AirflowPlugin
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PREFIX = "/damstra"
-
 
 class _WhenAsked:
     """A class attribute that is computed when somebody reads it: only the API server does."""
@@ -23,6 +21,7 @@ class _WhenAsked:
 
 
 def _apps() -> list[dict[str, Any]]:
+    from airflow_provider_damstra.webhooks.configuration import PREFIX
     from airflow_provider_damstra.webhooks.receiver import receiver_app
 
     return [{"app": receiver_app(), "url_prefix": PREFIX, "name": "Damstra webhooks"}]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_damstra.event_names import SCHEDULE_CANCELLED, SCHEDULE_COMPLETED
 from demo.waiting import wait_until
-from tests.system.evidence import PATIENCE
+from tests.system.evidence import PATIENCE, Run, files_that_hold
 
 if TYPE_CHECKING:
     from demo.airflow_api import AirflowApi
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.system
 
 WATCHING_DAG = "on_watched_event"
+WAITING_DAG = "wait_for_webhook"
 # Open schedules of the two users whom the DAG watches.
 SEEN, MISSED, CANCELLED, LAST = 30040, 30067, 30014, 30041
+WAITED_FOR = 30015
 HAPPENED = Counter(
     [
         (SCHEDULE_COMPLETED, SEEN),
@@ -102,6 +105,37 @@ def watched(stage: Stage) -> Watched:
 def test_nothing_is_missed_and_nothing_repeated_when_the_triggerer_is_killed(watched: Watched) -> None:
     assert watched.events() == HAPPENED
     assert watched.handled() == HAPPENED
+
+
+@pytest.fixture(scope="module")
+def seconds_from_webhook(stage: Stage) -> float:
+    """Wait for a lesson, looking once a day, and return how long after its webhook the wait ended."""
+    airflow, emulator = stage.airflow, stage.emulator
+    wait_until(lambda: airflow.api.has_dag(WAITING_DAG), what="the DAG", seconds=PATIENCE)
+    run = Run(airflow, WAITING_DAG, airflow.api.trigger(WAITING_DAG, {"lesson_schedule_id": WAITED_FOR}))
+    run.wait_for("deferred", "wait")
+    wait_until(lambda: "0 of 1" in run.log("wait"), what="its first look", seconds=PATIENCE)
+    emulator.api.complete(WAITED_FOR)
+    completed = time.time()
+    assert run.end() == "success"
+    (delivery,) = (
+        one
+        for one in emulator.api.control("GET", "/webhooks/deliveries").json()
+        if one["body"].get("lessonScheduleId") == str(WAITED_FOR)
+    )
+    assert delivery["last"] == "HTTP 200"
+    ended = datetime.fromisoformat(run.row("wait")["end_date"]).timestamp()
+    print(f"\nfrom a webhook to the end of a wait that looks once a day: {ended - completed:.2f} s")
+    return ended - completed
+
+
+def test_a_wait_ends_within_three_seconds_of_its_webhook(seconds_from_webhook: float) -> None:
+    assert seconds_from_webhook < 3
+
+
+def test_the_token_is_in_no_file_of_airflow(stage: Stage, seconds_from_webhook: float) -> None:
+    assert seconds_from_webhook
+    assert files_that_hold(stage.emulator.webhook_token, stage.airflow) == []
 
 
 def _short(payload: dict[str, Any]) -> tuple[str, int]:

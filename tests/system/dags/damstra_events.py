@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetWatcher, task
 
+from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
 from airflow_provider_damstra.triggers.event import DamstraEventTrigger
 
 watched = Asset(
@@ -25,3 +26,12 @@ with DAG(dag_id="on_watched_event", schedule=[watched]):
         return [[payload["name"], payload["lesson_schedule_id"]] for payload in payloads]
 
     remember()
+
+with DAG(dag_id="wait_for_webhook", schedule=None, params={"lesson_schedule_id": 0}):
+    DamstraLessonScheduleSensor(
+        task_id="wait",
+        lesson_schedule_ids="{{ params.lesson_schedule_id }}",
+        poke_interval=86_400,
+        start_from_trigger=True,
+        end_from_trigger=True,
+    )

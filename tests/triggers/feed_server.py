@@ -1,0 +1,62 @@
+"""A receiver's feed, as the triggerer asks for it, that can fail in many ways."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+OVERLAP = 3
+"""How many of the events that were asked for already come again."""
+
+
+class FeedServer:
+    """Answers what was received after a cursor, and some of what was before.
+
+    :param url: its address, without ``/damstra``.
+    """
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.requests: list[tuple[str, str, str | None]] = []
+        self.failures: list[Callable[[], web.StreamResponse]] = []
+        self._events: list[dict[str, Any]] = []
+
+    def receive(
+        self, schedule_id: int | None, *, user_id: int = 1, name: str = "lesson.schedule.completed"
+    ) -> None:
+        """Put an event into the feed."""
+        number = len(self._events) + 1
+        hint = {"id": number, "name": name, "lesson_schedule_id": schedule_id, "user_id": user_id}
+        self._events.append(hint)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        after = request.query.get("after")
+        self.requests.append((request.path, request.headers.get("Authorization", ""), after))
+        if self.failures:
+            return self.failures.pop(0)()
+        cursor = len(self._events)
+        events = [] if after is None else self._events[max(int(after) - OVERLAP, 0) :]
+        return web.json_response({"cursor": cursor, "events": events})
+
+
+@asynccontextmanager
+async def feeding() -> AsyncIterator[FeedServer]:
+    """Yield a feed that is served."""
+    server = FeedServer()
+    app = web.Application()
+    app.router.add_get("/damstra/feed/{conn_id}", server.answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield server
+    finally:
+        await runner.cleanup()
