@@ -1,10 +1,12 @@
-"""What every test starts from, without this machine's certificates and proxies, and a PostgreSQL for some."""
+"""What tests start from, without this machine's certificates and proxies; databases and a lake for some."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.sdk.io.store import attach
+from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 from tests.postgresql import PostgreSQL, running_postgresql
 
@@ -33,3 +35,20 @@ def database(postgresql: PostgreSQL) -> Iterator[str]:
     """Return the name of an empty database, which is dropped after the test."""
     with postgresql.new_database() as name:
         yield name
+
+
+class ObjectStorage(MemoryFileSystem):  # type: ignore[misc]
+    """Files as object storage has them: a file is written at once or not at all, and nothing is appended."""
+
+    def _open(self, path: str, mode: str = "rb", **kwargs: Any) -> Any:
+        assert mode in ("rb", "wb"), f"object storage cannot open a file to {mode}"
+        return super()._open(path, mode=mode, **kwargs)
+
+
+@pytest.fixture
+def lake() -> Iterator[str]:
+    """Return the URL of an empty folder on object storage."""
+    attach("memory", fs=ObjectStorage())
+    yield "memory://bucket/folder"
+    MemoryFileSystem.store.clear()
+    MemoryFileSystem.pseudo_dirs[:] = [""]

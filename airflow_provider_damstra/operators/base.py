@@ -11,6 +11,7 @@ from airflow_provider_damstra.failing import failing_at_once_where_retrying_is_u
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
 from airflow_provider_damstra.naming import name_in_grid
+from airflow_provider_damstra.storage import Attempt
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -34,6 +35,7 @@ class DamstraOperator(BaseOperator):
 
     ui_color = "#fff1dc"
     operator_extra_links = (DamstraLink(),)
+    attempt = Attempt()
     _is_acting = False
     _is_killed = False
 
@@ -56,6 +58,7 @@ class DamstraOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         """Do the step and return its result, fit for XCom."""
         name_in_grid(self, context)
+        self.attempt = Attempt.of(context)
         self._is_acting = True
         try:
             with failing_at_once_where_retrying_is_useless():
@@ -103,7 +106,7 @@ class DamstraOperator(BaseOperator):
             return secret
         from airflow_provider_damstra.storage import write_whole
 
-        write_whole(path, secret.encode(), private=True)
+        write_whole(path, secret.encode(), attempt=self.attempt, private=True)
         return path
 
     def act(self, context: Context) -> Any:

@@ -57,5 +57,5 @@ class DamstraCallOperator(DamstraOperator):
         if self.path is None:
             return json_answer(self.caller, call)
         content, written = json_lines(self.caller, call)
-        write_whole(self.path, content)
+        write_whole(self.path, content, attempt=self.attempt)
         return {"path": self.path, **written}

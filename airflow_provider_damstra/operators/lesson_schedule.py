@@ -103,7 +103,7 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
         is_folder = self.path.endswith("/")
         path = f"{self.path}certificate-{call.lesson_schedule_id}.pdf" if is_folder else self.path
         content = self.caller.call(call)
-        write_whole(path, content)
+        write_whole(path, content, attempt=self.attempt)
         self.log.info(
             "Certificate of lesson schedule %s: %s (%d bytes)", self.lesson_schedule_id, path, len(content)
         )

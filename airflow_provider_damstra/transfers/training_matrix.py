@@ -92,7 +92,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         matrix = read_training_matrix(self.caller, wanted)
         render = as_csv if self.file_format == "csv" else partial(as_html, title=self.title)
         content = render(matrix, time_zone=ZoneInfo(self.time_zone))
-        write_whole(self.target_path, content)
+        write_whole(self.target_path, content, attempt=self.attempt)
         counts = {"people": len(matrix.people), "lessons": len(matrix.lessons), "statuses": matrix.counts()}
         self.log.info("Training matrix of group %s: %s (%s)", matrix.group.name, self.target_path, counts)
         digest = hashlib.sha256(content).hexdigest()

@@ -10,7 +10,6 @@ import pytest
 
 from airflow_provider_damstra.errors import DamstraResponseError
 from airflow_provider_damstra.exports.columns import columns_of, values_of
-from airflow_provider_damstra.exports.files import csv_header, csv_lines
 from airflow_provider_damstra.exports.resources import RESOURCES
 
 if TYPE_CHECKING:
@@ -100,11 +99,3 @@ def test_a_member_that_changed_its_type_is_named(value: object) -> None:
 def test_a_measure_that_no_number_can_hold_is_named() -> None:
     with pytest.raises(DamstraResponseError, match=r"\(duration: it does not fit"):
         row("lessons", lessonVersionId=1, duration=10**400)
-
-
-def test_csv_has_texts_that_read_back() -> None:
-    resource = RESOURCES["ilt_attendees"]
-    line = b'{"id":1,"userName":"a, b","passed":true,"createdDate":"2026-01-31T09:00:00+08:00"}'
-    cells = csv_lines(resource, [line]).decode()
-    assert cells == '1,,,,"a, b",,,,,,true,,2026-01-31T01:00:00.000Z,,\n'
-    assert csv_header(resource).startswith(b"id,user_id,session_id,")

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.sdk import ObjectStoragePath
+from pyarrow import parquet
 
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError, DamstraServerError
+from airflow_provider_damstra.exports import extras
 from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from tests.operators.running import error, refusal, run
@@ -39,6 +42,11 @@ def table(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
 
 
+def parquet_rows(path: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
+    return rows
+
+
 def listed(api: Api, path: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = api.read(f"{path}?startIndex=0&maxResults=100")["results"]
     return rows
@@ -63,14 +71,14 @@ def test_all_rows_come_in_order_as_they_are(
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-@pytest.mark.parametrize("file_format", ["jsonl", "csv"])
+@pytest.mark.parametrize("file_format", ["jsonl", "csv", "parquet"])
 def test_every_resource_can_be_exported(
     resource: str, file_format: str, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     path = tmp_path / "file"
     result = run(step(path, resource, file_format=file_format)).value
-    found = len(lines(path) if file_format == "jsonl" else table(path))
-    assert found == result["rows"] > 0
+    found = {"jsonl": lines, "csv": table, "parquet": parquet_rows}[file_format](path)
+    assert len(found) == result["rows"] > 0
 
 
 def test_a_group_s_members_say_which_group_they_are_in(
@@ -111,6 +119,38 @@ def test_csv_reads_back(damstra_emulator: DamstraEmulator, api: Api, tmp_path: P
         (str(user["id"]), user["lastName"]) for user in listed(api, "/user")
     ]
     assert {row["other_members"] for row in rows} == {""}
+
+
+def test_parquet_holds_what_json_lines_hold(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    run(step(tmp_path / "lines"))
+    result = run(step(tmp_path / "parquet", file_format="parquet", compression="zstd")).value
+    rows = parquet_rows(tmp_path / "parquet")
+    assert [row["id"] for row in rows] == [user["id"] for user in lines(tmp_path / "lines")]
+    assert [json.loads(row["roles"]) for row in rows] == [user["roles"] for user in lines(tmp_path / "lines")]
+    assert result["sha256"] == hashlib.sha256((tmp_path / "parquet").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "csv", "parquet"])
+def test_object_storage_holds_what_a_disk_holds(
+    file_format: str, lake: str, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    on_disk = run(step(tmp_path / "users", file_format=file_format)).value
+    in_lake = run(step(f"{lake}/users", file_format=file_format)).value
+    assert in_lake == {**on_disk, "uri": f"{lake}/users"}
+    assert ObjectStoragePath(f"{lake}/users").read_bytes() == (tmp_path / "users").read_bytes()
+    assert [path.name for path in ObjectStoragePath(lake).iterdir()] == ["users"]
+
+
+def test_a_missing_extra_is_named_before_the_first_request(
+    damstra_emulator: DamstraEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    why = refusal(step(tmp_path / "x", file_format="parquet"))
+    assert why == (
+        "file_format 'parquet' needs pyarrow, which this worker does not have: "
+        "pip install 'airflow-provider-damstra[parquet]'"
+    )
+    assert damstra_emulator.journal() == []
 
 
 def test_gzip_is_the_same_file_each_time(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
@@ -221,8 +261,8 @@ def test_what_cannot_be_asked_is_refused_before_the_first_request(
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ({"file_format": "xml"}, "file_format is 'xml'; it can be jsonl or csv"),
-        ({"compression": "rar"}, "compression is 'rar'; it can be gzip"),
+        ({"file_format": "xml"}, "file_format is 'xml'; it can be jsonl or csv or parquet"),
+        ({"compression": "rar"}, "compression is 'rar'; it can be gzip or zstd"),
         ({"on_failed_parent": "ignore"}, "on_failed_parent is 'ignore'; it can be fail or skip"),
         ({"max_concurrency": 0}, "max_concurrency is 0; it is a number of at least 1"),
         ({"page_size": "big"}, "page_size is 'big'; it is a number of at least 1"),

@@ -1,0 +1,157 @@
+"""Files: every format and compression reads back as what was written, and is the same file each time."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from airflow_provider_damstra.errors import DamstraResponseError
+from airflow_provider_damstra.exports import extras
+from airflow_provider_damstra.exports import parquet as parquet_files
+from airflow_provider_damstra.exports.columns import columns_of
+from airflow_provider_damstra.exports.compression import compressed, compression_of, decompressed
+from airflow_provider_damstra.exports.files import FORMATS, refuse_missing_format, write_rows
+from airflow_provider_damstra.exports.resources import RESOURCES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ATTENDEES = RESOURCES["ilt_attendees"]
+LINE = b'{"id":1,"userName":"a, b","passed":true,"createdDate":"2026-01-31T09:00:00+08:00","x":[1]}'
+
+
+def written(
+    pages: Iterable[list[bytes]],
+    resource: str = "ilt_attendees",
+    *,
+    file_format: str,
+    compression: str | None = None,
+) -> bytes:
+    file = io.BytesIO()
+    raw: Any = pages
+    facts = write_rows(file, RESOURCES[resource], raw, file_format=file_format, compression=compression)
+    assert facts["bytes"] == len(file.getvalue())
+    return file.getvalue()
+
+
+def table(content: bytes) -> pa.Table:
+    return parquet.read_table(io.BytesIO(content))
+
+
+def test_csv_has_texts_that_read_back() -> None:
+    header, line = written([[LINE], []], file_format="csv").decode().splitlines()
+    assert header.startswith("id,user_id,session_id,")
+    assert line == '1,,,,"a, b",,,,,,true,,2026-01-31T01:00:00.000Z,,"{""x"": [1]}"'
+
+
+def test_parquet_has_the_types_of_the_columns() -> None:
+    schema = table(written([[LINE]], file_format="parquet")).schema
+    types = {field.name: str(field.type) for field in schema}
+    assert list(types) == [column.name for column in columns_of(ATTENDEES)]
+    assert (types["id"], types["user_name"], types["passed"]) == ("int64", "string", "bool")
+    assert types["created_date"] == "timestamp[ms, tz=UTC]"
+    assert [field.name for field in schema if not field.nullable] == ["id"]
+
+
+def test_parquet_holds_every_value() -> None:
+    (row,) = table(written([[LINE]], file_format="parquet")).to_pylist()
+    assert {name: value for name, value in row.items() if value is not None} == {
+        "id": 1,
+        "user_name": "a, b",
+        "passed": True,
+        "created_date": datetime(2026, 1, 31, 1, tzinfo=UTC),
+        "other_members": '{"x": [1]}',
+    }
+
+
+@pytest.mark.parametrize("compression", [None, "gzip", "zstd"])
+def test_parquet_compresses_its_columns(compression: str | None) -> None:
+    content = written([[LINE]], file_format="parquet", compression=compression)
+    column = parquet.ParquetFile(io.BytesIO(content)).metadata.row_group(0).column(0)
+    assert column.compression == {None: "UNCOMPRESSED", "gzip": "GZIP", "zstd": "ZSTD"}[compression]
+
+
+def test_a_measure_may_be_whole_or_not() -> None:
+    rows = [b'{"lessonVersionId":1,"duration":90000}', b'{"lessonVersionId":2,"duration":0.5}']
+    assert table(written([rows], "lessons", file_format="parquet"))["duration"].to_pylist() == [90000.0, 0.5]
+
+
+def test_parquet_is_written_group_by_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_files, "_ROWS_IN_A_GROUP", 4)
+    pages = [[b'{"id":%d}' % (3 * page + row) for row in range(3)] for page in range(5)]
+    file = parquet.ParquetFile(io.BytesIO(written(pages, file_format="parquet")))
+    groups = [file.metadata.row_group(one).num_rows for one in range(file.num_row_groups)]
+    assert groups == [6, 6, 3]
+    assert file.read()["id"].to_pylist() == list(range(15))
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_no_rows_are_a_file_too(file_format: str) -> None:
+    content = written([[]], file_format=file_format)
+    if file_format == "parquet":
+        assert table(content).num_rows == 0
+    assert content.count(b"\n") == (file_format == "csv") or file_format == "parquet"
+
+
+@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+def test_a_column_that_changed_its_type_is_named(file_format: str) -> None:
+    with pytest.raises(DamstraResponseError, match=r"row of ilt_attendees .*\(id: .*JSON lines take"):
+        written([[LINE, b'{"id":"one"}']], file_format=file_format)
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+@pytest.mark.parametrize("file_format", ["jsonl", "csv"])
+def test_compressed_files_read_back_and_are_the_same_each_time(file_format: str, compression: str) -> None:
+    plain = written([[LINE]] * 3, file_format=file_format)
+    packed = written([[LINE]] * 3, file_format=file_format, compression=compression)
+    assert packed == written([[LINE]] * 3, file_format=file_format, compression=compression)
+    assert decompressed(io.BytesIO(packed), compression).read() == plain
+    if compression == "gzip":
+        assert gzip.decompress(packed) == plain
+
+
+@pytest.mark.parametrize("compression", [None, "gzip", "zstd"])
+def test_compressed_files_can_be_put_end_to_end(compression: str | None) -> None:
+    file = io.BytesIO()
+    for content in (b"one\n", b"two\n"):
+        with compressed(file, compression) as packed:
+            packed.write(content)
+    assert decompressed(io.BytesIO(file.getvalue()), compression).read() == b"one\ntwo\n"
+
+
+def test_a_name_tells_the_compression() -> None:
+    assert compression_of("ids.CSV.GZ") == ("ids.CSV", "gzip")
+    assert compression_of("ids.jsonl.zst") == ("ids.jsonl", "zstd")
+    assert compression_of("ids.csv") == ("ids.csv", None)
+
+
+@pytest.mark.parametrize(
+    ("file_format", "compression", "command"),
+    [
+        ("parquet", "zstd", "needs pyarrow, .*: pip install 'airflow-provider-damstra\\[parquet\\]'"),
+        ("csv", "zstd", "needs backports.zstd, .*: pip install 'airflow-provider-damstra\\[zstd\\]'"),
+    ],
+)
+def test_what_is_not_installed_is_named_with_the_command(
+    file_format: str, compression: str, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_missing_format(file_format, compression)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "version_info", (3, 11))
+    with pytest.raises(ValueError, match=command):
+        refuse_missing_format(file_format, compression)
+    refuse_missing_format("jsonl", "gzip")
+
+
+def test_a_line_is_what_came() -> None:
+    assert [json.loads(line) for line in written([[LINE]], file_format="jsonl").splitlines()] == [
+        json.loads(LINE)
+    ]
