@@ -45,6 +45,7 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": ["airflow_provider_damstra.links.DamstraLink"],
         "connection-types": [_CONNECTION_TYPE],
         "asset-uris": [_ASSET_URIS],
+        "cli": ["airflow_provider_damstra.cli.get_cli_commands"],
         "config": CONFIGURATION,
         "db-managers": ["airflow_provider_damstra.webhooks.database.DamstraDBManager"],
     }

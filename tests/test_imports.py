@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "webhooks": {*FREE_OF_AIRFLOW, "assets", "get_provider_info", "hooks"},
     "emulator": {"wire", "models", "errors", "endpoints", "webhooks"},
     "testing": {"emulator"},
-    "cli": {*FREE_OF_AIRFLOW, "hooks", "emulator", "webhooks"},
+    "cli": {*FREE_OF_AIRFLOW, "assets", "hooks", "emulator", "webhooks"},
 }
 
 

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve an emulator until it is stopped; return the process's exit status."""
-    given = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="damstra-emulator", description="An emulator of Damstra Learning.")
+    add_options(parser)
+    return serve(parser.parse_args(arguments))
+
+
+def serve(given: argparse.Namespace) -> int:
+    """Serve an emulator with these options until it is stopped; return the process's exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     settings = Settings(
         access_key=given.access_key,
@@ -43,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="damstra-emulator", description="An emulator of Damstra Learning.")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to a parser."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8090, help="port to listen on (default: %(default)s)")
     parser.add_argument(
@@ -63,7 +69,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ISO",
         help="time at the start and after a reset (default: the real time)",
     )
-    return parser
 
 
 def _positive(text: str) -> int:

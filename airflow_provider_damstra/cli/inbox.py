@@ -1,0 +1,44 @@
+"""``airflow damstra inbox``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.cli.simple_table import AirflowConsole
+
+from airflow_provider_damstra.cli.command import command
+from airflow_provider_damstra.webhooks.inbox import InboxUnavailableError, State, listed
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+OPEN = (State.WAITING, State.REFUSED)
+
+
+@command
+def inbox(args: Namespace) -> None:
+    """List events, the newest first.
+
+    :raises SystemExit: if the metadata database cannot be asked.
+    """
+    states = {"open": OPEN, "all": tuple(State)}.get(args.state) or (State(args.state),)
+    try:
+        rows = listed(conn_id=args.conn_id, states=states, limit=args.limit)
+    except InboxUnavailableError as error:
+        raise SystemExit(str(error)) from None
+    AirflowConsole().print_as(data=rows, output=args.output, mapper=_shown)
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "received_at": row["received_at"].isoformat(timespec="seconds"),
+        "conn_id": row["conn_id"],
+        "name": row["name"],
+        "lesson_schedule_id": row["payload"].get("lesson_schedule_id"),
+        "user_id": row["payload"].get("user_id"),
+        "source": row["source"],
+        "state": row["state"],
+        "attempts": row["attempts"],
+        "reason": row["reason"],
+    }

@@ -1,0 +1,133 @@
+"""``airflow damstra send-test-event``."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.models.asset import AssetModel
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+from airflow_provider_damstra.assets import event_uri
+from airflow_provider_damstra.cli.command import command
+from airflow_provider_damstra.cli.connections import find
+from airflow_provider_damstra.event_names import ALL_EVENTS, EVENT_NAMES
+from airflow_provider_damstra.webhooks.addresses import own_webhook_url
+from airflow_provider_damstra.webhooks.events import read_event
+from airflow_provider_damstra.webhooks.inbox import InboxUnavailableError, State, listed
+from airflow_provider_damstra.webhooks.tokens import accepted_tokens
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+REQUEST_TIMEOUT = (5, 30)
+LOOK_EVERY = 0.5
+
+
+@command
+def send_test_event(args: Namespace) -> None:
+    """Send an event and follow it, printing each step.
+
+    :raises SystemExit: naming the step that failed, and what to do.
+    """
+    found = find(args.conn_id)
+    tokens = accepted_tokens(found.extra, now=datetime.now(UTC))
+    if not tokens:
+        raise SystemExit(
+            f"Connection {args.conn_id!r} has no webhook_token: airflow damstra webhook-url "
+            f"--conn-id {args.conn_id} makes one."
+        )
+    _done(f"connection {args.conn_id!r} has a token (from {found.origin or 'the metadata database'})")
+    body = json.dumps(_event(args)).encode()
+    try:
+        digest = read_event(body).digest()
+    except ValueError as error:
+        raise SystemExit(f"That is no {args.name}: {error}") from None
+    _send(args.conn_id, tokens[0], body)
+    row = _settled(args.conn_id, digest, timeout=args.timeout)
+    if row["state"] != State.CONFIRMED:
+        raise SystemExit(f"Event {row['id']} is {row['state']}: {row['reason']}")
+    _done(f"event {row['id']} is confirmed")
+    _tell_assets(args.conn_id, args.name)
+
+
+def _event(args: Namespace) -> dict[str, Any]:
+    ids = {"lessonScheduleId": args.lesson_schedule_id, "userId": args.user_id}
+    return {
+        "name": args.name,
+        "timeStamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        **{name: str(value) for name, value in ids.items() if value is not None},
+    }
+
+
+def _send(conn_id: str, token: str, body: bytes) -> None:
+    import requests
+
+    address = own_webhook_url(conn_id, token)
+    shown = address.replace(token, "***")
+    try:
+        answer = requests.post(
+            address,
+            data=body,
+            headers={"Content-Type": "application/json"},
+            timeout=REQUEST_TIMEOUT,
+            allow_redirects=False,
+        )
+    except requests.RequestException as error:
+        # Not the error's own words: they hold the address.
+        raise SystemExit(
+            f"POST {shown}: {type(error).__name__}. Is it there? [damstra] receiver_url says where."
+        ) from None
+    if answer.status_code == 404:
+        raise SystemExit(
+            f"POST {shown}: 404. Set [damstra] webhooks_enabled for the API server, name the connection in "
+            "[damstra] webhook_conn_ids, and this machine's network in [damstra] webhook_networks if that is "
+            "set. A new token is known after a few seconds."
+        )
+    if answer.status_code != 200:
+        raise SystemExit(f"POST {shown}: {answer.status_code} {answer.text[:200]}")
+    _done(f"POST {shown}: 200 {answer.json()['result']}")
+
+
+def _settled(conn_id: str, digest: str, *, timeout: float) -> dict[str, Any]:
+    """Return the event's row when it waits no more, or when the time is up."""
+    end = time.monotonic() + timeout
+    pause = threading.Event()
+    is_said = False
+    while True:
+        row = _row(conn_id, digest)
+        if not is_said:
+            _done(f"event {row['id']} is in the inbox")
+            is_said = True
+        if row["state"] != State.WAITING or time.monotonic() >= end:
+            return row
+        pause.wait(LOOK_EVERY)
+
+
+def _row(conn_id: str, digest: str) -> dict[str, Any]:
+    try:
+        rows = listed(conn_id=conn_id, limit=1000)
+    except InboxUnavailableError as error:
+        raise SystemExit(str(error)) from None
+    for row in rows:
+        if row["digest"] == digest:
+            return row
+    raise SystemExit("The event was received, but is not in this metadata database: is it the API server's?")
+
+
+def _tell_assets(conn_id: str, name: str) -> None:
+    """Say which assets were updated: those that some DAG uses."""
+    names = [one for one in (name, ALL_EVENTS) if one in (*EVENT_NAMES, ALL_EVENTS)]
+    uris = [event_uri(one, conn_id=conn_id) for one in names]
+    with create_session() as session:
+        known = set(session.scalars(select(AssetModel.uri).where(AssetModel.uri.in_(uris))))
+    for uri in uris:
+        _done(f"asset {uri} {'is updated' if uri in known else 'is used by no DAG: nothing to update'}")
+
+
+def _done(text: str) -> None:
+    print(f"ok  {text}", flush=True)

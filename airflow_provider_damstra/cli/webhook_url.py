@@ -1,0 +1,77 @@
+"""``airflow damstra webhook-url``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow.configuration import conf
+
+from airflow_provider_damstra.cli.command import command
+from airflow_provider_damstra.cli.connections import change, find
+from airflow_provider_damstra.webhooks.addresses import is_received
+from airflow_provider_damstra.webhooks.addresses import webhook_url as address_of
+from airflow_provider_damstra.webhooks.tokens import (
+    CURRENT,
+    PREVIOUS,
+    STAYS_VALID,
+    accepted_tokens,
+    rotate,
+)
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from airflow_provider_damstra.cli.connections import Extra, Found
+
+
+@command
+def webhook_url(args: Namespace) -> None:
+    """Print the address to paste into Damstra.
+
+    :raises SystemExit: if there is no connection that can be used.
+    """
+    now = datetime.now(UTC)
+    found = find(args.conn_id)
+    has_token = str(found.extra.get(CURRENT)) in accepted_tokens(found.extra, now=now)
+    if has_token and not args.rotate:
+        extra = found.extra
+    elif found.origin is None:
+        extra = change(args.conn_id, lambda extra: rotate(extra, now=now))
+        _say(f"A new token is in connection {args.conn_id!r}; the API servers know it in a few seconds.")
+    else:
+        extra = rotate(found.extra, now=now)
+        _say_what_to_set(args.conn_id, found, extra)
+    if args.rotate and has_token:
+        _say(f"The address before is accepted until {now + STAYS_VALID:%Y-%m-%d %H:%M} UTC: replace it.")
+    _say_what_is_missing(args.conn_id)
+    print(address_of(args.conn_id, extra[CURRENT]))
+
+
+def _say_what_to_set(conn_id: str, found: Found, extra: Extra) -> None:
+    changed = {name: extra[name] for name in (CURRENT, PREVIOUS) if name in extra}
+    _say(
+        f"Connection {conn_id!r} comes from {found.origin}, which cannot be written from here. "
+        f"The address below is accepted once these members of its extra are:\n{json.dumps(changed, indent=2)}"
+    )
+
+
+def _say_what_is_missing(conn_id: str) -> None:
+    """Say why the address would not be answered."""
+    if not is_received(conn_id):
+        _say(
+            "It is not answered yet: set [damstra] webhooks_enabled = True, and name the connection in "
+            "[damstra] webhook_conn_ids, for the API servers."
+        )
+    base_url = conf.get("api", "base_url", fallback="")
+    if not base_url.startswith("https://"):
+        _say(
+            "Damstra reaches it if [api] base_url is the public https:// address of the API server; "
+            f"it is {base_url or 'not set'}."
+        )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

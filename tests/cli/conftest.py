@@ -1,0 +1,49 @@
+"""Airflow's command line in this process, with a metadata database of the test's own."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+# What the receiver's tests have made for themselves.
+from tests.webhooks.conftest import _empty_metadata, metadata_database, receiver  # noqa: F401
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from pathlib import Path
+
+
+class Damstra(Protocol):
+    """Runs a command, such as ``damstra("inbox", "--limit", "1")``, and returns its output and errors."""
+
+    def __call__(self, *words: str) -> tuple[str, str]: ...
+
+
+@cache
+def _parser() -> ArgumentParser:
+    from airflow.cli.cli_parser import get_parser
+
+    parser: ArgumentParser = get_parser()
+    return parser
+
+
+@pytest.fixture
+def damstra(
+    metadata_database: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Damstra:
+    """Return what runs ``airflow damstra ...``."""
+    # Airflow would write the start of a command into its log of actions, and check its own tables' version.
+    monkeypatch.setenv("AIRFLOW__DATABASE__CHECK_MIGRATIONS", "False")
+
+    def run(*words: str) -> tuple[str, str]:
+        args: Any = _parser().parse_args(["damstra", *words])
+        capsys.readouterr()
+        args.func(args)
+        printed = capsys.readouterr()
+        return printed.out, printed.err
+
+    return run
