@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Attempts:
-    """Remembers ids over the attempts of one task.
+    """Remembers ids and texts over the attempts of one task.
 
     :param context: the task's context. Where Airflow keeps nothing, every attempt is the first.
     """
@@ -19,7 +19,7 @@ class Attempts:
 
     def keep_first(self, name: str, ids: list[int]) -> list[int]:
         """Return what the first attempt kept under a name, which is these ids if this is the first."""
-        kept = self._recall(name)
+        kept: list[int] | None = self._recall(name)
         if kept is not None:
             return kept
         self._keep(name, ids)
@@ -27,16 +27,24 @@ class Attempts:
 
     def add(self, name: str, ids: list[int]) -> list[int]:
         """Return these ids after all that earlier attempts added under the name."""
-        kept = self._recall(name) or []
+        kept: list[int] = self._recall(name) or []
         together = kept + [one for one in ids if one not in kept]
         if together != kept:
             self._keep(name, together)
         return together
 
-    def _recall(self, name: str) -> list[int] | None:
-        kept: list[int] | None = self._store.get(f"damstra_{name}") if self._store is not None else None
-        return kept
+    def keep_text(self, name: str, text: str) -> None:
+        """Keep a text under a name."""
+        self._keep(name, text)
 
-    def _keep(self, name: str, ids: list[int]) -> None:
+    def kept_text(self, name: str) -> str | None:
+        """Return the text that was last kept under a name."""
+        text: str | None = self._recall(name)
+        return text
+
+    def _recall(self, name: str) -> Any:
+        return self._store.get(f"damstra_{name}") if self._store is not None else None
+
+    def _keep(self, name: str, value: list[int] | str) -> None:
         if self._store is not None:
-            self._store.set(f"damstra_{name}", ids)
+            self._store.set(f"damstra_{name}", value)

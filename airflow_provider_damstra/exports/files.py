@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from airflow_provider_damstra.exports.columns import columns_of, text_of_moment, values_of
 from airflow_provider_damstra.exports.compression import compressed, refuse_missing_compression
 from airflow_provider_damstra.exports.extras import refuse_missing
-from airflow_provider_damstra.exports.progress import with_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -72,7 +71,7 @@ def write_rows(
     """Write all rows and return the number of ``rows``, and the file's ``bytes`` and ``sha256``."""
     written, count = Written(file), 0
     with FORMATS[file_format](written, resource, compression) as writer:
-        for rows in with_progress(pages, resource.name):
+        for rows in pages:
             writer.write(rows)
             count += len(rows)
     return {"rows": count, "bytes": written.size, "sha256": written.sha256}

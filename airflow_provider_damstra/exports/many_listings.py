@@ -32,13 +32,19 @@ class Page(Generic[Key]):
 
 
 def pages_as_they_come(
-    open_listing: Callable[[Key], Iterator[list[RawRow]]], keys: Iterable[Key], *, concurrency: int
+    open_listing: Callable[[Key], Iterator[list[RawRow]]],
+    keys: Iterable[Key],
+    *,
+    concurrency: int,
+    ahead: int,
 ) -> Iterator[Page[Key]]:
     """Yield the pages of many listings in the order in which they come, each listing's in its own order.
 
-    As many listings as ``concurrency`` wait for a page, and as many pages at most wait to be taken.
+    A page counts as taken when the next is wanted.
 
     :param open_listing: returns the pages of one listing; is called, and iterated, in a thread.
+    :param concurrency: how many listings wait for a page.
+    :param ahead: how many pages may wait to be taken beside these.
     """
     arrived: SimpleQueue[tuple[Key, Iterator[list[RawRow]], Future[list[RawRow] | None]]] = SimpleQueue()
     remaining, open_listings = iter(keys), 0
@@ -49,18 +55,18 @@ def pages_as_they_come(
             future.add_done_callback(lambda done: arrived.put((key, pages, done)))
 
         while True:
-            for key in islice(remaining, concurrency * 2 - open_listings):
+            for key in islice(remaining, concurrency + ahead - open_listings):
                 ask(key, open_listing(key))
                 open_listings += 1
             if not open_listings:
                 return
             key, pages, done = arrived.get()
             page = _page(key, done)
+            yield page
             if page.rows is None:
                 open_listings -= 1
             else:
                 ask(key, pages)
-            yield page
 
 
 def _page(key: Key, done: Future[list[RawRow] | None]) -> Page[Key]:

@@ -55,7 +55,12 @@ _DECODER = msgspec.json.Decoder(RawPage)
 
 
 class RawReader:
-    """Reads the pages of a listing without reading its rows."""
+    """Reads the pages of a listing without reading its rows.
+
+    ``total`` is how many rows the server last said there are, or None where it does not say.
+    """
+
+    total: int | None = None
 
     def read(self, endpoint: Paged[Any], request: Request, response: Response) -> RawPage:
         """Return the page.
@@ -66,9 +71,12 @@ class RawReader:
         if error:
             raise error
         try:
-            return _DECODER.decode(_on_one_line(response.body))
+            page = _DECODER.decode(_on_one_line(response.body))
         except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
             why = str(problem)
+        else:
+            self.total = page.total
+            return page
         # Out here, so that the error does not carry the other, which shows what came.
         raise unreadable(request, response, why)
 

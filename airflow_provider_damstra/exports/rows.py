@@ -78,6 +78,7 @@ class Export:
     skips_failed_parents: bool = False
     failed: dict[int, str] = field(default_factory=dict)
     _last_failure: DamstraError | None = None
+    _reader: RawReader = field(default_factory=RawReader)
 
     def check(self) -> None:
         """Refuse what no request can be made of.
@@ -102,25 +103,26 @@ class Export:
         *,
         done: Collection[int] = frozenset(),
         begun: Mapping[int, int] = MappingProxyType({}),
+        ahead: int | None = None,
     ) -> Iterator[Batch]:
         """Yield the rows as they came: a single listing's in order, those of many as soon as they come.
 
-        At most two pages for each request in flight are in memory.
-
         :param done: parents that are not asked.
         :param begun: parents whose first rows came before, with how many; they are asked for the rest.
+        :param ahead: how many pages may be in memory beside those in flight; default as many as these.
         :raises DamstraError: if a listing failed.
         """
         if self.resource.parent is None:
-            pages = client.pages(self._listing(), concurrency=self.max_concurrency, reader=RawReader())
+            pages = client.pages(self._listing(), concurrency=self.max_concurrency, reader=self._reader)
             yield from (Batch(rows=rows) for rows in pages)
             return
-        parents = (one for one in self._ids(client) if one not in done)
+        parents = (one for one in self.parents(client) if one not in done)
         succeeded = False
         for page in pages_as_they_come(
             lambda one: self._pages_of(client, one, start=begun.get(one, 0)),
             parents,
             concurrency=self.max_concurrency,
+            ahead=self.max_concurrency if ahead is None else ahead,
         ):
             if page.failure:
                 self._note(page.key, page.failure)
@@ -148,12 +150,20 @@ class Export:
         parent = RESOURCES[self.resource.parent or ""]
         return parent.listing.model_validate(dict(self.parent_filters))
 
-    def _ids(self, client: Pages) -> Iterator[int]:
-        """Yield each parent's id once: pages may shift while they are read."""
+    @property
+    def total(self) -> int | None:
+        """Return how many rows a single listing has, once the server has said it."""
+        return self._reader.total
+
+    def parents(self, client: Pages, *, concurrency: int = 1) -> Iterator[int]:
+        """Yield the id of each parent once: pages may shift while they are read.
+
+        :raises DamstraError: if they are not given, and cannot be listed.
+        """
         seen = set()
         given = self.parent_ids
         if given is None:
-            pages = client.pages(self._parents_listing(), concurrency=1)
+            pages = client.pages(self._parents_listing(), concurrency=concurrency)
             given = (row.id for page in pages for row in page)
         for one in given:
             if one not in seen:

@@ -87,6 +87,21 @@ class ResourceTransfer(DamstraOperator):
         export.check()
         return export
 
+    def fingerprint(self) -> str:
+        """Return what two steps have in common only if they read the same."""
+        import json
+        from hashlib import sha256
+
+        read = (
+            self.damstra_conn_id,
+            self.hook.settings.base_url,
+            self.resource,
+            self.filters,
+            self.parent_ids,
+            self.parent_filters,
+        )
+        return sha256(json.dumps(read, default=str, sort_keys=True).encode()).hexdigest()
+
     def client(self) -> Client:
         """Return a client with this step's own settings. Close it after use."""
         return self.hook.client_with(max_concurrency=self.max_concurrency, page_size=self.page_size)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.arguments import one_of
 from airflow_provider_damstra.transfers.base import ResourceTransfer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow.sdk import Context
+
+    from airflow_provider_damstra.clients.sync import Client
+    from airflow_provider_damstra.exports.rows import Export, Rows
 
 
 class DamstraExportOperator(ResourceTransfer):
@@ -16,27 +22,42 @@ class DamstraExportOperator(ResourceTransfer):
 
     JSON lines hold each row as the server sent it, so nothing is lost; CSV and Parquet have a column for each
     member that the provider knows, in Parquet with its type, and ``other_members``, JSON, for the rest. The
-    file is written under a hidden name beside the target and moved when it is whole; a retry starts anew.
+    file is written under a hidden name beside the target and moved when it is whole.
+
+    Where rows are listed for many groups, users or sessions, a retry goes on where the last attempt ended:
+    until the file is there, what came is kept in a hidden folder beside the target, on a disk page by page,
+    on object storage every ten seconds. What was begun more than a day ago is read anew, and so is a single
+    listing.
+
     What is read, and how, is said by the arguments of ``ResourceTransfer``.
 
     :param target_path: path or URL of the file, such as ``s3://lake/users/{{ ds }}.jsonl`` (templated).
     :param file_format: ``jsonl``, ``csv`` or ``parquet``; Parquet needs the extra ``parquet``.
     :param compression: ``gzip``, ``zstd`` or None for none; in Parquet that of the columns, and else of the
         whole file, where ``zstd`` needs the extra ``zstd`` before Python 3.14.
+    :param checkpoint: False to keep nothing for a retry.
     :return: ``uri``, ``rows``, ``bytes``, ``sha256`` and ``failed_parents``, ids with the reason.
     """
 
     template_fields = (*ResourceTransfer.template_fields, "target_path")
 
     def __init__(
-        self, *, target_path: str, file_format: str = "jsonl", compression: str | None = None, **kwargs: Any
+        self,
+        *,
+        target_path: str,
+        file_format: str = "jsonl",
+        compression: str | None = None,
+        checkpoint: bool = True,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         one_of("file_format", file_format, "jsonl", "csv", "parquet")
         one_of("compression", compression, "gzip", "zstd", None)
+        one_of("checkpoint", checkpoint, True, False)
         self.target_path = target_path
         self.file_format = file_format
         self.compression = compression
+        self.checkpoint = checkpoint
 
     def act(self, context: Context) -> dict[str, Any]:
         """Return where the file is and what is in it."""
@@ -46,14 +67,27 @@ class DamstraExportOperator(ResourceTransfer):
         export = self.export()
         refuse_what_is_no_file("target_path", self.target_path)
         refuse_missing_format(self.file_format, self.compression)
-        with self.client() as client, opened_whole(self.target_path, attempt=self.attempt) as file:
+        with (
+            self.client() as client,
+            self._pages(export, client, context) as pages,
+            opened_whole(self.target_path, attempt=self.attempt) as file,
+        ):
             facts = write_rows(
-                file,
-                export.resource,
-                export.pages(client),
-                file_format=self.file_format,
-                compression=self.compression,
+                file, export.resource, pages, file_format=self.file_format, compression=self.compression
             )
         failed = self.failed_parents(export)
         self.log.info("%d rows of %s written to %s", facts["rows"], self.resource, self.target_path)
         return {"uri": self.target_path, **facts, "failed_parents": failed}
+
+    @contextmanager
+    def _pages(self, export: Export, client: Client, context: Context) -> Iterator[Iterator[Rows]]:
+        """Yield the pages, kept for a retry until the file is there."""
+        from airflow_provider_damstra.exports.checkpoint import pages_with_checkpoint
+        from airflow_provider_damstra.exports.progress import with_progress
+        from airflow_provider_damstra.transfers.support.checkpoints import checkpoint_beside
+
+        if export.resource.parent is None or not self.checkpoint:
+            yield with_progress(export.pages(client), export.resource.name, total=lambda: export.total)
+            return
+        with checkpoint_beside(self.target_path, context, arguments=self.fingerprint()) as checkpoint:
+            yield pages_with_checkpoint(export, client, checkpoint)

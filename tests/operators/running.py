@@ -36,6 +36,8 @@ class TaskInstance:
     """What operators see of the task instance that runs them."""
 
     map_index: int = -1
+    try_number: int = 1
+    max_tries: int = 0
     task: BaseOperator | None = None
     outcome: Outcome = field(default_factory=Outcome)
 
@@ -55,15 +57,19 @@ def run(
     *,
     map_index: int = -1,
     run_after: datetime | None = None,
+    try_number: int = 1,
+    max_tries: int = 0,
     **context: Any,
 ) -> Outcome:
     """Run one attempt and return what it left.
 
     :param map_index: of a mapped operator, the number of the task.
     :param run_after: when the DAG run was to begin.
+    :param try_number: of this attempt, from 1.
+    :param max_tries: how often the task is tried again.
     :param context: what templates can name.
     """
-    ti = TaskInstance(map_index)
+    ti = TaskInstance(map_index, try_number, max_tries)
     dag_run = SimpleNamespace(conf={}, run_after=run_after, start_date=run_after, logical_date=run_after)
     whole = cast("Context", {"ti": ti, "dag": operator.get_dag(), "dag_run": dag_run, **context})
     operator.render_template_fields(whole)

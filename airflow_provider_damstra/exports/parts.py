@@ -1,0 +1,57 @@
+"""Pages in two files: the rows, and an index with a line for each page."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from typing import Any
+
+_BYTES_IN_A_PART = 4 << 20
+_SECONDS_IN_A_PART = 10.0
+
+
+class Part:
+    """Pages in one file, with their index in another, written as they come."""
+
+    def __init__(self, name: str, rows: Any, index: Any) -> None:
+        self.name = name
+        self.size = 0
+        self._rows = rows
+        self._index = index
+
+    def add(self, content: bytes, line: list[Any]) -> None:
+        """Write a page, then its line in the index: a line means that its page is there."""
+        for file, piece in ((self._rows, content), (self._index, json.dumps(line).encode() + b"\n")):
+            file.write(piece)
+            file.flush()
+        self.size += len(content)
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether the next page belongs into another part."""
+        return self.size >= _BYTES_IN_A_PART
+
+    def close(self) -> None:
+        """Close the files."""
+        self._rows.close()
+        self._index.close()
+
+
+class BufferedPart(Part):
+    """The same in memory, until it is written at once."""
+
+    def __init__(self, name: str, folder: Any) -> None:
+        super().__init__(name, io.BytesIO(), io.BytesIO())
+        self._folder = folder
+        self._began = time.monotonic()
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether it is time to write it."""
+        return super().is_full or time.monotonic() - self._began >= _SECONDS_IN_A_PART
+
+    def close(self) -> None:
+        """Write the files, the index last."""
+        for name, file in (("rows", self._rows), ("index", self._index)):
+            (self._folder / f"{self.name}.{name}").write_bytes(file.getvalue())

@@ -1,0 +1,1 @@
+"""What transfers need of Airflow beside the reading and the writing."""
