@@ -8,14 +8,21 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.example_dags.asset_events import started_by
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from multiprocessing.connection import Connection
 
     from airflow.sdk import DAG
 
+    from tests.example_dags.asset_events import Event
+
 DAGS = Path(__file__).resolve().parents[2] / "example_dags"
 POKE_INTERVAL = 0.1
+APPROVED = r".*\.ask"
+"""The tasks that ask a person: whoever it is says yes."""
+
 PATIENCE = 60.0
 
 
@@ -59,14 +66,17 @@ class AirflowProcess:
         """Return whether it can run a DAG."""
         return self._process.is_alive()
 
-    def run(self, dag_id: str, conf: Mapping[str, Any], *, connection: str) -> Run:
+    def run(
+        self, dag_id: str, conf: Mapping[str, Any], *, connection: str, events: Sequence[Event] = ()
+    ) -> Run:
         """Run a DAG to its end.
 
         :param connection: the connection ``damstra_default``, as JSON.
+        :param events: what has started it, as if the assets had been updated.
         """
         log = self.home / "log.txt"
         start = log.stat().st_size if log.exists() else 0
-        self._here.send((dag_id, dict(conf), connection))
+        self._here.send((dag_id, dict(conf), connection, list(events)))
         if not self._here.poll(PATIENCE):
             self.stop()
             raise AssertionError(f"{dag_id} did not end in {PATIENCE:g} s\n{log.read_text()[-20_000:]}")
@@ -96,16 +106,17 @@ def _serve(orders: Connection, home: Path) -> None:
 
     initdb()
     while True:
-        dag_id, conf, connection = orders.recv()
+        dag_id, conf, connection, events = orders.recv()
         os.environ["AIRFLOW_CONN_DAMSTRA_DEFAULT"] = connection
-        orders.send(_run(dag_id, conf))
+        with started_by(events):
+            orders.send(_run(dag_id, conf))
 
 
 def _run(dag_id: str, conf: dict[str, Any]) -> tuple[str, dict[str, str | None], dict[str, Any]]:
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
-    run: Any = _quick(dag_id).test(run_conf=conf)
+    run: Any = _quick(dag_id).test(run_conf=conf, mark_success_pattern=APPROVED)
     states = {_name(ti): ti.state and str(ti.state) for ti in run.get_task_instances()}
     with create_session() as session:
         xcoms = session.scalars(XComModel.get_many(run_id=run.run_id, dag_ids=dag_id, key="return_value"))

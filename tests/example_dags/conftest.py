@@ -11,15 +11,16 @@ from tests.emulator.http import Api
 from tests.example_dags.airflow_process import AirflowProcess, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.example_dags.asset_events import Event
 
 
 class RunDag(Protocol):
-    """Runs an example DAG to its end, with these params."""
+    """Runs an example DAG to its end, with these params, as started by these events."""
 
-    def __call__(self, dag_id: str, **params: Any) -> Run: ...
+    def __call__(self, dag_id: str, events: Sequence[Event] = (), /, **params: Any) -> Run: ...
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +44,10 @@ def airflow(
 @pytest.fixture
 def run_dag(airflow: AirflowProcess, damstra_emulator: DamstraEmulator) -> RunDag:
     """Return what runs an example DAG against the emulator."""
-    return lambda dag_id, **params: airflow.run(dag_id, params, connection=damstra_emulator.connection_json)
+    connection = damstra_emulator.connection_json
+    return lambda dag_id, events=(), /, **params: airflow.run(
+        dag_id, params, connection=connection, events=events
+    )
 
 
 @pytest.fixture

@@ -1,0 +1,86 @@
+"""When a lesson schedule is cancelled, the supervisors are told, and decide whether it is scheduled again.
+
+    a schedule is cancelled -> whose, which lesson, whose supervisors -> approval in Airflow's UI
+    -> scheduled again, or not
+
+Damstra's webhook starts it (see docs/events.md to set it up). Each person and lesson has a question of its
+own under *Required Actions*; Airflow 3.1 or newer. The tasks that wait for an answer take no worker. Nobody
+answers for three days: it is left cancelled. Give the approval ``notifiers`` to send it by mail or chat.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pendulum
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import DAG, Param, task, task_group
+
+from airflow_provider_damstra.assets import damstra_event
+from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.operators.lesson import DamstraScheduleLessonsOperator
+
+cancelled = damstra_event("lesson.schedule.cancelled")
+
+with DAG(
+    dag_id="example_damstra_cancelled_schedule",
+    schedule=[cancelled],
+    start_date=pendulum.datetime(2026, 1, 1, tz="Australia/Perth"),
+    catchup=False,
+    tags=["damstra", "example"],
+    doc_md=__doc__,
+    default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
+    params={"grace_days": Param(14, type="integer", description="Days to do the lesson in")},
+) as dag:
+
+    @task
+    def find_cancelled(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
+        """Return each person and lesson to ask about; who has left is nobody's question."""
+        from airflow_provider_damstra.endpoints import GetLessonSchedule, GetUser, ListGroupSupervisors
+
+        hook = DamstraHook()
+        payloads = [event.extra["payload"] for event in triggering_asset_events[cancelled]]
+        found = []
+        reasons = {one["lesson_schedule_id"]: one["cancellation_reason"] for one in payloads}
+        for schedule_id, why in reasons.items():
+            schedule = hook.call(GetLessonSchedule(lesson_schedule_id=schedule_id))
+            user = hook.call(GetUser(user_id=schedule.user_id))
+            if not user.is_active:
+                continue
+            supervisors = {
+                supervisor.id: f"{supervisor.full_name} ({supervisor.email_address})"
+                for group_id in user.groups
+                for supervisor in hook.iterate(ListGroupSupervisors(group_id=group_id))
+            }
+            found.append(
+                {
+                    "user_id": user.id,
+                    "lesson_id": schedule.lesson_id,
+                    "subject": f"Schedule {user.full_name} to {schedule.lesson_name} again?",
+                    "body": f"Lesson schedule {schedule_id} was cancelled: {why}\n\n"
+                    f"Supervisors: {', '.join(supervisors.values()) or 'none'}",
+                }
+            )
+        return found
+
+    @task_group
+    def decide(user_id: Any, lesson_id: Any, subject: Any, body: Any) -> None:
+        """Ask, and do what was decided."""
+        ask = ApprovalOperator(
+            task_id="ask",
+            subject=subject,
+            body=body,
+            defaults=ApprovalOperator.REJECT,
+            response_timeout=pendulum.duration(days=3),
+        )
+        ask >> DamstraScheduleLessonsOperator(
+            task_id="schedule_again",
+            user_ids=user_id,
+            lesson_ids=lesson_id,
+            grace_period="{{ params.grace_days }}",
+        )
+
+    decide.expand_kwargs(find_cancelled())
+
+if __name__ == "__main__":
+    dag.test()

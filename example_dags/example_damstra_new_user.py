@@ -1,0 +1,86 @@
+"""Onboard whoever gets an account in Damstra, however it was made: by hand, by an import, by another system.
+
+    a user is created -> who is a trainee -> into the group of new starters -> the first lesson scheduled
+    -> wait until it is done -> certificate
+
+Damstra's webhook starts it (see docs/events.md to set it up). A run is about all who were created since the
+one before. The wait takes no worker; it ends within seconds of the completion's webhook.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pendulum
+from airflow.sdk import DAG, Param, task
+
+from airflow_provider_damstra.assets import damstra_event
+from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.operators.group import DamstraAddGroupMembersOperator
+from airflow_provider_damstra.operators.lesson import (
+    DamstraDownloadCertificateOperator,
+    DamstraScheduleLessonsOperator,
+)
+from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
+
+created = damstra_event("user.account.created")
+
+with DAG(
+    dag_id="example_damstra_new_user",
+    schedule=[created],
+    start_date=pendulum.datetime(2026, 1, 1, tz="Australia/Perth"),
+    catchup=False,
+    tags=["damstra", "example"],
+    doc_md=__doc__,
+    default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
+    params={
+        "group_id": Param(102, type="integer", description="Group of new starters (Pit Crew A)"),
+        "lesson": Param("Site Induction", type="string", description="First lesson"),
+        "grace_days": Param(7, type="integer", description="Days to do it in"),
+        "certificates": Param("file:///tmp/certificates", type="string", description="Folder for the PDFs"),
+    },
+) as dag:
+
+    @task.short_circuit
+    def find_trainees(triggering_asset_events: Any = None) -> list[int]:
+        """Return the ids of the new trainees; the run ends here if there is none, or none is left."""
+        from airflow_provider_damstra.endpoints import GetUser
+        from airflow_provider_damstra.errors import DamstraNotFoundError
+        from airflow_provider_damstra.models import Role
+
+        hook = DamstraHook()
+        found = []
+        events = triggering_asset_events[created]
+        for user_id in sorted({event.extra["payload"]["user_id"] for event in events}):
+            try:
+                user = hook.call(GetUser(user_id=user_id))
+            except DamstraNotFoundError:
+                continue
+            if user.is_active and Role.TRAINEE in user.roles:
+                found.append(user_id)
+        return found
+
+    trainees: Any = find_trainees()
+    members = DamstraAddGroupMembersOperator(
+        task_id="add_to_group", group_id="{{ params.group_id }}", user_ids=trainees
+    )
+    schedule = DamstraScheduleLessonsOperator(
+        task_id="schedule_lesson",
+        user_ids=trainees,
+        lesson_names="{{ params.lesson }}",
+        grace_period="{{ params.grace_days }}",
+    )
+    induction = DamstraLessonScheduleSensor(
+        task_id="wait_for_lesson",
+        lesson_schedule_ids=schedule.output,
+        start_from_trigger=True,
+        poke_interval=3600,
+        timeout=pendulum.duration(days=14),
+    )
+    DamstraDownloadCertificateOperator.partial(
+        task_id="save_certificate", path="{{ params.certificates }}/"
+    ).expand(lesson_schedule_id=induction.output)
+    members >> induction
+
+if __name__ == "__main__":
+    dag.test()

@@ -1,0 +1,70 @@
+"""Report what a crew completes, where Damstra cannot reach Airflow: the triggerer looks instead.
+
+    a member of the group completes a lesson -> a CSV file of those completions
+
+For installations behind a firewall, which no webhook reaches. The triggerer asks once a minute what has
+changed, for all watchers and sensors of the connection together; no worker is taken. On Airflow 3.3 nothing
+is missed or repeated while the triggerer is restarted. The group, as all of an asset, is fixed in the file.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pendulum
+from airflow.sdk import DAG, Asset, AssetWatcher, ObjectStoragePath, Param, task
+
+from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.triggers.event import DamstraEventTrigger
+
+PIT_CREW_A = 102
+completed = Asset(
+    "pit_crew_a_completed_a_lesson",
+    watchers=[
+        AssetWatcher(
+            name="pit_crew_a",
+            trigger=DamstraEventTrigger(
+                group_id=PIT_CREW_A, events=["lesson.schedule.completed"], poll_interval=60
+            ),
+        )
+    ],
+)
+
+with DAG(
+    dag_id="example_damstra_watched_group",
+    schedule=[completed],
+    start_date=pendulum.datetime(2026, 1, 1, tz="Australia/Perth"),
+    catchup=False,
+    tags=["damstra", "example"],
+    doc_md=__doc__,
+    default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
+    params={"reports": Param("file:///tmp/completions", type="string", description="Folder for the files")},
+) as dag:
+
+    @task
+    def report(triggering_asset_events: Any = None, dag_run: Any = None, params: Any = None) -> str:
+        """Write a line for each completion, and return where."""
+        from airflow_provider_damstra.endpoints import GetLessonSchedule
+
+        hook = DamstraHook()
+        lines = io.StringIO()
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow(["employee_number", "lesson", "completed"])
+        ids = {event.extra["payload"]["lesson_schedule_id"] for event in triggering_asset_events[completed]}
+        for schedule_id in sorted(ids):
+            schedule = hook.call(GetLessonSchedule(lesson_schedule_id=schedule_id))
+            day = schedule.lesson_completed_date
+            writer.writerow(
+                [schedule.user_employee_number, schedule.lesson_name, day.isoformat() if day else ""]
+            )
+        path = ObjectStoragePath(params["reports"]) / f"{dag_run.run_after:%Y-%m-%dT%H%M%S}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(lines.getvalue())
+        return str(path)
+
+    report()
+
+if __name__ == "__main__":
+    dag.test()

@@ -1,0 +1,95 @@
+"""DAGs that events start: what they do for whom the events are about, once."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.example_dags.asset_events import Event
+from tests.example_dags.meanwhile import do_lessons, inserted, meanwhile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.emulator.http import Api
+    from tests.example_dags.conftest import RunDag
+
+ASSETS = "damstra://damstra_default"
+LIAM, HIS_OPEN = 1011, 30040
+NEWCOMER, OWNER, GONE = 1037, 1001, 4711
+HAUL_TRUCK, ITS_VERSION = "Haul Truck Pre-start Checks", 2006
+
+
+@pytest.mark.parametrize("has_partitions", [True, False])
+def test_the_next_lesson_of_the_path_is_scheduled_once(
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api, has_partitions: bool
+) -> None:
+    key = str(LIAM) if has_partitions else None
+    completed = Event(
+        asset=f"{ASSETS}/lesson.schedule.completed", payload=about(LIAM, HIS_OPEN), partition_key=key
+    )
+    rows = api.read(f"/user/{LIAM}/lesson_schedule")["results"]
+    path = [*(row["lessonName"] for row in rows if row["status"] == "completed"), HAUL_TRUCK]
+    run = run_dag("example_damstra_next_lesson", [completed, completed], path=path)
+    assert run.succeeded()
+    (schedule_id,) = inserted(damstra_emulator, "lesson_schedules")
+    assert run.returned["schedule_lesson[0]"] == [{"user_id": LIAM, "lesson_schedule_ids": [schedule_id]}]
+    # The event comes again, and there is nothing left to do.
+    assert run_dag("example_damstra_next_lesson", [completed], path=path).succeeded()
+    assert inserted(damstra_emulator, "lesson_schedules") == [schedule_id]
+
+
+def test_new_trainees_are_onboarded_and_others_left_alone(
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    with meanwhile(lambda: do_lessons(damstra_emulator, [NEWCOMER])):
+        run = run_dag(
+            "example_damstra_new_user",
+            [event("user.account.created", user_id=one) for one in (NEWCOMER, OWNER, GONE)],
+            lesson=HAUL_TRUCK,
+            certificates=tmp_path.as_uri(),
+        )
+    assert run.succeeded()
+    assert run.returned["find_trainees"] == [NEWCOMER]
+    (schedule_id,) = inserted(damstra_emulator, "lesson_schedules")
+    assert [path.name for path in tmp_path.iterdir()] == [f"certificate-{schedule_id}.pdf"]
+
+
+def test_what_was_cancelled_is_scheduled_again_if_somebody_says_so(
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api
+) -> None:
+    schedule_id = api.schedule(LIAM, ITS_VERSION)
+    damstra_emulator.cancel_lesson_schedule(schedule_id)
+    cancelled = event(
+        "lesson.schedule.cancelled", **about(LIAM, schedule_id), cancellation_reason="CANCELLED_MANUALLY"
+    )
+    run = run_dag("example_damstra_cancelled_schedule", [cancelled, cancelled])
+    assert run.succeeded()
+    (question,) = run.returned["find_cancelled"]
+    assert question["subject"].endswith(f" to {HAUL_TRUCK} again?")
+    assert "was cancelled: CANCELLED_MANUALLY" in question["body"]
+    assert len(inserted(damstra_emulator, "lesson_schedules")) == 2
+
+
+def test_what_a_watched_group_completed_is_reported(
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    damstra_emulator.complete_lesson_schedule(HIS_OPEN)
+    seen = Event(asset="pit_crew_a_completed_a_lesson", payload=about(LIAM, HIS_OPEN))
+    run = run_dag("example_damstra_watched_group", [seen, seen], reports=tmp_path.as_uri())
+    assert run.succeeded()
+    (file,) = tmp_path.iterdir()
+    (row,) = csv.DictReader(file.read_text().splitlines())
+    assert row["employee_number"] == f"E{LIAM}"
+    assert row["completed"]
+
+
+def event(name: str, **payload: Any) -> Event:
+    return Event(asset=f"{ASSETS}/{name}", payload={"name": name, **payload})
+
+
+def about(user_id: int, lesson_schedule_id: int) -> dict[str, int]:
+    return {"user_id": user_id, "lesson_schedule_id": lesson_schedule_id}
