@@ -78,6 +78,23 @@ def opened_whole(path: str, *, attempt: Attempt, private: bool = False) -> Itera
         raise
 
 
+@contextmanager
+def opened_to_read(name: str, path: Any) -> Iterator[BinaryIO]:
+    """Open a file to read it.
+
+    :param name: what the argument with its path is called.
+    :raises ValueError: naming the argument, if there is no such file.
+    """
+    if not isinstance(path, str) or not path.strip():
+        raise ValueError(f"{name} is {path!r}; it is the path or URL of a file")
+    try:
+        file = ObjectStoragePath(path).open("rb")  # type: ignore[no-untyped-call]
+    except (ValueError, ImportError, FileNotFoundError, IsADirectoryError) as error:
+        raise ValueError(f"{name} {path!r} cannot be opened: {error}") from error
+    with file:
+        yield file
+
+
 def refuse_what_is_no_file(name: str, path: Any) -> None:
     """Refuse a path at which no file can be written, as far as that shows without writing.
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_damstra.arguments import mapping, number, one_of
 from airflow_provider_damstra.operators.base import DamstraOperator
+from airflow_provider_damstra.storage import opened_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from airflow_provider_damstra.arguments import Ids
     from airflow_provider_damstra.clients.sync import Client
+    from airflow_provider_damstra.exports.resources import Resource
     from airflow_provider_damstra.exports.rows import Export
+
+
+FAILED_PARENTS_SHOWN = 20
+"""How many of those whose listing failed are named in a result, which Airflow keeps in its database."""
 
 
 class ResourceTransfer(DamstraOperator):
@@ -26,6 +33,10 @@ class ResourceTransfer(DamstraOperator):
         ``lesson_details``, ``lesson_schedules``, ``ilt_sessions`` or ``ilt_attendees`` (templated).
     :param filters: arguments of the listing, such as ``{"status": "overdue"}`` (templated).
     :param parent_ids: ids of the groups, users or sessions whose rows are wanted; default all (templated).
+    :param parent_ids_path: instead, path or URL of a file with these ids on any object storage: CSV, Parquet
+        or JSON lines, as an export writes them, or a text of ids (templated).
+    :param parent_ids_column: the column of that file; default ``id``, or else ``group_id``, ``user_id`` or
+        ``ilt_session_id`` (templated).
     :param parent_filters: instead of ids, arguments of the listing of groups, users or sessions (templated).
     :param max_concurrency: requests in flight at once; default as the connection's.
     :param page_size: rows asked for per page; default as the connection's.
@@ -38,6 +49,8 @@ class ResourceTransfer(DamstraOperator):
         "resource",
         "filters",
         "parent_ids",
+        "parent_ids_path",
+        "parent_ids_column",
         "parent_filters",
         "damstra_conn_id",
     )
@@ -49,6 +62,8 @@ class ResourceTransfer(DamstraOperator):
         resource: str,
         filters: Mapping[str, Any] | None = None,
         parent_ids: Ids | None = None,
+        parent_ids_path: str | None = None,
+        parent_ids_column: str | None = None,
         parent_filters: Mapping[str, Any] | None = None,
         max_concurrency: int | None = None,
         page_size: int | None = None,
@@ -63,6 +78,8 @@ class ResourceTransfer(DamstraOperator):
         self.resource = resource
         self.filters = filters
         self.parent_ids = parent_ids
+        self.parent_ids_path = parent_ids_path
+        self.parent_ids_column = parent_ids_column
         self.parent_filters = parent_filters
         self.max_concurrency = max_concurrency
         self.page_size = page_size
@@ -74,12 +91,13 @@ class ResourceTransfer(DamstraOperator):
         :raises ValueError: if no request can be made of it.
         """
         from airflow_provider_damstra.exports.resources import named_resource
-        from airflow_provider_damstra.exports.rows import Export, ids_of_parents
+        from airflow_provider_damstra.exports.rows import Export
 
+        resource = named_resource(self.resource)
         export = Export(
-            resource=named_resource(self.resource),
+            resource=resource,
             filters=mapping("filters", self.filters or {}),
-            parent_ids=ids_of_parents(self.parent_ids),
+            parent_ids=self._parent_ids(resource),
             parent_filters=mapping("parent_filters", self.parent_filters or {}),
             max_concurrency=self.max_concurrency or self.hook.settings.max_concurrency,
             skips_failed_parents=self.on_failed_parent == "skip",
@@ -87,7 +105,21 @@ class ResourceTransfer(DamstraOperator):
         export.check()
         return export
 
-    def fingerprint(self) -> str:
+    def _parent_ids(self, resource: Resource) -> tuple[int, ...] | None:
+        from airflow_provider_damstra.exports.parents import read_ids, refuse_unreadable_ids
+        from airflow_provider_damstra.exports.rows import ids_of_parents
+
+        if self.parent_ids_path is None:
+            return ids_of_parents(self.parent_ids)
+        if self.parent_ids is not None:
+            raise ValueError("give parent_ids or parent_ids_path, not both")
+        refuse_unreadable_ids(self.parent_ids_path)
+        usual = ("id", resource.parent_argument, resource.parent_member)
+        columns = (self.parent_ids_column,) if self.parent_ids_column else usual
+        with opened_to_read("parent_ids_path", self.parent_ids_path) as file:
+            return read_ids(file, name=self.parent_ids_path, columns=columns)
+
+    def fingerprint(self, export: Export) -> str:
         """Return what two steps have in common only if they read the same."""
         import json
         from hashlib import sha256
@@ -95,10 +127,10 @@ class ResourceTransfer(DamstraOperator):
         read = (
             self.damstra_conn_id,
             self.hook.settings.base_url,
-            self.resource,
-            self.filters,
-            self.parent_ids,
-            self.parent_filters,
+            export.resource.name,
+            export.filters,
+            export.parent_ids,
+            export.parent_filters,
         )
         return sha256(json.dumps(read, default=str, sort_keys=True).encode()).hexdigest()
 
@@ -107,7 +139,10 @@ class ResourceTransfer(DamstraOperator):
         return self.hook.client_with(max_concurrency=self.max_concurrency, page_size=self.page_size)
 
     def failed_parents(self, export: Export) -> dict[str, str]:
-        """Return the ids of those that were left out with the reason, and log them."""
-        for parent_id, why in export.failed.items():
+        """Return the ids of those that were left out with the reason, the first of them, and log these."""
+        first = dict(islice(export.failed.items(), FAILED_PARENTS_SHOWN))
+        for parent_id, why in first.items():
             self.log.warning("%s %d was left out: %s", export.resource.parent_argument, parent_id, why)
-        return {str(one): why for one, why in export.failed.items()}
+        if len(export.failed) > len(first):
+            self.log.warning("%d more were left out.", len(export.failed) - len(first))
+        return {str(one): why for one, why in first.items()}

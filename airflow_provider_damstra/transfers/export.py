@@ -36,7 +36,8 @@ class DamstraExportOperator(ResourceTransfer):
     :param compression: ``gzip``, ``zstd`` or None for none; in Parquet that of the columns, and else of the
         whole file, where ``zstd`` needs the extra ``zstd`` before Python 3.14.
     :param checkpoint: False to keep nothing for a retry.
-    :return: ``uri``, ``rows``, ``bytes``, ``sha256`` and ``failed_parents``, ids with the reason.
+    :return: ``uri``, ``rows``, ``bytes``, ``sha256``, ``failed_parent_count`` and ``failed_parents``, the ids
+        of the first twenty with the reason.
     """
 
     template_fields = (*ResourceTransfer.template_fields, "target_path")
@@ -77,7 +78,12 @@ class DamstraExportOperator(ResourceTransfer):
             )
         failed = self.failed_parents(export)
         self.log.info("%d rows of %s written to %s", facts["rows"], self.resource, self.target_path)
-        return {"uri": self.target_path, **facts, "failed_parents": failed}
+        return {
+            "uri": self.target_path,
+            **facts,
+            "failed_parents": failed,
+            "failed_parent_count": len(export.failed),
+        }
 
     @contextmanager
     def _pages(self, export: Export, client: Client, context: Context) -> Iterator[Iterator[Rows]]:
@@ -89,5 +95,5 @@ class DamstraExportOperator(ResourceTransfer):
         if export.resource.parent is None or not self.checkpoint:
             yield with_progress(export.pages(client), export.resource.name, total=lambda: export.total)
             return
-        with checkpoint_beside(self.target_path, context, arguments=self.fingerprint()) as checkpoint:
+        with checkpoint_beside(self.target_path, context, arguments=self.fingerprint(export)) as checkpoint:
             yield pages_with_checkpoint(export, client, checkpoint)

@@ -66,6 +66,7 @@ def test_all_rows_come_in_order_as_they_are(
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "failed_parents": {},
+        "failed_parent_count": 0,
     }
     assert list(path.parent.iterdir()) == [path]
 
@@ -188,7 +189,36 @@ def test_a_user_who_is_gone_fails_it_or_is_left_out(
     assert list(tmp_path.iterdir()) == []
     result = run(step(path, **arguments, on_failed_parent="skip")).value
     assert list(result["failed_parents"]) == ["999999"]
+    assert result["failed_parent_count"] == 1
     assert {row["userId"] for row in lines(path)} == {LIAM}
+
+
+def test_only_some_of_many_who_are_gone_are_named(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    gone = [*range(900_000, 900_030), LIAM]
+    export = step(tmp_path / "x", "lesson_schedules", parent_ids=gone, on_failed_parent="skip")
+    result = run(export).value
+    assert len(result["failed_parents"]) == 20
+    assert result["failed_parent_count"] == 30
+
+
+def test_ids_come_from_the_file_of_another_export(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    users = tmp_path / "users.csv.gz"
+    run(step(users, filters={"q": "Liam"}, file_format="csv", compression="gzip"))
+    found = csv.DictReader(io.StringIO(gzip.decompress(users.read_bytes()).decode()))
+    damstra_emulator.clear_journal()
+    export = step(tmp_path / "schedules.jsonl", "lesson_schedules", parent_ids_path=str(users))
+    run(export)
+    of = {row["userId"] for row in lines(tmp_path / "schedules.jsonl")}
+    assert of == {int(row["id"]) for row in found}
+    again = step(
+        tmp_path / "again.jsonl",
+        "lesson_schedules",
+        parent_ids_path=str(tmp_path / "schedules.jsonl"),
+        parent_ids_column="userId",
+    )
+    run(again)
+    assert lines(tmp_path / "again.jsonl") == lines(tmp_path / "schedules.jsonl")
+    assert damstra_emulator.journal("GET", "/user") == []
 
 
 @pytest.mark.parametrize("status", [500, 503])
@@ -246,6 +276,13 @@ def test_a_wrong_key_fails_even_if_failures_are_skipped(
         ({"parent_ids": [1]}, "users is one listing: it takes no parent_ids"),
         ({"resource": "lesson_schedules", "parent_ids": []}, "at least 1"),
         ({"resource": "lesson_schedules", "parent_ids": [1], "parent_filters": {"q": "a"}}, "not both"),
+        (
+            {"resource": "lesson_schedules", "parent_ids_path": "/nowhere.csv"},
+            "parent_ids_path '/nowhere.csv' c",
+        ),
+        ({"resource": "lesson_schedules", "parent_ids_path": __file__}, "test_export.py: no id is "),
+        ({"resource": "lesson_schedules", "parent_ids_path": "/x", "parent_ids": 1}, "not both"),
+        ({"parent_ids_path": __file__}, "no id is"),
         ({"target_path": "/tmp/"}, "it is the path or URL of a file"),  # noqa: S108 (nothing is written)
     ],
     ids=str,
