@@ -95,8 +95,11 @@ class DamstraHook(BaseHook):
         return self._client.iterate(endpoint, concurrency=concurrency)
 
     @asynccontextmanager
-    async def async_client(self) -> AsyncIterator[AsyncClient]:
-        """Yield a client for an event loop: ``async with hook.async_client() as client: ...``."""
+    async def async_client(self, **changes: Any) -> AsyncIterator[AsyncClient]:
+        """Yield a client for an event loop: ``async with hook.async_client() as client: ...``.
+
+        :param changes: names and values of the connection's settings that are to differ.
+        """
         import asyncio
 
         # Imported in a thread first, for it takes 0.2 s, in which no other trigger would have its turn.
@@ -109,6 +112,7 @@ class DamstraHook(BaseHook):
 
         settings = settings_from(await get_async_connection(self.damstra_conn_id, hook=type(self)))
         await _mask_in_loop(settings.access_key.get_secret_value())
+        settings = settings.model_copy(update=changes)
         async with AsyncClient(settings, observe=count_request, on_secret=_mask_in_loop) as client:
             yield client
 

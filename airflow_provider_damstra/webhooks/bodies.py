@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from airflow_provider_damstra.webhooks.database import LONGEST_NAME
-from airflow_provider_damstra.webhooks.events import read_event
+from airflow_provider_damstra.webhooks.events import UnknownEvent, read_event
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from airflow_provider_damstra.webhooks.events import Event, UnknownEvent
+    from airflow_provider_damstra.webhooks.events import Event
 
 LARGEST = 64 * 1024
 SLOWEST_SECONDS = 10.0
@@ -66,9 +67,23 @@ def event_in(body: bytes) -> tuple[Event | UnknownEvent, dict[str, Any]]:
     if not event.name or len(event.name) > LONGEST_NAME:
         raise ValueError(f"its name has no, or more than {LONGEST_NAME}, characters")
     _check(payload, depth=1)
+    moment_of(event)
     if "\\u0000" in json.dumps(payload):
         raise ValueError("it holds a NUL character")
     return event, payload
+
+
+def moment_of(event: Event | UnknownEvent) -> datetime | None:
+    """Return when an event happened, if it says so.
+
+    :raises ValueError: if that is no moment that a database knows.
+    """
+    if isinstance(event, UnknownEvent):
+        return None
+    try:
+        return event.time_stamp.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("its time is out of range") from None
 
 
 def _check(value: Any, *, depth: int) -> None:

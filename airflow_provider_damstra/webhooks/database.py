@@ -48,6 +48,7 @@ inbox = Table(
     Column("waiting_since", UtcDateTime, nullable=False),
     Column("next_attempt_at", UtcDateTime, nullable=False),
     Column("reason", Text, nullable=True),
+    Column("happened_at", UtcDateTime, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     Column("decided_at", UtcDateTime, nullable=True),
     UniqueConstraint("conn_id", "digest", name="damstra_webhook_inbox_event_uq"),

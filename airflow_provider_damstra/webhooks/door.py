@@ -34,7 +34,7 @@ class Door:
     :param networks: where webhooks may come from; everywhere if there are none.
     """
 
-    def __init__(self, conn_ids: Sequence[str], networks: Sequence[Network]) -> None:
+    def __init__(self, conn_ids: Sequence[str] = (), networks: Sequence[Network] = ()) -> None:
         self._conn_ids = tuple(conn_ids)
         self._networks = tuple(networks)
         nobody = fingerprint(make_token())

@@ -77,10 +77,21 @@ def _what_is_wrong(error: SQLAlchemyError) -> str:
     return f"Airflow's metadata database failed: {cause}"
 
 
-def keep(*, conn_id: str, name: str, digest: str, payload: dict[str, Any], source: str) -> Delivery:
+def keep(
+    *,
+    conn_id: str,
+    name: str,
+    digest: str,
+    payload: dict[str, Any],
+    source: str,
+    happened_at: datetime | None = None,
+) -> Delivery:
     """Keep an event, once: when this returns it is committed.
 
     An event that was refused is looked at again when it is delivered again, a few times.
+
+    :param digest: what two deliveries of one event have in common.
+    :param happened_at: the event's own time, if it has one.
 
     :raises InboxUnavailableError: if it could not be kept.
     """
@@ -93,6 +104,7 @@ def keep(*, conn_id: str, name: str, digest: str, payload: dict[str, Any], sourc
         "source": source,
         "attempts": 0,
         "redeliveries": 0,
+        "happened_at": happened_at or now,
         "received_at": now,
         **_waiting(now),
     }
@@ -227,11 +239,14 @@ def feed(conn_id: str, *, after: int | None) -> tuple[int, list[Row]]:
 
 
 def purge(*, older_than: timedelta) -> int:
-    """Delete a bounded number of decided events that were received longer ago; return how many."""
+    """Delete decided events that happened and were received longer ago, a bounded number; return how many."""
+    until = datetime.now(UTC) - older_than
     old = (
         select(inbox.c.id)
         .where(
-            inbox.c.received_at < datetime.now(UTC) - older_than,
+            inbox.c.received_at < until,
+            # An event dated in the future could be sent again as long as it is not too old.
+            inbox.c.happened_at < until,
             inbox.c.state != State.WAITING.value,
         )
         .order_by(inbox.c.received_at)

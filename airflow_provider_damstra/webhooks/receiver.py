@@ -17,13 +17,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from airflow_provider_damstra.webhooks import inbox
-from airflow_provider_damstra.webhooks.bodies import event_in, read_body
+from airflow_provider_damstra.webhooks.bodies import event_in, moment_of, read_body
 from airflow_provider_damstra.webhooks.configuration import receiver_configuration
 from airflow_provider_damstra.webhooks.door import Door
 from airflow_provider_damstra.webhooks.events import UnknownEvent
 from airflow_provider_damstra.webhooks.inbox import InboxUnavailableError
 from airflow_provider_damstra.webhooks.metrics import count_event, count_stranger
 from airflow_provider_damstra.webhooks.secrecy import TokenHider, hidden_token
+from airflow_provider_damstra.webhooks.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -47,20 +48,19 @@ def receiver_app() -> FastAPI:
         configuration = receiver_configuration()
     except ValueError as error:
         log.error("Damstra webhooks are not received until this is mended: %s", error)
-        configuration = None
-    return Receiver(configuration).app()
+        return Receiver(None).app()
+    return Receiver(configuration if configuration.enabled else None).app()
 
 
 class Receiver:
     """Receives webhooks and feeds them to those who wait.
 
-    :param configuration: what Airflow's configuration says; None, or one that is not enabled, knows nobody.
+    :param configuration: what Airflow's configuration says; without one, nobody is known.
     """
 
     def __init__(self, configuration: ReceiverConfiguration | None) -> None:
-        self._is_open = configuration is not None and configuration.enabled
-        conn_ids = configuration.conn_ids if configuration and self._is_open else ()
-        self.door = Door(conn_ids, configuration.networks if configuration else ())
+        self._door = Door(configuration.conn_ids, configuration.networks) if configuration else Door()
+        self._worker = Worker(configuration) if configuration else None
         self._threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="damstra-inbox")
 
     def app(self) -> FastAPI:
@@ -74,11 +74,11 @@ class Receiver:
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        if not self._is_open:
+        if self._worker is None:
             yield
             return
-        await asyncio.to_thread(self.door.read)
-        tasks = [asyncio.create_task(self.door.keep_current())]
+        await asyncio.to_thread(self._door.read)
+        tasks = [asyncio.create_task(self._door.keep_current()), asyncio.create_task(self._worker.run())]
         try:
             yield
         finally:
@@ -100,8 +100,18 @@ class Receiver:
             count_event("rejected", conn_id=conn_id)
             log.warning("Damstra webhooks: what connection %r was sent is no event: %s", conn_id, _why(error))
             raise HTTPException(400, "The body is no event.") from None
-        keep = partial(inbox.keep, conn_id=conn_id, name=event.name, digest=event.digest(), payload=payload)
-        delivery = await self._ask(partial(keep, source=SOURCE), conn_id)
+        keep = partial(
+            inbox.keep,
+            conn_id=conn_id,
+            name=event.name,
+            digest=event.digest(),
+            payload=payload,
+            source=SOURCE,
+            happened_at=moment_of(event),
+        )
+        delivery = await self._ask(keep, conn_id)
+        if self._worker:
+            self._worker.wake()
         count_event(delivery.value, conn_id=conn_id)
         if isinstance(event, UnknownEvent):
             count_event("unknown", conn_id=conn_id)
@@ -121,9 +131,9 @@ class Receiver:
 
     def _let_in(self, request: Request, conn_id: str, token: str) -> None:
         host = request.client.host if request.client else None
-        if self.door.admits(conn_id, token, host=host):
+        if self._door.admits(conn_id, token, host=host):
             return
-        if not self.door.is_ready:
+        if not self._door.is_ready:
             raise _unavailable()
         count_stranger()
         raise HTTPException(404)

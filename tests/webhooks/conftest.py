@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,12 +15,14 @@ from airflow.models.base import Base
 from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 
-from airflow_provider_damstra.webhooks import database
+from airflow_provider_damstra.webhooks import checking, database, door, settling, worker
 from tests.webhooks.serving import Served, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from airflow_provider_damstra.testing import DamstraEmulator
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +52,31 @@ def metadata_database(
     engine.dispose()
 
 
+@pytest.fixture(scope="module")
+def _running_receiver(_empty_metadata: Path, _running_damstra_emulator: DamstraEmulator) -> Iterator[Served]:
+    # Airflow's models are imported by now: threads that do it at the same time would wait for each other.
+    # Between two tests, the worker looks at a database in which nothing waits.
+    connection = json.loads(_running_damstra_emulator.connection_json)
+    with quickly() as patch:
+        patch.setattr(settings, "engine", create_engine(f"sqlite:///{_empty_metadata}"))
+        with running(patch, connection=connection, verify_patience="0.2") as served:
+            yield served
+
+
 @pytest.fixture
-def receiver(metadata_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    """Run the receiver with one connection, on a free port."""
-    with running(monkeypatch, metadata_database) as served:
-        yield served
+def receiver(_running_receiver: Served, metadata_database: Path, damstra_emulator: DamstraEmulator) -> Served:
+    """Return a receiver with one connection, to the emulator. One serves all tests of a file."""
+    return _running_receiver
+
+
+@contextmanager
+def quickly() -> Iterator[pytest.MonkeyPatch]:
+    """Let the worker look often, and not be patient."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Tests change what the environment says of the connection; the token is known from the start.
+        patch.setattr(door, "REFRESH_SECONDS", 3600.0)
+        patch.setattr(worker, "LOOK_SECONDS", 0.05)
+        patch.setattr(checking, "FIRST_SILENCE", 0.02)
+        patch.setattr(settling, "SHORTEST_PAUSE", timedelta(milliseconds=20))
+        patch.setattr(settling, "LONGEST_PAUSE", timedelta(milliseconds=50))
+        yield patch

@@ -18,15 +18,18 @@ from starlette.routing import Mount
 from airflow_provider_damstra.emulator.server import listen
 from airflow_provider_damstra.webhooks.plugin import DamstraPlugin
 from airflow_provider_damstra.webhooks.tokens import make_token
+from tests.clients.clock import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
-    from pathlib import Path
 
     import pytest
 
 CONN_ID = "damstra_default"
 HOST = "127.0.0.1"
+
+OWNER, OPEN, DONE = 1011, 30040, 30001
+"""A trainee with a schedule that is due, and one that is completed."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,6 @@ class Served:
     """A receiver that runs, and what is needed to talk to it."""
 
     port: int
-    database: Path
     token: str = field(default_factory=make_token)
 
     def address(self, conn_id: str = CONN_ID, token: str | None = None) -> str:
@@ -84,7 +86,6 @@ def completed(schedule: int | str = 1233, user: int | str = 1023, **more: Any) -
 @contextmanager
 def running(
     monkeypatch: pytest.MonkeyPatch,
-    database: Path,
     *,
     connection: Mapping[str, Any] | None = None,
     **options: str,
@@ -95,7 +96,7 @@ def running(
     :param options: of the section ``[damstra]``.
     """
     listener = listen(HOST, 0)
-    served = Served(listener.getsockname()[1], database)
+    served = Served(listener.getsockname()[1])
     fields = {"conn_type": "damstra", "password": "no-key", **(connection or {})}
     extra = {"webhook_token": served.token, **fields.pop("extra", {})}
     monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", json.dumps({**fields, "extra": extra}))
@@ -106,6 +107,7 @@ def running(
     )
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
+    until(lambda: server.started, "the receiver runs")
     try:
         yield served
     finally:

@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("waiting_since", UtcDateTime, nullable=False),
         sa.Column("next_attempt_at", UtcDateTime, nullable=False),
         sa.Column("reason", sa.Text, nullable=True),
+        sa.Column("happened_at", UtcDateTime, nullable=False),
         sa.Column("received_at", UtcDateTime, nullable=False),
         sa.Column("decided_at", UtcDateTime, nullable=True),
         sa.PrimaryKeyConstraint("id"),

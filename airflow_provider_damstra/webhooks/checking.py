@@ -1,0 +1,138 @@
+"""Looks at events and settles them, with patience for a Damstra that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_damstra.errors import DamstraRequestError, DamstraResponseError
+from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.webhooks import settling
+from airflow_provider_damstra.webhooks.confirming import contradiction, is_too_old, known_event
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from airflow_provider_damstra.clients.asynchronous import AsyncClient
+    from airflow_provider_damstra.webhooks.configuration import ReceiverConfiguration
+    from airflow_provider_damstra.webhooks.events import Event
+    from airflow_provider_damstra.webhooks.inbox import Row
+
+REQUEST_SECONDS = 10.0
+FIRST_SILENCE = 1.0
+LONGEST_SILENCE = 60.0
+"""Seconds for which a connection that failed is not asked again: twice as long each time."""
+
+log = logging.getLogger(__name__)
+
+
+class Ask(Protocol):
+    """Runs a function in a thread."""
+
+    def __call__(self, question: Callable[[], Any]) -> Awaitable[Any]:
+        """Return what the function returns."""
+
+
+@dataclass
+class Trouble:
+    """A connection that cannot be asked at present."""
+
+    reason: str
+    silence: float
+    until: float
+
+    @property
+    def seconds_left(self) -> float:
+        """Return for how long nobody is asked."""
+        return max(0.0, self.until - time.monotonic())
+
+
+class Checker:
+    """Settles events; what Damstra fails to answer is left for later.
+
+    :param ask: runs a function that uses the database.
+    """
+
+    def __init__(self, configuration: ReceiverConfiguration, *, ask: Ask) -> None:
+        self._verifies = configuration.verify_events
+        self._patience = configuration.verify_patience
+        self._window = configuration.retention
+        self._ask = ask
+        self._troubles: dict[str, Trouble] = {}
+
+    async def check(self, conn_id: str, rows: list[Row]) -> None:
+        """Settle events of one connection.
+
+        :raises InboxUnavailableError: if the database failed; what is not settled stays as it is.
+        """
+        doubtful = [(row, event) for row in rows if (event := await self._settle_without_asking(row))]
+        if not doubtful:
+            return
+        trouble = self._troubles.get(conn_id)
+        if trouble and trouble.seconds_left:
+            await self._fail([row for row, _ in doubtful], trouble.reason, trouble.seconds_left)
+            return
+        try:
+            # What fails is tried again, but not here: it would keep others waiting.
+            hook = DamstraHook(damstra_conn_id=conn_id)
+            async with hook.async_client(timeout=REQUEST_SECONDS, max_retries=0) as client:
+                looks = [self._confirm(row, event, client) for row, event in doubtful]
+                done = await asyncio.gather(*looks, return_exceptions=True)
+        except Exception as error:
+            await self._fail([row for row, _ in doubtful], self._note(conn_id, error))
+            return
+        for problem in filter(None, done):
+            raise problem
+
+    async def _settle_without_asking(self, row: Row) -> Event | None:
+        """Settle what Damstra need not, or cannot, be asked about; return the event of what it can."""
+        try:
+            event = known_event(row["name"], row["payload"])
+        except ValueError as error:
+            await self._ask(partial(settling.refuse, row, f"it cannot be read: {error}"))
+            return None
+        if event and (late := is_too_old(event, received_at=row["received_at"], window=self._window)):
+            await self._ask(partial(settling.refuse, row, late))
+            return None
+        if event and self._verifies:
+            return event
+        await self._accept(row, is_verified=False)
+        return None
+
+    async def _confirm(self, row: Row, event: Event, client: AsyncClient) -> None:
+        try:
+            why = await contradiction(event, client)
+        except Exception as error:
+            await self._fail([row], self._note(row["conn_id"], error), getattr(error, "retry_after", None))
+            return
+        if self._troubles.pop(row["conn_id"], None):
+            log.info("Damstra webhooks: connection %r answers again.", row["conn_id"])
+        if why is None:
+            await self._accept(row, is_verified=True)
+        else:
+            await self._ask(partial(settling.contradicted, row, why, patience=self._patience))
+
+    async def _accept(self, row: Row, *, is_verified: bool) -> None:
+        await self._ask(partial(settling.accept, row, is_verified=is_verified))
+
+    async def _fail(self, rows: list[Row], reason: str, retry_after: float | None = None) -> None:
+        for row in rows:
+            await self._ask(partial(settling.failed, row, reason, retry_after=retry_after))
+
+    def _note(self, conn_id: str, error: Exception) -> str:
+        """Return what went wrong. If it would for every event, the connection is left alone for a while."""
+        reason = f"{type(error).__name__}: {error}"
+        if isinstance(error, (DamstraRequestError, DamstraResponseError)):
+            return reason
+        before = self._troubles.get(conn_id)
+        if before and before.seconds_left:
+            return reason
+        silence = min(2 * before.silence, LONGEST_SILENCE) if before else FIRST_SILENCE
+        self._troubles[conn_id] = Trouble(reason, silence, time.monotonic() + silence)
+        if before is None or before.reason != reason:
+            log.warning("Damstra webhooks: events of connection %r wait. %s", conn_id, reason)
+        return reason

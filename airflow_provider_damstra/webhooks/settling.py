@@ -1,0 +1,109 @@
+"""What becomes of one kept event: confirmed and turned into asset events, refused, or left for later."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy.orm import Session
+
+from airflow_provider_damstra.webhooks import inbox
+from airflow_provider_damstra.webhooks.asset_events import update_assets
+from airflow_provider_damstra.webhooks.inbox import State
+from airflow_provider_damstra.webhooks.metrics import count_event
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.webhooks.inbox import Row
+
+SHORTEST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(minutes=15)
+GIVE_UP = timedelta(days=3)
+"""How long an event waits for Damstra to answer at all."""
+
+log = logging.getLogger(__name__)
+
+
+def accept(row: Row, *, is_verified: bool) -> None:
+    """Confirm an event and update its assets, in one transaction: both, once, or neither.
+
+    :raises InboxUnavailableError: if the database failed: neither happened.
+    """
+    extra = {
+        "payload": row["payload"],
+        "source": row["source"],
+        "received_at": row["received_at"].isoformat(),
+        "verified": is_verified,
+    }
+    with inbox.transaction() as connection:
+        # This comes first, so that no other process can do the same.
+        if not inbox.decide(row, State.CONFIRMED, connection=connection):
+            return
+        # What rolls back this session makes the commit fail: nothing is committed by halves.
+        with Session(connection, autoflush=False, join_transaction_mode="rollback_only") as session:
+            later = update_assets(
+                row["name"],
+                conn_id=row["conn_id"],
+                extra=extra,
+                user_id=row["payload"].get("user_id"),
+                session=session,
+            )
+            session.flush()
+    for listener in later:
+        listener()
+    count_event("confirmed", conn_id=row["conn_id"])
+
+
+def refuse(row: Row, reason: str) -> None:
+    """Refuse an event, and say so.
+
+    :raises InboxUnavailableError: if the database failed.
+    """
+    with inbox.transaction() as connection:
+        is_ours = inbox.decide(row, State.REFUSED, reason=reason, connection=connection)
+    if is_ours:
+        count_event("refused", conn_id=row["conn_id"])
+        log.warning("Damstra webhooks: refused %s: %s.", describe(row), reason)
+
+
+def contradicted(row: Row, reason: str, *, patience: timedelta) -> None:
+    """Look again a little later at what Damstra does not show yet; when patience is over, refuse it.
+
+    :raises InboxUnavailableError: if the database failed.
+    """
+    end = row["waiting_since"] + patience
+    if datetime.now(UTC) >= end:
+        refuse(row, reason)
+    else:
+        inbox.postpone(row, until=min(_next_look(row), end), reason=reason)
+
+
+def failed(row: Row, reason: str, *, retry_after: float | None = None) -> None:
+    """Leave an event for later because it could not be told whether it is so; after days, refuse it.
+
+    :param retry_after: seconds that the server asked for.
+    :raises InboxUnavailableError: if the database failed.
+    """
+    now = datetime.now(UTC)
+    if now >= row["waiting_since"] + GIVE_UP:
+        refuse(row, f"it could not be confirmed for {GIVE_UP.days} days, last because {reason}")
+    else:
+        asked = now + min(timedelta(seconds=retry_after or 0), LONGEST_PAUSE)
+        inbox.postpone(row, until=max(_next_look(row), asked), reason=reason)
+
+
+def describe(row: Row) -> str:
+    """Return which event it is, for a log."""
+    ids = ", ".join(
+        f"{name} {row['payload'][name]}"
+        for name in ("lesson_schedule_id", "user_id")
+        if name in row["payload"]
+    )
+    return f"event {row['id']} of connection {row['conn_id']!r} ({row['name']}{f', {ids}' if ids else ''})"
+
+
+def _next_look(row: Row) -> datetime:
+    """Return when to look again: after as long as it has waited, so that the pauses double."""
+    now = datetime.now(UTC)
+    waited: timedelta = now - row["waiting_since"]
+    return now + min(max(waited, SHORTEST_PAUSE), LONGEST_PAUSE)

@@ -1,0 +1,55 @@
+"""DAGs and assets as Airflow's DAG processor writes them to the metadata database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow import settings
+from airflow.models.asset import AssetDagRunQueue, AssetEvent, AssetModel, DagScheduleAssetReference
+from airflow.models.dag import DagModel
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from airflow_provider_damstra.assets import event_uri
+from airflow_provider_damstra.webhooks import inbox
+from airflow_provider_damstra.webhooks.inbox import State
+from tests.clients.clock import until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMPLETED = "lesson.schedule.completed"
+
+
+def a_dag_waits(dag_id: str = "congratulate", *names: str, is_paused: bool = False, **of_asset: Any) -> None:
+    """Make a DAG that is scheduled on the assets of some events; of completions, if none is named."""
+    with Session(settings.engine) as session:
+        session.add(DagModel(dag_id=dag_id, bundle_name="dags", is_paused=is_paused, timetable_summary="x"))  # type: ignore[no-untyped-call]
+        for name in names or (COMPLETED,):
+            uri = event_uri(name, conn_id="damstra_default")
+            asset = session.scalar(select(AssetModel).where(AssetModel.uri == uri))
+            if asset is None:
+                asset = AssetModel(name=uri, uri=uri, **of_asset)
+                session.add(asset)
+                session.flush()
+            session.add(DagScheduleAssetReference(asset_id=asset.id, dag_id=dag_id))
+        session.commit()
+
+
+def asset_events() -> Sequence[AssetEvent]:
+    """Return the asset events there are, in their order."""
+    with Session(settings.engine) as session:
+        return session.scalars(select(AssetEvent).order_by(AssetEvent.id)).all()
+
+
+def queued_dags() -> list[str]:
+    """Return the ids of the DAGs that the scheduler is to run."""
+    with Session(settings.engine) as session:
+        return sorted(set(session.scalars(select(AssetDagRunQueue.target_dag_id))))
+
+
+def settled(count: int = 1) -> list[dict[str, Any]]:
+    """Wait until so many events were decided; return them."""
+    decided = (State.CONFIRMED, State.REFUSED)
+    until(lambda: len(inbox.listed(states=decided)) >= count, "events are decided")
+    return inbox.listed(states=decided)

@@ -1,0 +1,183 @@
+"""From a webhook to an asset event: only what the emulator confirms, once, whatever happens in between."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.endpoints import (
+    ActivateUser,
+    CreateUser,
+    InactivateUser,
+    ListLessons,
+    ScheduleUser,
+)
+from airflow_provider_damstra.event_names import EVENT_NAMES
+from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.webhooks import inbox, settling
+from tests.clients.clock import until
+from tests.webhooks.airflow_dags import a_dag_waits, asset_events, queued_dags, settled
+from tests.webhooks.serving import DONE, OPEN, OWNER, Served, completed
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.testing import DamstraEmulator
+
+
+def test_a_completion_that_is_one_updates_the_asset_once(
+    damstra_emulator: DamstraEmulator, receiver: Served
+) -> None:
+    a_dag_waits()
+    a_dag_waits("asleep", is_paused=True)
+    damstra_emulator.add_webhook(f"http://127.0.0.1:{receiver.port}{receiver.address()}")
+    damstra_emulator.complete_lesson_schedule(OPEN)
+    (row,) = settled()
+    assert (row["state"], row["reason"]) == ("confirmed", None)
+    (event,) = asset_events()
+    assert event.extra == {
+        "payload": row["payload"],
+        "source": "webhook",
+        "received_at": row["received_at"].isoformat(),
+        "verified": True,
+    }
+    assert event.extra["payload"]["lesson_schedule_id"] == OPEN
+    assert event.partition_key == str(row["payload"]["user_id"])
+    assert queued_dags() == ["congratulate"]
+
+
+def test_an_event_of_each_kind_is_confirmed(damstra_emulator: DamstraEmulator, receiver: Served) -> None:
+    a_dag_waits("each", *EVENT_NAMES)
+    a_dag_waits("all", "all")
+    damstra_emulator.add_webhook(f"http://127.0.0.1:{receiver.port}{receiver.address()}")
+    hook = DamstraHook()
+    new = CreateUser(user_name="n.new", first_name="N", last_name="New", email_address="n@example.com")
+    damstra_emulator.complete_lesson_schedule(OPEN)
+    damstra_emulator.move_lesson_schedule(30068, datetime.now(UTC) + timedelta(days=3))
+    user_id = hook.call(new).id
+    settled(3)
+    damstra_emulator.cancel_lesson_schedule(30068)
+    hook.call(InactivateUser(user_id=user_id))
+    settled(5)
+    hook.call(ActivateUser(user_id=user_id))
+    (lesson,) = islice(hook.iterate(ListLessons(published_states="active")), 1)
+    version = lesson.lesson_version_id
+    hook.call(
+        ScheduleUser(
+            user_id=user_id,
+            lesson_version_ids=[version],
+            grace_period=1,
+            grace_period_unit="days",
+        )
+    )
+    rows = settled(7)
+    assert {(row["name"], row["state"]) for row in rows} == {(name, "confirmed") for name in EVENT_NAMES}
+    assert len(asset_events()) == 14
+
+
+FORGED = [
+    (completed(OPEN, OWNER), "the schedule is not completed"),
+    (completed(DONE, 1012), "the schedule is another user's (1011)"),
+    (completed(7, OWNER), "Damstra has no such schedule or user"),
+    (completed(DONE, 1012, name="lesson.schedule.created"), "another user's"),
+    (
+        completed(OPEN, OWNER, name="lesson.schedule.changed", scheduleDate="2031-01-01T00:00:00Z"),
+        "not 2031-01-01T00:00:00+00:00",
+    ),
+    (
+        completed(OPEN, OWNER, name="lesson.schedule.cancelled", cancellationReason="X"),
+        "no such cancelled schedule",
+    ),
+    (
+        completed(name="user.account.created", user=OWNER, userName="x", firstName="", lastName=""),
+        "user 1011 has another user name",
+    ),
+    (completed(name="user.account.inactivate", user=OWNER, userName="l.murphy"), "the user is active"),
+    (completed(name="user.settings.updated", user=99, actingUserId="1"), "no such schedule or user"),
+    (completed(DONE, OWNER, timeStamp="2020-01-01T00:00:00Z"), "cannot be told from a repetition"),
+]
+
+
+def test_a_forged_event_is_refused_with_a_warning(
+    damstra_emulator: DamstraEmulator, receiver: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    a_dag_waits("each", *EVENT_NAMES)
+    a_dag_waits("all", "all")
+    for event, _ in FORGED:
+        assert receiver.post(event).status == 200
+    rows = settled(len(FORGED))
+    for row, (event, why) in zip(reversed(rows), FORGED, strict=True):
+        assert row["state"] == "refused"
+        assert why in row["reason"]
+        assert f"refused event {row['id']} of connection 'damstra_default' ({event['name']}" in caplog.text
+    assert (list(asset_events()), queued_dags()) == ([], [])
+
+
+def test_a_refused_event_that_comes_again_is_looked_at_again(
+    damstra_emulator: DamstraEmulator, receiver: Served
+) -> None:
+    event = completed(OPEN, OWNER)
+    receiver.post(event)
+    assert settled()[0]["state"] == "refused"
+    damstra_emulator.complete_lesson_schedule(OPEN)
+    assert receiver.post(event).json == {"result": "received"}
+    until(lambda: inbox.listed()[0]["state"] == "confirmed", "it is confirmed")
+
+
+def test_a_refused_event_is_not_looked_at_for_ever(receiver: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "MOST_REDELIVERIES", 1)
+    event = completed(7, OWNER)
+    for _ in range(inbox.MOST_REDELIVERIES + 1):
+        assert receiver.post(event).json == {"result": "received"}
+        until(lambda: inbox.listed()[0]["state"] == "refused", "it is refused")
+    assert receiver.post(event).json == {"result": "duplicate"}
+
+
+@pytest.mark.parametrize(
+    "fault", [{"kind": "status", "status": 500}, {"kind": "drop_before"}, {"kind": "html"}]
+)
+def test_while_damstra_fails_events_wait(
+    fault: dict[str, Any], damstra_emulator: DamstraEmulator, receiver: Served
+) -> None:
+    a_dag_waits()
+    damstra_emulator.complete_lesson_schedule(OPEN)
+    damstra_emulator.add_fault(**fault)
+    receiver.post(completed(OPEN, OWNER))
+    until(lambda: bool(inbox.listed()[0]["reason"]), "a look failed")
+    assert inbox.listed()[0]["state"] == "waiting"
+    assert list(asset_events()) == []
+    damstra_emulator.clear_faults()
+    assert settled()[0]["state"] == "confirmed"
+    assert len(asset_events()) == 1
+
+
+def test_what_cannot_be_confirmed_for_days_is_refused_and_said(
+    damstra_emulator: DamstraEmulator,
+    receiver: Served,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(settling, "GIVE_UP", timedelta(milliseconds=100))
+    damstra_emulator.add_fault("status", status=503)
+    receiver.post(completed(OPEN, OWNER))
+    (row,) = settled()
+    assert row["state"] == "refused"
+    assert "could not be confirmed" in row["reason"]
+    assert row["reason"] in caplog.text
+
+
+def test_an_unknown_event_updates_the_asset_of_all(receiver: Served) -> None:
+    a_dag_waits("all", "all")
+    a_dag_waits()
+    receiver.post({"name": "lesson.retired", "lessonId": "7"})
+    settled()
+    (event,) = asset_events()
+    assert event.extra["payload"] == {"name": "lesson.retired", "lessonId": "7"}
+    assert (event.extra["verified"], event.partition_key, queued_dags()) == (False, None, ["all"])
+
+
+def test_an_event_that_no_dag_knows_is_settled(damstra_emulator: DamstraEmulator, receiver: Served) -> None:
+    receiver.post(completed(DONE, OWNER))
+    assert settled()[0]["state"] == "confirmed"
+    assert list(asset_events()) == []
