@@ -23,7 +23,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "sensors": ("group", "ilt_session", "lesson_schedule", "user"),
     "triggers": ("event", "wait"),
 }
-_TRANSFERS = ("export", "training_matrix")
+# "Common IO" is what Airflow calls the files of any object storage, and "Common SQL" any database.
+_TRANSFERS = {"export": "Common IO", "to_sql": "Common SQL", "training_matrix": "Common IO"}
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -41,7 +42,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         **{kind: [_modules(kind, names)] for kind, names in _MODULES.items()},
-        "transfers": [_transfer(name) for name in _TRANSFERS],
+        "transfers": [_transfer(name, target) for name, target in _TRANSFERS.items()],
         "extra-links": ["airflow_provider_damstra.links.DamstraLink"],
         "connection-types": [_CONNECTION_TYPE],
         "asset-uris": [_ASSET_URIS],
@@ -58,11 +59,10 @@ def _modules(kind: str, names: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _transfer(name: str) -> dict[str, Any]:
+def _transfer(name: str, target: str) -> dict[str, Any]:
     return {
         "source-integration-name": _INTEGRATION,
-        # What Airflow calls the files of any object storage.
-        "target-integration-name": "Common IO",
+        "target-integration-name": target,
         "python-module": f"airflow_provider_damstra.transfers.{name}",
     }
 

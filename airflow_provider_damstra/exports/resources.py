@@ -28,6 +28,7 @@ class Resource:
     :param parent: the resource whose rows have one such listing each, or None for a single listing.
     :param parent_argument: the listing's argument that takes a parent's id.
     :param adds_parent: whether a row does not say by itself which parent it belongs to.
+    :param parent_field: the field by which it does say so, if that is not called as the argument is.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Resource:
     parent: str | None = None
     parent_argument: str = ""
     adds_parent: bool = False
+    parent_field: str = ""
 
     @property
     def model(self) -> type[Model]:
@@ -47,6 +49,11 @@ class Resource:
         """Return the columns that together tell a row from all others."""
         own = self.model.row_key_member
         return (self.parent_argument, own) if self.adds_parent else (own,)
+
+    @property
+    def parent_column(self) -> str:
+        """Return the column that says whose a row is."""
+        return self.parent_field or self.parent_argument
 
     @property
     def parent_member(self) -> str:
@@ -82,6 +89,7 @@ _ALL = (
         listing=ListIltSessionAttendees,
         parent="ilt_sessions",
         parent_argument="ilt_session_id",
+        parent_field="session_id",
     ),
 )
 

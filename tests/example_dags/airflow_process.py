@@ -67,16 +67,21 @@ class AirflowProcess:
         return self._process.is_alive()
 
     def run(
-        self, dag_id: str, conf: Mapping[str, Any], *, connection: str, events: Sequence[Event] = ()
+        self,
+        dag_id: str,
+        conf: Mapping[str, Any],
+        *,
+        connections: Mapping[str, str],
+        events: Sequence[Event] = (),
     ) -> Run:
         """Run a DAG to its end.
 
-        :param connection: the connection ``damstra_default``, as JSON.
+        :param connections: connections as JSON, by their ids.
         :param events: what has started it, as if the assets had been updated.
         """
         log = self.home / "log.txt"
         start = log.stat().st_size if log.exists() else 0
-        self._here.send((dag_id, dict(conf), connection, list(events)))
+        self._here.send((dag_id, dict(conf), dict(connections), list(events)))
         if not self._here.poll(PATIENCE):
             self.stop()
             raise AssertionError(f"{dag_id} did not end in {PATIENCE:g} s\n{log.read_text()[-20_000:]}")
@@ -106,8 +111,8 @@ def _serve(orders: Connection, home: Path) -> None:
 
     initdb()
     while True:
-        dag_id, conf, connection, events = orders.recv()
-        os.environ["AIRFLOW_CONN_DAMSTRA_DEFAULT"] = connection
+        dag_id, conf, connections, events = orders.recv()
+        os.environ |= {f"AIRFLOW_CONN_{name.upper()}": text for name, text in connections.items()}
         with started_by(events):
             orders.send(_run(dag_id, conf))
 

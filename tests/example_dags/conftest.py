@@ -44,9 +44,9 @@ def airflow(
 @pytest.fixture
 def run_dag(airflow: AirflowProcess, damstra_emulator: DamstraEmulator) -> RunDag:
     """Return what runs an example DAG against the emulator."""
-    connection = damstra_emulator.connection_json
+    connections = {"damstra_default": damstra_emulator.connection_json}
     return lambda dag_id, events=(), /, **params: airflow.run(
-        dag_id, params, connection=connection, events=events
+        dag_id, params, connections=connections, events=events
     )
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 SLOWLY: dict[str, Any] = {"kind": "delay", "delay": 0.25}
 
 # Its server imports Airflow once and forks a process in which nothing else runs.
-_PROCESSES = get_context("forkserver")
-_PROCESSES.set_forkserver_preload([__name__])
+PROCESSES = get_context("forkserver")
+PROCESSES.set_forkserver_preload([__name__])
 
 
 def work(name: str, folder: str, connection: str, options: dict[str, bool]) -> None:
@@ -43,7 +43,7 @@ class Worker:
 
     def __init__(self, case: Case, folder: Path, connection: str, **options: bool) -> None:
         arguments = (str(case), str(folder), connection, options)
-        self._process = _PROCESSES.Process(target=work, args=arguments)
+        self._process = PROCESSES.Process(target=work, args=arguments)
 
     @contextmanager
     def running(self) -> Iterator[None]:

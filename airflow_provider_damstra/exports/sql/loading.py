@@ -1,0 +1,70 @@
+"""Rows into a table: batch by batch, or all at once when the last one is read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from airflow_provider_damstra.exports.sql.merging import Merge
+from airflow_provider_damstra.exports.sql.staging import Staging
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from sqlalchemy import Engine
+
+    from airflow_provider_damstra.exports.rows import Rows
+    from airflow_provider_damstra.exports.sql.tables import ResourceTable
+
+
+def upsert_batches(engine: Engine, into: ResourceTable, batches: Iterable[Rows]) -> dict[str, int]:
+    """Insert or update the rows, one transaction for each batch, and return what became of them.
+
+    Nothing is open in the database while a batch is waited for.
+    """
+    facts = Counter(rows=0, inserted=0, updated=0)
+    for rows in batches:
+        with engine.begin() as connection:
+            staging = Staging(connection, into)
+            staging.add(rows)
+            staging.make_quick_to_search()
+            facts.update(Merge(connection, into).upsert())
+            staging.drop()
+        facts["rows"] += len(rows)
+    return dict(facts)
+
+
+def replace_all(
+    engine: Engine, into: ResourceTable, batches: Iterable[Rows], *, kept_parents: Collection[int] = ()
+) -> dict[str, int]:
+    """Let the table hold these rows and no others: readers see all of the old ones, then all of the new.
+
+    :param kept_parents: ids of groups, users or sessions whose rows stay; looked at when all rows are read.
+    """
+    facts = Counter(rows=0, inserted=0, updated=0)
+    with engine.connect() as connection:
+        with connection.begin():
+            staging = Staging(connection, into)
+        for rows in batches:
+            with connection.begin():
+                staging.add(rows)
+            facts["rows"] += len(rows)
+        with connection.begin():
+            staging.make_quick_to_search()
+            merge = Merge(connection, into)
+            deleted = merge.delete_others(kept_parents)
+            facts.update(merge.upsert())
+            staging.drop()
+    return {**facts, "deleted": deleted}
+
+
+def batches_of(pages: Iterable[Rows], *, size: int) -> Iterator[Rows]:
+    """Yield the rows of the pages in batches of at least ``size``; the last one may be smaller."""
+    batch: Rows = []
+    for rows in pages:
+        batch += rows
+        if len(batch) >= size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,63 @@
+"""Rows on the way into their table: in a temporary one, which nobody else sees."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Index, insert
+from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
+
+from airflow_provider_damstra.exports.columns import ColumnType, columns_of, text_of_moment, values_of
+from airflow_provider_damstra.exports.sql.copying import copy_lines, lines_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+    from airflow_provider_damstra.exports.rows import Rows
+    from airflow_provider_damstra.exports.sql.tables import ResourceTable
+
+
+class Staging:
+    """The temporary table of one connection.
+
+    :param connection: one with a transaction under way.
+    """
+
+    def __init__(self, connection: Connection, into: ResourceTable) -> None:
+        self._connection = connection
+        self._into = into
+        self._numbers = count()
+        connection.execute(CreateTable(into.staging))
+
+    def add(self, rows: Rows) -> None:
+        """Take rows in.
+
+        :raises DamstraResponseError: if a member of a row is of another type than documented.
+        """
+        if self._connection.dialect.name == "postgresql":
+            lines = lines_of(self._into.resource, rows, self._numbers)
+            copy_lines(self._connection, self._into.staging, lines)
+        elif rows:
+            self._connection.execute(insert(self._into.staging), list(self._values(rows)))
+
+    def make_quick_to_search(self) -> None:
+        """Make an index on the key, which is quicker when the rows are there."""
+        key = [self._into.staging.c[name] for name in self._into.key]
+        self._connection.execute(CreateIndex(Index(f"{self._into.staging.name}_key", *key)))
+
+    def drop(self) -> None:
+        """Leave nothing to the next user of the connection, which may belong to a pool."""
+        self._connection.execute(DropTable(self._into.staging))
+
+    def _values(self, rows: Rows) -> Iterator[dict[str, Any]]:
+        resource, has_no_moments = self._into.resource, self._connection.dialect.name == "sqlite"
+        moments = [one.name for one in columns_of(resource) if one.type is ColumnType.TIMESTAMP]
+        names = self._into.staging.columns.keys()
+        for row in rows:
+            values = dict(zip(names, (*values_of(resource, row), next(self._numbers)), strict=True))
+            if has_no_moments:
+                values |= {name: values[name] and text_of_moment(values[name]) for name in moments}
+            yield values

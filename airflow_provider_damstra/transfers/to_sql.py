@@ -1,0 +1,86 @@
+"""The operator that exports a resource to a table of a database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_damstra.arguments import number, one_of
+from airflow_provider_damstra.transfers.base import ResourceTransfer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.sdk import Context
+
+
+class DamstraToSqlOperator(ResourceTransfer):
+    """Write all rows of a resource to a table of a database, and return what became of them.
+
+    The database is any that Airflow's SQL hooks and SQLAlchemy know. The table is made if there is none: a
+    column for each member that the provider knows, typed, ``other_members`` (JSON) for the rest, and a
+    primary key. A row that is there already is updated, and left alone if nothing changed, so that a retry
+    changes nothing twice. What is read, and how, is said by the arguments of ``ResourceTransfer``.
+
+    :param sql_conn_id: id of the connection to the database (templated).
+    :param table: name of the table (templated).
+    :param schema: the schema it is in; default the connection's own (templated).
+    :param write_mode: ``upsert`` inserts and updates batch by batch, each in a transaction, and deletes
+        nothing; ``replace`` collects all rows first and then, in one transaction, lets the table hold these
+        and no others. The rows of a group, user or session that was left out stay.
+    :param batch_size: rows that are written at once.
+    :param add_missing_columns: add columns that a table lacks, instead of failing.
+    :param sql_hook_params: arguments of the connection's hook (templated).
+    :return: ``table``, ``rows`` (read), ``inserted``, ``updated``, ``deleted`` (only with ``replace``) and
+        ``failed_parents``, ids with the reason.
+    """
+
+    template_fields = (*ResourceTransfer.template_fields, "sql_conn_id", "table", "schema", "sql_hook_params")
+
+    def __init__(
+        self,
+        *,
+        sql_conn_id: str,
+        table: str,
+        schema: str | None = None,
+        write_mode: str = "upsert",
+        batch_size: int = 10_000,
+        add_missing_columns: bool = False,
+        sql_hook_params: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        one_of("write_mode", write_mode, "upsert", "replace")
+        number("batch_size", batch_size, at_least=1)
+        self.sql_conn_id = sql_conn_id
+        self.table = table
+        self.schema = schema
+        self.write_mode = write_mode
+        self.batch_size = batch_size
+        self.add_missing_columns = add_missing_columns
+        self.sql_hook_params = sql_hook_params
+
+    def act(self, context: Context) -> dict[str, Any]:
+        """Return what became of the rows."""
+        from airflow_provider_damstra.exports.progress import with_progress
+        from airflow_provider_damstra.exports.sql.loading import batches_of, replace_all, upsert_batches
+        from airflow_provider_damstra.exports.sql.preparing import prepare
+        from airflow_provider_damstra.exports.sql.tables import ResourceTable
+        from airflow_provider_damstra.exports.sql.trouble import in_one_sentence
+        from airflow_provider_damstra.hooks.sql import engine_of
+
+        export = self.export()
+        into = ResourceTable(export.resource, self.table, self.schema)
+        engine = engine_of(self.sql_conn_id, self.sql_hook_params)
+        replaces = self.write_mode == "replace"
+        with in_one_sentence(f"the table {into} of {self.sql_conn_id} cannot be written"):
+            prepare(engine, into, adds_columns=self.add_missing_columns, deletes=replaces)
+            with self.client() as client:
+                pages = with_progress(export.pages(client), self.resource, total=lambda: export.total)
+                batches = batches_of(pages, size=self.batch_size)
+                if replaces:
+                    facts = replace_all(engine, into, batches, kept_parents=export.failed.keys())
+                else:
+                    facts = upsert_batches(engine, into, batches)
+        failed = self.failed_parents(export)
+        self.log.info("%s in the table %s: %s", self.resource, into, facts)
+        return {"table": str(into), **facts, "failed_parents": failed}

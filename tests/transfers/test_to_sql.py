@@ -1,0 +1,182 @@
+"""Exports to a table: what is in it, that each row is there once, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.endpoints import CreateGroup, RemoveGroupMembers, UpdateGroup
+from airflow_provider_damstra.errors import DamstraResponseError, DamstraServerError
+from airflow_provider_damstra.exports.resources import RESOURCES
+from airflow_provider_damstra.exports.sql import merging
+from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
+from tests.operators.running import error, run
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.emulator.http import Api
+    from tests.operators.conftest import Connect
+    from tests.transfers.databases import Database
+
+LIAM, CREW = 1012, 102
+MODES = ["upsert", "replace"]
+
+
+def step(resource: str = "users", **arguments: Any) -> DamstraToSqlOperator:
+    given = {"resource": resource, "sql_conn_id": "warehouse", "table": resource, **arguments}
+    return DamstraToSqlOperator(task_id="to_sql", **given)
+
+
+def listed(api: Api, path: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = api.read(f"{path}?startIndex=0&maxResults=100")["results"]
+    return rows
+
+
+def ids(warehouse: Database, table: str = "users") -> list[int]:
+    return [row[0] for row in warehouse.execute(f"SELECT id FROM {table} ORDER BY id")]  # noqa: S608
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_every_resource_has_its_table_and_each_row_once(
+    resource: str, damstra_emulator: DamstraEmulator, warehouse: Database
+) -> None:
+    first = run(step(resource, batch_size=20)).value
+    second = run(step(resource, write_mode="replace")).value
+    [[count]] = warehouse.execute(f"SELECT count(*) FROM {resource}")  # noqa: S608
+    facts = {"table": resource, "rows": count, "updated": 0, "failed_parents": {}}
+    assert first == {**facts, "inserted": count}
+    assert second == {**facts, "inserted": 0, "deleted": 0}
+    assert count > 0
+
+
+def test_a_column_has_the_type_of_its_member(
+    damstra_emulator: DamstraEmulator, on_postgresql: Database
+) -> None:
+    run(step("group_members", table="Members", schema="public"))
+    columns = on_postgresql.execute(
+        "SELECT column_name, data_type, is_nullable FROM information_schema.columns "
+        "WHERE table_name = 'Members'"
+    )
+    types = {name: (kind, nullable) for name, kind, nullable in columns}
+    assert types["group_id"] == types["id"] == ("bigint", "NO")
+    assert types["first_name"] == ("text", "YES")
+    assert types["created_date"] == ("timestamp with time zone", "YES")
+    assert types["roles"] == types["other_members"] == ("jsonb", "YES")
+    run(step("ilt_sessions"))
+    [[rate, led]] = on_postgresql.execute(
+        "SELECT pg_typeof(pass_rate)::text, pg_typeof(instructor_led)::text FROM ilt_sessions LIMIT 1"
+    )
+    assert (rate, led) == ("double precision", "boolean")
+
+
+def test_values_are_those_of_the_api(
+    damstra_emulator: DamstraEmulator, api: Api, warehouse: Database
+) -> None:
+    run(step())
+    rows = warehouse.execute(
+        "SELECT id, first_name, phone_number, roles, created_date FROM users ORDER BY id"
+    )
+    if warehouse.kind == "sqlite":
+        rows = [(*row[:3], json.loads(row[3]), datetime.fromisoformat(row[4])) for row in rows]
+    assert rows == [
+        (
+            user["id"],
+            user["firstName"],
+            user.get("phoneNumber"),
+            user["roles"],
+            datetime.fromisoformat(user["createdDate"]),
+        )
+        for user in listed(api, "/user")
+    ]
+
+
+@pytest.mark.parametrize("has_upserts", [True, False])
+@pytest.mark.parametrize("mode", MODES)
+def test_what_changed_is_updated_and_what_is_new_is_inserted(
+    mode: str,
+    has_upserts: bool,
+    damstra_emulator: DamstraEmulator,
+    api: Api,
+    warehouse: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not has_upserts:
+        monkeypatch.delitem(merging.INSERT_ON_CONFLICT, warehouse.kind)
+    groups = step("groups", write_mode=mode)
+    before = run(groups).value["rows"]
+    hook = DamstraHook()
+    hook.call(UpdateGroup(group_id=CREW, name="Pit Crew A", description="Nights"))
+    new = hook.call(CreateGroup(name="Pit Crew Z", description="Days"))
+    after = run(groups).value
+    assert (after["rows"], after["inserted"]) == (before + 1, 1)
+    assert after["updated"] == (1 if has_upserts else before)
+    rows: dict[int, str] = dict(warehouse.execute("SELECT id, description FROM groups"))
+    assert rows == {group["id"]: group.get("description") for group in listed(api, "/group")}
+    assert (rows[CREW], rows[new.id]) == ("Nights", "Days")
+
+
+def test_who_is_gone_goes_with_replace_only(damstra_emulator: DamstraEmulator, warehouse: Database) -> None:
+    crew = step("group_members", parent_ids=[CREW])
+    run(crew)
+    first, *others = ids(warehouse, "group_members")
+    DamstraHook().call(RemoveGroupMembers(group_id=CREW, user_ids=[first]))
+    assert run(crew).value["rows"] == len(others)
+    assert ids(warehouse, "group_members") == [first, *others]
+    replaced = run(step("group_members", parent_ids=[CREW], write_mode="replace")).value
+    assert (replaced["rows"], replaced["deleted"]) == (len(others), 1)
+    assert ids(warehouse, "group_members") == others
+
+
+def test_what_could_not_be_read_stays(
+    damstra_emulator: DamstraEmulator, connect: Connect, warehouse: Database
+) -> None:
+    schedules = step(
+        "lesson_schedules", parent_ids=[LIAM, 1014], write_mode="replace", on_failed_parent="skip"
+    )
+    run(schedules)
+    before = ids(warehouse, "lesson_schedules")
+    connect(extra={"max_retries": 0})
+    damstra_emulator.add_fault(kind="status", status=500, path=f"/user/{LIAM}/lesson_schedule")
+    result = run(schedules).value
+    assert (list(result["failed_parents"]), result["deleted"]) == ([str(LIAM)], 0)
+    assert ids(warehouse, "lesson_schedules") == before
+
+
+def test_a_replacement_that_fails_changes_nothing(
+    damstra_emulator: DamstraEmulator, connect: Connect, warehouse: Database
+) -> None:
+    run(step("lesson_schedules", parent_ids=[1014]))
+    before = ids(warehouse, "lesson_schedules")
+    connect(extra={"max_retries": 0})
+    damstra_emulator.add_fault(kind="status", status=503, path=f"/user/{LIAM}/lesson_schedule")
+    replacing = step("lesson_schedules", parent_ids=[1015, LIAM], write_mode="replace", batch_size=1)
+    error(replacing, DamstraServerError)
+    assert ids(warehouse, "lesson_schedules") == before
+
+
+def test_a_member_that_nobody_knows_is_kept(damstra_emulator: DamstraEmulator, warehouse: Database) -> None:
+    body = {"results": [{"id": 7, "shoeSize": {"eu": 44}}], "meta": {"totalResultCount": 1}}
+    damstra_emulator.add_fault(kind="status", status=200, body=body, path="/user")
+    run(step())
+    [[others]] = warehouse.execute("SELECT other_members FROM users")
+    assert (json.loads(others) if warehouse.kind == "sqlite" else others) == {"shoeSize": {"eu": 44}}
+
+
+def test_a_member_of_another_type_is_named_and_its_batch_is_not_written(
+    damstra_emulator: DamstraEmulator, warehouse: Database
+) -> None:
+    body = {"results": [{"id": 7}, {"id": "seven"}], "meta": {"totalResultCount": 2}}
+    damstra_emulator.add_fault(kind="status", status=200, body=body, path="/user")
+    assert "a row of users cannot be put into columns (id: " in error(step(), DamstraResponseError)
+    assert ids(warehouse) == []
+
+
+def test_names_may_be_templates_and_any_text(damstra_emulator: DamstraEmulator, warehouse: Database) -> None:
+    result = run(step("lessons", table='{{ who }}\'s "order"'), who="Kim").value
+    assert result["table"] == 'Kim\'s "order"'
+    [[count]] = warehouse.execute('SELECT count(*) FROM "Kim\'s ""order"""')
+    assert count == result["rows"]

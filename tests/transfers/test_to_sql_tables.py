@@ -1,0 +1,264 @@
+"""Exports to tables that are there already, and to databases that refuse: one sentence before any request."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.exports.sql import merging
+from airflow_provider_damstra.exports.sql.trouble import SqlError
+from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
+from tests.operators.running import refusal, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.transfers.databases import Database
+
+GROUPS = "name TEXT, parent_id BIGINT, description TEXT, member_count BIGINT, client_id BIGINT"
+
+
+def step(**arguments: Any) -> DamstraToSqlOperator:
+    given = {"resource": "groups", "sql_conn_id": "warehouse", "table": "groups", **arguments}
+    return DamstraToSqlOperator(task_id="to_sql", **given)
+
+
+def warehouse_is(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(fields))
+
+
+def test_a_column_that_is_missing_is_named_or_added(
+    damstra_emulator: DamstraEmulator, warehouse: Database
+) -> None:
+    warehouse.execute(f"CREATE TABLE groups (id BIGINT PRIMARY KEY, {GROUPS})")
+    assert refusal(step()) == (
+        "the table groups has no column created_date, other_members; "
+        "add_missing_columns=True adds what is missing"
+    )
+    assert damstra_emulator.journal() == []
+    result = run(step(add_missing_columns=True)).value
+    assert result["inserted"] == result["rows"]
+    [[dates]] = warehouse.execute("SELECT count(created_date) FROM groups")
+    assert dates == result["rows"]
+
+
+def test_columns_of_somebody_else_stay_as_they_are(
+    damstra_emulator: DamstraEmulator, warehouse: Database
+) -> None:
+    run(step())
+    warehouse.execute("ALTER TABLE groups ADD COLUMN site TEXT DEFAULT 'unknown' NOT NULL")
+    warehouse.execute("UPDATE groups SET site = 'Pilbara', description = 'changed here'")
+    result = run(step(write_mode="replace")).value
+    assert result["updated"] == result["rows"]
+    assert warehouse.execute("SELECT DISTINCT site FROM groups") == [("Pilbara",)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "why"),
+    [
+        (
+            "id BIGINT",
+            "the table groups needs a primary key or a unique index on (id), which tells its rows apart, "
+            "and has none",
+        ),
+        (
+            "id BIGINT PRIMARY KEY, site TEXT NOT NULL",
+            "the column site of the table groups must not be empty, and nothing fills it: give it a default",
+        ),
+        ("name TEXT PRIMARY KEY", "the table groups has no column id"),
+    ],
+    ids=str,
+)
+def test_a_table_that_cannot_take_the_rows_is_refused(
+    columns: str, why: str, damstra_emulator: DamstraEmulator, warehouse: Database
+) -> None:
+    others = GROUPS if columns.startswith("id") else GROUPS.replace("name TEXT, ", "")
+    warehouse.execute(f"CREATE TABLE groups ({columns}, {others}, created_date TEXT, other_members TEXT)")
+    assert refusal(step()) == why
+    assert damstra_emulator.journal() == []
+
+
+def test_a_unique_index_is_as_good_as_a_primary_key(
+    damstra_emulator: DamstraEmulator, warehouse: Database
+) -> None:
+    run(step(table="first"))
+    warehouse.execute("CREATE TABLE groups AS SELECT * FROM first")
+    warehouse.execute("CREATE UNIQUE INDEX groups_id ON groups (id)")
+    result = run(step()).value
+    assert (result["inserted"], result["updated"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"schema": "hr"}, "there is no schema 'hr' in this database"),
+        ({"table": "hr.groups"}, "table is 'hr.groups'; did you mean schema='hr', table='groups'?"),
+        ({"table": " "}, "table is ' '; it is a name"),
+        ({"schema": ""}, "schema is ''; it is a name"),
+        ({"sql_conn_id": "damstra_default"}, "is a connection of type 'damstra', which is no SQL database"),
+        ({"parent_ids": [1]}, "groups is one listing: it takes no parent_ids"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_written_to_is_refused(
+    arguments: dict[str, Any], why: str, damstra_emulator: DamstraEmulator, warehouse: Database
+) -> None:
+    assert why in refusal(step(**arguments))
+    assert damstra_emulator.journal() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"write_mode": "append"}, "write_mode is 'append'; it can be upsert or replace"),
+        ({"batch_size": 0}, "batch_size is 0; it is a number of at least 1"),
+    ],
+    ids=str,
+)
+def test_a_wrong_choice_is_refused_when_the_dag_is_read(arguments: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        step(**arguments)
+
+
+def test_a_connection_of_an_unknown_type_is_refused(
+    damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse_is(monkeypatch, conn_type="oracle", host="127.0.0.1")
+    assert refusal(step()).startswith(
+        "sql_conn_id 'warehouse' is a connection of type 'oracle', whose provider is not installed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rights", "mode", "why"),
+    [
+        ("USAGE ON SCHEMA public", "upsert", "permission denied for schema staff"),
+        ("USAGE ON SCHEMA staff", "upsert", "permission denied for table groups"),
+        (
+            "USAGE ON SCHEMA staff; SELECT, INSERT, UPDATE ON staff.groups",
+            "replace",
+            "denied for table groups",
+        ),
+        ("USAGE ON SCHEMA staff; SELECT, INSERT, UPDATE ON staff.groups", "upsert", None),
+    ],
+)
+def test_a_missing_right_is_named(
+    rights: str,
+    mode: str,
+    why: str | None,
+    damstra_emulator: DamstraEmulator,
+    on_postgresql: Database,
+    reader: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    on_postgresql.execute("CREATE SCHEMA staff")
+    rows = run(step(schema="staff")).value["rows"]
+    for right in rights.split("; "):
+        on_postgresql.execute(f"GRANT {right} TO {reader['login']}")
+    warehouse_is(monkeypatch, **reader)
+    damstra_emulator.clear_journal()
+    task = step(schema="staff", write_mode=mode)
+    if why is None:
+        assert run(task).value["rows"] == rows
+        return
+    said = refusal(task)
+    assert said.startswith("the table staff.groups of warehouse cannot be written: ")
+    assert said.endswith(why)
+    assert damstra_emulator.journal() == []
+
+
+@pytest.fixture
+def reader(on_postgresql: Database) -> Iterator[dict[str, Any]]:
+    """Return a connection of somebody who may do nothing that was not granted."""
+    fields = {**on_postgresql.connection_fields(), "login": "reader", "password": "reader's"}
+    on_postgresql.execute("CREATE ROLE reader LOGIN PASSWORD 'reader''s'")
+    yield fields
+    on_postgresql.execute("DROP OWNED BY reader")
+    on_postgresql.execute("DROP ROLE reader")
+
+
+def test_a_table_that_cannot_be_made_is_named(
+    damstra_emulator: DamstraEmulator, reader: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse_is(monkeypatch, **reader)
+    assert refusal(step()) == (
+        "the table groups of warehouse cannot be written: permission denied for schema public"
+    )
+    assert damstra_emulator.journal() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"port": 1}, "Connection refused"),
+        ({"password": "wrong"}, 'password authentication failed for user "damstra"'),
+        ({"schema": "nowhere"}, 'database "nowhere" does not exist'),
+    ],
+    ids=str,
+)
+def test_a_database_that_cannot_be_reached_is_tried_again(
+    change: dict[str, Any],
+    why: str,
+    damstra_emulator: DamstraEmulator,
+    on_postgresql: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fields = {**on_postgresql.connection_fields(), **change}
+    warehouse_is(monkeypatch, **fields)
+    with pytest.raises(SqlError, match=why) as caught:
+        run(step())
+    assert "\n" not in str(caught.value)
+    assert fields["password"] not in str(caught.value)
+    assert damstra_emulator.journal() == []
+
+
+def test_a_column_of_another_type_is_named(
+    damstra_emulator: DamstraEmulator, on_postgresql: Database
+) -> None:
+    run(step())
+    on_postgresql.execute("ALTER TABLE groups ALTER COLUMN other_members TYPE integer USING 1")
+    damstra_emulator.clear_journal()
+    assert refusal(step()) == (
+        "the table groups of warehouse cannot be written: "
+        'column "other_members" is of type integer but expression is of type jsonb'
+    )
+    assert damstra_emulator.journal() == []
+
+
+def test_moments_are_utc_even_where_a_column_does_not_say_so(
+    damstra_emulator: DamstraEmulator, on_postgresql: Database
+) -> None:
+    run(step())
+    moments = "SELECT created_date FROM groups ORDER BY id"
+    before = [row[0].replace(tzinfo=None) for row in on_postgresql.execute(moments)]
+    on_postgresql.execute("ALTER TABLE groups ALTER COLUMN created_date TYPE timestamp")
+    on_postgresql.execute("DELETE FROM groups")
+    on_postgresql.execute("ALTER ROLE damstra SET timezone = 'Australia/Perth'")
+    run(step())
+    on_postgresql.execute("ALTER ROLE damstra RESET timezone")
+    assert [row[0] for row in on_postgresql.execute(moments)] == before
+
+
+def test_the_connection_s_own_options_are_kept(
+    damstra_emulator: DamstraEmulator, on_postgresql: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_postgresql.execute("CREATE SCHEMA staff")
+    extra = {"cursor": "dictcursor", "options": "-c search_path=staff", "application_name": "nightly"}
+    warehouse_is(monkeypatch, **on_postgresql.connection_fields(), extra=extra)
+    rows = run(step()).value["rows"]
+    assert on_postgresql.execute("SELECT count(*) FROM staff.groups") == [(rows,)]
+
+
+def test_a_database_without_upserts_takes_no_columns_of_somebody_else(
+    damstra_emulator: DamstraEmulator, on_sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(step())
+    on_sqlite.execute("ALTER TABLE groups ADD COLUMN site TEXT")
+    monkeypatch.delitem(merging.INSERT_ON_CONFLICT, "sqlite")
+    assert refusal(step()) == (
+        "the column site of the table groups is not one of the export's, and would be emptied: this database "
+        "replaces rows as a whole"
+    )
