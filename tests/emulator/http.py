@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -82,5 +83,7 @@ class Api:
 def wait_until(condition: Callable[[], bool], *, seconds: float = 10.0) -> None:
     """Return once a condition holds; fail if it does not in time."""
     deadline = time.monotonic() + seconds
+    pause = threading.Event()
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
+        pause.wait(0.005)

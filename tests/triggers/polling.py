@@ -6,17 +6,24 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.triggers.pollers import poll_until_over
 from airflow_provider_damstra.waits.base import Interest, Question, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from airflow_provider_damstra.testing import DamstraEmulator
+
+Seen = TypeVar("Seen")
 
 NEVER = 3600.0
 """An interval that is longer than any test."""
+
+PAUSE = 0.01
+"""Seconds between two looks into the emulator: who looks without end slows down what is looked at."""
 
 LIAM = 1011
 # Of his schedules, in the order in which they are listed.
@@ -103,16 +110,20 @@ async def _looks(emulator: DamstraEmulator) -> list[dict[str, Any]]:
 
 async def until_asked(emulator: DamstraEmulator, count: int) -> None:
     """Wait until there were so many requests."""
-    async with asyncio.timeout(10):
-        while len(await moments(emulator)) < count:
-            pass
+    await _until(lambda: _looks(emulator), lambda looks: len(looks) >= count)
 
 
 async def until_struck(emulator: DamstraEmulator, count: int = 1) -> None:
     """Wait until faults have struck so many requests: those that are delayed are in flight then."""
+    await _until(lambda: _strikes(emulator), lambda strikes: strikes >= count)
+
+
+async def _until(look: Callable[[], Awaitable[Seen]], is_enough: Callable[[Seen], bool]) -> None:
     async with asyncio.timeout(10):
-        while await _strikes(emulator) < count:
-            pass
+        while True:
+            if is_enough(await look()):
+                return
+            await asyncio.sleep(PAUSE)
 
 
 async def stop(*waits: asyncio.Task[Any]) -> None:

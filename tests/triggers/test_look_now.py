@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule
+from airflow_provider_damstra.triggers import polling
 from airflow_provider_damstra.triggers.pollers import look_now
 from airflow_provider_damstra.triggers.polling import HURRIED_EVERY
 from airflow_provider_damstra.waits.base import Interest
@@ -19,6 +20,7 @@ from tests.triggers.polling import (
     FIRST,
     LAST,
     LIAM,
+    PAUSE,
     SECOND,
     THIRD,
     Curious,
@@ -44,6 +46,11 @@ if TYPE_CHECKING:
 OTHER = 1012
 ALONE = GetLessonSchedule(lesson_schedule_id=FIRST)
 FOR_EVER = 1_000_000
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "HURRIED_EVERY", 0.1)
 
 
 @dataclass
@@ -113,11 +120,15 @@ async def test_what_it_is_not_about_is_not_asked(emulator: DamstraEmulator) -> N
     assert {one: count for one, count in (await requests(emulator)).items() if count > 1} == {path(OTHER): 2}
 
 
-async def test_many_hints_make_one_request_a_second(emulator: DamstraEmulator) -> None:
+async def test_many_hints_make_one_request_a_second(
+    emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "HURRIED_EVERY", HURRIED_EVERY)
     tasks = await begun(*(curious(enough=FOR_EVER) for _ in range(20)))
     async with asyncio.timeout(10):
         while len(await moments(emulator)) < 4:
             assert hint(user_ids=[LIAM], lesson_schedule_ids=[FIRST, SECOND]) == 1
+            await asyncio.sleep(PAUSE)
     await stop(*tasks)
     gaps = [later - earlier for earlier, later in pairwise(await moments(emulator))]
     assert min(gaps) > HURRIED_EVERY * 0.8
