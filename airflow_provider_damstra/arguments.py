@@ -91,6 +91,16 @@ def ids(name: str, values: Any) -> list[int]:
     return list(dict.fromkeys(found))
 
 
+def switch(name: str, value: Any) -> bool:
+    """Return what may be a template that renders to ``True`` or ``false`` as a boolean.
+
+    :raises ValueError: naming the argument, if it is something else.
+    """
+    text = str(value).lower()
+    one_of(name, text if text in ("true", "false") else value, "true", "false")
+    return text == "true"
+
+
 def mapping(name: str, value: Any) -> dict[str, Any]:
     """Return names and values as a dictionary.
 

@@ -12,6 +12,8 @@ from airflow_provider_damstra.storage import opened_to_read
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from airflow.sdk import Asset
+
     from airflow_provider_damstra.arguments import Ids
     from airflow_provider_damstra.clients.sync import Client
     from airflow_provider_damstra.exports.resources import Resource
@@ -119,8 +121,19 @@ class ResourceTransfer(DamstraOperator):
         with opened_to_read("parent_ids_path", self.parent_ids_path) as file:
             return read_ids(file, name=self.parent_ids_path, columns=columns)
 
-    def fingerprint(self, export: Export) -> str:
-        """Return what two steps have in common only if they read the same."""
+    def source_asset(self) -> Asset | None:
+        """Return the asset that stands for what is read, or None if the DAG does not say which it is."""
+        from airflow.sdk import Asset
+
+        if "{" in f"{self.damstra_conn_id}{self.resource}":
+            return None
+        return Asset(name=f"damstra/{self.damstra_conn_id}/{self.resource}")
+
+    def fingerprint(self, export: Export, *more: object) -> str:
+        """Return what two steps have in common only if they read the same, and more is equal.
+
+        Whose rows are read is only part of it as far as ``parent_filters`` say so.
+        """
         import json
         from hashlib import sha256
 
@@ -129,8 +142,8 @@ class ResourceTransfer(DamstraOperator):
             self.hook.settings.base_url,
             export.resource.name,
             export.filters,
-            export.parent_ids,
             export.parent_filters,
+            *more,
         )
         return sha256(json.dumps(read, default=str, sort_keys=True).encode()).hexdigest()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import one_of
+from airflow_provider_damstra.arguments import one_of, switch
 from airflow_provider_damstra.transfers.base import ResourceTransfer
 
 if TYPE_CHECKING:
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_damstra.clients.sync import Client
+    from airflow_provider_damstra.exports.resources import Resource
     from airflow_provider_damstra.exports.rows import Export, Rows
+    from airflow_provider_damstra.transfers.support.increments import IncrementalExport
 
 
 class DamstraExportOperator(ResourceTransfer):
@@ -29,6 +31,14 @@ class DamstraExportOperator(ResourceTransfer):
     on object storage every ten seconds. What was begun more than a day ago is read anew, and so is a single
     listing.
 
+    The API cannot be asked for changes: ``incremental`` reads everything and writes what is new. A row is new
+    if it was not in the last DAG run's export of this target, as the DAG has it, or had another
+    ``modifiedDate`` or ``status`` there; one without ``modifiedDate``, if anything in it differs. What that
+    export was is kept in the state store of an asset that stands for the resource (Airflow 3.3), or in an
+    Airflow Variable (before, and in mapped tasks), with a hidden file beside its target; it is replaced once
+    the new file is in place. A DAG run that runs again is compared with the same export again; an earlier one
+    than the last writes all rows.
+
     What is read, and how, is said by the arguments of ``ResourceTransfer``.
 
     :param target_path: path or URL of the file, such as ``s3://lake/users/{{ ds }}.jsonl`` (templated).
@@ -36,11 +46,16 @@ class DamstraExportOperator(ResourceTransfer):
     :param compression: ``gzip``, ``zstd`` or None for none; in Parquet that of the columns, and else of the
         whole file, where ``zstd`` needs the extra ``zstd`` before Python 3.14.
     :param checkpoint: False to keep nothing for a retry.
-    :return: ``uri``, ``rows``, ``bytes``, ``sha256``, ``failed_parent_count`` and ``failed_parents``, the ids
-        of the first twenty with the reason.
+    :param incremental: write only rows that are new since the last DAG run.
+    :param full_refresh: write all rows all the same; the next run is compared with this one (templated).
+    :param find_deleted: write the keys of rows that the last DAG run had and this one has not to
+        ``<target_path>.deleted.jsonl``, a JSON object each.
+    :return: ``uri``, ``rows``, ``bytes``, ``sha256``, ``watermark`` (if exports are compared, the latest
+        ``modifiedDate``), ``deleted_uri`` and ``deleted`` (if asked for), ``failed_parent_count`` and
+        ``failed_parents``, the ids of the first twenty with the reason.
     """
 
-    template_fields = (*ResourceTransfer.template_fields, "target_path")
+    template_fields = (*ResourceTransfer.template_fields, "target_path", "full_refresh")
 
     def __init__(
         self,
@@ -49,41 +64,68 @@ class DamstraExportOperator(ResourceTransfer):
         file_format: str = "jsonl",
         compression: str | None = None,
         checkpoint: bool = True,
+        incremental: bool = False,
+        full_refresh: bool | str = False,
+        find_deleted: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         one_of("file_format", file_format, "jsonl", "csv", "parquet")
         one_of("compression", compression, "gzip", "zstd", None)
         one_of("checkpoint", checkpoint, True, False)
+        one_of("incremental", incremental, True, False)
+        one_of("find_deleted", find_deleted, True, False)
         self.target_path = target_path
         self.file_format = file_format
         self.compression = compression
         self.checkpoint = checkpoint
+        self.incremental = incremental
+        self.full_refresh = full_refresh
+        self.find_deleted = find_deleted
+        self._target_as_written = str(target_path)
+        self._source = self.source_asset() if incremental or find_deleted else None
+        if self._source:
+            self.inlets = [*self.inlets, self._source]
 
     def act(self, context: Context) -> dict[str, Any]:
         """Return where the file is and what is in it."""
-        from airflow_provider_damstra.exports.files import refuse_missing_format, write_rows
-        from airflow_provider_damstra.storage import opened_whole, refuse_what_is_no_file
-
         export = self.export()
-        refuse_what_is_no_file("target_path", self.target_path)
-        refuse_missing_format(self.file_format, self.compression)
-        with (
-            self.client() as client,
-            self._pages(export, client, context) as pages,
-            opened_whole(self.target_path, attempt=self.attempt) as file,
-        ):
-            facts = write_rows(
-                file, export.resource, pages, file_format=self.file_format, compression=self.compression
-            )
-        failed = self.failed_parents(export)
+        self._refuse_what_cannot_be_written()
+        facts = self._write(export, context)
         self.log.info("%d rows of %s written to %s", facts["rows"], self.resource, self.target_path)
         return {
             "uri": self.target_path,
             **facts,
-            "failed_parents": failed,
+            "failed_parents": self.failed_parents(export),
             "failed_parent_count": len(export.failed),
         }
+
+    def _refuse_what_cannot_be_written(self) -> None:
+        from airflow_provider_damstra.exports.files import refuse_missing_format
+        from airflow_provider_damstra.storage import refuse_what_is_no_file
+
+        refuse_what_is_no_file("target_path", self.target_path)
+        refuse_missing_format(self.file_format, self.compression)
+        switch("full_refresh", self.full_refresh)
+
+    def _write(self, export: Export, context: Context) -> dict[str, Any]:
+        """Write the file, and what is to be known of it in the next DAG run."""
+        with self.client() as client, self._pages(export, client, context) as pages:
+            if not (self.incremental or self.find_deleted):
+                return {**self._write_file(export.resource, pages), "watermark": None}
+            following = self._following(export, context)
+            with following.increment(export.resource) as increment:
+                facts = self._write_file(export.resource, increment.new_rows(pages))
+                return facts | following.finish(increment, is_complete=not export.failed)
+
+    def _write_file(self, resource: Resource, pages: Iterator[Rows]) -> dict[str, Any]:
+        from airflow_provider_damstra.exports.files import write_rows
+        from airflow_provider_damstra.storage import opened_whole
+
+        with opened_whole(self.target_path, attempt=self.attempt) as file:
+            return write_rows(
+                file, resource, pages, file_format=self.file_format, compression=self.compression
+            )
 
     @contextmanager
     def _pages(self, export: Export, client: Client, context: Context) -> Iterator[Iterator[Rows]]:
@@ -95,5 +137,21 @@ class DamstraExportOperator(ResourceTransfer):
         if export.resource.parent is None or not self.checkpoint:
             yield with_progress(export.pages(client), export.resource.name, total=lambda: export.total)
             return
-        with checkpoint_beside(self.target_path, context, arguments=self.fingerprint(export)) as checkpoint:
+        arguments = self.fingerprint(export, export.parent_ids)
+        with checkpoint_beside(self.target_path, context, arguments=arguments) as checkpoint:
             yield pages_with_checkpoint(export, client, checkpoint)
+
+    def _following(self, export: Export, context: Context) -> IncrementalExport:
+        from airflow_provider_damstra.transfers.support.increments import IncrementalExport, run_of
+        from airflow_provider_damstra.transfers.support.state import KeptState
+
+        map_index = getattr(context["ti"], "map_index", -1)
+        key = self.fingerprint(export, self._target_as_written, map_index)
+        return IncrementalExport(
+            target_path=self.target_path,
+            attempt=self.attempt,
+            state=KeptState(context, asset=self._source, key=f"damstra_export_{key[:32]}"),
+            run=run_of(context),
+            all_rows=not self.incremental or switch("full_refresh", self.full_refresh),
+            finds_deleted=self.find_deleted,
+        )

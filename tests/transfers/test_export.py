@@ -67,6 +67,7 @@ def test_all_rows_come_in_order_as_they_are(
         "sha256": hashlib.sha256(content).hexdigest(),
         "failed_parents": {},
         "failed_parent_count": 0,
+        "watermark": None,
     }
     assert list(path.parent.iterdir()) == [path]
 

@@ -1,0 +1,149 @@
+"""What is new since the last export: rows that changed, or were not there, and which rows are gone.
+
+The API cannot be asked for changes, so all rows are read and compared with what is kept of the last export:
+for each row its key and its version, which is ``modifiedDate`` and, for it may follow the clock, ``status``;
+of a row without ``modifiedDate`` it is a digest of the whole. So no clock is trusted, nothing comes twice,
+and what only now is in the listing, because a filter fits or somebody joined, is not missed as old.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+
+import msgspec
+from pydantic import TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from airflow_provider_damstra.errors import DamstraResponseError
+from airflow_provider_damstra.exports.compression import compressed, decompressed
+from airflow_provider_damstra.models.base import OptionalTimestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from airflow_provider_damstra.exports.raw_pages import RawRow
+    from airflow_provider_damstra.exports.resources import Resource
+    from airflow_provider_damstra.exports.rows import Rows
+
+_MOMENT: TypeAdapter[datetime | None] = TypeAdapter(OptionalTimestamp)
+_KEYS_AT_ONCE = 500
+
+
+class Increment:
+    """Tells what is new in an export, and remembers its rows' versions for the next. Close it after use.
+
+    :param known: what the last export left, as ``write_versions`` wrote it, or None if there is nothing.
+    :param all_rows: whether all rows count as new.
+    """
+
+    def __init__(self, resource: Resource, *, known: BinaryIO | None, all_rows: bool = False) -> None:
+        self.watermark: datetime | None = None
+        self._resource = resource
+        self._all_rows = all_rows or known is None
+        # A nameless database is a temporary file that SQLite keeps in memory as long as it is small.
+        self._database = sqlite3.connect("", isolation_level=None)
+        for table in ("known", "present"):
+            self._database.execute(f"CREATE TABLE {table} (key BLOB PRIMARY KEY, version TEXT) WITHOUT ROWID")
+        if known is not None:
+            self._add("known", map(_read_version, decompressed(known, "gzip")))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget the versions."""
+        self._database.close()
+
+    def new_rows(self, pages: Iterable[Rows]) -> Iterator[Rows]:
+        """Yield the rows that are new, and note in ``watermark`` when the latest of all was modified.
+
+        :raises DamstraResponseError: if a row has no key.
+        """
+        for rows in pages:
+            versions = [self._version(row) for row in rows]
+            self._add("present", versions)
+            if self._all_rows:
+                yield rows
+                continue
+            known = self._known([key for key, _ in versions])
+            yield [
+                row for row, (key, version) in zip(rows, versions, strict=True) if known.get(key) != version
+            ]
+
+    def write_versions(self, file: BinaryIO) -> None:
+        """Write what the next export has to know of this one."""
+        with compressed(file, "gzip") as packed:
+            for key, version in self._database.execute("SELECT key, version FROM present ORDER BY key"):
+                packed.write(b"%s\t%s\n" % (key, version.encode()))
+
+    def write_deleted(self, file: BinaryIO) -> int:
+        """Write a JSON object with the key of each row that is gone, a line each, and return how many."""
+        names = [to_camel(name) for name in self._resource.key]
+        count = 0
+        for (key,) in self._database.execute("SELECT key FROM known EXCEPT SELECT key FROM present"):
+            row = dict(zip(names, msgspec.json.decode(key), strict=True))
+            file.write(msgspec.json.encode(row) + b"\n")
+            count += 1
+        return count
+
+    def _add(self, table: str, versions: Iterable[tuple[bytes, str]]) -> None:
+        self._database.execute("BEGIN")
+        self._database.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?)", versions)  # noqa: S608
+        self._database.execute("COMMIT")
+
+    def _known(self, keys: list[bytes]) -> dict[bytes, str]:
+        found: dict[bytes, str] = {}
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            some = keys[start : start + _KEYS_AT_ONCE]
+            places = ",".join("?" * len(some))
+            query = f"SELECT key, version FROM known WHERE key IN ({places})"  # noqa: S608 (question marks)
+            found.update(self._database.execute(query, some))
+        return found
+
+    def _version(self, row: RawRow) -> tuple[bytes, str]:
+        """Return a row's key and its version."""
+        try:
+            read = _decoder(self._resource).decode(row)
+        except msgspec.MsgspecError as error:
+            why = str(error)
+        else:
+            key = msgspec.json.encode([getattr(read, name) for name in self._resource.key])
+            if read.modified_date is None:
+                return key, blake2b(bytes(row), digest_size=12).hexdigest()
+            self._note(read.modified_date)
+            return key, msgspec.json.encode([read.modified_date, read.status]).decode()
+        # Out here, so that the error does not carry the other.
+        raise DamstraResponseError(
+            f"a row of {self._resource.name} has no key, so it cannot be told whether it is new ({why}). "
+            "Without incremental and find_deleted every row is exported."
+        )
+
+    def _note(self, modified: Any) -> None:
+        try:
+            moment = _MOMENT.validate_python(modified)
+        except ValidationError:
+            return
+        if moment and (self.watermark is None or moment > self.watermark):
+            self.watermark = moment
+
+
+def _read_version(line: bytes) -> tuple[bytes, str]:
+    key, _, version = line.rstrip(b"\n").partition(b"\t")
+    return key, version.decode()
+
+
+@cache
+def _decoder(resource: Resource) -> msgspec.json.Decoder[Any]:
+    """Return what reads of a row its key and what makes its version, and nothing else."""
+    key: list[Any] = [(name, int) for name in resource.key]
+    row = msgspec.defstruct(
+        "Row", [*key, ("modified_date", Any, None), ("status", Any, None)], rename="camel"
+    )
+    return msgspec.json.Decoder(row, strict=False)
