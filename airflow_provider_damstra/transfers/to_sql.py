@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow.sdk import Context
+    from sqlalchemy import Engine
+
+    from airflow_provider_damstra.exports.rows import Export
+    from airflow_provider_damstra.exports.sql.tables import ResourceTable
+    from airflow_provider_damstra.transfers.support.written_parents import WrittenParents
 
 
 class DamstraToSqlOperator(ResourceTransfer):
@@ -25,13 +30,16 @@ class DamstraToSqlOperator(ResourceTransfer):
     :param table: name of the table (templated).
     :param schema: the schema it is in; default the connection's own (templated).
     :param write_mode: ``upsert`` inserts and updates batch by batch, each in a transaction, and deletes
-        nothing; ``replace`` collects all rows first and then, in one transaction, lets the table hold these
-        and no others. The rows of a group, user or session that was left out stay.
+        nothing; where Airflow keeps such a thing (from 3.3), a retry does not ask again for those groups,
+        users or sessions whose rows are written. ``replace`` collects all rows first and then, in one
+        transaction, lets the table hold these and no others; the rows of a group, user or session that was
+        left out stay.
     :param batch_size: rows that are written at once.
     :param add_missing_columns: add columns that a table lacks, instead of failing.
     :param sql_hook_params: arguments of the connection's hook (templated).
-    :return: ``table``, ``rows`` (read), ``inserted``, ``updated``, ``deleted`` (only with ``replace``) and
-        ``failed_parents``, ids with the reason.
+    :return: ``table``, ``rows`` (read by this attempt), ``inserted``, ``updated``, ``deleted`` (only with
+        ``replace``), ``failed_parent_count`` and ``failed_parents``, the ids of the first twenty with the
+        reason.
     """
 
     template_fields = (*ResourceTransfer.template_fields, "sql_conn_id", "table", "schema", "sql_hook_params")
@@ -61,26 +69,45 @@ class DamstraToSqlOperator(ResourceTransfer):
 
     def act(self, context: Context) -> dict[str, Any]:
         """Return what became of the rows."""
-        from airflow_provider_damstra.exports.progress import with_progress
-        from airflow_provider_damstra.exports.sql.loading import batches_of, replace_all, upsert_batches
         from airflow_provider_damstra.exports.sql.preparing import prepare
         from airflow_provider_damstra.exports.sql.tables import ResourceTable
         from airflow_provider_damstra.exports.sql.trouble import in_one_sentence
         from airflow_provider_damstra.hooks.sql import engine_of
+        from airflow_provider_damstra.transfers.support.written_parents import WrittenParents
 
         export = self.export()
         into = ResourceTable(export.resource, self.table, self.schema)
         engine = engine_of(self.sql_conn_id, self.sql_hook_params)
-        replaces = self.write_mode == "replace"
+        arguments = f"{self.fingerprint(export)} {self.sql_conn_id} {into} {self.write_mode}"
+        written = WrittenParents(context, arguments=arguments)
         with in_one_sentence(f"the table {into} of {self.sql_conn_id} cannot be written"):
-            prepare(engine, into, adds_columns=self.add_missing_columns, deletes=replaces)
-            with self.client() as client:
-                pages = with_progress(export.pages(client), self.resource, total=lambda: export.total)
-                batches = batches_of(pages, size=self.batch_size)
-                if replaces:
-                    facts = replace_all(engine, into, batches, kept_parents=export.failed.keys())
-                else:
-                    facts = upsert_batches(engine, into, batches)
+            is_new = prepare(
+                engine, into, adds_columns=self.add_missing_columns, deletes=self.write_mode == "replace"
+            )
+            if is_new:
+                written.forget()
+            facts = self._write(engine, into, export, written)
+        written.forget()
         failed = self.failed_parents(export)
         self.log.info("%s in the table %s: %s", self.resource, into, facts)
-        return {"table": str(into), **facts, "failed_parents": failed}
+        return {
+            "table": str(into),
+            **facts,
+            "failed_parents": failed,
+            "failed_parent_count": len(export.failed),
+        }
+
+    def _write(
+        self, engine: Engine, into: ResourceTable, export: Export, written: WrittenParents
+    ) -> dict[str, int]:
+        from airflow_provider_damstra.exports.sql import loading
+
+        with self.client() as client:
+            if self.write_mode == "replace":
+                # What waits for its turn goes with the connection, so an attempt has to read all.
+                read = loading.read_with_progress(export, client)
+                batches = loading.batches_of(read, size=self.batch_size)
+                return loading.replace_all(engine, into, batches, kept_parents=export.failed.keys())
+            read = loading.read_with_progress(export, client, done=frozenset(written.ids))
+            batches = loading.batches_of(read, size=self.batch_size, written=written.add)
+            return loading.upsert_batches(engine, into, batches)

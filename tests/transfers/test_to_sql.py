@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_damstra.endpoints import CreateGroup, RemoveGroupMembers, UpdateGroup
 from airflow_provider_damstra.errors import DamstraResponseError, DamstraServerError
@@ -14,7 +15,7 @@ from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.exports.sql import merging
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
-from tests.operators.running import error, run
+from tests.operators.running import StateStore, error, run
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -47,7 +48,7 @@ def test_every_resource_has_its_table_and_each_row_once(
     first = run(step(resource, batch_size=20)).value
     second = run(step(resource, write_mode="replace")).value
     [[count]] = warehouse.execute(f"SELECT count(*) FROM {resource}")  # noqa: S608
-    facts = {"table": resource, "rows": count, "updated": 0, "failed_parents": {}}
+    facts = {"table": resource, "rows": count, "updated": 0, "failed_parents": {}, "failed_parent_count": 0}
     assert first == {**facts, "inserted": count}
     assert second == {**facts, "inserted": 0, "deleted": 0}
     assert count > 0
@@ -156,6 +157,42 @@ def test_a_replacement_that_fails_changes_nothing(
     replacing = step("lesson_schedules", parent_ids=[1015, LIAM], write_mode="replace", batch_size=1)
     error(replacing, DamstraServerError)
     assert ids(warehouse, "lesson_schedules") == before
+
+
+def test_a_retry_goes_on_where_an_attempt_failed(
+    damstra_emulator: DamstraEmulator, on_sqlite: Database
+) -> None:
+    store, schedules = StateStore(), {"batch_size": 1, "max_concurrency": 1}
+
+    def asked() -> set[int]:
+        """Return whom the next attempt asks for."""
+        damstra_emulator.clear_journal()
+        run(step("lesson_schedules", **schedules), task_state_store=store)
+        paths = [entry["path"] for entry in damstra_emulator.journal("GET", "/user/*/lesson_schedule")]
+        return {int(path.split("/")[2]) for path in paths}
+
+    damstra_emulator.add_fault("status", path="/user/1030/lesson_schedule", status=400)
+    with pytest.raises(AirflowFailException, match="1030"):
+        asked()
+    written = {row[0] for row in on_sqlite.execute("SELECT DISTINCT user_id FROM lesson_schedules")}
+    damstra_emulator.clear_faults()
+    assert len(written & asked()) <= 1 < len(written)
+    # Whoever clears the task after its success wants everybody read again.
+    assert {1030, *written} < asked()
+
+
+def test_a_retry_into_a_new_table_starts_clean(
+    damstra_emulator: DamstraEmulator, on_sqlite: Database
+) -> None:
+    store = StateStore()
+    schedules = step("lesson_schedules", batch_size=1, max_concurrency=1)
+    damstra_emulator.add_fault("status", path="/user/1030/lesson_schedule", status=400)
+    with pytest.raises(AirflowFailException, match="1030"):
+        run(schedules, task_state_store=store)
+    damstra_emulator.clear_faults()
+    on_sqlite.execute("DROP TABLE lesson_schedules")
+    result = run(schedules, task_state_store=store).value
+    assert result["inserted"] == run(schedules).value["rows"]
 
 
 def test_a_member_that_nobody_knows_is_kept(damstra_emulator: DamstraEmulator, warehouse: Database) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.exports.resources import RESOURCES
+from airflow_provider_damstra.exports.rows import Batch
 from airflow_provider_damstra.exports.sql.loading import batches_of, replace_all, upsert_batches
 from airflow_provider_damstra.exports.sql.preparing import prepare
 from airflow_provider_damstra.exports.sql.tables import ResourceTable
@@ -84,9 +85,14 @@ def test_nothing_to_write_is_no_trouble(write: Any, engine: Engine, warehouse: D
     assert warehouse.execute("SELECT count(*) FROM groups") == [(1 if write is upsert_batches else 0,)]
 
 
-def test_batches_hold_pages_until_they_are_large_enough() -> None:
-    pages = [[group(number)] * size for number, size in enumerate([1, 1, 5, 1])]
-    assert [len(batch) for batch in batches_of(pages, size=2)] == [2, 5, 1]
+def test_a_batch_ends_where_it_is_large_enough_and_parents_count_when_it_is_written() -> None:
+    pages = [(1, 1), (2, 1), (1, 0), (2, 5), (3, 0), (2, 0), (4, 1), (4, 0)]
+    read = [Batch(parent, rows=[b"{}"] * size, is_last_of_parent=not size) for parent, size in pages]
+    seen: list[object] = []
+    for batch in batches_of(read, size=2, written=seen.append):
+        seen.append(len(batch))
+    # Nobody has said that the last batch is written.
+    assert seen == [2, [], 5, [1], 1]
     assert list(batches_of([], size=2)) == []
 
 

@@ -262,3 +262,19 @@ def test_a_database_without_upserts_takes_no_columns_of_somebody_else(
         "the column site of the table groups is not one of the export's, and would be emptied: this database "
         "replaces rows as a whole"
     )
+
+
+def test_a_database_without_upserts_needs_no_key(
+    damstra_emulator: DamstraEmulator, on_sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_sqlite.execute(f"CREATE TABLE groups (id BIGINT, {GROUPS}, created_date TEXT, other_members TEXT)")
+    monkeypatch.delitem(merging.INSERT_ON_CONFLICT, "sqlite")
+    results = [run(step()).value for _ in range(2)]
+    assert on_sqlite.execute("SELECT count(*) FROM groups") == [(results[0]["inserted"],)]
+    assert [result["inserted"] for result in results] == [results[0]["rows"], 0]
+
+
+def test_a_name_that_would_be_cut_off_is_refused(
+    damstra_emulator: DamstraEmulator, on_postgresql: Database
+) -> None:
+    assert refusal(step(table="x" * 64)).endswith("is too long a name: this database takes 63 bytes")

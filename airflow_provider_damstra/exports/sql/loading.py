@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from airflow_provider_damstra.exports.progress import Progress
 from airflow_provider_damstra.exports.sql.merging import Merge
 from airflow_provider_damstra.exports.sql.staging import Staging
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from sqlalchemy import Engine
 
-    from airflow_provider_damstra.exports.rows import Rows
+    from airflow_provider_damstra.exports.rows import Batch, Export, Pages, Rows
     from airflow_provider_damstra.exports.sql.tables import ResourceTable
 
 
@@ -58,13 +59,46 @@ def replace_all(
     return {**facts, "deleted": deleted}
 
 
-def batches_of(pages: Iterable[Rows], *, size: int) -> Iterator[Rows]:
-    """Yield the rows of the pages in batches of at least ``size``; the last one may be smaller."""
-    batch: Rows = []
-    for rows in pages:
-        batch += rows
-        if len(batch) >= size:
-            yield batch
-            batch = []
-    if batch:
+def batches_of(
+    read: Iterable[Batch], *, size: int, written: Callable[[list[int]], None] = lambda parent_ids: None
+) -> Iterator[Rows]:
+    """Yield rows in batches of at least ``size``; the last one may be smaller.
+
+    :param written: is given the parents that have no more rows to come, when theirs are written: who asks for
+        the next batch has done that with this one.
+    """
+    rows: Rows = []
+    finished: list[int] = []
+    for batch in read:
+        rows += batch.rows
+        if batch.is_last_of_parent and batch.parent_id is not None:
+            finished.append(batch.parent_id)
+        if len(rows) >= size:
+            yield rows
+            written(finished)
+            rows, finished = [], []
+    if rows:
+        yield rows
+
+
+def read_with_progress(
+    export: Export, client: Pages, *, done: Collection[int] = frozenset()
+) -> Iterator[Batch]:
+    """Yield what is read as it comes, and say in the log how far it is.
+
+    :param done: parents that are not asked.
+    :raises DamstraError: if a listing failed.
+    """
+    name, parent = export.resource.name, export.resource.parent
+    if parent is None:
+        progress = Progress(name, "rows", total=lambda: export.total)
+    else:
+        ids = list(export.parents(client, concurrency=export.max_concurrency))
+        export.parent_ids = ids
+        progress = Progress(name, parent, total=lambda: len(ids), done_before=len({*ids} & {*done}))
+    for batch in export.batches(client, done=done):
         yield batch
+        if parent is None:
+            progress.add(len(batch.rows))
+        else:
+            progress.add(int(batch.is_last_of_parent), rows=len(batch.rows))

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.sql.tables import ResourceTable
 
 
-def prepare(engine: Engine, into: ResourceTable, *, adds_columns: bool, deletes: bool) -> None:
-    """Make the table if there is none, and see whether rows can be written to it.
+def prepare(engine: Engine, into: ResourceTable, *, adds_columns: bool, deletes: bool) -> bool:
+    """Make the table if there is none, see whether rows can be written to it, and return whether it is new.
 
     :param adds_columns: whether columns that an existing table lacks are added.
     :param deletes: whether rows will be deleted.
@@ -34,8 +34,10 @@ def prepare(engine: Engine, into: ResourceTable, *, adds_columns: bool, deletes:
             _create(connection, into)
         with connection.begin():
             _fit_columns(connection, into, adds_columns=adds_columns)
-            _refuse_without_key(inspect(connection), into)
+            if connection.dialect.name in INSERT_ON_CONFLICT:
+                _refuse_without_key(inspect(connection), into)
         _rehearse(connection, into, deletes=deletes)
+    return not is_there
 
 
 def _refuse_names_that_do_not_exist(connection: Connection, into: ResourceTable) -> None:

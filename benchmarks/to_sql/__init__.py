@@ -1,0 +1,1 @@
+"""Loading a resource into a database, beside the way that Airflow's own hooks offer."""

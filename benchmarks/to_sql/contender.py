@@ -1,0 +1,127 @@
+"""One contender in a process of its own: every user into a table once, and what it cost as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.exports.peers import Rows, requests_loop
+from benchmarks.exports.scenario import Scenario
+from benchmarks.measuring import connect, peak_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Load = Callable[[Scenario, str], int]
+
+TABLE = "users"
+COLUMNS = {
+    "id": "BIGINT PRIMARY KEY",
+    **dict.fromkeys(("userName", "firstName", "lastName", "emailAddress", "phoneNumber"), "TEXT"),
+    **dict.fromkeys(("mobileNumber", "employeeNumber", "timeZone"), "TEXT"),
+    **dict.fromkeys(("createdDate", "modifiedDate", "lastLoggedInDate"), "TIMESTAMPTZ"),
+    **dict.fromkeys(("clientStatusId", "clientId"), "BIGINT"),
+    **dict.fromkeys(("groups", "groupsSupervised", "roles"), "JSONB"),
+    "active": "BOOLEAN",
+}
+IMPORTS = (
+    "airflow.providers.postgres.hooks.postgres",
+    "airflow.providers.sqlite.hooks.sqlite",
+    "airflow_provider_damstra.clients.sync",
+    "airflow_provider_damstra.exports.sql.loading",
+    "airflow_provider_damstra.exports.sql.preparing",
+    "airflow_provider_damstra.hooks.connection",
+    "airflow_provider_damstra.hooks.metrics",
+    "airflow_provider_damstra.transfers.to_sql",
+    "requests",
+)
+"""Loaded before the start for every contender, so that an import is neither time nor memory of a load."""
+
+
+def damstra(conn_id: str, mode: str) -> Load:
+    """Return what loads with this provider's operator."""
+
+    def load(scenario: Scenario, address: str) -> int:
+        from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
+
+        operator = DamstraToSqlOperator(
+            task_id="load",
+            resource="users",
+            sql_conn_id=conn_id,
+            table=TABLE,
+            write_mode=mode,
+            max_concurrency=16,
+            page_size=scenario.page_size,
+        )
+        rows: int = operator.act({})["rows"]
+        return rows
+
+    return load
+
+
+def insert_rows(scenario: Scenario, address: str) -> int:
+    """Load with a requests loop and ``insert_rows(replace=True)`` of PostgreSQL's hook, page by page."""
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+    hook: Any = PostgresHook("postgres_default")
+    names = [f'"{name}"' for name in COLUMNS]
+    columns = ", ".join(f'"{name}" {kind}' for name, kind in COLUMNS.items())
+    hook.run(f"CREATE TABLE IF NOT EXISTS {TABLE} ({columns})")
+    count = 0
+
+    def sink(rows: Rows) -> None:
+        nonlocal count
+        count += len(rows)
+        values = [tuple(_plain(row.get(name)) for name in COLUMNS) for row in rows]
+        hook.insert_rows(TABLE, values, target_fields=names, replace=True, replace_index=[names[0]])
+
+    requests_loop(scenario, address, sink)
+    return count
+
+
+def _plain(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, (list, dict)) else value
+
+
+CONTENDERS: dict[str, Load] = {
+    "damstra upsert, PostgreSQL": damstra("postgres_default", "upsert"),
+    "damstra replace, PostgreSQL": damstra("postgres_default", "replace"),
+    "requests + insert_rows, PostgreSQL": insert_rows,
+    "damstra upsert, SQLite": damstra("sqlite_default", "upsert"),
+    "damstra replace, SQLite": damstra("sqlite_default", "replace"),
+}
+
+
+def measure(load: Load, scenario: Scenario, address: str) -> dict[str, float]:
+    """Return what it cost to load every row.
+
+    :raises ValueError: if rows are missing, or came twice.
+    """
+    memory, cpu, begin = peak_memory(), time.process_time(), time.perf_counter()
+    rows = load(scenario, address)
+    seconds = time.perf_counter() - begin
+    if rows != scenario.rows:
+        raise ValueError(f"{rows} rows came of {scenario.rows}")
+    return {"seconds": seconds, "cpu": time.process_time() - cpu, "memory": peak_memory() - memory}
+
+
+def main() -> None:
+    """Measure one contender twice, into no table and into one that has every row, and print JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("contender", choices=CONTENDERS)
+    parser.add_argument("scenario", type=json.loads)
+    parser.add_argument("port", type=int)
+    given = parser.parse_args()
+    connect(given.port)
+    for module in IMPORTS:
+        importlib.import_module(module)
+    scenario, address = Scenario(**given.scenario), f"http://127.0.0.1:{given.port}"
+    load = CONTENDERS[given.contender]
+    print(json.dumps([measure(load, scenario, address) for _ in range(2)]), flush=True)
+
+
+if __name__ == "__main__":
+    main()
