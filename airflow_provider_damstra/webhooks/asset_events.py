@@ -19,7 +19,7 @@ from airflow.models.dag import DagModel
 from sqlalchemy import func, or_, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from airflow_provider_damstra.assets import event_uri
+from airflow_provider_damstra.assets import SCHEME, event_uri
 from airflow_provider_damstra.event_names import ALL_EVENTS, EVENT_NAMES
 
 if TYPE_CHECKING:
@@ -58,14 +58,15 @@ def update_assets(
     return later
 
 
-def _known_assets(uris: Sequence[str], session: Session) -> Sequence[AssetModel]:
-    """Return the assets that have these URIs, whatever their names, locked.
+def _known_assets(uris: Sequence[str], session: Session) -> list[AssetModel]:
+    """Return the assets that have these URIs, whatever their names; all of Damstra's are locked.
 
-    One event of an asset after the other: each is given its time after the one before was committed, so that
-    no DAG run, which takes the events of a span of time, leaves out one that was still to be committed.
+    One event after the other: each is given its time after the one before was committed. A DAG run takes the
+    events of a span of time, and would leave out one that is older than others but committed after them.
     """
-    query = select(AssetModel).where(AssetModel.uri.in_(uris)).order_by(AssetModel.id)
-    return session.scalars(query.with_for_update(key_share=True, of=AssetModel)).all()
+    ours = select(AssetModel).where(AssetModel.uri.startswith(f"{SCHEME}://")).order_by(AssetModel.id)
+    locked = session.scalars(ours.with_for_update(key_share=True, of=AssetModel))
+    return [asset for asset in locked if asset.uri in uris]
 
 
 def _queue_dags_without_partitions(asset: AssetModel, session: Session) -> None:

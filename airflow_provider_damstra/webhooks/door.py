@@ -69,8 +69,12 @@ class Door:
                 continue
             self._unread.discard(conn_id)
             self._complain(conn_id, "" if tokens else "has no webhook_token: nothing is received for it")
-            marks = tuple(map(fingerprint, tokens[:COMPARED]))
-            self._accepted[conn_id] = (*marks, *self._nobody[len(marks) :])
+            self.accept(conn_id, tokens)
+
+    def accept(self, conn_id: str, tokens: Sequence[str]) -> None:
+        """Let these tokens, and no others, open a connection's door."""
+        marks = tuple(map(fingerprint, tokens[:COMPARED]))
+        self._accepted[conn_id] = (*marks, *self._nobody[len(marks) :])
 
     def _complain(self, conn_id: str, why: str) -> None:
         if why and self._complaints.get(conn_id) != why:

@@ -7,7 +7,8 @@ import logging
 import random
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -108,8 +109,16 @@ class Worker:
             log.warning("Damstra webhooks: events of connection %r took too long, and stay.", conn_id)
         except InboxUnavailableError as error:
             self._complain(str(error))
+            await self._hand_back(rows, str(error))
         except Exception:
             log.exception("Damstra webhooks: events of connection %r stay.", conn_id)
+
+    async def _hand_back(self, rows: list[Row], reason: str) -> None:
+        """Let events be taken again soon, if the database is there again; those that are settled stay so."""
+        soon = datetime.now(UTC) + timedelta(seconds=LOOK_SECONDS)
+        with suppress(InboxUnavailableError):
+            for row in rows:
+                await self._ask(partial(inbox.postpone, row, until=soon, reason=reason))
 
     def _is_done(self, task: asyncio.Task[None], *, count: int) -> None:
         self._busy.discard(task)

@@ -1,0 +1,37 @@
+"""DAGs of the system tests: what starts when a webhook comes."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, IdentityMapper, PartitionedAssetTimetable, task
+
+from airflow_provider_damstra.assets import damstra_event
+
+COMPLETED = "lesson.schedule.completed"
+BURSTS = [f"damstra_burst_{number}" for number in range(8)]
+
+with DAG(dag_id="on_completion", schedule=[damstra_event(COMPLETED, conn_id="damstra_academy")]):
+
+    @task
+    def congratulate(triggering_asset_events: Any = None) -> None:
+        """Say whom."""
+        print([event.extra for events in triggering_asset_events.values() for event in events])
+
+    congratulate()
+
+with DAG(
+    dag_id="on_completion_of_a_person",
+    schedule=PartitionedAssetTimetable(
+        assets=damstra_event(COMPLETED, conn_id="damstra_academy"), default_partition_mapper=IdentityMapper()
+    ),
+):
+    EmptyOperator(task_id="congratulate")
+
+with DAG(
+    dag_id="on_burst", schedule=reduce(or_, [damstra_event("all", conn_id=conn_id) for conn_id in BURSTS])
+):
+    EmptyOperator(task_id="see")

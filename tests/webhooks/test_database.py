@@ -1,0 +1,224 @@
+"""The inbox in the database: made by migrations, safe beside other processes, purged."""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow import settings
+from airflow.models import import_all_models
+from airflow.models.asset import AssetDagRunQueue, AssetEvent, AssetModel, DagScheduleAssetReference
+from airflow.models.base import Base
+from airflow.models.dag import DagModel
+from airflow.models.dagbundle import DagBundleModel
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, delete, inspect
+from sqlalchemy.orm import Session
+
+from airflow_provider_damstra.webhooks import database, inbox, settling
+from airflow_provider_damstra.webhooks.database import DamstraDBManager
+from airflow_provider_damstra.webhooks.inbox import Delivery, InboxUnavailableError, State
+from tests.postgresql import HOST, USER
+from tests.webhooks.airflow_dags import a_dag_waits, asset_events, queued_dags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy.engine import Engine
+
+    from tests.postgresql import PostgreSQL
+
+LEASE = timedelta(minutes=1)
+CONN_ID = "damstra_default"
+THREADS = 8
+KINDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(params=KINDS)
+def empty(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Engine]:
+    """Make an empty database Airflow's, one of each kind."""
+    name = None if request.param == "sqlite" else request.getfixturevalue("database")
+    url = _url(request, tmp_path, name)
+    monkeypatch.setattr(settings, "SQL_ALCHEMY_CONN", url)
+    yield from _made_airflows(create_engine(url), monkeypatch)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def _filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Make a database with Airflow's tables and the inbox, for all tests of a kind."""
+    import_all_models()  # type: ignore[no-untyped-call]
+    with contextlib.ExitStack() as stack:
+        name = None
+        if request.param == "postgresql":
+            name = stack.enter_context(request.getfixturevalue("postgresql").new_database())
+        engine = create_engine(_url(request, tmp_path_factory.mktemp("database"), name))
+        stack.callback(engine.dispose)
+        Base.metadata.create_all(engine)
+        database.metadata.create_all(engine)
+        with Session(engine) as session:
+            session.add(DagBundleModel(name="dags"))
+            session.commit()
+        yield engine
+
+
+@pytest.fixture
+def full(_filled: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """Return a database with Airflow's tables and the inbox, without events, assets and DAGs."""
+    with _filled.begin() as connection:
+        connection.execute(database.inbox.delete())
+        for model in (AssetDagRunQueue, AssetEvent, DagScheduleAssetReference, AssetModel, DagModel):
+            connection.execute(delete(model))
+    yield from _made_airflows(_filled, monkeypatch)
+
+
+def _url(request: pytest.FixtureRequest, folder: Path, name: str | None) -> str:
+    if name is None:
+        return f"sqlite:///{folder / 'airflow.db'}"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return f"postgresql+psycopg2://{USER}:{server.password}@{HOST}:{server.port}/{name}"
+
+
+def _made_airflows(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    monkeypatch.setattr(settings, "engine", engine)
+    yield engine
+    engine.dispose()
+
+
+def keep(digest: str = "d", **more: Any) -> Delivery:
+    arguments = {"conn_id": CONN_ID, "name": "user.settings.updated", "payload": {"user_id": 7}}
+    return inbox.keep(**{**arguments, "digest": digest, "source": "webhook", **more})
+
+
+@pytest.mark.parametrize("use_migration_files", [False, True])
+def test_migrations_make_the_table_that_the_code_expects(empty: Engine, use_migration_files: bool) -> None:
+    with Session(empty) as session:
+        manager: Any = DamstraDBManager(session)  # type: ignore[no-untyped-call]
+        manager.initdb(use_migration_files=use_migration_files)
+        assert manager.check_migration()
+        manager.upgradedb()
+        assert manager.check_migration()
+    with empty.connect() as connection:
+        options = {"version_table": DamstraDBManager.version_table_name, "compare_type": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, DamstraDBManager.metadata) == []
+    assert keep() == Delivery.RECEIVED
+
+
+def test_migrations_go_back(empty: Engine) -> None:
+    with Session(empty) as session:
+        manager: Any = DamstraDBManager(session)  # type: ignore[no-untyped-call]
+        manager.initdb()
+        manager.downgrade("base")
+        assert not manager.check_migration()
+    assert not inspect(empty).has_table(database.inbox.name)
+    with pytest.raises(InboxUnavailableError, match="Run: airflow db migrate"):
+        keep()
+
+
+def test_a_database_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"postgresql+psycopg2://nobody:secret-word@{HOST}:1/nothing"
+    monkeypatch.setattr(settings, "engine", create_engine(url))
+    with pytest.raises(InboxUnavailableError, match="metadata database failed") as caught:
+        keep()
+    assert "secret-word" not in str(caught.value)
+
+
+def test_many_deliveries_at_once_are_one_event(full: Engine) -> None:
+    with ThreadPoolExecutor(THREADS) as threads:
+        kept = list(threads.map(lambda _: keep(), range(THREADS)))
+    assert sorted(kept) == ["duplicate"] * (THREADS - 1) + ["received"]
+    assert [keep(conn_id="other"), keep("e")] == ["received", "received"]
+
+
+def test_an_event_is_in_the_hands_of_one(full: Engine) -> None:
+    for number in range(20):
+        keep(str(number))
+    with ThreadPoolExecutor(THREADS) as threads:
+        claims = list(threads.map(lambda _: inbox.claim(limit=10, lease=LEASE), range(THREADS)))
+    ids = [row["id"] for rows in claims for row in rows]
+    ids += [row["id"] for row in inbox.claim(limit=20, lease=LEASE)]
+    assert sorted(ids) == sorted({row["id"] for row in inbox.listed()})
+
+
+def test_who_comes_too_late_decides_nothing(full: Engine) -> None:
+    a_dag_waits("one", "user.settings.updated")
+    keep()
+    (late,) = inbox.claim(limit=1, lease=timedelta(0))
+    (row,) = inbox.claim(limit=1, lease=LEASE)
+    settling.refuse(late, "too late")
+    inbox.postpone(late, until=datetime.now(UTC), reason="too late")
+    settling.accept(late, is_verified=True)
+    assert (inbox.listed()[0]["state"], list(asset_events())) == (State.WAITING, [])
+    settling.accept(row, is_verified=True)
+    settling.accept(row, is_verified=True)
+    assert inbox.listed()[0]["state"] == State.CONFIRMED
+    assert len(asset_events()) == 1
+
+
+def test_an_event_is_settled_once_however_many_try(full: Engine) -> None:
+    a_dag_waits("one", "user.settings.updated")
+    a_dag_waits("all", "all")
+    for number in range(10):
+        keep(str(number), payload={"user_id": number})
+    rows = inbox.claim(limit=10, lease=LEASE) * 4
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(partial(settling.accept, is_verified=True), rows))
+    events = asset_events()
+    assert len(events) == 20
+    assert sorted(event.partition_key or "" for event in events) == sorted("0123456789" * 2)
+    times = [event.timestamp for event in events]
+    assert times == sorted(times)
+    assert queued_dags() == ["all", "one"]
+
+
+def test_what_fails_in_airflow_leaves_the_event_as_it_was(
+    full: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_dag_waits("one", "user.settings.updated")
+    keep()
+    (row,) = inbox.claim(limit=1, lease=LEASE)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("Airflow fails")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("airflow_provider_damstra.webhooks.asset_events._queued", fail)
+        with pytest.raises(RuntimeError, match="Airflow fails"):
+            settling.accept(row, is_verified=True)
+    assert (inbox.listed()[0]["state"], list(asset_events())) == (State.WAITING, [])
+    settling.accept(row, is_verified=True)
+    assert len(asset_events()) == 1
+
+
+def test_old_events_are_purged_in_portions(full: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "PURGE_BATCH", 2)
+    day = timedelta(days=1)
+    for number in range(3):
+        keep(str(number))
+    keep("of tomorrow", happened_at=datetime.now(UTC) + day)
+    for row in inbox.claim(limit=4, lease=LEASE):
+        settling.refuse(row, "because")
+    keep("waiting")
+    assert inbox.purge(older_than=day) == 0
+    assert [inbox.purge(older_than=timedelta(0)) for _ in range(3)] == [2, 1, 0]
+    assert {row["digest"] for row in inbox.listed()} == {"of tomorrow", "waiting"}
+
+
+def test_a_queue_place_moves_with_the_newest_event(full: Engine) -> None:
+    a_dag_waits("one", "user.settings.updated")
+    for number in range(2):
+        keep(str(number))
+        settling.accept(inbox.claim(limit=1, lease=LEASE)[0], is_verified=True)
+    with full.connect() as connection:
+        places = connection.exec_driver_sql("SELECT created_at FROM asset_dag_run_queue").fetchall()
+        last = connection.exec_driver_sql("SELECT max(timestamp) FROM asset_event").scalar()
+    assert len(places) == 1
+    assert places[0][0] > last
