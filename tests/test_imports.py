@@ -148,6 +148,7 @@ def import_all(*names):
 """
 HEAVY = (
     "requests",
+    "urllib3",
     "aiohttp",
     "fastapi",
     "uvicorn",

@@ -7,8 +7,6 @@ import time
 from collections import deque
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from tenacity import AsyncRetrying
@@ -17,6 +15,7 @@ from yarl import URL
 from airflow_provider_damstra.clients.causes import BROKE, in_plain_words
 from airflow_provider_damstra.clients.core import ClientCore, Conversation, Observer
 from airflow_provider_damstra.clients.paging import Paging
+from airflow_provider_damstra.clients.proxies import proxy_for
 from airflow_provider_damstra.clients.trust import trust
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.models.base import Model, Page
@@ -54,7 +53,7 @@ class AsyncClient:
         self._core = ClientCore(settings, observe=observe)
         self._on_secret = on_secret
         self._retrying = AsyncRetrying(sleep=sleep, **self._core.retrying())
-        self._proxy = _proxy(settings.base_url)
+        self._proxy = proxy_for(settings.base_url)
         self._session: aiohttp.ClientSession | None = None
         self._opening = asyncio.Lock()
 
@@ -214,11 +213,3 @@ async def _drop(pending: deque[asyncio.Task[Any]]) -> None:
         task.cancel()
     await asyncio.gather(*pending, return_exceptions=True)
     pending.clear()
-
-
-def _proxy(address: str) -> str | None:
-    """Return the environment's proxy for an address; aiohttp would look it up at every request."""
-    parts = urlsplit(address)
-    if proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return None
-    return getproxies().get(parts.scheme)

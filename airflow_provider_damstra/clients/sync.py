@@ -1,28 +1,31 @@
-"""The client for workers, on requests."""
+"""The client for workers, on urllib3."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from http.cookiejar import DefaultCookiePolicy
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import unquote, urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
+import urllib3
 from tenacity import Retrying
-from urllib3.exceptions import NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
+from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 
+from airflow_provider_damstra.clients.ahead import PagesAhead
 from airflow_provider_damstra.clients.causes import BROKE, find_cause, in_plain_words
 from airflow_provider_damstra.clients.core import ClientCore, Conversation, Observer
 from airflow_provider_damstra.clients.paging import Paging
-from airflow_provider_damstra.clients.trust import check_bundle
+from airflow_provider_damstra.clients.proxies import proxy_for
+from airflow_provider_damstra.clients.trust import check_bundle, trust
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.models.base import Model, Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from concurrent.futures import Future
 
     from airflow_provider_damstra.clients.paging import PageReader
     from airflow_provider_damstra.clients.settings import ClientSettings
@@ -32,7 +35,17 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 Row = TypeVar("Row", bound=Model)
 
-_PIECE = 1 << 20
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An answer that has begun, and when its request was sent."""
+
+    answer: urllib3.BaseHTTPResponse
+    started: float
+
+    def close(self) -> None:
+        """Give it up unread, and its connection with it."""
+        self.answer.close()
 
 
 class Client:
@@ -57,7 +70,8 @@ class Client:
         self._core = ClientCore(settings, observe=observe)
         self._on_secret = on_secret
         self._retrying = Retrying(sleep=sleep, **self._core.retrying())
-        self._session = _session(self._core)
+        self._connections = _connections(settings)
+        self._headers = self._core.headers | urllib3.make_headers(accept_encoding="gzip,deflate")
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +81,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._connections.clear()
 
     def call(self, endpoint: Endpoint[Answer]) -> Answer:
         """Return the answer to one call.
@@ -103,108 +117,140 @@ class Client:
         settings = self._core.settings
         most = concurrency or settings.max_concurrency
         paging = Paging(endpoint, page_size=settings.page_size, start=start)
-        pending: deque[Future[Page[Row]]] = deque()
-        pool = ThreadPoolExecutor(max_workers=most, thread_name_prefix="damstra-page")
-        try:
+        read = partial(self._page, endpoint, reader)
+        with closing(PagesAhead(self._ask, read, most=most)) as ahead:
             while not paging.is_over:
-                planned = paging.plan(most - len(pending))
-                if len(planned) == 1 and not pending:
+                planned = paging.plan(most - len(ahead))
+                if len(planned) == 1 and not len(ahead):
                     # The usual case, without a thread.
-                    page = self._page(endpoint, planned[0], reader)
+                    page = read(planned[0])
                 else:
-                    pending.extend(pool.submit(self._page, endpoint, one, reader) for one in planned)
-                    page = pending.popleft().result()
+                    ahead.ask_for(planned)
+                    page = ahead.take()
                 rows, rest_is_void = paging.accept(page)
                 if rest_is_void:
-                    _drop(pending)
+                    ahead.drop()
                 yield rows
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
-    def _page(self, endpoint: Paged[Row], request: Request, reader: PageReader | None) -> Page[Row]:
-        return self._try(lambda: self._core.converse_page(endpoint, request, reader=reader))
+    def _page(
+        self,
+        endpoint: Paged[Row],
+        reader: PageReader | None,
+        request: Request,
+        opened: Future[Opened] | None = None,
+    ) -> Page[Row]:
+        """Return one page; its answer may have begun already."""
 
-    def _try(self, start: Callable[[], Conversation[Answer]]) -> Answer:
+        def converse() -> Conversation[Page[Row]]:
+            return self._core.converse_page(endpoint, request, reader=reader)
+
+        if opened is None:
+            return self._try(converse)
+        return self._try(converse, first=lambda _: self._read(request, opened.result()))
+
+    def _try(
+        self,
+        start: Callable[[], Conversation[Answer]],
+        *,
+        first: Callable[[Request], Response] | None = None,
+    ) -> Answer:
+        """Return the answer at the end of a conversation, which may be begun anew.
+
+        :param first: what the first attempt gets its responses from.
+        """
         try:
-            return self._drive(start())
+            return self._drive(start(), first or self._send)
         except DamstraError as error:
             failures = self._core.tries_again_after(error)
 
         def attempt() -> Answer:
             for failure in failures:
                 raise failure
-            return self._drive(start())
+            return self._drive(start(), self._send)
 
         answer: Answer = self._retrying.copy()(attempt)
         return answer
 
-    def _drive(self, conversation: Conversation[Answer]) -> Answer:
+    def _drive(self, conversation: Conversation[Answer], send: Callable[[Request], Response]) -> Answer:
         try:
             request = next(conversation)
             while True:
-                request = conversation.send(self._send(request))
+                request = conversation.send(send(request))
         except StopIteration as stop:
             answer: Answer = stop.value
             return answer
 
     def _send(self, request: Request) -> Response:
-        timeout = self.settings.timeout
-        failure = None
         with self._core.limits.turn():
-            started = time.monotonic()
-            try:
-                answer = self._session.request(
-                    request.method,
-                    self._core.url(request),
-                    data=request.content,
-                    timeout=(timeout, timeout),
-                    allow_redirects=False,
-                    stream=True,
-                )
-                with answer:
-                    # In large pieces: requests reads 10 KB at a time, which doubles the cost of a page.
-                    body = b"".join(answer.iter_content(_PIECE))
-            except requests.RequestException as error:
-                failure = self._failure(request, error)
-        self._core.observed(request, started, None if failure else answer.status_code)
-        # Out here, so that the error does not carry that of requests, which knows headers and what came.
+            return self._read(request, self._open(request))
+
+    def _ask(self, request: Request) -> Opened:
+        """Send a request and return its answer when it begins: no request is in flight then."""
+        with self._core.limits.turn():
+            return self._open(request)
+
+    def _open(self, request: Request) -> Opened:
+        started = time.monotonic()
+        try:
+            answer = self._connections.urlopen(
+                request.method,
+                self._core.url(request),
+                body=request.content,
+                headers=self._headers,
+                redirect=False,
+                preload_content=False,
+            )
+            return Opened(answer, started)
+        except (HTTPError, OSError) as error:
+            failure = self._failure(request, error)
+        self._core.observed(request, started)
+        # Out here, so that the error does not carry that of urllib3, which knows what came.
+        raise failure
+
+    def _read(self, request: Request, opened: Opened) -> Response:
+        answer, failure = opened.answer, None
+        try:
+            body = answer.read()
+            answer.release_conn()
+        except (HTTPError, OSError) as error:
+            answer.close()
+            failure = self._failure(request, error, has_begun=True)
+        self._core.observed(request, opened.started, None if failure else answer.status)
         if failure:
             raise failure
-        return self._core.response(status=answer.status_code, headers=answer.headers, body=body)
+        return self._core.response(status=answer.status, headers=answer.headers, body=body)
 
-    def _failure(self, request: Request, error: requests.RequestException) -> DamstraError:
-        """Return what requests' exception means."""
-        if isinstance(error, requests.exceptions.SSLError):
+    def _failure(self, request: Request, error: Exception, *, has_begun: bool = False) -> DamstraError:
+        """Return what urllib3's exception means.
+
+        :param has_begun: whether the answer had begun.
+        """
+        if find_cause(error, SSLError):
             return self._core.untrusted(request, in_plain_words(error))
-        if isinstance(error, requests.exceptions.ConnectTimeout):
+        # For urllib3, a connection that was refused is one that took too long, and that is a timeout.
+        if find_cause(error, NewConnectionError):
+            return self._core.no_answer(request, in_plain_words(error), was_sent=False)
+        if find_cause(error, ConnectTimeoutError):
             return self._core.not_connected(request)
-        if isinstance(error, requests.exceptions.Timeout) or find_cause(error, ReadTimeoutError):
+        if find_cause(error, Urllib3TimeoutError):
             return self._core.silent(request)
-        if isinstance(
-            error, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
-        ):
-            return self._core.truncated(request)
-        was_sent = find_cause(error, NewConnectionError) is None
-        return self._core.no_answer(request, BROKE if was_sent else in_plain_words(error), was_sent=was_sent)
+        return self._core.truncated(request) if has_begun else self._core.no_answer(request, BROKE)
 
 
-def _session(core: ClientCore) -> requests.Session:
-    session = requests.Session()
-    session.headers.update(core.headers)
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = HTTPAdapter(pool_maxsize=core.settings.max_concurrency, max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    # The environment's proxy and certificates, looked up once: requests would do it for each request, which
-    # costs more than the request.
-    address, verify = core.settings.base_url, core.settings.verify
-    found = session.merge_environment_settings(address, {}, None, verify, None)
-    session.trust_env = False
-    session.proxies, session.verify = dict(found["proxies"]), found["verify"]
-    return session
-
-
-def _drop(pending: deque[Future[Any]]) -> None:
-    for future in pending:
-        future.cancel()
-    pending.clear()
+def _connections(settings: ClientSettings) -> urllib3.PoolManager:
+    """Return where requests get their connections."""
+    options: dict[str, Any] = {
+        # As many are in flight, and as many may have answers that nobody has read yet.
+        "maxsize": 2 * settings.max_concurrency,
+        "retries": False,
+        "timeout": urllib3.Timeout(connect=settings.timeout, read=settings.timeout),
+    }
+    if urlsplit(settings.base_url).scheme == "https":
+        trusted = trust(settings.verify)
+        options |= {"ssl_context": trusted} if trusted else {"cert_reqs": "CERT_NONE"}
+    proxy = proxy_for(settings.base_url)
+    if proxy is None:
+        return urllib3.PoolManager(**options)
+    login = urlsplit(proxy).netloc.rpartition("@")[0]
+    headers = urllib3.make_headers(proxy_basic_auth=unquote(login)) if login else None
+    return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)

@@ -11,7 +11,7 @@ from airflow_provider_damstra.errors import DamstraConfigurationError
 
 
 def trust(verify: bool | str) -> ssl.SSLContext | bool:
-    """Return what requests would trust: the connection's bundle, the environment's, or certifi's.
+    """Return what is trusted, as requests has it: the connection's bundle, the environment's, or certifi's.
 
     :param verify: a bundle's path, True for the default, or False for anybody.
     :raises DamstraConfigurationError: if the bundle cannot be read.
@@ -33,7 +33,7 @@ def trust(verify: bool | str) -> ssl.SSLContext | bool:
 
 
 def check_bundle(verify: bool | str) -> None:
-    """Refuse a bundle that cannot be read, before requests says so in its own words.
+    """Refuse a bundle that cannot be read, before the first request.
 
     :raises DamstraConfigurationError: naming the bundle.
     """

@@ -24,6 +24,7 @@ IMPORTS = (
     "airflow_provider_damstra.storage",
     "airflow_provider_damstra.transfers.export",
     "aiohttp",
+    "urllib3",
     "requests",
 )
 """Loaded before the start for every contender, so that an import is neither time nor memory of an export."""

@@ -1,10 +1,13 @@
-"""What no server can do on purpose: failures inside requests, in the client for workers."""
+"""What no server can do on purpose: failures inside urllib3, in the client for workers."""
 
 from __future__ import annotations
 
+import io
+from typing import Any
+
 import pytest
-import requests
-import requests_mock
+import urllib3
+from urllib3 import exceptions
 
 from airflow_provider_damstra.clients.settings import ClientSettings
 from airflow_provider_damstra.clients.sync import Client
@@ -13,11 +16,41 @@ from airflow_provider_damstra.errors import DamstraResponseError, DamstraTranspo
 
 URL = "http://127.0.0.1:9/api/v2"
 CREATE = CreateGroup(name="Pit Crew A", description="Haul trucks")
+POOL = urllib3.HTTPConnectionPool("127.0.0.1", 9)
+TOO_SLOW = exceptions.ConnectTimeoutError(POOL, "too slow")
 LOST = (
-    requests.ConnectionError("out of nowhere"),
-    requests.ReadTimeout("nothing came"),
-    requests.exceptions.InvalidProxyURL("no such proxy"),
+    exceptions.ProtocolError("out of nowhere"),
+    exceptions.ReadTimeoutError(POOL, "/", "nothing came"),
+    exceptions.ProxyError("no such proxy", OSError("whatever")),
+    OSError("whatever"),
 )
+
+
+class Body(urllib3.HTTPResponse):
+    """An answer whose body cannot be read."""
+
+    def read(self, *_: Any, **__: Any) -> bytes:
+        raise exceptions.DecodeError("no gzip")
+
+
+def answer(text: str) -> urllib3.HTTPResponse:
+    return urllib3.HTTPResponse(io.BytesIO(text.encode()), status=200, preload_content=False)
+
+
+class Transport:
+    """Stands in urllib3's place: gives or raises one thing after the other, the last one again and again."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: Exception | urllib3.HTTPResponse) -> None:
+        self.answers = answers
+        self.count = 0
+        monkeypatch.setattr(urllib3.PoolManager, "urlopen", self.urlopen)
+
+    def urlopen(self, *_: Any, **__: Any) -> urllib3.HTTPResponse:
+        found = self.answers[min(self.count, len(self.answers) - 1)]
+        self.count += 1
+        if isinstance(found, Exception):
+            raise found
+        return found
 
 
 def client() -> Client:
@@ -26,35 +59,39 @@ def client() -> Client:
 
 
 @pytest.mark.parametrize("failure", LOST, ids=lambda failure: type(failure).__name__)
-def test_a_post_that_fails_for_whatever_reason_is_sent_once(failure: requests.RequestException) -> None:
-    with requests_mock.Mocker() as transport:
-        transport.post(f"{URL}/group", exc=failure)
-        with pytest.raises(DamstraTransportError) as caught:
-            client().call(CREATE)
-    assert transport.call_count == 1
+def test_a_post_that_fails_for_whatever_reason_is_sent_once(
+    failure: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport = Transport(monkeypatch, failure)
+    with pytest.raises(DamstraTransportError) as caught:
+        client().call(CREATE)
+    assert transport.count == 1
     assert caught.value.may_have_been_carried_out
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 @pytest.mark.parametrize("failure", LOST, ids=lambda failure: type(failure).__name__)
-def test_a_get_that_fails_for_whatever_reason_is_tried_again(failure: requests.RequestException) -> None:
-    with requests_mock.Mocker() as transport:
-        transport.get(f"{URL}/user/7", [{"exc": failure}, {"exc": failure}, {"json": {"id": 7}}])
-        assert client().call(GetUser(user_id=7)).id == 7
-    assert transport.call_count == 3
+def test_a_get_that_fails_for_whatever_reason_is_tried_again(
+    failure: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport = Transport(monkeypatch, failure, failure, answer('{"id": 7}'))
+    assert client().call(GetUser(user_id=7)).id == 7
+    assert transport.count == 3
 
 
-def test_a_connection_that_never_came_about_is_tried_again_for_a_post() -> None:
-    with requests_mock.Mocker() as transport:
-        answer = {"id": 1, "name": "Pit Crew A"}
-        transport.post(f"{URL}/group", [{"exc": requests.ConnectTimeout("too slow")}, {"json": answer}])
-        assert client().call(CREATE).id == 1
-    assert transport.call_count == 2
+def test_a_connection_that_never_came_about_is_tried_again_for_a_post(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    transport = Transport(monkeypatch, TOO_SLOW, answer('{"id": 1, "name": "Pit Crew A"}'))
+    assert client().call(CREATE).id == 1
+    assert transport.count == 2
 
 
-def test_an_answer_whose_encoding_is_broken_was_an_answer_all_the_same() -> None:
-    with requests_mock.Mocker() as transport:
-        transport.post(f"{URL}/group", exc=requests.exceptions.ContentDecodingError("no gzip"))
-        with pytest.raises(DamstraResponseError) as caught:
-            client().call(CREATE)
-    assert transport.call_count == 1
+def test_an_answer_whose_encoding_is_broken_was_an_answer_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    transport = Transport(monkeypatch, Body(io.BytesIO(), status=200, preload_content=False))
+    with pytest.raises(DamstraResponseError) as caught:
+        client().call(CREATE)
+    assert transport.count == 1
     assert caught.value.may_have_been_carried_out
