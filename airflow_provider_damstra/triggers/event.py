@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.triggers.event_stream import Batch, ConfirmedLooks
     from airflow_provider_damstra.triggers.looks import Looks
+    from airflow_provider_damstra.triggers.reconciling import Reconciler
     from airflow_provider_damstra.triggers.seen import Seen
     from airflow_provider_damstra.waits.schedule_changes import Snapshot
+
+LOOKED_AT_EVERY = 60.0
+RECONCILED_EVERY = 3600.0
+"""Seconds between two looks at a user, unless told otherwise."""
 
 
 class DamstraEventTrigger(BaseEventTrigger):
@@ -38,12 +43,17 @@ class DamstraEventTrigger(BaseEventTrigger):
 
     A user whose schedules the key may not read does not stop the watch for the others.
 
+    With ``reconcile`` it fires nothing itself: what it sees it hands to the receiver of webhooks, which
+    updates the assets of ``damstra_event()`` for what no webhook has brought, verified like a webhook, with
+    its partition key, and once, whichever comes first. While the receiver is away it waits.
+
     :param user_ids: ids of the users to watch; or
     :param group_id: id of the group whose active members to watch.
     :param events: Damstra's names of the events to fire for; default all four of lesson schedules.
     :param damstra_conn_id: id of the Airflow connection.
-    :param poll_interval: seconds between two looks at a user.
+    :param poll_interval: seconds between two looks at a user; default a minute, with ``reconcile`` an hour.
     :param emit_existing: fire at the first look too, for every schedule that is there.
+    :param reconcile: only look for what the webhook of the connection did not bring.
     :param refusal_pause: seconds until the connection is read again after Damstra refused the key, or there
         was no such connection; at least ``poll_interval``.
     :raises ValueError: if the users, the group or the events are not ones that can be watched.
@@ -56,13 +66,16 @@ class DamstraEventTrigger(BaseEventTrigger):
         group_id: int | str | None = None,
         events: Collection[str] = SCHEDULE_EVENTS,
         damstra_conn_id: str = "damstra_default",
-        poll_interval: float = 60.0,
+        poll_interval: float | None = None,
         emit_existing: bool = False,
+        reconcile: bool = False,
         refusal_pause: float = 60.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         exactly_one(user_ids=user_ids, group_id=group_id)
         some_of("events", events, *SCHEDULE_EVENTS)
+        if poll_interval is None:
+            poll_interval = RECONCILED_EVERY if reconcile else LOOKED_AT_EVERY
         number("poll_interval", poll_interval, at_least=0)
         number("refusal_pause", refusal_pause, at_least=0)
         self.user_ids = None if user_ids is None else ids("user_ids", user_ids)
@@ -71,30 +84,39 @@ class DamstraEventTrigger(BaseEventTrigger):
         self.damstra_conn_id = damstra_conn_id
         self.poll_interval = poll_interval
         self.emit_existing = emit_existing
+        self.reconcile = reconcile
         self.refusal_pause = refusal_pause
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the triggerer needs to build this trigger again."""
         names = ("user_ids", "group_id", "events", "damstra_conn_id", "poll_interval", "emit_existing")
-        arguments = {name: getattr(self, name) for name in (*names, "refusal_pause")}
+        arguments = {name: getattr(self, name) for name in (*names, "reconcile", "refusal_pause")}
         return f"{__name__}.{type(self).__name__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield an event for each thing that happened: the loop for Airflow before 3.3."""
+        """Yield an event for each thing that happened: the loop for Airflow before 3.3, and to reconcile."""
         seen = self._seen()
         async with await self._looking() as looks:
+            bring = self._reconciler().bring if self.reconcile else None
             while True:
                 changed: dict[int, Snapshot] = {}
-                async for event in self._events(await looks.take(patience=self._pause), seen, changed):
-                    yield event
+                taken = await looks.take(patience=self._pause)
+                happened = [one async for one in self._happened(taken, seen, changed)]
+                if bring:
+                    await bring(happened)
+                else:
+                    for payload in happened:
+                        yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
                 await seen.keep(changed)
 
-    def shared_stream_key(self) -> tuple[str, ...]:
-        """Return a key that is this trigger's alone.
+    def shared_stream_key(self) -> tuple[str, ...] | None:
+        """Return a key that is this trigger's alone, or None where it has no events that Airflow could keep.
 
         The requests are shared below this, by the poller: among triggers that watch different people, and
         with sensors. What Airflow's shared streams add is word of what its database holds.
         """
+        if self.reconcile:
+            return None
         path, arguments = self.serialize()
         return path, json.dumps(arguments)
 
@@ -111,13 +133,13 @@ class DamstraEventTrigger(BaseEventTrigger):
         seen = self._seen()
         async for batch in shared_stream:
             changed: dict[int, Snapshot] = {}
-            async for event in self._events(batch.looks, seen, changed):
-                yield event
+            async for payload in self._happened(batch.looks, seen, changed):
+                yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
             batch.keep = partial(seen.keep, changed)
 
-    async def _events(
+    async def _happened(
         self, looks: dict[int, Snapshot], seen: Seen, changed: dict[int, Snapshot]
-    ) -> AsyncIterator[TriggerEvent]:
+    ) -> AsyncIterator[dict[str, Any]]:
         """Yield what happened since the looks before; what is to be kept then is in ``changed``."""
         from airflow_provider_damstra.waits.schedule_changes import events_between
 
@@ -127,7 +149,7 @@ class DamstraEventTrigger(BaseEventTrigger):
                 before = {} if self.emit_existing else now
             for event in events_between(user_id, before, now, seen_at=datetime.now(UTC)):
                 if event["name"] in self.events:
-                    yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+                    yield event
             # What is no longer listed stays known, or it would be created anew when it is listed again.
             if seen.learn(user_id, merged := {**before, **now}):
                 changed[user_id] = merged
@@ -151,11 +173,16 @@ class DamstraEventTrigger(BaseEventTrigger):
         )
         return opened
 
+    def _reconciler(self) -> Reconciler:
+        from airflow_provider_damstra.triggers.reconciling import Reconciler
+
+        return Reconciler(self.damstra_conn_id, pause=self.refusal_pause, say=self.log.warning)
+
     def _seen(self) -> Seen:
         from airflow_provider_damstra.triggers.seen import Seen
 
         # Whom it watches is not part of it: who comes later is no reason to forget the others.
-        watched = json.dumps([self.damstra_conn_id, self.events])
+        watched = json.dumps([self.damstra_conn_id, self.events, self.reconcile])
         return Seen(
             store=getattr(self, "asset_state_store", None),
             prefix=f"damstra-{sha256(watched.encode()).hexdigest()[:12]}",

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from airflow_provider_damstra.triggers.receiver_session import UnavailableError, check, receiver_session
 from airflow_provider_damstra.webhooks.addresses import is_received, own_feed_url
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 EVERY = 2.0
 """Seconds between two requests."""
 
-TIMEOUT = 10.0
 LONGEST_PAUSE = 60.0
 """Seconds until a receiver is asked again that is not there, does not know the token, or failed often."""
 
@@ -44,10 +44,6 @@ class News(BaseModel):
 
     cursor: int
     events: list[Hint]
-
-
-class UnavailableError(Exception):
-    """There is nobody to follow: no token, or a receiver that does not know it."""
 
 
 def start_following(damstra_conn_id: str, *, hurry: Callable[..., object]) -> asyncio.Task[None] | None:
@@ -92,15 +88,7 @@ class Follower:
             await asyncio.sleep(pause)
 
     async def _follow_until_it_fails(self) -> None:
-        from airflow_provider_damstra.hooks.damstra import DamstraHook
-
-        token = await DamstraHook(damstra_conn_id=self._conn_id).async_webhook_token()
-        if token is None:
-            raise UnavailableError("the connection has no webhook_token")
-        aiohttp = await asyncio.to_thread(_import_aiohttp)
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT)
-        headers = {"Authorization": f"Bearer {token}"}
-        async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
+        async with receiver_session(self._conn_id) as session:
             while True:
                 self._hand_on(await self._ask(session))
                 self._failures = 0
@@ -109,10 +97,7 @@ class Follower:
     async def _ask(self, session: aiohttp.ClientSession) -> News:
         query = {} if self._cursor is None else {"after": str(self._cursor)}
         async with session.get(own_feed_url(self._conn_id), params=query, allow_redirects=False) as response:
-            if response.status in (404, 405):
-                raise UnavailableError("the receiver is not enabled, or knows another token")
-            if response.status != 200:
-                raise RuntimeError(f"HTTP {response.status}")
+            check(response)
             return News.model_validate_json(await response.read())
 
     def _hand_on(self, news: News) -> None:
@@ -124,9 +109,3 @@ class Follower:
         if schedules:
             users = {hint.user_id for hint in new if hint.lesson_schedule_id is not None} - {None}
             self._hurry(lesson_schedule_ids=schedules, user_ids=users)
-
-
-def _import_aiohttp() -> Any:
-    import aiohttp
-
-    return aiohttp

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 Snapshot = dict[str, list[str | None]]
 """Of each schedule, by its id as a text: its state and its start date. Plain JSON, so that it can be kept."""
 
+UNKNOWN = "unknown"
+"""What polling can say of why a schedule was cancelled: a webhook would name the reason."""
+
 _IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(SomeIdentifiers)
 _ENDINGS = {"completed": SCHEDULE_COMPLETED, "cancelled": SCHEDULE_CANCELLED}
 
@@ -61,6 +64,7 @@ def events_between(
             "user_id": user_id,
             "schedule_date": now[1],
             "time_stamp": seen_at.isoformat(),
+            **({"cancellation_reason": UNKNOWN} if name == SCHEDULE_CANCELLED else {}),
             "source": "polling",
         }
         for schedule_id, now in after.items()

@@ -33,6 +33,11 @@ def own_feed_url(conn_id: str) -> str:
     return f"{_own_base_url()}{PREFIX}/feed/{quote(conn_id, safe='')}"
 
 
+def own_missed_url(conn_id: str) -> str:
+    """Return the address for events that polling saw."""
+    return f"{_own_base_url()}{PREFIX}/missed/{quote(conn_id, safe='')}"
+
+
 def _webhook_path(conn_id: str, token: str) -> str:
     return f"/webhooks/{quote(conn_id, safe='')}/{quote(token, safe='')}"
 

@@ -54,10 +54,10 @@ class Door:
         return not self._unread
 
     async def keep_current(self) -> None:
-        """Read the connections again and again."""
+        """Read the connections again and again, after they have been read once."""
         while True:
-            await asyncio.to_thread(self.read)
             await asyncio.sleep(REFRESH_SECONDS if self.is_ready else 1.0)
+            await asyncio.to_thread(self.read)
 
     def read(self) -> None:
         """Read the tokens of all connections. What cannot be read now stays as it was."""

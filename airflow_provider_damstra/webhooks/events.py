@@ -31,6 +31,15 @@ class Event(Model):
         known = self.model_dump(mode="json", include=set(type(self).model_fields))
         return _digest(known)
 
+    def occurrence(self) -> str | None:
+        """Return what this has in common with the same event seen by polling; None if it cannot be seen.
+
+        Who looks learns neither the moment nor the reason, only what happened to which schedule.
+        """
+        if "lesson_schedule_id" not in type(self).model_fields:
+            return None
+        return _digest({"seen": self.model_dump(mode="json", include={"name", "lesson_schedule_id"})})
+
 
 class UnknownEvent(Model):
     """An event of a name that this provider does not know, kept as it came."""
@@ -40,6 +49,9 @@ class UnknownEvent(Model):
     def digest(self) -> str:
         """Return what two deliveries of one event have in common: all of it."""
         return _digest(self.model_dump(mode="json", by_alias=True))
+
+    def occurrence(self) -> None:
+        """Return that polling sees no such event."""
 
 
 class LessonScheduleCompleted(Event):
@@ -55,6 +67,11 @@ class LessonScheduleChanged(Event):
     schedule_date: Timestamp
     lesson_schedule_id: int
     user_id: UserID
+
+    def occurrence(self) -> str:
+        """Return also which date it was moved to, to the second: a schedule can be moved many times."""
+        moved_to = int(self.schedule_date.timestamp())
+        return _digest({"seen": self.name, "schedule": self.lesson_schedule_id, "to": moved_to})
 
 
 class LessonScheduleCreated(Event):

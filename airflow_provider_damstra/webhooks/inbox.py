@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, inspect, select, update
+from sqlalchemy import String, cast, delete, func, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from airflow_provider_damstra.webhooks.database import MIGRATE, engine, inbox
@@ -85,6 +85,7 @@ def keep(
     payload: dict[str, Any],
     source: str,
     happened_at: datetime | None = None,
+    occurrence: str | None = None,
 ) -> Delivery:
     """Keep an event, once: when this returns it is committed.
 
@@ -92,6 +93,7 @@ def keep(
 
     :param digest: what two deliveries of one event have in common.
     :param happened_at: the event's own time, if it has one.
+    :param occurrence: the digest under which it would be there already if polling had seen it before.
 
     :raises InboxUnavailableError: if it could not be kept.
     """
@@ -111,12 +113,34 @@ def keep(
     while True:
         try:
             with transaction() as connection:
+                if occurrence and _is_there(conn_id, occurrence, connection):
+                    return Delivery.DUPLICATE
                 connection.execute(insert(inbox).values(row))
             return Delivery.RECEIVED
         except IntegrityError:
             # The row that was in the way may have been purged since: then there is room for this one.
             if delivery := _meet_again(conn_id, digest, now):
                 return delivery
+
+
+def _is_there(conn_id: str, digest: str, connection: Connection) -> bool:
+    """Return whether an event is there that was not refused."""
+    same = (inbox.c.conn_id == conn_id, inbox.c.digest == digest, inbox.c.state != State.REFUSED.value)
+    return connection.scalar(select(inbox.c.id).where(*same)) is not None
+
+
+def about_schedule(lesson_schedule_id: int, *, conn_id: str, name: str) -> list[dict[str, Any]]:
+    """Return the payloads of the events of a name about one lesson schedule that were not refused."""
+    # As a text, for a database may look at rows of other names first, and strangers choose what these hold.
+    number = cast(inbox.c.payload["lesson_schedule_id"].as_string(), String(20))
+    rows = select(inbox.c.payload).where(
+        inbox.c.conn_id == conn_id,
+        inbox.c.name == name,
+        inbox.c.state != State.REFUSED.value,
+        number == str(lesson_schedule_id),
+    )
+    with transaction() as connection:
+        return list(connection.scalars(rows))
 
 
 def _waiting(now: datetime) -> Row:

@@ -17,11 +17,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from airflow_provider_damstra.webhooks import inbox
-from airflow_provider_damstra.webhooks.bodies import event_in, moment_of, read_body
+from airflow_provider_damstra.webhooks.bodies import event_in, read_body
 from airflow_provider_damstra.webhooks.configuration import receiver_configuration
 from airflow_provider_damstra.webhooks.door import Door
 from airflow_provider_damstra.webhooks.events import UnknownEvent
 from airflow_provider_damstra.webhooks.inbox import InboxUnavailableError
+from airflow_provider_damstra.webhooks.keeping import POLLING, WEBHOOK, keep_event
 from airflow_provider_damstra.webhooks.metrics import count_event, count_stranger
 from airflow_provider_damstra.webhooks.secrecy import TokenHider, hidden_token
 from airflow_provider_damstra.webhooks.worker import Worker
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     Answer = TypeVar("Answer")
 
-SOURCE = "webhook"
 RETRY_AFTER_SECONDS = 30
 DATABASE_SECONDS = 10.0
 DATABASE_THREADS = 4
@@ -67,6 +67,7 @@ class Receiver:
         """Return the app to be mounted at ``/damstra``."""
         app = FastAPI(lifespan=self._lifespan, openapi_url=None, redirect_slashes=False)
         app.post("/webhooks/{address:path}")(self.receive)
+        app.post("/missed/{conn_id:path}")(self.missed)
         app.get("/feed/{conn_id:path}")(self.feed)
         app.add_exception_handler(HTTPException, _refusal)
         app.add_middleware(TokenHider)
@@ -93,22 +94,25 @@ class Receiver:
         """Keep an event, and answer when it is kept: ``POST /webhooks/<conn_id>/<token>``."""
         conn_id = address.rpartition("/")[0]
         self._let_in(request, conn_id, hidden_token(request.scope))
-        body = await read_body(request)
+        return await self._take(conn_id, await read_body(request), source=WEBHOOK)
+
+    async def missed(self, request: Request, conn_id: str) -> JSONResponse:
+        """Keep an event that polling saw, unless a webhook brought it: ``POST /missed/<conn_id>``.
+
+        The token comes as bearer, and the event as in a webhook.
+        """
+        self._let_in(request, conn_id, _bearer(request))
+        return await self._take(conn_id, await read_body(request), source=POLLING)
+
+    async def _take(self, conn_id: str, body: bytes, *, source: str) -> JSONResponse:
+        """Keep an event, and wake the worker."""
         try:
             event, payload = event_in(body)
         except ValueError as error:
             count_event("rejected", conn_id=conn_id)
             log.warning("Damstra webhooks: what connection %r was sent is no event: %s", conn_id, _why(error))
             raise HTTPException(400, "The body is no event.") from None
-        keep = partial(
-            inbox.keep,
-            conn_id=conn_id,
-            name=event.name,
-            digest=event.digest(),
-            payload=payload,
-            source=SOURCE,
-            happened_at=moment_of(event),
-        )
+        keep = partial(keep_event, event, payload, conn_id=conn_id, source=source)
         delivery = await self._ask(keep, conn_id)
         if self._worker:
             self._worker.wake()
@@ -119,8 +123,7 @@ class Receiver:
 
     async def feed(self, request: Request, conn_id: str) -> JSONResponse:
         """Answer what came after a cursor: ``GET /feed/<conn_id>?after=<cursor>``, the token as bearer."""
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        self._let_in(request, conn_id, token if kind.lower() == "bearer" else "")
+        self._let_in(request, conn_id, _bearer(request))
         after = request.query_params.get("after")
         if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 19):
             raise HTTPException(400, "after is no cursor.")
@@ -149,6 +152,11 @@ class Receiver:
                 "Damstra webhooks: answered 503. %s", str(error) or "The metadata database is too slow."
             )
             raise _unavailable() from None
+
+
+def _bearer(request: Request) -> str:
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if kind.lower() == "bearer" else ""
 
 
 def _unavailable() -> HTTPException:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 # What the receiver's tests have made for themselves.
-from tests.webhooks.conftest import _empty_metadata, metadata_database, receiver  # noqa: F401
+from tests.webhooks.conftest import (  # noqa: F401
+    _empty_metadata,
+    _running_receiver,
+    metadata_database,
+    receiver,
+)
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

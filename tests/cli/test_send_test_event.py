@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.tokens import make_token
+from tests.webhooks.airflow_dags import COMPLETED, a_dag_waits, asset_events
+from tests.webhooks.serving import DONE, HOST, OPEN, OWNER
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Damstra
@@ -28,30 +31,52 @@ def failure(damstra: Damstra, *words: str) -> str:
     return str(ended.value.code)
 
 
-def reach(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW__DAMSTRA__RECEIVER_URL", f"http://127.0.0.1:{served.port}/")
+def reach(served: Served, monkeypatch: pytest.MonkeyPatch, token: str | None = None) -> None:
+    """Configure a connection to the emulator, and the receiver's address."""
+    connection = json.loads(os.environ[VARIABLE])
+    extra = {"webhook_token": served.token if token is None else token}
+    monkeypatch.setenv(VARIABLE, json.dumps({**connection, "extra": extra}))
+    monkeypatch.setenv("AIRFLOW__DAMSTRA__RECEIVER_URL", f"http://{HOST}:{served.port}/")
 
 
-def test_it_arrives_in_the_inbox(
-    damstra: Damstra, receiver: Served, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_it_becomes_an_asset_event(
+    damstra: Damstra, receiver: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reach(receiver, monkeypatch)
-    failure(damstra, "--name", "lesson.schedule.created", "--lesson-schedule-id", "7", "--user-id", "1023")
-    (row,) = inbox.listed()
-    assert (row["name"], row["payload"]["lesson_schedule_id"]) == ("lesson.schedule.created", 7)
-    said = capsys.readouterr().out
-    assert [line[:4] for line in said.splitlines()] == ["ok  "] * 3
-    assert "/damstra/webhooks/damstra_default/***: 200 received" in said
+    a_dag_waits("everything", "all")
+    said, _ = damstra("send-test-event")
+    assert [line[:4] for line in said.splitlines()] == ["ok  "] * 5
+    assert f"http://{HOST}:{receiver.port}/damstra/webhooks/damstra_default/***: 200 received" in said
+    assert "event 1 is in the inbox" in said
+    assert said.endswith("ok  asset damstra://damstra_default/all is updated\n")
     assert receiver.token not in said
+    (event,) = asset_events()
+    assert event.extra["payload"]["name"] == "airflow.test"
+
+
+def test_an_event_that_damstra_knows_is_verified(
+    damstra: Damstra, receiver: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reach(receiver, monkeypatch)
+    ids = ("--lesson-schedule-id", str(DONE), "--user-id", str(OWNER))
+    said, _ = damstra("send-test-event", "--name", COMPLETED, *ids)
+    assert f"asset damstra://damstra_default/{COMPLETED} is used by no DAG: nothing to update" in said
+
+
+def test_it_says_why_an_event_was_refused(
+    damstra: Damstra, receiver: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reach(receiver, monkeypatch)
+    ids = ("--lesson-schedule-id", str(OPEN), "--user-id", str(OWNER))
+    said = failure(damstra, "--name", COMPLETED, "--timeout", "30", *ids)
+    assert said == "Event 1 is refused: the schedule is not completed"
 
 
 def test_a_token_that_the_receiver_does_not_know_is_told_apart(
     damstra: Damstra, receiver: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reach(receiver, monkeypatch)
-    assert receiver.feed().status == 200  # it has read the connection, and will not for some seconds
     token = make_token()
-    connect(monkeypatch, webhook_token=token)
+    reach(receiver, monkeypatch, token)
     said = failure(damstra)
     assert "404. Set [damstra] webhooks_enabled" in said
     assert token not in said
@@ -76,4 +101,4 @@ def test_without_a_token_it_says_how_to_make_one(damstra: Damstra, monkeypatch: 
 
 def test_what_is_no_event_is_not_sent(damstra: Damstra, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, webhook_token=make_token())
-    assert "That is no lesson.schedule.completed" in failure(damstra, "--name", "lesson.schedule.completed")
+    assert "That is no lesson.schedule.completed" in failure(damstra, "--name", COMPLETED)

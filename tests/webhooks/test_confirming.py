@@ -164,7 +164,7 @@ def test_what_cannot_be_confirmed_for_days_is_refused_and_said(
     (row,) = settled()
     assert row["state"] == "refused"
     assert "could not be confirmed" in row["reason"]
-    assert row["reason"] in caplog.text
+    until(lambda: row["reason"] in caplog.text, "it is said")
 
 
 def test_an_unknown_event_updates_the_asset_of_all(receiver: Served) -> None:

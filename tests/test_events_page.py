@@ -1,0 +1,65 @@
+"""The page about events names what there is: every option, command, event and metric, and no other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_damstra.assets import damstra_event
+from airflow_provider_damstra.cli import get_cli_commands
+from airflow_provider_damstra.event_names import EVENT_NAMES
+from airflow_provider_damstra.get_provider_info import CONFIGURATION
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "events.md").read_text()
+README = (ROOT / "README.md").read_text()
+OPTIONS: dict[str, Any] = CONFIGURATION["damstra"]["options"]
+
+
+def test_the_options_described_are_those_there_are() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", PAGE.partition("## Configuration")[2], re.M)
+    described = dict(rows[: len(OPTIONS)])
+    assert list(described) == list(OPTIONS)
+    del described["receiver_url"]  # its default is another option's
+    assert described == {name: OPTIONS[name]["default"] or "none" for name in described}
+
+
+@pytest.mark.parametrize("text", [PAGE, README])
+def test_the_commands_named_are_those_there_are(text: str) -> None:
+    (group,) = get_cli_commands()
+    commands: dict[str, Any] = {command.name: command for command in group.subcommands}
+    assert set(re.findall(r"airflow damstra ([\w-]+)", text)) <= commands.keys()
+    for name, flag in re.findall(r"`airflow damstra ([\w-]+)[^`]*? (--[\w-]+)", text):
+        assert any(flag in argument.flags for argument in commands[name].args)
+
+
+def test_the_readme_names_every_command() -> None:
+    (group,) = get_cli_commands()
+    assert all(f"`airflow damstra {command.name}`" in README for command in group.subcommands)
+
+
+@pytest.mark.parametrize("name", EVENT_NAMES)
+def test_every_event_is_named(name: str) -> None:
+    assert f"`{name}`" in PAGE
+    assert damstra_event(name).uri == f"damstra://damstra_default/{name}"
+
+
+@pytest.mark.parametrize("text", [PAGE, README])
+def test_the_python_in_it_runs(text: str) -> None:
+    programs = re.findall(r"```python\n(.*?)```", text, re.S)
+    events = [program for program in programs if "damstra_event" in program or "AssetWatcher" in program]
+    assert events
+    for program in events:
+        exec(program, {})  # noqa: S102 (our own page)
+
+
+def test_links_lead_somewhere() -> None:
+    lines = [line.strip("# ") for line in PAGE.splitlines() if line.startswith("#")]
+    headings = {re.sub(r"[^\w -]", "", line).lower().replace(" ", "-") for line in lines}
+    for path, anchor in re.findall(r"\]\(([^)#]*)(?:#([\w-]+))?\)", PAGE):
+        assert (ROOT / "docs" / path).exists() if path else anchor in headings
+    for anchor in re.findall(r"docs/events\.md#([\w-]+)", README):
+        assert anchor in headings
