@@ -98,7 +98,7 @@ def test_each_try_may_fail_as_often_as_the_first(mode: str, office: Office) -> N
 @every_mode
 def test_no_interval_between_looks_is_allowed(mode: str, office: Office) -> None:
     office.emulator.add_fault("status", status=503, count=1)
-    outcome = run(DamstraUserSensor, mode, {"emp_id": NEW_NUMBER}, poke_interval=0, timeout=0.1)
+    outcome = run(DamstraUserSensor, mode, {"emp_id": NEW_NUMBER}, poke_interval=0, timeout=0.3)
     assert outcome == failed(TIME_IS_UP)
     assert len(office.emulator.journal()) > 2
 
