@@ -15,6 +15,7 @@ from yarl import URL
 from airflow_provider_damstra.clients.causes import BROKE, in_plain_words
 from airflow_provider_damstra.clients.core import ClientCore, Conversation, Observer
 from airflow_provider_damstra.clients.proxies import proxy_for
+from airflow_provider_damstra.clients.raw_pages import StreamReader
 from airflow_provider_damstra.clients.trust import trust
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.models.base import Model, Page
@@ -81,8 +82,11 @@ class AsyncClient:
     async def iterate(
         self, endpoint: Paged[Row], *, concurrency: int | None = None
     ) -> AsyncGenerator[Row, None]:
-        """Yield the rows of a listing in order; arguments and errors are those of ``pages``."""
-        async with aclosing(self.pages(endpoint, concurrency=concurrency)) as pages:
+        """Yield the rows of a listing in order, each read as it is taken.
+
+        Arguments and errors are those of ``pages``.
+        """
+        async with aclosing(self.pages(endpoint, concurrency=concurrency, reader=StreamReader())) as pages:
             async for rows in pages:
                 for row in rows:
                     yield row

@@ -18,6 +18,7 @@ from airflow_provider_damstra.clients.ahead import PagesAhead
 from airflow_provider_damstra.clients.causes import BROKE, find_cause, in_plain_words
 from airflow_provider_damstra.clients.core import ClientCore, Conversation, Observer
 from airflow_provider_damstra.clients.proxies import proxy_for
+from airflow_provider_damstra.clients.raw_pages import StreamReader
 from airflow_provider_damstra.clients.trust import check_bundle, trust
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.models.base import Model, Page
@@ -93,8 +94,11 @@ class Client:
         return answer
 
     def iterate(self, endpoint: Paged[Row], *, concurrency: int | None = None) -> Generator[Row, None, None]:
-        """Yield the rows of a listing in order; arguments and errors are those of ``pages``."""
-        with closing(self.pages(endpoint, concurrency=concurrency)) as pages:
+        """Yield the rows of a listing in order, each read as it is taken.
+
+        Arguments and errors are those of ``pages``.
+        """
+        with closing(self.pages(endpoint, concurrency=concurrency, reader=StreamReader())) as pages:
             for rows in pages:
                 yield from rows
 

@@ -1,4 +1,4 @@
-"""Pages whose rows are left as they came: nothing is decoded that nobody asks for, and nothing is lost."""
+"""Pages for exports: each row as it came, on one line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from airflow_provider_damstra.clients.raw_pages import NO_PAGE, RawPage, RawRow, raw_page
 from airflow_provider_damstra.endpoints.base import unreadable
 from airflow_provider_damstra.errors import error_from
 
@@ -13,45 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.base import Paged
     from airflow_provider_damstra.wire import Request, Response
 
-
-RawRow = bytes | msgspec.Raw
-"""The JSON text of an object, on one line."""
-
-
-class _Meta(msgspec.Struct, rename="camel"):
-    total_result_count: Any = None
-
-
-class RawPage(msgspec.Struct):
-    """One page of a listing; each row is the JSON text of an object."""
-
-    results: list[msgspec.Raw] | None
-    meta: _Meta | None = None
-
-    @property
-    def rows(self) -> list[RawRow]:
-        """Return the rows."""
-        return list(self.results or ())
-
-    @property
-    def row_count(self) -> int:
-        """Return how many rows there are."""
-        return len(self.results or ())
-
-    @property
-    def total(self) -> int | None:
-        """Return how many rows the server says there are in all, or None where it does not say."""
-        total: Any = self.meta.total_result_count if self.meta else None
-        return int(total) if str(total).isdigit() else None
-
-    @property
-    def fingerprint(self) -> int:
-        """Return what tells this page from others of its listing: its ends do."""
-        rows = self.results or [msgspec.Raw()]
-        return hash((len(rows), bytes(rows[0]), bytes(rows[-1])))
-
-
-_DECODER = msgspec.json.Decoder(RawPage)
+__all__ = ["RawPage", "RawReader", "RawRow"]
 
 
 class RawReader:
@@ -71,8 +34,8 @@ class RawReader:
         if error:
             raise error
         try:
-            page = _DECODER.decode(_on_one_line(response.body))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+            page = raw_page(endpoint, _on_one_line(response.body))
+        except NO_PAGE as problem:
             why = str(problem)
         else:
             self.total = page.total
