@@ -41,6 +41,7 @@ lint: $(INSTALLED)  ## ruff (rules and format), mypy strict
 bench: $(INSTALLED)  ## measure waits beside Airflow's HttpSensorTrigger, exports beside loops and HttpOperator (ten minutes)
 	$(BIN)/python -m benchmarks.waits
 	$(BIN)/python -m benchmarks.exports
+	$(BIN)/python -m benchmarks.webhooks
 
 .PHONY: install
 install: $(INSTALLED)  ## make .venv (the other targets do that by themselves)

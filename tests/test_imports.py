@@ -158,9 +158,12 @@ HEAVY = (
 
 def test_a_dag_file_loads_no_client_and_no_model(tmp_path: Path) -> None:
     packages = ("operators", "sensors", "transfers")
-    program = f"{IMPORT_ALL}\nimport_all(*{packages!r}, 'triggers.event')\nprint(*sys.modules)"
+    others = ("triggers.event", "assets", "webhooks.plugin")
+    program = f"{IMPORT_ALL}\nimport_all(*{packages + others!r})\nprint(*sys.modules)"
     loaded = run(program, tmp_path)
-    expected = {module for module in MODULES if layer_of(module) in packages} | {f"{NAME}.triggers.event"}
+    expected = {module for module in MODULES if layer_of(module) in packages} | {
+        f"{NAME}.{one}" for one in others
+    }
     assert {module.removesuffix(".__init__") for module in expected} <= set(loaded)
     assert [name for name in HEAVY if name in loaded] == []
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 try:
     # Not the task SDK's: the API server initializes its own.
-    from airflow.observability.stats import Stats
+    from airflow.observability.stats import Stats as Stats
 except ImportError:  # Airflow before 3.2
     from airflow.stats import Stats  # type: ignore[assignment]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from airflow.models.base import Base
 from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 
-from airflow_provider_damstra.webhooks import checking, database, door, settling, worker
+from airflow_provider_damstra.webhooks import checking, database, door, metrics, settling, worker
 from tests.webhooks.serving import Served, running
 
 if TYPE_CHECKING:
@@ -67,6 +68,14 @@ def _running_receiver(_empty_metadata: Path, _running_damstra_emulator: DamstraE
 def receiver(_running_receiver: Served, metadata_database: Path, damstra_emulator: DamstraEmulator) -> Served:
     """Return a receiver with one connection, to the emulator. One serves all tests of a file."""
     return _running_receiver
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Return how often what was counted by the receiver."""
+    counts: Counter[str] = Counter()
+    monkeypatch.setattr(metrics.Stats, "incr", lambda name, **_: counts.update([name.split(".")[-1]]))
+    return counts
 
 
 @contextmanager

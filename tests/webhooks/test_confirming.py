@@ -23,6 +23,8 @@ from tests.webhooks.airflow_dags import a_dag_waits, asset_events, queued_dags, 
 from tests.webhooks.serving import DONE, OPEN, OWNER, Served, completed
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from airflow_provider_damstra.testing import DamstraEmulator
 
 
@@ -76,6 +78,7 @@ def test_an_event_of_each_kind_is_confirmed(damstra_emulator: DamstraEmulator, r
     assert len(asset_events()) == 14
 
 
+COUNTED = ("received", "duplicate", "unknown", "rejected", "not_found", "confirmed", "refused")
 FORGED = [
     (completed(OPEN, OWNER), "the schedule is not completed"),
     (completed(DONE, 1012), "the schedule is another user's (1011)"),
@@ -165,6 +168,26 @@ def test_what_cannot_be_confirmed_for_days_is_refused_and_said(
     assert row["state"] == "refused"
     assert "could not be confirmed" in row["reason"]
     until(lambda: row["reason"] in caplog.text, "it is said")
+
+
+def test_everything_is_counted(
+    damstra_emulator: DamstraEmulator, receiver: Served, counted: Counter[str]
+) -> None:
+    for event in (completed(DONE, OWNER), completed(7, OWNER), {"name": "lesson.retired"}, {"name": ""}):
+        receiver.post(event)
+    receiver.post({"name": "lesson.retired"})
+    receiver.post(completed(), receiver.address(token="wrong"))
+    settled(3)
+    until(lambda: counted["confirmed"] + counted["refused"] == 3, "the last is counted")
+    assert {name: counted[name] for name in COUNTED} == {
+        "received": 3,
+        "duplicate": 1,
+        "unknown": 2,
+        "rejected": 1,
+        "not_found": 1,
+        "confirmed": 2,
+        "refused": 1,
+    }
 
 
 def test_an_unknown_event_updates_the_asset_of_all(receiver: Served) -> None:

@@ -1,0 +1,46 @@
+"""The receiver in a process of its own, with an inbox in a temporary SQLite file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+from fastapi import FastAPI
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+def app() -> FastAPI:
+    """Return the receiver, mounted as Airflow mounts it."""
+    from airflow import settings
+    from sqlalchemy import create_engine
+
+    from airflow_provider_damstra.webhooks.configuration import PREFIX
+    from airflow_provider_damstra.webhooks.database import metadata
+    from airflow_provider_damstra.webhooks.receiver import receiver_app
+
+    settings.engine = create_engine(f"sqlite:///{os.environ['AIRFLOW_HOME']}/inbox.db")
+    metadata.create_all(settings.engine)
+    receiver = receiver_app()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(receiver.router.lifespan_context(receiver))
+            yield
+
+    whole = FastAPI(lifespan=lifespan)
+    whole.get("/stats")(lambda: {})
+    whole.mount(PREFIX, receiver)
+    return whole
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["AIRFLOW_HOME"] = home
+        uvicorn.run(app(), port=int(sys.argv[2]), log_level="warning")
