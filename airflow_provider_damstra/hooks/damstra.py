@@ -7,7 +7,10 @@ from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.sdk import BaseHook
+try:
+    from airflow.sdk import BaseHook
+except ImportError:  # Airflow 3.0
+    from airflow.hooks.base import BaseHook  # type: ignore[no-redef, attr-defined]
 
 # Clients, models and requests take 0.3 s to import, and DAG files import this module: import them where used.
 if TYPE_CHECKING:

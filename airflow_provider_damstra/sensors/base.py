@@ -8,7 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, XComArg
-from airflow.sdk.configuration import conf
+
+try:
+    from airflow.sdk.configuration import conf
+except ImportError:  # Airflow before 3.2
+    from airflow.configuration import conf
 
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink

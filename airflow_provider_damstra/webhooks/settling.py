@@ -40,7 +40,7 @@ def accept(row: Row, *, is_verified: bool) -> None:
         if not inbox.decide(row, State.CONFIRMED, connection=connection):
             return
         # What rolls back this session makes the commit fail: nothing is committed by halves.
-        with Session(connection, autoflush=False, join_transaction_mode="rollback_only") as session:
+        with Session(connection, autoflush=False) as session:
             later = update_assets(
                 row["name"],
                 conn_id=row["conn_id"],

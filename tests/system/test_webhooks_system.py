@@ -131,7 +131,7 @@ def burst(airflow: WebhookAirflow, academy: Academy) -> dict[str, list[Sent]]:
     bodies = updates(academy.users(0, 100), EACH)
     bursts = {conn_id: [*bodies, *bodies[::10]] for conn_id in BURSTS}
     began = time.monotonic()
-    sent = airflow.send_all(bursts)
+    sent = airflow.send_all(bursts, tries=20)
     seconds = time.monotonic() - began
     times = sorted(one.seconds for its in sent.values() for one in its)
     print(
@@ -143,7 +143,10 @@ def burst(airflow: WebhookAirflow, academy: Academy) -> dict[str, list[Sent]]:
 
 
 def test_of_a_burst_none_is_lost_and_none_doubled(burst: dict[str, list[Sent]], database: PostgreSQL) -> None:
-    assert {one.status for its in burst.values() for one in its} == {200}
+    statuses = Counter(one.status for its in burst.values() for one in its)
+    print(f"\nanswers to the burst: {dict(statuses)}")
+    assert set(statuses) <= {200, 503}
+    assert statuses[200] == EVENTS + len(BURSTS) * len(range(0, EACH, 10))
     everything = Counter({(conn_id, "confirmed"): EACH for conn_id in BURSTS})
     began = time.monotonic()
     wait_until(
