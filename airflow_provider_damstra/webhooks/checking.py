@@ -13,6 +13,7 @@ from airflow_provider_damstra.errors import DamstraRequestError, DamstraResponse
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.webhooks import settling
 from airflow_provider_damstra.webhooks.confirming import contradiction, is_too_old, known_event
+from airflow_provider_damstra.webhooks.inbox import InboxUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -117,7 +118,14 @@ class Checker:
             await self._ask(partial(settling.contradicted, row, why, patience=self._patience))
 
     async def _accept(self, row: Row, *, is_verified: bool) -> None:
-        await self._ask(partial(settling.accept, row, is_verified=is_verified))
+        try:
+            await self._ask(partial(settling.accept, row, is_verified=is_verified))
+        except InboxUnavailableError:
+            raise
+        except Exception as error:
+            # Airflow could not take it, perhaps because of one DAG: the others are not to wait for that.
+            log.exception("Damstra webhooks: Airflow did not take %s.", settling.describe(row))
+            await self._fail([row], f"Airflow did not take it: {type(error).__name__}: {error}")
 
     async def _fail(self, rows: list[Row], reason: str, retry_after: float | None = None) -> None:
         for row in rows:

@@ -26,6 +26,7 @@ MOST_REDELIVERIES = 5
 OVERLAP = timedelta(seconds=15)
 """Ids are given before others see their rows: the feed repeats rows that are not older than this."""
 
+TRIES = 3
 FEED_PAGE = 1000
 PURGE_BATCH = 500
 
@@ -110,7 +111,7 @@ def keep(
         "received_at": now,
         **_waiting(now),
     }
-    while True:
+    for _ in range(TRIES):
         try:
             with transaction() as connection:
                 if occurrence and _is_there(conn_id, occurrence, connection):
@@ -121,6 +122,7 @@ def keep(
             # The row that was in the way may have been purged since: then there is room for this one.
             if delivery := _meet_again(conn_id, digest, now):
                 return delivery
+    raise InboxUnavailableError("Airflow's metadata database neither takes the event nor has it.")
 
 
 def _is_there(conn_id: str, digest: str, connection: Connection) -> bool:

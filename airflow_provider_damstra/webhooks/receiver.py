@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     Answer = TypeVar("Answer")
 
 RETRY_AFTER_SECONDS = 30
+STARTING_SECONDS = 5.0
 DATABASE_SECONDS = 10.0
 DATABASE_THREADS = 4
 
@@ -78,7 +79,10 @@ class Receiver:
         if self._worker is None:
             yield
             return
-        await asyncio.to_thread(self._door.read)
+        with suppress(TimeoutError):
+            # A secrets backend that hangs does not keep Airflow from starting: until it answers, we say 503.
+            async with asyncio.timeout(STARTING_SECONDS):
+                await asyncio.to_thread(self._door.read)
         tasks = [asyncio.create_task(self._door.keep_current()), asyncio.create_task(self._worker.run())]
         try:
             yield

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.webhooks import inbox
+from airflow_provider_damstra.webhooks import door, inbox, receiver
 from tests.clients.clock import until
 from tests.webhooks.airflow_dags import COMPLETED, a_dag_waits, asset_events, settled
 from tests.webhooks.conftest import quickly
@@ -23,6 +24,21 @@ if TYPE_CHECKING:
 def connection_to(emulator: DamstraEmulator) -> dict[str, Any]:
     connection: dict[str, Any] = json.loads(emulator.connection_json)
     return connection
+
+
+def test_a_secrets_backend_that_hangs_keeps_nobody_from_starting(
+    metadata_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, tokens = threading.Event(), list[str]()
+    monkeypatch.setattr(receiver, "STARTING_SECONDS", 0.05)
+    monkeypatch.setattr(door, "_tokens_of", lambda _: tokens if answers.wait(10) else [])
+    with running(monkeypatch) as served:
+        assert served.post(completed()).status == 503
+        assert served.post(completed(), served.address(token="wrong")).status == 503
+        tokens.append(served.token)
+        answers.set()
+        until(lambda: served.post(completed()).status == 200, "the token is known")
+        assert served.post(completed(), served.address(token="wrong")).status == 404
 
 
 def test_off_unless_enabled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.assets.manager import asset_manager
 
 from airflow_provider_damstra.endpoints import (
     ActivateUser,
@@ -168,6 +169,31 @@ def test_what_cannot_be_confirmed_for_days_is_refused_and_said(
     assert row["state"] == "refused"
     assert "could not be confirmed" in row["reason"]
     until(lambda: row["reason"] in caplog.text, "it is said")
+
+
+def test_what_airflow_cannot_take_keeps_no_other_waiting(
+    damstra_emulator: DamstraEmulator,
+    receiver: Served,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    a_dag_waits("all", "all")
+    register = asset_manager.register_asset_change
+
+    def fail(*, extra: dict[str, Any], **how: Any) -> None:
+        if extra["payload"]["name"] == "lesson.retired":
+            raise RuntimeError("no such DAG")
+        register(extra=extra, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asset_manager, "register_asset_change", fail)
+        receiver.post({"name": "lesson.retired"})
+        receiver.post(completed(DONE, OWNER))
+        assert settled()[0]["name"] == "lesson.schedule.completed"
+        until(lambda: "no such DAG" in str(inbox.listed()[1]["reason"]), "the failure is kept")
+    assert "Airflow did not take event" in caplog.text
+    assert len(settled(2)) == 2
+    assert len(asset_events()) == 2
 
 
 def test_everything_is_counted(

@@ -138,6 +138,12 @@ def test_many_deliveries_at_once_are_one_event(full: Engine) -> None:
     assert [keep(conn_id="other"), keep("e")] == ["received", "received"]
 
 
+def test_what_the_database_refuses_is_not_tried_for_ever(full: Engine) -> None:
+    refused: Any = None
+    with pytest.raises(InboxUnavailableError, match="neither takes the event nor has it"):
+        keep(name=refused)
+
+
 def test_an_event_is_in_the_hands_of_one(full: Engine) -> None:
     for number in range(20):
         keep(str(number))
