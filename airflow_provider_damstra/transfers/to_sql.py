@@ -78,8 +78,8 @@ class DamstraToSqlOperator(ResourceTransfer):
         export = self.export()
         into = ResourceTable(export.resource, self.table, self.schema)
         engine = engine_of(self.sql_conn_id, self.sql_hook_params)
-        arguments = f"{self.fingerprint(export)} {self.sql_conn_id} {into} {self.write_mode}"
-        written = WrittenParents(context, arguments=arguments)
+        where = (self.sql_conn_id, str(into), self.write_mode)
+        written = WrittenParents(context, arguments=self.fingerprint(export, *where))
         with in_one_sentence(f"the table {into} of {self.sql_conn_id} cannot be written"):
             is_new = prepare(
                 engine, into, adds_columns=self.add_missing_columns, deletes=self.write_mode == "replace"

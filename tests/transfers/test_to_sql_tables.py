@@ -45,6 +45,15 @@ def test_a_column_that_is_missing_is_named_or_added(
     assert dates == result["rows"]
 
 
+def test_a_column_is_added_whatever_the_table_is_called(
+    damstra_emulator: DamstraEmulator, warehouse: Database
+) -> None:
+    warehouse.execute('CREATE TABLE "Kim\'s ""100%"":group" (id BIGINT PRIMARY KEY)')
+    result = run(step(table='Kim\'s "100%":group', add_missing_columns=True)).value
+    [[count]] = warehouse.execute('SELECT count(created_date) FROM "Kim\'s ""100%"":group"')
+    assert count == result["inserted"]
+
+
 def test_columns_of_somebody_else_stay_as_they_are(
     damstra_emulator: DamstraEmulator, warehouse: Database
 ) -> None:

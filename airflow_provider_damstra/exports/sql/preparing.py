@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import CreateColumn, CreateTable
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateTable, DDLElement
 
 from airflow_provider_damstra.exports.sql.merging import INSERT_ON_CONFLICT, Merge
 from airflow_provider_damstra.exports.sql.staging import Staging
@@ -14,7 +15,7 @@ from airflow_provider_damstra.exports.sql.staging import Staging
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import Connection, Engine, Inspector
+    from sqlalchemy import Column, Connection, Engine, Inspector
 
     from airflow_provider_damstra.exports.sql.tables import ResourceTable
 
@@ -68,7 +69,7 @@ def _fit_columns(connection: Connection, into: ResourceTable, *, adds_columns: b
         how = "; add_missing_columns=True adds what is missing" if can_be_added else ""
         raise ValueError(f"the table {into} has no column {', '.join(missing)}{how}")
     for name in missing:
-        _add_column(connection, into, name)
+        connection.execute(AddColumn(into.table.c[name]))
     others = [one for name, one in found.items() if name not in into.names]
     _refuse_what_nothing_fills(into, others)
     if others and connection.dialect.name not in INSERT_ON_CONFLICT:
@@ -78,10 +79,22 @@ def _fit_columns(connection: Connection, into: ResourceTable, *, adds_columns: b
         )
 
 
-def _add_column(connection: Connection, into: ResourceTable, name: str) -> None:
-    table = connection.dialect.identifier_preparer.format_table(into.table)
-    column = CreateColumn(into.table.c[name]).compile(dialect=connection.dialect)
-    connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {column}"))
+class AddColumn(DDLElement):
+    """``ALTER TABLE ... ADD COLUMN``, which SQLAlchemy leaves to migration tools.
+
+    :param column: a column of the table.
+    """
+
+    inherit_cache = False
+
+    def __init__(self, column: Column[Any]) -> None:
+        self.column = column
+
+
+@compiles(AddColumn)
+def _as_sql(add: AddColumn, compiler: Any, **_: Any) -> str:
+    table = compiler.preparer.format_table(add.column.table)
+    return f"ALTER TABLE {table} ADD COLUMN {compiler.get_column_specification(add.column)}"
 
 
 def _refuse_what_nothing_fills(into: ResourceTable, columns: Sequence[Any]) -> None:
