@@ -38,9 +38,10 @@ lint: $(INSTALLED)  ## ruff (rules and format), mypy strict
 	$(BIN)/mypy
 
 .PHONY: bench
-bench: $(INSTALLED)  ## measure waits beside Airflow's HttpSensorTrigger, exports beside loops and HttpOperator (ten minutes)
+bench: $(INSTALLED)  ## measure waits, exports and loads of tables beside what else there is (a quarter of an hour)
 	$(BIN)/python -m benchmarks.waits
 	$(BIN)/python -m benchmarks.exports
+	$(BIN)/python -m benchmarks.to_sql
 	$(BIN)/python -m benchmarks.webhooks
 
 .PHONY: install
