@@ -11,11 +11,12 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import airflow
 import jsonschema
 import pytest
+from airflow.utils.db_manager import RunDBManager
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
@@ -24,6 +25,8 @@ from airflow_provider_damstra.clients.settings import ClientOptions
 from airflow_provider_damstra.get_provider_info import get_provider_info
 from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, settings_from
 from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.webhooks.configuration import receiver_configuration
+from airflow_provider_damstra.webhooks.database import DamstraDBManager
 from tests.hooks.connections import connection
 
 INFO = get_provider_info()
@@ -138,6 +141,42 @@ def test_secrets_are_typed_as_passwords() -> None:
     assert secret == set(DamstraConnectionExtra.model_fields) - set(ClientOptions.model_fields) - {
         "allow_http"
     }
+
+
+NAMED = [
+    *(path for entry in INFO["asset-uris"] for kind, path in entry.items() if kind != "schemes"),
+    *INFO["db-managers"],
+]
+
+
+@pytest.mark.parametrize("path", NAMED)
+def test_what_is_named_is_there(path: str) -> None:
+    module, _, name = path.rpartition(".")
+    assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_airflow_accepts_the_database_manager() -> None:
+    (path,) = INFO["db-managers"]
+    manager = DamstraDBManager
+    assert path == f"{manager.__module__}.{manager.__name__}"
+    RunDBManager._validate(cast("Any", manager))
+
+
+CHOSEN = {
+    "webhooks_enabled": "True",
+    "webhook_conn_ids": "damstra_mine",
+    "webhook_networks": "203.0.113.0/24",
+    "verify_events": "False",
+    "verify_patience": "7",
+    "inbox_retention": "7",
+}
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_an_option_has_an_environment_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = receiver_configuration()
+    monkeypatch.setenv(f"AIRFLOW__DAMSTRA__{name.upper()}", CHOSEN[name])
+    assert receiver_configuration() != before
 
 
 ASK_AIRFLOW = """

@@ -14,6 +14,7 @@ SECTION = "damstra"
 PREFIX = "/damstra"
 """Where the receiver is mounted in the API server."""
 
+_MOST = 100_000
 Network = IPv4Network | IPv6Network
 
 
@@ -73,6 +74,6 @@ def _number(name: str, *, least: float) -> float:
         number = float(text)
     except ValueError:
         number = least - 1
-    if not number >= least:
-        raise ValueError(f"[{SECTION}] {name}: {text!r} is not a number of at least {least}.")
+    if not least <= number <= _MOST:
+        raise ValueError(f"[{SECTION}] {name}: {text!r} is not a number from {least} to {_MOST}.")
     return number

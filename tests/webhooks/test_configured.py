@@ -57,14 +57,25 @@ def test_a_network_that_is_not_allowed_finds_nothing(
         assert served.post(completed()).status == 200
 
 
-@pytest.mark.parametrize("option", ["webhook_networks", "inbox_retention", "webhook_conn_ids"])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("webhook_networks", "a/b"),
+        ("webhook_networks", "203.0.113.9/24"),
+        ("webhook_conn_ids", "a/b"),
+        ("inbox_retention", "0"),
+        ("inbox_retention", "inf"),
+        ("verify_patience", "nan"),
+    ],
+)
 def test_a_configuration_that_cannot_be_used_closes_everything(
     option: str,
+    value: str,
     metadata_database: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setenv(f"AIRFLOW__DAMSTRA__{option.upper()}", "a/b")
+    monkeypatch.setenv(f"AIRFLOW__DAMSTRA__{option.upper()}", value)
     with running(monkeypatch) as served:
         assert served.post(completed()).status == 404
     assert f"[damstra] {option}" in caplog.text
