@@ -7,7 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-UV_PIP_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group dev \
+BENCHED := $(VENV)/.benched
+UV_PIP_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group dev --group bench \
 	--universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
 # A slow index is no reason to fail, nor is one that only this machine's own certificates vouch for.
@@ -38,7 +39,7 @@ lint: $(INSTALLED)  ## ruff (rules and format), mypy strict
 	$(BIN)/mypy
 
 .PHONY: bench
-bench: $(INSTALLED)  ## measure waits, exports and loads of tables beside what else there is (a quarter of an hour)
+bench: $(BENCHED)  ## measure waits, exports and loads of tables beside what else there is (half an hour)
 	$(BIN)/python -m benchmarks.waits
 	$(BIN)/python -m benchmarks.exports
 	$(BIN)/python -m benchmarks.to_sql
@@ -60,6 +61,10 @@ clean:  ## remove .venv, the demo's files and every cache
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/uv
 	@echo "Installing into $(VENV) (once, and again when pyproject.toml or constraints.txt change)"
 	$(BIN)/uv pip install --quiet --exact --python $(BIN)/python --constraint constraints.txt --editable '.[emulator,parquet,zstd]' --group dev --compile-bytecode
+	@touch $@
+
+$(BENCHED): $(INSTALLED)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group bench --compile-bytecode
 	@touch $@
 
 $(BIN)/uv:

@@ -8,11 +8,19 @@ import os
 import resource
 from typing import Any
 
+ACCESS_KEY = "0f8fad5bd9cb469fa16570867728950e"
+"""As long as keys are: each answer is searched for it."""
+
 
 def connect(port: int, **extra: Any) -> None:
     """Let the default connections of this provider and of HTTP lead to the benchmark's server, in silence."""
     address = f"http://127.0.0.1:{port}"
-    damstra = {"conn_type": "damstra", "host": address, "password": "access-key", "extra": extra}
+    damstra = {
+        "conn_type": "damstra",
+        "host": address,
+        "password": "0f8fad5bd9cb469fa16570867728950e",
+        "extra": extra,
+    }
     os.environ["AIRFLOW_CONN_DAMSTRA_DEFAULT"] = json.dumps(damstra)
     os.environ["AIRFLOW_CONN_HTTP_DEFAULT"] = json.dumps({"conn_type": "http", "host": address})
     logging.disable(logging.INFO)

@@ -47,7 +47,10 @@ class Limits:
         with self._held(waiter):
             if not self._take(waiter):
                 place.wait()
-            time.sleep(self._reserve())
+            pause = self._reserve()
+            if pause:
+                # A sleep of no time would let all other threads have their turn first.
+                time.sleep(pause)
             yield
 
     @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from airflow_provider_damstra.endpoints.base import refusal, unreadable
-from airflow_provider_damstra.errors import error_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,11 +118,8 @@ class StreamReader:
 
         :raises DamstraError: if the answer is an error, or no page.
         """
-        error = error_from(request, response)
-        if error:
-            raise error
-        try:
-            return StreamedPage(endpoint, request, response)
-        except NO_PAGE:
-            pass
+        if response.is_success:
+            # What has results is no error, and to look for one costs more than to read the page.
+            with suppress(*NO_PAGE):
+                return StreamedPage(endpoint, request, response)
         return endpoint.read(request, response)

@@ -30,18 +30,18 @@ class RawReader:
 
         :raises DamstraError: if the answer is an error, or no page.
         """
-        error = error_from(request, response)
-        if error:
-            raise error
-        try:
-            page = raw_page(endpoint, _on_one_line(response.body))
-        except NO_PAGE as problem:
-            why = str(problem)
-        else:
-            self.total = page.total
-            return page
-        # Out here, so that the error does not carry the other, which shows what came.
-        raise unreadable(request, response, why)
+        why = ""
+        if response.is_success:
+            try:
+                page = raw_page(endpoint, _on_one_line(response.body))
+            except NO_PAGE as problem:
+                why = str(problem)
+            else:
+                self.total = page.total
+                return page
+        # Only now, for what has results is no error. Out here, so that none carries the other, which shows
+        # what came.
+        raise error_from(request, response) or unreadable(request, response, why)
 
 
 def _on_one_line(body: bytes) -> bytes:

@@ -9,6 +9,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import requests
@@ -27,17 +29,34 @@ COLUMNS = (
     "MB",
     "requests",
     "x16 is faster by",
+    "x32 is faster by",
 )
-PATIENCE = 300.0
+PATIENCE = 150.0
 """Seconds for one contender in one scenario."""
+
+ENOUGH = 900.0
+"""Seconds after which no round begins but a scenario's first."""
 
 FAN_OUT_PART = 1000
 """Users that the sequential loop asks for in the fan-out: it needs 50 s for each thousand. Rates compare."""
 
+OURS = ("damstra x16", "damstra x32")
+FLOORS = ("floor x16", "floor x32")
+PEERS = ("requests", "aiohttp x16", "HttpOperator", "dlt")
+
 Measured = dict[str, float]
 
 
-def scenarios(users: int) -> dict[str, Scenario]:
+@dataclass(frozen=True)
+class Race:
+    """A scenario, who runs in it, and how often at most."""
+
+    scenario: Scenario
+    contenders: tuple[str, ...]
+    rounds: int = 1000
+
+
+def races(users: int) -> dict[str, Race]:
     """Return what is measured, by name."""
     found = {}
     for milliseconds in (50, 0):
@@ -45,8 +64,13 @@ def scenarios(users: int) -> dict[str, Scenario]:
             # Small pages take a sequential loop a minute per 100,000 users: a tenth tells the rate.
             count = users if size == 1000 else users // 10
             scenario = Scenario(what="users", users=count, page_size=size, latency=milliseconds / 1000)
-            found[f"users, {milliseconds} ms, pages of {size}"] = scenario
-    found["schedules, 50 ms"] = Scenario(what="schedules", users=users // 10, page_size=100, latency=0.05)
+            found[f"users, {milliseconds} ms, pages of {size}"] = Race(scenario, (*FLOORS, *OURS, *PEERS))
+    models = Scenario(what="users", users=users, page_size=1000, latency=0, rows_as="models")
+    found["models, 0 ms, pages of 1000"] = Race(models, ("slices", *OURS, *PEERS))
+    schedules = Scenario(what="schedules", users=users // 10, page_size=100, latency=0.05)
+    found["schedules, 50 ms"] = Race(schedules, (*FLOORS, *OURS, "requests"), rounds=1)
+    tenfold = Scenario(what="users", users=users * 10, page_size=1000, latency=0)
+    found["ten times the users, 0 ms, pages of 1000"] = Race(tenfold, OURS, rounds=1)
     return found
 
 
@@ -75,33 +99,35 @@ def _requests(port: int) -> int:
     return counted
 
 
-def measure(scenario: Scenario, rounds: int) -> dict[str, Measured]:
+def measure(race: Race, rounds: int, *, until: float) -> dict[str, Measured]:
     """Return each contender's medians; the rounds are interleaved, so that all suffer the same weather."""
-    found: dict[str, list[Measured]] = {name: [] for name in CONTENDERS}
-    is_fan_out = scenario.what == "schedules"
+    scenario = race.scenario
+    found: dict[str, list[Measured]] = {name: [] for name in race.contenders}
     with serving("benchmarks.exports.server", json.dumps(scenario.arguments())) as port:
-        for _ in range(rounds):
+        for number in range(min(rounds, race.rounds)):
+            if number and time.monotonic() > until:
+                break
             for name, measures in found.items():
-                part = scenario
-                if is_fan_out and name in ("HttpOperator", "aiohttp x16"):
-                    continue
-                if is_fan_out and name == "requests":
-                    part = Scenario(**{**scenario.arguments(), "users": min(FAN_OUT_PART, scenario.users)})
-                measures.append(run(name, part, port))
+                measures.append(run(name, _part_for(name, scenario), port))
     return {
         name: {key: statistics.median(one[key] for one in measures) for key in measures[0]}
         for name, measures in found.items()
-        if measures
     }
 
 
+def _part_for(contender: str, scenario: Scenario) -> Scenario:
+    if scenario.what == "schedules" and contender == "requests":
+        return Scenario(**{**scenario.arguments(), "users": min(FAN_OUT_PART, scenario.users)})
+    return scenario
+
+
 def lines(name: str, measured: dict[str, Measured]) -> list[str]:
-    """Return a scenario's lines of the table. The last column compares rows a second."""
+    """Return a scenario's lines of the table. The last columns compare rows a second."""
     rates = {contender: of["rows"] / of["seconds"] for contender, of in measured.items()}
-    ours = rates["damstra x16"]
     return [
         f"| {name} | {contender} | {of['rows']:.0f} | {of['seconds']:.2f} | {rates[contender]:,.0f} "
-        f"| {of['cpu']:.2f} | {of['memory']:.0f} | {of['requests']:.0f} | {ours / rates[contender]:.1f} |"
+        f"| {of['cpu']:.2f} | {of['memory']:.0f} | {of['requests']:.0f} "
+        f"| {' | '.join(f'{rates[ours] / rates[contender]:.2f}' for ours in OURS)} |"
         for contender, of in measured.items()
     ]
 
@@ -112,12 +138,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--scenario", default="", help="scenarios whose name contains this")
+    parser.add_argument("--contender", choices=CONTENDERS, action="append", help="beside ours, only these")
     given = parser.parse_args()
+    until = time.monotonic() + ENOUGH
     print(f"Medians of {given.rounds}; load of the machine before: {os.getloadavg()[0]:.1f}\n")
     print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
-    for name, scenario in scenarios(given.users).items():
+    for name, race in races(given.users).items():
         if given.scenario in name:
-            print("\n".join(lines(name, measure(scenario, given.rounds))), flush=True)
+            chosen = {*OURS, *(given.contender or race.contenders)}
+            some = Race(
+                race.scenario, tuple(one for one in race.contenders if one in chosen), rounds=race.rounds
+            )
+            print("\n".join(lines(name, measure(some, given.rounds, until=until))), flush=True)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,12 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from benchmarks.exports.floor import floor
+import msgspec
+
+from benchmarks.exports.floor import bodies, floor, targets_of
 from benchmarks.exports.peers import PEERS, Peer, Rows
 from benchmarks.exports.scenario import Scenario
 from benchmarks.measuring import connect, peak_memory
@@ -17,51 +21,95 @@ from benchmarks.measuring import connect, peak_memory
 Run = Callable[[Scenario, int, Path], int]
 IMPORTS = (
     "airflow.providers.http.operators.http",
-    "airflow_provider_damstra.exports.files",
+    "airflow.sdk.execution_time.supervisor",
     "airflow_provider_damstra.clients.sync",
+    "airflow_provider_damstra.exports.checkpoint",
+    "airflow_provider_damstra.exports.files",
+    "airflow_provider_damstra.exports.progress",
+    "airflow_provider_damstra.exports.rows",
     "airflow_provider_damstra.hooks.connection",
     "airflow_provider_damstra.hooks.metrics",
     "airflow_provider_damstra.storage",
     "airflow_provider_damstra.transfers.export",
+    "airflow_provider_damstra.transfers.support.checkpoints",
     "aiohttp",
-    "urllib3",
     "requests",
+    "upath.implementations.local",
 )
 """Loaded before the start for every contender, so that an import is neither time nor memory of an export."""
 
 
 def damstra(concurrency: int) -> Run:
-    """Return what exports with this provider's operator."""
+    """Return what exports with this provider's operator, or iterates with its hook."""
 
     def run(scenario: Scenario, port: int, target: Path) -> int:
-        from airflow_provider_damstra.transfers.export import DamstraExportOperator
-
-        is_fan_out = scenario.what == "schedules"
-        operator = DamstraExportOperator(
-            task_id="export",
-            resource="lesson_schedules" if is_fan_out else "users",
-            parent_ids=range(1, scenario.users + 1) if is_fan_out else None,
-            target_path=str(target),
-            max_concurrency=concurrency,
-            page_size=scenario.page_size,
-        )
-        rows: int = operator.act({})["rows"]
-        return rows
+        as_lines = scenario.rows_as == "lines"
+        return _export(scenario, concurrency, target) if as_lines else _iterate(scenario, concurrency)
 
     return run
 
 
+def _export(scenario: Scenario, concurrency: int, target: Path) -> int:
+    from airflow_provider_damstra.transfers.export import DamstraExportOperator
+
+    is_fan_out = scenario.what == "schedules"
+    operator = DamstraExportOperator(
+        task_id="export",
+        resource="lesson_schedules" if is_fan_out else "users",
+        parent_ids=range(1, scenario.users + 1) if is_fan_out else None,
+        target_path=str(target),
+        max_concurrency=concurrency,
+        page_size=scenario.page_size,
+    )
+    context: Any = {"ti": SimpleNamespace(task_id="export")}
+    rows: int = operator.act(context)["rows"]
+    return rows
+
+
+def _iterate(scenario: Scenario, concurrency: int) -> int:
+    from airflow_provider_damstra.endpoints.user import ListUsers
+    from airflow_provider_damstra.hooks.damstra import DamstraHook
+
+    hook = DamstraHook()
+    with hook.client_with(max_concurrency=concurrency, page_size=scenario.page_size) as client:
+        return sum(1 for _ in client.iterate(ListUsers()))
+
+
+class Slices(msgspec.Struct):
+    """The rows of a page as they came."""
+
+    results: list[msgspec.Raw]
+
+
+def slices(scenario: Scenario, port: int, target: Path) -> int:
+    """Return how many rows were validated, each a slice of a page that came off a raw socket, and dropped."""
+    from airflow_provider_damstra.models.user import User
+
+    decoder, count = msgspec.json.Decoder(Slices), 0
+    for body in bodies(targets_of(scenario), port):
+        for row in decoder.decode(body).results:
+            User.model_validate_json(bytes(row))
+            count += 1
+    return count
+
+
 def peer(read: Peer) -> Run:
-    """Return what reads with a peer and writes lines."""
+    """Return what reads with a peer, and writes lines or validates models."""
 
     def run(scenario: Scenario, port: int, target: Path) -> int:
+        from airflow_provider_damstra.models.user import User
+
         count = 0
         with target.open("w") as lines:
 
             def sink(rows: Rows) -> None:
                 nonlocal count
                 count += len(rows)
-                lines.writelines(json.dumps(row) + "\n" for row in rows)
+                if scenario.rows_as == "lines":
+                    lines.writelines(json.dumps(row) + "\n" for row in rows)
+                else:
+                    for row in rows:
+                        User.model_validate(row)
 
             read(scenario, f"http://127.0.0.1:{port}", sink)
         return count
@@ -76,6 +124,7 @@ def _floor(concurrency: int) -> Run:
 CONTENDERS: dict[str, Run] = {
     **{f"floor x{concurrency}": _floor(concurrency) for concurrency in (16, 32)},
     **{f"damstra x{concurrency}": damstra(concurrency) for concurrency in (16, 32)},
+    "slices": slices,
     **{name: peer(read) for name, read in PEERS.items()},
 }
 
@@ -102,7 +151,8 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     given = parser.parse_args()
     connect(given.port)
-    for module in IMPORTS:
+    own = ("dlt.sources.helpers.rest_client",) if given.contender == "dlt" else ()
+    for module in (*IMPORTS, *own):
         importlib.import_module(module)
     # A worker has loaded Airflow's plugins before a task begins; here the first file opened would do it.
     importlib.import_module("airflow.sdk.lineage").get_hook_lineage_collector()

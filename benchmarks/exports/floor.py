@@ -1,4 +1,4 @@
-"""The floor: answers read off raw sockets, their rows counted and nothing else done."""
+"""The floor: answers read off raw sockets, and nothing else done."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from benchmarks.exports.scenario import Scenario
 
@@ -17,13 +17,14 @@ HEAD = 1024
 
 def floor(scenario: Scenario, port: int, concurrency: int) -> int:
     """Return how many rows came, with so many requests in flight."""
-    targets = list(_targets(scenario))
+    targets = list(targets_of(scenario))
     shares = [targets[worker::concurrency] for worker in range(concurrency)]
     with ThreadPoolExecutor(concurrency) as pool:
-        return sum(pool.map(lambda share: _read(share, port), shares))
+        return sum(pool.map(lambda share: sum(map(_rows_in, bodies(share, port))), shares))
 
 
-def _targets(scenario: Scenario) -> Iterator[str]:
+def targets_of(scenario: Scenario) -> Iterator[str]:
+    """Yield what has to be asked for, in order."""
     if scenario.what == "schedules":
         yield from (f"/api/v2/user/{user}/lesson_schedule" for user in range(1, scenario.users + 1))
         return
@@ -31,30 +32,32 @@ def _targets(scenario: Scenario) -> Iterator[str]:
         yield f"/api/v2/user?startIndex={start}&maxResults={scenario.page_size}"
 
 
-def _read(targets: list[str], port: int) -> int:
-    rows, buffer = 0, memoryview(bytearray(BUFFER))
+def bodies(targets: Iterable[str], port: int) -> Iterator[memoryview]:
+    """Yield the body of one answer after the other. Each is gone when the next is asked for."""
+    buffer = memoryview(bytearray(BUFFER))
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         for target in targets:
             connection.sendall(f"GET {target} HTTP/1.1\r\nHost: floor\r\n\r\n".encode())
-            rows += _answer(connection, buffer)
-    return rows
+            yield _body(connection, buffer)
 
 
-def _answer(connection: socket.socket, buffer: memoryview) -> int:
-    """Return how many rows an answer has: its ``endIndex``, less its ``startIndex``, at its end."""
-    received, whole = 0, 0
-    while not whole or received < whole:
+def _body(connection: socket.socket, buffer: memoryview) -> memoryview:
+    received, begin, end = 0, 0, 0
+    while not end or received < end:
         count = connection.recv_into(buffer[received:])
         if not count:
             raise ConnectionError("the server closed the connection in the middle of an answer")
         received += count
-        whole = whole or _length(bytes(buffer[: min(received, HEAD)]))
-    meta = bytes(buffer[received - 60 : received]).rpartition(b'"startIndex":')[2].strip(b"}")
-    start, _, end = meta.partition(b',"endIndex":')
-    return int(end) - int(start)
+        if not end:
+            head, found, _ = bytes(buffer[: min(received, HEAD)]).partition(b"\r\n\r\n")
+            if found:
+                begin = len(head) + len(found)
+                end = begin + int(head.rpartition(b"Content-Length: ")[2])
+    return buffer[begin:end]
 
 
-def _length(head: bytes) -> int:
-    """Return the length of the whole answer, or 0 if its head is not complete."""
-    head, found, _ = head.partition(b"\r\n\r\n")
-    return len(head) + 4 + int(head.rpartition(b"Content-Length: ")[2]) if found else 0
+def _rows_in(body: memoryview) -> int:
+    """Return how many rows a body has: by its ``meta`` at the end, or counted where there is none."""
+    meta = bytes(body[-60:]).rpartition(b'"startIndex":')[2].strip(b"}")
+    start, found, end = meta.partition(b',"endIndex":')
+    return int(end) - int(start) if found else bytes(body).count(b'"lessonId"')

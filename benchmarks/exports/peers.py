@@ -79,8 +79,25 @@ def http_operator(scenario: Scenario, address: str, sink: Sink) -> None:
     ).execute_sync({})
 
 
+def dlt(scenario: Scenario, address: str, sink: Sink) -> None:
+    """Follow pages with dlt's RESTClient, as its documentation shows."""
+    from dlt.sources.helpers.rest_client import RESTClient
+    from dlt.sources.helpers.rest_client.paginators import OffsetPaginator
+
+    paginator = OffsetPaginator(
+        limit=scenario.page_size,
+        offset_param="startIndex",
+        limit_param="maxResults",
+        total_path="meta.totalResultCount",
+    )
+    client = RESTClient(base_url=address, headers=HEADERS, paginator=paginator, data_selector="results")
+    for rows in client.paginate("/api/v2/user"):
+        sink(rows)
+
+
 PEERS: dict[str, Peer] = {
     "requests": requests_loop,
     "aiohttp x16": aiohttp_16,
     "HttpOperator": http_operator,
+    "dlt": dlt,
 }

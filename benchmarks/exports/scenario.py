@@ -20,21 +20,26 @@ SCHEDULE = (
     '"questionnaireType":18,"questionCount":8,"scheduleType":"automatic","typeId":81,"status":"due",'
     '"statusId":92,"createdDate":"2026-01-05T00:00:00.000Z","modifiedDate":"2026-01-05T00:00:00.000Z"}'
 )
-SCHEDULES_PER_USER = 5
+SCHEDULE_COUNTS = (0, 1, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 7, 8, 9)
+"""How many lesson schedules users have, in turn; every hundredth user has ``MOST_SCHEDULES``."""
+
+MOST_SCHEDULES = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
     """A listing of users, or each user's lesson schedules.
 
-    :param what: ``users`` (a listing) or ``schedules`` (a fan-out), to JSON lines.
+    :param what: ``users`` (a listing) or ``schedules`` (a fan-out).
     :param latency: seconds between a request and its answer.
+    :param rows_as: ``lines`` of JSON in a file, or validated ``models``, each dropped at once.
     """
 
     what: str
     users: int
     page_size: int
     latency: float
+    rows_as: str = "lines"
 
     def arguments(self) -> dict[str, Any]:
         """Return what another process needs to build the same scenario."""
@@ -43,21 +48,25 @@ class Scenario:
     @property
     def rows(self) -> int:
         """Return how many rows there are in all."""
-        return self.users * (SCHEDULES_PER_USER if self.what == "schedules" else 1)
+        if self.what == "users":
+            return self.users
+        return sum(schedule_count(user) for user in range(1, self.users + 1))
 
 
 def users_page(start: int, end: int, total: int) -> bytes:
     """Return the page with users ``start`` to ``end``, the end excluded. Ids begin at 1."""
-    return _page((USER % {"id": one + 1} for one in range(start, end)), start, end, total)
-
-
-def schedules_page(user: int) -> bytes:
-    """Return all lesson schedules of a user."""
-    first = (user - 1) * SCHEDULES_PER_USER + 1
-    rows = (SCHEDULE % {"id": first + one, "user": user} for one in range(SCHEDULES_PER_USER))
-    return _page(rows, 0, SCHEDULES_PER_USER, SCHEDULES_PER_USER)
-
-
-def _page(rows: Any, start: int, end: int, total: int) -> bytes:
+    rows = ",".join(USER % {"id": one + 1} for one in range(start, end))
     meta = f'"meta":{{"totalResultCount":{total},"startIndex":{start},"endIndex":{end}}}'
-    return f'{{"results":[{",".join(rows)}],{meta}}}'.encode()
+    return f'{{"results":[{rows}],{meta}}}'.encode()
+
+
+def schedule_count(user: int) -> int:
+    """Return how many lesson schedules a user has."""
+    return SCHEDULE_COUNTS[user % len(SCHEDULE_COUNTS)] if user % 100 else MOST_SCHEDULES
+
+
+def schedules_page(user: int, start: int) -> bytes:
+    """Return a user's lesson schedules from ``start`` on. There is no ``meta``, as in Damstra's own."""
+    numbers = range(start, schedule_count(user))
+    rows = ",".join(SCHEDULE % {"id": user * MOST_SCHEDULES + one, "user": user} for one in numbers)
+    return f'{{"results":[{rows}]}}'.encode()

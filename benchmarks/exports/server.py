@@ -8,7 +8,7 @@ import json
 from typing import cast
 from urllib.parse import parse_qs
 
-from benchmarks.exports.scenario import SCHEDULES_PER_USER, Scenario, schedules_page, users_page
+from benchmarks.exports.scenario import Scenario, schedules_page, users_page
 
 
 class Pages:
@@ -23,7 +23,7 @@ class Pages:
         is_fan_out = scenario.what == "schedules"
         self._users = {} if is_fan_out else {start: self._render(start) for start in starts}
         everyone = range(1, scenario.users + 1) if is_fan_out else ()
-        self._schedules = {user: _answer(schedules_page(user)) for user in everyone}
+        self._schedules = {user: _answer(schedules_page(user, 0)) for user in everyone}
 
     def _render(self, start: int) -> bytes:
         return _answer(users_page(start, min(start + self._size, self._total), self._total))
@@ -42,9 +42,8 @@ class Pages:
                 return _answer(b'{"message":"another page size was rendered"}', "400 Bad Request")
             return self._users.get(start) or _answer(users_page(start, start, self._total))
         if len(parts) == 5 and parts[4] == "lesson_schedule" and int(parts[3]) in self._schedules:
-            return (
-                self._schedules[int(parts[3])] if start < SCHEDULES_PER_USER else _answer(b'{"results":[]}')
-            )
+            user = int(parts[3])
+            return _answer(schedules_page(user, start)) if start else self._schedules[user]
         return _answer(b'{"message":"not found"}', "404 Not Found")
 
 
