@@ -56,6 +56,25 @@ class DamstraHook(BaseHook):
         _mask(settings.access_key.get_secret_value())
         return settings
 
+    def renew(self) -> bool:
+        """Read the connection again, and return whether it says something else: that counts from now on.
+
+        For who has used the hook for hours, and was refused. What cannot be read now changes nothing.
+        """
+        try:
+            settings = DamstraHook(damstra_conn_id=self.damstra_conn_id).settings
+        except Exception:
+            # What led here is what counts: who asks reports it, or bears it.
+            return False
+        if settings == self.settings:
+            return False
+        with self._lock:
+            self.settings = settings
+            before, self._made = self._made, None
+        if before:
+            before.close()
+        return True
+
     @property
     def _client(self) -> Client:
         # Threads of a fan-out may be the first to ask, all at once.
@@ -103,21 +122,29 @@ class DamstraHook(BaseHook):
 
         :param changes: names and values of the connection's settings that are to differ.
         """
+        settings = (await self.async_settings()).model_copy(update=changes)
+        from airflow_provider_damstra.clients.asynchronous import AsyncClient
+        from airflow_provider_damstra.hooks.metrics import count_request
+
+        async with AsyncClient(settings, observe=count_request, on_secret=_mask_in_loop) as client:
+            yield client
+
+    async def async_settings(self) -> ClientSettings:
+        """Return for an event loop what the connection says at this moment, checked.
+
+        :raises DamstraConfigurationError: naming what is wrong with it.
+        """
         import asyncio
 
         # Imported in a thread first, for it takes 0.2 s, in which no other trigger would have its turn.
         await asyncio.to_thread(_import_what_an_event_loop_needs)
         from airflow.providers.common.compat.connection import get_async_connection
 
-        from airflow_provider_damstra.clients.asynchronous import AsyncClient
         from airflow_provider_damstra.hooks.connection import settings_from
-        from airflow_provider_damstra.hooks.metrics import count_request
 
         settings = settings_from(await get_async_connection(self.damstra_conn_id, hook=type(self)))
         await _mask_in_loop(settings.access_key.get_secret_value())
-        settings = settings.model_copy(update=changes)
-        async with AsyncClient(settings, observe=count_request, on_secret=_mask_in_loop) as client:
-            yield client
+        return settings
 
     async def async_webhook_token(self) -> str | None:
         """Return the secret of the webhook receiver for an event loop, masked; None if there is none."""

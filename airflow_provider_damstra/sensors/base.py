@@ -167,12 +167,11 @@ class DamstraSensor(BaseSensorOperator):
 
         from airflow_provider_damstra.errors import DamstraError
         from airflow_provider_damstra.failing import failing_at_once_where_retrying_is_useless
-        from airflow_provider_damstra.waits.base import look
 
         failures = PollFailures(context if self.reschedule else {}, self)
         try:
             with failing_at_once_where_retrying_is_useless():
-                verdict = look(self.hook, self.wait)
+                verdict = self._ask()
         except DamstraError as error:
             if failures.add_one() > self.max_poll_failures:
                 error.args = (f"{failures.count} looks in a row failed: {error}",)
@@ -185,6 +184,18 @@ class DamstraSensor(BaseSensorOperator):
             raise AirflowFailException(verdict.failure)
         self.log.info("%s", verdict.progress)
         return verdict
+
+    def _ask(self) -> Verdict:
+        """Return how things stand; if that fails, and the connection has changed meanwhile, ask there."""
+        from airflow_provider_damstra.errors import DamstraError
+        from airflow_provider_damstra.waits.base import look
+
+        try:
+            return look(self.hook, self.wait)
+        except DamstraError:
+            if not self.hook.renew():
+                raise
+        return look(self.hook, self.wait)
 
 
 def _as_template(name: str, value: Any) -> Any:

@@ -75,7 +75,7 @@ class DamstraLessonScheduleSensor(DamstraSensor):
         """Return the schedules' ids as numbers, and the users that the first look found out."""
         owners: dict[int, int] = getattr(self.wait, "owners", {})
         return {
-            "lesson_schedule_ids": getattr(self.wait, "lesson_schedule_ids", []),
+            "lesson_schedule_ids": list(getattr(self.wait, "lesson_schedule_ids", ())),
             "owners": {str(one): user for one, user in owners.items()},
         }
 

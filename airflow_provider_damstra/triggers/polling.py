@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_damstra.endpoints.base import Paged
 from airflow_provider_damstra.errors import DamstraError, is_final
-from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.hooks.metrics import gauge_waits
+from airflow_provider_damstra.triggers.current_client import CurrentClient
+from airflow_provider_damstra.triggers.deadlines import Deadlines
 from airflow_provider_damstra.triggers.pace import next_poll
 from airflow_provider_damstra.triggers.watching import Subscription, Watch
 from airflow_provider_damstra.waits.base import Interest, Question, Verdict, Wait, is_answer
@@ -43,9 +44,9 @@ class Poller:
         self._conn_id = damstra_conn_id
         self._on_empty = on_empty
         self._loop = asyncio.get_running_loop()
-        self._resources = AsyncExitStack()
+        self._connection = CurrentClient(damstra_conn_id)
+        self._deadlines = Deadlines(self._loop)
         self._entrance = asyncio.Lock()
-        self._client: AsyncClient | None = None
         self._most_askers = 1
         self._watches: dict[Question, Watch] = {}
         self._due: deque[Watch] = deque()
@@ -60,6 +61,7 @@ class Poller:
         poll_interval: float,
         max_poll_failures: int,
         say: Callable[[str], None],
+        seconds: float | None = None,
     ) -> Verdict:
         """Return the verdict of a wait that is over. The connections are closed when the last has left.
 
@@ -67,24 +69,29 @@ class Poller:
         :param poll_interval: seconds between two looks.
         :param max_poll_failures: answers that may fail in a row.
         :param say: is told the progress when it changes, and failures.
+        :param seconds: after which it is given up; None is never.
         :raises DamstraError: if more failed in a row.
+        :raises TimeoutError: if its time is up.
         """
+        deadline = None if seconds is None else self._loop.time() + seconds
         over: asyncio.Future[Verdict] = self._loop.create_future()
         subscription: Subscription | None = None
         self._waits += 1
         self._gauge()
         try:
-            async with self._entrance:
+            async with asyncio.timeout_at(deadline), self._entrance:
                 await self._open()
                 # Thousands of waits may begin at once: between two of them the loop sees to others.
                 await asyncio.sleep(0)
                 subscription = Subscription(
-                    make_wait(), poll_interval, max_poll_failures, say, copy_context(), over
+                    make_wait(), poll_interval, max_poll_failures, say, copy_context(), over, deadline
                 )
+                self._deadlines.add(subscription)
                 self._refresh(subscription)
             return await over
         finally:
             if subscription:
+                self._deadlines.discard(subscription)
                 for question in subscription.interests:
                     self._leave(question, subscription)
             self._waits -= 1
@@ -125,13 +132,11 @@ class Poller:
         for asker in self._askers:
             asker.cancel()
         await asyncio.gather(*self._askers, return_exceptions=True)
-        await self._resources.aclose()
+        await self._connection.close()
 
     async def _open(self) -> None:
-        if self._client is None:
-            hook = DamstraHook(damstra_conn_id=self._conn_id)
-            self._client = await self._resources.enter_async_context(hook.async_client())
-            self._most_askers = self._client.settings.max_concurrency
+        await self._connection.open()
+        self._most_askers = self._connection.client.settings.max_concurrency
 
     def _refresh(self, subscription: Subscription) -> None:
         """Bring a wait's watches up to what it asks by now, and see whether it is over."""
@@ -218,7 +223,7 @@ class Poller:
         watch.is_hurried = False
         watch.asked_at = self._loop.time()
         try:
-            answer, watch.is_whole = await self._answer(watch, rows)
+            answer, watch.is_whole = await self._answer_by_now(watch, rows)
         except DamstraError as error:
             if not is_answer(error):
                 watch.is_due = False
@@ -249,11 +254,20 @@ class Poller:
         except Exception as error:
             subscription.end(error=error)
 
-    async def _answer(self, watch: Watch, rows: frozenset[int] | None) -> tuple[Any, bool]:
+    async def _answer_by_now(self, watch: Watch, rows: frozenset[int] | None) -> tuple[Any, bool]:
+        """Return the answer; if it fails, and the connection has changed meanwhile, ask there."""
+        client = self._connection.client
+        try:
+            return await self._answer(client, watch, rows)
+        except DamstraError as error:
+            if is_answer(error) or not await self._connection.renew(client):
+                raise
+        return await self._answer(self._connection.client, watch, rows)
+
+    async def _answer(
+        self, client: AsyncClient, watch: Watch, rows: frozenset[int] | None
+    ) -> tuple[Any, bool]:
         """Return the answer, and whether it is whole: a listing is only read as far as somebody wants."""
-        client = self._client
-        if client is None:
-            raise RuntimeError("the poller is not open")
         if not isinstance(watch.question, Paged):
             return await client.call(watch.question), True
         found: list[Any] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -94,14 +93,14 @@ class DamstraWaitTrigger(BaseTrigger):
         remaining = None if self.deadline is None else self.deadline - time.time()
         # All in this frame: what is awaited through a frame more takes half a kilobyte more for each wait.
         try:
-            async with asyncio.timeout(remaining):
-                verdict = await poll_until_over(
-                    self._make_wait,
-                    damstra_conn_id=self.damstra_conn_id,
-                    poll_interval=self.poll_interval,
-                    max_poll_failures=self.max_poll_failures,
-                    say=_say,
-                )
+            verdict = await poll_until_over(
+                self._make_wait,
+                damstra_conn_id=self.damstra_conn_id,
+                poll_interval=self.poll_interval,
+                max_poll_failures=self.max_poll_failures,
+                say=_say,
+                seconds=remaining,
+            )
             event = _outcome(verdict)
         except (AirflowNotFoundException, DamstraError, TimeoutError, ValueError) as error:
             event = self._failure(error)

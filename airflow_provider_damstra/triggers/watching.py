@@ -36,9 +36,10 @@ class Subscription:
     say: Callable[[str], None]
     context: Context
     over: asyncio.Future[Verdict]
+    deadline: float | None = None
     interests: dict[Question, Interest] = field(default_factory=dict)
     unanswered: set[Question] | None = None
-    failures: dict[Question, Failures] = field(default_factory=dict)
+    failures: dict[Question, Failures] | None = None
     said: str = ""
     said_at: float = float("-inf")
 
@@ -66,6 +67,8 @@ class Subscription:
 
     def count_failure(self, question: Question, *, now: float) -> int:
         """Return how often a question failed in a row, counted once an interval: others may ask it too."""
+        if self.failures is None:
+            self.failures = {}
         failures = self.failures.setdefault(question, Failures())
         if now - failures.counted_at >= self.poll_interval * 0.9:
             failures.count += 1
@@ -140,7 +143,7 @@ class Watch:
         """Return whether the answer that is there says all that is asked."""
         if self.is_whole or not isinstance(self.answer, list):
             return self.is_whole
-        return interest.rows is not None and interest.rows <= {row.row_key for row in self.answer}
+        return interest.rows is not None and {row.row_key for row in self.answer}.issuperset(interest.rows)
 
     def news(self, answer: Any) -> frozenset[int] | None:
         """Return the rows in which an answer differs from the one before, or None if it may be all of it."""

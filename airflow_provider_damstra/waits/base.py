@@ -43,7 +43,7 @@ class Interest:
     bears: ClassVar[tuple[type[DamstraError], ...]] = ()
     """Refusals that do not end a wait: it learns of them as of an answer, and the question is asked again."""
 
-    rows: frozenset[int] | None = None
+    rows: Collection[int] | None = None
     not_before: datetime | None = None
 
     def concerns(self, changed: frozenset[int] | None) -> bool:
@@ -188,7 +188,7 @@ def _ask(caller: Caller, question: Question, interest: Interest) -> Any:
         return rows_until_all_found(listing, interest.rows)
 
 
-def rows_until_all_found(listing: Iterable[Any], wanted: frozenset[int] | None) -> list[Any]:
+def rows_until_all_found(listing: Iterable[Any], wanted: Collection[int] | None) -> list[Any]:
     """Return the rows of a listing, up to the last that is wanted: its end may cost another request."""
     rows: list[Any] = []
     missing = set(wanted or ())

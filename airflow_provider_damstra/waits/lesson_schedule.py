@@ -42,6 +42,9 @@ class LessonScheduleWait:
     :raises pydantic.ValidationError: if there is no id, one is no id, or one is named twice.
     """
 
+    # The triggerer keeps thousands: no dictionary for each, and tuples, which Python's collector passes by.
+    __slots__ = ("_lost_states", "_needed", "_standings", "_unlisted", "lesson_schedule_ids", "owners")
+
     def __init__(
         self,
         *,
@@ -69,7 +72,7 @@ class LessonScheduleWait:
             if one in self.owners:
                 by_user.setdefault(self.owners[one], []).append(one)
         return interests | {
-            schedules_of(user): Interest(rows=frozenset(ids), not_before=self._start(ids))
+            schedules_of(user): Interest(rows=tuple(ids), not_before=self._start(ids))
             for user, ids in by_user.items()
         }
 
@@ -141,7 +144,7 @@ def _lost_states(fail_on: tuple[str, ...]) -> frozenset[str]:
     return frozenset((_GONE, *fail_on))
 
 
-def _ids_and_owners(value: Any) -> tuple[list[int], dict[int, int]]:
+def _ids_and_owners(value: Any) -> tuple[tuple[int, ...], dict[int, int]]:
     try:
         return _told_by(_parts(value))
     except (KeyError, SyntaxError, TypeError):
@@ -161,11 +164,11 @@ def _parts(value: Any) -> list[Any]:
     return [one for part in value for one in _parts(part)]
 
 
-def _told_by(parts: list[Any]) -> tuple[list[int], dict[int, int]]:
+def _told_by(parts: list[Any]) -> tuple[tuple[int, ...], dict[int, int]]:
     if not any(isinstance(part, Mapping) for part in parts):
-        return list(_IDS.validate_python(parts)), {}
+        return _IDS.validate_python(parts), {}
     owners = [(one, int(part["user_id"])) for part in parts for one in part["lesson_schedule_ids"]]
-    return list(_IDS.validate_python([one for one, _ in owners])), {int(one): user for one, user in owners}
+    return _IDS.validate_python([one for one, _ in owners]), {int(one): user for one, user in owners}
 
 
 def _needed(wait_for: str | float, count: int) -> int:

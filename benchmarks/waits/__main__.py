@@ -23,6 +23,8 @@ COLUMNS = (
     "requests",
     "CPU s",
     "lag ms",
+    "of it without full collections",
+    "these ms",
     "p50 s",
     "p99 s",
     "MB",
@@ -66,6 +68,8 @@ def row(result: dict[str, Any]) -> str:
         result["requests"],
         f"{result['cpu']:.1f}",
         f"{result['lag'] * 1000:.0f}",
+        f"{result['lag_besides'] * 1000:.0f}",
+        ", ".join(f"{halt * 1000:.0f}" for halt in result["collections"]) or "none",
         f"{cuts[49]:.2f}",
         f"{cuts[98]:.2f}",
         f"{result['memory']:.0f}",
@@ -95,7 +99,8 @@ def main() -> None:
     print(f"{theirs['cpu'] / ours['cpu']:.1f} times less CPU.")
     print(
         f"A full collection of Airflow's own objects alone, without a wait, halts the loop for "
-        f"{ours['collection'] * 1000:.0f} ms: no lag can be below that."
+        f"{ours['collection'] * 1000:.0f} ms. Python makes one "
+        "when a quarter as many objects have come to stay."
     )
 
 

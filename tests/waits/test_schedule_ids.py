@@ -43,7 +43,7 @@ def test_ids(ids: Any) -> None:
 
 @pytest.mark.parametrize("one", [1, "1", "[1]", [1]], ids=repr)
 def test_one_id(one: Any) -> None:
-    assert LessonScheduleWait(lesson_schedule_ids=one).lesson_schedule_ids == [1]
+    assert list(LessonScheduleWait(lesson_schedule_ids=one).lesson_schedule_ids) == [1]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_one_id(one: Any) -> None:
 )
 def test_what_scheduling_one_user_returned(scheduled: Any) -> None:
     wait = LessonScheduleWait(lesson_schedule_ids=scheduled)
-    assert wait.lesson_schedule_ids == [1, 2]
+    assert list(wait.lesson_schedule_ids) == [1, 2]
     assert wait.owners == {1: USER, 2: USER}
     assert wait.interests().keys() == {listing()}
 
@@ -80,13 +80,13 @@ def test_what_scheduling_one_user_returned(scheduled: Any) -> None:
 )
 def test_what_scheduling_several_users_returned(scheduled: Any) -> None:
     wait = LessonScheduleWait(lesson_schedule_ids=scheduled)
-    assert wait.lesson_schedule_ids == [1, 2, 3]
+    assert list(wait.lesson_schedule_ids) == [1, 2, 3]
     assert wait.owners == {1: USER, 2: USER, 3: OTHER}
 
 
 def test_a_user_without_schedules_does_not_matter_beside_others() -> None:
     nothing = {"user_id": OTHER, "lesson_schedule_ids": []}
-    assert LessonScheduleWait(lesson_schedule_ids=[SCHEDULED, nothing]).lesson_schedule_ids == [1, 2]
+    assert list(LessonScheduleWait(lesson_schedule_ids=[SCHEDULED, nothing]).lesson_schedule_ids) == [1, 2]
 
 
 @pytest.mark.parametrize(
