@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -44,12 +43,10 @@ def json_answer(caller: Caller, call: Endpoint[Any]) -> Any:
     return [_plain(one) for one in answer] if isinstance(answer, list) else _plain(answer)
 
 
-def json_lines(caller: Caller, call: Endpoint[Any]) -> tuple[bytes, dict[str, Any]]:
-    """Return a listing as JSON lines, with the number of ``rows`` and the ``sha256``."""
+def json_lines(caller: Caller, call: Endpoint[Any]) -> list[bytes]:
+    """Return the answer as lines of JSON: one, or one for each id of a list."""
     answer = json_answer(caller, call)
-    rows = answer if isinstance(answer, list) else [answer]
-    content = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    return content, {"rows": len(rows), "sha256": hashlib.sha256(content).hexdigest()}
+    return [json.dumps(one).encode() for one in (answer if isinstance(answer, list) else [answer])]
 
 
 def _plain(answer: Any) -> Any:

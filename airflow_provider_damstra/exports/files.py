@@ -69,12 +69,24 @@ def write_rows(
     file: BinaryIO, resource: Resource, pages: Iterable[Rows], *, file_format: str, compression: str | None
 ) -> dict[str, Any]:
     """Write all rows and return the number of ``rows``, and the file's ``bytes`` and ``sha256``."""
-    written, count = Written(file), 0
+    written = Written(file)
     with FORMATS[file_format](written, resource, compression) as writer:
-        for rows in pages:
-            writer.write(rows)
-            count += len(rows)
+        count = _write_all(writer, pages)
     return {"rows": count, "bytes": written.size, "sha256": written.sha256}
+
+
+def write_json_lines(file: BinaryIO, pages: Iterable[Rows]) -> dict[str, Any]:
+    """Write the rows of any listing as JSON lines and return their number as ``rows``, and the ``sha256``."""
+    written = Written(file)
+    return {"rows": _write_all(_JsonLines(written), pages), "sha256": written.sha256}
+
+
+def _write_all(writer: RowWriter, pages: Iterable[Rows]) -> int:
+    count = 0
+    for rows in pages:
+        writer.write(rows)
+        count += len(rows)
+    return count
 
 
 class _JsonLines:

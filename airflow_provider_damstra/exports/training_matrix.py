@@ -19,7 +19,7 @@ from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import tzinfo
+    from datetime import date, tzinfo
 
     from airflow_provider_damstra.models.group import Group
     from airflow_provider_damstra.models.user import User
@@ -189,9 +189,15 @@ def standing_of(row: UserLessonSchedule) -> Standing:
     return Standing(status=status, due=row.end_date, completed=row.lesson_completed_date)
 
 
+def date_of(moment: datetime | None, time_zone: tzinfo) -> date | None:
+    """Return the day of a moment."""
+    return None if moment is None else moment.astimezone(time_zone).date()
+
+
 def day(moment: datetime | None, time_zone: tzinfo) -> str:
     """Return the day of a moment as ``2026-01-31``, or nothing."""
-    return "" if moment is None else moment.astimezone(time_zone).date().isoformat()
+    found = date_of(moment, time_zone)
+    return found.isoformat() if found else ""
 
 
 def _lessons_in(schedules: Iterable[Mapping[int, UserLessonSchedule]]) -> dict[int, str]:

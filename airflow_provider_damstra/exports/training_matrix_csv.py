@@ -6,15 +6,13 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.exports.training_matrix import day
+from airflow_provider_damstra.exports.training_matrix_table import columns_of, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import tzinfo
 
-    from airflow_provider_damstra.exports.training_matrix import Person, TrainingMatrix
+    from airflow_provider_damstra.exports.training_matrix import TrainingMatrix
 
-_PERSON = ("user_id", "employee_number", "name", "active", "groups")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -29,29 +27,15 @@ def as_csv(matrix: TrainingMatrix, *, time_zone: tzinfo) -> bytes:
     """
     lines = io.StringIO(newline="")
     writer = csv.writer(lines, lineterminator="\r\n")
-    writer.writerow(map(safe_in_a_spreadsheet, _header(matrix)))
-    for person in matrix.people:
-        writer.writerow(map(safe_in_a_spreadsheet, _cells(matrix, person, time_zone)))
+    writer.writerow(map(safe_in_a_spreadsheet, columns_of(matrix)))
+    for row in rows_of(matrix, time_zone=time_zone):
+        writer.writerow(map(safe_in_a_spreadsheet, row))
     return lines.getvalue().encode("utf-8-sig")
 
 
 def safe_in_a_spreadsheet(value: object) -> str:
     """Return a value as a text that no spreadsheet takes for a formula."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _header(matrix: TrainingMatrix) -> Iterator[str]:
-    yield from _PERSON
-    for lesson_id, name in matrix.lessons.items():
-        for column in ("status", "due", "completed"):
-            yield f"{name} [{lesson_id}] {column}"
-
-
-def _cells(matrix: TrainingMatrix, person: Person, time_zone: tzinfo) -> Iterator[object]:
-    user = person.user
-    yield from (user.id, user.employee_number, user.full_name, "yes" if user.is_active else "no")
-    yield "; ".join(person.groups)
-    for lesson_id in matrix.lessons:
-        standing = person.standing(lesson_id)
-        yield from (standing.status, day(standing.due, time_zone), day(standing.completed, time_zone))

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_damstra.endpoints.base import Endpoint
+
 
 class DamstraCallOperator(DamstraOperator):
     """Make one call and return its answer as JSON: an object, a list, ids, or None.
@@ -22,8 +24,8 @@ class DamstraCallOperator(DamstraOperator):
     :param endpoint: name of a class in ``airflow_provider_damstra.endpoints``, such as ``GetUser``
         (templated).
     :param arguments: its fields, in snake_case or as the API spells them (templated).
-    :param path: write a listing as JSON lines to this path or URL on any object storage, and return its
-        ``path``, ``rows`` and ``sha256`` instead (templated).
+    :param path: write a listing as JSON lines, each row as it came, to this path or URL on any object
+        storage, and return its ``path``, ``rows`` and ``sha256`` instead (templated).
     :param return_in_clear: True to return an answer that is a secret, readable to all who may see XComs.
     """
 
@@ -48,14 +50,26 @@ class DamstraCallOperator(DamstraOperator):
 
     def act(self, context: Context) -> Any:
         """Return the answer, fit for XCom."""
-        from airflow_provider_damstra.actions.any_call import json_answer, json_lines, named_endpoint
-        from airflow_provider_damstra.storage import write_whole
+        from airflow_provider_damstra.actions.any_call import json_answer, named_endpoint
 
         arguments = mapping("arguments", self.arguments or {})
         refuse_password(arguments)
         call = named_endpoint(self.endpoint, arguments, secret_in_clear=self.return_in_clear)
         if self.path is None:
             return json_answer(self.caller, call)
-        content, written = json_lines(self.caller, call)
-        write_whole(self.path, content, attempt=self.attempt)
-        return {"path": self.path, **written}
+        return {"path": self.path, **self._write(call, self.path)}
+
+    def _write(self, call: Endpoint[Any], path: str) -> dict[str, Any]:
+        """Write the answer, of a listing page after page as it came."""
+        from airflow_provider_damstra.actions.any_call import json_lines
+        from airflow_provider_damstra.endpoints.base import Paged
+        from airflow_provider_damstra.exports.files import write_json_lines
+        from airflow_provider_damstra.exports.raw_pages import RawReader
+        from airflow_provider_damstra.storage import opened_whole
+
+        if isinstance(call, Paged):
+            pages: Any = self.hook.get_conn().pages(call, reader=RawReader())
+        else:
+            pages = [json_lines(self.caller, call)]
+        with opened_whole(path, attempt=self.attempt) as file:
+            return write_json_lines(file, pages)

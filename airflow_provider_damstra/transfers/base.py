@@ -12,7 +12,7 @@ from airflow_provider_damstra.storage import opened_to_read
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from airflow.sdk import Asset
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_damstra.arguments import Ids
     from airflow_provider_damstra.clients.sync import Client
@@ -46,6 +46,9 @@ class ResourceTransfer(DamstraOperator):
         and name it in the result; pages before the one that failed stay in. While Damstra cannot be reached,
         and when all fail, it fails all the same.
     """
+
+    written: dict[str, Any] | None = None
+    """What was written: ``target``, OpenLineage's namespace and name for it, ``rows`` and ``size``."""
 
     template_fields: Collection[str] = (
         "resource",
@@ -121,13 +124,13 @@ class ResourceTransfer(DamstraOperator):
         with opened_to_read("parent_ids_path", self.parent_ids_path) as file:
             return read_ids(file, name=self.parent_ids_path, columns=columns)
 
-    def source_asset(self) -> Asset | None:
-        """Return the asset that stands for what is read, or None if the DAG does not say which it is."""
-        from airflow.sdk import Asset
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any] | None:
+        """Return for OpenLineage what was read and what was written."""
+        from airflow_provider_damstra.transfers.support.lineage import lineage_of
 
-        if "{" in f"{self.damstra_conn_id}{self.resource}":
+        if self.written is None:
             return None
-        return Asset(name=f"damstra/{self.damstra_conn_id}/{self.resource}")
+        return lineage_of(base_url=self.hook.settings.base_url, resource=self.resource, **self.written)
 
     def fingerprint(self, export: Export, *more: object) -> str:
         """Return what two steps have in common only if they read the same, and more is equal.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.arguments import one_of, switch
 from airflow_provider_damstra.transfers.base import ResourceTransfer
+from airflow_provider_damstra.transfers.support.assets import alias_of, emit, place_of, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,10 @@ class DamstraExportOperator(ResourceTransfer):
     the new file is in place. A DAG run that runs again is compared with the same export again; an earlier one
     than the last writes all rows.
 
+    The task updates the assets in its ``outlets``, with what is known of the file as the event's extra. If it
+    has none, its outlet is the alias ``damstra/<dag_id>/<task_id>``, to which it adds the file as an asset.
+    OpenLineage is told source and target.
+
     What is read, and how, is said by the arguments of ``ResourceTransfer``.
 
     :param target_path: path or URL of the file, such as ``s3://lake/users/{{ ds }}.jsonl`` (templated).
@@ -60,6 +65,7 @@ class DamstraExportOperator(ResourceTransfer):
     def __init__(
         self,
         *,
+        resource: str,
         target_path: str,
         file_format: str = "jsonl",
         compression: str | None = None,
@@ -69,7 +75,7 @@ class DamstraExportOperator(ResourceTransfer):
         find_deleted: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(resource=resource, **kwargs)
         one_of("file_format", file_format, "jsonl", "csv", "parquet")
         one_of("compression", compression, "gzip", "zstd", None)
         one_of("checkpoint", checkpoint, True, False)
@@ -83,9 +89,9 @@ class DamstraExportOperator(ResourceTransfer):
         self.full_refresh = full_refresh
         self.find_deleted = find_deleted
         self._target_as_written = str(target_path)
-        self._source = self.source_asset() if incremental or find_deleted else None
-        if self._source:
-            self.inlets = [*self.inlets, self._source]
+        self._source = source_of(self.damstra_conn_id, resource) if incremental or find_deleted else None
+        self.inlets = [*self.inlets, *filter(None, (self._source,))]
+        self.outlets = self.outlets or [alias_of(self)]
 
     def act(self, context: Context) -> dict[str, Any]:
         """Return where the file is and what is in it."""
@@ -93,12 +99,20 @@ class DamstraExportOperator(ResourceTransfer):
         self._refuse_what_cannot_be_written()
         facts = self._write(export, context)
         self.log.info("%d rows of %s written to %s", facts["rows"], self.resource, self.target_path)
+        self._tell(facts, context)
         return {
             "uri": self.target_path,
             **facts,
             "failed_parents": self.failed_parents(export),
             "failed_parent_count": len(export.failed),
         }
+
+    def _tell(self, facts: dict[str, Any], context: Context) -> None:
+        """Let Airflow and OpenLineage know of the file."""
+        place = place_of(self.target_path)
+        self.written = {"target": place, "rows": facts["rows"], "size": facts["bytes"]}
+        known = {"uri": self.target_path, "resource": self.resource, **facts}
+        emit(self, context, path=self.target_path, extra=known)
 
     def _refuse_what_cannot_be_written(self) -> None:
         from airflow_provider_damstra.exports.files import refuse_missing_format

@@ -73,6 +73,7 @@ class DamstraToSqlOperator(ResourceTransfer):
         from airflow_provider_damstra.exports.sql.tables import ResourceTable
         from airflow_provider_damstra.exports.sql.trouble import in_one_sentence
         from airflow_provider_damstra.hooks.sql import engine_of
+        from airflow_provider_damstra.transfers.support.lineage import table_of
         from airflow_provider_damstra.transfers.support.written_parents import WrittenParents
 
         export = self.export()
@@ -88,6 +89,7 @@ class DamstraToSqlOperator(ResourceTransfer):
                 written.forget()
             facts = self._write(engine, into, export, written)
         written.forget()
+        self.written = {"target": table_of(engine, str(into)), "rows": facts["rows"]}
         failed = self.failed_parents(export)
         self.log.info("%s in the table %s: %s", self.resource, into, facts)
         return {

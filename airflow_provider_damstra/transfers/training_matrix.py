@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_damstra.arguments import Id, Ids
+    from airflow_provider_damstra.exports.training_matrix import TrainingMatrix
 
 
 class DamstraTrainingMatrixOperator(DamstraOperator):
@@ -28,7 +28,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
 
     HTML is one file without scripts that loads nothing, ready to be sent by mail. CSV is UTF-8 with a byte
     order mark; a value that starts with ``= + - @``, a tab or a carriage return, which a spreadsheet might
-    take for a formula, gets a leading apostrophe.
+    take for a formula, gets a leading apostrophe. Parquet has the same columns, with types.
 
     Calls ``getGroup``, ``listGroupMembers``, and ``listUserLessonSchedules`` for each person, as many at once
     as the connection's ``max_concurrency`` allows; ``listLessons`` with ``lesson_ids``, and ``listGroups``
@@ -38,7 +38,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
     :param target_path: path or URL of the file on any object storage (templated).
     :param lesson_ids: the columns; default all lessons that a member is or was scheduled to (templated).
     :param title: heading of the HTML file; default the group's name (templated).
-    :param file_format: ``html`` or ``csv``.
+    :param file_format: ``html``, ``csv`` or ``parquet``, which needs the extra ``parquet``.
     :param include_child_groups: show the members of the groups below, too.
     :param include_inactive: show people who are not in the organisation any more, too.
     :param time_zone: IANA name of the zone in which days are counted, such as ``Australia/Perth``.
@@ -60,7 +60,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        one_of("file_format", file_format, "html", "csv")
+        one_of("file_format", file_format, "html", "csv", "parquet")
         one_of("include_child_groups", include_child_groups, True, False)
         one_of("include_inactive", include_inactive, True, False)
         _refuse_unknown_zone(time_zone)
@@ -75,12 +75,11 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
 
     def act(self, context: Context) -> dict[str, Any]:
         """Return where the file is, what it counts, its size and its SHA-256."""
+        from airflow_provider_damstra.exports.files import refuse_missing_format
         from airflow_provider_damstra.exports.training_matrix import (
             TrainingMatrixRequest,
             read_training_matrix,
         )
-        from airflow_provider_damstra.exports.training_matrix_csv import as_csv
-        from airflow_provider_damstra.exports.training_matrix_html import as_html
 
         wanted = TrainingMatrixRequest(
             group_id=self.group_id,
@@ -89,14 +88,28 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
             include_inactive=self.include_inactive,
         )
         refuse_what_is_no_file("target_path", self.target_path)
+        refuse_missing_format(self.file_format, None)
         matrix = read_training_matrix(self.caller, wanted)
-        render = as_csv if self.file_format == "csv" else partial(as_html, title=self.title)
-        content = render(matrix, time_zone=ZoneInfo(self.time_zone))
+        content = self._content(matrix)
         write_whole(self.target_path, content, attempt=self.attempt)
         counts = {"people": len(matrix.people), "lessons": len(matrix.lessons), "statuses": matrix.counts()}
         self.log.info("Training matrix of group %s: %s (%s)", matrix.group.name, self.target_path, counts)
         digest = hashlib.sha256(content).hexdigest()
         return {"uri": self.target_path, **counts, "bytes": len(content), "sha256": digest}
+
+    def _content(self, matrix: TrainingMatrix) -> bytes:
+        time_zone = ZoneInfo(self.time_zone)
+        if self.file_format == "csv":
+            from airflow_provider_damstra.exports.training_matrix_csv import as_csv
+
+            return as_csv(matrix, time_zone=time_zone)
+        if self.file_format == "parquet":
+            from airflow_provider_damstra.exports.training_matrix_parquet import as_parquet
+
+            return as_parquet(matrix, time_zone=time_zone)
+        from airflow_provider_damstra.exports.training_matrix_html import as_html
+
+        return as_html(matrix, time_zone=time_zone, title=self.title)
 
 
 def _refuse_unknown_zone(name: str) -> None:

@@ -1,28 +1,50 @@
-"""The lake export: every resource's file holds what the API lists."""
+"""The lake export: files hold what the API lists, and of the schedules, what is new since the last night."""
 
 from __future__ import annotations
 
 import gzip
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pyarrow import parquet
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.http import Api
     from tests.example_dags.conftest import RunDag
 
+DAG_ID = "example_damstra_lake_export"
+LIAM, AROHA, HAUL_TRUCKS = 1011, 1014, 2006
 
-def test_each_resource_has_its_file(run_dag: RunDag, api: Api, tmp_path: Path) -> None:
-    run = run_dag("example_damstra_lake_export", lake=tmp_path.as_uri())
-    assert run.succeeded()
-    files = {path.name.partition(".")[0]: path for path in tmp_path.rglob("*.jsonl.gz")}
-    resources = {"users", "lessons", "ilt_sessions", "group_members", "lesson_schedules"}
-    assert files.keys() == resources
-    for resource in resources:
-        lines = gzip.decompress(files[resource].read_bytes()).splitlines()
-        result = run.returned[f"export_{resource}"]
-        assert len(lines) == result["rows"] > 0
-        assert result["failed_parents"] == {}
-    users = [json.loads(line) for line in gzip.decompress(files["users"].read_bytes()).splitlines()]
-    assert users == api.read("/user?startIndex=0&maxResults=100")["results"]
+
+def schedules(path: Path) -> list[dict[str, Any]]:
+    (file,) = path.rglob("lesson_schedules.jsonl.gz")
+    return [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
+
+
+def test_nights_bring_everything_that_is_small_and_what_is_new_of_the_rest(
+    run_dag: RunDag, api: Api, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    first = run_dag(DAG_ID, lake=tmp_path.as_uri())
+    assert first.succeeded()
+    files = {path.stem: path for path in tmp_path.rglob("*.parquet")}
+    assert files.keys() == {"users", "lessons", "ilt_sessions", "group_members"}
+    for resource, path in files.items():
+        assert parquet.read_metadata(path).num_rows == first.returned[f"export_{resource}"]["rows"] > 0
+    users = api.read("/user?startIndex=0&maxResults=100")["results"]
+    assert parquet.read_table(files["users"])["id"].to_pylist() == [user["id"] for user in users]
+    whole = first.returned["export_lesson_schedules"]
+    assert len(schedules(tmp_path)) == whole["rows"] > 0
+    assert (whole["failed_parents"], whole["deleted"]) == ({}, 0)
+
+    added = api.schedule(LIAM, HAUL_TRUCKS)
+    second = run_dag(DAG_ID, lake=tmp_path.as_uri())
+    assert second.succeeded()
+    assert [row["id"] for row in schedules(tmp_path)] == [added]
+    assert second.returned["export_lesson_schedules"]["watermark"] > whole["watermark"]
+
+    refreshed = run_dag(DAG_ID, lake=tmp_path.as_uri(), full_refresh=True)
+    assert refreshed.succeeded()
+    assert refreshed.returned["export_lesson_schedules"]["rows"] == whole["rows"] + 1

@@ -9,6 +9,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyarrow import parquet
 
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraServerError
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
@@ -67,6 +68,20 @@ def test_it_shows_what_the_api_lists(damstra_emulator: DamstraEmulator, api: Api
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_parquet_shows_the_same_with_types(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    run(step(tmp_path / "a.csv"))
+    run(step(tmp_path / "a.parquet", file_format="parquet"))
+    table = parquet.read_table(tmp_path / "a.parquet")
+    as_texts = [
+        {name: "" if value is None else str(value) for name, value in row.items()}
+        for row in table.to_pylist()
+    ]
+    expected = [{**row, "active": str(row["active"] == "yes")} for row in rows(tmp_path / "a.csv")]
+    assert as_texts == expected
+    types = {str(field.type) for field in table.schema}
+    assert types == {"int64", "string", "bool", "date32[day]"}
 
 
 def test_it_only_reads_and_each_person_once(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
@@ -206,7 +221,7 @@ def test_the_file_is_the_same_however_many_requests_are_under_way(
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"file_format": "xlsx"}, "file_format is 'xlsx'; it can be html or csv"),
+    ({"file_format": "xlsx"}, "file_format is 'xlsx'; it can be html or csv or parquet"),
     ({"include_child_groups": "yes"}, "include_child_groups is 'yes'"),
     ({"include_inactive": None}, "include_inactive is None"),
     ({"time_zone": "Perth"}, "time_zone is 'Perth'; it is an IANA time zone"),

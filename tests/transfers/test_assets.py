@@ -1,0 +1,107 @@
+"""What Airflow and OpenLineage are told of a transfer."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.providers.openlineage.extractors.base import DefaultExtractor
+from airflow.sdk import DAG, Asset, AssetAlias
+from airflow.sdk.execution_time.context import OutletEventAccessors
+
+from airflow_provider_damstra.transfers.export import DamstraExportOperator
+from airflow_provider_damstra.transfers.support.assets import place_of
+from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
+from tests.operators.running import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow.sdk import BaseOperator
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+
+
+def export(path: Path | str, **arguments: Any) -> DamstraExportOperator:
+    with DAG("nightly", schedule=None):
+        return DamstraExportOperator(
+            task_id="export", **{"resource": "groups", "target_path": str(path), **arguments}
+        )
+
+
+def emitted(operator: BaseOperator) -> OutletEventAccessors:
+    events = OutletEventAccessors()
+    run(operator, outlet_events=events)
+    return events
+
+
+def test_a_file_is_an_asset_under_the_task_s_alias(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    operator = export(tmp_path / "my groups.jsonl")
+    (alias,) = operator.outlets
+    assert alias == AssetAlias("damstra/nightly/export")
+    (event,) = emitted(operator)[alias].asset_alias_events
+    assert event.dest_asset_key.uri == f"file://{tmp_path}/my%20groups.jsonl"
+    assert (event.extra["rows"], event.extra["resource"]) == (7, "groups")
+    assert set(event.extra) == {"uri", "resource", "rows", "bytes", "sha256", "watermark"}
+    assert json.loads(json.dumps(event.extra)) == event.extra
+
+
+def test_an_asset_that_is_declared_gets_the_event(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    groups = Asset("groups_in_the_lake")
+    operator = export(tmp_path / "groups.jsonl", outlets=[groups])
+    assert operator.outlets == [groups]
+    assert emitted(operator)[groups].extra["uri"] == str(tmp_path / "groups.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("file:///lake/users.csv", ("file", "/lake/users.csv")),
+        ("/lake/users.csv", ("file", "/lake/users.csv")),
+        ("memory://bucket/a/users.csv", ("memory://bucket", "a/users.csv")),
+        ("memory://a_connection@bucket/a/users.csv", ("memory://bucket", "a/users.csv")),
+    ],
+)
+def test_a_connection_is_no_part_of_a_file_s_place(path: str, place: tuple[str, str], lake: str) -> None:
+    assert place_of(path) == place
+
+
+def lineage(operator: BaseOperator) -> Any:
+    """Return what the OpenLineage provider gets of a task that is done."""
+    return DefaultExtractor(operator).extract_on_complete(None)
+
+
+def test_openlineage_is_told_source_and_file(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    operator = export(tmp_path / "members.parquet", resource="group_members", file_format="parquet")
+    result = run(operator).value
+    told = lineage(operator)
+    host = damstra_emulator.url.removeprefix("http://")
+    assert [(one.namespace, one.name) for one in told.inputs] == [
+        (f"damstra://{host}", "group_members"),
+        (f"damstra://{host}", "groups"),
+    ]
+    (output,) = told.outputs
+    assert (output.namespace, output.name) == ("file", str(tmp_path / "members.parquet"))
+    fields = {field.name: field.type for field in output.facets["schema"].fields}
+    assert (fields["group_id"], fields["created_date"]) == ("integer", "timestamp")
+    statistics = output.outputFacets["outputStatistics"]
+    assert (statistics.rowCount, statistics.size) == (result["rows"], result["bytes"])
+
+
+def test_openlineage_is_told_the_table(
+    damstra_emulator: DamstraEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = {"conn_type": "sqlite", "host": str(tmp_path / "warehouse.db")}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(database))
+    operator = DamstraToSqlOperator(
+        task_id="load", resource="groups", sql_conn_id="warehouse", table="damstra_groups"
+    )
+    result = run(operator).value
+    (output,) = lineage(operator).outputs
+    assert (output.namespace, output.name) == ("sqlite://", f"{tmp_path}/warehouse.db.damstra_groups")
+    assert output.outputFacets["outputStatistics"].rowCount == result["rows"]
+
+
+def test_a_task_that_wrote_nothing_tells_nothing(tmp_path: Path) -> None:
+    assert lineage(export(tmp_path / "x")) is None
