@@ -44,6 +44,22 @@ def engine_of(sql_conn_id: str, hook_params: Mapping[str, Any] | None = None) ->
         raise ValueError(f"{kind}, which SQLAlchemy cannot use: {error}") from error
 
 
+def place_of_table(engine: Engine, *, schema: str | None, table: str) -> tuple[str, tuple[str, ...]]:
+    """Return where a table is, such as ``postgres://host:5432``, and its database, schema and name there.
+
+    :param engine: one that was connected before, so that it knows which schema goes without saying.
+    """
+    kind = {"postgresql": "postgres"}.get(engine.dialect.name, engine.dialect.name)
+    port = engine.url.port or {"postgres": 5432}.get(kind)
+    address = f"{engine.url.host or ''}{f':{port}' if port else ''}"
+    if schema is None and kind != "sqlite":
+        schema = engine.dialect.default_schema_name
+    database = engine.url.database
+    # What some databases call a schema is what they call a database.
+    names = (database, schema if schema != database else None, table)
+    return f"{kind}://{address}", tuple(filter(None, names))
+
+
 def _with_plain_rows(connection: Any) -> Any:
     """Let PostgreSQL's drivers return plain rows, whatever the connection's ``cursor`` says."""
     if hasattr(connection, "row_factory") and hasattr(connection, "pgconn"):

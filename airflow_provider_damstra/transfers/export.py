@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.arguments import one_of, switch
 from airflow_provider_damstra.transfers.base import ResourceTransfer
-from airflow_provider_damstra.transfers.support.assets import alias_of, emit, place_of, source_of
+from airflow_provider_damstra.transfers.support.assets import (
+    alias_of,
+    emit,
+    place_of,
+    source_of,
+    uri_of_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,7 +118,7 @@ class DamstraExportOperator(ResourceTransfer):
         place = place_of(self.target_path)
         self.written = {"target": place, "rows": facts["rows"], "size": facts["bytes"]}
         known = {"uri": self.target_path, "resource": self.resource, **facts}
-        emit(self, context, path=self.target_path, extra=known)
+        emit(self, context, uri=uri_of_file(self.target_path), extra=known)
 
     def _refuse_what_cannot_be_written(self) -> None:
         from airflow_provider_damstra.exports.files import refuse_missing_format

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.arguments import number, one_of
 from airflow_provider_damstra.transfers.base import ResourceTransfer
+from airflow_provider_damstra.transfers.support.assets import alias_of, emit, uri_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,10 @@ class DamstraToSqlOperator(ResourceTransfer):
     column for each member that the provider knows, typed, ``other_members`` (JSON) for the rest, and a
     primary key. A row that is there already is updated, and left alone if nothing changed, so that a retry
     changes nothing twice. What is read, and how, is said by the arguments of ``ResourceTransfer``.
+
+    The task updates the assets in its ``outlets``, with what became of the rows as the event's extra. If it
+    has none, its outlet is the alias ``damstra/<dag_id>/<task_id>``, to which it adds the table as an asset,
+    such as ``postgres://host:5432/database/schema/table``. OpenLineage is told source and target.
 
     :param sql_conn_id: id of the connection to the database (templated).
     :param table: name of the table (templated).
@@ -57,6 +62,7 @@ class DamstraToSqlOperator(ResourceTransfer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.outlets = self.outlets or [alias_of(self)]
         one_of("write_mode", write_mode, "upsert", "replace")
         number("batch_size", batch_size, at_least=1)
         self.sql_conn_id = sql_conn_id
@@ -73,7 +79,6 @@ class DamstraToSqlOperator(ResourceTransfer):
         from airflow_provider_damstra.exports.sql.tables import ResourceTable
         from airflow_provider_damstra.exports.sql.trouble import in_one_sentence
         from airflow_provider_damstra.hooks.sql import engine_of
-        from airflow_provider_damstra.transfers.support.lineage import table_of
         from airflow_provider_damstra.transfers.support.written_parents import WrittenParents
 
         export = self.export()
@@ -89,7 +94,7 @@ class DamstraToSqlOperator(ResourceTransfer):
                 written.forget()
             facts = self._write(engine, into, export, written)
         written.forget()
-        self.written = {"target": table_of(engine, str(into)), "rows": facts["rows"]}
+        self._tell(engine, into, facts, context)
         failed = self.failed_parents(export)
         self.log.info("%s in the table %s: %s", self.resource, into, facts)
         return {
@@ -98,6 +103,15 @@ class DamstraToSqlOperator(ResourceTransfer):
             "failed_parents": failed,
             "failed_parent_count": len(export.failed),
         }
+
+    def _tell(self, engine: Engine, into: ResourceTable, facts: dict[str, int], context: Context) -> None:
+        """Let Airflow and OpenLineage know of the table."""
+        from airflow_provider_damstra.hooks.sql import place_of_table
+
+        server, names = place_of_table(engine, schema=into.schema, table=into.name)
+        self.written = {"target": (server, ".".join(names)), "rows": facts["rows"]}
+        known = {"table": str(into), "resource": self.resource, **facts}
+        emit(self, context, uri=uri_of(server, *names), extra=known)
 
     def _write(
         self, engine: Engine, into: ResourceTable, export: Export, written: WrittenParents

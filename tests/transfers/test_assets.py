@@ -9,7 +9,9 @@ import pytest
 from airflow.providers.openlineage.extractors.base import DefaultExtractor
 from airflow.sdk import DAG, Asset, AssetAlias
 from airflow.sdk.execution_time.context import OutletEventAccessors
+from sqlalchemy import create_engine
 
+from airflow_provider_damstra.hooks.sql import place_of_table
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.support.assets import place_of
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
 
     from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.transfers.databases import Database
 
 
 def export(path: Path | str, **arguments: Any) -> DamstraExportOperator:
@@ -89,18 +92,54 @@ def test_openlineage_is_told_source_and_file(damstra_emulator: DamstraEmulator, 
     assert (statistics.rowCount, statistics.size) == (result["rows"], result["bytes"])
 
 
-def test_openlineage_is_told_the_table(
-    damstra_emulator: DamstraEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def load(**arguments: Any) -> DamstraToSqlOperator:
+    with DAG("nightly", schedule=None):
+        return DamstraToSqlOperator(
+            task_id="load", resource="groups", sql_conn_id="warehouse", table="crews", **arguments
+        )
+
+
+def test_a_table_is_an_asset_as_airflow_s_providers_write_it(
+    damstra_emulator: DamstraEmulator, on_postgresql: Database
 ) -> None:
-    database = {"conn_type": "sqlite", "host": str(tmp_path / "warehouse.db")}
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(database))
-    operator = DamstraToSqlOperator(
-        task_id="load", resource="groups", sql_conn_id="warehouse", table="damstra_groups"
-    )
-    result = run(operator).value
+    operator = load()
+    (alias,) = operator.outlets
+    assert alias == AssetAlias("damstra/nightly/load")
+    (event,) = emitted(operator)[alias].asset_alias_events
+    fields = on_postgresql.connection_fields()
+    server = f"postgres://127.0.0.1:{fields['port']}"
+    assert event.dest_asset_key.uri == f"{server}/{fields['schema']}/public/crews"
+    assert event.extra == {"table": "crews", "resource": "groups", "rows": 7, "inserted": 7, "updated": 0}
     (output,) = lineage(operator).outputs
-    assert (output.namespace, output.name) == ("sqlite://", f"{tmp_path}/warehouse.db.damstra_groups")
-    assert output.outputFacets["outputStatistics"].rowCount == result["rows"]
+    assert (output.namespace, output.name) == (server, f"{fields['schema']}.public.crews")
+    assert output.outputFacets["outputStatistics"].rowCount == 7
+
+
+def test_a_declared_asset_gets_the_event_of_a_table(
+    damstra_emulator: DamstraEmulator, on_sqlite: Database
+) -> None:
+    crews = Asset("crews_in_the_warehouse")
+    operator = load(outlets=[crews])
+    assert emitted(operator)[crews].extra["inserted"] == 7
+    path = on_sqlite.connection_fields()["host"]
+    (output,) = lineage(operator).outputs
+    assert (output.namespace, output.name) == ("sqlite://", f"{path}.crews")
+
+
+@pytest.mark.parametrize(
+    ("address", "schema", "place"),
+    [
+        ("postgresql+psycopg://me:secret@host/db", None, ("postgres://host:5432", ("db", "public", "users"))),
+        ("postgresql+psycopg://host:1/db", "hr", ("postgres://host:1", ("db", "hr", "users"))),
+        ("sqlite:////lake/w.db", None, ("sqlite://", ("/lake/w.db", "users"))),
+    ],
+)
+def test_a_password_is_no_part_of_a_table_s_place(
+    address: str, schema: str | None, place: tuple[str, tuple[str, ...]]
+) -> None:
+    engine = create_engine(address)
+    engine.dialect.default_schema_name = "public"
+    assert place_of_table(engine, schema=schema, table="users") == place
 
 
 def test_a_task_that_wrote_nothing_tells_nothing(tmp_path: Path) -> None:

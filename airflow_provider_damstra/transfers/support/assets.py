@@ -22,7 +22,7 @@ def source_of(damstra_conn_id: str, resource: str) -> Asset | None:
 
 
 def alias_of(operator: BaseOperator) -> AssetAlias:
-    """Return the alias under which a task emits the files it writes, whatever they are called."""
+    """Return the alias under which a task emits what it writes, whatever that is called."""
     dag_id = f"{operator.dag_id}/" if operator.has_dag() else ""  # type: ignore[no-untyped-call]
     return AssetAlias(name=f"damstra/{dag_id}{operator.task_id}")
 
@@ -35,12 +35,23 @@ def place_of(path: str) -> tuple[str, str]:
     return f"{target.protocol}://{target.bucket}", target.key
 
 
-def emit(operator: BaseOperator, context: Context, *, path: str, extra: dict[str, Any]) -> None:
-    """Let Airflow know of a file that was written.
+def uri_of_file(path: str) -> str:
+    """Return the URI of a file's asset."""
+    namespace, name = place_of(path)
+    return uri_of("file://" if namespace == "file" else namespace, name)
 
-    Assets that the task declares get the event with what is to be known of the file; aliases, an asset with
-    the file's URI.
 
+def uri_of(namespace: str, *names: str) -> str:
+    """Return the URI of an asset: where it is, and what it is called there."""
+    return "/".join([namespace, *(quote(name.lstrip("/")) for name in names)])
+
+
+def emit(operator: BaseOperator, context: Context, *, uri: str, extra: dict[str, Any]) -> None:
+    """Let Airflow know of what was written.
+
+    Assets that the task declares get the event with what is to be known of it; aliases, an asset for it.
+
+    :param uri: of what was written.
     :param extra: what is to be known, as JSON.
     """
     events: Any = context.get("outlet_events")
@@ -48,21 +59,19 @@ def emit(operator: BaseOperator, context: Context, *, path: str, extra: dict[str
         return
     for outlet in operator.outlets:
         if isinstance(outlet, AssetAlias):
-            asset = _asset_of(path)
+            asset = _asset_at(uri)
             if asset is not None:
                 events[outlet].add(asset, extra=extra)
         else:
             events[outlet].extra.update(extra)
 
 
-def _asset_of(path: str) -> Asset | None:
-    namespace, name = place_of(path)
-    start = "file://" if namespace == "file" else f"{namespace}/"
+def _asset_at(uri: str) -> Asset | None:
     with warnings.catch_warnings():
         # That no provider is installed which knows the scheme does not concern who reads the task's log.
         warnings.simplefilter("ignore")
         try:
-            return Asset(uri=start + quote(name))
+            return Asset(uri=uri)
         except ValueError:
-            # What Airflow's providers take for no address of such a file, files are written to all the same.
+            # What Airflow's providers take for no address, rows are written to all the same.
             return None

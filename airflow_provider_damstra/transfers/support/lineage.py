@@ -7,18 +7,6 @@ from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from sqlalchemy import Engine
-
-
-def table_of(engine: Engine, table: str) -> tuple[str, str]:
-    """Return what OpenLineage calls a table's namespace and its name.
-
-    :param table: its name, with its schema if that is known.
-    """
-    url = engine.url
-    kind = {"postgresql": "postgres"}.get(engine.dialect.name, engine.dialect.name)
-    port = f":{url.port}" if url.port else ""
-    return f"{kind}://{url.host or ''}{port}", ".".join(filter(None, (url.database, table)))
 
 
 def lineage_of(
