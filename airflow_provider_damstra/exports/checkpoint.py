@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_damstra.exports.parts import BufferedPart, Part
@@ -144,9 +145,9 @@ class Checkpoint:
         return self._cached[part]
 
     def _open_part(self, name: str) -> Part:
-        return Part(
-            name, (self._folder / f"{name}.rows").open("wb"), (self._folder / f"{name}.index").open("wb")
-        )
+        # Without what Airflow puts around a file: a page is written in a fraction of the time.
+        rows, index = (Path(self._folder.path, f"{name}.{what}").open("wb") for what in ("rows", "index"))  # noqa: SIM115
+        return Part(name, rows, index)
 
     def _buffered_part(self, name: str) -> Part:
         return BufferedPart(name, self._folder)

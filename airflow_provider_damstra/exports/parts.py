@@ -7,7 +7,7 @@ import json
 import time
 from typing import Any
 
-_BYTES_IN_A_PART = 4 << 20
+_BYTES_IN_A_PART = 2 << 20
 _SECONDS_IN_A_PART = 10.0
 
 

@@ -38,6 +38,7 @@ def test_nights_bring_everything_that_is_small_and_what_is_new_of_the_rest(
     whole = first.returned["export_lesson_schedules"]
     assert len(schedules(tmp_path)) == whole["rows"] > 0
     assert (whole["failed_parents"], whole["deleted"]) == ({}, 0)
+    assert "kept in the store of asset damstra/damstra_default/lesson_schedules" in first.log
 
     added = api.schedule(LIAM, HAUL_TRUCKS)
     second = run_dag(DAG_ID, lake=tmp_path.as_uri())

@@ -123,7 +123,9 @@ def test_many_parts_are_read_one_after_the_other(
 def test_other_arguments_and_too_old_rows_start_clean(
     folder: ObjectStoragePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened(folder).add(page(ONE, 1))
+    first = opened(folder)
+    first.add(page(ONE, 1))
+    first.close_part()
     assert opened(folder, attempt=2, arguments="others").begun == {}
     first = opened(folder, attempt=3, arguments="others")
     first.keep_parents([ONE])

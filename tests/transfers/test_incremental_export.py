@@ -173,6 +173,17 @@ def test_if_what_is_kept_is_gone_all_rows_are_new(runs: Lake) -> None:
     assert runs.export("second", **SOME)["rows"] == first["rows"]
 
 
+def test_what_was_kept_in_a_variable_before_airflow_3_3_is_found(
+    runs: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.export("first", **SOME)
+    ((asset, store),) = runs.stores.items()
+    ((key, kept),) = store.items()
+    monkeypatch.setenv(f"AIRFLOW_VAR_{key.upper()}", json.dumps(kept))
+    runs.stores[asset] = StateStore()
+    assert runs.export("second", **SOME)["rows"] == 0
+
+
 def test_somebody_who_was_left_out_is_not_forgotten(
     runs: Lake, damstra_emulator: DamstraEmulator, api: Api, connect: Connect
 ) -> None:

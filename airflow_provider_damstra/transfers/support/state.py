@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from logging import getLogger
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
+
+
+log = getLogger(__name__)
 
 
 class KeptState:
@@ -17,6 +21,7 @@ class KeptState:
     """
 
     def __init__(self, context: Context, *, asset: Asset | None, key: str) -> None:
+        self._asset = asset
         self._store = _store_of(context, asset)
         self._key = key
 
@@ -33,9 +38,11 @@ class KeptState:
         """Keep a value."""
         from airflow.sdk import Variable
 
-        if self._store is not None:
+        if self._store is not None and self._asset is not None:
+            log.info("What the next DAG run goes on from is kept in the store of asset %s.", self._asset.name)
             self._store.set(self._key, value)
         else:
+            log.info("What the next DAG run goes on from is kept in the Airflow Variable %s.", self._key)
             Variable.set(self._key, value, description="Where an export goes on", serialize_json=True)
 
 
