@@ -85,15 +85,15 @@ class DamstraToSqlOperator(ResourceTransfer):
         into = ResourceTable(export.resource, self.table, self.schema)
         engine = engine_of(self.sql_conn_id, self.sql_hook_params)
         where = (self.sql_conn_id, str(into), self.write_mode)
-        written = WrittenParents(context, arguments=self.fingerprint(export, *where))
+        done = WrittenParents(context, arguments=self.fingerprint(export, *where))
         with in_one_sentence(f"the table {into} of {self.sql_conn_id} cannot be written"):
             is_new = prepare(
                 engine, into, adds_columns=self.add_missing_columns, deletes=self.write_mode == "replace"
             )
             if is_new:
-                written.forget()
-            facts = self._write(engine, into, export, written)
-        written.forget()
+                done.forget()
+            facts = self._write(engine, into, export, done)
+        done.forget()
         self._tell(engine, into, facts, context)
         failed = self.failed_parents(export)
         self.log.info("%s in the table %s: %s", self.resource, into, facts)
@@ -114,7 +114,7 @@ class DamstraToSqlOperator(ResourceTransfer):
         emit(self, context, uri=uri_of(server, *names), extra=known)
 
     def _write(
-        self, engine: Engine, into: ResourceTable, export: Export, written: WrittenParents
+        self, engine: Engine, into: ResourceTable, export: Export, done: WrittenParents
     ) -> dict[str, int]:
         from airflow_provider_damstra.exports.sql import loading
 
@@ -124,6 +124,6 @@ class DamstraToSqlOperator(ResourceTransfer):
                 read = loading.read_with_progress(export, client)
                 batches = loading.batches_of(read, size=self.batch_size)
                 return loading.replace_all(engine, into, batches, kept_parents=export.failed.keys())
-            read = loading.read_with_progress(export, client, done=frozenset(written.ids))
-            batches = loading.batches_of(read, size=self.batch_size, written=written.add)
+            read = loading.read_with_progress(export, client, done=frozenset(done.ids))
+            batches = loading.batches_of(read, size=self.batch_size, written=done.add)
             return loading.upsert_batches(engine, into, batches)
