@@ -58,6 +58,7 @@ def up(stage: Stage) -> int:
   Airflow        {stage.airflow.url}/dags/{DAG_ID}  (no login)
   the emulator   {stage.emulator.url}/docs
   its key        {stage.emulator.access_key}
+  its events     reach Airflow: put a DAG with schedule=[damstra_event(...)] into {stage.dags}
   for a new run  {json.dumps(stage.conf)}
 
   Ctrl-C stops everything.

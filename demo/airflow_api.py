@@ -115,6 +115,11 @@ class AirflowApi:
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/xcomEntries/{key}"
         return self.get(path, map_index=task.map_index, deserialize="true")["value"]
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> None:
+        """Change something at a path below `/api/v2`."""
+        answer = self._session.patch(f"{self.url}/api/v2{path}", json=dict(body), timeout=TIMEOUT)
+        answer.raise_for_status()
+
     def get(self, path: str, **query: Any) -> Any:
         """Return what the API answers for a path below `/api/v2`."""
         answer = self._session.get(f"{self.url}/api/v2{path}", params=query, timeout=TIMEOUT)

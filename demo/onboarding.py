@@ -56,9 +56,10 @@ class Stage:
         self.terminal = terminal
         self.new_starters = root / "new_starters.csv"
         self.certificates = root / "certificates"
+        self.dags = root / "dags"
         self.emulator = EmulatorInstance(root=root)
         self.airflow = AirflowInstance(
-            root=root, dags=root / "dags", environment=self.emulator.connection | dict(environment or {})
+            root=root, dags=self.dags, environment=self.emulator.connection | dict(environment or {})
         )
         self._dag_files = (DAG_FILE, *more_dags)
         self.trainees = Trainees(COHORT, emulator=self.emulator.api, report=terminal.event)
@@ -110,10 +111,9 @@ class Stage:
 
     def _lay_files(self) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
-        dags = self.root / "dags"
-        dags.mkdir(parents=True)
+        self.dags.mkdir(parents=True)
         for file in self._dag_files:
-            (dags / file.name).symlink_to(file)
+            (self.dags / file.name).symlink_to(file)
         write_csv(self.new_starters, COHORT)
 
     def _is_over(self, outcome: Outcome) -> bool:

@@ -10,6 +10,7 @@ answers for three days: it is left cancelled. Give the approval ``notifiers`` to
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pendulum
@@ -71,7 +72,7 @@ with DAG(
             subject=subject,
             body=body,
             defaults=ApprovalOperator.REJECT,
-            response_timeout=pendulum.duration(days=3),
+            response_timeout=timedelta(days=3),
         )
         ask >> DamstraScheduleLessonsOperator(
             task_id="schedule_again",

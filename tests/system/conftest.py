@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.cohort import COHORT
-from demo.onboarding import Outcome, Stage
+from demo.onboarding import DAG_FILE, Outcome, Stage
 from demo.report import Record, collect
 from demo.terminal import Terminal
+from demo.waiting import wait_until
 from tests.system.academy import Academy
+from tests.system.evidence import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from demo.emulator_instance import Row
 
 DAGS = sorted((Path(__file__).parent / "dags").glob("*.py"))
+EVENT_DAGS = ("example_damstra_next_lesson", "example_damstra_cancelled_schedule")
+"""Examples that events start. They are paused but for their own tests: other tests bring about events too."""
+
 # Airflow's own are for weeks, and a test is not to wait half a minute for Airflow to notice a dead triggerer.
 QUICK = {
     "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1",
@@ -57,10 +62,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory, academy: Academy) -> Iterato
     stage = Stage(
         root=tmp_path_factory.mktemp("stage"),
         terminal=Terminal(),
-        more_dags=DAGS,
+        more_dags=[*DAGS, *(DAG_FILE.with_stem(dag_id) for dag_id in EVENT_DAGS)],
         environment=academy.connection | QUICK,
     )
     with stage.running():
+        for dag_id in EVENT_DAGS:
+            wait_until(lambda: stage.airflow.api.has_dag(dag_id), what=dag_id, seconds=PATIENCE)  # noqa: B023
+            stage.airflow.api.patch(f"/dags/{dag_id}", {"is_paused": True})
         yield stage
 
 

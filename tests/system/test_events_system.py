@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +17,8 @@ from demo.waiting import wait_until
 from tests.system.evidence import PATIENCE, Run, files_that_hold
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from demo.airflow_api import AirflowApi
     from demo.onboarding import Stage
 
@@ -25,6 +29,7 @@ WAITING_DAG = "wait_for_webhook"
 # Open schedules of the two users whom the DAG watches.
 SEEN, MISSED, CANCELLED, LAST = 30040, 30067, 30014, 30041
 WAITED_FOR = 30015
+TRAINEE, COMPLETED, TO_CANCEL = 1014, 30004, 30016
 HAPPENED = Counter(
     [
         (SCHEDULE_COMPLETED, SEEN),
@@ -136,6 +141,76 @@ def test_a_wait_ends_within_three_seconds_of_its_webhook(seconds_from_webhook: f
 def test_the_token_is_in_no_file_of_airflow(stage: Stage, seconds_from_webhook: float) -> None:
     assert seconds_from_webhook
     assert files_that_hold(stage.emulator.webhook_token, stage.airflow) == []
+
+
+@dataclass(frozen=True)
+class Started:
+    """An example DAG that was started by a webhook."""
+
+    run: Run
+    row: dict[str, Any]
+    seconds: float
+
+
+@pytest.fixture
+def started(stage: Stage) -> Iterator[Callable[[str, Callable[[], object]], Started]]:
+    """Return what lets something happen in Damstra, and waits for the run of a DAG that it starts."""
+    api = stage.airflow.api
+    awake: list[str] = []
+
+    def start(dag_id: str, happen: Callable[[], object]) -> Started:
+        awake.append(dag_id)
+        api.patch(f"/dags/{dag_id}", {"is_paused": False})
+        began = time.time()
+        happen()
+        runs = wait_until(
+            lambda: api.get(f"/dags/{dag_id}/dagRuns")["dag_runs"], what="a run", seconds=PATIENCE
+        )
+        seconds = time.time() - began
+        (row,) = runs
+        print(f"\nfrom an event in Damstra to a run of {dag_id}: {seconds:.1f} s")
+        return Started(Run(stage.airflow, dag_id, row["dag_run_id"]), row, seconds)
+
+    yield start
+    for dag_id in awake:
+        api.patch(f"/dags/{dag_id}", {"is_paused": True})
+
+
+def test_a_completion_starts_a_run_for_its_person(
+    stage: Stage, started: Callable[[str, Callable[[], object]], Started]
+) -> None:
+    next_lesson = started("example_damstra_next_lesson", lambda: stage.emulator.api.complete(COMPLETED))
+    assert next_lesson.row["partition_key"] == str(TRAINEE)
+    assert next_lesson.run.end() == "success"
+    assert next_lesson.run.xcom("find_people") == [TRAINEE]
+
+
+def test_a_supervisor_has_a_cancelled_lesson_scheduled_again(
+    stage: Stage, started: Callable[[str, Callable[[], object]], Started]
+) -> None:
+    cancel = partial(stage.emulator.api.control, "POST", f"/lesson_schedules/{TO_CANCEL}/cancel")
+    question = started("example_damstra_cancelled_schedule", cancel).run
+    question.wait_for("awaiting_input", "decide.ask[0]")
+    path = f"/dags/{question.dag_id}/dagRuns/{question.run_id}/taskInstances/decide.ask/0/hitlDetails"
+    assert f"Lesson schedule {TO_CANCEL} was cancelled" in stage.airflow.api.get(path)["body"]
+    stage.airflow.api.patch(path, {"chosen_options": ["Approve"], "params_input": {}})
+    assert question.end() == "success"
+    (scheduled,) = question.xcom("decide.schedule_again[0]")
+    rows = {row["id"]: row for row in stage.emulator.api.schedules(TRAINEE)}
+    (again,) = scheduled["lesson_schedule_ids"]
+    assert rows[again]["lessonName"] == rows[TO_CANCEL]["lessonName"]
+
+
+def test_the_command_line_proves_the_path_from_an_event_to_an_asset(stage: Stage) -> None:
+    address = stage.airflow.command("damstra", "webhook-url")
+    token = stage.emulator.webhook_token
+    assert address == f"{stage.airflow.url}/damstra/webhooks/damstra_default/{token}\n"
+    steps = stage.airflow.command("damstra", "send-test-event").splitlines()
+    assert [step[:4] for step in steps] == ["ok  "] * 5, steps
+    rows = json.loads(
+        stage.airflow.command("damstra", "inbox", "--state", "all", "--limit", "1", "--output", "json")
+    )
+    assert [(row["name"], row["state"]) for row in rows] == [("airflow.test", "confirmed")]
 
 
 def _short(payload: dict[str, Any]) -> tuple[str, int]:
