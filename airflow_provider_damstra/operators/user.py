@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import exactly_one, number
+from airflow_provider_damstra.arguments import exactly_one, mapping, number
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.operators.user_accounts import (
     DamstraActivateUserOperator,
@@ -15,7 +15,7 @@ from airflow_provider_damstra.operators.user_accounts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow.sdk import Context
 
@@ -45,6 +45,10 @@ class DamstraUpsertUsersOperator(DamstraOperator):
     :param users: the rows, as mappings with the API's members in snake_case or camelCase (templated); or
     :param users_path: path or URL of a CSV file with a header, or of JSON lines (``.jsonl``), on any object
         storage (templated).
+    :param columns: for each column that is not called as the API does, which member of a user it is, such as
+        ``{"Personnel No": "employee_number"}`` (templated).
+    :param ignored_columns: names of columns that are of no interest; any other unknown one is refused
+        (templated).
     :param match_by: how Damstra recognises a user: ``employee_number``, ``email_address`` or ``user_name``
         (templated).
     :param batch_size: users per request.
@@ -52,13 +56,15 @@ class DamstraUpsertUsersOperator(DamstraOperator):
         trainee.
     """
 
-    template_fields = ("users", "users_path", "match_by", "damstra_conn_id")
+    template_fields = ("users", "users_path", "columns", "ignored_columns", "match_by", "damstra_conn_id")
 
     def __init__(
         self,
         *,
         users: Sequence[Mapping[str, Any]] | None = None,
         users_path: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        ignored_columns: Sequence[str] | None = None,
         match_by: str = "employee_number",
         batch_size: int = 100,
         keep_roles: bool = True,
@@ -69,6 +75,8 @@ class DamstraUpsertUsersOperator(DamstraOperator):
         number("batch_size", batch_size, at_least=1)
         self.users = users
         self.users_path = users_path
+        self.columns = columns
+        self.ignored_columns = ignored_columns
         self.match_by = match_by
         self.batch_size = batch_size
         self.keep_roles = keep_roles
@@ -96,22 +104,28 @@ class DamstraUpsertUsersOperator(DamstraOperator):
     def _rows(self) -> list[ImportedUser]:
         from airflow.providers.common.compat.sdk import AirflowFailException
 
-        from airflow_provider_damstra.actions.rows import checked, read_rows
+        from airflow_provider_damstra.actions.columns import renamed
+        from airflow_provider_damstra.actions.rows import checked
         from airflow_provider_damstra.actions.users import MATCHES
 
         if self.match_by not in MATCHES:
             raise AirflowFailException(f"match_by is {self.match_by!r}; it can be {', '.join(MATCHES)}")
+        if isinstance(self.users, (str, bytes)):
+            raise AirflowFailException(f"users is a {type(self.users).__name__}, not a list of rows")
         try:
-            if isinstance(self.users, (str, bytes)):
-                raise AirflowFailException(f"users is a {type(self.users).__name__}, not a list of rows")
-            if self.users is not None:
-                return checked(
-                    ((f"row {number}", row) for number, row in enumerate(self.users, start=1)),
-                    match_by=self.match_by,
-                )
-            return checked(read_rows(self._text(), name=str(self.users_path)), match_by=self.match_by)
+            columns = mapping("columns", self.columns or {})
+            rows = renamed(self._given_rows(), columns=columns, ignored=self.ignored_columns)
+            return checked(rows, match_by=self.match_by)
         except ValueError as error:
             raise AirflowFailException(f"{self.users_path or 'users'}: {error}") from None
+
+    def _given_rows(self) -> Iterable[tuple[str, Any]]:
+        """Return the rows as they are given, each with where it stands."""
+        from airflow_provider_damstra.actions.rows import read_rows
+
+        if self.users is None:
+            return read_rows(self._text(), name=str(self.users_path))
+        return ((f"row {number}", row) for number, row in enumerate(self.users, start=1))
 
     def _text(self) -> str:
         from airflow.sdk import ObjectStoragePath

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -198,3 +200,55 @@ def test_bytes_that_are_no_text_are_refused(step: Step, damstra_emulator: Damstr
 def test_a_file_without_rows_imports_nobody(step: Step, damstra_emulator: DamstraEmulator) -> None:
     assert run(step(HEADER)).value == []
     assert changes_in(damstra_emulator) == {}
+
+
+HR_EXTRACT = "Personnel No,Given Name,Surname,Cost Centre\nE9001,Ada,Byron,4711\nE1011,Liam,Murphy,\n"
+HR_COLUMNS = {"Personnel No": "employee_number", "Given Name": "firstName", "Surname": "last_name"}
+
+
+@pytest.mark.parametrize("name", ["extract.csv", "extract.jsonl"])
+def test_columns_of_an_hr_extract_are_named_or_ignored(
+    name: str, step: Step, damstra_emulator: DamstraEmulator
+) -> None:
+    content = HR_EXTRACT
+    if name.endswith("jsonl"):
+        content = "\n".join(json.dumps(row) for row in csv.DictReader(io.StringIO(HR_EXTRACT)))
+    outcome = run(step(content, name=name, columns=HR_COLUMNS, ignored_columns=["Cost Centre"]))
+    assert (outcome.value, outcome.xcoms["unchanged"]) == ([NEW_USER, 1011], [1011])
+    assert sent(damstra_emulator) == [{"employeeNumber": "E9001", "firstName": "Ada", "lastName": "Byron"}]
+
+
+NO_MEMBER = {**HR_COLUMNS, "Cost Centre": "cost_centre"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "ignored", "message"),
+    [
+        (HR_COLUMNS, [], "line 2: Cost Centre: no such column"),
+        (NO_MEMBER, [], "columns: a user has no 'cost_centre'; it has user_name, first_name, "),
+        ({**HR_COLUMNS, "Cost Centre": ["a"]}, [], r"columns: a user has no ['a']"),
+        (
+            {**HR_COLUMNS, "Cost Centre": "lastName"},
+            [],
+            "line 2: has last_name twice, as Surname and as Cost Centre",
+        ),
+        (HR_COLUMNS, "Cost Centre", "ignored_columns is 'Cost Centre'; it is a list of names"),
+        (HR_COLUMNS, 7, "ignored_columns is 7; it is a list of names"),
+        (HR_COLUMNS, [["Cost Centre"]], "ignored_columns is [['Cost Centre']]; it is a list of names"),
+        ("Surname", [], "columns is a str, not names and values"),
+        (HR_COLUMNS, ["Cost Centre", "Surname"], "line 2: last_name missing"),
+    ],
+    ids=str,
+)
+def test_columns_that_cannot_be_are_refused(
+    columns: Any, ignored: Any, message: str, step: Step, damstra_emulator: DamstraEmulator
+) -> None:
+    assert message in refusal(step(HR_EXTRACT, columns=columns, ignored_columns=ignored))
+    assert damstra_emulator.journal() == []
+
+
+def test_a_column_in_both_spellings_is_refused(step: Step, damstra_emulator: DamstraEmulator) -> None:
+    row = json.dumps({"employee_number": "E9001", "employeeNumber": "E9002", "firstName": "A"})
+    message = "line 1: has employee_number twice, as employee_number and as employeeNumber"
+    assert message in refusal(step(row, name="people.jsonl"))
+    assert damstra_emulator.journal() == []
