@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -13,7 +9,6 @@ import pytest
 from airflow.providers.common.compat.openlineage import facet
 from airflow.sdk import Asset
 
-import airflow_provider_damstra
 from airflow_provider_damstra.assets import convert_asset_to_openlineage, damstra_event, sanitize_uri
 from airflow_provider_damstra.event_names import EVENT_NAMES
 
@@ -59,25 +54,3 @@ def test_openlineage_sees_the_connection_and_the_event(monkeypatch: pytest.Monke
     monkeypatch.setattr(facet, "Dataset", SimpleNamespace)
     dataset = convert_asset_to_openlineage(damstra_event("all"), None)
     assert (dataset.namespace, dataset.name) == ("damstra://damstra_default", "all")
-
-
-ASK_AIRFLOW = """
-from airflow.providers.common.compat.openlineage import facet
-from airflow.sdk import Asset
-try:
-    Asset(uri="damstra://c/nothing")
-except ValueError as error:
-    print(error)
-print(Asset(uri="damstra://c/ALL/").uri)
-"""
-
-
-def test_airflow_asks_the_provider_about_its_uris(tmp_path: Path) -> None:
-    package = Path(airflow_provider_damstra.__file__).parent.parent
-    environment = {**os.environ, "PYTHONPATH": str(package), "AIRFLOW_HOME": str(tmp_path)}
-    asked = subprocess.run(  # noqa: S603 (our own program)
-        [sys.executable, "-c", ASK_AIRFLOW], env=environment, capture_output=True, text=True, check=True
-    )
-    refused, written = asked.stdout.splitlines()[-2:]
-    assert "Damstra reports no event 'nothing'" in refused
-    assert written == "damstra://c/all"

@@ -182,8 +182,15 @@ def test_an_option_has_an_environment_variable(name: str, monkeypatch: pytest.Mo
 ASK_AIRFLOW = """
 import json
 from airflow.providers_manager import ProvidersManager
+from airflow.sdk import Asset
 manager = ProvidersManager()
 shown = manager.hooks["damstra"]._asdict()
+shown["uri"] = Asset(uri="damstra://c/ALL/").uri
+try:
+    Asset(uri="damstra://c/nothing")
+except ValueError as error:
+    shown["refusal"] = str(error)
+shown["database"] = manager.db_managers
 print(json.dumps({**shown, "version": manager.providers["airflow-provider-damstra"].version}, default=str))
 """
 
@@ -202,7 +209,7 @@ def installed_in(folder: Path) -> None:
     (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
 
 
-def test_airflow_shows_the_connection_type_and_the_hook(tmp_path: Path) -> None:
+def test_airflow_shows_what_the_provider_says_of_itself(tmp_path: Path) -> None:
     installed_in(tmp_path)
     paths = os.pathsep.join([str(tmp_path), str(PACKAGE.parent)])
     environment = {**os.environ, "PYTHONPATH": paths, "AIRFLOW_HOME": str(tmp_path)}
@@ -215,6 +222,9 @@ def test_airflow_shows_the_connection_type_and_the_hook(tmp_path: Path) -> None:
     assert (shown["hook_name"], shown["connection_type"]) == (CONNECTION["hook-name"], "damstra")
     assert (shown["package_name"], shown["version"]) == (INFO["package-name"], INFO["versions"][0])
     assert shown["connection_id_attribute_name"] == DamstraHook.conn_name_attr
+    assert shown["uri"] == "damstra://c/all"
+    assert "Damstra reports no event 'nothing'" in shown["refusal"]
+    assert shown["database"] == INFO["db-managers"]
 
 
 def test_the_form_shows_what_a_connection_has() -> None:

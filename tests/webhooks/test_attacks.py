@@ -6,9 +6,11 @@ import json
 import socket
 import statistics
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.api_fastapi.common import http_access_log
 from sqlalchemy import event as sqlalchemy_event
 
 from airflow_provider_damstra.webhooks import bodies, inbox
@@ -26,14 +28,20 @@ MEGABYTE = 1024 * 1024
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left(receiver: Served, caplog: pytest.LogCaptureFixture, capfd: Any) -> Iterator[None]:
+def _nothing_is_left(
+    receiver: Served, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """See after each attack that nothing was stored, no token logged, and that the receiver still works."""
+    requests: list[str] = []
+    recorder = SimpleNamespace(info=lambda *words, **more: requests.append(f"{words} {more}"))
+    monkeypatch.setattr(http_access_log, "logger", recorder)
     yield
     assert inbox.listed() == []
-    logged = caplog.text + "".join(capfd.readouterr())
+    assert receiver.post(completed()).json == {"result": "received"}
+    logged = caplog.text + "".join(requests)
+    assert "/damstra/webhooks/damstra_default/***" in logged
     assert receiver.token not in logged
     assert "Traceback" not in logged
-    assert receiver.post(completed()).json == {"result": "received"}
 
 
 def shown(answer: Any) -> tuple[Any, ...]:
