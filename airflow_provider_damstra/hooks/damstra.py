@@ -117,12 +117,9 @@ class DamstraHook(BaseHook):
         return self._client.iterate(endpoint, concurrency=concurrency)
 
     @asynccontextmanager
-    async def async_client(self, **changes: Any) -> AsyncIterator[AsyncClient]:
-        """Yield a client for an event loop: ``async with hook.async_client() as client: ...``.
-
-        :param changes: names and values of the connection's settings that are to differ.
-        """
-        settings = (await self.async_settings()).model_copy(update=changes)
+    async def async_client(self) -> AsyncIterator[AsyncClient]:
+        """Yield a client for an event loop: ``async with hook.async_client() as client: ...``."""
+        settings = await self.async_settings()
         from airflow_provider_damstra.clients.asynchronous import AsyncClient
         from airflow_provider_damstra.hooks.metrics import count_request
 

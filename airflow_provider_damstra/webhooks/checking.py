@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_provider_damstra.clients.asynchronous import AsyncClient
 from airflow_provider_damstra.errors import DamstraRequestError, DamstraResponseError
-from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.webhooks import settling
 from airflow_provider_damstra.webhooks.confirming import contradiction, is_too_old, known_event
+from airflow_provider_damstra.webhooks.connections import settings_of
 from airflow_provider_damstra.webhooks.inbox import InboxUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from airflow_provider_damstra.clients.asynchronous import AsyncClient
     from airflow_provider_damstra.webhooks.configuration import ReceiverConfiguration
     from airflow_provider_damstra.webhooks.events import Event
     from airflow_provider_damstra.webhooks.inbox import Row
@@ -55,7 +55,7 @@ class Trouble:
 class Checker:
     """Settles events; what Damstra fails to answer is left for later.
 
-    :param ask: runs a function that uses the database.
+    :param ask: runs a function that uses the database, or waits otherwise.
     """
 
     def __init__(self, configuration: ReceiverConfiguration, *, ask: Ask) -> None:
@@ -79,8 +79,9 @@ class Checker:
             return
         try:
             # What fails is tried again, but not here: it would keep others waiting.
-            hook = DamstraHook(damstra_conn_id=conn_id)
-            async with hook.async_client(timeout=REQUEST_SECONDS, max_retries=0) as client:
+            settings = await self._ask(partial(settings_of, conn_id))
+            once = settings.model_copy(update={"timeout": REQUEST_SECONDS, "max_retries": 0})
+            async with AsyncClient(once) as client:
                 looks = [self._confirm(row, event, client) for row, event in doubtful]
                 done = await asyncio.gather(*looks, return_exceptions=True)
         except Exception as error:

@@ -8,9 +8,8 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.configuration import ensure_secrets_loaded
-
 from airflow_provider_damstra.hooks.connection import extra_of
+from airflow_provider_damstra.webhooks.connections import find_connection
 from airflow_provider_damstra.webhooks.tokens import accepted_tokens, fingerprint, is_among, make_token
 
 if TYPE_CHECKING:
@@ -95,14 +94,11 @@ class Door:
 def _tokens_of(conn_id: str) -> list[str]:
     """Return the tokens that a connection accepts; none if there is no such connection, or it is malformed.
 
-    :raises Exception: whatever a secrets backend raises. (Airflow's own search for a connection takes a
-        backend that fails for one that has no such connection, and a token would be unknown for a while.)
+    :raises Exception: whatever a secrets backend raises: a token must not be unknown because one fails.
     """
-    for backend in ensure_secrets_loaded():
-        if connection := backend.get_connection(conn_id):
-            try:
-                extra = extra_of(connection)
-            except ValueError:
-                return []
-            return accepted_tokens(extra, now=datetime.now(UTC))
-    return []
+    connection = find_connection(conn_id)
+    try:
+        extra = extra_of(connection) if connection else {}
+    except ValueError:
+        return []
+    return accepted_tokens(extra, now=datetime.now(UTC))

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from airflow_provider_damstra.assets import event_uri
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.inbox import State
-from tests.clients.clock import until
+from demo.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,5 +51,10 @@ def queued_dags() -> list[str]:
 def settled(count: int = 1) -> list[dict[str, Any]]:
     """Wait until so many events were decided; return them."""
     decided = (State.CONFIRMED, State.REFUSED)
-    until(lambda: len(inbox.listed(states=decided)) >= count, "events are decided")
+    wait_until(
+        lambda: len(inbox.listed(states=decided)) >= count,
+        what="events to be decided",
+        seconds=30,
+        interval=0.02,
+    )
     return inbox.listed(states=decided)
