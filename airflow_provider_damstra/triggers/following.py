@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextvars import Context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -31,12 +31,14 @@ log = logging.getLogger(__name__)
 
 
 class Hint(BaseModel):
-    """What somebody says has happened: worth a look and no more, for a webhook may say anything."""
+    """What somebody says has happened: worth a look and no more, for a webhook may say anything.
+
+    In an event of an unknown name, what is called an id need not be one: the others are heard all the same.
+    """
 
     id: int
-    name: str
-    lesson_schedule_id: int | None
-    user_id: int | None
+    lesson_schedule_id: Any = None
+    user_id: Any = None
 
 
 class News(BaseModel):
@@ -105,7 +107,8 @@ class Follower:
         self._cursor = news.cursor
         new = [hint for hint in news.events if hint.id not in self._seen]
         self._seen = frozenset(hint.id for hint in news.events)
-        schedules = {hint.lesson_schedule_id for hint in new} - {None}
-        if schedules:
-            users = {hint.user_id for hint in new if hint.lesson_schedule_id is not None} - {None}
+        hints = [hint for hint in new if isinstance(hint.lesson_schedule_id, int)]
+        if hints:
+            schedules = {hint.lesson_schedule_id for hint in hints}
+            users = {hint.user_id for hint in hints if isinstance(hint.user_id, int)}
             self._hurry(lesson_schedule_ids=schedules, user_ids=users)

@@ -26,9 +26,7 @@ class FeedServer:
         self.failures: list[Callable[[], web.StreamResponse]] = []
         self._events: list[dict[str, Any]] = []
 
-    def receive(
-        self, schedule_id: int | None, *, user_id: int = 1, name: str = "lesson.schedule.completed"
-    ) -> None:
+    def receive(self, schedule_id: Any, *, user_id: Any = 1, name: str = "lesson.schedule.completed") -> None:
         """Put an event into the feed."""
         number = len(self._events) + 1
         hint = {"id": number, "name": name, "lesson_schedule_id": schedule_id, "user_id": user_id}

@@ -108,6 +108,15 @@ async def test_what_comes_again_is_no_news(
     assert hurried == [{1}, {2}, {3}]
 
 
+async def test_what_is_no_id_hinders_nobody(emulator: DamstraEmulator, feed: FeedServer) -> None:
+    task = await begun(curious(enough=FOR_EVER), feed)
+    for strange in ("a text", {"a": ["mapping"]}, 1.5):
+        feed.receive(strange, user_id=strange, name="lesson.retired")
+    feed.receive(THIRD)
+    await until_asked(emulator, 2)
+    await stop(task)
+
+
 async def test_all_waits_on_a_connection_follow_with_one_task(
     emulator: DamstraEmulator, feed: FeedServer
 ) -> None:
