@@ -38,10 +38,10 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An answer that has begun, and when its request was sent."""
+    """An answer that has begun, and the seconds from its request until then."""
 
     answer: urllib3.BaseHTTPResponse
-    started: float
+    seconds: float
 
     def close(self) -> None:
         """Give it up unread, and its connection with it."""
@@ -202,7 +202,7 @@ class Client:
                 redirect=False,
                 preload_content=False,
             )
-            return Opened(answer, started)
+            return Opened(answer, time.monotonic() - started)
         except (HTTPError, OSError) as error:
             failure = self._failure(request, error)
         self._core.observed(request, started)
@@ -211,13 +211,15 @@ class Client:
 
     def _read(self, request: Request, opened: Opened) -> Response:
         answer, failure = opened.answer, None
+        # As if it had been read at once: how long it waited for that says nothing of the server.
+        started = time.monotonic() - opened.seconds
         try:
             body = answer.read()
             answer.release_conn()
         except (HTTPError, OSError) as error:
             answer.close()
             failure = self._failure(request, error, has_begun=True)
-        self._core.observed(request, opened.started, None if failure else answer.status)
+        self._core.observed(request, started, None if failure else answer.status)
         if failure:
             raise failure
         return self._core.response(status=answer.status, headers=answer.headers, body=body)

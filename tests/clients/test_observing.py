@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_damstra.clients import core, sync
 from airflow_provider_damstra.endpoints import GenerateLoginUrl, GetEmbedUrl
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from tests.clients.calls import GET, LIST, POST, PUT
+from tests.clients.faces import settings_for
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -35,6 +39,21 @@ def test_each_page_is_told(open_face: OpenFace, damstra_emulator: DamstraEmulato
     face = open_face(damstra_emulator.url, page_size=10)
     assert len(face.take(LIST)) == 37
     assert face.observed == [("GET", 200)] * 4
+
+
+def test_how_long_an_answer_waited_to_be_read_is_not_the_servers(
+    damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later, seconds = [0.0], []
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + later[0])
+    for module in (core, sync):
+        monkeypatch.setattr(module, "time", clock)
+    settings = settings_for(damstra_emulator.url)
+    with sync.Client(settings, observe=lambda request, status, took: seconds.append(took)) as client:
+        opened = client._ask(GET.request())
+        later[0] = 1000.0
+        client._read(GET.request(), opened)
+    assert 0 < seconds[0] < 60
 
 
 def test_a_secret_is_told_and_nothing_else_is(face: Face, damstra_emulator: DamstraEmulator) -> None:
