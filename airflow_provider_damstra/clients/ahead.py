@@ -38,8 +38,8 @@ class PagesAhead(Generic[Page]):
     ) -> None:
         self._ask = ask
         self._read = read
-        self._askers = ThreadPoolExecutor(most, thread_name_prefix="damstra-ask")
-        self._readers = ThreadPoolExecutor(min(READERS, most), thread_name_prefix="damstra-read")
+        self._most = most
+        self._pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor] | None = None
         self._asked: deque[tuple[Request, Future[Opened]]] = deque()
         self._being_read: deque[tuple[Future[Page], Future[Opened]]] = deque()
 
@@ -49,7 +49,8 @@ class PagesAhead(Generic[Page]):
 
     def ask_for(self, requests: list[Request]) -> None:
         """Ask for pages; they come in this order."""
-        self._asked.extend((request, self._askers.submit(self._ask, request)) for request in requests)
+        askers, _ = self._threads()
+        self._asked.extend((request, askers.submit(self._ask, request)) for request in requests)
         self._read_on()
 
     def take(self) -> Page:
@@ -71,13 +72,23 @@ class PagesAhead(Generic[Page]):
     def close(self) -> None:
         """Drop everything, and end the threads as soon as they can."""
         self.drop()
-        for pool in (self._askers, self._readers):
+        for pool in self._pools or ():
             pool.shutdown(wait=False, cancel_futures=True)
 
+    def _threads(self) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
+        """Return who asks and who reads: made late, for most listings have one page and need neither."""
+        if self._pools is None:
+            self._pools = (
+                ThreadPoolExecutor(self._most, thread_name_prefix="damstra-ask"),
+                ThreadPoolExecutor(min(READERS, self._most), thread_name_prefix="damstra-read"),
+            )
+        return self._pools
+
     def _read_on(self) -> None:
+        _, readers = self._threads()
         while self._asked and len(self._being_read) < READERS:
             request, opened = self._asked.popleft()
-            self._being_read.append((self._readers.submit(self._read, request, opened), opened))
+            self._being_read.append((readers.submit(self._read, request, opened), opened))
 
 
 def _discard(opened: Future[Opened]) -> None:
