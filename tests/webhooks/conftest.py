@@ -15,6 +15,7 @@ from airflow.models import import_all_models
 from airflow.models.base import Base
 from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
+from sqlalchemy.pool import NullPool
 
 from airflow_provider_damstra.webhooks import checking, database, door, metrics, settling, worker
 from tests.webhooks.serving import Served, running
@@ -23,34 +24,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlalchemy import Engine
+
     from airflow_provider_damstra.testing import DamstraEmulator
+
+
+def _engine_of(path: Path) -> Engine:
+    """Return an engine that keeps no connection open: the receiver's threads may outlast a test."""
+    return create_engine(f"sqlite:///{path}", poolclass=NullPool)
 
 
 @pytest.fixture(scope="session")
 def _empty_metadata(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("metadata") / "empty.db"
-    engine = create_engine(f"sqlite:///{path}")
+    engine = _engine_of(path)
     import_all_models()  # type: ignore[no-untyped-call]
     Base.metadata.create_all(engine)
     database.metadata.create_all(engine)
-    engine.dispose()
     return path
 
 
 @pytest.fixture
-def metadata_database(
-    _empty_metadata: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
+def metadata_database(_empty_metadata: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make a new SQLite file Airflow's metadata database, with the inbox in it."""
     path = tmp_path / "airflow.db"
     shutil.copy(_empty_metadata, path)
-    engine = create_engine(f"sqlite:///{path}")
+    engine = _engine_of(path)
     make_session = sessionmaker(engine, autoflush=False, expire_on_commit=False)
     monkeypatch.setattr(settings, "engine", engine)
     monkeypatch.setattr(settings, "Session", make_session)
     monkeypatch.setattr(settings, "NonScopedSession", make_session)
-    yield path
-    engine.dispose()
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +63,7 @@ def _running_receiver(_empty_metadata: Path, _running_damstra_emulator: DamstraE
     # Between two tests, the worker looks at a database in which nothing waits.
     connection = json.loads(_running_damstra_emulator.connection_json)
     with quickly() as patch:
-        patch.setattr(settings, "engine", create_engine(f"sqlite:///{_empty_metadata}"))
+        patch.setattr(settings, "engine", _engine_of(_empty_metadata))
         with running(patch, connection=connection, verify_patience="0.2") as served:
             yield served
 
