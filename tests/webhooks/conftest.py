@@ -17,7 +17,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import NullPool
 
-from airflow_provider_damstra.webhooks import checking, database, door, metrics, settling, worker
+from airflow_provider_damstra.webhooks import checking, database, door, inbox, metrics, settling, worker
 from tests.webhooks.serving import Served, running
 
 if TYPE_CHECKING:
@@ -72,6 +72,12 @@ def _running_receiver(_empty_metadata: Path, _running_damstra_emulator: DamstraE
 def receiver(_running_receiver: Served, metadata_database: Path, damstra_emulator: DamstraEmulator) -> Served:
     """Return a receiver with one connection, to the emulator. One serves all tests of a file."""
     return _running_receiver
+
+
+@pytest.fixture
+def refused_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no delivery reopen what was refused: on a slow machine an event may be, before it comes again."""
+    monkeypatch.setattr(inbox, "MOST_REDELIVERIES", 0)
 
 
 @pytest.fixture

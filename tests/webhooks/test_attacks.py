@@ -221,9 +221,8 @@ def test_a_body_that_is_no_event_is_refused(body: bytes, receiver: Served) -> No
     assert (answer.status, answer.json) == (400, {"detail": "The body is no event."})
 
 
-def test_a_replay_is_one_event(receiver: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    # It is no event of the emulator's, and may be refused before the last delivery.
-    monkeypatch.setattr(inbox, "MOST_REDELIVERIES", 0)
+@pytest.mark.usefixtures("refused_for_good")
+def test_a_replay_is_one_event(receiver: Served) -> None:
     body = json.dumps(completed()).encode()
     answers = [receiver.post(body).json["result"] for _ in range(5)]
     assert answers == ["received", *["duplicate"] * 4]

@@ -48,12 +48,14 @@ def test_one_of_a_webhook_and_polling_is_taken(receiver: Served, is_webhook_firs
     assert len(inbox.listed()) == 1
 
 
+@pytest.mark.usefixtures("refused_for_good")
 def test_each_date_that_a_schedule_is_moved_to_is_an_event(receiver: Served) -> None:
     webhook = receiver.post(changed(MONDAY))
     seen = [miss(receiver, changed(to)) for to in ("2026-11-23T01:33:27+0000", TUESDAY, TUESDAY)]
     assert results(webhook, *seen) == ["received", "duplicate", "received", "duplicate"]
 
 
+@pytest.mark.usefixtures("refused_for_good")
 @pytest.mark.parametrize("date", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 def test_no_date_is_too_far_away(receiver: Served, date: str) -> None:
     assert results(receiver.post(changed(date)), miss(receiver, changed(date))) == ["received", "duplicate"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
@@ -13,9 +12,6 @@ from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.database import engine, metadata
 from tests.contract.webhooks import BODIES
 from tests.webhooks.serving import Served, completed
-
-if TYPE_CHECKING:
-    from airflow_provider_damstra.testing import DamstraEmulator
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -27,11 +23,8 @@ def test_an_event_is_kept_before_it_is_answered(name: str, receiver: Served) -> 
     assert row["payload"]["user_id"] == 1023
 
 
-def test_a_delivery_again_is_answered_and_not_kept_again(
-    receiver: Served, damstra_emulator: DamstraEmulator
-) -> None:
-    # What nobody can confirm stays undecided, however long the second delivery takes.
-    damstra_emulator.add_fault("status", status=503)
+@pytest.mark.usefixtures("refused_for_good")
+def test_a_delivery_again_is_answered_and_not_kept_again(receiver: Served) -> None:
     event = completed()
     spelled_otherwise = {**event, "userID": int(event.pop("userId")), "lessonScheduleId": 1233}
     answers = [receiver.post(body) for body in (completed() | event | {"userId": "1023"}, spelled_otherwise)]
