@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +16,20 @@ if TYPE_CHECKING:
 
     Ids: TypeAlias = Sequence[int | str] | int | str | XComArg
     """One id or several: a list, a text such as ``1,2``, a template, or another task's output."""
+
+
+def comes_later(value: Any) -> bool:
+    """Return whether a value is only known when the task runs: a template, or another task's output."""
+    from airflow.sdk import XComArg
+
+    return isinstance(value, XComArg) or (isinstance(value, str) and "{{" in value)
+
+
+def is_empty(value: Any) -> bool:
+    """Return whether a list holds nothing, be it an XCom's or a text that a template rendered to."""
+    if isinstance(value, str):
+        return value.strip() in ("", "[]", "()")
+    return isinstance(value, Sized) and not len(value)
 
 
 def one_of(name: str, value: Any, *allowed: str | bool | None) -> None:
@@ -46,28 +60,6 @@ def some_of(name: str, values: Any, *allowed: str) -> None:
     """
     if isinstance(values, str) or not set(values) <= set(allowed):
         raise ValueError(f"{name} is {values!r}; it is a list that can hold {' and '.join(allowed)}")
-
-
-def share_of(name: str, value: Any) -> None:
-    """Refuse what is neither ``all`` nor ``any`` nor a share above 0 and up to 1.
-
-    :raises ValueError: naming the argument and what it can be.
-    """
-    if value not in ("all", "any") and not _is_share(value):
-        raise ValueError(f"{name} is {value!r}; it can be all, any, or a share above 0 and up to 1")
-
-
-def share(name: str, value: Any) -> None:
-    """Refuse what is no share above 0 and up to 1.
-
-    :raises ValueError: naming the argument and what it can be.
-    """
-    if not _is_share(value):
-        raise ValueError(f"{name} is {value!r}; it can be a share above 0 and up to 1")
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1
 
 
 def number(name: str, value: Any, *, at_least: float) -> None:

@@ -22,7 +22,7 @@ from airflow_provider_damstra.errors import (
 from airflow_provider_damstra.models.lesson_schedule import GracePeriodUnit, UserLessonSchedule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from airflow_provider_damstra.models.lesson import Lesson
@@ -131,14 +131,14 @@ def _newest(rows_by_lesson: dict[str, list[Lesson]]) -> list[int]:
 
 
 def schedule_users(
-    caller: Caller, calls: Sequence[ScheduleUser], *, if_exists: str = "return", since: datetime | None = None
+    caller: Caller, calls: Sequence[ScheduleUser], **rules: Any
 ) -> tuple[list[Scheduled], dict[int, DamstraError]]:
     """Schedule several users, and return what became of those it worked for and the errors of the others.
 
     Arguments are those of ``schedule_user``.
     """
     outcomes = fan_out(
-        lambda call: schedule_user(caller, call, if_exists=if_exists, since=since),
+        lambda call: schedule_user(caller, call, **rules),
         calls,
         what="users scheduled",
     )
@@ -148,7 +148,12 @@ def schedule_users(
 
 
 def schedule_user(
-    caller: Caller, call: ScheduleUser, *, if_exists: str = "return", since: datetime | None = None
+    caller: Caller,
+    call: ScheduleUser,
+    *,
+    if_exists: str = "return",
+    if_completed: str = "schedule",
+    since: datetime | None = None,
 ) -> Scheduled:
     """Schedule one user to what it is not scheduled to yet.
 
@@ -157,12 +162,16 @@ def schedule_user(
     two open schedules for one lesson version, so that this does nothing twice.
 
     :param if_exists: ``return`` a schedule that is there already, or ``fail``.
+    :param if_completed: ``schedule`` again what was completed before, or ``skip`` it.
     :param since: a completed schedule that was created since then is the one that is wanted, and no older
         one.
     """
-    existing = _present(caller, call, since=since)
+    rows = _wanted_rows(caller, call)
+    existing = _present(rows, call, since=since)
     if existing and if_exists == "fail":
         raise DamstraConflictError(f"User {call.user_id} has lesson schedules already: {_ids(existing)}.")
+    if if_completed == "skip":
+        existing = _by_version(row for row in rows if row.is_completed) | existing
     missing = _without(call, existing)
     if missing is None:
         return Scheduled(user_id=call.user_id, existing=_ids(existing))
@@ -172,7 +181,7 @@ def schedule_user(
         is_conflict = isinstance(error, DamstraConflictError)
         if not (is_conflict or error.may_have_been_carried_out):
             raise
-    found = _present(caller, missing, since=since)
+    found = _present(_wanted_rows(caller, missing), missing, since=since)
     rest = _without(missing, found)
     added = caller.call(rest) if rest else []
     # After a lost answer what is found was created by it; after a conflict somebody else did.
@@ -184,15 +193,21 @@ def schedule_user(
     )
 
 
-def _present(caller: Caller, call: ScheduleUser, *, since: datetime | None) -> dict[int, UserLessonSchedule]:
-    """Return the user's schedules that are what the call wants, by lesson version."""
+def _wanted_rows(caller: Caller, call: ScheduleUser) -> list[UserLessonSchedule]:
+    """Return the user's schedules of the lesson versions that the call names."""
     rows = caller.iterate(ListUserLessonSchedules(user_id=call.user_id))
-    wanted = set(call.lesson_version_ids)
-    return {
-        row.lesson_version_id: row
-        for row in rows
-        if row.lesson_version_id in wanted and (row.is_open or _is_done(row, call, since=since))
-    }
+    return [row for row in rows if row.lesson_version_id in call.lesson_version_ids]
+
+
+def _present(
+    rows: Iterable[UserLessonSchedule], call: ScheduleUser, *, since: datetime | None
+) -> dict[int, UserLessonSchedule]:
+    """Return the schedules that are what the call wants, by lesson version."""
+    return _by_version(row for row in rows if row.is_open or _is_done(row, call, since=since))
+
+
+def _by_version(rows: Iterable[UserLessonSchedule]) -> dict[int, UserLessonSchedule]:
+    return {row.lesson_version_id: row for row in rows if row.lesson_version_id is not None}
 
 
 def _is_done(row: UserLessonSchedule, call: ScheduleUser, *, since: datetime | None) -> bool:

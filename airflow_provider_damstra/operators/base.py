@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_damstra.arguments import is_empty, one_of
 from airflow_provider_damstra.failing import failing_at_once_where_retrying_is_useless
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_damstra.actions.taking_back import Noting
+    from airflow_provider_damstra.arguments import Ids
     from airflow_provider_damstra.endpoints.base import Endpoint
 
 
@@ -112,6 +114,28 @@ class DamstraOperator(BaseOperator):
     def act(self, context: Context) -> Any:
         """Do the step: what a subclass is for."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it does")
+
+
+class StepForUsers(DamstraOperator):
+    """A step for the users of a list, which the task before it may have left empty.
+
+    :param user_ids: the users (templated).
+    :param on_empty: when there is no user: ``fail``, for it may be a mistake, or ``skip`` the task.
+    """
+
+    def __init__(self, *, user_ids: Ids, on_empty: str = "fail", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        one_of("on_empty", on_empty, "fail", "skip")
+        self.user_ids = user_ids
+        self.on_empty = on_empty
+
+    def execute(self, context: Context) -> Any:
+        """Do the step, unless there is nobody to do it for, and that may be."""
+        if self.on_empty == "skip" and is_empty(self.user_ids):
+            from airflow.providers.common.compat.sdk import AirflowSkipException
+
+            raise AirflowSkipException("user_ids is empty: there is nothing to do.")
+        return super().execute(context)
 
 
 class CancelledOnKill(DamstraOperator):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_damstra.arguments import number, one_of
-from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator
+from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator, StepForUsers
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -13,16 +13,17 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.arguments import Id, Ids
 
 
-class _MembershipOperator(DamstraOperator):
+class _MembershipOperator(StepForUsers):
     """Adds or removes users, and returns the ids of those for whom that changed something."""
 
     endpoint_name: ClassVar[str]
     template_fields = ("group_id", "user_ids", "damstra_conn_id")
 
-    def __init__(self, *, group_id: Id, user_ids: Ids, strict: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, *, group_id: Id, user_ids: Ids, on_empty: str = "fail", strict: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(user_ids=user_ids, on_empty=on_empty, **kwargs)
         self.group_id = group_id
-        self.user_ids = user_ids
         self.strict = strict
 
     def act(self, context: Context) -> list[int]:
@@ -43,6 +44,7 @@ class DamstraAddGroupMembersOperator(_MembershipOperator, CancelledOnKill):
 
     :param group_id: the group (templated).
     :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
     :param strict: fail, and add nobody, if some are in it already.
     :param cancel_on_kill: take out whom this attempt put in, when the task is killed.
     """
@@ -57,6 +59,7 @@ class DamstraRemoveGroupMembersOperator(_MembershipOperator):
 
     :param group_id: the group (templated).
     :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
     :param strict: fail, and remove nobody, if some are not in it.
     """
 
@@ -70,6 +73,7 @@ class DamstraAddGroupSupervisorsOperator(_MembershipOperator, CancelledOnKill):
 
     :param group_id: the group (templated).
     :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
     :param strict: fail, and add nobody, if some supervise it already.
     :param cancel_on_kill: take out whom this attempt put in, when the task is killed.
     """
@@ -84,6 +88,7 @@ class DamstraRemoveGroupSupervisorsOperator(_MembershipOperator):
 
     :param group_id: the group (templated).
     :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
     :param strict: fail, and remove nobody, if some do not supervise it.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_damstra.arguments import exactly_one
-from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator
+from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator, StepForUsers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,21 +15,29 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.arguments import Id, Ids
 
 
-class _RegistrationOperator(DamstraOperator):
+class _RegistrationOperator(StepForUsers):
     """Registers or deregisters users, and returns the ids of those for whom that changed something.
 
     :param ilt_session_id: the session (templated).
     :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
     :param strict: fail, and change nothing, if it was so before for some of them.
     """
 
     endpoint_name: ClassVar[str]
     template_fields = ("ilt_session_id", "user_ids", "damstra_conn_id")
 
-    def __init__(self, *, ilt_session_id: Id, user_ids: Ids, strict: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        ilt_session_id: Id,
+        user_ids: Ids,
+        on_empty: str = "fail",
+        strict: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(user_ids=user_ids, on_empty=on_empty, **kwargs)
         self.ilt_session_id = ilt_session_id
-        self.user_ids = user_ids
         self.strict = strict
 
     def act(self, context: Context) -> list[int]:
@@ -52,6 +60,7 @@ class DamstraRegisterIltSessionUsersOperator(_RegistrationOperator, CancelledOnK
 
     :param ilt_session_id: the session (templated).
     :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
     :param strict: fail, and register nobody, if some are registered already.
     :param cancel_on_kill: deregister whom this attempt registered, when the task is killed.
     """
@@ -66,6 +75,7 @@ class DamstraDeregisterIltSessionUsersOperator(_RegistrationOperator):
 
     :param ilt_session_id: the session (templated).
     :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
     :param strict: fail, and deregister nobody, if some are not registered.
     """
 

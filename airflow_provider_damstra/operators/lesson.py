@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.arguments import exactly_one, one_of
-from airflow_provider_damstra.operators.base import DamstraOperator
+from airflow_provider_damstra.operators.base import StepForUsers
 from airflow_provider_damstra.operators.lesson_schedule import (
     DamstraCompleteLessonOperator,
     DamstraDownloadCertificateOperator,
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-class DamstraScheduleLessonsOperator(DamstraOperator):
+class DamstraScheduleLessonsOperator(StepForUsers):
     """Schedule users to lessons, and return for each user the ids of its lesson schedules.
 
     A user who has an open schedule for a lesson keeps it, and one that was scheduled in this DAG run and has
@@ -49,8 +49,11 @@ class DamstraScheduleLessonsOperator(DamstraOperator):
     :param grace_period_unit: ``days`` or ``months`` (templated).
     :param schedule_date: from when on the lesson can be done, with a time zone; default now (templated).
     :param if_exists: ``return`` an open schedule that is there already, or ``fail``.
+    :param if_completed: ``schedule`` again who completed the same version before this DAG run, or ``skip``:
+        the completed schedule is returned, whatever its age.
     :param on_partial_failure: when some users failed, ``fail`` the task after all were tried, or ``continue``
         with a warning.
+    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
     """
 
     template_fields = (
@@ -75,14 +78,16 @@ class DamstraScheduleLessonsOperator(DamstraOperator):
         grace_period_unit: str = "days",
         schedule_date: datetime | str | None = None,
         if_exists: str = "return",
+        if_completed: str = "schedule",
         on_partial_failure: str = "fail",
+        on_empty: str = "fail",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(user_ids=user_ids, on_empty=on_empty, **kwargs)
         exactly_one(lesson_version_ids=lesson_version_ids, lesson_ids=lesson_ids, lesson_names=lesson_names)
         one_of("if_exists", if_exists, "return", "fail")
+        one_of("if_completed", if_completed, "schedule", "skip")
         one_of("on_partial_failure", on_partial_failure, "fail", "continue")
-        self.user_ids = user_ids
         self.lesson_version_ids = lesson_version_ids
         self.lesson_ids = lesson_ids
         self.lesson_names = lesson_names
@@ -90,6 +95,7 @@ class DamstraScheduleLessonsOperator(DamstraOperator):
         self.grace_period_unit = grace_period_unit
         self.schedule_date = schedule_date
         self.if_exists = if_exists
+        self.if_completed = if_completed
         self.on_partial_failure = on_partial_failure
 
     def act(self, context: Context) -> list[dict[str, Any]]:
@@ -110,6 +116,7 @@ class DamstraScheduleLessonsOperator(DamstraOperator):
             self.caller,
             assignment.calls(self.caller),
             if_exists=self.if_exists,
+            if_completed=self.if_completed,
             since=getattr(run, "run_after", None),
         )
         created, existing = (sum(len(getattr(one, name)) for one in done) for name in ("created", "existing"))

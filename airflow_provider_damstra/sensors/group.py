@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import share, some_of
+from airflow_provider_damstra.arguments import comes_later, some_of
 from airflow_provider_damstra.sensors.base import DamstraSensor
+from airflow_provider_damstra.waits.shares import share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from airflow.sdk import XComArg
 
     from airflow_provider_damstra.arguments import Id
 
@@ -21,26 +24,27 @@ class DamstraGroupLessonSensor(DamstraSensor):
 
     :param group_id: the group (templated).
     :param lesson_id: the lesson (templated).
-    :param threshold: the share of the members that is enough, above 0 and up to 1.
+    :param threshold: the share of the members that is enough, above 0 and up to 1 (templated).
     :param fail_on: states of a member's lesson at which that member counts as lost: ``cancelled``,
         ``overdue``.
     """
 
     wait_name = "GroupLessonWait"
     wait_arguments = ("group_id", "lesson_id", "threshold", "fail_on")
-    template_fields = ("group_id", "lesson_id", "damstra_conn_id")
+    template_fields = ("group_id", "lesson_id", "threshold", "damstra_conn_id")
 
     def __init__(
         self,
         *,
         group_id: Id,
         lesson_id: Id,
-        threshold: float = 1.0,
+        threshold: float | str | XComArg = 1.0,
         fail_on: Sequence[str] = ("cancelled",),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        share("threshold", threshold)
+        if not comes_later(threshold):
+            share("threshold", threshold)
         some_of("fail_on", fail_on, "cancelled", "overdue")
         self.group_id = group_id
         self.lesson_id = lesson_id

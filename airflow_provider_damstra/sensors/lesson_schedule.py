@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import share_of, some_of
+from airflow_provider_damstra.arguments import comes_later, some_of
 from airflow_provider_damstra.sensors.base import DamstraSensor
+from airflow_provider_damstra.waits.shares import share_or_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
     from airflow_provider_damstra.arguments import Id, Ids
     from airflow_provider_damstra.waits.base import Verdict
@@ -26,25 +27,27 @@ class DamstraLessonScheduleSensor(DamstraSensor):
 
     :param lesson_schedule_ids: ids, or what ``DamstraScheduleLessonsOperator`` returns, which saves finding
         out whose they are (templated).
-    :param wait_for: ``all`` of them, ``any``, or the share that is enough, above 0 and up to 1.
+    :param wait_for: ``all`` of them, ``any``, or the share that is enough, above 0 and up to 1
+        (templated).
     :param fail_on: states at which a schedule counts as lost: ``cancelled``, ``overdue``. One that does not
         exist any more always does. The wait fails when the rest cannot be enough.
     """
 
     wait_name = "LessonScheduleWait"
     wait_arguments = ("lesson_schedule_ids", "wait_for", "fail_on")
-    template_fields = ("lesson_schedule_ids", "damstra_conn_id")
+    template_fields = ("lesson_schedule_ids", "wait_for", "damstra_conn_id")
 
     def __init__(
         self,
         *,
         lesson_schedule_ids: Any,
-        wait_for: str | float = "all",
+        wait_for: str | float | XComArg = "all",
         fail_on: Sequence[str] = ("cancelled",),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        share_of("wait_for", wait_for)
+        if not comes_later(wait_for):
+            share_or_word("wait_for", wait_for)
         some_of("fail_on", fail_on, "cancelled", "overdue")
         self.lesson_schedule_ids = lesson_schedule_ids
         self.wait_for = wait_for

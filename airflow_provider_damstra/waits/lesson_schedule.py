@@ -15,6 +15,7 @@ from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule
 from airflow_provider_damstra.endpoints.types import SomeIdentifiers
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.waits.base import Interest, Question, Standing, Verdict, enough, schedules_of
+from airflow_provider_damstra.waits.shares import as_rendered, share_or_word
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -40,6 +41,7 @@ class LessonScheduleWait:
     :param wait_for: ``all``, ``any``, or the share that is enough, above 0 and up to 1.
     :param fail_on: states at which a schedule counts as lost; one that does not exist any more always does.
     :raises pydantic.ValidationError: if there is no id, one is no id, or one is named twice.
+    :raises ValueError: if ``wait_for`` is something else.
     """
 
     # The triggerer keeps thousands: no dictionary for each, and tuples, which Python's collector passes by.
@@ -55,7 +57,8 @@ class LessonScheduleWait:
     ) -> None:
         self.lesson_schedule_ids, self.owners = _ids_and_owners(lesson_schedule_ids)
         self.owners |= {int(one): user for one, user in (owners or {}).items()}
-        self._needed = _needed(wait_for, len(self.lesson_schedule_ids))
+        share = share_or_word("wait_for", as_rendered(wait_for))
+        self._needed = _needed(share, len(self.lesson_schedule_ids))
         self._lost_states = _lost_states(tuple(fail_on))
         self._standings: dict[int, Standing] = {}
         self._unlisted = _NONE

@@ -11,6 +11,7 @@ from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSch
 from airflow_provider_damstra.endpoints.types import SomeIdentifiers
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.waits.base import Interest, Question, Verdict, enough
+from airflow_provider_damstra.waits.shares import as_rendered, share
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -76,6 +77,7 @@ class GroupLessonWait:
     :param threshold: the share of the members that is enough, above 0 and up to 1.
     :param fail_on: states of a member's lesson at which that member counts as lost.
     :raises pydantic.ValidationError: if an id is none.
+    :raises ValueError: if the threshold is no share.
     """
 
     def __init__(
@@ -83,12 +85,12 @@ class GroupLessonWait:
         *,
         group_id: Any,
         lesson_id: Any,
-        threshold: float = 1.0,
+        threshold: float | str = 1.0,
         fail_on: Collection[str] = ("cancelled",),
     ) -> None:
         self._question = ListGroupMembers(group_id=group_id)
         (self._lesson_id,) = _IDS.validate_python([lesson_id])
-        self._threshold = threshold
+        self._threshold = share("threshold", as_rendered(threshold))
         self._fail_on = frozenset(fail_on)
         self._is_unknown = False
         self._members: list[int] = []

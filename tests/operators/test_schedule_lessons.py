@@ -203,3 +203,22 @@ def test_users_are_worked_on_side_by_side_within_the_limit(
     came = sorted(datetime.fromisoformat(one["time"]) for one in damstra_emulator.journal(method="POST"))
     while_the_first_was_handled = [one for one in came if one - came[0] < timedelta(seconds=0.095)]
     assert len(while_the_first_was_handled) == places
+
+
+def test_who_completed_the_version_before_is_skipped_if_asked(damstra_emulator: DamstraEmulator) -> None:
+    done, version = 30013, 2002
+    assert schedule(lesson_version_ids=[version], if_completed="skip") == [
+        {"user_id": 1011, "lesson_schedule_ids": [done]}
+    ]
+    # What is missing beside it is scheduled, and what is open counts more than what was completed once.
+    (both,) = schedule(lesson_version_ids=[version, 2006], if_completed="skip")
+    assert both["lesson_schedule_ids"] == [done, NEW_SCHEDULE]
+    assert [order["lessonVersionIds"] for order in orders(damstra_emulator)] == [[2006]]
+    (again,) = schedule(lesson_version_ids=[version])
+    assert again["lesson_schedule_ids"] == [NEW_SCHEDULE + 1]
+    assert schedule(lesson_version_ids=[version], if_completed="skip") == [again]
+
+
+def test_what_was_completed_before_is_no_reason_to_fail(damstra_emulator: DamstraEmulator) -> None:
+    rules = {"if_completed": "skip", "if_exists": "fail"}
+    assert schedule(lesson_version_ids=[2002], **rules)[0]["lesson_schedule_ids"] == [30013]

@@ -47,6 +47,21 @@ TEMPLATED: list[tuple[type[DamstraSensor], dict[str, Any], dict[str, Any], list[
         {"all": [SCHEDULED]},
         [DONE, DONE_TOO],
     ),
+    *(
+        (
+            DamstraLessonScheduleSensor,
+            {"lesson_schedule_ids": [DONE, 30040], "wait_for": "{{ enough }}"},
+            {"enough": enough},
+            [DONE],
+        )
+        for enough in ("any", 0.5, "0.5")
+    ),
+    (
+        DamstraGroupLessonSensor,
+        {"group_id": 102, "lesson_id": 201, "threshold": "{{ enough }}"},
+        {"enough": 0.1},
+        [LIAM],
+    ),
     (
         DamstraUserLessonsSensor,
         {"user_id": "{{ who }}", "lesson_ids": "{{ what }}"},
@@ -123,3 +138,22 @@ def test_ids_are_what_the_instances_of_a_mapped_task_returned(mode: str, office:
     arguments = {"lesson_schedule_ids": pull, **MODES[mode]}
     task = Task(DamstraLessonScheduleSensor, arguments, output=Mapped([one, other]))
     assert task.attempt() == Outcome(Ending.SUCCESS, [DONE, DONE_TOO])
+
+
+@every_mode
+@pytest.mark.parametrize("enough", ["most", 2, "0", ""])
+@pytest.mark.parametrize(
+    ("sensor", "name", "arguments"),
+    [
+        (DamstraLessonScheduleSensor, "wait_for", {"lesson_schedule_ids": [DONE]}),
+        (DamstraGroupLessonSensor, "threshold", {"group_id": 102, "lesson_id": 201}),
+    ],
+)
+def test_a_share_that_renders_to_something_else_is_refused_before_the_first_request(
+    sensor: type[DamstraSensor], name: str, arguments: dict[str, Any], enough: Any, mode: str, office: Office
+) -> None:
+    outcome = Task(sensor, {**arguments, name: "{{ enough }}", **MODES[mode]}, {"enough": enough}).attempt()
+    assert outcome.ending == Ending.FAILED
+    assert outcome.message.startswith(f"{name} is ")
+    assert "a share above 0 and up to 1" in outcome.message
+    assert office.emulator.journal() == []
