@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,14 @@ from airflow_provider_damstra.naming import name_in_grid
 from airflow_provider_damstra.storage import Attempt
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow.sdk import Context
 
     from airflow_provider_damstra.actions.taking_back import Noting
     from airflow_provider_damstra.arguments import Ids
     from airflow_provider_damstra.endpoints.base import Endpoint
+    from airflow_provider_damstra.exports.rows import Rows
 
 
 SECONDS_TO_LIVE = 4.0
@@ -111,6 +115,14 @@ class DamstraOperator(BaseOperator):
         write_whole(path, secret.encode(), attempt=self.attempt, private=True)
         return path
 
+    def deliver_lines(self, pages: Iterable[Rows], path: str) -> dict[str, Any]:
+        """Write lines of JSON to a file, and return its ``path``, ``rows`` and ``sha256``."""
+        from airflow_provider_damstra.exports.files import write_json_lines
+        from airflow_provider_damstra.storage import opened_whole
+
+        with opened_whole(path, attempt=self.attempt) as file:
+            return {"path": path, **write_json_lines(file, pages)}
+
     def act(self, context: Context) -> Any:
         """Do the step: what a subclass is for."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it does")
@@ -136,6 +148,34 @@ class StepForUsers(DamstraOperator):
 
             raise AirflowSkipException("user_ids is empty: there is nothing to do.")
         return super().execute(context)
+
+
+class StepWithLargeResult(DamstraOperator):
+    """A step whose result may be too large for an XCom.
+
+    :param result_path: path or URL, on any object storage, of a file to write the result to as JSON lines
+        (templated).
+    """
+
+    def __init__(self, *, result_path: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.result_path = result_path
+
+    def refuse_unwritable_result(self) -> None:
+        """Refuse a path at which there can be no file, before anything is changed.
+
+        :raises ValueError: saying what is wrong with it.
+        """
+        if self.result_path is not None:
+            from airflow_provider_damstra.storage import refuse_what_is_no_file
+
+            refuse_what_is_no_file("result_path", self.result_path)
+
+    def deliver(self, rows: list[dict[str, Any]]) -> Any:
+        """Return the rows, or the ``path``, ``rows`` and ``sha256`` of the file that they were written to."""
+        if self.result_path is None:
+            return rows
+        return self.deliver_lines([[json.dumps(row).encode() for row in rows]], self.result_path)
 
 
 class CancelledOnKill(DamstraOperator):

@@ -8,11 +8,12 @@ from airflow_provider_damstra.arguments import mapping, refuse_password
 from airflow_provider_damstra.operators.base import DamstraOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from airflow.sdk import Context
 
     from airflow_provider_damstra.endpoints.base import Endpoint
+    from airflow_provider_damstra.exports.rows import Rows
 
 
 class DamstraCallOperator(DamstraOperator):
@@ -57,19 +58,15 @@ class DamstraCallOperator(DamstraOperator):
         call = named_endpoint(self.endpoint, arguments, secret_in_clear=self.return_in_clear)
         if self.path is None:
             return json_answer(self.caller, call)
-        return {"path": self.path, **self._write(call, self.path)}
+        return self.deliver_lines(self._pages(call), self.path)
 
-    def _write(self, call: Endpoint[Any], path: str) -> dict[str, Any]:
-        """Write the answer, of a listing page after page as it came."""
+    def _pages(self, call: Endpoint[Any]) -> Iterable[Rows]:
+        """Return the answer as lines of JSON, of a listing page after page as it came."""
         from airflow_provider_damstra.actions.any_call import json_lines
         from airflow_provider_damstra.endpoints.base import Paged
-        from airflow_provider_damstra.exports.files import write_json_lines
         from airflow_provider_damstra.exports.raw_pages import RawReader
-        from airflow_provider_damstra.storage import opened_whole
 
         if isinstance(call, Paged):
-            pages: Any = self.hook.get_conn().pages(call, reader=RawReader())
-        else:
-            pages = [json_lines(self.caller, call)]
-        with opened_whole(path, attempt=self.attempt) as file:
-            return write_json_lines(file, pages)
+            pages: Iterable[Rows] = self.hook.get_conn().pages(call, reader=RawReader())
+            return pages
+        return [[*json_lines(self.caller, call)]]

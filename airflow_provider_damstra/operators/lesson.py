@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.arguments import exactly_one, one_of
-from airflow_provider_damstra.operators.base import StepForUsers
+from airflow_provider_damstra.operators.base import StepForUsers, StepWithLargeResult
 from airflow_provider_damstra.operators.lesson_schedule import (
     DamstraCompleteLessonOperator,
     DamstraDownloadCertificateOperator,
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-class DamstraScheduleLessonsOperator(StepForUsers):
+class DamstraScheduleLessonsOperator(StepForUsers, StepWithLargeResult):
     """Schedule users to lessons, and return for each user the ids of its lesson schedules.
 
     A user who has an open schedule for a lesson keeps it, and one that was scheduled in this DAG run and has
@@ -54,6 +54,8 @@ class DamstraScheduleLessonsOperator(StepForUsers):
     :param on_partial_failure: when some users failed, ``fail`` the task after all were tried, or ``continue``
         with a warning.
     :param on_empty: ``fail`` or ``skip`` the task when there is no user.
+    :param result_path: write the result as JSON lines to this path or URL on any object storage, and return
+        its ``path``, ``rows`` and ``sha256`` instead (templated).
     """
 
     template_fields = (
@@ -64,6 +66,7 @@ class DamstraScheduleLessonsOperator(StepForUsers):
         "grace_period",
         "grace_period_unit",
         "schedule_date",
+        "result_path",
         "damstra_conn_id",
     )
 
@@ -81,9 +84,10 @@ class DamstraScheduleLessonsOperator(StepForUsers):
         if_completed: str = "schedule",
         on_partial_failure: str = "fail",
         on_empty: str = "fail",
+        result_path: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(user_ids=user_ids, on_empty=on_empty, **kwargs)
+        super().__init__(user_ids=user_ids, on_empty=on_empty, result_path=result_path, **kwargs)
         exactly_one(lesson_version_ids=lesson_version_ids, lesson_ids=lesson_ids, lesson_names=lesson_names)
         one_of("if_exists", if_exists, "return", "fail")
         one_of("if_completed", if_completed, "schedule", "skip")
@@ -98,10 +102,11 @@ class DamstraScheduleLessonsOperator(StepForUsers):
         self.if_completed = if_completed
         self.on_partial_failure = on_partial_failure
 
-    def act(self, context: Context) -> list[dict[str, Any]]:
-        """Return each user's lesson schedules."""
+    def act(self, context: Context) -> Any:
+        """Return each user's lesson schedules, or the file that they are in."""
         from airflow_provider_damstra.actions.lessons import LessonAssignment, schedule_users
 
+        self.refuse_unwritable_result()
         assignment = LessonAssignment(
             user_ids=self.user_ids,
             lesson_version_ids=self.lesson_version_ids,
@@ -122,7 +127,9 @@ class DamstraScheduleLessonsOperator(StepForUsers):
         created, existing = (sum(len(getattr(one, name)) for one in done) for name in ("created", "existing"))
         self.log.info("%d lesson schedules created, %d were there already", created, existing)
         self._report(failed, done=len(done))
-        return [{"user_id": one.user_id, "lesson_schedule_ids": one.lesson_schedule_ids} for one in done]
+        return self.deliver(
+            [{"user_id": one.user_id, "lesson_schedule_ids": one.lesson_schedule_ids} for one in done]
+        )
 
     def _report(self, failed: dict[int, DamstraError], *, done: int) -> None:
         """Say who failed and why; and fail, if that is wanted or nothing worked.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.arguments import exactly_one, mapping, number
-from airflow_provider_damstra.operators.base import DamstraOperator
+from airflow_provider_damstra.operators.base import StepWithLargeResult
 from airflow_provider_damstra.operators.user_accounts import (
     DamstraActivateUserOperator,
     DamstraCreateUserOperator,
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-class DamstraUpsertUsersOperator(DamstraOperator):
+class DamstraUpsertUsersOperator(StepWithLargeResult):
     """Create the users that are not there and update those that differ, in batches.
 
     Every row is checked before the first request, and all bad ones are reported at once with their lines. Who
@@ -54,9 +54,20 @@ class DamstraUpsertUsersOperator(DamstraOperator):
     :param batch_size: users per request.
     :param keep_roles: keep the roles of users whose row names none. The API alone would reset them to
         trainee.
+    :param result_path: write a line of JSON for each user, with its ``outcome``, to this path or URL on any
+        object storage, and return its ``path``, ``rows`` and ``sha256`` instead (templated). The XComs
+        ``created``, ``updated`` and ``unchanged`` are then numbers.
     """
 
-    template_fields = ("users", "users_path", "columns", "ignored_columns", "match_by", "damstra_conn_id")
+    template_fields = (
+        "users",
+        "users_path",
+        "columns",
+        "ignored_columns",
+        "match_by",
+        "result_path",
+        "damstra_conn_id",
+    )
 
     def __init__(
         self,
@@ -68,9 +79,10 @@ class DamstraUpsertUsersOperator(DamstraOperator):
         match_by: str = "employee_number",
         batch_size: int = 100,
         keep_roles: bool = True,
+        result_path: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(result_path=result_path, **kwargs)
         exactly_one(users=users, users_path=users_path)
         number("batch_size", batch_size, at_least=1)
         self.users = users
@@ -81,11 +93,12 @@ class DamstraUpsertUsersOperator(DamstraOperator):
         self.batch_size = batch_size
         self.keep_roles = keep_roles
 
-    def act(self, context: Context) -> list[int]:
-        """Return the users' ids."""
+    def act(self, context: Context) -> Any:
+        """Return the users' ids, or the file that they are in."""
         from airflow_provider_damstra.actions.users import carry_out, plan_import
         from airflow_provider_damstra.attempts import Attempts
 
+        self.refuse_unwritable_result()
         attempts = Attempts(context)
         plan = plan_import(self.caller, self._rows(), match_by=self.match_by, keep_roles=self.keep_roles)
         before = attempts.keep_first("users_before", plan.present_ids)
@@ -98,8 +111,11 @@ class DamstraUpsertUsersOperator(DamstraOperator):
         }
         for name, ids in outcome.items():
             self.log.info("%d users %s", len(ids), name)
-            context["ti"].xcom_push(key=name, value=ids)
-        return user_ids
+            context["ti"].xcom_push(key=name, value=ids if self.result_path is None else len(ids))
+        if self.result_path is None:
+            return user_ids
+        of_user = {one: name for name, ids in outcome.items() for one in ids}
+        return self.deliver([{"user_id": one, "outcome": of_user[one]} for one in user_ids])
 
     def _rows(self) -> list[ImportedUser]:
         from airflow.providers.common.compat.sdk import AirflowFailException

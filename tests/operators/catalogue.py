@@ -6,7 +6,12 @@ import importlib
 import pkgutil
 
 from airflow_provider_damstra import operators
-from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator, StepForUsers
+from airflow_provider_damstra.operators.base import (
+    CancelledOnKill,
+    DamstraOperator,
+    StepForUsers,
+    StepWithLargeResult,
+)
 from tests.operators.cases_people import GROUPS, LOGIN_URL, USERS
 from tests.operators.cases_training import CALLS, ILT_SESSIONS, LESSONS
 
@@ -27,7 +32,7 @@ def operator_classes() -> list[type[DamstraOperator]]:
         for module in modules
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, DamstraOperator)
-    } - {DamstraOperator, CancelledOnKill, StepForUsers}
+    } - {DamstraOperator, CancelledOnKill, StepForUsers, StepWithLargeResult}
     return sorted(
         (kind for kind in found if not kind.__name__.startswith("_")), key=lambda kind: kind.__name__
     )

@@ -1,0 +1,67 @@
+"""Results that are too large for an XCom: a file on object storage, and what is known of it in the XCom."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.operators.base import StepWithLargeResult
+from tests.operators.catalogue import CASES
+from tests.operators.running import refusal, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.operators.case import Case
+
+LARGE = [case for case in CASES if issubclass(case.operator, StepWithLargeResult)]
+
+
+def lines_of(case: Case, tmp_path: Path) -> list[dict[str, Any]]:
+    """Return what the file has to hold, from what the step returns without one."""
+    expected = case.expected(tmp_path)
+    if case.operator.__name__ == "DamstraScheduleLessonsOperator":
+        return list(expected.value)
+    return [
+        {"user_id": user_id, "outcome": name}
+        for user_id in expected.value
+        for name, ids in expected.xcoms.items()
+        if user_id in ids
+    ]
+
+
+def test_these_are_the_steps_whose_result_grows_with_the_people() -> None:
+    assert {case.operator.__name__ for case in LARGE} == {
+        "DamstraScheduleLessonsOperator",
+        "DamstraUpsertUsersOperator",
+    }
+
+
+@pytest.mark.parametrize("case", LARGE, ids=str)
+def test_the_result_is_written_and_what_is_known_of_it_returned(
+    case: Case, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    path = tmp_path / "new" / "result.jsonl"
+    outcome = run(case.make(tmp_path, result_path=f"file://{path}"))
+    content = path.read_bytes()
+    assert [json.loads(line) for line in content.splitlines()] == lines_of(case, tmp_path)
+    assert outcome.value == {
+        "path": f"file://{path}",
+        "rows": len(content.splitlines()),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    assert outcome.xcoms == {name: len(ids) for name, ids in case.expected(tmp_path).xcoms.items()}
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("case", LARGE, ids=str)
+def test_a_path_that_cannot_be_is_refused_before_anything_is_sent(
+    case: Case, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    assert "result_path is" in refusal(case.make(tmp_path, result_path=f"{tmp_path}/"))
+    assert "it is a folder" in refusal(case.make(tmp_path, result_path=str(tmp_path)))
+    assert damstra_emulator.journal() == []
