@@ -1,6 +1,6 @@
 """Following the receiver's feed, so that what a webhook names is looked at at once.
 
-One request every two seconds for all waits of an event loop on a connection. Where no webhooks are received
+One request a second for all waits of an event loop on a connection. Where no webhooks are received
 nothing is asked, and no task is started.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-EVERY = 2.0
+EVERY = 1.0
 """Seconds between two requests."""
 
 LONGEST_PAUSE = 60.0
