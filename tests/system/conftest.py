@@ -74,7 +74,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory, academy: Academy) -> Iterato
 
 @pytest.fixture(scope="session")
 def onboarding(stage: Stage) -> Onboarding:
-    """Return the onboarding of the demonstration's cohort."""
+    """Return the onboarding of the demonstration's cohort, and the requests since it began."""
+    stage.emulator.api.control("DELETE", "/journal")
     outcome = stage.run()
     return Onboarding(
         stage=stage,
