@@ -35,11 +35,15 @@ def webhook_url(args: Namespace) -> None:
     """
     now = datetime.now(UTC)
     found = find(args.conn_id)
-    has_token = str(found.extra.get(CURRENT)) in accepted_tokens(found.extra, now=now)
+    has_token = _has_token(found.extra, now)
     if has_token and not args.rotate:
         extra = found.extra
     elif found.origin is None:
-        extra = change(args.conn_id, lambda extra: rotate(extra, now=now))
+        # Another command may have made a token since this one looked.
+        extra = change(
+            args.conn_id,
+            lambda extra: extra if _has_token(extra, now) and not args.rotate else rotate(extra, now=now),
+        )
         _say(f"A new token is in connection {args.conn_id!r}; the API servers know it in a few seconds.")
     else:
         extra = rotate(found.extra, now=now)
@@ -48,6 +52,10 @@ def webhook_url(args: Namespace) -> None:
         _say(f"The address before is accepted until {now + STAYS_VALID:%Y-%m-%d %H:%M} UTC: replace it.")
     _say_what_is_missing(args.conn_id)
     print(address_of(args.conn_id, extra[CURRENT]))
+
+
+def _has_token(extra: Extra, now: datetime) -> bool:
+    return str(extra.get(CURRENT)) in accepted_tokens(extra, now=now)
 
 
 def _say_what_to_set(conn_id: str, found: Found, extra: Extra) -> None:

@@ -43,7 +43,8 @@ def update_assets(
     uris = [event_uri(one, conn_id=conn_id) for one in names]
     later: list[Callable[[], None]] = []
     for asset in _known_assets(uris, session):
-        key = str(user_id) if HAS_PARTITIONS and user_id is not None else None
+        # In an event of an unknown name a stranger chooses what is called an id: only a number is a key.
+        key = str(user_id) if HAS_PARTITIONS and type(user_id) is int else None
         asset_manager.register_asset_change(
             asset=asset,
             extra=extra,

@@ -68,6 +68,10 @@ def event_in(body: bytes) -> tuple[Event | UnknownEvent, dict[str, Any]]:
         raise ValueError(f"its name has no, or more than {LONGEST_NAME}, characters")
     _check(payload, depth=1)
     moment_of(event)
+    # What is kept is read again before it is confirmed: it must say the same then.
+    kept = type(event).model_validate(payload)
+    if any(getattr(kept, member) != getattr(event, member) for member in type(event).model_fields):
+        raise ValueError("it says one thing twice, and differently")
     if "\\u0000" in json.dumps(payload):
         raise ValueError("it holds a NUL character")
     return event, payload

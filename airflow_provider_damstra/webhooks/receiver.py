@@ -186,9 +186,7 @@ def _why(error: ValueError) -> str:
 
 
 def _hint(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "lesson_schedule_id": row["payload"].get("lesson_schedule_id"),
-        "user_id": row["payload"].get("user_id"),
-    }
+    # In an event of an unknown name a stranger chooses what is called an id, and how long it is.
+    ids = {name: row["payload"].get(name) for name in ("lesson_schedule_id", "user_id")}
+    numbers = {name: value if isinstance(value, int) else None for name, value in ids.items()}
+    return {"id": row["id"], "name": row["name"], **numbers}

@@ -47,7 +47,9 @@ def accepted_tokens(extra: Mapping[str, Any], *, now: datetime) -> list[str]:
     :param extra: ``webhook_token`` is the current one; ``webhook_tokens_previous`` holds others, each as
         ``<token>:<end of its validity>``, separated by spaces.
     """
-    tokens = [str(extra.get(CURRENT) or ""), *(token for token, _ in _still_valid(extra.get(PREVIOUS), now))]
+    # The youngest first: who compares only some of them keeps those.
+    previous = sorted(_still_valid(extra.get(PREVIOUS), now), key=lambda one: one[1], reverse=True)
+    tokens = [str(extra.get(CURRENT) or ""), *(token for token, _ in previous)]
     return [token for token in tokens if len(token) >= SHORTEST]
 
 

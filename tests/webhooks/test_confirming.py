@@ -226,6 +226,13 @@ def test_an_unknown_event_updates_the_asset_of_all(receiver: Served) -> None:
     assert (event.extra["verified"], event.partition_key, queued_dags()) == (False, None, ["all"])
 
 
+def test_what_an_unknown_event_calls_an_id_is_no_partition(receiver: Served) -> None:
+    a_dag_waits("all", "all")
+    receiver.post({"name": "lesson.retired", "user_id": "x" * 300})
+    settled()
+    assert [event.partition_key for event in asset_events()] == [None]
+
+
 def test_an_event_that_no_dag_knows_is_settled(damstra_emulator: DamstraEmulator, receiver: Served) -> None:
     receiver.post(completed(DONE, OWNER))
     assert settled()[0]["state"] == "confirmed"

@@ -55,7 +55,7 @@ def test_the_feed_tells_who_follows_it_what_came(receiver: Served) -> None:
     first = receiver.feed().json
     assert first["events"] == []
     receiver.post(completed(schedule=2))
-    receiver.post({"name": "lesson.retired"})
+    receiver.post({"name": "lesson.retired", "user_id": "x" * 300, "lesson_schedule_id": [1]})
     answer = receiver.feed(f"?after={first['cursor']}").json
     # The first one is so young that a row with a smaller id could still appear: it is there again.
     assert [(event["lesson_schedule_id"], event["user_id"]) for event in answer["events"]] == [
