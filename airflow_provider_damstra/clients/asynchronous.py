@@ -14,6 +14,7 @@ from yarl import URL
 
 from airflow_provider_damstra.clients.causes import BROKE, in_plain_words
 from airflow_provider_damstra.clients.core import ClientCore, Conversation, Observer
+from airflow_provider_damstra.clients.paging import Paging
 from airflow_provider_damstra.clients.proxies import proxy_for
 from airflow_provider_damstra.clients.raw_pages import StreamReader
 from airflow_provider_damstra.clients.trust import trust
@@ -106,8 +107,9 @@ class AsyncClient:
         :param start: how many rows at the beginning are left out, because they came before.
         :raises DamstraError: if a page failed, or the server repeats itself.
         """
-        most = concurrency or self.settings.max_concurrency
-        paging = self._core.paging(endpoint, start=start)
+        settings = self._core.settings
+        most = concurrency or settings.max_concurrency
+        paging = Paging(endpoint, page_size=settings.page_size, start=start)
         pending: deque[asyncio.Task[Page[Row]]] = deque()
         try:
             while not paging.is_over:

@@ -11,9 +11,7 @@ from tenacity import RetryCallState, retry_if_exception, wait_random_exponential
 
 from airflow_provider_damstra import __version__
 from airflow_provider_damstra.clients.limits import limits_for
-from airflow_provider_damstra.clients.paging import Paging
 from airflow_provider_damstra.clients.settings import ClientSettings
-from airflow_provider_damstra.clients.short_pages import ShortPages
 from airflow_provider_damstra.errors import (
     DamstraError,
     DamstraResponseError,
@@ -56,7 +54,6 @@ class ClientCore:
         self._observe = observe
         self.limits = limits_for(settings)
         self._methods: dict[type, str] = {}
-        self._short_pages = ShortPages()
 
     @property
     def headers(self) -> dict[str, str]:
@@ -83,10 +80,6 @@ class ClientCore:
             if not _lacks_method(response):
                 self._methods[kind] = request.method
         return endpoint.read(request, response)
-
-    def paging(self, endpoint: Paged[Row], *, start: int = 0) -> Paging[Row]:
-        """Return the course of a listing, which knows what this client's other listings have shown."""
-        return Paging(endpoint, page_size=self.settings.page_size, start=start, short_pages=self._short_pages)
 
     def converse_page(
         self, endpoint: Paged[Row], request: Request, *, reader: PageReader | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from airflow_provider_damstra.clients.short_pages import ShortPages
 from airflow_provider_damstra.errors import DamstraResponseError
 from airflow_provider_damstra.models.base import Model, Page
 
@@ -23,15 +22,12 @@ class Paging(Generic[Row]):
     Advances by what came, not by what was asked, for the server may cap a page. While the total is known,
     pages are planned ahead; a page of another length than planned makes the plan void, and from there on one
     page is asked for after the other. The ``total`` of the server only ends a listing if it agrees with the
-    rows that came; an empty page always does, and where no total is said, a first page that is short enough.
+    rows that came; an empty page always does.
 
     :param start: how many rows at the beginning are left out, because they came before.
-    :param short_pages: what other listings have shown.
     """
 
-    def __init__(
-        self, endpoint: Paged[Row], *, page_size: int, start: int = 0, short_pages: ShortPages | None = None
-    ) -> None:
+    def __init__(self, endpoint: Paged[Row], *, page_size: int, start: int = 0) -> None:
         self.is_over = False
         self._endpoint = endpoint
         self._size = self._step = page_size
@@ -39,8 +35,6 @@ class Paging(Generic[Row]):
         self._total: int | None = None
         self._plans_ahead = True
         self._pages_seen: set[int] = set()
-        self._short_pages = short_pages or ShortPages()
-        self._short_first: int | None = None
 
     def plan(self, most: int) -> list[Request]:
         """Return the requests that are worth sending now, at most ``most``, in the order of their rows."""
@@ -60,29 +54,13 @@ class Paging(Generic[Row]):
             self._refuse_repetition(page)
         is_first, self._rows = self._rows == self._start, self._rows + count
         self._total = page.total if page.total is not None and page.total >= self._rows else None
-        is_all = self._is_all(page, is_first=is_first)
-        self.is_over = count == 0 or self._total == self._rows or is_all
+        self.is_over = count == 0 or self._total == self._rows
         is_void = not self.is_over and count != self._step
         if is_void:
             self._plans_ahead = is_first
             self._step = count if is_first else self._size
             self._planned = self._rows
         return page.rows, is_void
-
-    def _is_all(self, page: Page[Row], *, is_first: bool) -> bool:
-        """Learn from the first two pages, and return whether the first is known to be the only one."""
-        kind, count = type(self._endpoint), page.row_count
-        if not is_first:
-            if self._short_first is not None:
-                self._short_pages.was_followed(kind, self._short_first, by=count)
-            self._short_first = None
-            return False
-        self._short_pages.saw(kind, count)
-        size_was_sent = self._start > 0 or self._endpoint.sends_paging_at_first
-        if page.total is not None or count >= self._size or not size_was_sent:
-            return False
-        self._short_first = count
-        return self._short_pages.is_the_end(kind, count)
 
     def _may_ask(self) -> bool:
         if self.is_over:

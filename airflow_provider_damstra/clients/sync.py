@@ -17,6 +17,7 @@ from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 from airflow_provider_damstra.clients.ahead import PagesAhead
 from airflow_provider_damstra.clients.causes import BROKE, find_cause, in_plain_words
 from airflow_provider_damstra.clients.core import ClientCore, Conversation, Observer
+from airflow_provider_damstra.clients.paging import Paging
 from airflow_provider_damstra.clients.proxies import proxy_for
 from airflow_provider_damstra.clients.raw_pages import StreamReader
 from airflow_provider_damstra.clients.trust import check_bundle, trust
@@ -117,8 +118,9 @@ class Client:
         :param start: how many rows at the beginning are left out, because they came before.
         :raises DamstraError: if a page failed, or the server repeats itself.
         """
-        most = concurrency or self.settings.max_concurrency
-        paging = self._core.paging(endpoint, start=start)
+        settings = self._core.settings
+        most = concurrency or settings.max_concurrency
+        paging = Paging(endpoint, page_size=settings.page_size, start=start)
         read = partial(self._page, endpoint, reader)
         with closing(PagesAhead(self._ask, read, most=most)) as ahead:
             while not paging.is_over:

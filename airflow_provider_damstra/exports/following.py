@@ -39,8 +39,12 @@ class Following:
             return None
         if run.run_id == self.run.run_id:
             return self.compared_with
-        is_earlier = run.run_after and self.run.run_after and run.run_after < self.run.run_after
-        return None if is_earlier else self.versions
+        return None if self.is_after(run) else self.versions
+
+    def is_after(self, run: Run) -> bool:
+        """Return whether this is the export of a later DAG run: the next is compared with it all the same."""
+        mine = self.run.run_after if self.run else None
+        return bool(mine and run.run_after and run.run_after < mine)
 
     def files(self) -> set[str]:
         """Return the paths of the files that are still needed."""

@@ -13,7 +13,6 @@ from airflow_provider_damstra.models import Page, PageMeta, User
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from airflow_provider_damstra.clients.short_pages import ShortPages
     from airflow_provider_damstra.wire import Request
 
 
@@ -44,11 +43,9 @@ class Listing:
         return Page[User](results=[User(id=one) for one in ids], meta=meta)
 
 
-def follow(
-    server: Listing, *, page_size: int, concurrency: int = 1, short_pages: ShortPages | None = None
-) -> Iterator[int]:
+def follow(server: Listing, *, page_size: int, concurrency: int = 1) -> Iterator[int]:
     """Yield the ids of a listing as both clients do, but the requests in flight are answered in order."""
-    paging = Paging(ListUsers(), page_size=page_size, short_pages=short_pages)
+    paging = Paging(ListUsers(), page_size=page_size)
     pending: deque[Page[User]] = deque()
     while not paging.is_over:
         pending.extend(server.page(request) for request in paging.plan(concurrency - len(pending)))

@@ -250,3 +250,13 @@ def test_a_full_refresh_is_yes_or_no(runs: Lake, damstra_emulator: DamstraEmulat
     why = refusal(runs.operator(resource="users", full_refresh="perhaps"), run_id="first")
     assert why == "full_refresh is 'perhaps'; it can be true or false"
     assert damstra_emulator.journal() == []
+
+
+def test_two_days_that_run_again_lose_nothing(runs: Lake, api: Api) -> None:
+    runs.export("monday", day=2, **SOME)
+    added = api.schedule(LIAM, 2006)
+    runs.export("tuesday", day=3, **SOME)
+    again = runs.export("monday", day=2, find_deleted=True, **SOME)
+    assert again["rows"] > 3
+    runs.export("tuesday", day=3, **SOME)
+    assert runs.ids("tuesday") == [added]

@@ -68,6 +68,9 @@ class IncrementalExport:
         facts: dict[str, Any] = {
             "watermark": increment.watermark.isoformat() if increment.watermark else None
         }
+        if self._last.is_after(self.run):
+            log.warning("A later DAG run has been exported: the next export is compared with that one.")
+            return facts
         if self.finds_deleted:
             facts["deleted_uri"] = f"{self.target_path}.deleted.jsonl"
             with opened_whole(facts["deleted_uri"], attempt=self.attempt) as file:
