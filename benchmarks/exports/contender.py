@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +15,7 @@ import msgspec
 from benchmarks.exports.floor import bodies, floor, targets_of
 from benchmarks.exports.peers import PEERS, Peer, Rows
 from benchmarks.exports.scenario import Scenario
-from benchmarks.measuring import connect, peak_memory
+from benchmarks.measuring import connect, cost
 
 Run = Callable[[Scenario, int, Path], int]
 IMPORTS = (
@@ -129,19 +128,6 @@ CONTENDERS: dict[str, Run] = {
 }
 
 
-def measure(run: Run, scenario: Scenario, port: int, target: Path) -> dict[str, float]:
-    """Return what it cost to read every row.
-
-    :raises ValueError: if rows are missing, or came twice.
-    """
-    memory, cpu, begin = peak_memory(), time.process_time(), time.perf_counter()
-    rows = run(scenario, port, target)
-    seconds = time.perf_counter() - begin
-    if rows != scenario.rows:
-        raise ValueError(f"{rows} rows came of {scenario.rows}")
-    return {"seconds": seconds, "cpu": time.process_time() - cpu, "memory": peak_memory() - memory}
-
-
 def main() -> None:
     """Measure one contender and print JSON."""
     parser = argparse.ArgumentParser()
@@ -157,7 +143,9 @@ def main() -> None:
     # A worker has loaded Airflow's plugins before a task begins; here the first file opened would do it.
     importlib.import_module("airflow.sdk.lineage").get_hook_lineage_collector()
     scenario = Scenario(**given.scenario)
-    print(json.dumps(measure(CONTENDERS[given.contender], scenario, given.port, given.target)), flush=True)
+    run = CONTENDERS[given.contender]
+    paid = cost(lambda: run(scenario, given.port, given.target), rows=scenario.rows)
+    print(json.dumps(paid), flush=True)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.exports.peers import Rows, requests_loop
 from benchmarks.exports.scenario import Scenario
-from benchmarks.measuring import connect, peak_memory
+from benchmarks.measuring import connect, cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,19 +94,6 @@ CONTENDERS: dict[str, Load] = {
 }
 
 
-def measure(load: Load, scenario: Scenario, address: str) -> dict[str, float]:
-    """Return what it cost to load every row.
-
-    :raises ValueError: if rows are missing, or came twice.
-    """
-    memory, cpu, begin = peak_memory(), time.process_time(), time.perf_counter()
-    rows = load(scenario, address)
-    seconds = time.perf_counter() - begin
-    if rows != scenario.rows:
-        raise ValueError(f"{rows} rows came of {scenario.rows}")
-    return {"seconds": seconds, "cpu": time.process_time() - cpu, "memory": peak_memory() - memory}
-
-
 def main() -> None:
     """Measure one contender twice, into no table and into one that has every row, and print JSON."""
     parser = argparse.ArgumentParser()
@@ -120,7 +106,8 @@ def main() -> None:
         importlib.import_module(module)
     scenario, address = Scenario(**given.scenario), f"http://127.0.0.1:{given.port}"
     load = CONTENDERS[given.contender]
-    print(json.dumps([measure(load, scenario, address) for _ in range(2)]), flush=True)
+    paid = [cost(lambda: load(scenario, address), rows=scenario.rows) for _ in range(2)]
+    print(json.dumps(paid), flush=True)
 
 
 if __name__ == "__main__":
