@@ -23,15 +23,13 @@ class Paging(Generic[Row]):
     pages are planned ahead; a page of another length than planned makes the plan void, and from there on one
     page is asked for after the other. The ``total`` of the server only ends a listing if it agrees with the
     rows that came; an empty page always does.
-
-    :param start: how many rows at the beginning are left out, because they came before.
     """
 
-    def __init__(self, endpoint: Paged[Row], *, page_size: int, start: int = 0) -> None:
+    def __init__(self, endpoint: Paged[Row], *, page_size: int) -> None:
         self.is_over = False
         self._endpoint = endpoint
         self._size = self._step = page_size
-        self._start = self._rows = self._planned = start
+        self._rows = self._planned = 0
         self._total: int | None = None
         self._plans_ahead = True
         self._pages_seen: set[int] = set()
@@ -52,7 +50,7 @@ class Paging(Generic[Row]):
         count = page.row_count
         if count:
             self._refuse_repetition(page)
-        is_first, self._rows = self._rows == self._start, self._rows + count
+        is_first, self._rows = self._rows == 0, self._rows + count
         self._total = page.total if page.total is not None and page.total >= self._rows else None
         self.is_over = count == 0 or self._total == self._rows
         is_void = not self.is_over and count != self._step

@@ -109,18 +109,16 @@ class Client:
         *,
         concurrency: int | None = None,
         reader: PageReader | None = None,
-        start: int = 0,
     ) -> Generator[list[Row], None, None]:
         """Yield the rows of a listing in order, page by page, fetching ahead when the total is known.
 
         :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
         :param reader: reads pages in another way than as the declared models.
-        :param start: how many rows at the beginning are left out, because they came before.
         :raises DamstraError: if a page failed, or the server repeats itself.
         """
         settings = self._core.settings
         most = concurrency or settings.max_concurrency
-        paging = Paging(endpoint, page_size=settings.page_size, start=start)
+        paging = Paging(endpoint, page_size=settings.page_size)
         read = partial(self._page, endpoint, reader)
         with closing(PagesAhead(self._ask, read, most=most)) as ahead:
             while not paging.is_over:

@@ -2,23 +2,28 @@
 
 A folder holds ``begun.json``, what is read and since when; ``parents.json``, whose listings are read; and
 parts: the rows as they came (``.rows``) with an index of whose they are (``.index``), a line for each page.
-On a disk both are written page by page, so a killed process loses only the pages that are under way. Object
-storage cannot append: there a part is written every ten seconds, its index last.
+On a disk both are written page by page, so a killed process loses only the listings that are under way.
+Object storage cannot append: there a part is written every ten seconds, its index last.
+
+The next attempt takes over the listings that one attempt has read to their end, and reads the others anew:
+where a half-read listing goes on cannot be told by counting its rows, which may have shifted meanwhile.
 """
 
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_damstra.exports.parts import BufferedPart, Part
+from airflow_provider_damstra.exports.parts import BufferedPart, Line, Part
 from airflow_provider_damstra.exports.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence, Set
 
     from airflow_provider_damstra.exports.rows import Batch, Export, Pages, Rows
 
@@ -31,10 +36,33 @@ _PARTS_IN_MEMORY = 4
 class _Piece(NamedTuple):
     """Where a page is."""
 
-    parent_id: int
     part: str
     start: int
     end: int
+
+
+class _Listings:
+    """What one attempt has read: where the pages of each listing are, and which listings are whole."""
+
+    def __init__(self) -> None:
+        self.pieces: dict[int, list[_Piece]] = {}
+        self.whole: set[int] = set()
+        self._rows: Counter[int] = Counter()
+
+    def add(self, parent_id: int, rows: int, piece: _Piece) -> None:
+        """Note a page."""
+        if rows:
+            self.pieces.setdefault(parent_id, []).append(piece)
+            self._rows[parent_id] += rows
+
+    def end(self, parent_id: int, rows: int) -> None:
+        """Note that a listing was read to its end: it is whole if all of its rows are here."""
+        if self._rows.pop(parent_id, 0) == rows:
+            self.whole.add(parent_id)
+
+    def rows_of(self, parent_id: int) -> int:
+        """Return how many rows have come of a listing that is not at its end."""
+        return self._rows[parent_id]
 
 
 class Checkpoint:
@@ -43,22 +71,25 @@ class Checkpoint:
     :param folder: an ``ObjectStoragePath``, used by one task alone.
     :param arguments: a text that tells what is read from all else; a folder with another is emptied, and so
         is one that was begun more than a day ago.
-    :param attempt: the number of this attempt, which no other has.
     :param writes_through: whether what is written into an open file outlives this process.
     """
 
-    def __init__(self, folder: Any, *, arguments: str, attempt: int, writes_through: bool) -> None:
+    def __init__(self, folder: Any, *, arguments: str, writes_through: bool) -> None:
         self.parent_ids: list[int] | None = None
-        self.done: set[int] = set()
-        self.begun: dict[int, int] = {}
         self._folder = folder
-        self._attempt = attempt
+        # No other attempt has it: not even one that was taken for dead, and still writes.
+        self._attempt = token_hex(8)
         self._new_part: Callable[[str], Part] = self._open_part if writes_through else self._buffered_part
         self._part: Part | None = None
-        self._pieces: list[_Piece] = []
+        self._listings = _Listings()
         self._cached: OrderedDict[str, bytes] = OrderedDict()
         self._count = 0
-        self.began_at = self._begin(arguments)
+        self._begin(arguments)
+
+    @property
+    def done(self) -> Set[int]:
+        """Return the parents whose listings were read to their end."""
+        return self._listings.whole
 
     def keep_parents(self, parent_ids: Sequence[int]) -> None:
         """Keep whose listings are read, so that the next attempt need not ask."""
@@ -69,10 +100,15 @@ class Checkpoint:
         """Keep a page."""
         if self._part is None:
             self._count += 1
-            self._part = self._new_part(f"{self._attempt:04d}-{self._count:06d}")
-        content = b"\n".join((*batch.rows, b"")) if batch.rows else b""
-        self._note(batch.parent_id or 0, len(batch.rows), batch.is_last_of_parent, self._part, len(content))
-        self._part.add(content, [batch.parent_id, len(batch.rows), batch.is_last_of_parent, len(content)])
+            self._part = self._new_part(f"{self._attempt}-{self._count:06d}")
+        parent_id, rows = batch.parent_id or 0, len(batch.rows)
+        content = b"\n".join((*batch.rows, b"")) if rows else b""
+        start = self._part.size
+        self._listings.add(parent_id, rows, _Piece(self._part.name, start, start + len(content)))
+        in_all = self._listings.rows_of(parent_id) if batch.is_last_of_parent else None
+        self._part.add(content, Line(parent_id, rows, len(content), in_all))
+        if in_all is not None:
+            self._listings.end(parent_id, in_all)
         if self._part.is_full:
             self.close_part()
 
@@ -85,56 +121,51 @@ class Checkpoint:
     def rows(self) -> Iterator[Rows]:
         """Yield all that came, page after page, the parents in their order."""
         self.close_part()
-        places = {parent_id: place for place, parent_id in enumerate(self.parent_ids or ())}
-        for piece in sorted(self._pieces, key=lambda one: (places[one.parent_id], one.part, one.start)):
-            yield list(self._content(piece.part)[piece.start : piece.end].split(b"\n")[:-1])
+        for parent_id in self.parent_ids or ():
+            for piece in self._listings.pieces.get(parent_id, ()):
+                yield list(self._content(piece.part)[piece.start : piece.end].split(b"\n")[:-1])
 
     def remove(self) -> None:
         """Remove all that is kept."""
         self._folder.fs.rm(self._folder.path, recursive=True)
 
-    def _begin(self, arguments: str) -> datetime:
+    def _begin(self, arguments: str) -> None:
         now = datetime.now(tz=UTC)
         began_at = _began_at(self._folder, arguments)
         if began_at is not None and now - began_at < KEPT_FOR:
             self._recall()
-            return began_at
+            return
         if self._folder.exists():
             self.remove()
         self._folder.mkdir(parents=True, exist_ok=True)
         began = {"arguments": arguments, "began_at": now.isoformat()}
         (self._folder / "begun.json").write_bytes(json.dumps(began).encode())
-        return now
 
     def _recall(self) -> None:
+        """Take over each listing from the one attempt that has read it to its end."""
         self.parent_ids = _read_json(self._folder / "parents.json")
-        sizes = {path.name: path for path in self._folder.iterdir()}
-        for name in sorted(name for name in sizes if name.endswith(".index")):
-            part = name.removesuffix(".index")
-            if f"{part}.rows" in sizes:
-                self._recall_part(part, size=sizes[f"{part}.rows"].stat().st_size)
+        files = {path.name: path for path in self._folder.iterdir()}
+        parts = sorted(name.removesuffix(".index") for name in files if name.endswith(".index"))
+        for _, of_one_attempt in groupby(parts, key=lambda part: part.partition("-")[0]):
+            read = _Listings()
+            for part in of_one_attempt:
+                if f"{part}.rows" in files:
+                    self._recall_part(part, size=files[f"{part}.rows"].stat().st_size, into=read)
+            for parent_id in read.whole - self._listings.whole:
+                self._listings.whole.add(parent_id)
+                self._listings.pieces[parent_id] = read.pieces.get(parent_id, [])
 
-    def _recall_part(self, part: str, *, size: int) -> None:
+    def _recall_part(self, part: str, *, size: int, into: _Listings) -> None:
         end = 0
         # What follows the last line break is a line that a killed process did not finish.
-        for line in (self._folder / f"{part}.index").read_bytes().split(b"\n")[:-1]:
-            parent_id, count, is_last, length = json.loads(line)
-            if end + length > size:
+        for text in (self._folder / f"{part}.index").read_bytes().split(b"\n")[:-1]:
+            line = Line(*json.loads(text))
+            start, end = end, end + line.length
+            if end > size:
                 return
-            self._note_piece(parent_id, count, is_last, _Piece(parent_id, part, end, end + length))
-            end += length
-
-    def _note(self, parent_id: int, count: int, is_last: bool, part: Part, length: int) -> None:
-        piece = _Piece(parent_id, part.name, part.size, part.size + length)
-        self._note_piece(parent_id, count, is_last, piece)
-
-    def _note_piece(self, parent_id: int, count: int, is_last: bool, piece: _Piece) -> None:
-        if count:
-            self._pieces.append(piece)
-            self.begun[parent_id] = self.begun.get(parent_id, 0) + count
-        if is_last:
-            self.done.add(parent_id)
-            self.begun.pop(parent_id, None)
+            into.add(line.parent_id, line.rows, _Piece(part, start, end))
+            if line.rows_in_all is not None:
+                into.end(line.parent_id, line.rows_in_all)
 
     def _content(self, part: str) -> bytes:
         if part not in self._cached:
@@ -183,10 +214,10 @@ def pages_with_checkpoint(export: Export, client: Pages, checkpoint: Checkpoint)
         total=lambda: len(parent_ids),
         done_before=len(checkpoint.done),
     )
-    # Of each listing one page is under way, or being kept: that much is lost if this process is killed.
-    done, begun = frozenset(checkpoint.done), dict(checkpoint.begun)
+    # Of each listing one page is under way, or being kept: no more listings than that are read anew if this
+    # process is killed.
     try:
-        for batch in export.batches(client, done=done, begun=begun, ahead=0):
+        for batch in export.batches(client, done=frozenset(checkpoint.done), ahead=0):
             checkpoint.add(batch)
             progress.add(int(batch.is_last_of_parent), rows=len(batch.rows))
     finally:

@@ -5,10 +5,24 @@ from __future__ import annotations
 import io
 import json
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 _BYTES_IN_A_PART = 2 << 20
 _SECONDS_IN_A_PART = 10.0
+
+
+class Line(NamedTuple):
+    """What the index says of a page.
+
+    :param rows: how many it has.
+    :param length: how many bytes these are.
+    :param rows_in_all: how many rows the whole listing has, if this is its end.
+    """
+
+    parent_id: int
+    rows: int
+    length: int
+    rows_in_all: int | None = None
 
 
 class Part:
@@ -20,7 +34,7 @@ class Part:
         self._rows = rows
         self._index = index
 
-    def add(self, content: bytes, line: list[Any]) -> None:
+    def add(self, content: bytes, line: Line) -> None:
         """Write a page, then its line in the index: a line means that its page is there."""
         for file, piece in ((self._rows, content), (self._index, json.dumps(line).encode() + b"\n")):
             file.write(piece)

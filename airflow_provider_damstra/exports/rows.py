@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pydantic import TypeAdapter
@@ -31,7 +30,7 @@ class Pages(Protocol):
     """What exports need of a client."""
 
     def pages(
-        self, endpoint: Any, *, concurrency: int | None = None, reader: Any = None, start: int = 0
+        self, endpoint: Any, *, concurrency: int | None = None, reader: Any = None
     ) -> Iterator[list[Any]]:
         """Yield the rows of a listing page by page."""
 
@@ -102,13 +101,11 @@ class Export:
         client: Pages,
         *,
         done: Collection[int] = frozenset(),
-        begun: Mapping[int, int] = MappingProxyType({}),
         ahead: int | None = None,
     ) -> Iterator[Batch]:
         """Yield the rows as they came: a single listing's in order, those of many as soon as they come.
 
         :param done: parents that are not asked.
-        :param begun: parents whose first rows came before, with how many; they are asked for the rest.
         :param ahead: how many pages may be in memory beside those in flight; default as many as these.
         :raises DamstraError: if a listing failed.
         """
@@ -119,7 +116,7 @@ class Export:
         parents = (one for one in self.parents(client) if one not in done)
         succeeded = False
         for page in pages_as_they_come(
-            lambda one: self._pages_of(client, one, start=begun.get(one, 0)),
+            lambda one: self._pages_of(client, one),
             parents,
             concurrency=self.max_concurrency,
             ahead=self.max_concurrency if ahead is None else ahead,
@@ -170,8 +167,8 @@ class Export:
                 seen.add(one)
                 yield one
 
-    def _pages_of(self, client: Pages, parent_id: int, *, start: int) -> Iterator[Rows]:
-        pages = client.pages(self._listing(parent_id), concurrency=1, reader=RawReader(), start=start)
+    def _pages_of(self, client: Pages, parent_id: int) -> Iterator[Rows]:
+        pages = client.pages(self._listing(parent_id), concurrency=1, reader=RawReader())
         for rows in cast("Iterator[Rows]", pages):
             yield [self._with_parent(row, parent_id) for row in rows] if self.resource.adds_parent else rows
 

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import ObjectStoragePath
 
+from airflow_provider_damstra.errors import DamstraTransportError
 from airflow_provider_damstra.exports import checkpoint as checkpoints
 from airflow_provider_damstra.exports import parts
-from airflow_provider_damstra.exports.checkpoint import Checkpoint
-from airflow_provider_damstra.exports.rows import Batch
+from airflow_provider_damstra.exports.checkpoint import Checkpoint, pages_with_checkpoint
+from airflow_provider_damstra.exports.resources import RESOURCES
+from airflow_provider_damstra.exports.rows import Batch, Export
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 ONE, TWO, THREE = 1011, 1012, 1013
 
 
-def opened(folder: ObjectStoragePath, *, attempt: int = 1, arguments: str = "users") -> Checkpoint:
-    on_disk = folder.protocol == "file"
-    return Checkpoint(folder, arguments=arguments, attempt=attempt, writes_through=on_disk)
+def opened(folder: ObjectStoragePath, *, arguments: str = "users") -> Checkpoint:
+    return Checkpoint(folder, arguments=arguments, writes_through=folder.protocol == "file")
 
 
 @pytest.fixture(params=["disk", "object storage"])
@@ -48,26 +50,70 @@ def test_the_rows_come_back_in_the_order_of_the_parents(folder: ObjectStoragePat
     assert not folder.exists()
 
 
-def test_another_attempt_goes_on(folder: ObjectStoragePath) -> None:
+def test_another_attempt_takes_over_what_is_whole_and_nothing_else(folder: ObjectStoragePath) -> None:
     first = opened(folder)
     first.keep_parents([ONE, TWO, THREE])
-    for batch in (page(TWO, 2), page(TWO, 3), page(ONE, 1), page(ONE, is_last=True)):
+    for batch in (page(TWO, 2), page(TWO, 3), page(ONE, 1), page(ONE, is_last=True), page(THREE)):
         first.add(batch)
     first.close_part()
-    second = opened(folder, attempt=2)
-    assert (second.parent_ids, second.done, second.begun) == ([ONE, TWO, THREE], {ONE}, {TWO: 2})
-    assert second.began_at == first.began_at
-    second.add(page(TWO, 4, is_last=True))
-    assert (second.done, second.begun) == ({ONE, TWO}, {})
-    assert numbers(second) == [1, 2, 3, 4]
+    second = opened(folder)
+    assert (second.parent_ids, second.done) == ([ONE, TWO, THREE], {ONE})
+    # Somebody lost a row meanwhile: what followed it has moved up.
+    for batch in (page(TWO, 3, 4), page(TWO, 5, is_last=True), page(THREE, is_last=True)):
+        second.add(batch)
+    assert second.done == {ONE, TWO, THREE}
+    assert numbers(second) == [1, 3, 4, 5]
+    assert numbers(opened(folder)) == [1, 3, 4, 5]
+
+
+def test_a_listing_that_shifts_between_two_attempts_loses_nothing(folder: ObjectStoragePath) -> None:
+    export = Export(resource=RESOURCES["lesson_schedules"], parent_ids=[ONE], max_concurrency=1)
+    listing = [b'{"id":%d}' % one for one in range(6)]
+    breaks_off = DamstraTransportError("no answer")
+
+    class Listing:
+        """A client whose listing breaks off after its first page of two rows, until it does not."""
+
+        broken = True
+
+        def pages(self, endpoint: Any, **_: Any) -> Iterator[list[bytes]]:
+            for start in range(0, len(listing), 2):
+                if start and self.broken:
+                    raise breaks_off
+                yield listing[start : start + 2]
+
+    client = Listing()
+    with pytest.raises(DamstraTransportError):
+        list(pages_with_checkpoint(export, client, opened(folder)))
+    del listing[0]
+    client.broken = False
+    pages = list(pages_with_checkpoint(export, client, opened(folder)))
+    assert [json.loads(row)["id"] for rows in pages for row in rows] == [1, 2, 3, 4, 5]
+
+
+def test_of_two_attempts_that_read_the_same_one_counts(folder: ObjectStoragePath) -> None:
+    """An attempt that Airflow takes for dead may go on all the same."""
+    first, second = opened(folder), opened(folder)
+    for attempt in (first, second):
+        attempt.keep_parents([ONE, TWO])
+        attempt.add(page(ONE, 1, 2))
+    for attempt in (first, second):
+        attempt.add(page(ONE, 3, is_last=True))
+    first.add(page(TWO, 4))
+    second.add(page(TWO, 4, 5, is_last=True))
+    for attempt in (first, second):
+        attempt.close_part()
+    third = opened(folder)
+    assert third.done == {ONE, TWO}
+    assert numbers(third) == [1, 2, 3, 4, 5]
 
 
 def test_on_a_disk_a_page_is_there_before_anything_is_closed(tmp_path: Path) -> None:
     folder = ObjectStoragePath(tmp_path.as_uri()) / "parts"
     first = opened(folder)
     first.keep_parents([ONE])
-    first.add(page(ONE, 1))
-    assert opened(folder, attempt=2).begun == {ONE: 1}
+    first.add(page(ONE, 1, is_last=True))
+    assert opened(folder).done == {ONE}
     first.close_part()
 
 
@@ -75,35 +121,51 @@ def test_object_storage_gets_a_part_when_it_is_time(lake: str, monkeypatch: pyte
     monkeypatch.setattr(parts, "_SECONDS_IN_A_PART", 0.0)
     folder = ObjectStoragePath(lake) / "parts"
     first = opened(folder)
-    first.add(page(ONE, 1))
-    assert opened(folder, attempt=2).begun == {ONE: 1}
+    first.add(page(ONE, 1, is_last=True))
+    assert opened(folder).done == {ONE}
 
 
-@pytest.mark.parametrize("lost", [1, 20])
+def two_kept(folder: ObjectStoragePath) -> None:
+    """Keep whole listings of two parents."""
+    checkpoint = opened(folder)
+    checkpoint.keep_parents([ONE, TWO])
+    for batch in (page(ONE, 1, is_last=True), page(TWO, 2, is_last=True)):
+        checkpoint.add(batch)
+    checkpoint.close_part()
+
+
+@pytest.mark.parametrize("lost", [1, 10])
 def test_half_a_line_of_the_index_is_no_page(lost: int, tmp_path: Path) -> None:
     folder = ObjectStoragePath(tmp_path.as_uri()) / "parts"
-    first = opened(folder)
-    first.add(page(ONE, 1))
-    first.add(page(TWO, 2))
-    first.close_part()
+    two_kept(folder)
     (index,) = (tmp_path / "parts").glob("*.index")
     index.write_bytes(index.read_bytes()[:-lost])
-    second = opened(folder, attempt=2)
-    assert second.begun == {ONE: 1}
-    second.keep_parents([ONE, TWO])
-    second.add(page(TWO, 2))
+    second = opened(folder)
+    assert second.done == {ONE}
+    second.add(page(TWO, 2, is_last=True))
     assert numbers(second) == [1, 2]
 
 
 def test_an_index_that_says_more_than_there_is_is_not_believed(tmp_path: Path) -> None:
     folder = ObjectStoragePath(tmp_path.as_uri()) / "parts"
-    first = opened(folder)
-    first.add(page(ONE, 1))
-    first.add(page(TWO, 2))
-    first.close_part()
+    two_kept(folder)
     (rows,) = (tmp_path / "parts").glob("*.rows")
     rows.write_bytes(rows.read_bytes()[:-1])
-    assert opened(folder, attempt=2).begun == {ONE: 1}
+    assert opened(folder).done == {ONE}
+
+
+def test_a_listing_whose_beginning_was_lost_is_not_whole(
+    folder: ObjectStoragePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "_BYTES_IN_A_PART", 1)
+    first = opened(folder)
+    first.keep_parents([ONE])
+    for batch in (page(ONE, 1), page(ONE, 2), page(ONE, is_last=True)):
+        first.add(batch)
+    first.close_part()
+    assert opened(folder).done == {ONE}
+    sorted(path for path in folder.iterdir() if path.name.endswith(".rows"))[0].unlink()
+    assert opened(folder).done == set()
 
 
 @pytest.mark.parametrize("size", [1, 25])
@@ -123,16 +185,12 @@ def test_many_parts_are_read_one_after_the_other(
 def test_other_arguments_and_too_old_rows_start_clean(
     folder: ObjectStoragePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = opened(folder)
-    first.add(page(ONE, 1))
-    first.close_part()
-    assert opened(folder, attempt=2, arguments="others").begun == {}
-    first = opened(folder, attempt=3, arguments="others")
-    first.keep_parents([ONE])
-    first.add(page(ONE, 1))
-    first.close_part()
-    assert opened(folder, attempt=4, arguments="others").begun == {ONE: 1}
+    two_kept(folder)
+    assert opened(folder).done == {ONE, TWO}
+    others = opened(folder, arguments="others")
+    assert (others.done, others.parent_ids) == (set(), None)
+    two_kept(folder)
     monkeypatch.setattr(checkpoints, "KEPT_FOR", timedelta())
-    late = opened(folder, attempt=5, arguments="others")
-    assert (late.begun, late.parent_ids) == ({}, None)
+    late = opened(folder)
+    assert (late.done, late.parent_ids) == (set(), None)
     assert [path.name for path in folder.iterdir()] == ["begun.json"]

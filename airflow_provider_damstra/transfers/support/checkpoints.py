@@ -31,14 +31,10 @@ def checkpoint_beside(target_path: str, context: Context, *, arguments: str) -> 
     """
     from airflow_provider_damstra.exports.checkpoint import Checkpoint
 
-    attempt, attempts = Attempt.of(context), Attempts(context)
-    folder = _folder(target_path, attempt, attempts.kept_text(_KEY))
-    checkpoint = Checkpoint(
-        folder,
-        arguments=arguments,
-        attempt=attempt.number,
-        writes_through=folder.protocol in LOCAL_PROTOCOLS,
-    )
+    attempts = Attempts(context)
+    folder = _folder(target_path, Attempt.of(context), attempts.kept_text(_KEY))
+    on_disk = folder.protocol in LOCAL_PROTOCOLS
+    checkpoint = Checkpoint(folder, arguments=arguments, writes_through=on_disk)
     attempts.keep_text(_KEY, str(folder))
     try:
         yield checkpoint
