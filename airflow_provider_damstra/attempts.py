@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_damstra.actions.noting import Intent
+
+_INTENTS = "intents"
+
 
 class Attempts:
     """Remembers ids and texts over the attempts of one task.
@@ -14,7 +18,7 @@ class Attempts:
     :param context: the task's context. Where Airflow keeps nothing, every attempt is the first.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context | dict[str, Any]) -> None:
         self._store: Any = context.get("task_state_store")
 
     def keep_first(self, name: str, ids: list[int]) -> list[int]:
@@ -33,6 +37,15 @@ class Attempts:
             self._keep(name, together)
         return together
 
+    def keep_intents(self, intents: list[Intent]) -> None:
+        """Keep what is about to be sent, and what was before."""
+        self._keep(_INTENTS, intents)
+
+    def kept_intents(self) -> list[Intent]:
+        """Return what earlier attempts were about to send."""
+        intents: list[Intent] | None = self._recall(_INTENTS)
+        return intents or []
+
     def keep_text(self, name: str, text: str) -> None:
         """Keep a text under a name."""
         self._keep(name, text)
@@ -45,6 +58,6 @@ class Attempts:
     def _recall(self, name: str) -> Any:
         return self._store.get(f"damstra_{name}") if self._store is not None else None
 
-    def _keep(self, name: str, value: list[int] | str) -> None:
+    def _keep(self, name: str, value: list[int] | list[Intent] | str) -> None:
         if self._store is not None:
             self._store.set(f"damstra_{name}", value)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from airflow_provider_damstra.actions.noting import send, was_sent_before
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraError
 from airflow_provider_damstra.models.base import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from airflow_provider_damstra.endpoints.base import Endpoint, Paged
 
@@ -25,6 +27,8 @@ WORKERS = 16
 
 PROGRESS_EVERY = 5.0
 """Seconds between two progress lines in the log."""
+
+_SHOWN = 100
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +53,7 @@ def call_until_done(caller: Caller, endpoint: Endpoint[Any], *, is_done: Callabl
     :raises DamstraError: if the call failed and the effect is not there.
     """
     try:
-        caller.call(endpoint)
+        send(caller, endpoint)
         return True
     except DamstraError as error:
         is_conflict = isinstance(error, DamstraConflictError)
@@ -61,14 +65,14 @@ def call_until_done(caller: Caller, endpoint: Endpoint[Any], *, is_done: Callabl
         if is_conflict:
             raise
         log.warning("%s Its effect is not there; it is sent once more.", error)
-    caller.call(endpoint)
+    send(caller, endpoint)
     return True
 
 
 def create_unless_found(
     caller: Caller, wanted: Endpoint[Answer], *, find: Callable[[], Answer | None]
 ) -> tuple[Answer, bool]:
-    """Return what is wanted and whether it was created here.
+    """Return what is wanted and whether this task created it, now or in an earlier attempt.
 
     It is looked for before it is created, and again when nobody knows whether it was. If it is not there
     then, it is not sent again at once: a slow server may still be at it, and would do it twice. A later try
@@ -78,9 +82,9 @@ def create_unless_found(
     """
     found = find()
     if found is not None:
-        return found, False
+        return found, was_sent_before(caller, wanted)
     try:
-        return caller.call(wanted), True
+        return send(caller, wanted), True
     except DamstraError as error:
         is_conflict = isinstance(error, DamstraConflictError)
         if not (is_conflict or error.may_have_been_carried_out):
@@ -91,6 +95,19 @@ def create_unless_found(
         return found, not is_conflict
 
 
+def was_ours(caller: Caller, change: Endpoint[Any], message: str, *, strict: bool) -> bool:
+    """Return whether what is so already was brought about by an earlier attempt of the task.
+
+    :param message: what is said, in the log or as an error, if it was not.
+    :raises DamstraConflictError: if it was not, and ``strict``.
+    """
+    if was_sent_before(caller, change):
+        log.info("%s: an earlier attempt of this task has done it.", change.request())
+        return True
+    refuse_if_strict(message, strict=strict)
+    return False
+
+
 def refuse_if_strict(message: str, *, strict: bool) -> None:
     """Say that something is so already: in the log, or as an error if nothing was to be so.
 
@@ -99,6 +116,12 @@ def refuse_if_strict(message: str, *, strict: bool) -> None:
     if strict:
         raise DamstraConflictError(message)
     log.info(message)
+
+
+def shown(ids: Collection[int]) -> str:
+    """Return ids as a log shows them: the first hundred, and how many there are."""
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    return f"{list(islice(ids, _SHOWN))}{more}"
 
 
 def fan_out(

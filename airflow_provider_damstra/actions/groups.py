@@ -11,7 +11,10 @@ from airflow_provider_damstra.actions.caller import (
     call_until_done,
     create_unless_found,
     refuse_if_strict,
+    shown,
+    was_ours,
 )
+from airflow_provider_damstra.actions.noting import sent_before_for, was_sent_before
 from airflow_provider_damstra.endpoints.group import (
     AddGroupMembers,
     AddGroupSupervisors,
@@ -32,7 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MembershipChange = AddGroupMembers | AddGroupSupervisors | RemoveGroupMembers | RemoveGroupSupervisors
+Adding = AddGroupMembers | AddGroupSupervisors
+MembershipChange = Adding | RemoveGroupMembers | RemoveGroupSupervisors
 
 _LISTING: dict[type[MembershipChange], type[ListGroupMembers] | type[ListGroupSupervisors]] = {
     AddGroupMembers: ListGroupMembers,
@@ -41,6 +45,10 @@ _LISTING: dict[type[MembershipChange], type[ListGroupMembers] | type[ListGroupSu
     RemoveGroupSupervisors: ListGroupSupervisors,
 }
 _ADDING = (AddGroupMembers, AddGroupSupervisors)
+_REMOVING: dict[type[Adding], type[RemoveGroupMembers] | type[RemoveGroupSupervisors]] = {
+    AddGroupMembers: RemoveGroupMembers,
+    AddGroupSupervisors: RemoveGroupSupervisors,
+}
 
 
 def find_group(caller: Caller, *, name: str, parent_id: int | None) -> Group | None:
@@ -87,7 +95,9 @@ def update_group(caller: Caller, wanted: UpdateGroup) -> bool:
         same_parent = wanted.parent_id in (None, group.parent_id)
         return same_parent and (group.name, group.description) == (wanted.name, wanted.description)
 
-    return False if is_done() else call_until_done(caller, wanted, is_done=is_done)
+    if is_done():
+        return was_sent_before(caller, wanted)
+    return call_until_done(caller, wanted, is_done=is_done)
 
 
 def inactivate_group(caller: Caller, wanted: InactivateGroup, *, strict: bool = False) -> bool:
@@ -98,27 +108,32 @@ def inactivate_group(caller: Caller, wanted: InactivateGroup, *, strict: bool = 
         return all(group.id != wanted.group_id for group in caller.iterate(ListGroups(q=name)))
 
     if is_done():
-        refuse_if_strict(f"Group {wanted.group_id} ({name}) is inactive already.", strict=strict)
-        return False
+        message = f"Group {wanted.group_id} ({name}) is inactive already."
+        return was_ours(caller, wanted, message, strict=strict)
     return call_until_done(caller, wanted, is_done=is_done)
 
 
 def change_membership(caller: Caller, wanted: MembershipChange, *, strict: bool = False) -> list[int]:
     """Add or remove those users for whom that changes something, and return their ids.
 
+    Those for whom an earlier attempt of the task did it are among them.
+
     :param strict: refuse to change anything if it is so already for some.
     """
     todo = _still_to_do(caller, wanted)
-    already = [user_id for user_id in wanted.user_ids if user_id not in todo]
+    ours = {*todo, *sent_before_for(caller, wanted)}
+    already = [user_id for user_id in wanted.user_ids if user_id not in ours]
     if already:
         state = "in it" if isinstance(wanted, _ADDING) else "not in it"
-        refuse_if_strict(f"Group {wanted.group_id}: users {already} are {state} already.", strict=strict)
+        refuse_if_strict(
+            f"Group {wanted.group_id}: users {shown(already)} are {state} already.", strict=strict
+        )
     if todo:
-        carry_out(caller, wanted.model_copy(update={"user_ids": todo}))
-    return list(todo)
+        _carry_out(caller, wanted.model_copy(update={"user_ids": todo}))
+    return [user_id for user_id in wanted.user_ids if user_id in ours]
 
 
-def carry_out(caller: Caller, change: MembershipChange) -> None:
+def _carry_out(caller: Caller, change: MembershipChange) -> None:
     """Add or remove users; all of them are known to need it."""
     call_until_done(caller, change, is_done=lambda: not _still_to_do(caller, change))
 
@@ -137,11 +152,16 @@ def membership(caller: Caller, change: MembershipChange) -> set[int]:
 
 @dataclass(frozen=True, kw_only=True)
 class MembershipPlan:
-    """What makes a group's people equal to a list."""
+    """What makes, or made, a group's people equal to a list."""
 
     present: int
     added: list[int] = field(default_factory=list)
     removed: list[int] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Return the plan as the log shows it."""
+        counts = f"{len(self.added)} to add and {len(self.removed)} of {self.present} to remove"
+        return f"{counts}: add {shown(self.added)}, remove {shown(self.removed)}"
 
     def refuse_too_many_removals(self, most: float | None) -> None:
         """Refuse a plan that takes out more than a number (1 or more) or a share (below 1) of the present.
@@ -158,11 +178,27 @@ class MembershipPlan:
             )
 
 
-def plan_membership(caller: Caller, add: AddGroupMembers | AddGroupSupervisors) -> MembershipPlan:
-    """Return who is missing and who is too many for a group's people to be exactly those of ``add``."""
-    present = membership(caller, add)
+def plan_membership(caller: Caller, wanted: Adding) -> MembershipPlan:
+    """Return who is missing and who is too many for a group's people to be exactly those that are wanted."""
+    present = membership(caller, wanted)
     return MembershipPlan(
         present=len(present),
-        added=[user_id for user_id in add.user_ids if user_id not in present],
-        removed=sorted(present - set(add.user_ids)),
+        added=[user_id for user_id in wanted.user_ids if user_id not in present],
+        removed=sorted(present - set(wanted.user_ids)),
+    )
+
+
+def make_equal(caller: Caller, wanted: Adding, plan: MembershipPlan) -> MembershipPlan:
+    """Carry out a plan, and return it with what earlier attempts of the task did of theirs."""
+    unwanted = _REMOVING[type(wanted)](group_id=wanted.group_id, user_ids=plan.removed or wanted.user_ids)
+    added = sent_before_for(caller, wanted).union(plan.added)
+    removed = sent_before_for(caller, unwanted).union(plan.removed)
+    if plan.added:
+        _carry_out(caller, wanted.model_copy(update={"user_ids": tuple(plan.added)}))
+    if plan.removed:
+        _carry_out(caller, unwanted)
+    return MembershipPlan(
+        present=plan.present,
+        added=[user_id for user_id in wanted.user_ids if user_id in added],
+        removed=sorted(removed.difference(wanted.user_ids)),
     )

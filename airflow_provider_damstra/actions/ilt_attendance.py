@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from airflow_provider_damstra.actions.caller import Caller, call_until_done, refuse_if_strict
+from airflow_provider_damstra.actions.caller import Caller, call_until_done, refuse_if_strict, shown
+from airflow_provider_damstra.actions.noting import sent_before_for
 from airflow_provider_damstra.endpoints.base import Arguments
 from airflow_provider_damstra.endpoints.ilt_session import (
     AttendeeProgress,
@@ -19,7 +20,7 @@ from airflow_provider_damstra.endpoints.types import Identifier, SomeIdentifiers
 from airflow_provider_damstra.errors import DamstraNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from airflow_provider_damstra.models.ilt_session import IltSessionAttendee
 
@@ -28,6 +29,8 @@ def change_registration(
     caller: Caller, wanted: BulkRegisterIltSession | BulkDeregisterIltSession, *, strict: bool = False
 ) -> list[int]:
     """Register or deregister those users for whom that changes something, and return their ids.
+
+    Those for whom an earlier attempt of the task did it are among them.
 
     :param strict: refuse to change anything if it is so already for some.
     """
@@ -38,16 +41,18 @@ def change_registration(
         return tuple(user_id for user_id in user_ids if (user_id in present) != registering)
 
     todo = still_to_do(wanted.user_ids)
-    already = [user_id for user_id in wanted.user_ids if user_id not in todo]
+    ours = {*todo, *sent_before_for(caller, wanted)}
+    already = [user_id for user_id in wanted.user_ids if user_id not in ours]
     if already:
         state = "registered" if registering else "not registered"
         refuse_if_strict(
-            f"ILT session {wanted.ilt_session_id}: users {already} are {state} already.", strict=strict
+            f"ILT session {wanted.ilt_session_id}: users {shown(already)} are {state} already.",
+            strict=strict,
         )
     if todo:
         call = wanted.model_copy(update={"user_ids": todo})
         call_until_done(caller, call, is_done=lambda: not still_to_do(todo))
-    return list(todo)
+    return [user_id for user_id in wanted.user_ids if user_id in ours]
 
 
 def attendees(caller: Caller, ilt_session_id: int) -> dict[int, IltSessionAttendee]:
@@ -77,7 +82,7 @@ class Attendance(Arguments):
 
 
 def save_progress(caller: Caller, attendance: Attendance) -> int:
-    """Record attendance, and return how many attendees' records changed.
+    """Record attendance, and return how many attendees' records changed, in earlier attempts too.
 
     :raises DamstraNotFoundError: naming the users who are not registered; nothing is recorded then.
     """
@@ -89,28 +94,32 @@ def save_progress(caller: Caller, attendance: Attendance) -> int:
             f"ILT session {attendance.ilt_session_id}: users {', '.join(map(str, strangers))} are not "
             "registered, so nobody's attendance was recorded. Register them first."
         )
-    wanted = {present[user_id].id: record for user_id, record in records.items()}
-    changes = {
-        one.id: wanted[one.id]
-        for one in present.values()
-        if one.id in wanted and not _has(one, wanted[one.id])
-    }
+    whole = SaveIltSessionProgress(
+        ilt_session_id=attendance.ilt_session_id,
+        attendees=tuple(
+            AttendeeProgress(id=present[user_id].id, attended=record.attended, passed=record.passed)
+            for user_id, record in records.items()
+        ),
+    )
+    changes = _missing(whole, present.values())
     if changes:
-        call = SaveIltSessionProgress(
-            ilt_session_id=attendance.ilt_session_id,
-            attendees=tuple(
-                AttendeeProgress(id=attendee_id, attended=record.attended, passed=record.passed)
-                for attendee_id, record in changes.items()
-            ),
+        call = whole.model_copy(update={"attendees": changes})
+        call_until_done(
+            caller,
+            call,
+            is_done=lambda: not _missing(call, attendees(caller, call.ilt_session_id).values()),
         )
-        call_until_done(caller, call, is_done=lambda: _is_recorded(caller, call))
-    return len(changes)
+    ours = {one.id for one in changes} | sent_before_for(caller, whole)
+    return sum(one.id in ours for one in whole.attendees)
 
 
-def _is_recorded(caller: Caller, call: SaveIltSessionProgress) -> bool:
-    present = {row.id: row for row in attendees(caller, call.ilt_session_id).values()}
-    return all(_has(present[wanted.id], wanted) for wanted in call.attendees)
+def _missing(
+    call: SaveIltSessionProgress, present: Iterable[IltSessionAttendee]
+) -> tuple[AttendeeProgress, ...]:
+    """Return what of the call is not recorded yet."""
+    by_id = {one.id: one for one in present}
+    return tuple(one for one in call.attendees if one.id not in by_id or not _has(by_id[one.id], one))
 
 
-def _has(attendee: IltSessionAttendee, wanted: AttendanceRecord | AttendeeProgress) -> bool:
+def _has(attendee: IltSessionAttendee, wanted: AttendeeProgress) -> bool:
     return wanted.attended in (None, attendee.attended) and wanted.passed in (None, attendee.passed)

@@ -8,8 +8,9 @@ from airflow_provider_damstra.actions.caller import (
     Caller,
     call_until_done,
     create_unless_found,
-    refuse_if_strict,
+    was_ours,
 )
+from airflow_provider_damstra.actions.noting import was_sent_before
 from airflow_provider_damstra.endpoints.ilt_session import (
     CancelIltSession,
     CompleteIltSession,
@@ -55,8 +56,8 @@ def end(caller: Caller, wanted: CompleteIltSession | CancelIltSession, *, strict
 
     if is_done():
         state = "cancelled" if cancelling else "completed"
-        refuse_if_strict(f"ILT session {wanted.ilt_session_id} is {state} already.", strict=strict)
-        return False
+        message = f"ILT session {wanted.ilt_session_id} is {state} already."
+        return was_ours(caller, wanted, message, strict=strict)
     return call_until_done(caller, wanted, is_done=is_done)
 
 
@@ -71,7 +72,7 @@ def update_session(caller: Caller, *, ilt_session_id: int, changes: Mapping[str,
     wanted = UpdateIltSession.model_validate({"ilt_session_id": ilt_session_id, **before, **changes})
     after = {name: getattr(wanted, name) for name in before}
     if after == before:
-        return False
+        return was_sent_before(caller, wanted)
     return call_until_done(caller, wanted, is_done=lambda: present() == after)
 
 

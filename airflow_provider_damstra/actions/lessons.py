@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from airflow_provider_damstra.actions.caller import Caller, fan_out
+from airflow_provider_damstra.actions.caller import Caller, fan_out, gather
 from airflow_provider_damstra.endpoints.base import Arguments
 from airflow_provider_damstra.endpoints.lesson import ListLessons
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules, ScheduleUser
@@ -22,7 +22,7 @@ from airflow_provider_damstra.errors import (
 from airflow_provider_damstra.models.lesson_schedule import GracePeriodUnit, UserLessonSchedule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from airflow_provider_damstra.models.lesson import Lesson
@@ -130,6 +130,22 @@ def _newest(rows_by_lesson: dict[str, list[Lesson]]) -> list[int]:
     ]
 
 
+def open_schedules(caller: Caller, calls: Sequence[ScheduleUser]) -> list[int]:
+    """Return the ids of the open schedules that the calls' users have of what is wanted.
+
+    :raises DamstraError: if a user's schedules could not be read. One who does not exist has none.
+    """
+
+    def rows_of(call: ScheduleUser) -> list[UserLessonSchedule]:
+        try:
+            return _wanted_rows(caller, call)
+        except DamstraNotFoundError:
+            return []
+
+    found = gather(rows_of, calls, what="users looked up")
+    return [row.id for rows in found for row in rows if row.is_open]
+
+
 def schedule_users(
     caller: Caller, calls: Sequence[ScheduleUser], **rules: Any
 ) -> tuple[list[Scheduled], dict[int, DamstraError]]:
@@ -151,7 +167,7 @@ def schedule_user(
     caller: Caller,
     call: ScheduleUser,
     *,
-    if_exists: str = "return",
+    refused: Collection[int] = (),
     if_completed: str = "schedule",
     since: datetime | None = None,
 ) -> Scheduled:
@@ -161,15 +177,16 @@ def schedule_user(
     whether the request was carried out; then one more request is made for what is missing. The server has no
     two open schedules for one lesson version, so that this does nothing twice.
 
-    :param if_exists: ``return`` a schedule that is there already, or ``fail``.
+    :param refused: ids of schedules that must not be there already.
     :param if_completed: ``schedule`` again what was completed before, or ``skip`` it.
     :param since: a completed schedule that was created since then is the one that is wanted, and no older
         one.
     """
     rows = _wanted_rows(caller, call)
     existing = _present(rows, call, since=since)
-    if existing and if_exists == "fail":
-        raise DamstraConflictError(f"User {call.user_id} has lesson schedules already: {_ids(existing)}.")
+    unwelcome = [one for one in _ids(existing) if one in refused]
+    if unwelcome:
+        raise DamstraConflictError(f"User {call.user_id} has open lesson schedules already: {unwelcome}.")
     if if_completed == "skip":
         existing = _by_version(row for row in rows if row.is_completed) | existing
     missing = _without(call, existing)

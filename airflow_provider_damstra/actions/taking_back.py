@@ -23,40 +23,10 @@ from airflow_provider_damstra.endpoints.ilt_session import (
     CreateIltSession,
 )
 from airflow_provider_damstra.endpoints.user import CreateUser, InactivateUser
-from airflow_provider_damstra.errors import DamstraError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from airflow_provider_damstra.actions.caller import Answer, Caller, Row
-    from airflow_provider_damstra.endpoints.base import Endpoint, Paged
-
-
-class Noting:
-    """A caller that notes each change before it is sent, so that it is known even if no answer comes.
-
-    :param caller: makes the calls.
-    """
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-        self.changes: list[Endpoint[Any]] = []
-
-    def call(self, endpoint: Endpoint[Answer]) -> Answer:
-        """Return the answer to one call; what surely was not carried out is noted no longer."""
-        if endpoint.method == "GET":
-            return self._caller.call(endpoint)
-        self.changes.append(endpoint)
-        try:
-            return self._caller.call(endpoint)
-        except DamstraError as error:
-            if not error.may_have_been_carried_out:
-                self.changes.remove(endpoint)
-            raise
-
-    def iterate(self, endpoint: Paged[Row]) -> Iterator[Row]:
-        """Yield the rows of a listing."""
-        return self._caller.iterate(endpoint)
+    from airflow_provider_damstra.actions.caller import Caller
+    from airflow_provider_damstra.endpoints.base import Endpoint
 
 
 def take_back(caller: Caller, change: Endpoint[Any]) -> str:

@@ -8,8 +8,9 @@ from airflow_provider_damstra.actions.caller import (
     Caller,
     call_until_done,
     create_unless_found,
-    refuse_if_strict,
+    was_ours,
 )
+from airflow_provider_damstra.actions.noting import was_sent_before
 from airflow_provider_damstra.actions.users import MATCHES
 from airflow_provider_damstra.endpoints.user import (
     ActivateUser,
@@ -62,6 +63,9 @@ def ensure_user(caller: Caller, wanted: CreateUser, *, if_exists: str = "return"
     user, was_created = create_unless_found(caller, wanted, find=find)
     if not was_created and if_exists == "fail":
         raise DamstraConflictError(f"The user exists already (id {user.id}).")
+    if was_sent_before(caller, wanted):
+        # An attempt that was killed may have made it inactive again.
+        set_active(caller, ActivateUser(user_id=user.id))
     if not was_created and if_exists == "update":
         update_user(
             caller, user_id=user.id, changes=wanted.model_dump(exclude_none=True, exclude=_ONLY_AT_CREATION)
@@ -86,7 +90,7 @@ def update_user(caller: Caller, *, user_id: int, changes: Mapping[str, Any]) -> 
         return _data(wanted) == _data(caller.call(GetUser(user_id=user_id)))
 
     if _data(wanted) == present:
-        return False
+        return was_sent_before(caller, wanted)
     return call_until_done(caller, wanted, is_done=is_done)
 
 
@@ -107,6 +111,5 @@ def set_active(caller: Caller, wanted: ActivateUser | InactivateUser, *, strict:
 
     if is_done():
         state = "active" if active else "inactive"
-        refuse_if_strict(f"User {wanted.user_id} is {state} already.", strict=strict)
-        return False
+        return was_ours(caller, wanted, f"User {wanted.user_id} is {state} already.", strict=strict)
     return call_until_done(caller, wanted, is_done=is_done)

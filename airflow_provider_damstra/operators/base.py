@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_provider_damstra.arguments import is_empty, one_of
+from airflow_provider_damstra.attempts import Attempts
 from airflow_provider_damstra.failing import failing_at_once_where_retrying_is_useless
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.actions.taking_back import Noting
+    from airflow_provider_damstra.actions.noting import Noting
     from airflow_provider_damstra.arguments import Ids
     from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.exports.rows import Rows
@@ -42,6 +43,7 @@ class DamstraOperator(BaseOperator):
     ui_color = "#fff1dc"
     operator_extra_links = (DamstraLink(),)
     attempt = Attempt()
+    attempts = Attempts({})
     _is_acting = False
     _is_killed = False
 
@@ -57,14 +59,15 @@ class DamstraOperator(BaseOperator):
     @cached_property
     def caller(self) -> Noting:
         """Return what makes the calls of this attempt, and knows what they changed."""
-        from airflow_provider_damstra.actions.taking_back import Noting
+        from airflow_provider_damstra.actions.noting import Noting
 
-        return Noting(self.hook)
+        return Noting(self.hook, self.attempts)
 
     def execute(self, context: Context) -> Any:
         """Do the step and return its result, fit for XCom."""
         name_in_grid(self, context)
         self.attempt = Attempt.of(context)
+        self.attempts = Attempts(context)
         self._is_acting = True
         try:
             with failing_at_once_where_retrying_is_useless():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_damstra.arguments import number, one_of
-from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator, StepForUsers
+from airflow_provider_damstra.operators.base import CancelledOnKill, StepForUsers, StepWithLargeResult
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -29,11 +29,12 @@ class _MembershipOperator(StepForUsers):
     def act(self, context: Context) -> list[int]:
         """Return for whom something changed."""
         from airflow_provider_damstra import endpoints
+        from airflow_provider_damstra.actions.caller import shown
         from airflow_provider_damstra.actions.groups import change_membership
 
         wanted = getattr(endpoints, self.endpoint_name)(group_id=self.group_id, user_ids=self.user_ids)
         changed = change_membership(self.caller, wanted, strict=self.strict)
-        self.log.info("Group %s: %s for users %s", self.group_id, self.endpoint_name, changed)
+        self.log.info("Group %s: %s for users %s", self.group_id, self.endpoint_name, shown(changed))
         return changed
 
 
@@ -95,12 +96,12 @@ class DamstraRemoveGroupSupervisorsOperator(_MembershipOperator):
     endpoint_name = "RemoveGroupSupervisors"
 
 
-class DamstraSyncGroupMembersOperator(DamstraOperator):
+class DamstraSyncGroupMembersOperator(StepWithLargeResult):
     """Make a group's members equal to a list, and return who was ``added`` and who ``removed``.
 
-    The result is that of all attempts of the task on Airflow 3.3, of the last one before it. The plan is
-    logged. Calls ``listGroupMembers``, and ``addGroupMembers`` and ``removeGroupMembers`` where there is
-    somebody to add or remove; or the same for supervisors.
+    Both are XComs of these names too, which ``.expand()`` takes. Calls ``listGroupMembers``, and
+    ``addGroupMembers`` and ``removeGroupMembers`` where there is somebody to add or remove; or the same for
+    supervisors.
 
     :param group_id: the group (templated).
     :param user_ids: who is to be in it afterwards, and nobody else: at least one user (templated).
@@ -108,9 +109,12 @@ class DamstraSyncGroupMembersOperator(DamstraOperator):
     :param dry_run: only return the plan.
     :param max_removals: fail, and change nothing, if more would be removed: a number, or a share (above 0,
         below 1) of those in it. An HR extract that broke off half-way then empties no group.
+    :param result_path: write a line of JSON for each user with the ``change`` to this path or URL on any
+        object storage, and return its ``path``, ``rows`` and ``sha256`` instead (templated). The XComs
+        ``added`` and ``removed`` are then numbers.
     """
 
-    template_fields = ("group_id", "user_ids", "damstra_conn_id")
+    template_fields = ("group_id", "user_ids", "result_path", "damstra_conn_id")
 
     def __init__(
         self,
@@ -120,9 +124,10 @@ class DamstraSyncGroupMembersOperator(DamstraOperator):
         who: str = "members",
         dry_run: bool = False,
         max_removals: float | None = None,
+        result_path: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(result_path=result_path, **kwargs)
         one_of("who", who, "members", "supervisors")
         one_of("dry_run", dry_run, True, False)
         if max_removals is not None:
@@ -133,22 +138,23 @@ class DamstraSyncGroupMembersOperator(DamstraOperator):
         self.only_plan = dry_run
         self.max_removals = max_removals
 
-    def act(self, context: Context) -> dict[str, list[int]]:
-        """Return who was added and who was removed."""
+    def act(self, context: Context) -> Any:
+        """Return who was added and who was removed, or the file that they are in."""
         from airflow_provider_damstra import endpoints
-        from airflow_provider_damstra.actions.groups import carry_out, plan_membership
-        from airflow_provider_damstra.attempts import Attempts
+        from airflow_provider_damstra.actions.groups import make_equal, plan_membership
 
-        add, remove = (getattr(endpoints, f"{verb}Group{self.who.title()}") for verb in ("Add", "Remove"))
+        self.refuse_unwritable_result()
+        add = getattr(endpoints, f"AddGroup{self.who.title()}")
         wanted = add(group_id=self.group_id, user_ids=self.user_ids)
         plan = plan_membership(self.caller, wanted)
-        self.log.info("Group %d: add %s, remove %s", wanted.group_id, plan.added, plan.removed)
+        self.log.info("Group %d: %s", wanted.group_id, plan)
         plan.refuse_too_many_removals(self.max_removals)
-        if self.only_plan:
-            return {"added": plan.added, "removed": plan.removed}
-        attempts = Attempts(context)
-        outcome = {name: attempts.add(name, getattr(plan, name)) for name in ("added", "removed")}
-        for change, user_ids in ((add, plan.added), (remove, plan.removed)):
-            if user_ids:
-                carry_out(self.caller, change(group_id=wanted.group_id, user_ids=user_ids))
-        return outcome
+        if not self.only_plan:
+            plan = make_equal(self.caller, wanted, plan)
+        outcome = {"added": plan.added, "removed": plan.removed}
+        for name, ids in outcome.items():
+            context["ti"].xcom_push(key=name, value=ids if self.result_path is None else len(ids))
+        if self.result_path is None:
+            return outcome
+        changes = [(user_id, name) for name, ids in outcome.items() for user_id in ids]
+        return self.deliver([{"user_id": user_id, "change": name} for user_id, name in changes])

@@ -43,12 +43,15 @@ class _RegistrationOperator(StepForUsers):
     def act(self, context: Context) -> list[int]:
         """Return for whom something changed."""
         from airflow_provider_damstra import endpoints
+        from airflow_provider_damstra.actions.caller import shown
         from airflow_provider_damstra.actions.ilt_attendance import change_registration
 
         endpoint = getattr(endpoints, self.endpoint_name)
         wanted = endpoint(ilt_session_id=self.ilt_session_id, user_ids=self.user_ids)
         changed = change_registration(self.caller, wanted, strict=self.strict)
-        self.log.info("ILT session %s: %s for users %s", self.ilt_session_id, self.endpoint_name, changed)
+        self.log.info(
+            "ILT session %s: %s for users %s", self.ilt_session_id, self.endpoint_name, shown(changed)
+        )
         return changed
 
 

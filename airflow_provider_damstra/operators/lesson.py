@@ -13,12 +13,13 @@ from airflow_provider_damstra.operators.lesson_schedule import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from airflow.sdk import Context
 
     from airflow_provider_damstra.arguments import Ids
+    from airflow_provider_damstra.endpoints import ScheduleUser
     from airflow_provider_damstra.errors import DamstraError
 
 __all__ = [
@@ -48,9 +49,10 @@ class DamstraScheduleLessonsOperator(StepForUsers, StepWithLargeResult):
     :param grace_period: how long a trainee has, in ``grace_period_unit`` (templated).
     :param grace_period_unit: ``days`` or ``months`` (templated).
     :param schedule_date: from when on the lesson can be done, with a time zone; default now (templated).
-    :param if_exists: ``return`` an open schedule that is there already, or ``fail``.
+    :param if_exists: ``return`` an open schedule that is there already, or ``fail`` for that user. What an
+        earlier attempt of the task scheduled is none of them (on Airflow 3.3, which keeps that).
     :param if_completed: ``schedule`` again who completed the same version before this DAG run, or ``skip``:
-        the completed schedule is returned, whatever its age.
+        the completed schedule is returned, whatever its age, and is no reason to fail.
     :param on_partial_failure: when some users failed, ``fail`` the task after all were tried, or ``continue``
         with a warning.
     :param on_empty: ``fail`` or ``skip`` the task when there is no user.
@@ -117,10 +119,11 @@ class DamstraScheduleLessonsOperator(StepForUsers, StepWithLargeResult):
             schedule_date=self.schedule_date,
         )
         run: Any = context.get("dag_run")
+        calls = assignment.calls(self.caller)
         done, failed = schedule_users(
             self.caller,
-            assignment.calls(self.caller),
-            if_exists=self.if_exists,
+            calls,
+            refused=self._refused(calls),
             if_completed=self.if_completed,
             since=getattr(run, "run_after", None),
         )
@@ -130,6 +133,14 @@ class DamstraScheduleLessonsOperator(StepForUsers, StepWithLargeResult):
         return self.deliver(
             [{"user_id": one.user_id, "lesson_schedule_ids": one.lesson_schedule_ids} for one in done]
         )
+
+    def _refused(self, calls: Sequence[ScheduleUser]) -> Collection[int]:
+        """Return the schedules that must not be there: those that were open before the first attempt."""
+        from airflow_provider_damstra.actions.lessons import open_schedules
+
+        if self.if_exists == "return":
+            return ()
+        return frozenset(self.attempts.keep_first("open_before", open_schedules(self.caller, calls)))
 
     def _report(self, failed: dict[int, DamstraError], *, done: int) -> None:
         """Say who failed and why; and fail, if that is wanted or nothing worked.

@@ -96,13 +96,11 @@ class DamstraUpsertUsersOperator(StepWithLargeResult):
     def act(self, context: Context) -> Any:
         """Return the users' ids, or the file that they are in."""
         from airflow_provider_damstra.actions.users import carry_out, plan_import
-        from airflow_provider_damstra.attempts import Attempts
 
         self.refuse_unwritable_result()
-        attempts = Attempts(context)
         plan = plan_import(self.caller, self._rows(), match_by=self.match_by, keep_roles=self.keep_roles)
-        before = attempts.keep_first("users_before", plan.present_ids)
-        changed = attempts.add("users_changed", plan.differing_ids)
+        before = self.attempts.keep_first("users_before", plan.present_ids)
+        changed = self.attempts.add("users_changed", plan.differing_ids)
         user_ids = carry_out(plan, batch_size=self.batch_size)
         outcome = {
             "created": [one for one in user_ids if one not in before],

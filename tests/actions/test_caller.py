@@ -6,7 +6,12 @@ import logging
 
 import pytest
 
-from airflow_provider_damstra.actions.caller import call_until_done, create_unless_found, refuse_if_strict
+from airflow_provider_damstra.actions.caller import (
+    call_until_done,
+    create_unless_found,
+    refuse_if_strict,
+    shown,
+)
 from airflow_provider_damstra.endpoints import CreateGroup, InactivateUser
 from airflow_provider_damstra.errors import (
     DamstraConflictError,
@@ -152,3 +157,8 @@ def test_what_is_so_already_is_logged_or_an_error(caplog: pytest.LogCaptureFixtu
     assert "User 7 is active already." in caplog.text
     with pytest.raises(DamstraConflictError, match="User 7 is active already"):
         refuse_if_strict("User 7 is active already.", strict=True)
+
+
+def test_a_log_shows_a_hundred_ids() -> None:
+    assert shown([1, 2]) == "[1, 2]"
+    assert shown(range(103)) == f"{list(range(100))} and 3 more"

@@ -99,10 +99,16 @@ class Course:
         return cls(requests=requests, trace=Trace.of(emulator, api, case))
 
     @property
+    def all_turns(self) -> list[tuple[str, str, int]]:
+        """Return for each request which of those like it it is."""
+        return [
+            (*request, self.requests[:place].count(request)) for place, request in enumerate(self.requests, 1)
+        ]
+
+    @property
     def turns(self) -> list[tuple[str, str, int]]:
-        """Return for each request that is to change something which of those like it it is."""
-        changing = [request for request in self.requests if request[0] != "GET"]
-        return [(*request, changing[:place].count(request)) for place, request in enumerate(changing, 1)]
+        """Return that for each request that is to change something."""
+        return [turn for turn in self.all_turns if turn[0] != "GET"]
 
 
 def changes_in(emulator: DamstraEmulator) -> Counter[str]:

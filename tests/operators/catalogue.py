@@ -12,11 +12,19 @@ from airflow_provider_damstra.operators.base import (
     StepForUsers,
     StepWithLargeResult,
 )
-from tests.operators.cases_people import GROUPS, LOGIN_URL, USERS
-from tests.operators.cases_training import CALLS, ILT_SESSIONS, LESSONS
+from tests.operators.cases_people import CREATE_GROUP, CREATE_USER, GROUPS, LOGIN_URL, UPSERT_USERS, USERS
+from tests.operators.cases_training import (
+    CALLS,
+    COMPLETE_LESSON,
+    CREATE_ILT_SESSION,
+    ILT_SESSIONS,
+    LESSONS,
+    SCHEDULE_LESSONS,
+)
 
 CASES = (*USERS, *GROUPS, *LESSONS, *ILT_SESSIONS, *CALLS)
 CHANGING = tuple(case for case in CASES if case.changes)
+CREATING = (CREATE_USER, UPSERT_USERS, CREATE_GROUP, SCHEDULE_LESSONS, COMPLETE_LESSON, CREATE_ILT_SESSION)
 SENDING = (*CHANGING, LOGIN_URL)
 """The cases whose requests are not only GETs."""
 

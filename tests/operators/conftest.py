@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_damstra.clients.sync import Client
 from tests.emulator.http import Api
 from tests.operators.case import Case, Course
+from tests.operators.running import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,8 @@ def undisturbed(
 
     def undisturbed(case: Case) -> Course:
         if str(case) not in _courses:
-            case.run_once(damstra_emulator, api, tmp_path)
+            case.begin(damstra_emulator, api)
+            run(case.make(tmp_path))
             _courses[str(case)] = Course.of(damstra_emulator, api, case)
         return _courses[str(case)]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.operators.case import Case, Course, Trace
-from tests.operators.catalogue import SENDING
+from tests.operators.catalogue import CREATING, SENDING
 from tests.operators.faults import FAULTS, LOST_ANSWER, strike
 from tests.operators.running import run_with_retries
 
@@ -68,9 +68,30 @@ def test_every_effect_is_there_once_when_nobody_can_look_after_a_lost_answer(
             path="/**",
             number=1 + reads_before(course, method, path, number),
         )
-        run_with_retries(lambda: case.make(tmp_path), retries=2)
+        outcome = run_with_retries(lambda: case.make(tmp_path), retries=2)
         assert "drop_after" in faults_struck(damstra_emulator)
         assert Trace.of(damstra_emulator, api, case) == course.trace
+        assert outcome == case.expected(tmp_path)
+
+
+@pytest.mark.parametrize("case", CREATING, ids=str)
+def test_any_answer_may_be_lost(
+    case: Case,
+    undisturbed: Undisturbed,
+    damstra_emulator: DamstraEmulator,
+    api: Api,
+    connect: Connect,
+    tmp_path: Path,
+) -> None:
+    course = undisturbed(case)
+    connect(extra={"max_retries": 0})
+    for method, path, number in course.all_turns:
+        case.begin(damstra_emulator, api)
+        strike(damstra_emulator, LOST_ANSWER, method=method, path=path, number=number)
+        outcome = run_with_retries(lambda: case.make(tmp_path))
+        assert faults_struck(damstra_emulator) == ["drop_after"]
+        assert Trace.of(damstra_emulator, api, case) == course.trace
+        assert outcome == case.expected(tmp_path)
 
 
 def reads_before(course: Course, method: str, path: str, number: int) -> int:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.operators.case import Case, Trace, changes_in
-from tests.operators.cases_people import CREATE_GROUP, CREATE_USER, UPSERT_USERS
-from tests.operators.cases_training import COMPLETE_LESSON, CREATE_ILT_SESSION, REGISTER, SCHEDULE_LESSONS
+from tests.operators.cases_people import CREATE_USER
+from tests.operators.cases_training import REGISTER
+from tests.operators.catalogue import CREATING
 from tests.operators.running import run
 from tests.operators.worker import Worker, frozen_at
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.http import Api
     from tests.operators.conftest import Undisturbed
-
-CREATING = (CREATE_USER, UPSERT_USERS, CREATE_GROUP, SCHEDULE_LESSONS, COMPLETE_LESSON, CREATE_ILT_SESSION)
 
 
 @pytest.mark.parametrize("case", [*CREATING, REGISTER], ids=str)

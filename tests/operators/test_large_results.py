@@ -26,17 +26,17 @@ def lines_of(case: Case, tmp_path: Path) -> list[dict[str, Any]]:
     expected = case.expected(tmp_path)
     if case.operator.__name__ == "DamstraScheduleLessonsOperator":
         return list(expected.value)
-    return [
-        {"user_id": user_id, "outcome": name}
-        for user_id in expected.value
-        for name, ids in expected.xcoms.items()
-        if user_id in ids
-    ]
+    changes = [(user_id, name) for name, ids in expected.xcoms.items() for user_id in ids]
+    if case.operator.__name__ == "DamstraSyncGroupMembersOperator":
+        return [{"user_id": user_id, "change": name} for user_id, name in changes]
+    outcome_of = dict(changes)
+    return [{"user_id": user_id, "outcome": outcome_of[user_id]} for user_id in expected.value]
 
 
 def test_these_are_the_steps_whose_result_grows_with_the_people() -> None:
     assert {case.operator.__name__ for case in LARGE} == {
         "DamstraScheduleLessonsOperator",
+        "DamstraSyncGroupMembersOperator",
         "DamstraUpsertUsersOperator",
     }
 

@@ -219,6 +219,44 @@ def test_who_completed_the_version_before_is_skipped_if_asked(damstra_emulator: 
     assert schedule(lesson_version_ids=[version], if_completed="skip") == [again]
 
 
+FAIL_AND_SKIP = {"if_completed": "skip", "if_exists": "fail"}
+
+
 def test_what_was_completed_before_is_no_reason_to_fail(damstra_emulator: DamstraEmulator) -> None:
-    rules = {"if_completed": "skip", "if_exists": "fail"}
-    assert schedule(lesson_version_ids=[2002], **rules)[0]["lesson_schedule_ids"] == [30013]
+    (liam,) = schedule(lesson_version_ids=[2002, 2006], **FAIL_AND_SKIP)
+    assert liam["lesson_schedule_ids"] == [30013, NEW_SCHEDULE]
+    assert [order["lessonVersionIds"] for order in orders(damstra_emulator)] == [[2006]]
+
+
+def test_what_is_open_is_a_reason_to_fail_even_if_it_was_completed_before(
+    damstra_emulator: DamstraEmulator,
+) -> None:
+    (again,) = schedule(lesson_version_ids=[2002])[0]["lesson_schedule_ids"]
+    why = error(step(lesson_version_ids=[2002, 2006], **FAIL_AND_SKIP), DamstraConflictError)
+    assert f"User 1011 has open lesson schedules already: [{again}]." in why
+    assert len(orders(damstra_emulator)) == 1
+
+
+def test_one_who_is_scheduled_already_does_not_keep_the_others_from_it(
+    damstra_emulator: DamstraEmulator,
+) -> None:
+    arguments = {"user_ids": [1011, 1012], "lesson_version_ids": [2002], "on_partial_failure": "continue"}
+    assert schedule(**arguments, **FAIL_AND_SKIP) == [{"user_id": 1011, "lesson_schedule_ids": [30013]}]
+
+
+def test_what_this_run_scheduled_and_was_completed_since_is_no_reason_to_fail(
+    damstra_emulator: DamstraEmulator,
+) -> None:
+    began = damstra_emulator.now - timedelta(minutes=1)
+    first = run(step(lesson_ids=204, if_exists="fail"), run_after=began)
+    damstra_emulator.complete_lesson_schedule(NEW_SCHEDULE)
+    assert run(step(lesson_ids=204, if_exists="fail"), run_after=began) == first
+
+
+def test_nobody_is_scheduled_before_it_is_known_who_is_already(
+    damstra_emulator: DamstraEmulator, connect: Connect
+) -> None:
+    connect(extra={"max_retries": 0})
+    damstra_emulator.add_fault("status", status=503, path="/user/1012/lesson_schedule", method="GET")
+    error(step(user_ids=[1011, 1012], lesson_ids=204, if_exists="fail"))
+    assert orders(damstra_emulator) == []

@@ -1,0 +1,148 @@
+"""What an earlier attempt of the task did is the task's own work: no reason to fail, and in the result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_damstra.errors import DamstraConflictError, DamstraRateLimitError
+from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.models.user import ClientStatus
+from airflow_provider_damstra.operators import group, ilt_session, user
+from airflow_provider_damstra.operators.lesson import DamstraScheduleLessonsOperator
+from tests.operators.case import changes_in
+from tests.operators.cases_people import ADA, CREATE_GROUP, MEMBERS_OF_102, NEW_GROUP, NEW_USER
+from tests.operators.cases_training import CREATE_ILT_SESSION, NEW_SCHEDULE, NEW_SESSION
+from tests.operators.faults import FAULTS
+from tests.operators.running import StateStore, error, run
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.endpoints.base import Endpoint
+    from airflow_provider_damstra.operators.base import DamstraOperator
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.emulator.http import Api
+    from tests.operators.conftest import Connect
+
+CREW, COMING = {"group_id": 102}, {"ilt_session_id": 403}
+STRICT = {"strict": True}
+FAIL = {"if_exists": "fail"}
+STEPS: list[tuple[type[DamstraOperator], dict[str, Any], Any]] = [
+    (user.DamstraActivateUserOperator, {"user_id": 1038, **STRICT}, True),
+    (user.DamstraInactivateUserOperator, {"user_id": 1011, **STRICT}, True),
+    (user.DamstraUpdateUserOperator, {"user_id": 1011, "changes": {"first_name": "Leo"}}, True),
+    (user.DamstraCreateUserOperator, {"user": ADA, **FAIL}, NEW_USER),
+    (group.DamstraInactivateGroupOperator, {"group_id": 107, **STRICT}, True),
+    (group.DamstraUpdateGroupOperator, {"group_id": 103, "description": "By night"}, True),
+    (group.DamstraCreateGroupOperator, {**CREATE_GROUP.arguments, **FAIL}, NEW_GROUP),
+    (group.DamstraAddGroupMembersOperator, {**CREW, "user_ids": [1013, 1012], **STRICT}, [1013, 1012]),
+    (group.DamstraRemoveGroupMembersOperator, {**CREW, "user_ids": [1011, 1016], **STRICT}, [1011, 1016]),
+    (group.DamstraAddGroupSupervisorsOperator, {**CREW, "user_ids": [1006], **STRICT}, [1006]),
+    (group.DamstraRemoveGroupSupervisorsOperator, {**CREW, "user_ids": [1005], **STRICT}, [1005]),
+    (
+        group.DamstraSyncGroupMembersOperator,
+        {**CREW, "user_ids": [1012]},
+        {"added": [1012], "removed": MEMBERS_OF_102},
+    ),
+    (ilt_session.DamstraCreateIltSessionOperator, {**CREATE_ILT_SESSION.arguments, **FAIL}, NEW_SESSION),
+    (ilt_session.DamstraUpdateIltSessionOperator, {**COMING, "notes": "Bring a hat"}, True),
+    (ilt_session.DamstraRegisterIltSessionUsersOperator, {**COMING, "user_ids": [1021], **STRICT}, [1021]),
+    (ilt_session.DamstraDeregisterIltSessionUsersOperator, {**COMING, "user_ids": [1019], **STRICT}, [1019]),
+    (ilt_session.DamstraSaveIltSessionProgressOperator, {"ilt_session_id": 402, "user_ids": [1015, 1017]}, 2),
+    (ilt_session.DamstraCompleteIltSessionOperator, {"ilt_session_id": 402, **STRICT}, True),
+    (ilt_session.DamstraCancelIltSessionOperator, {**COMING, **STRICT}, True),
+    (
+        DamstraScheduleLessonsOperator,
+        {"user_ids": 1011, "lesson_ids": 204, **FAIL},
+        [{"user_id": 1011, "lesson_schedule_ids": [NEW_SCHEDULE]}],
+    ),
+]
+
+
+class Killed(BaseException):
+    """The worker is gone."""
+
+
+def die_after_the_first_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the worker be killed when Damstra has done what it asked, before it knows."""
+    real = DamstraHook.call
+
+    def call(hook: DamstraHook, endpoint: Endpoint[Any]) -> Any:
+        answer: Any = real(hook, endpoint)
+        if endpoint.method != "GET":
+            raise Killed
+        return answer
+
+    monkeypatch.setattr(DamstraHook, "call", call)
+
+
+def attempt(kind: type[DamstraOperator], arguments: dict[str, Any], store: StateStore) -> Any:
+    return run(kind(task_id="step", **arguments), task_state_store=store).value
+
+
+def killed_attempt(kind: type[DamstraOperator], arguments: dict[str, Any], store: StateStore) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        die_after_the_first_change(monkeypatch)
+        with pytest.raises(Killed):
+            attempt(kind, arguments, store)
+
+
+@pytest.mark.parametrize(("kind", "arguments", "result"), STEPS, ids=lambda one: getattr(one, "__name__", ""))
+def test_after_a_kill_a_strict_step_returns_what_it_would_have(
+    kind: type[DamstraOperator], arguments: dict[str, Any], result: Any, damstra_emulator: DamstraEmulator
+) -> None:
+    store = StateStore()
+    killed_attempt(kind, arguments, store)
+    assert changes_in(damstra_emulator) != {}
+    assert attempt(kind, arguments, store) == result
+    before = changes_in(damstra_emulator)
+    assert attempt(kind, arguments, store) == result
+    assert changes_in(damstra_emulator) == before
+
+
+@pytest.mark.parametrize(
+    "step", [one for one in STEPS if {"strict", "if_exists"} & one[1].keys()], ids=lambda one: one[0].__name__
+)
+def test_what_another_task_did_is_not_its_own_work(
+    step: tuple[type[DamstraOperator], dict[str, Any], Any], damstra_emulator: DamstraEmulator
+) -> None:
+    kind, arguments, _ = step
+    attempt(kind, arguments, StateStore())
+    assert "already" in error(kind(task_id="step", **arguments), DamstraConflictError)
+
+
+def test_what_another_task_did_after_this_one_was_refused_is_not_its_own_work(
+    damstra_emulator: DamstraEmulator, connect: Connect
+) -> None:
+    connect(extra={"max_retries": 0})
+    store = StateStore()
+    arguments: dict[str, Any] = {**CREW, "user_ids": [1012], **STRICT}
+    operator = group.DamstraAddGroupMembersOperator(task_id="step", **arguments)
+    damstra_emulator.add_fault(**FAULTS["429"], method="POST", count=1)
+    with pytest.raises(DamstraRateLimitError):
+        run(operator, task_state_store=store)
+    attempt(type(operator), arguments, StateStore())
+    with pytest.raises(AirflowFailException, match="are in it already"):
+        attempt(type(operator), arguments, store)
+
+
+def test_what_is_kept_names_nobody(damstra_emulator: DamstraEmulator) -> None:
+    store = StateStore()
+    attempt(user.DamstraCreateUserOperator, {"user": ADA}, store)
+    kept = str(store)
+    assert "CreateUser (POST /user)" in kept
+    assert [value for value in ADA.values() if value in kept] == []
+
+
+def test_a_user_whom_a_killed_attempt_made_inactive_again_is_active_after_the_next(
+    damstra_emulator: DamstraEmulator, api: Api
+) -> None:
+    store = StateStore()
+    arguments: dict[str, Any] = {"user": ADA, "cancel_on_kill": True}
+    operator = user.DamstraCreateUserOperator(task_id="step", **arguments)
+    run(operator, task_state_store=store)
+    operator.on_kill()
+    assert api.read(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.NOT_CURRENT
+    assert attempt(user.DamstraCreateUserOperator, arguments, store) == NEW_USER
+    assert api.read(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.ACTIVE
