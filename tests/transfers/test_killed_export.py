@@ -23,9 +23,7 @@ WORKERS = 4
 
 def asked(emulator: DamstraEmulator) -> Counter[str]:
     """Return how often each page was asked for."""
-    return Counter(
-        f"{entry['path']}?startIndex={entry['query']['startIndex']}" for entry in emulator.journal()
-    )
+    return Counter(f"{entry['path']} from row {entry['query']['startIndex']}" for entry in emulator.journal())
 
 
 def listings(pages: Counter[str]) -> Counter[str]:
