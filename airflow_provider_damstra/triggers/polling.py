@@ -86,6 +86,8 @@ class Poller:
                 subscription = Subscription(
                     make_wait(), poll_interval, max_poll_failures, say, copy_context(), over, deadline
                 )
+                # This frame stays for as long as the wait lasts, thousands of them.
+                del make_wait
                 self._deadlines.add(subscription)
                 self._refresh(subscription)
             return await over

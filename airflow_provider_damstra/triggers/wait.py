@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
@@ -73,7 +74,7 @@ class DamstraWaitTrigger(BaseTrigger):
         self.end_from_trigger = end_from_trigger
         self.soft_fail = soft_fail
         # As attributes, for that is where Airflow renders templates when a task starts in the triggerer.
-        self._names = tuple(arguments)
+        self._names = _shared(tuple(arguments))
         for name, value in arguments.items():
             setattr(self, name, value)
 
@@ -136,6 +137,12 @@ class DamstraWaitTrigger(BaseTrigger):
             self.log.error("%s", event["message"])
             return TaskSkippedEvent()
         return None
+
+
+@cache
+def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the same object for equal names: the triggerer keeps thousands of triggers, of few kinds."""
+    return names
 
 
 def _say(text: str) -> None:

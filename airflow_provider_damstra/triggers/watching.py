@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
@@ -100,7 +101,8 @@ class Subscription:
     def tell(self, text: str) -> None:
         """Log in the context of the wait's own task, so that it stands in that task's log."""
         if text and text != self.said:
-            self.said = text
+            # Most waits say the same as others: one object for all.
+            self.said = intern(text)
             self.context.run(self.say, text)
 
 
