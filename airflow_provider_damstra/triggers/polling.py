@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import aclosing
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_damstra.endpoints.base import Paged
 from airflow_provider_damstra.errors import DamstraError, is_final
 from airflow_provider_damstra.hooks.metrics import gauge_waits
+from airflow_provider_damstra.triggers.asking import ask
 from airflow_provider_damstra.triggers.current_client import CurrentClient
 from airflow_provider_damstra.triggers.deadlines import Deadlines
 from airflow_provider_damstra.triggers.pace import next_poll
@@ -19,8 +18,6 @@ from airflow_provider_damstra.waits.base import Interest, Question, Verdict, Wai
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-
-    from airflow_provider_damstra.clients.asynchronous import AsyncClient
 
 HURRIED_EVERY = 1.0
 """Seconds that lie between two times that the same question is asked, however often somebody hurries it."""
@@ -225,7 +222,7 @@ class Poller:
         watch.is_hurried = False
         watch.asked_at = self._loop.time()
         try:
-            answer, watch.is_whole = await self._answer_by_now(watch, rows)
+            answer, watch.is_whole = await ask(self._connection, watch, rows)
         except DamstraError as error:
             if not is_answer(error):
                 watch.is_due = False
@@ -255,32 +252,6 @@ class Poller:
             self._refresh(subscription)
         except Exception as error:
             subscription.end(error=error)
-
-    async def _answer_by_now(self, watch: Watch, rows: frozenset[int] | None) -> tuple[Any, bool]:
-        """Return the answer; if it fails, and the connection has changed meanwhile, ask there."""
-        client = self._connection.client
-        try:
-            return await self._answer(client, watch, rows)
-        except DamstraError as error:
-            if is_answer(error) or not await self._connection.renew(client):
-                raise
-        return await self._answer(self._connection.client, watch, rows)
-
-    async def _answer(
-        self, client: AsyncClient, watch: Watch, rows: frozenset[int] | None
-    ) -> tuple[Any, bool]:
-        """Return the answer, and whether it is whole: a listing is only read as far as somebody wants."""
-        if not isinstance(watch.question, Paged):
-            return await client.call(watch.question), True
-        found: list[Any] = []
-        missing = set(rows or ())
-        async with aclosing(client.pages(watch.question, reader=watch.memory)) as pages:
-            async for page in pages:
-                found += page
-                missing.difference_update(row.row_key for row in page)
-                if rows is not None and not missing:
-                    return found, False
-        return found, True
 
     def _bear(self, watch: Watch, error: DamstraError) -> None:
         """End the waits that cannot bear this failure, and ask again later for the others."""

@@ -118,6 +118,15 @@ async def until_struck(emulator: DamstraEmulator, count: int = 1) -> None:
     await _until(lambda: _strikes(emulator), lambda strikes: strikes >= count)
 
 
+async def until_nobody_asks(waits: int) -> None:
+    """Wait until this loop has no task but those of so many waits: a moment between two looks."""
+
+    async def others() -> int:
+        return len(other_tasks())
+
+    await _until(others, lambda count: count <= waits)
+
+
 async def _until(look: Callable[[], Awaitable[Seen]], is_enough: Callable[[Seen], bool]) -> None:
     async with asyncio.timeout(10):
         while True:
