@@ -36,9 +36,9 @@ class DamstraToSqlOperator(ResourceTransfer):
     :param schema: the schema it is in; default the connection's own (templated).
     :param write_mode: ``upsert`` inserts and updates batch by batch, each in a transaction, and deletes
         nothing; where Airflow keeps such a thing (from 3.3), a retry does not ask again for those groups,
-        users or sessions whose rows are written. ``replace`` collects all rows first and then, in one
-        transaction, lets the table hold these and no others; the rows of a group, user or session that was
-        left out stay.
+        users or sessions whose rows are written. ``replace`` collects all rows first, in a temporary file of
+        the worker, and then, in one transaction, lets the table hold these and no others; the rows of a
+        group, user or session that was left out stay.
     :param batch_size: rows that are written at once.
     :param add_missing_columns: add columns that a table lacks, instead of failing.
     :param sql_hook_params: arguments of the connection's hook (templated).
@@ -120,10 +120,11 @@ class DamstraToSqlOperator(ResourceTransfer):
 
         with self.client() as client:
             if self.write_mode == "replace":
-                # What waits for its turn goes with the connection, so an attempt has to read all.
-                read = loading.read_with_progress(export, client)
-                batches = loading.batches_of(read, size=self.batch_size)
-                return loading.replace_all(engine, into, batches, kept_parents=export.failed.keys())
+                # What waits for its turn is gone with the attempt, so the next has to read all.
+                pages = (batch.rows for batch in loading.read_with_progress(export, client))
+                return loading.replace_all(
+                    engine, into, pages, batch_size=self.batch_size, kept_parents=export.failed.keys()
+                )
             read = loading.read_with_progress(export, client, done=frozenset(done.ids))
             batches = loading.batches_of(read, size=self.batch_size, written=done.add)
             return loading.upsert_batches(engine, into, batches)

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import event
 
+from airflow_provider_damstra.errors import DamstraResponseError
 from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.exports.rows import Batch
 from airflow_provider_damstra.exports.sql.loading import batches_of, replace_all, upsert_batches
 from airflow_provider_damstra.exports.sql.preparing import prepare
 from airflow_provider_damstra.exports.sql.tables import ResourceTable
 from airflow_provider_damstra.hooks.sql import engine_of
+from tests.clients.clock import until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Engine
 
     from airflow_provider_damstra.exports.rows import Rows
-    from tests.transfers.databases import Database
+    from tests.transfers.databases import Database, PostgreSQLDatabase
 
 INTO = ResourceTable(RESOURCES["groups"], "groups")
-WAYS = pytest.mark.parametrize("write", [upsert_batches, replace_all])
+replace_in_pairs = partial(replace_all, batch_size=2)
+WAYS = pytest.mark.parametrize("write", [upsert_batches, replace_in_pairs])
 
 TEXTS = [
     "",
@@ -83,6 +90,39 @@ def test_nothing_to_write_is_no_trouble(write: Any, engine: Engine, warehouse: D
     upsert_batches(engine, INTO, [[group(1)]])
     assert write(engine, INTO, [[], []])["rows"] == 0
     assert warehouse.execute("SELECT count(*) FROM groups") == [(1 if write is upsert_batches else 0,)]
+
+
+def test_nothing_is_open_while_a_replacement_is_read(
+    on_postgresql: PostgreSQLDatabase,
+) -> None:
+    engine = engine_of("warehouse")
+    prepare(engine, INTO, adds_columns=False, deletes=True)
+
+    def pages() -> Iterator[Rows]:
+        for number in range(3):
+            until(lambda: not on_postgresql.others(), "nobody is connected")
+            yield [group(number)]
+
+    assert replace_in_pairs(engine, INTO, pages())["inserted"] == 3
+
+
+@WAYS
+def test_a_row_that_is_refused_leaves_all_as_it_was(write: Any, engine: Engine, warehouse: Database) -> None:
+    upsert_batches(engine, INTO, [[group(1, "before")]])
+    with pytest.raises(DamstraResponseError, match="a row of groups cannot be put into columns"):
+        write(engine, INTO, [[group(1, "after"), group(2), b'{"id":"three"}']])
+    assert warehouse.execute("SELECT id, name FROM groups") == [(1, "before")]
+    assert write(engine, INTO, [[group(1, "after")]])["updated"] == 1
+
+
+def test_a_replacement_is_one_transaction(on_postgresql: PostgreSQLDatabase) -> None:
+    """So one session carries it out, also where a pool lends one for each transaction."""
+    engine = engine_of("warehouse")
+    prepare(engine, INTO, adds_columns=False, deletes=True)
+    transactions: list[object] = []
+    event.listen(engine, "begin", transactions.append)
+    replace_in_pairs(engine, INTO, [[group(number) for number in range(5)]])
+    assert len(transactions) == 1
 
 
 def test_a_batch_ends_where_it_is_large_enough_and_parents_count_when_it_is_written() -> None:

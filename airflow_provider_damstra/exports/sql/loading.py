@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from typing import TYPE_CHECKING
+from itertools import islice
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING
 
+from airflow_provider_damstra.exports.files import write_json_lines
 from airflow_provider_damstra.exports.progress import Progress
 from airflow_provider_damstra.exports.sql.merging import Merge
 from airflow_provider_damstra.exports.sql.staging import Staging
@@ -16,6 +20,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.exports.rows import Batch, Export, Pages, Rows
     from airflow_provider_damstra.exports.sql.tables import ResourceTable
+
+log = logging.getLogger(__name__)
 
 
 def upsert_batches(engine: Engine, into: ResourceTable, batches: Iterable[Rows]) -> dict[str, int]:
@@ -36,27 +42,41 @@ def upsert_batches(engine: Engine, into: ResourceTable, batches: Iterable[Rows])
 
 
 def replace_all(
-    engine: Engine, into: ResourceTable, batches: Iterable[Rows], *, kept_parents: Collection[int] = ()
+    engine: Engine,
+    into: ResourceTable,
+    pages: Iterable[Rows],
+    *,
+    batch_size: int,
+    kept_parents: Collection[int] = (),
 ) -> dict[str, int]:
     """Let the table hold these rows and no others: readers see all of the old ones, then all of the new.
 
+    The rows wait in a file of this machine, so that nothing is open in the database while they are read, and
+    all that is done there is one transaction.
+
+    :param batch_size: how many rows are in memory at once.
     :param kept_parents: ids of groups, users or sessions whose rows stay; looked at when all rows are read.
     """
-    facts = Counter(rows=0, inserted=0, updated=0)
-    with engine.connect() as connection:
-        with connection.begin():
+    with TemporaryFile() as waiting:
+        count = write_json_lines(waiting, pages)["rows"]
+        log.info("%d rows are read; they go into the table %s now", count, into)
+        waiting.seek(0)
+        with engine.begin() as connection:
             staging = Staging(connection, into)
-        for rows in batches:
-            with connection.begin():
+            for rows in _batches_in(waiting, size=batch_size):
                 staging.add(rows)
-            facts["rows"] += len(rows)
-        with connection.begin():
             staging.make_quick_to_search()
             merge = Merge(connection, into)
             deleted = merge.delete_others(kept_parents)
-            facts.update(merge.upsert())
+            changed = merge.upsert()
             staging.drop()
-    return {**facts, "deleted": deleted}
+    return {"rows": count, **changed, "deleted": deleted}
+
+
+def _batches_in(file: IO[bytes], *, size: int) -> Iterator[Rows]:
+    """Yield the rows of a file of JSON lines."""
+    while lines := list(islice(file, size)):
+        yield [line.rstrip(b"\n") for line in lines]
 
 
 def batches_of(
