@@ -15,6 +15,7 @@ from airflow_provider_damstra.webhooks import settling
 from airflow_provider_damstra.webhooks.confirming import contradiction, is_too_old, known_event
 from airflow_provider_damstra.webhooks.connections import settings_of
 from airflow_provider_damstra.webhooks.inbox import InboxUnavailableError
+from airflow_provider_damstra.webhooks.metrics import count_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -81,7 +82,7 @@ class Checker:
             # What fails is tried again, but not here: it would keep others waiting.
             settings = await self._ask(partial(settings_of, conn_id))
             once = settings.model_copy(update={"timeout": REQUEST_SECONDS, "max_retries": 0})
-            async with AsyncClient(once) as client:
+            async with AsyncClient(once, observe=count_request) as client:
                 looks = [self._confirm(row, event, client) for row, event in doubtful]
                 done = await asyncio.gather(*looks, return_exceptions=True)
         except Exception as error:

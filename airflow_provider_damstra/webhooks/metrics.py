@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from airflow_provider_damstra.hooks import metrics
 
 try:
     # Not the task SDK's: the API server initializes its own.
@@ -10,12 +12,20 @@ try:
 except ImportError:  # Airflow before 3.2
     from airflow.stats import Stats  # type: ignore[assignment]
 
+if TYPE_CHECKING:
+    from airflow_provider_damstra.wire import Request
+
 Counted = Literal["received", "duplicate", "unknown", "confirmed", "refused", "unavailable", "rejected"]
 
 
 def count_event(what: Counted, *, conn_id: str) -> None:
     """Count one event as ``damstra.webhooks.<what>``."""
     Stats.incr(f"damstra.webhooks.{what}", tags={"connection": conn_id})
+
+
+def count_request(request: Request, status: int | None, seconds: float) -> None:
+    """Count a request to Damstra like all others, as ``damstra.api.request``."""
+    metrics.count_request(request, status, seconds, stats=Stats)
 
 
 def count_stranger() -> None:

@@ -205,6 +205,7 @@ def test_everything_is_counted(
     receiver.post(completed(), receiver.address(token="wrong"))
     settled(3)
     until(lambda: counted["confirmed"] + counted["refused"] == 3, "the last is counted")
+    assert counted["request"] == len(damstra_emulator.journal(path="/lesson_schedule/**")) >= 2
     assert {name: counted[name] for name in COUNTED} == {
         "received": 3,
         "duplicate": 1,
