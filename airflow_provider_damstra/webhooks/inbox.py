@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, cast, delete, func, insert, inspect, select, update
+from sqlalchemy import String, cast, delete, func, insert, inspect, or_, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from airflow_provider_damstra.webhooks.database import MIGRATE, engine, inbox
@@ -265,14 +265,17 @@ def feed(conn_id: str, *, after: int | None) -> tuple[int, list[Row]]:
 
 
 def purge(*, older_than: timedelta) -> int:
-    """Delete decided events that happened and were received longer ago, a bounded number; return how many."""
+    """Delete decided events that happened and were received longer ago, a bounded number; return how many.
+
+    An event dated in the future is kept on, for it could be sent again as long as it is not too old; but
+    whatever its date, not for longer than that once more.
+    """
     until = datetime.now(UTC) - older_than
     old = (
         select(inbox.c.id)
         .where(
             inbox.c.received_at < until,
-            # An event dated in the future could be sent again as long as it is not too old.
-            inbox.c.happened_at < until,
+            or_(inbox.c.happened_at < until, inbox.c.received_at < until - older_than),
             inbox.c.state != State.WAITING.value,
         )
         .order_by(inbox.c.received_at)

@@ -206,16 +206,27 @@ def test_what_fails_in_airflow_leaves_the_event_as_it_was(
 
 def test_old_events_are_purged_in_portions(full: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "PURGE_BATCH", 2)
-    day = timedelta(days=1)
+    now, day = datetime.now(UTC), timedelta(days=1)
     for number in range(3):
-        keep(str(number))
-    keep("of tomorrow", happened_at=datetime.now(UTC) + day)
-    for row in inbox.claim(limit=4, lease=LEASE):
+        keep(str(number), happened_at=now - 10 * day)
+    keep("of tomorrow", happened_at=now + day)
+    keep("of no time", happened_at=datetime.max.replace(tzinfo=UTC))
+    for row in inbox.claim(limit=5, lease=LEASE):
         settling.refuse(row, "because")
-    keep("waiting")
+    keep("waiting", happened_at=now - 10 * day)
     assert inbox.purge(older_than=day) == 0
-    assert [inbox.purge(older_than=timedelta(0)) for _ in range(3)] == [2, 1, 0]
-    assert {row["digest"] for row in inbox.listed()} == {"of tomorrow", "waiting"}
+    _received(now - 1.5 * day)
+    assert [inbox.purge(older_than=day) for _ in range(3)] == [2, 1, 0]
+    assert {row["digest"] for row in inbox.listed()} == {"of tomorrow", "of no time", "waiting"}
+    _received(now - 2.5 * day)
+    assert [inbox.purge(older_than=day) for _ in range(2)] == [2, 0]
+    assert {row["digest"] for row in inbox.listed()} == {"waiting"}
+
+
+def _received(at: datetime) -> None:
+    """Let all events have been received at a time."""
+    with inbox.transaction() as connection:
+        connection.execute(database.inbox.update().values(received_at=at))
 
 
 def test_a_queue_place_moves_with_the_newest_event(full: Engine) -> None:
