@@ -166,7 +166,7 @@ CONFIGURATION: dict[str, Any] = {
                 "float",
                 "120",
                 "Seconds during which an event that Damstra does not show yet is looked for again, "
-                "before it is refused.",
+                "before it is refused. While Damstra or the database fails they stand still.",
             ),
             "inbox_retention": _option(
                 "float",

@@ -14,8 +14,8 @@ from airflow_provider_damstra.errors import DamstraRequestError, DamstraResponse
 from airflow_provider_damstra.webhooks import settling
 from airflow_provider_damstra.webhooks.confirming import contradiction, is_too_old, known_event
 from airflow_provider_damstra.webhooks.connections import settings_of
-from airflow_provider_damstra.webhooks.inbox import InboxUnavailableError
 from airflow_provider_damstra.webhooks.metrics import count_request
+from airflow_provider_damstra.webhooks.transactions import InboxUnavailableError, UnstorableEventError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.webhooks.inbox import Row
 
 REQUEST_SECONDS = 10.0
+LOOK_SECONDS = 30.0
+"""Within which all requests about one event are answered, or it is left for later."""
+
 FIRST_SILENCE = 1.0
 LONGEST_SILENCE = 60.0
 """Seconds for which a connection that failed is not asked again: twice as long each time."""
@@ -56,14 +59,17 @@ class Trouble:
 class Checker:
     """Settles events; what Damstra fails to answer is left for later.
 
-    :param ask: runs a function that uses the database, or waits otherwise.
+    :param ask: runs a function that uses the database.
+    :param ask_secrets: runs a function that asks the secrets backends: if these hang, the database is not
+        to wait for them.
     """
 
-    def __init__(self, configuration: ReceiverConfiguration, *, ask: Ask) -> None:
+    def __init__(self, configuration: ReceiverConfiguration, *, ask: Ask, ask_secrets: Ask) -> None:
         self._verifies = configuration.verify_events
         self._patience = configuration.verify_patience
         self._window = configuration.retention
         self._ask = ask
+        self._ask_secrets = ask_secrets
         self._troubles: dict[str, Trouble] = {}
 
     async def check(self, conn_id: str, rows: list[Row]) -> None:
@@ -80,7 +86,7 @@ class Checker:
             return
         try:
             # What fails is tried again, but not here: it would keep others waiting.
-            settings = await self._ask(partial(settings_of, conn_id))
+            settings = await self._ask_secrets(partial(settings_of, conn_id))
             once = settings.model_copy(update={"timeout": REQUEST_SECONDS, "max_retries": 0})
             async with AsyncClient(once, observe=count_request) as client:
                 looks = [self._confirm(row, event, client) for row, event in doubtful]
@@ -93,6 +99,9 @@ class Checker:
 
     async def _settle_without_asking(self, row: Row) -> Event | None:
         """Settle what Damstra need not, or cannot, be asked about; return the event of what it can."""
+        if why := settling.given_up(row):
+            await self._ask(partial(settling.refuse, row, why))
+            return None
         try:
             event = known_event(row["name"], row["payload"])
         except ValueError as error:
@@ -108,7 +117,13 @@ class Checker:
 
     async def _confirm(self, row: Row, event: Event, client: AsyncClient) -> None:
         try:
-            why = await contradiction(event, client)
+            async with asyncio.timeout(LOOK_SECONDS):
+                why = await contradiction(event, client)
+        except TimeoutError:
+            await self._fail(
+                [row], f"Damstra took longer than {LOOK_SECONDS:.0f} s to show all that is needed"
+            )
+            return
         except Exception as error:
             await self._fail([row], self._note(row["conn_id"], error), getattr(error, "retry_after", None))
             return
@@ -124,6 +139,8 @@ class Checker:
             await self._ask(partial(settling.accept, row, is_verified=is_verified))
         except InboxUnavailableError:
             raise
+        except UnstorableEventError as error:
+            await self._ask(partial(settling.refuse, row, f"it is malformed: {error}"))
         except Exception as error:
             # Airflow could not take it, perhaps because of one DAG: the others are not to wait for that.
             log.exception("Damstra webhooks: Airflow did not take %s.", settling.describe(row))

@@ -45,6 +45,7 @@ inbox = Table(
     Column("state", String(20), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("redeliveries", Integer, nullable=False),
+    Column("answers", Integer, nullable=False, server_default="0"),
     Column("waiting_since", UtcDateTime, nullable=False),
     Column("next_attempt_at", UtcDateTime, nullable=False),
     Column("reason", Text, nullable=True),
@@ -82,7 +83,7 @@ class DamstraDBManager(BaseDBManager):
     migration_dir = str(_MIGRATIONS)
     alembic_file = str(_MIGRATIONS / "alembic.ini")
     supports_table_dropping = True
-    revision_heads_map = {"0.1.0": "0001"}  # noqa: RUF012 (as its base class has it)
+    revision_heads_map = {"0.1.0": "0002"}  # noqa: RUF012 (as its base class has it)
 
     def downgrade(
         self, to_revision: str, from_revision: str | None = None, show_sql_only: bool = False, **_: Any

@@ -5,19 +5,17 @@ Every function is one transaction, safe beside other processes, on every databas
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, cast, delete, func, insert, inspect, or_, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import String, cast, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
-from airflow_provider_damstra.webhooks.database import MIGRATE, engine, inbox
+from airflow_provider_damstra.webhooks.database import inbox
+from airflow_provider_damstra.webhooks.transactions import InboxUnavailableError, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlalchemy.engine import Connection
 
 MOST_REDELIVERIES = 5
@@ -28,13 +26,10 @@ OVERLAP = timedelta(seconds=15)
 
 TRIES = 3
 FEED_PAGE = 1000
+LONGEST_REASON = 10_000
 PURGE_BATCH = 500
 
 Row = dict[str, Any]
-
-
-class InboxUnavailableError(Exception):
-    """The metadata database does not answer, or the table is not there."""
 
 
 class State(StrEnum):
@@ -50,32 +45,6 @@ class Delivery(StrEnum):
 
     RECEIVED = "received"
     DUPLICATE = "duplicate"
-
-
-@contextmanager
-def transaction() -> Iterator[Connection]:
-    """Yield a connection in a transaction that is committed at the end.
-
-    :raises InboxUnavailableError: saying what to do.
-    """
-    try:
-        with engine().begin() as connection:
-            yield connection
-    except IntegrityError:
-        raise
-    except SQLAlchemyError as error:
-        raise InboxUnavailableError(_what_is_wrong(error)) from None
-
-
-def _what_is_wrong(error: SQLAlchemyError) -> str:
-    cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-    try:
-        is_missing = not inspect(engine()).has_table(inbox.name)
-    except SQLAlchemyError:
-        is_missing = False
-    if is_missing:
-        return f"Airflow's metadata database has no table {inbox.name} ({cause}). Run: {MIGRATE}"
-    return f"Airflow's metadata database failed: {cause}"
 
 
 def keep(
@@ -96,7 +65,8 @@ def keep(
     :param happened_at: the event's own time, if it has one.
     :param occurrence: the digest under which it would be there already if polling had seen it before.
 
-    :raises InboxUnavailableError: if it could not be kept.
+    :raises InboxUnavailableError: if it could not be kept now.
+    :raises UnstorableEventError: if it can never be kept.
     """
     now = datetime.now(UTC)
     row = {
@@ -152,6 +122,7 @@ def _waiting(now: datetime) -> Row:
         "next_attempt_at": now,
         "reason": None,
         "decided_at": None,
+        "answers": 0,
     }
 
 
@@ -209,14 +180,29 @@ def decide(row: Row, state: State, *, reason: str | None = None, connection: Con
 
     :param connection: in whose transaction.
     """
-    values = {"state": state.value, "reason": reason, "decided_at": datetime.now(UTC)}
+    values = {"state": state.value, "reason": _storable(reason), "decided_at": datetime.now(UTC)}
     return bool(connection.execute(update(inbox).where(*_still(row)).values(values)).rowcount)
 
 
-def postpone(row: Row, *, until: datetime, reason: str) -> None:
-    """Leave a claimed event to whoever comes first after a moment."""
+def postpone(row: Row, *, until: datetime, reason: str, is_answered: bool = False) -> None:
+    """Leave a claimed event to whoever comes first after a moment.
+
+    :param is_answered: whether Damstra answered, and did not show it.
+    """
+    values = {
+        "next_attempt_at": until,
+        "reason": _storable(reason),
+        "answers": row["answers"] + int(is_answered),
+    }
     with transaction() as connection:
-        connection.execute(update(inbox).where(*_still(row)).values(next_attempt_at=until, reason=reason))
+        connection.execute(update(inbox).where(*_still(row)).values(values))
+
+
+def _storable(reason: str | None) -> str | None:
+    """Return a reason as every database takes it: it may quote whatever a server answered."""
+    if reason is None:
+        return None
+    return reason.encode(errors="backslashreplace").decode().replace("\0", "\\0")[:LONGEST_REASON]
 
 
 def count_waiting() -> int:

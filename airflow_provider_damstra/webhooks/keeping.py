@@ -26,7 +26,8 @@ def keep_event(
     webhook that are received in the same instant can still become two: who polls waits a while before it
     calls an event missed.
 
-    :raises InboxUnavailableError: if it could not be kept.
+    :raises InboxUnavailableError: if it could not be kept now.
+    :raises UnstorableEventError: if it can never be kept.
     """
     occurrence = event.occurrence()
     is_seen = source == POLLING and occurrence is not None

@@ -21,10 +21,10 @@ from airflow_provider_damstra.webhooks.bodies import event_in, read_body
 from airflow_provider_damstra.webhooks.configuration import receiver_configuration
 from airflow_provider_damstra.webhooks.door import Door
 from airflow_provider_damstra.webhooks.events import UnknownEvent
-from airflow_provider_damstra.webhooks.inbox import InboxUnavailableError
 from airflow_provider_damstra.webhooks.keeping import POLLING, WEBHOOK, keep_event
 from airflow_provider_damstra.webhooks.metrics import count_event, count_stranger
 from airflow_provider_damstra.webhooks.secrecy import TokenHider, hidden_token
+from airflow_provider_damstra.webhooks.transactions import InboxUnavailableError, UnstorableEventError
 from airflow_provider_damstra.webhooks.worker import Worker
 
 if TYPE_CHECKING:
@@ -113,11 +113,12 @@ class Receiver:
         try:
             event, payload = event_in(body)
         except ValueError as error:
-            count_event("rejected", conn_id=conn_id)
-            log.warning("Damstra webhooks: what connection %r was sent is no event: %s", conn_id, _why(error))
-            raise HTTPException(400, "The body is no event.") from None
+            raise _rejection(conn_id, error) from None
         keep = partial(keep_event, event, payload, conn_id=conn_id, source=source)
-        delivery = await self._ask(keep, conn_id)
+        try:
+            delivery = await self._ask(keep, conn_id)
+        except UnstorableEventError as error:
+            raise _rejection(conn_id, error) from None
         if self._worker:
             self._worker.wake()
         count_event(delivery.value, conn_id=conn_id)
@@ -156,6 +157,12 @@ class Receiver:
                 "Damstra webhooks: answered 503. %s", str(error) or "The metadata database is too slow."
             )
             raise _unavailable() from None
+
+
+def _rejection(conn_id: str, error: ValueError) -> HTTPException:
+    count_event("rejected", conn_id=conn_id)
+    log.warning("Damstra webhooks: what connection %r was sent is no event: %s", conn_id, _why(error))
+    return HTTPException(400, "The body is no event.")
 
 
 def _bearer(request: Request) -> str:

@@ -12,6 +12,7 @@ from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.asset_events import update_assets
 from airflow_provider_damstra.webhooks.inbox import State
 from airflow_provider_damstra.webhooks.metrics import count_event
+from airflow_provider_damstra.webhooks.transactions import transaction
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.webhooks.inbox import Row
@@ -20,6 +21,9 @@ SHORTEST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=15)
 GIVE_UP = timedelta(days=3)
 """How long an event waits for Damstra to answer at all."""
+
+MOST_ATTEMPTS = 500
+"""More than it takes to wait that long: who needed more was taken again and again, and never let go."""
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +39,7 @@ def accept(row: Row, *, is_verified: bool) -> None:
         "received_at": row["received_at"].isoformat(),
         "verified": is_verified,
     }
-    with inbox.transaction() as connection:
+    with transaction() as connection:
         # This comes first, so that no other process can do the same.
         if not inbox.decide(row, State.CONFIRMED, connection=connection):
             return
@@ -59,7 +63,7 @@ def refuse(row: Row, reason: str) -> None:
 
     :raises InboxUnavailableError: if the database failed.
     """
-    with inbox.transaction() as connection:
+    with transaction() as connection:
         is_ours = inbox.decide(row, State.REFUSED, reason=reason, connection=connection)
     if is_ours:
         count_event("refused", conn_id=row["conn_id"])
@@ -69,13 +73,35 @@ def refuse(row: Row, reason: str) -> None:
 def contradicted(row: Row, reason: str, *, patience: timedelta) -> None:
     """Look again a little later at what Damstra does not show yet; when patience is over, refuse it.
 
+    Patience is the pauses between looks that were answered: while nobody could look, none of it is spent.
+
     :raises InboxUnavailableError: if the database failed.
     """
-    end = row["waiting_since"] + patience
-    if datetime.now(UTC) >= end:
-        refuse(row, reason)
+    pause = _pause_after(row["answers"], patience=patience)
+    if pause:
+        inbox.postpone(row, until=datetime.now(UTC) + pause, reason=reason, is_answered=True)
     else:
-        inbox.postpone(row, until=min(_next_look(row), end), reason=reason)
+        refuse(row, reason)
+
+
+def _pause_after(answers: int, *, patience: timedelta) -> timedelta:
+    """Return how long to pause after so many answers and this one: twice as long each time, until the end."""
+    left, pause = patience, SHORTEST_PAUSE
+    for _ in range(answers):
+        left -= pause
+        pause = min(2 * pause, LONGEST_PAUSE)
+    return max(min(pause, left), timedelta(0))
+
+
+def given_up(row: Row) -> str | None:
+    """Return why a claimed event is not looked at once more, or None if it is.
+
+    This is for looks that never end, because of what they do to the process: nobody lives to count those.
+    """
+    if row["attempts"] <= MOST_ATTEMPTS or datetime.now(UTC) < row["waiting_since"] + GIVE_UP:
+        return None
+    last = row["reason"] or "no attempt came to its end: look for crashes in the API servers' logs"
+    return f"it was not settled in {row['attempts']} attempts over {GIVE_UP.days} days, last because {last}"
 
 
 def failed(row: Row, reason: str, *, retry_after: float | None = None) -> None:

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.webhooks import inbox
+from airflow_provider_damstra.webhooks import inbox, settling
 from airflow_provider_damstra.webhooks.checking import Checker
-from airflow_provider_damstra.webhooks.inbox import InboxUnavailableError
 from airflow_provider_damstra.webhooks.metrics import gauge_waiting
+from airflow_provider_damstra.webhooks.transactions import InboxUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,12 +33,16 @@ LEASE = timedelta(seconds=60)
 """After this long, an event in the hands of a process that died is anybody's."""
 
 HANDLING_SECONDS = 45.0
+LETTING_GO_SECONDS = 10.0
+"""Together less than the lease."""
+
 LOOK_SECONDS = 2.0
 """How soon what other processes kept, or left, is seen."""
 
 TIDY_SECONDS = 60.0
 MOST_PURGES = 20
 DATABASE_THREADS = 2
+SECRETS_THREADS = 2
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +53,8 @@ class Worker:
     def __init__(self, configuration: ReceiverConfiguration) -> None:
         self._retention = configuration.retention
         self._threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="damstra-worker")
-        self._checker = Checker(configuration, ask=self._ask)
+        self._secrets_threads = ThreadPoolExecutor(SECRETS_THREADS, thread_name_prefix="damstra-secrets")
+        self._checker = Checker(configuration, ask=self._ask, ask_secrets=self._ask_secrets)
         self._woken = asyncio.Event()
         self._busy: set[asyncio.Task[None]] = set()
         self._in_hand = 0
@@ -72,7 +77,8 @@ class Worker:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            for threads in (self._threads, self._secrets_threads):
+                threads.shutdown(wait=False, cancel_futures=True)
 
     async def _pause(self) -> None:
         try:
@@ -107,11 +113,23 @@ class Worker:
                 await self._checker.check(conn_id, rows)
         except TimeoutError:
             log.warning("Damstra webhooks: events of connection %r took too long, and stay.", conn_id)
+            await self._let_go(rows)
         except InboxUnavailableError as error:
             self._complain(str(error))
             await self._hand_back(rows, str(error))
         except Exception:
             log.exception("Damstra webhooks: events of connection %r stay.", conn_id)
+
+    async def _let_go(self, rows: list[Row]) -> None:
+        """Count what took too long as an attempt that failed; what is settled stays so."""
+        reason = (
+            f"it took longer than {HANDLING_SECONDS:.0f} s to read the connection, ask Damstra and keep "
+            "its answer: see whether the secrets backend, Damstra and the metadata database answer in time"
+        )
+        with suppress(InboxUnavailableError, TimeoutError):
+            async with asyncio.timeout(LETTING_GO_SECONDS):
+                for row in rows:
+                    await self._ask(partial(settling.failed, row, reason))
 
     async def _hand_back(self, rows: list[Row], reason: str) -> None:
         """Let events be taken again soon, if the database is there again; those that are settled stay so."""
@@ -140,6 +158,9 @@ class Worker:
 
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._threads, question)
+
+    async def _ask_secrets(self, question: Callable[[], Answer]) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._secrets_threads, question)
 
     def _complain(self, why: str) -> None:
         """Say once what is wrong with the database, however often it is met."""

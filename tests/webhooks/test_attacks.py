@@ -18,6 +18,7 @@ from airflow_provider_damstra.webhooks.database import engine
 from airflow_provider_damstra.webhooks.database import inbox as table
 from airflow_provider_damstra.webhooks.door import Door
 from airflow_provider_damstra.webhooks.tokens import make_token
+from airflow_provider_damstra.webhooks.transactions import transaction
 from tests.webhooks.serving import CONN_ID, HOST, Served, completed
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def test_a_replay_is_one_event(receiver: Served) -> None:
     answers = [receiver.post(body).json["result"] for _ in range(5)]
     assert answers == ["received", *["duplicate"] * 4]
     (row,) = inbox.listed()
-    with inbox.transaction() as connection:
+    with transaction() as connection:
         connection.execute(table.delete().where(table.c.id == row["id"]))
 
 

@@ -22,7 +22,8 @@ from sqlalchemy.orm import Session
 
 from airflow_provider_damstra.webhooks import database, inbox, settling
 from airflow_provider_damstra.webhooks.database import DamstraDBManager
-from airflow_provider_damstra.webhooks.inbox import Delivery, InboxUnavailableError, State
+from airflow_provider_damstra.webhooks.inbox import Delivery, State
+from airflow_provider_damstra.webhooks.transactions import InboxUnavailableError, transaction
 from tests.postgresql import HOST, USER
 from tests.webhooks.airflow_dags import a_dag_waits, asset_events, queued_dags
 
@@ -116,6 +117,11 @@ def test_migrations_go_back(empty: Engine) -> None:
     with Session(empty) as session:
         manager: Any = DamstraDBManager(session)  # type: ignore[no-untyped-call]
         manager.initdb()
+        keep()
+        manager.downgrade("0001")
+        assert not manager.check_migration()
+        manager.upgradedb()
+        assert [row["answers"] for row in inbox.listed()] == [0]
         manager.downgrade("base")
         assert not manager.check_migration()
     assert not inspect(empty).has_table(database.inbox.name)
@@ -225,7 +231,7 @@ def test_old_events_are_purged_in_portions(full: Engine, monkeypatch: pytest.Mon
 
 def _received(at: datetime) -> None:
     """Let all events have been received at a time."""
-    with inbox.transaction() as connection:
+    with transaction() as connection:
         connection.execute(database.inbox.update().values(received_at=at))
 
 

@@ -2,37 +2,63 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from airflow import settings
 from sqlalchemy import URL, create_engine
 
 from airflow_provider_damstra.webhooks import inbox
-from airflow_provider_damstra.webhooks.database import metadata
+from airflow_provider_damstra.webhooks.database import LONGEST_NAME, metadata
+from airflow_provider_damstra.webhooks.transactions import UnstorableEventError, transaction
 from tests.webhooks.airflow_dags import COMPLETED
 from tests.webhooks.serving import CONN_ID, DONE
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterator
 
     from tests.postgresql import PostgreSQL
 
 
-def test_postgresql_finds_what_a_webhook_brought_among_what_strangers_wrote(
-    postgresql: PostgreSQL, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(autouse=True)
+def _metadata(postgresql: PostgreSQL, database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make a database with the inbox Airflow's, by a driver that leaves no parameter to chance."""
     fields = postgresql.connection_fields(database)
     url = URL.create(
         "postgresql+psycopg", fields["login"], fields["password"], fields["host"], fields["port"], database
     )
     engine = create_engine(url)
-    try:
-        metadata.create_all(engine)
-        monkeypatch.setattr(settings, "engine", engine)
-        for number, schedule_id in enumerate(("a text", 2**62, None, DONE)):
-            payload = {"name": COMPLETED, "lesson_schedule_id": schedule_id}
-            inbox.keep(conn_id=CONN_ID, name=COMPLETED, digest=str(number), payload=payload, source="webhook")
-        found = inbox.about_schedule(DONE, conn_id=CONN_ID, name=COMPLETED)
-        assert found == [{"name": COMPLETED, "lesson_schedule_id": DONE}]
-    finally:
-        engine.dispose()
+    metadata.create_all(engine)
+    monkeypatch.setattr(settings, "engine", engine)
+    yield
+    engine.dispose()
+
+
+def keep(payload: dict[str, Any], *, name: str = COMPLETED, digest: str = "d") -> None:
+    inbox.keep(conn_id=CONN_ID, name=name, digest=digest, payload=payload, source="webhook")
+
+
+def test_what_a_webhook_brought_is_found_among_what_strangers_wrote() -> None:
+    for number, schedule_id in enumerate(("a text", 2**62, None, DONE)):
+        keep({"name": COMPLETED, "lesson_schedule_id": schedule_id}, digest=str(number))
+    found = inbox.about_schedule(DONE, conn_id=CONN_ID, name=COMPLETED)
+    assert found == [{"name": COMPLETED, "lesson_schedule_id": DONE}]
+
+
+@pytest.mark.parametrize("name", ["x" * (LONGEST_NAME + 1), "a\0b"])
+def test_what_no_row_can_hold_is_no_outage(name: str) -> None:
+    with pytest.raises(UnstorableEventError, match="does not take it"):
+        keep({}, name=name)
+    keep({})
+
+
+def test_a_reason_may_quote_whatever_a_server_answered() -> None:
+    keep({})
+    (row,) = inbox.claim(limit=1, lease=timedelta(0))
+    inbox.postpone(row, until=datetime.now(UTC), reason="it said a\0b\ud800" + 50_000 * "x")
+    (row,) = inbox.listed()
+    assert row["reason"].startswith("it said a\\0b\\ud800xx")
+    with transaction() as connection:
+        inbox.decide(row, inbox.State.REFUSED, reason="\0", connection=connection)
+    assert inbox.listed()[0]["reason"] == "\\0"
