@@ -64,18 +64,22 @@ class Increment:
     def new_rows(self, pages: Iterable[Rows]) -> Iterator[Rows]:
         """Yield the rows that are new, and note in ``watermark`` when the latest of all was modified.
 
+        A row that is on two pages, because the listing shifted, comes once, unless it changed meanwhile.
+
         :raises DamstraResponseError: if a row has no key.
         """
         for rows in pages:
             versions = [self._version(row) for row in rows]
+            keys = [key for key, _ in versions]
+            last = {} if self._all_rows else self._versions_in("known", keys)
+            last |= self._versions_in("present", keys)
             self._add("present", versions)
-            if self._all_rows:
-                yield rows
-                continue
-            known = self._known([key for key, _ in versions])
-            yield [
-                row for row, (key, version) in zip(rows, versions, strict=True) if known.get(key) != version
-            ]
+            new: Rows = []
+            for row, (key, version) in zip(rows, versions, strict=True):
+                if last.get(key) != version:
+                    last[key] = version
+                    new.append(row)
+            yield new
 
     def write_versions(self, file: BinaryIO) -> None:
         """Write what the next export has to know of this one."""
@@ -95,15 +99,15 @@ class Increment:
 
     def _add(self, table: str, versions: Iterable[tuple[bytes, str]]) -> None:
         self._database.execute("BEGIN")
-        self._database.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?)", versions)  # noqa: S608
+        self._database.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", versions)  # noqa: S608
         self._database.execute("COMMIT")
 
-    def _known(self, keys: list[bytes]) -> dict[bytes, str]:
+    def _versions_in(self, table: str, keys: list[bytes]) -> dict[bytes, str]:
         found: dict[bytes, str] = {}
         for start in range(0, len(keys), _KEYS_AT_ONCE):
             some = keys[start : start + _KEYS_AT_ONCE]
             places = ",".join("?" * len(some))
-            query = f"SELECT key, version FROM known WHERE key IN ({places})"  # noqa: S608 (question marks)
+            query = f"SELECT key, version FROM {table} WHERE key IN ({places})"  # noqa: S608 (our names, and question marks)
             found.update(self._database.execute(query, some))
         return found
 

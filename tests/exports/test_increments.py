@@ -66,6 +66,22 @@ def test_somebody_who_joined_another_group_is_new_there(resource: str) -> None:
         assert list(now.new_rows([[one, other]])) == [[other]]
 
 
+@pytest.mark.parametrize("all_rows", [False, True])
+def test_a_row_on_two_pages_comes_once_and_its_last_version_counts(all_rows: bool) -> None:
+    known = versions(row(1), row(4))
+    one, two, changed, three, four = row(1), row(2, JANUARY), row(2, MARCH), row(3), row(4, MARCH)
+    with Increment(RESOURCES["users"], known=io.BytesIO(known), all_rows=all_rows) as now:
+        pages = list(now.new_rows([[one, two, three], [three, changed, four], [four, changed, one]]))
+        kept = io.BytesIO()
+        now.write_versions(kept)
+    assert pages == [[*([one] if all_rows else []), two, three], [changed, four], []]
+    assert new(one, changed, three, four, known=kept.getvalue()) == []
+
+
+def test_a_row_that_is_twice_on_a_page_comes_once() -> None:
+    assert new(row(1), row(2), row(2), row(1, MARCH), known=versions(row(3))) == [1, 2, 1]
+
+
 def test_the_watermark_is_when_the_latest_was_modified() -> None:
     with Increment(RESOURCES["users"], known=None) as now:
         list(now.new_rows([[row(1, MARCH), row(2, JANUARY)], [row(3, None), row(4, "soon")]]))

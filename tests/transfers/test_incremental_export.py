@@ -199,6 +199,30 @@ def test_somebody_who_was_left_out_is_not_forgotten(
     assert runs.ids("third") == [added]
 
 
+def test_what_an_earlier_run_found_deleted_does_not_stay_beside_a_newer_file(
+    runs: Lake, damstra_emulator: DamstraEmulator, api: Api, connect: Connect
+) -> None:
+    connect(extra={"max_retries": 0})
+    members: dict[str, Any] = {
+        "resource": "group_members",
+        "parent_ids": [101, CREW],
+        "target_path": str(runs.folder / "members.jsonl"),
+        "on_failed_parent": "skip",
+        "find_deleted": True,
+    }
+    runs.export("first", **members)
+    gone = runs.ids("members")[-1]
+    api.send(f"/group/{CREW}/remove_members", userIds=[gone])
+    runs.export("second", **members)
+    assert runs.rows("members.jsonl.deleted.jsonl") == [{"groupId": CREW, "id": gone}]
+    # The member is back, but somebody else cannot be read, so nothing can be said of the rest.
+    api.send(f"/group/{CREW}/add_members", userIds=[gone])
+    damstra_emulator.add_fault("status", status=500, path="/group/101/*")
+    third = runs.export("third", **members)
+    assert (third["failed_parent_count"], "deleted_uri" in third) == (1, False)
+    assert not (runs.folder / "members.jsonl.deleted.jsonl").exists()
+
+
 def test_nothing_moves_on_before_the_file_is_there(
     runs: Lake, damstra_emulator: DamstraEmulator, api: Api, connect: Connect
 ) -> None:

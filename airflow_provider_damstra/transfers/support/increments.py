@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.following import Run
     from airflow_provider_damstra.exports.increments import Increment
     from airflow_provider_damstra.exports.resources import Resource
+    from airflow_provider_damstra.exports.rows import Rows
     from airflow_provider_damstra.storage import Attempt
     from airflow_provider_damstra.transfers.support.state import KeptState
 
@@ -56,6 +57,16 @@ class IncrementalExport:
         ):
             yield increment
 
+    def new_rows(self, increment: Increment, pages: Iterator[Rows]) -> Iterator[Rows]:
+        """Yield the rows that are new.
+
+        After the last one, what an earlier export of this target found deleted goes, for some of it may be
+        back: before the new file is in place, and whether or not this export will name what is gone.
+        """
+        yield from increment.new_rows(pages)
+        if self.finds_deleted:
+            ObjectStoragePath(self._deleted_path).unlink(missing_ok=True)
+
     def finish(self, increment: Increment, *, is_complete: bool) -> dict[str, Any]:
         """Keep what this export was, now that its file is in place, and return what is to be known of it.
 
@@ -72,11 +83,15 @@ class IncrementalExport:
             log.warning("A later DAG run has been exported: the next export is compared with that one.")
             return facts
         if self.finds_deleted:
-            facts["deleted_uri"] = f"{self.target_path}.deleted.jsonl"
-            with opened_whole(facts["deleted_uri"], attempt=self.attempt) as file:
+            facts["deleted_uri"] = self._deleted_path
+            with opened_whole(self._deleted_path, attempt=self.attempt) as file:
                 facts["deleted"] = increment.write_deleted(file)
         self._keep(increment, watermark=facts["watermark"])
         return facts
+
+    @property
+    def _deleted_path(self) -> str:
+        return f"{self.target_path}.deleted.jsonl"
 
     def _keep(self, increment: Increment, *, watermark: str | None) -> None:
         from airflow_provider_damstra.exports.following import Following
