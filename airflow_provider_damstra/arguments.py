@@ -53,6 +53,21 @@ def exactly_one(**arguments: Any) -> None:
         raise ValueError(f"give exactly one of {', '.join(arguments)}; given: {', '.join(given) or 'none'}")
 
 
+def at_least_one(**arguments: Any) -> None:
+    """Refuse a step of which no argument says what it is to do.
+
+    :raises ValueError: naming the arguments.
+    """
+    if all(value is None for value in arguments.values()):
+        raise ValueError(f"give at least one of {', '.join(arguments)}; there is nothing to do otherwise")
+
+
+def given(owner: object, *names: str) -> dict[str, Any]:
+    """Return those of an operator's arguments that are given."""
+    values = {name: getattr(owner, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def some_of(name: str, values: Any, *allowed: str) -> None:
     """Refuse a list that holds anything but the allowed values.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.actions.caller import (
     Caller,
@@ -14,6 +14,7 @@ from airflow_provider_damstra.actions.caller import (
     shown,
     was_ours,
 )
+from airflow_provider_damstra.actions.changes import checked_changes
 from airflow_provider_damstra.actions.noting import sent_before_for, was_sent_before
 from airflow_provider_damstra.endpoints.group import (
     AddGroupMembers,
@@ -31,6 +32,8 @@ from airflow_provider_damstra.endpoints.group import (
 from airflow_provider_damstra.errors import DamstraConflictError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow_provider_damstra.models.group import Group
 
 log = logging.getLogger(__name__)
@@ -85,6 +88,18 @@ def ensure_group(caller: Caller, wanted: CreateGroup, *, if_exists: str = "retur
     )
     update_group(caller, update)
     return group, False
+
+
+def change_group(caller: Caller, *, group_id: Any, changes: Mapping[str, Any]) -> bool:
+    """Change what differs of a group, and return False if nothing does. What is not named stays."""
+    wanted = checked_changes(UpdateGroup, {**changes, "group_id": group_id}, name="-", description="")
+    group = caller.call(GetGroup(group_id=wanted["group_id"]))
+    present = {
+        "name": group.name,
+        "description": group.description or "",
+        "parent_id": group.parent_id,
+    }
+    return update_group(caller, UpdateGroup(**{**present, **wanted}))
 
 
 def update_group(caller: Caller, wanted: UpdateGroup) -> bool:

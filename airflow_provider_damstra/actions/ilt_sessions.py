@@ -10,6 +10,7 @@ from airflow_provider_damstra.actions.caller import (
     create_unless_found,
     was_ours,
 )
+from airflow_provider_damstra.actions.changes import checked_changes
 from airflow_provider_damstra.actions.noting import was_sent_before
 from airflow_provider_damstra.endpoints.ilt_session import (
     CancelIltSession,
@@ -61,15 +62,18 @@ def end(caller: Caller, wanted: CompleteIltSession | CancelIltSession, *, strict
     return call_until_done(caller, wanted, is_done=is_done)
 
 
-def update_session(caller: Caller, *, ilt_session_id: int, changes: Mapping[str, Any]) -> bool:
+def update_session(caller: Caller, *, ilt_session_id: Any, changes: Mapping[str, Any]) -> bool:
     """Change what differs, and return False if nothing does. Instructor and location are always sent."""
+    members = {**changes, "ilt_session_id": ilt_session_id}
+    checked = checked_changes(UpdateIltSession, members, instructor_id=1, location="")
+    question = GetIltSession(ilt_session_id=checked["ilt_session_id"])
 
     def present() -> dict[str, Any]:
-        session = caller.call(GetIltSession(ilt_session_id=ilt_session_id))
+        session = caller.call(question)
         return {name: getattr(session, name) for name in ("instructor_id", "location", *changes)}
 
     before = present()
-    wanted = UpdateIltSession.model_validate({"ilt_session_id": ilt_session_id, **before, **changes})
+    wanted = UpdateIltSession.model_validate({**before, **checked})
     after = {name: getattr(wanted, name) for name in before}
     if after == before:
         return was_sent_before(caller, wanted)

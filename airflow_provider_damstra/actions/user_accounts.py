@@ -10,6 +10,7 @@ from airflow_provider_damstra.actions.caller import (
     create_unless_found,
     was_ours,
 )
+from airflow_provider_damstra.actions.changes import checked_changes
 from airflow_provider_damstra.actions.noting import was_sent_before
 from airflow_provider_damstra.actions.users import MATCHES
 from airflow_provider_damstra.endpoints.user import (
@@ -76,18 +77,25 @@ def ensure_user(caller: Caller, wanted: CreateUser, *, if_exists: str = "return"
 _ONLY_AT_CREATION = {"send_welcome_email", "password"}
 _TEXTS = ("user_name", "first_name", "last_name", "email_address", "phone_number", "mobile_number")
 _SETS = ("roles", "groups", "groups_supervised")
+_NOBODY: dict[str, Any] = {
+    **dict.fromkeys((*_TEXTS, "time_zone"), ""),
+    **dict.fromkeys(_SETS, ()),
+    "employee_number": None,
+}
 
 
-def update_user(caller: Caller, *, user_id: int, changes: Mapping[str, Any]) -> bool:
+def update_user(caller: Caller, *, user_id: Any, changes: Mapping[str, Any]) -> bool:
     """Change what differs, and return False if nothing does.
 
     The API replaces a user's data as a whole, so the present data are read and sent along.
     """
-    present = _data(caller.call(GetUser(user_id=user_id)))
-    wanted = UpdateUser(user_id=user_id, **{**present, **changes})
+    checked = checked_changes(UpdateUser, {**changes, "user_id": user_id}, **_NOBODY)
+    question = GetUser(user_id=checked["user_id"])
+    present = _data(caller.call(question))
+    wanted = UpdateUser(**{**present, **checked})
 
     def is_done() -> bool:
-        return _data(wanted) == _data(caller.call(GetUser(user_id=user_id)))
+        return _data(wanted) == _data(caller.call(question))
 
     if _data(wanted) == present:
         return was_sent_before(caller, wanted)

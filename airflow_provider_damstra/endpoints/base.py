@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
@@ -12,6 +12,9 @@ from pydantic.alias_generators import to_camel
 from airflow_provider_damstra.errors import DamstraResponseError, error_from, quote
 from airflow_provider_damstra.models.base import Model, Page
 from airflow_provider_damstra.wire import Request, Response
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 Answer = TypeVar("Answer")
 Row = TypeVar("Row", bound=Model)
@@ -170,6 +173,10 @@ class Paged(Endpoint[Page[Row]], Generic[Row]):
         return replace(request, query=(*request.query, ("startIndex", str(start)), ("maxResults", str(size))))
 
 
+NOT_A_NUMBER = ", not a number"
+"""Ends a refusal of a number where a text is wanted."""
+
+
 def parse(adapter: TypeAdapter[Any], request: Request, response: Response) -> Any:
     """Return the JSON body as the adapter's type.
 
@@ -186,11 +193,18 @@ def parse(adapter: TypeAdapter[Any], request: Request, response: Response) -> An
 def refusal(error: ValidationError) -> str:
     """Return in one line which members do not fit and why."""
     problems = [
-        f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg'].removeprefix('Value error, ')}"
-        for one in error.errors(include_url=False, include_input=False, include_context=False)
+        f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {_what_is_wrong(one)}"
+        for one in error.errors(include_url=False, include_context=False)
     ]
     more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
     return "; ".join(problems[:10]) + more
+
+
+def _what_is_wrong(problem: ErrorDetails) -> str:
+    """Return it without the value, which may be a secret."""
+    text = problem["msg"].removeprefix("Value error, ")
+    is_number = isinstance(problem["input"], (int, float)) and not isinstance(problem["input"], bool)
+    return text + NOT_A_NUMBER if is_number and problem["type"] == "string_type" else text
 
 
 def unreadable(request: Request, response: Response, why: str) -> DamstraResponseError:

@@ -23,6 +23,11 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
+def _number_as_text(value: Any) -> Any:
+    """Return a whole number as a text: JSON, and templates that render natively, make numbers of texts."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _refuse_number(value: Any) -> Any:
     """Refuse what would be read as seconds since 1970, such as a date without dashes."""
     is_digits = isinstance(value, str) and value.strip().replace(".", "", 1).removeprefix("-").isdigit()
@@ -97,6 +102,9 @@ Identifier = Annotated[int, BeforeValidator(_refuse_bool), Field(gt=0)]
 
 Name = Annotated[str, Field(min_length=1, pattern=r"\S")]
 """A name: some text that one can see."""
+
+EmployeeNumber = Annotated[str, BeforeValidator(_number_as_text)]
+"""A text that is often all digits; ``4711`` is ``"4711"``."""
 
 SomeIdentifiers = Annotated[
     tuple[Identifier, ...], BeforeValidator(_listed), AfterValidator(_refuse_twice), Field(min_length=1)

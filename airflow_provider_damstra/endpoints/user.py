@@ -16,7 +16,7 @@ from airflow_provider_damstra.endpoints.base import (
     parse,
     unreadable,
 )
-from airflow_provider_damstra.endpoints.types import Identifier, Password, References
+from airflow_provider_damstra.endpoints.types import EmployeeNumber, Identifier, Password, References
 from airflow_provider_damstra.models.user import CreatedUser, Role, User
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ListUsers(Paged[User], path="/user"):
     """Search users: ``q`` in user, first or last name; ``emp_id`` and ``email_address`` exactly."""
 
     q: str | None = None
-    emp_id: str | None = None
+    emp_id: EmployeeNumber | None = None
     email_address: str | None = None
     role_id: Role | None = None
     active_value: ActiveValue | None = None
@@ -76,7 +76,7 @@ class ImportedUser(Arguments):
     email_address: str | None = None
     phone_number: str | None = None
     mobile_number: str | None = None
-    employee_number: str | None = None
+    employee_number: EmployeeNumber | None = None
     roles: tuple[Role, ...] | None = None
     time_zone: str | None = None
 
@@ -101,7 +101,7 @@ class UpdateUser(Endpoint[User], method="PUT", path="/user/{user_id}"):
     email_address: str
     phone_number: str
     mobile_number: str
-    employee_number: str | None
+    employee_number: EmployeeNumber | None
     roles: tuple[Role, ...]
     time_zone: str
     user_name: str | None = None

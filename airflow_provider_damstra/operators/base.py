@@ -110,11 +110,12 @@ class DamstraOperator(BaseOperator):
 
     def deliver_secret(self, endpoint: Endpoint[str], path: str | None) -> str:
         """Return the path of the file that the answer was written to, or without a path the answer."""
-        secret = self.caller.call(endpoint)
         if path is None:
-            return secret
-        from airflow_provider_damstra.storage import write_whole
+            return self.caller.call(endpoint)
+        from airflow_provider_damstra.storage import refuse_what_is_no_file, write_whole
 
+        refuse_what_is_no_file("path", path)
+        secret = self.caller.call(endpoint)
         write_whole(path, secret.encode(), attempt=self.attempt, private=True)
         return path
 

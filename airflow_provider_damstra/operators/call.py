@@ -52,12 +52,14 @@ class DamstraCallOperator(DamstraOperator):
     def act(self, context: Context) -> Any:
         """Return the answer, fit for XCom."""
         from airflow_provider_damstra.actions.any_call import json_answer, named_endpoint
+        from airflow_provider_damstra.storage import refuse_what_is_no_file
 
         arguments = mapping("arguments", self.arguments or {})
         refuse_password(arguments)
         call = named_endpoint(self.endpoint, arguments, secret_in_clear=self.return_in_clear)
         if self.path is None:
             return json_answer(self.caller, call)
+        refuse_what_is_no_file("path", self.path)
         return self.deliver_lines(self._pages(call), self.path)
 
     def _pages(self, call: Endpoint[Any]) -> Iterable[Rows]:

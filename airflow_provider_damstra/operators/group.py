@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import one_of
+from airflow_provider_damstra.arguments import at_least_one, given, one_of
 from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator
 from airflow_provider_damstra.operators.group_membership import (
     DamstraAddGroupMembersOperator,
@@ -29,6 +29,8 @@ __all__ = [
     "DamstraSyncGroupMembersOperator",
     "DamstraUpdateGroupOperator",
 ]
+
+_CHANGES = ("name", "description", "parent_id")
 
 
 class DamstraCreateGroupOperator(CancelledOnKill):
@@ -97,6 +99,7 @@ class DamstraUpdateGroupOperator(DamstraOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        at_least_one(name=name, description=description, parent_id=parent_id)
         self.group_id = group_id
         self.name = name
         self.description = description
@@ -104,17 +107,9 @@ class DamstraUpdateGroupOperator(DamstraOperator):
 
     def act(self, context: Context) -> bool:
         """Return whether something was changed."""
-        from airflow_provider_damstra.actions.groups import update_group
-        from airflow_provider_damstra.endpoints import GetGroup, UpdateGroup
+        from airflow_provider_damstra.actions.groups import change_group
 
-        present = self.caller.call(GetGroup(group_id=self.group_id))
-        wanted = UpdateGroup(
-            group_id=present.id,
-            name=present.name if self.name is None else self.name,
-            description=(present.description or "") if self.description is None else self.description,
-            parent_id=present.parent_id if self.parent_id is None else self.parent_id,
-        )
-        return update_group(self.caller, wanted)
+        return change_group(self.caller, group_id=self.group_id, changes=given(self, *_CHANGES))
 
 
 class DamstraInactivateGroupOperator(DamstraOperator):

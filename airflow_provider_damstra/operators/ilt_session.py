@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import one_of
+from airflow_provider_damstra.arguments import at_least_one, given, one_of
 from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator
 from airflow_provider_damstra.operators.ilt_attendance import (
     DamstraDeregisterIltSessionUsersOperator,
@@ -28,6 +28,8 @@ __all__ = [
     "DamstraSaveIltSessionProgressOperator",
     "DamstraUpdateIltSessionOperator",
 ]
+
+_CHANGES = ("instructor_id", "location", "notes", "number_of_places")
 
 
 class DamstraCreateIltSessionOperator(CancelledOnKill):
@@ -128,6 +130,9 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        at_least_one(
+            instructor_id=instructor_id, location=location, notes=notes, number_of_places=number_of_places
+        )
         self.ilt_session_id = ilt_session_id
         self.instructor_id = instructor_id
         self.location = location
@@ -137,12 +142,9 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
     def act(self, context: Context) -> bool:
         """Return whether something was changed."""
         from airflow_provider_damstra.actions.ilt_sessions import update_session
-        from airflow_provider_damstra.endpoints import GetIltSession
 
-        names = ("instructor_id", "location", "notes", "number_of_places")
-        changes = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        session = GetIltSession(ilt_session_id=self.ilt_session_id)
-        return update_session(self.caller, ilt_session_id=session.ilt_session_id, changes=changes)
+        changes = given(self, *_CHANGES)
+        return update_session(self.caller, ilt_session_id=self.ilt_session_id, changes=changes)
 
 
 class DamstraCompleteIltSessionOperator(DamstraOperator):

@@ -97,11 +97,12 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
         import hashlib
 
         from airflow_provider_damstra.endpoints import DownloadCertificate
-        from airflow_provider_damstra.storage import write_whole
+        from airflow_provider_damstra.storage import refuse_what_is_no_file, write_whole
 
         call = DownloadCertificate(lesson_schedule_id=self.lesson_schedule_id)
-        is_folder = self.path.endswith("/")
+        is_folder = str(self.path).endswith("/")
         path = f"{self.path}certificate-{call.lesson_schedule_id}.pdf" if is_folder else self.path
+        refuse_what_is_no_file("path", path)
         content = self.caller.call(call)
         write_whole(path, content, attempt=self.attempt)
         self.log.info(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import exactly_one, mapping, number
+from airflow_provider_damstra.arguments import exactly_one, mapping, number, refuse_password
 from airflow_provider_damstra.operators.base import StepWithLargeResult
 from airflow_provider_damstra.operators.user_accounts import (
     DamstraActivateUserOperator,
@@ -15,7 +16,7 @@ from airflow_provider_damstra.operators.user_accounts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow.sdk import Context
 
@@ -85,6 +86,8 @@ class DamstraUpsertUsersOperator(StepWithLargeResult):
         super().__init__(result_path=result_path, **kwargs)
         exactly_one(users=users, users_path=users_path)
         number("batch_size", batch_size, at_least=1)
+        for row in users if isinstance(users, (list, tuple)) else ():
+            refuse_password(row)
         self.users = users
         self.users_path = users_path
         self.columns = columns
@@ -124,8 +127,10 @@ class DamstraUpsertUsersOperator(StepWithLargeResult):
 
         if self.match_by not in MATCHES:
             raise AirflowFailException(f"match_by is {self.match_by!r}; it can be {', '.join(MATCHES)}")
-        if isinstance(self.users, (str, bytes)):
-            raise AirflowFailException(f"users is a {type(self.users).__name__}, not a list of rows")
+        users: Any = self.users
+        is_list = isinstance(users, Iterable) and not isinstance(users, (str, bytes, Mapping))
+        if self.users_path is None and not is_list:
+            raise AirflowFailException(f"users is a {type(users).__name__}, not a list of rows")
         try:
             columns = mapping("columns", self.columns or {})
             rows = renamed(self._given_rows(), columns=columns, ignored=self.ignored_columns)
@@ -137,11 +142,16 @@ class DamstraUpsertUsersOperator(StepWithLargeResult):
         """Return the rows as they are given, each with where it stands."""
         from airflow_provider_damstra.actions.rows import read_rows
 
-        if self.users is None:
+        if self.users_path is not None:
             return read_rows(self._text(), name=str(self.users_path))
-        return ((f"row {number}", row) for number, row in enumerate(self.users, start=1))
+        return ((f"row {number}", row) for number, row in enumerate(self.users or (), start=1))
 
     def _text(self) -> str:
-        from airflow.sdk import ObjectStoragePath
+        from airflow_provider_damstra.storage import opened_to_read
 
-        return ObjectStoragePath(str(self.users_path)).read_text(encoding="utf-8")
+        with opened_to_read("users_path", self.users_path) as file:
+            content = file.read()
+        try:
+            return content.decode()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"it is not UTF-8 ({error}): save it as CSV UTF-8") from None

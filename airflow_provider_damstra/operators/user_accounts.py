@@ -72,12 +72,9 @@ class DamstraUpdateUserOperator(DamstraOperator):
     def act(self, context: Context) -> bool:
         """Return whether something was changed."""
         from airflow_provider_damstra.actions.user_accounts import update_user
-        from airflow_provider_damstra.endpoints import CreateUser, GetUser
 
         refuse_password(self.changes)
-        changes = CreateUser.model_validate(mapping("changes", self.changes)).model_dump(exclude_unset=True)
-        user = GetUser(user_id=self.user_id)
-        return update_user(self.caller, user_id=user.user_id, changes=changes)
+        return update_user(self.caller, user_id=self.user_id, changes=mapping("changes", self.changes))
 
 
 class _ActivationOperator(DamstraOperator):

@@ -13,7 +13,8 @@ class DamstraUserSensor(DamstraSensor):
 
     Calls ``listUsers``.
 
-    :param emp_id: the employee number (templated); or
+    :param emp_id: the employee number (templated). A whole number is taken as its digits; leading zeros are
+        only kept in a text; or
     :param email_address: the e-mail address (templated).
     """
 
@@ -21,7 +22,9 @@ class DamstraUserSensor(DamstraSensor):
     wait_arguments = ("emp_id", "email_address")
     template_fields = ("emp_id", "email_address", "damstra_conn_id")
 
-    def __init__(self, *, emp_id: str | None = None, email_address: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, emp_id: str | int | None = None, email_address: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         exactly_one(emp_id=emp_id, email_address=email_address)
         self.emp_id = emp_id

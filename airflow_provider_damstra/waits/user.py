@@ -18,11 +18,11 @@ class UserWait:
     :param email_address: the e-mail address.
     """
 
-    def __init__(self, *, emp_id: str | None = None, email_address: str | None = None) -> None:
-        if not (emp_id or email_address or "").strip():
-            raise ValueError("there is neither an emp_id nor an email_address, so nobody is waited for")
+    def __init__(self, *, emp_id: str | int | None = None, email_address: str | None = None) -> None:
         self._question = ListUsers(emp_id=emp_id, email_address=email_address)
-        self._name = emp_id or email_address
+        self._name = (self._question.emp_id or self._question.email_address or "").strip()
+        if not self._name:
+            raise ValueError("there is neither an emp_id nor an email_address, so nobody is waited for")
         self._users: list[User] = []
 
     def interests(self) -> dict[Question, Interest]:

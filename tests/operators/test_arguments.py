@@ -9,7 +9,9 @@ import pytest
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
+from airflow_provider_damstra.operators.user import DamstraCreateUserOperator, DamstraUpsertUsersOperator
 from tests.operators.case import Case, Trace
+from tests.operators.cases_people import ADA, NEW_USER
 from tests.operators.catalogue import CASES, operator_classes
 from tests.operators.running import run
 
@@ -100,6 +102,35 @@ def test_templates_are_rendered(
     templates = {name: templates_for(value, f"params.{name}") for name, value in given.items()}
     assert run(case.make(tmp_path, **templates), params=params) == case.expected(tmp_path)
     assert Trace.of(damstra_emulator, api, case) == course.trace
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_templates_may_be_rendered_as_what_they_are(
+    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
+    course = undisturbed(case)
+    case.begin(damstra_emulator, api)
+    given = [name for name in case.arguments if name not in OPTIONS]
+    params = vars(case.make(tmp_path))
+    step = case.make(tmp_path, **{name: f"{{{{ params.{name} }}}}" for name in given})
+    step.render_template_as_native_obj = True
+    assert run(step, params=params) == case.expected(tmp_path)
+    assert Trace.of(damstra_emulator, api, case) == course.trace
+
+
+@pytest.mark.parametrize(
+    ("number", "found"), [(4711, NEW_USER), ("4711", NEW_USER), ("04711", NEW_USER + 1)], ids=repr
+)
+def test_an_employee_number_that_is_all_digits_may_be_a_number(
+    number: int | str, found: int, damstra_emulator: DamstraEmulator
+) -> None:
+    people = [{**ADA, "employeeNumber": one} for one in (4711, "04711")]
+    assert run(DamstraUpsertUsersOperator(task_id="step", users=people)).value == [NEW_USER, NEW_USER + 1]
+    step = DamstraCreateUserOperator(task_id="step", user={"employee_number": "{{ number }}"})
+    step.render_template_as_native_obj = True
+    assert run(step, number=number).value == found
+    again = DamstraUpsertUsersOperator(task_id="step", users=people)
+    assert run(again).xcoms["unchanged"] == [NEW_USER, NEW_USER + 1]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.operators.cases_people import CREATE_GROUP, CREATE_USER, GROUPS, LOGIN_URL, UPSERT_USERS, USERS
 from tests.operators.cases_training import (
+    CALLS,
     COMPLETE_LESSON,
     CREATE_ILT_SESSION,
     ILT_SESSIONS,
@@ -30,6 +31,12 @@ UPDATE_USER = case_of("UpdateUser", USERS)
 SYNC = case_of("SyncGroupMembers", GROUPS)
 EMBED_URL = case_of("GetEmbedUrl", LESSONS)
 UPDATE_SESSION = case_of("UpdateIltSession", ILT_SESSIONS)
+UPDATE_SESSION_CHANGES = ("instructor_id", "location", "notes", "number_of_places")
+UPDATE_GROUP = case_of("UpdateGroup", GROUPS)
+UPDATE_GROUP_CHANGES = ("name", "description", "parent_id")
+CERTIFICATE = case_of("DownloadCertificate", LESSONS)
+CALL = case_of("Call", CALLS)
+NO_FILE = {"users_path": "/no/such/file.csv"}
 SAVE_PROGRESS = case_of("SaveIltSessionProgress", ILT_SESSIONS)
 NAIVE = "2030-03-01T09:00:00"
 
@@ -94,6 +101,12 @@ WRONG: list[tuple[Case, dict[str, Any], str]] = [
     # people
     (UPSERT_USERS, {"users": ["Ada"]}, "users: 1 bad rows, nobody was imported:\n  row 1: is a str"),
     (UPSERT_USERS, {"users": "Ada"}, "users is a str, not a list"),
+    (UPSERT_USERS, {"users": {"first_name": "Ada"}}, "users is a dict, not a list"),
+    (UPSERT_USERS, {"users": 7}, "users is a int, not a list"),
+    (UPSERT_USERS, {"users": "{{ nobody }}"}, "users is a str, not a list"),
+    (UPSERT_USERS, {"users": [{"first_name": "Ada", "password": "x"}]}, "a password in an operator's"),
+    (UPSERT_USERS, NO_FILE | {"users": None}, "users_path '/no/such/file.csv' cannot be opened: "),
+    (UPSERT_USERS, {"users": None, "users_path": 7}, "users_path is 7; it is the path or URL of a file"),
     (UPSERT_USERS, {"users": [{"first_name": "Ada"}]}, "row 1: employee_number and last_name missing"),
     (CREATE_USER, {"user": {"firstName": "Ada", "shoeSize": 38}}, "shoeSize: Extra inputs are not permitted"),
     (
@@ -116,7 +129,24 @@ WRONG: list[tuple[Case, dict[str, Any], str]] = [
     (SAVE_PROGRESS, {"user_ids": None, "progress": {"Ada": {}}}, "progress.Ada"),
     (SAVE_PROGRESS, {"user_ids": None, "progress": {1015: {"late": True}}}, "progress.1015.late"),
     (SAVE_PROGRESS, {"user_ids": None, "progress": {1015: {"passed": "maybe"}}}, "progress.1015.passed"),
+    # what an update changes
+    (UPDATE_SESSION, dict.fromkeys(UPDATE_SESSION_CHANGES), "give at least one of instructor_id, location,"),
+    (UPDATE_GROUP, dict.fromkeys(UPDATE_GROUP_CHANGES), "give at least one of name, description, parent_id"),
+    (UPDATE_GROUP, {"parent_id": "x", "name": 7}, "name: Input should be a valid string, not a number; pare"),
+    # files
+    (LOGIN_URL, {"path": 7}, "path is 7; it is the path or URL of a file"),
+    (LOGIN_URL, {"path": "/dev/null/url.txt"}, "path is '/dev/null/url.txt', but /dev/null is no folder"),
+    (EMBED_URL, {"path": "/dev/null/"}, "path is '/dev/null/'; it is the path or URL of a file"),
+    (CERTIFICATE, {"path": 7}, "path is 7; it is the path or URL of a file"),
+    (CERTIFICATE, {"path": "/dev/null/"}, "but /dev/null is no folder"),
+    (CALL, {"path": "nowhere://x"}, "path 'nowhere://x' cannot be opened: "),
     # texts
+    (CREATE_GROUP, {"name": 7}, "render_template_as_native_obj makes numbers of texts, and quotes keep them"),
+    (
+        CREATE_USER,
+        {"user": {"employee_number": 12e4, "first_name": 7}},
+        "first_name: Input should be a valid string, not a number; employee_number: Input should be a valid",
+    ),
     (CREATE_GROUP, {"name": ""}, "name"),
     (CREATE_GROUP, {"name": 7}, "CreateGroup was not sent: name: Input should be a valid string"),
     (UPDATE_SESSION, {"number_of_places": "few"}, "number_of_places: Input should be a valid integer"),
@@ -139,4 +169,4 @@ def test_what_is_wrong_is_said_and_nothing_is_sent(
     case: Case, changes: dict[str, Any], why: str, damstra_emulator: DamstraEmulator
 ) -> None:
     assert why in refusal_anywhere(case.operator, {**case.arguments, **changes})
-    assert changing(damstra_emulator) == []
+    assert damstra_emulator.journal() == []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError
+from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.operators.lesson import DamstraDownloadCertificateOperator
 from tests.operators.cases_training import COMPLETED_SCHEDULE, DUE_SCHEDULE
 from tests.operators.running import error, run
@@ -15,6 +16,7 @@ from tests.operators.running import error, run
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.operators.conftest import Connect
 
@@ -87,10 +89,17 @@ def test_half_a_file_or_another_one_is_not_kept(
 
 
 def test_a_file_that_cannot_be_moved_into_place_leaves_nothing_behind(
-    damstra_emulator: DamstraEmulator, tmp_path: Path
+    damstra_emulator: DamstraEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "liam.pdf").mkdir()
-    (tmp_path / "liam.pdf" / "in the way").touch()
+    certificate = step(tmp_path / "liam.pdf")
+
+    def put_something_in_the_way(call: Endpoint[bytes]) -> bytes:
+        answer = DamstraHook().call(call)
+        (tmp_path / "liam.pdf").mkdir()
+        (tmp_path / "liam.pdf" / "in the way").touch()
+        return answer
+
+    monkeypatch.setattr(certificate.hook, "call", put_something_in_the_way)
     with pytest.raises(OSError, match=r"liam\.pdf"):
-        run(step(tmp_path / "liam.pdf"))
+        run(certificate)
     assert [path.name for path in tmp_path.iterdir()] == ["liam.pdf"]

@@ -41,7 +41,7 @@ def test_what_is_no_id_is_refused(case: Case, name: str, damstra_emulator: Damst
     for wrong in NO_ID:
         why = refusal_anywhere(case.operator, {**case.arguments, name: wrong})
         assert f"{name}: " in why, wrong
-    assert changing(damstra_emulator) == []
+    assert damstra_emulator.journal() == []
 
 
 @pytest.mark.parametrize(("case", "name"), MANY.values(), ids=list(MANY))
@@ -49,7 +49,7 @@ def test_what_is_no_list_of_ids_is_refused(case: Case, name: str, damstra_emulat
     for wrong in NO_IDS:
         why = refusal_anywhere(case.operator, {**case.arguments, name: wrong})
         assert name in why, wrong
-    assert changing(damstra_emulator) == []
+    assert damstra_emulator.journal() == []
 
 
 @pytest.mark.parametrize("twice", [[1011, 1012, "1011"], "1011,1012,1011"], ids=repr)
@@ -59,7 +59,7 @@ def test_an_id_that_is_given_twice_is_named(
 ) -> None:
     why = refusal_anywhere(case.operator, {**case.arguments, name: twice})
     assert f"{name}: named more than once: 1011" in why
-    assert changing(damstra_emulator) == []
+    assert damstra_emulator.journal() == []
 
 
 # Who is to be removed and does not exist is not there afterwards.

@@ -168,7 +168,7 @@ def test_bad_json_lines_are_named(step: Step, damstra_emulator: DamstraEmulator)
         "{",
         "[1]",
         '"text"',
-        json.dumps({**LIAM, "employeeNumber": 7}),
+        json.dumps({**LIAM, "employeeNumber": 7.5}),
         json.dumps(LIAM),
     ]
     why = refusal(step("\n".join(lines), name="people.jsonl"))

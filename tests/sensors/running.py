@@ -104,6 +104,7 @@ class Task:
     :param variables: what templates can name.
     :param output: what the task before it has returned.
     :param is_mapped_over: whether there is a task after it, with an instance for each item of its result.
+    :param renders_natively: whether templates become numbers and lists where they look so.
     :ivar workers: how many processes it took on workers.
     """
 
@@ -116,6 +117,7 @@ class Task:
     handed_on: Any = None
     is_mapped_over: bool = False
     workers: int = 0
+    renders_natively: bool = False
 
     async def _take_result(self, *, key: str, value: Any, **place: Any) -> None:
         """Take what a trigger pushes as the task's result."""
@@ -156,6 +158,7 @@ class Task:
         """Do what a worker's process does; the process ends with a result, an error, or to be continued."""
         self.workers += 1
         operator, context = self.parsed(), self._context()
+        operator.render_template_as_native_obj = self.renders_natively or None
         operator.render_template_fields(context)
         process = contextvars.copy_context()
         process.run(ExecutorSafeguard.tracker.set, operator)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_damstra.endpoints import BulkUserImport
 from airflow_provider_damstra.sensors.group import DamstraGroupLessonSensor
 from airflow_provider_damstra.sensors.ilt_session import DamstraIltSessionSensor
 from airflow_provider_damstra.sensors.lesson_schedule import (
@@ -16,7 +17,7 @@ from airflow_provider_damstra.sensors.lesson_schedule import (
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
 from tests.sensors.outcome import Ending, Outcome
 from tests.sensors.running import MODES, Mapped, Task, UpstreamOutput
-from tests.sensors.subjects import LIAM
+from tests.sensors.subjects import LIAM, NEW_USER
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.sensors.base import DamstraSensor
@@ -94,6 +95,38 @@ def test_ids_come_out_of_templates(
     outcome = task.attempt()
     assert outcome.ending == Ending.SUCCESS, outcome
     assert set(result) <= set(json.loads(str(outcome.result)))
+
+
+@pytest.mark.parametrize(("sensor", "arguments", "variables", "result"), TEMPLATED)
+def test_templates_may_be_rendered_as_what_they_are(
+    sensor: type[DamstraSensor],
+    arguments: dict[str, Any],
+    variables: dict[str, Any],
+    result: list[int],
+    office: Office,
+) -> None:
+    outcome = Task(sensor, arguments, variables, renders_natively=True).attempt()
+    assert outcome.ending == Ending.SUCCESS, outcome
+    assert set(result) <= set(json.loads(str(outcome.result)))
+
+
+@every_mode
+@pytest.mark.parametrize("number", [4711, "4711", "{{ 4711 }}"], ids=repr)
+@pytest.mark.parametrize("natively", [False, True], ids=["as text", "natively"])
+def test_an_employee_number_that_is_all_digits_may_be_a_number(
+    number: int | str, mode: str, natively: bool, office: Office
+) -> None:
+    office.client.call(BulkUserImport(users=[{"user_name": "ada", "employee_number": "4711"}]))
+    task = Task(DamstraUserSensor, {"emp_id": number, **MODES[mode]}, renders_natively=natively)
+    assert task.attempt() == Outcome(Ending.SUCCESS, [NEW_USER])
+
+
+@pytest.mark.parametrize("number", [47.11, True, [4711]], ids=repr)
+def test_what_is_no_employee_number_is_refused_before_the_first_request(number: Any, office: Office) -> None:
+    outcome = Task(DamstraUserSensor, {"emp_id": number}).attempt()
+    assert outcome.ending == Ending.FAILED
+    assert "ListUsers was not sent: emp_id: Input should be a valid string" in outcome.message
+    assert office.emulator.journal() == []
 
 
 OUTPUTS: list[Any] = [DONE, str(DONE), [DONE], f"{DONE}", {"user_id": LIAM, "lesson_schedule_ids": [DONE]}]
