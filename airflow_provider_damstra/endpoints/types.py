@@ -71,7 +71,12 @@ def _listed(value: Any) -> Any:
         return _split(value.strip().removeprefix("[").removesuffix("]"))
     if isinstance(value, int):
         return [value]
-    return value if isinstance(value, (bytes, Mapping)) or not isinstance(value, Iterable) else list(value)
+    if value is None:
+        raise ValueError("it is None, and no ids: did the task that was to return them run before this one?")
+    if isinstance(value, (bytes, Mapping)) or not isinstance(value, Iterable):
+        kind = type(value).__name__
+        raise ValueError(f"it is a {kind}; it can be ids, a list of them, or a text such as 1,2")
+    return list(value)
 
 
 def _refuse_twice(values: tuple[int, ...]) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import exactly_one
+from airflow_provider_damstra.arguments import exactly_one, one_of
 from airflow_provider_damstra.operators.base import DamstraOperator
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_damstra.arguments import Id
+    from airflow_provider_damstra.endpoints import DownloadCertificate
 
 
 class DamstraCompleteLessonOperator(DamstraOperator):
@@ -83,14 +84,18 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
     :param lesson_schedule_id: the lesson schedule (templated).
     :param path: path or URL on any object storage: the file, or a folder if it ends in ``/``, where the file
         is named ``certificate-<lesson_schedule_id>.pdf`` (templated).
+    :param on_missing: when there is no certificate, for the lesson is not completed or not passed: ``fail``
+        or ``skip`` the task.
     """
 
     template_fields = ("lesson_schedule_id", "path", "damstra_conn_id")
 
-    def __init__(self, *, lesson_schedule_id: Id, path: str, **kwargs: Any) -> None:
+    def __init__(self, *, lesson_schedule_id: Id, path: str, on_missing: str = "fail", **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        one_of("on_missing", on_missing, "fail", "skip")
         self.lesson_schedule_id = lesson_schedule_id
         self.path = path
+        self.on_missing = on_missing
 
     def act(self, context: Context) -> dict[str, Any]:
         """Return the file's place, size and SHA-256."""
@@ -103,12 +108,26 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
         is_folder = str(self.path).endswith("/")
         path = f"{self.path}certificate-{call.lesson_schedule_id}.pdf" if is_folder else self.path
         refuse_what_is_no_file("path", path)
-        content = self.caller.call(call)
+        content = self._downloaded(call)
         write_whole(path, content, attempt=self.attempt)
         self.log.info(
             "Certificate of lesson schedule %s: %s (%d bytes)", self.lesson_schedule_id, path, len(content)
         )
         return {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+    def _downloaded(self, call: DownloadCertificate) -> bytes:
+        """Return the certificate, or skip the task if there is none and that may be."""
+        from airflow.providers.common.compat.sdk import AirflowSkipException
+
+        from airflow_provider_damstra.errors import DamstraNotFoundError
+
+        try:
+            return self.caller.call(call)
+        except DamstraNotFoundError as error:
+            # What a proxy does not find may be there.
+            if self.on_missing == "fail" or error.is_foreign:
+                raise
+            raise AirflowSkipException(f"There is no certificate: {error}") from error
 
 
 class DamstraGetEmbedUrlOperator(DamstraOperator):

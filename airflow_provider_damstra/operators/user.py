@@ -110,8 +110,8 @@ class DamstraUpsertUsersOperator(StepWithLargeResult):
             "updated": [one for one in user_ids if one in before and one in changed],
             "unchanged": [one for one in user_ids if one in before and one not in changed],
         }
+        self.log.info("Users: %s", ", ".join(f"{len(ids)} {name}" for name, ids in outcome.items()))
         for name, ids in outcome.items():
-            self.log.info("%d users %s", len(ids), name)
             context["ti"].xcom_push(key=name, value=ids if self.result_path is None else len(ids))
         if self.result_path is None:
             return user_ids

@@ -75,6 +75,7 @@ class DamstraWaitTrigger(BaseTrigger):
         self.soft_fail = soft_fail
         # As attributes, for that is where Airflow renders templates when a task starts in the triggerer.
         self._names = _shared(tuple(arguments))
+        self._made: Wait | None = None
         for name, value in arguments.items():
             setattr(self, name, value)
 
@@ -110,7 +111,7 @@ class DamstraWaitTrigger(BaseTrigger):
 
     def _failure(self, error: Exception) -> dict[str, Any]:
         if isinstance(error, TimeoutError):
-            return {"status": "timeout", "message": "Its time is up."}
+            return {"status": "timeout", "message": self._time_is_up()}
         if isinstance(error, AirflowNotFoundException):
             # The connection may be made before the next try.
             return {"status": "unreachable", "message": str(error)}
@@ -121,8 +122,13 @@ class DamstraWaitTrigger(BaseTrigger):
             return {"status": "unreachable", "message": f"{count} looks in a row failed: {error}"}
         return {"status": "failed", "message": str(error)}
 
+    def _time_is_up(self) -> str:
+        progress = self._made.verdict().progress if self._made else ""
+        return f"Its time is up: {progress}." if progress else "Its time is up."
+
     def _make_wait(self) -> Wait:
-        return WAITS[self.wait](**{name: getattr(self, name) for name in self._names})
+        self._made = WAITS[self.wait](**{name: getattr(self, name) for name in self._names})
+        return self._made
 
     async def _ending(self, event: dict[str, Any]) -> TriggerEvent | None:
         """Return the event that ends the task here, or None if a worker has to.

@@ -36,6 +36,7 @@ OPTIONS = {
     "notify_instructor",
     "notify_trainees",
     "on_empty",
+    "on_missing",
     "on_partial_failure",
     "return_in_clear",
     "strict",

@@ -83,6 +83,10 @@ WRONG: list[tuple[Case, dict[str, Any], str]] = [
         {"grace_period_unit": "weeks"},
         "grace_period_unit: Input should be 'days' or 'months'",
     ),
+    (CERTIFICATE, {"on_missing": "ignore"}, "on_missing is 'ignore'; it can be fail or skip"),
+    # ids
+    (SYNC, {"user_ids": None}, "user_ids: it is None, and no ids: did the task that was to return them run"),
+    (SYNC, {"user_ids": {"id": 7}}, "user_ids: it is a dict; it can be ids, a list of them, or a text such"),
     # moments
     (SCHEDULE_LESSONS, {"schedule_date": NAIVE}, "schedule_date: 2030-03-01T09:00:00 has no time zone"),
     (SCHEDULE_LESSONS, {"schedule_date": "soon"}, "schedule_date: Input should be a valid datetime"),

@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def step(
-    path: Path | str, lesson_schedule_id: Any = COMPLETED_SCHEDULE
+    path: Path | str, lesson_schedule_id: Any = COMPLETED_SCHEDULE, **options: Any
 ) -> DamstraDownloadCertificateOperator:
     return DamstraDownloadCertificateOperator(
-        task_id="step", lesson_schedule_id=lesson_schedule_id, path=str(path)
+        task_id="step", lesson_schedule_id=lesson_schedule_id, path=str(path), **options
     )
 
 
@@ -103,3 +104,17 @@ def test_a_file_that_cannot_be_moved_into_place_leaves_nothing_behind(
     with pytest.raises(OSError, match=r"liam\.pdf"):
         run(certificate)
     assert [path.name for path in tmp_path.iterdir()] == ["liam.pdf"]
+
+
+def test_who_has_no_certificate_may_be_skipped(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    path = tmp_path / "olivia.pdf"
+    with pytest.raises(AirflowSkipException, match=f"There is no certificate: .* schedule {DUE_SCHEDULE}"):
+        run(step(path, DUE_SCHEDULE, on_missing="skip"))
+    assert list(tmp_path.iterdir()) == []
+    run(step(path, COMPLETED_SCHEDULE, on_missing="skip"))
+    assert path.read_bytes().startswith(b"%PDF")
+
+
+def test_what_a_proxy_does_not_find_is_not_skipped(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    damstra_emulator.add_fault("html", status=404)
+    error(step(tmp_path / "olivia.pdf", DUE_SCHEDULE, on_missing="skip"), DamstraNotFoundError)

@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent
 
-from tests.sensors.outcome import Ending, Outcome, failed, outcome_of, skipped, tried_again
+from tests.sensors.outcome import TIME_IS_UP, Ending, Outcome, failed, outcome_of, skipped, tried_again
 from tests.sensors.triggerer import Fired, first_event, payload_of, rebuilt
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class Task:
         if isinstance(fired.event, TaskSuccessEvent):
             return Outcome(Ending.SUCCESS, self.handed_on)
         if isinstance(fired.event, TaskSkippedEvent):
-            return skipped(said)
+            return skipped(TIME_IS_UP if said.startswith("Its time is up") else said)
         if isinstance(fired.event, TaskFailedEvent):
             # Airflow tries a task again that failed in the triggerer, if it has retries.
             return tried_again(said) if self.parsed().retries else failed(said)

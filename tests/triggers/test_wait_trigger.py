@@ -83,7 +83,10 @@ async def test_the_deadline_is_a_moment_and_outlives_a_restart(emulator: Damstra
     running.cancel()
     await asyncio.wait([running])
     (event,) = await events(restored(stored))
-    assert event.payload == {"status": "timeout", "message": "Its time is up."}
+    assert event.payload == {
+        "status": "timeout",
+        "message": "Its time is up: 0 of 1 lesson schedules completed (1 open).",
+    }
     assert time.time() - deadline == pytest.approx(0, abs=0.25)
 
 
