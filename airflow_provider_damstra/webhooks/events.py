@@ -68,10 +68,14 @@ class LessonScheduleChanged(Event):
     lesson_schedule_id: int
     user_id: UserID
 
-    def occurrence(self) -> str:
-        """Return also which date it was moved to, to the second: a schedule can be moved many times."""
+    def occurrence(self, *, after: int | None = None) -> str:
+        """Return also which date it was moved to, to the second: a schedule can be moved many times.
+
+        :param after: which move to elsewhere came before, if it was there before that.
+        """
         moved_to = int(self.schedule_date.timestamp())
-        return _digest({"seen": self.name, "schedule": self.lesson_schedule_id, "to": moved_to})
+        what = {"seen": self.name, "schedule": self.lesson_schedule_id, "to": moved_to}
+        return _digest(what if after is None else {**what, "after": after})
 
 
 class LessonScheduleCreated(Event):

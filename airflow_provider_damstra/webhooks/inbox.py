@@ -101,18 +101,22 @@ def _is_there(conn_id: str, digest: str, connection: Connection) -> bool:
     return connection.scalar(select(inbox.c.id).where(*same)) is not None
 
 
-def about_schedule(lesson_schedule_id: int, *, conn_id: str, name: str) -> list[dict[str, Any]]:
-    """Return the payloads of the events of a name about one lesson schedule that were not refused."""
+def about_schedule(
+    lesson_schedule_id: int, *, conn_id: str, name: str, received_since: datetime | None = None
+) -> list[Row]:
+    """Return the events of a name about one lesson schedule, whatever became of them.
+
+    :param received_since: only those received since then, which are found faster.
+    """
     # As a text, for a database may look at rows of other names first, and strangers choose what these hold.
     number = cast(inbox.c.payload["lesson_schedule_id"].as_string(), String(20))
-    rows = select(inbox.c.payload).where(
-        inbox.c.conn_id == conn_id,
-        inbox.c.name == name,
-        inbox.c.state != State.REFUSED.value,
-        number == str(lesson_schedule_id),
+    rows = select(inbox).where(
+        inbox.c.conn_id == conn_id, inbox.c.name == name, number == str(lesson_schedule_id)
     )
+    if received_since is not None:
+        rows = rows.where(inbox.c.received_at >= received_since)
     with transaction() as connection:
-        return list(connection.scalars(rows))
+        return [dict(row) for row in connection.execute(rows).mappings()]
 
 
 def _waiting(now: datetime) -> Row:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.bodies import moment_of
-from airflow_provider_damstra.webhooks.confirming import known_event
-from airflow_provider_damstra.webhooks.inbox import Delivery
+from airflow_provider_damstra.webhooks.events import LessonScheduleChanged
+from airflow_provider_damstra.webhooks.inbox import Delivery, State
+from airflow_provider_damstra.webhooks.moves import CLOCKS_DIFFER, Move, is_known, move_before
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.webhooks.events import Event, UnknownEvent
+    from airflow_provider_damstra.webhooks.inbox import Row
 
 WEBHOOK = "webhook"
 POLLING = "polling"
 """Who says that something has happened."""
+
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def keep_event(
@@ -29,22 +35,50 @@ def keep_event(
     :raises InboxUnavailableError: if it could not be kept now.
     :raises UnstorableEventError: if it can never be kept.
     """
+    moment = moment_of(event)
+    keep = partial(
+        inbox.keep, conn_id=conn_id, name=event.name, payload=payload, source=source, happened_at=moment
+    )
+    if isinstance(event, LessonScheduleChanged):
+        digest = _digest_of_move(event, conn_id=conn_id, is_seen=source == POLLING)
+        return keep(digest=digest) if digest else Delivery.DUPLICATE
     occurrence = event.occurrence()
-    is_seen = source == POLLING and occurrence is not None
-    if is_seen and _was_brought(event.name, payload["lesson_schedule_id"], occurrence, conn_id=conn_id):
+    if source != POLLING or occurrence is None:
+        return keep(digest=event.digest(), occurrence=occurrence)
+    if _was_brought(event.name, payload["lesson_schedule_id"], conn_id=conn_id):
         return Delivery.DUPLICATE
-    return inbox.keep(
+    return keep(digest=occurrence, occurrence=occurrence)
+
+
+def _was_brought(name: str, lesson_schedule_id: int, *, conn_id: str) -> bool:
+    """Return whether what happens to a schedule once is there, and was not refused."""
+    rows = inbox.about_schedule(lesson_schedule_id, conn_id=conn_id, name=name)
+    return any(row["state"] != State.REFUSED for row in rows)
+
+
+def _digest_of_move(event: LessonScheduleChanged, *, conn_id: str, is_seen: bool) -> str | None:
+    """Return the digest under which a move is kept, or None if it is there already."""
+    now = datetime.now(UTC)
+    move = Move(to=event.occurrence(), at=min(event.time_stamp, now), is_seen=is_seen)
+    rows = inbox.about_schedule(
+        event.lesson_schedule_id,
         conn_id=conn_id,
         name=event.name,
-        digest=occurrence if is_seen and occurrence else event.digest(),
-        payload=payload,
-        source=source,
-        happened_at=moment_of(event),
-        occurrence=occurrence,
+        # Polling may have seen this move since it was, by clocks that differ; all others are other moves.
+        received_since=None if is_seen else max(move.at, EPOCH) - 2 * CLOCKS_DIFFER,
     )
+    known = [_move_in(row) for row in rows]
+    if is_known(move, known):
+        return None
+    return event.occurrence(after=move_before(move, known)) if is_seen else event.digest()
 
 
-def _was_brought(name: str, lesson_schedule_id: int, occurrence: str | None, *, conn_id: str) -> bool:
-    payloads = inbox.about_schedule(lesson_schedule_id, conn_id=conn_id, name=name)
-    events = [known_event(name, payload) for payload in payloads]
-    return any(event.occurrence() == occurrence for event in events if event)
+def _move_in(row: Row) -> Move:
+    return Move(
+        to=LessonScheduleChanged.model_validate(row["payload"]).occurrence(),
+        # Nothing happened after it was told: then a clock is ahead.
+        at=min(row["happened_at"], row["received_at"]),
+        is_seen=row["source"] == POLLING,
+        is_refused=row["state"] == State.REFUSED,
+        row_id=row["id"],
+    )
