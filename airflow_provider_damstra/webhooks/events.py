@@ -34,11 +34,14 @@ class Event(Model):
     def occurrence(self) -> str | None:
         """Return what this has in common with the same event seen by polling; None if it cannot be seen.
 
-        Who looks learns neither the moment nor the reason, only what happened to which schedule.
+        Who looks learns neither the moment nor the reason, only what happened to which schedule of whom. (What
+        is forged of another user, and will be refused, is not to pass for what is true.)
         """
         if "lesson_schedule_id" not in type(self).model_fields:
             return None
-        return _digest({"seen": self.model_dump(mode="json", include={"name", "lesson_schedule_id"})})
+        return _digest(
+            {"seen": self.model_dump(mode="json", include={"name", "lesson_schedule_id", "user_id"})}
+        )
 
 
 class UnknownEvent(Model):
@@ -74,7 +77,8 @@ class LessonScheduleChanged(Event):
         :param after: which move to elsewhere came before, if it was there before that.
         """
         moved_to = int(self.schedule_date.timestamp())
-        what = {"seen": self.name, "schedule": self.lesson_schedule_id, "to": moved_to}
+        ids = {"schedule": self.lesson_schedule_id, "user": self.user_id}
+        what = {"seen": self.name, **ids, "to": moved_to}
         return _digest(what if after is None else {**what, "after": after})
 
 

@@ -45,15 +45,19 @@ def keep_event(
     occurrence = event.occurrence()
     if source != POLLING or occurrence is None:
         return keep(digest=event.digest(), occurrence=occurrence)
-    if _was_brought(event.name, payload["lesson_schedule_id"], conn_id=conn_id):
+    if _was_brought(event, conn_id=conn_id):
         return Delivery.DUPLICATE
     return keep(digest=occurrence, occurrence=occurrence)
 
 
-def _was_brought(name: str, lesson_schedule_id: int, *, conn_id: str) -> bool:
+def _was_brought(event: Any, *, conn_id: str) -> bool:
     """Return whether what happens to a schedule once is there, and was not refused."""
-    rows = inbox.about_schedule(lesson_schedule_id, conn_id=conn_id, name=name)
-    return any(row["state"] != State.REFUSED for row in rows)
+    rows = inbox.about_schedule(event.lesson_schedule_id, conn_id=conn_id, name=event.name)
+    return any(
+        type(event).model_validate(row["payload"]).occurrence() == event.occurrence()
+        for row in rows
+        if row["state"] != State.REFUSED
+    )
 
 
 def _digest_of_move(event: LessonScheduleChanged, *, conn_id: str, is_seen: bool) -> str | None:

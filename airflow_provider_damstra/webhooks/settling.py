@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
+from airflow_provider_damstra.event_names import EVENT_NAMES
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.asset_events import update_assets
 from airflow_provider_damstra.webhooks.inbox import State
@@ -119,13 +120,11 @@ def failed(row: Row, reason: str, *, retry_after: float | None = None) -> None:
 
 
 def describe(row: Row) -> str:
-    """Return which event it is, for a log."""
-    ids = ", ".join(
-        f"{name} {row['payload'][name]}"
-        for name in ("lesson_schedule_id", "user_id")
-        if name in row["payload"]
-    )
-    return f"event {row['id']} of connection {row['conn_id']!r} ({row['name']}{f', {ids}' if ids else ''})"
+    """Return which event it is, for a log: of what a stranger chose, nothing that could be taken for a line."""
+    name = row["name"] if row["name"] in EVENT_NAMES else ascii(row["name"])
+    ids = [(of, row["payload"].get(of)) for of in ("lesson_schedule_id", "user_id")]
+    known = "".join(f", {of} {value}" for of, value in ids if type(value) is int)
+    return f"event {row['id']} of connection {row['conn_id']!r} ({name}{known})"
 
 
 def _next_look(row: Row) -> datetime:

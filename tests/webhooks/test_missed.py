@@ -12,6 +12,8 @@ from tests.webhooks.airflow_dags import settled
 from tests.webhooks.serving import CONN_ID, DONE, OWNER, Answer, Served, completed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_damstra.testing import DamstraEmulator
 
 MONDAY, TUESDAY = "2026-11-23T01:33:27.012Z", "2026-11-24T01:33:27.000Z"
@@ -69,6 +71,15 @@ def test_what_was_refused_was_not_brought(receiver: Served, damstra_emulator: Da
     damstra_emulator.complete_lesson_schedule(30040)
     assert results(miss(receiver, completed(30040, OWNER))) == ["received"]
     assert {row["state"] for row in settled(2)} == {"refused", "confirmed"}
+
+
+@pytest.mark.usefixtures("refused_for_good")
+@pytest.mark.parametrize("forge", [miss, Served.post])
+def test_what_is_forged_of_another_user_hides_nothing(receiver: Served, forge: Callable[..., Answer]) -> None:
+    for event in (completed(DONE, OWNER), changed(MONDAY)):
+        other = {**event, "userId": "1012"}
+        assert results(forge(receiver, other), miss(receiver, event)) == ["received", "received"]
+        assert results(receiver.post(event)) == ["duplicate"]
 
 
 def test_strangers_are_sent_away(receiver: Served) -> None:

@@ -149,3 +149,9 @@ def test_what_can_never_be_kept_is_not_asked_for_again(
     answer = receiver.post(completed())
     assert (answer.status, answer.json) == (400, {"detail": "The body is no event."})
     assert "is no event: Airflow's metadata database does not take it: value too long" in caplog.text
+
+
+def test_a_stranger_writes_no_line_of_the_log() -> None:
+    payload = {"user_id": "\nERROR", "lesson_schedule_id": 7}
+    row = {"id": 1, "conn_id": "c", "name": "x\nERROR", "payload": payload}
+    assert settling.describe(row) == "event 1 of connection 'c' ('x\\nERROR', lesson_schedule_id 7)"
