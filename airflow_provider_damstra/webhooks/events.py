@@ -34,8 +34,8 @@ class Event(Model):
     def occurrence(self) -> str | None:
         """Return what this has in common with the same event seen by polling; None if it cannot be seen.
 
-        Who looks learns neither the moment nor the reason, only what happened to which schedule of whom. (What
-        is forged of another user, and will be refused, is not to pass for what is true.)
+        Who looks learns neither the moment nor the reason, only what happened to which schedule of whom. (An
+        event forged of another user will be refused, and is not to pass for the true one until then.)
         """
         if "lesson_schedule_id" not in type(self).model_fields:
             return None

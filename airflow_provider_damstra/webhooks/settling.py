@@ -120,7 +120,7 @@ def failed(row: Row, reason: str, *, retry_after: float | None = None) -> None:
 
 
 def describe(row: Row) -> str:
-    """Return which event it is, for a log: of what a stranger chose, nothing that could be taken for a line."""
+    """Return which event it is, for a log: nothing that a stranger chose can pass for another line."""
     name = row["name"] if row["name"] in EVENT_NAMES else ascii(row["name"])
     ids = [(of, row["payload"].get(of)) for of in ("lesson_schedule_id", "user_id")]
     known = "".join(f", {of} {value}" for of, value in ids if type(value) is int)
