@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # People, groups, lesson versions and sessions of the seed ``demo``.
 OWNER, DATA_IMPORT, SUPERVISOR, INSTRUCTOR = 1001, 1002, 1005, 1008
@@ -78,12 +73,3 @@ class Api:
         """Return the status of one of a user's schedules."""
         rows = self.read(f"/user/{user_id}/lesson_schedule", maxResults=100)["results"]
         return next(str(row["status"]) for row in rows if row["id"] == schedule_id)
-
-
-def wait_until(condition: Callable[[], bool], *, seconds: float = 10.0) -> None:
-    """Return once a condition holds; fail if it does not in time."""
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        pause.wait(0.005)

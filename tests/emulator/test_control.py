@@ -10,8 +10,9 @@ import pytest
 
 from airflow_provider_damstra.emulator.app import create_app
 from airflow_provider_damstra.emulator.settings import Settings
+from tests.clients.clock import until
 from tests.emulator.control import control
-from tests.emulator.http import HAUL_TRUCK, TRAINEES, Api, wait_until
+from tests.emulator.http import HAUL_TRUCK, TRAINEES, Api
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -31,7 +32,7 @@ def test_the_clock_can_be_set_and_goes_on_from_there(emulator: DamstraEmulator) 
     emulator.set_clock(LONG_AGO)
     first = emulator.now
     assert seconds_off(emulator, LONG_AGO) < 2
-    wait_until(lambda: emulator.now > first)
+    until(lambda: emulator.now > first, "the clock goes on")
     emulator.advance_clock(3600)
     assert seconds_off(emulator, LONG_AGO + timedelta(hours=1)) < 2
 

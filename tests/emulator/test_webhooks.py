@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.clients.clock import until
 from tests.emulator.control import control
 from tests.emulator.http import (
     CONFINED_SPACE_LESSON,
@@ -21,7 +22,6 @@ from tests.emulator.http import (
     RUNNING,
     TRAINEES,
     Api,
-    wait_until,
 )
 
 if TYPE_CHECKING:
@@ -87,7 +87,11 @@ def receiver() -> Iterator[Receiver]:
 
 def settled(emulator: DamstraEmulator, count: int) -> list[dict[str, Any]]:
     """Return all deliveries once there are as many and none is pending."""
-    wait_until(lambda: [one["state"] != "pending" for one in emulator.deliveries()] == [True] * count)
+
+    def is_settled() -> bool:
+        return [one["state"] != "pending" for one in emulator.deliveries()] == [True] * count
+
+    until(is_settled, "all is delivered, or given up")
     return emulator.deliveries()
 
 
@@ -222,7 +226,7 @@ def test_one_receiver_does_not_hold_up_another(
         emulator.add_webhook(slow.url)
         emulator.add_webhook(receiver.url)
         api.send("/user", firstName="Ann")
-        wait_until(lambda: receiver.names == ["user.account.created"])
+        until(lambda: receiver.names == ["user.account.created"], "the event is delivered")
         assert emulator.deliveries()[0]["state"] == "pending"
         released.set()
         settled(emulator, 2)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.emulator.http import wait_until
+from tests.clients.clock import until
 from tests.sensors.faults import LASTING, PASSING, Fault, struck
 from tests.sensors.outcome import Ending, Outcome, failed, skipped, tried_again
 from tests.sensors.running import MODES, run
@@ -43,7 +43,7 @@ def test_a_failure_that_passes_is_borne(
     fault.strike(office.emulator, count=count)
     outcome = run(sensors_subject.sensor, mode, sensors_subject.arguments)
     assert outcome == Outcome(Ending.SUCCESS, sensors_subject.result)
-    wait_until(lambda: struck(office.emulator) == count)
+    until(lambda: struck(office.emulator) == count, "all requests are through")
 
 
 @every_mode
@@ -63,7 +63,7 @@ def test_a_failure_that_does_not_pass_is_not_borne_for_ever(
     assert fault.says in outcome.message
     assert replace(outcome, message="") == tried_again("")
     assert outcome.message == said_first.setdefault((sensors_subject.name, fault.name), outcome.message)
-    wait_until(lambda: struck(office.emulator) == LOOKS[mode])
+    until(lambda: struck(office.emulator) == LOOKS[mode], "all requests are through")
 
 
 @every_mode
