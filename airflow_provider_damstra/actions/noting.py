@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.base import Endpoint, Paged
 
 Intent = dict[str, Any]
-"""A change that is about to be asked for, as JSON: the request, a digest of its body, and whose it is."""
+"""A change that is about to be asked for, as JSON: the request, a digest of its body, whose it is, and if it
+was undone again."""
 
 
 class Memory(Protocol):
@@ -76,6 +77,15 @@ class Noting:
                 self._memory.keep_intents([*self.earlier, *self._intents])
             raise
 
+    def will_take_back(self, change: Endpoint[Any]) -> None:
+        """Let later attempts know that this one is about to undo what it sent."""
+        for intent in self._intents:
+            if _is_of(change, intent):
+                intent["is_taken_back"] = True
+        # Airflow may be the one that is going down, and that is no reason not to undo it.
+        with suppress(Exception):
+            self._memory.keep_intents([*self.earlier, *self._intents])
+
 
 def send(caller: Caller, change: Endpoint[Answer]) -> Answer:
     """Return the answer to a call, of which later attempts of the task know that it was sent."""
@@ -87,7 +97,14 @@ def send(caller: Caller, change: Endpoint[Answer]) -> Answer:
 
 def was_sent_before(caller: Caller, change: Endpoint[Any]) -> bool:
     """Return whether an earlier attempt of the task sent this: what is so already is then its own doing."""
-    return isinstance(caller, Noting) and _intent(change) in caller.earlier
+    return isinstance(caller, Noting) and any(_is_of(change, intent) for intent in caller.earlier)
+
+
+def was_taken_back(caller: Caller, change: Endpoint[Any]) -> bool:
+    """Return whether an earlier attempt of the task sent this, and undid it when it was killed."""
+    return isinstance(caller, Noting) and any(
+        _is_of(change, intent) and intent["is_taken_back"] for intent in caller.earlier
+    )
 
 
 def sent_before_for(caller: Caller, change: Endpoint[Any]) -> set[int]:
@@ -106,4 +123,9 @@ def _intent(change: Endpoint[Any]) -> Intent:
         "request": str(request),
         "body_sha256": sha256(request.content or b"").hexdigest(),
         "ids": [*getattr(change, "user_ids", ()), *(one.id for one in attendees)],
+        "is_taken_back": False,
     }
+
+
+def _is_of(change: Endpoint[Any], intent: Intent) -> bool:
+    return {**intent, "is_taken_back": False} == _intent(change)

@@ -11,7 +11,7 @@ from airflow_provider_damstra.actions.caller import (
     was_ours,
 )
 from airflow_provider_damstra.actions.changes import checked_changes
-from airflow_provider_damstra.actions.noting import was_sent_before
+from airflow_provider_damstra.actions.noting import was_sent_before, was_taken_back
 from airflow_provider_damstra.actions.users import MATCHES
 from airflow_provider_damstra.endpoints.user import (
     ActivateUser,
@@ -64,8 +64,8 @@ def ensure_user(caller: Caller, wanted: CreateUser, *, if_exists: str = "return"
     user, was_created = create_unless_found(caller, wanted, find=find)
     if not was_created and if_exists == "fail":
         raise DamstraConflictError(f"The user exists already (id {user.id}).")
-    if was_sent_before(caller, wanted):
-        # An attempt that was killed may have made it inactive again.
+    if was_taken_back(caller, wanted):
+        # The killed attempt made it inactive. Anybody else who did had reasons.
         set_active(caller, ActivateUser(user_id=user.id))
     if not was_created and if_exists == "update":
         update_user(

@@ -204,6 +204,7 @@ class CancelledOnKill(DamstraOperator):
         client = self.hook.client_with(timeout=SECONDS_TO_LIVE / 2, max_retries=0)
         for change in reversed(self.caller.changes):
             what = change.request()
+            self.caller.will_take_back(change)
             try:
                 self.log.warning("Killed. %s: %s.", what, take_back(client, change))
             except DamstraError as error:
