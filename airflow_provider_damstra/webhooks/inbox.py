@@ -25,7 +25,7 @@ OVERLAP = timedelta(seconds=15)
 """Ids are given before others see their rows: the feed repeats rows that are not older than this."""
 
 TRIES = 3
-FEED_PAGE = 1000
+PAGE = 1000
 LONGEST_REASON = 10_000
 PURGE_BATCH = 500
 
@@ -104,7 +104,7 @@ def _is_there(conn_id: str, digest: str, connection: Connection) -> bool:
 def about_schedule(
     lesson_schedule_id: int, *, conn_id: str, name: str, received_since: datetime | None = None
 ) -> list[Row]:
-    """Return the events of a name about one lesson schedule, whatever became of them.
+    """Return the newest events of a name about one lesson schedule, whatever became of them.
 
     :param received_since: only those received since then, which are found faster.
     """
@@ -115,6 +115,8 @@ def about_schedule(
     )
     if received_since is not None:
         rows = rows.where(inbox.c.received_at >= received_since)
+    # Damstra tells a few of each; how many there are, strangers choose.
+    rows = rows.order_by(inbox.c.id.desc()).limit(PAGE)
     with transaction() as connection:
         return [dict(row) for row in connection.execute(rows).mappings()]
 
@@ -249,7 +251,7 @@ def feed(conn_id: str, *, after: int | None) -> tuple[int, list[Row]]:
         found = [
             dict(row)
             for query in (late.order_by(inbox.c.id.desc()), new.order_by(inbox.c.id))
-            for row in connection.execute(query.limit(FEED_PAGE)).mappings()
+            for row in connection.execute(query.limit(PAGE)).mappings()
         ]
     return max([after, *(row["id"] for row in found)]), found
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
     from datetime import datetime
 
 CLOCKS_DIFFER = timedelta(minutes=5)
@@ -32,18 +32,24 @@ class Move:
     row_id: int = 0
 
 
-def is_known(move: Move, known: Iterable[Move]) -> bool:
+def is_known(move: Move, known: Collection[Move]) -> bool:
     """Return whether a move is one that is known, told by somebody else.
 
     In doubt it is another one: Damstra is asked whether it is so, and denies what is over.
 
     :param known: all moves of the schedule that could be it, or lie between the two.
     """
-    known = list(known)
-    return any(_is_same(move, other, known) for other in known if not other.is_refused)
+    elsewhere = [other.at for other in known if other.to != move.to]
+    since = max((at for at in elsewhere if at < move.at), default=None)
+    until = min((at for at in elsewhere if at > move.at), default=None)
+    return any(
+        _may_be_same(move, other)
+        for other in known
+        if (since is None or since <= other.at) and (until is None or other.at <= until)
+    )
 
 
-def move_before(move: Move, known: Iterable[Move]) -> int | None:
+def move_before(move: Move, known: Collection[Move]) -> int | None:
     """Return the row of the latest move to elsewhere before this one, if there is one.
 
     It tells this move from earlier ones to the same date, whoever sees it, and whenever.
@@ -52,12 +58,10 @@ def move_before(move: Move, known: Iterable[Move]) -> int | None:
     return max(elsewhere, key=lambda other: other.at).row_id if elsewhere else None
 
 
-def _is_same(one: Move, other: Move, known: list[Move]) -> bool:
-    if one.to != other.to or not (one.is_seen or other.is_seen):
+def _may_be_same(one: Move, other: Move) -> bool:
+    if one.to != other.to or other.is_refused or not (one.is_seen or other.is_seen):
         return False
-    if one.is_seen != other.is_seen:
-        seen, told = (one, other) if one.is_seen else (other, one)
-        if told.at - seen.at > CLOCKS_DIFFER:
-            return False
-    first, last = sorted((one.at, other.at))
-    return not any(first < between.at < last for between in known if between.to != one.to)
+    if one.is_seen and other.is_seen:
+        return True
+    seen, told = (one, other) if one.is_seen else (other, one)
+    return told.at - seen.at <= CLOCKS_DIFFER

@@ -49,9 +49,18 @@ def _cause(error: SQLAlchemyError) -> str:
 def _what_is_wrong(error: SQLAlchemyError) -> str:
     cause = _cause(error)
     try:
-        is_missing = not inspect(engine()).has_table(inbox.name)
+        missing = _missing()
     except SQLAlchemyError:
-        is_missing = False
-    if is_missing:
-        return f"Airflow's metadata database has no table {inbox.name} ({cause}). Run: {MIGRATE}"
+        missing = None
+    if missing:
+        return f"Airflow's metadata database has no {missing} ({cause}). Run: {MIGRATE}"
     return f"Airflow's metadata database failed: {cause}"
+
+
+def _missing() -> str | None:
+    """Return what a migration would add, if there is something."""
+    there = inspect(engine())
+    if not there.has_table(inbox.name):
+        return f"table {inbox.name}"
+    columns = set(inbox.columns.keys()) - {column["name"] for column in there.get_columns(inbox.name)}
+    return f"column {', '.join(sorted(columns))} in table {inbox.name}" if columns else None

@@ -120,6 +120,8 @@ def test_migrations_go_back(empty: Engine) -> None:
         keep()
         manager.downgrade("0001")
         assert not manager.check_migration()
+        with pytest.raises(InboxUnavailableError, match=r"no column answers in .* Run: airflow"):
+            keep()
         manager.upgradedb()
         assert [row["answers"] for row in inbox.listed()] == [0]
         manager.downgrade("base")
