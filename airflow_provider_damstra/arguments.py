@@ -77,13 +77,33 @@ def some_of(name: str, values: Any, *allowed: str) -> None:
         raise ValueError(f"{name} is {values!r}; it is a list that can hold {' and '.join(allowed)}")
 
 
+def flags(**values: Any) -> None:
+    """Refuse what is neither True nor False: a text such as ``"false"`` would count as true.
+
+    :raises ValueError: naming the argument.
+    """
+    for name, value in values.items():
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} is {value!r}; it can be True or False")
+
+
 def number(name: str, value: Any, *, at_least: float) -> None:
     """Refuse what is no number, or too small a one.
 
     :raises ValueError: naming the argument and how much it must be.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < at_least:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= at_least:
         raise ValueError(f"{name} is {value!r}; it is a number of at least {at_least:g}")
+
+
+def whole_number(name: str, value: Any, *, at_least: int) -> None:
+    """Refuse what is no whole number, or too small a one.
+
+    :raises ValueError: naming the argument and how much it must be.
+    """
+    number(name, value, at_least=at_least)
+    if not isinstance(value, int):
+        raise ValueError(f"{name} is {value!r}; it is a whole number")
 
 
 def ids(name: str, values: Any) -> list[int]:
@@ -123,8 +143,15 @@ def refuse_password(members: Any) -> None:
 
     :raises ValueError: if there is one.
     """
-    if isinstance(members, Mapping) and "password" in members:
+    if _has_password(members):
         raise ValueError(
             "a password in an operator's arguments would be kept and shown by Airflow: leave it out, or set "
             "it with the hook in a task of your own"
         )
+
+
+def _has_password(members: Any) -> bool:
+    if isinstance(members, Mapping):
+        names = {str(name).lower() for name in members}
+        return "password" in names or any(map(_has_password, members.values()))
+    return isinstance(members, (list, tuple)) and any(map(_has_password, members))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from airflow_provider_damstra.actions.caller import Caller, call_until_done, refuse_if_strict, shown
 from airflow_provider_damstra.actions.noting import sent_before_for
@@ -68,11 +70,23 @@ class AttendanceRecord(Arguments):
     passed: bool | None = None
 
 
+def _refuse_twice(progress: Any) -> Any:
+    """Refuse a user who is named as a number and again as a text: one of the two would be lost."""
+    counts = Counter(str(one).strip() for one in progress) if isinstance(progress, Mapping) else Counter()
+    twice = sorted(user_id for user_id, count in counts.items() if count > 1)
+    if twice:
+        raise ValueError(f"named more than once: {', '.join(twice)}")
+    return progress
+
+
+Progress = Annotated[dict[Identifier, AttendanceRecord], BeforeValidator(_refuse_twice), Field(min_length=1)]
+
+
 class Attendance(Arguments):
     """Who attended a session and who passed, by user id, or as a list of users who did both."""
 
     ilt_session_id: Identifier
-    progress: Annotated[dict[Identifier, AttendanceRecord], Field(min_length=1)] | None = None
+    progress: Progress | None = None
     user_ids: SomeIdentifiers | None = None
 
     def records(self) -> dict[int, AttendanceRecord]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from airflow_provider_damstra.actions.caller import Caller, fan_out, gather
 from airflow_provider_damstra.endpoints.base import Arguments
 from airflow_provider_damstra.endpoints.lesson import ListLessons
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules, ScheduleUser
-from airflow_provider_damstra.endpoints.types import Digits, Moment, SomeIdentifiers
+from airflow_provider_damstra.endpoints.types import Digits, Moment, Name, SomeIdentifiers
 from airflow_provider_damstra.errors import (
     DamstraConflictError,
     DamstraError,
@@ -32,6 +33,18 @@ def _one_or_more(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _refuse_twice(names: tuple[str, ...]) -> tuple[str, ...]:
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise ValueError(f"named more than once: {', '.join(twice)}")
+    return names
+
+
+LessonNames = Annotated[
+    tuple[Name, ...], BeforeValidator(_one_or_more), AfterValidator(_refuse_twice), Field(min_length=1)
+]
+
+
 _CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
 
@@ -41,7 +54,7 @@ class LessonAssignment(Arguments):
     user_ids: SomeIdentifiers
     lesson_version_ids: SomeIdentifiers | None = None
     lesson_ids: SomeIdentifiers | None = None
-    lesson_names: Annotated[tuple[str, ...], BeforeValidator(_one_or_more), Field(min_length=1)] | None = None
+    lesson_names: LessonNames | None = None
     grace_period: Digits
     grace_period_unit: GracePeriodUnit
     schedule_date: Moment | None = None

@@ -72,8 +72,7 @@ class ClientSettings(ClientOptions):
     @property
     def web_address(self) -> str:
         """Return the address of the web application: the API's without its path."""
-        parts = urlsplit(self.base_url)
-        return f"{parts.scheme}://{parts.netloc}/"
+        return f"{urlsplit(self.base_url).scheme}://{self.host}/"
 
     @property
     def host(self) -> str:

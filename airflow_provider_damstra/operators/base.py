@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_damstra.arguments import is_empty, one_of
+from airflow_provider_damstra.arguments import flags, is_empty, one_of
 from airflow_provider_damstra.attempts import Attempts
 from airflow_provider_damstra.failing import failing_at_once_where_retrying_is_useless
 from airflow_provider_damstra.hooks.damstra import DamstraHook
@@ -191,6 +191,7 @@ class CancelledOnKill(DamstraOperator):
 
     def __init__(self, *, cancel_on_kill: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        flags(cancel_on_kill=cancel_on_kill)
         self.cancel_on_kill = cancel_on_kill
 
     def clean_up(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_damstra.arguments import mapping, refuse_password
+from airflow_provider_damstra.arguments import flags, mapping, refuse_password
 from airflow_provider_damstra.operators.base import DamstraOperator
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class DamstraCallOperator(DamstraOperator):
     ) -> None:
         super().__init__(**kwargs)
         refuse_password(arguments)
+        flags(return_in_clear=return_in_clear)
         self.endpoint = endpoint
         self.arguments = arguments
         self.path = path

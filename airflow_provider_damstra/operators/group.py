@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import at_least_one, given, one_of
+from airflow_provider_damstra.arguments import at_least_one, flags, given, one_of
 from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator
 from airflow_provider_damstra.operators.group_membership import (
     DamstraAddGroupMembersOperator,
@@ -125,6 +125,7 @@ class DamstraInactivateGroupOperator(DamstraOperator):
 
     def __init__(self, *, group_id: Id, strict: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        flags(strict=strict)
         self.group_id = group_id
         self.strict = strict
 

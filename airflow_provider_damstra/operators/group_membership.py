@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_damstra.arguments import number, one_of
+from airflow_provider_damstra.arguments import flags, number, one_of
 from airflow_provider_damstra.operators.base import CancelledOnKill, StepForUsers, StepWithLargeResult
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class _MembershipOperator(StepForUsers):
         self, *, group_id: Id, user_ids: Ids, on_empty: str = "fail", strict: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(user_ids=user_ids, on_empty=on_empty, **kwargs)
+        flags(strict=strict)
         self.group_id = group_id
         self.strict = strict
 
@@ -129,7 +130,7 @@ class DamstraSyncGroupMembersOperator(StepWithLargeResult):
     ) -> None:
         super().__init__(result_path=result_path, **kwargs)
         one_of("who", who, "members", "supervisors")
-        one_of("dry_run", dry_run, True, False)
+        flags(dry_run=dry_run)
         if max_removals is not None:
             number("max_removals", max_removals, at_least=0)
         self.group_id = group_id

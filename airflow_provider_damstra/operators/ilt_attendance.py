@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_damstra.arguments import exactly_one
+from airflow_provider_damstra.arguments import exactly_one, flags
 from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator, StepForUsers
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class _RegistrationOperator(StepForUsers):
         **kwargs: Any,
     ) -> None:
         super().__init__(user_ids=user_ids, on_empty=on_empty, **kwargs)
+        flags(strict=strict)
         self.ilt_session_id = ilt_session_id
         self.strict = strict
 

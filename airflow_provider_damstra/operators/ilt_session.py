@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import at_least_one, given, one_of
+from airflow_provider_damstra.arguments import at_least_one, flags, given, one_of
 from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator
 from airflow_provider_damstra.operators.ilt_attendance import (
     DamstraDeregisterIltSessionUsersOperator,
@@ -160,6 +160,7 @@ class DamstraCompleteIltSessionOperator(DamstraOperator):
 
     def __init__(self, *, ilt_session_id: Id, strict: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        flags(strict=strict)
         self.ilt_session_id = ilt_session_id
         self.strict = strict
 
@@ -194,6 +195,7 @@ class DamstraCancelIltSessionOperator(DamstraOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        flags(notify_trainees=notify_trainees, notify_instructor=notify_instructor, strict=strict)
         self.ilt_session_id = ilt_session_id
         self.notify_trainees = notify_trainees
         self.notify_instructor = notify_instructor

@@ -40,7 +40,7 @@ class DamstraScheduleLessonsOperator(StepForUsers, StepWithLargeResult):
     ``listLessons`` to find lessons by name or id.
 
     Returns a list of ``{"user_id": 7, "lesson_schedule_ids": [1, 2]}``, which ``DamstraLessonScheduleSensor``
-    takes.
+    takes; who was not scheduled, with ``on_partial_failure="continue"``, is the XCom ``failed``.
 
     :param user_ids: one user or several: ids, or a text such as ``1,2`` (templated).
     :param lesson_version_ids: the versions of the lessons (templated); or
@@ -57,7 +57,7 @@ class DamstraScheduleLessonsOperator(StepForUsers, StepWithLargeResult):
         with a warning.
     :param on_empty: ``fail`` or ``skip`` the task when there is no user.
     :param result_path: write the result as JSON lines to this path or URL on any object storage, and return
-        its ``path``, ``rows`` and ``sha256`` instead (templated).
+        its ``path``, ``rows`` and ``sha256`` instead (templated). The XCom ``failed`` is then a number.
     """
 
     template_fields = (
@@ -130,6 +130,7 @@ class DamstraScheduleLessonsOperator(StepForUsers, StepWithLargeResult):
         created, existing = (sum(len(getattr(one, name)) for one in done) for name in ("created", "existing"))
         self.log.info("%d lesson schedules created, %d were there already", created, existing)
         self._report(failed, done=len(done))
+        context["ti"].xcom_push(key="failed", value=list(failed) if self.result_path is None else len(failed))
         return self.deliver(
             [{"user_id": one.user_id, "lesson_schedule_ids": one.lesson_schedule_ids} for one in done]
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import exactly_one, one_of
+from airflow_provider_damstra.arguments import exactly_one, flags, one_of
 from airflow_provider_damstra.operators.base import DamstraOperator
 
 if TYPE_CHECKING:
@@ -150,11 +150,12 @@ class DamstraGetEmbedUrlOperator(DamstraOperator):
         *,
         lesson_schedule_id: Id,
         path: str | None = None,
-        return_in_clear: bool | None = None,
+        return_in_clear: bool = False,
         all_lesson_types: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        flags(all_lesson_types=all_lesson_types, return_in_clear=return_in_clear)
         exactly_one(path=path, return_in_clear=return_in_clear or None)
         self.lesson_schedule_id = lesson_schedule_id
         self.path = path

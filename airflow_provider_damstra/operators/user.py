@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import exactly_one, mapping, number, refuse_password
+from airflow_provider_damstra.arguments import exactly_one, flags, mapping, refuse_password, whole_number
 from airflow_provider_damstra.operators.base import StepWithLargeResult
 from airflow_provider_damstra.operators.user_accounts import (
     DamstraActivateUserOperator,
@@ -85,9 +85,9 @@ class DamstraUpsertUsersOperator(StepWithLargeResult):
     ) -> None:
         super().__init__(result_path=result_path, **kwargs)
         exactly_one(users=users, users_path=users_path)
-        number("batch_size", batch_size, at_least=1)
-        for row in users if isinstance(users, (list, tuple)) else ():
-            refuse_password(row)
+        whole_number("batch_size", batch_size, at_least=1)
+        flags(keep_roles=keep_roles)
+        refuse_password(users)
         self.users = users
         self.users_path = users_path
         self.columns = columns

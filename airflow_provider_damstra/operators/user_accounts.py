@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_damstra.arguments import exactly_one, mapping, one_of, refuse_password
+from airflow_provider_damstra.arguments import exactly_one, flags, mapping, one_of, refuse_password
 from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class _ActivationOperator(DamstraOperator):
 
     def __init__(self, *, user_id: Id, strict: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        flags(strict=strict)
         self.user_id = user_id
         self.strict = strict
 
@@ -142,11 +143,12 @@ class DamstraGenerateLoginUrlOperator(DamstraOperator):
         *,
         user_id: Id,
         path: str | None = None,
-        return_in_clear: bool | None = None,
+        return_in_clear: bool = False,
         expires_in: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        flags(return_in_clear=return_in_clear)
         exactly_one(path=path, return_in_clear=return_in_clear or None)
         self.user_id = user_id
         self.path = path

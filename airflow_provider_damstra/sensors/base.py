@@ -14,6 +14,7 @@ try:
 except ImportError:  # Airflow before 3.2
     from airflow.configuration import conf
 
+from airflow_provider_damstra.arguments import flags, whole_number
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
 from airflow_provider_damstra.naming import name_in_grid
@@ -57,6 +58,8 @@ class DamstraSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        flags(deferrable=deferrable, start_from_trigger=start_from_trigger, end_from_trigger=end_from_trigger)
+        whole_number("max_poll_failures", max_poll_failures, at_least=0)
         self.deferrable = deferrable or start_from_trigger
         self.end_from_trigger = end_from_trigger
         self.max_poll_failures = max_poll_failures

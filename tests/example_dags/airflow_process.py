@@ -32,12 +32,14 @@ class Run:
 
     :param states: each task's state, by ``task_id`` or, if it is mapped, ``task_id[map_index]``.
     :param returned: what each task returned, in the same way.
+    :param links: where each task's button leads to, in the same way.
     :param log: what was logged meanwhile.
     """
 
     state: str
     states: dict[str, str | None]
     returned: dict[str, Any]
+    links: dict[str, Any]
     log: str
 
     def succeeded(self) -> bool:
@@ -85,8 +87,8 @@ class AirflowProcess:
         if not self._here.poll(PATIENCE):
             self.stop()
             raise AssertionError(f"{dag_id} did not end in {PATIENCE:g} s\n{log.read_text()[-20_000:]}")
-        state, states, returned = self._here.recv()
-        return Run(state, states, returned, log.read_text()[start:])
+        state, states, returned, links = self._here.recv()
+        return Run(state, states, returned, links, log.read_text()[start:])
 
     def stop(self) -> None:
         """End the process, whatever it does: a DAG's run does not heed SIGTERM."""
@@ -117,16 +119,19 @@ def _serve(orders: Connection, home: Path) -> None:
             orders.send(_run(dag_id, conf))
 
 
-def _run(dag_id: str, conf: dict[str, Any]) -> tuple[str, dict[str, str | None], dict[str, Any]]:
+def _run(dag_id: str, conf: dict[str, Any]) -> tuple[Any, ...]:
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
     run: Any = _quick(dag_id).test(run_conf=conf, mark_success_pattern=APPROVED)
     states = {_name(ti): ti.state and str(ti.state) for ti in run.get_task_instances()}
-    with create_session() as session:
-        xcoms = session.scalars(XComModel.get_many(run_id=run.run_id, dag_ids=dag_id, key="return_value"))
-        returned = {_name(xcom): XComModel.deserialize_value(xcom) for xcom in xcoms}
-    return str(run.state), states, returned
+
+    def kept(key: str) -> dict[str, Any]:
+        with create_session() as session:
+            xcoms = session.scalars(XComModel.get_many(run_id=run.run_id, dag_ids=dag_id, key=key))
+            return {_name(xcom): XComModel.deserialize_value(xcom) for xcom in xcoms}
+
+    return str(run.state), states, kept("return_value"), kept("_link_DamstraLink")
 
 
 def _name(row: Any) -> str:

@@ -67,6 +67,7 @@ def test_an_extract_that_broke_off_empties_no_group(
 ) -> None:
     run = run_dag(DAG_ID, extract=write_csv(tmp_path / "extract.csv", *_rows(api)[:2]))
     assert run.state == run.states["sync_members[0]"] == "failed"
+    assert run.links["sync_members[0]"] == f"{damstra_emulator.url}/"
     assert "4 of 6 would be removed" in run.log
     assert _people(api, PIT_CREW_A, "member") == {*STAYING, *LEAVING}
     assert damstra_emulator.journal("POST", "/group/*/*") == []

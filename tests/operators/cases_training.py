@@ -55,6 +55,7 @@ SCHEDULE_LESSONS = Case(
         "schedule_date": "2030-03-01T09:00:00+08:00",
     },
     result=[{"user_id": 1011, "lesson_schedule_ids": [LIAMS_HEIGHTS, NEW_SCHEDULE]}],
+    xcoms={"failed": []},
     changes=("insert lesson_schedules",),
     shows=("/user/1011/lesson_schedule",),
 )
@@ -99,6 +100,7 @@ LESSONS = (
         name="by version",
         arguments={"user_ids": 1012, "lesson_version_ids": [2006], "grace_period": "3"},
         result=[{"user_id": 1012, "lesson_schedule_ids": [NEW_SCHEDULE]}],
+        xcoms={"failed": []},
         changes=("insert lesson_schedules",),
         shows=("/user/1012/lesson_schedule",),
     ),
@@ -111,6 +113,7 @@ LESSONS = (
             "grace_period_unit": "months",
         },
         result=[{"user_id": 1012, "lesson_schedule_ids": [DUE_SCHEDULE, NEW_SCHEDULE]}],
+        xcoms={"failed": []},
         changes=("insert lesson_schedules",),
         shows=("/user/1012/lesson_schedule",),
     ),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_damstra.operators.base import CancelledOnKill
 from tests.operators.cases_people import CREATE_GROUP, CREATE_USER, GROUPS, LOGIN_URL, UPSERT_USERS, USERS
 from tests.operators.cases_training import (
     CALLS,
@@ -16,6 +18,7 @@ from tests.operators.cases_training import (
     LESSONS,
     SCHEDULE_LESSONS,
 )
+from tests.operators.catalogue import CASES
 from tests.operators.running import refusal_anywhere
 
 if TYPE_CHECKING:
@@ -39,6 +42,18 @@ CALL = case_of("Call", CALLS)
 NO_FILE = {"users_path": "/no/such/file.csv"}
 SAVE_PROGRESS = case_of("SaveIltSessionProgress", ILT_SESSIONS)
 NAIVE = "2030-03-01T09:00:00"
+
+FLAGS = {
+    "all_lesson_types",
+    "cancel_on_kill",
+    "dry_run",
+    "keep_roles",
+    "notify_instructor",
+    "notify_trainees",
+    "return_in_clear",
+    "strict",
+}
+CANCELLED_ON_KILL = [case for case in CASES if issubclass(case.operator, CancelledOnKill)]
 
 WRONG: list[tuple[Case, dict[str, Any], str]] = [
     # exclusive arguments
@@ -70,6 +85,8 @@ WRONG: list[tuple[Case, dict[str, Any], str]] = [
     (SYNC, {"max_removals": "10%"}, "max_removals"),
     (UPSERT_USERS, {"batch_size": 0}, "batch_size is 0; it is a number of at least 1"),
     (UPSERT_USERS, {"batch_size": "many"}, "batch_size"),
+    (UPSERT_USERS, {"batch_size": 1.5}, "batch_size is 1.5; it is a whole number"),
+    (SYNC, {"max_removals": float("nan")}, "max_removals is nan; it is a number of at least 0"),
     (UPSERT_USERS, {"match_by": "shoe_size"}, "match_by is 'shoe_size'; it can be employee_number"),
     (
         LOGIN_URL,
@@ -161,6 +178,13 @@ WRONG: list[tuple[Case, dict[str, Any], str]] = [
     ),
     (SCHEDULE_LESSONS, {"lesson_ids": None, "lesson_names": []}, "lesson_names: "),
     (SCHEDULE_LESSONS, {"lesson_ids": None, "lesson_names": [7]}, "lesson_names.0: "),
+    (SCHEDULE_LESSONS, {"lesson_ids": None, "lesson_names": ["A", " "]}, "lesson_names.1: "),
+    (
+        SCHEDULE_LESSONS,
+        {"lesson_ids": None, "lesson_names": ["A", "A"]},
+        "named more than once: A",
+    ),
+    (SAVE_PROGRESS, {"user_ids": None, "progress": {7: {}, "7": {}}}, "progress: named more than once: 7"),
 ]
 
 
@@ -174,3 +198,27 @@ def test_what_is_wrong_is_said_and_nothing_is_sent(
 ) -> None:
     assert why in refusal_anywhere(case.operator, {**case.arguments, **changes})
     assert damstra_emulator.journal() == []
+
+
+def test_all_that_is_wrong_is_said_at_once(damstra_emulator: DamstraEmulator) -> None:
+    wrong = {"user_ids": "x", "lesson_ids": [7, 7], "grace_period": -1, "schedule_date": NAIVE}
+    why = refusal_anywhere(SCHEDULE_LESSONS.operator, {**SCHEDULE_LESSONS.arguments, **wrong})
+    assert [name for name in wrong if f"{name}" not in why] == []
+    assert damstra_emulator.journal() == []
+
+
+@pytest.mark.parametrize("name", sorted(FLAGS))
+@pytest.mark.parametrize("wrong", ["false", 1, None], ids=repr)
+def test_what_is_neither_true_nor_false_is_refused_in_the_dag(name: str, wrong: Any) -> None:
+    with_it = [case for case in CASES if name in inspect.signature(case.operator.__init__).parameters]
+    for case in with_it or CANCELLED_ON_KILL:
+        with pytest.raises(ValueError, match=f"^{name} is {wrong!r}; it can be True or False$"):
+            case.operator(task_id="refused", **{**case.arguments, name: wrong})
+
+
+@pytest.mark.parametrize(
+    "secret", [{"Password": "x"}, {"users": [{"password": "x"}]}, {"a": {"b": ({"password": "x"},)}}], ids=str
+)
+def test_a_password_is_found_wherever_it_is(secret: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="a password in an operator's arguments would be kept"):
+        CALL.operator(task_id="refused", endpoint="BulkUserImport", arguments=secret)

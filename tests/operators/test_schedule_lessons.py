@@ -176,8 +176,9 @@ def test_a_user_who_fails_does_not_keep_the_others_from_being_scheduled(
 
 def test_the_others_may_be_enough(damstra_emulator: DamstraEmulator) -> None:
     arguments = {"user_ids": [1011, FORMER, NOBODY, 1013], "lesson_ids": 204}
-    done = schedule(**arguments, on_partial_failure="continue")
-    assert [one["user_id"] for one in done] == [1011, 1013]
+    outcome = run(step(**arguments, on_partial_failure="continue"))
+    assert [one["user_id"] for one in outcome.value] == [1011, 1013]
+    assert outcome.xcoms == {"failed": [FORMER, NOBODY]}
 
 
 def test_nobody_is_not_enough(damstra_emulator: DamstraEmulator, connect: Connect) -> None:

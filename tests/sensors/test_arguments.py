@@ -66,6 +66,14 @@ REFUSED: list[Case] = [
         )
         for states in ("cancelled", ["lost"], ["cancelled", "completed"], [None])
     ),
+    *(
+        (DamstraUserSensor, {"emp_id": "E1", name: "false"}, f"{name} is 'false'; it can be True or False")
+        for name in ("deferrable", "start_from_trigger", "end_from_trigger")
+    ),
+    *(
+        (DamstraUserSensor, {"emp_id": "E1", "max_poll_failures": wrong}, "max_poll_failures is ")
+        for wrong in (-1, 1.5, "many", True, None)
+    ),
 ]
 
 
