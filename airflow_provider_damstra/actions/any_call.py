@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from airflow_provider_damstra import endpoints
+from airflow_provider_damstra.actions.noting import send, was_sent_before
 from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+from airflow_provider_damstra.errors import DamstraConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_damstra.actions.caller import Caller
+    from airflow_provider_damstra.actions.noting import Noting
 
 
 def named_endpoint(
@@ -39,7 +42,7 @@ def named_endpoint(
 
 def json_answer(caller: Caller, call: Endpoint[Any]) -> Any:
     """Return the answer with the API's own names, fit for JSON; a listing whole."""
-    answer = list(caller.iterate(call)) if isinstance(call, Paged) else caller.call(call)
+    answer = list(caller.iterate(call)) if isinstance(call, Paged) else _answer(caller, call)
     return [_plain(one) for one in answer] if isinstance(answer, list) else _plain(answer)
 
 
@@ -47,6 +50,23 @@ def json_lines(caller: Caller, call: Endpoint[Any]) -> list[bytes]:
     """Return the answer as lines of JSON: one, or one for each id of a list."""
     answer = json_answer(caller, call)
     return [json.dumps(one).encode() for one in (answer if isinstance(answer, list) else [answer])]
+
+
+def refuse_to_repeat(caller: Noting, call: Endpoint[Any]) -> None:
+    """Refuse, once, what an earlier attempt of the task sent: doing it twice may do harm.
+
+    :raises DamstraConflictError: saying what to do.
+    """
+    if was_sent_before(caller, call):
+        caller.forget()
+        raise DamstraConflictError(
+            f"{call.request()} was sent by an earlier attempt of this task, which did not learn what became "
+            "of it: look in Damstra whether it was carried out. If it was not, clear the task: that sends it."
+        )
+
+
+def _answer(caller: Caller, call: Endpoint[Any]) -> Any:
+    return caller.call(call) if call.request().is_idempotent else send(caller, call)
 
 
 def _plain(answer: Any) -> Any:

@@ -86,6 +86,11 @@ class Noting:
         with suppress(Exception):
             self._memory.keep_intents([*self.earlier, *self._intents])
 
+    def forget(self) -> None:
+        """Keep no intent any more, of this attempt or of earlier ones."""
+        self._intents.clear()
+        self._memory.keep_intents([])
+
 
 def send(caller: Caller, change: Endpoint[Answer]) -> Answer:
     """Return the answer to a call, of which later attempts of the task know that it was sent."""

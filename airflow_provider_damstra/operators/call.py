@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class DamstraCallOperator(DamstraOperator):
     """Make one call and return its answer as JSON: an object, a list, ids, or None.
 
-    It does what it is told and no more: where an operator of its own looks before it creates, this one does
-    not. Calls the operation that is named.
+    It does what it is told and no more: where an operator of its own looks before it creates, this one
+    cannot. On Airflow 3.3 a retry does not send again what an attempt before it sent, and whose answer was
+    lost, but fails and says so. Calls the operation that is named.
 
     :param endpoint: name of a class in ``airflow_provider_damstra.endpoints``, such as ``GetUser``
         (templated).
@@ -52,15 +53,27 @@ class DamstraCallOperator(DamstraOperator):
 
     def act(self, context: Context) -> Any:
         """Return the answer, fit for XCom."""
-        from airflow_provider_damstra.actions.any_call import json_answer, named_endpoint
+        from airflow_provider_damstra.actions.any_call import named_endpoint, refuse_to_repeat
         from airflow_provider_damstra.storage import refuse_what_is_no_file
 
         arguments = mapping("arguments", self.arguments or {})
         refuse_password(arguments)
         call = named_endpoint(self.endpoint, arguments, secret_in_clear=self.return_in_clear)
+        if self.path is not None:
+            refuse_what_is_no_file("path", self.path)
+        if call.request().is_idempotent:
+            return self._answer(call)
+        refuse_to_repeat(self.caller, call)
+        answer = self._answer(call)
+        # It is known what became of it: who clears the task wants it once more.
+        self.caller.forget()
+        return answer
+
+    def _answer(self, call: Endpoint[Any]) -> Any:
+        from airflow_provider_damstra.actions.any_call import json_answer
+
         if self.path is None:
             return json_answer(self.caller, call)
-        refuse_what_is_no_file("path", self.path)
         return self.deliver_lines(self._pages(call), self.path)
 
     def _pages(self, call: Endpoint[Any]) -> Iterable[Rows]:

@@ -35,7 +35,8 @@ _CHANGES = ("instructor_id", "location", "notes", "number_of_places")
 class DamstraCreateIltSessionOperator(CancelledOnKill):
     """Return the id of the ILT session of that lesson, time, instructor and place, created if need be.
 
-    Calls ``listIltSessions`` and, if need be, ``createIltSession``.
+    A retry has to name the same times: take them from the DAG run, and not from ``now()``. Calls
+    ``listIltSessions`` and, if need be, ``createIltSession``.
 
     :param lesson_id: the instructor-led lesson (templated).
     :param start_datetime: when it starts, with a time zone (templated).

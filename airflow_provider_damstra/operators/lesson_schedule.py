@@ -20,7 +20,8 @@ class DamstraCompleteLessonOperator(DamstraOperator):
     """Record that a user completed a lesson, and return the ids of the completed lesson schedules.
 
     A completion of the same lesson at the same second that is there already is returned and not recorded
-    again. Calls ``listUserLessonSchedules`` and, if need be, ``completeLesson``.
+    again: take the moment from the record or the DAG run, and not from ``now()``. Calls
+    ``listUserLessonSchedules`` and, if need be, ``completeLesson``.
 
     :param user_id: the trainee (templated).
     :param lesson_id: the lesson, of which the published version counts (templated); or

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra import endpoints
-from airflow_provider_damstra.errors import DamstraError
+from airflow_provider_damstra.errors import DamstraError, DamstraTransportError
 from airflow_provider_damstra.operators.call import DamstraCallOperator
 from tests.operators.cases_people import MEMBERS_OF_102
 from tests.operators.cases_training import COMPLETED_SCHEDULE, DUE_SCHEDULE, NEW_SCHEDULE
-from tests.operators.running import error, refusal, refusal_anywhere, run
+from tests.operators.running import StateStore, error, refusal, refusal_anywhere, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,3 +168,43 @@ def test_arguments_that_do_not_fit_are_named(
 
 def test_a_refusal_of_the_server_is_an_error(damstra_emulator: DamstraEmulator, api: Api) -> None:
     assert "999" in error(step("GetUser", {"user_id": 999}), DamstraError)
+
+
+def test_a_retry_does_not_repeat_what_nobody_knows_of_and_says_so_once(
+    damstra_emulator: DamstraEmulator,
+) -> None:
+    store = StateStore()
+    damstra_emulator.add_fault("drop_after", method="POST", count=1)
+    with pytest.raises(DamstraTransportError):
+        run(step("CreateGroup", CREATE_GROUP), task_state_store=store)
+    why = refusal(step("CreateGroup", CREATE_GROUP), task_state_store=store)
+    assert why.startswith("CreateGroup (POST /group) was sent by an earlier attempt of this task")
+    assert len(damstra_emulator.journal()) == 1
+    # Who has looked clears the task.
+    cleared = run(step("CreateGroup", CREATE_GROUP), task_state_store=store)
+    assert cleared.value["name"] == "Welders"
+
+
+@pytest.mark.parametrize(
+    "fault", [{"kind": "drop_before", "method": "GET"}, {"kind": "status", "status": 429, "method": "POST"}]
+)
+def test_what_surely_was_not_done_is_done_by_a_retry(
+    fault: dict[str, Any], damstra_emulator: DamstraEmulator, connect: Connect
+) -> None:
+    connect(extra={"max_retries": 0})
+    store = StateStore()
+    call = (
+        step("GetUser", {"user_id": 1011}) if fault["method"] == "GET" else step("CreateGroup", CREATE_GROUP)
+    )
+    damstra_emulator.add_fault(**fault, count=1)
+    with pytest.raises(DamstraError):
+        run(call, task_state_store=store)
+    assert run(call, task_state_store=store).value["id"]
+
+
+def test_a_task_that_is_cleared_after_a_success_makes_its_call_again(
+    damstra_emulator: DamstraEmulator,
+) -> None:
+    store = StateStore()
+    ids = [run(step("CreateGroup", CREATE_GROUP), task_state_store=store).value["id"] for _ in range(2)]
+    assert len(set(ids)) == 2
