@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from airflow_provider_damstra.errors import DamstraResponseError, error_from, quote
 from airflow_provider_damstra.models.base import Model, Page
+from airflow_provider_damstra.models.lenient import problems_of
 from airflow_provider_damstra.wire import Request, Response
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def refusal(error: ValidationError) -> str:
     """Return in one line which members do not fit and why."""
     problems = [
         f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {_what_is_wrong(one)}"
-        for one in error.errors(include_url=False, include_context=False)
+        for one in problems_of(error)
     ]
     more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
     return "; ".join(problems[:10]) + more

@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from airflow_provider_damstra.models.lenient import Unwrapped, Zoned, none_is_empty
 
-# What the vendor writes where there is no value; its own page shows an id that is the string "null".
-_NOTHING = frozenset({"", "null", "undefined"})
-
-
-def _nothing_is_none(value: Any) -> Any:
-    return None if isinstance(value, str) and value.strip() in _NOTHING else value
-
-
-def none_is_empty(value: Any) -> Any:
-    """Return an empty list for None: the vendor leaves out what is empty."""
-    return [] if value is None else value
-
-
-def _assume_utc(value: datetime) -> datetime:
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-def unwrap(member: str) -> Callable[[Any], Any]:
-    """Return a function that turns ``[{member: 1}, 2]`` into ``[1, 2]``: the vendor shows both shapes."""
-
-    def validator(value: Any) -> Any:
-        if not isinstance(value, list):
-            return none_is_empty(value)
-        return [item[member] if isinstance(item, dict) and member in item else item for item in value]
-
-    return validator
-
-
-Timestamp = Annotated[datetime, AfterValidator(_assume_utc)]
+Timestamp = Annotated[datetime, Zoned()]
 """A timezone-aware datetime; a text without zone (groups have them) is UTC."""
 
-OptionalTimestamp = Annotated[Timestamp | None, BeforeValidator(_nothing_is_none)]
+OptionalTimestamp = Annotated[datetime | None, Zoned(or_nothing=True)]
 """A timestamp, or None where the answer has none."""
 
-Identifiers = Annotated[list[int], BeforeValidator(unwrap("id"))]
+Identifiers = Annotated[list[int], Unwrapped("id")]
 """Ids, whether the answer holds numbers or objects with an ``id``."""
 
 

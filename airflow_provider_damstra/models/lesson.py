@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from airflow_provider_damstra.models.base import Model, Number, OptionalTimestamp, none_is_empty
+from airflow_provider_damstra.models.base import Model, Number, OptionalTimestamp
+from airflow_provider_damstra.models.lenient import none_is_empty
 
 
 class LessonStatus(StrEnum):

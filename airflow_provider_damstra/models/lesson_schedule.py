@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from airflow_provider_damstra.models.base import Model, Number, OptionalTimestamp, none_is_empty
+from airflow_provider_damstra.models.base import Model, Number, OptionalTimestamp
+from airflow_provider_damstra.models.lenient import none_is_empty
 
 if TYPE_CHECKING:
     from datetime import datetime

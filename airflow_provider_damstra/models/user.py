@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from airflow_provider_damstra.models.base import Identifiers, Model, OptionalTimestamp, unwrap
+from airflow_provider_damstra.models.base import Identifiers, Model, OptionalTimestamp
+from airflow_provider_damstra.models.lenient import Unwrapped
 
 
 class Role(IntEnum):
@@ -28,9 +29,7 @@ class ClientStatus(IntEnum):
     NOT_CURRENT = 57
 
 
-Roles = Annotated[
-    list[Annotated[Role | int, Field(union_mode="left_to_right")]], BeforeValidator(unwrap("id"))
-]
+Roles = Annotated[list[Annotated[Role | int, Field(union_mode="left_to_right")]], Unwrapped("id")]
 
 
 class User(Model):

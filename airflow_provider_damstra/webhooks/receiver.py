@@ -13,9 +13,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from airflow_provider_damstra.endpoints.base import refusal
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.bodies import event_in, read_body
 from airflow_provider_damstra.webhooks.configuration import receiver_configuration
@@ -186,10 +188,7 @@ async def _refusal(_: Request, error: Exception) -> JSONResponse:
 
 def _why(error: ValueError) -> str:
     """Return what is wrong with a body, without what it holds."""
-    problems = getattr(error, "errors", None)
-    if problems is None:
-        return str(error)
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems())
+    return refusal(error) if isinstance(error, ValidationError) else str(error)
 
 
 def _hint(row: dict[str, Any]) -> dict[str, Any]:

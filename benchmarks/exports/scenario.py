@@ -32,7 +32,7 @@ class Scenario:
 
     :param what: ``users`` (a listing) or ``schedules`` (a fan-out).
     :param latency: seconds between a request and its answer.
-    :param rows_as: ``lines`` of JSON in a file, or validated ``models``, each dropped at once.
+    :param rows_as: ``lines`` of JSON in a file, or validated ``models``.
     """
 
     what: str
