@@ -101,6 +101,8 @@ class AsyncClient:
     ) -> AsyncGenerator[list[Row], None]:
         """Yield the rows of a listing in order, page by page, fetching ahead when the total is known.
 
+        No page is empty: the one that ends a listing is not yielded.
+
         :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
         :param reader: reads pages in another way than as the declared models.
         :raises DamstraError: if a page failed, or the server repeats itself.
@@ -124,7 +126,8 @@ class AsyncClient:
                 rows, rest_is_void = paging.accept(page)
                 if rest_is_void:
                     await _drop(pending)
-                yield rows
+                if page.row_count:
+                    yield rows
         finally:
             await _drop(pending)
 

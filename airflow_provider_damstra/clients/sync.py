@@ -112,6 +112,8 @@ class Client:
     ) -> Generator[list[Row], None, None]:
         """Yield the rows of a listing in order, page by page, fetching ahead when the total is known.
 
+        No page is empty: the one that ends a listing is not yielded.
+
         :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
         :param reader: reads pages in another way than as the declared models.
         :raises DamstraError: if a page failed, or the server repeats itself.
@@ -132,7 +134,8 @@ class Client:
                 rows, rest_is_void = paging.accept(page)
                 if rest_is_void:
                     ahead.drop()
-                yield rows
+                if page.row_count:
+                    yield rows
 
     def _page(
         self,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-import json
 import time
 from typing import Any, NamedTuple
+
+import msgspec
 
 _BYTES_IN_A_PART = 2 << 20
 _SECONDS_IN_A_PART = 10.0
@@ -36,7 +37,7 @@ class Part:
 
     def add(self, content: bytes, line: Line) -> None:
         """Write a page, then its line in the index: a line means that its page is there."""
-        for file, piece in ((self._rows, content), (self._index, json.dumps(line).encode() + b"\n")):
+        for file, piece in ((self._rows, content), (self._index, msgspec.json.encode(line) + b"\n")):
             file.write(piece)
             file.flush()
         self.size += len(content)

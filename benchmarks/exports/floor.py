@@ -6,6 +6,8 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from benchmarks.exports.scenario import schedule_count
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -26,7 +28,10 @@ def floor(scenario: Scenario, port: int, concurrency: int) -> int:
 def targets_of(scenario: Scenario) -> Iterator[str]:
     """Yield what has to be asked for, in order."""
     if scenario.what == "schedules":
-        yield from (f"/api/v2/user/{user}/lesson_schedule" for user in range(1, scenario.users + 1))
+        for user in range(1, scenario.users + 1):
+            # The second page is the empty one by which a listing without a total ends.
+            for start in {0, schedule_count(user)}:
+                yield f"/api/v2/user/{user}/lesson_schedule?startIndex={start}"
         return
     for start in range(0, scenario.users, scenario.page_size):
         yield f"/api/v2/user?startIndex={start}&maxResults={scenario.page_size}"

@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.exports.scenario import Scenario
 
 Rows = list[dict[str, Any]]
+Parameters = dict[str, int]
 Sink = Callable[[Rows], None]
 Peer = Callable[[Scenario, str, Sink], None]
 HEADERS = {"accesskey": "key"}
@@ -20,18 +21,40 @@ def requests_loop(scenario: Scenario, address: str, sink: Sink) -> None:
 
     with requests.Session() as session:
         session.headers.update(HEADERS)
-        for path, parameters in _calls(scenario):
+
+        def rows_of(path: str, parameters: Parameters) -> Rows:
             answer = session.get(f"{address}{path}", params=parameters, timeout=60)
             answer.raise_for_status()
-            sink(answer.json()["results"])
+            rows: Rows = answer.json()["results"]
+            return rows
+
+        for path, parameters in _calls(scenario):
+            while rows := rows_of(path, parameters):
+                sink(rows)
+                if not _goes_on(scenario, parameters, rows):
+                    break
 
 
-def _calls(scenario: Scenario) -> Iterator[tuple[str, dict[str, int]]]:
+def _calls(scenario: Scenario) -> Iterator[tuple[str, Parameters]]:
     if scenario.what == "schedules":
-        yield from ((f"/api/v2/user/{user}/lesson_schedule", {}) for user in range(1, scenario.users + 1))
+        for user in range(1, scenario.users + 1):
+            yield f"/api/v2/user/{user}/lesson_schedule", _page(scenario, 0)
         return
     for start in range(0, scenario.users, scenario.page_size):
-        yield "/api/v2/user", {"startIndex": start, "maxResults": scenario.page_size}
+        yield "/api/v2/user", _page(scenario, start)
+
+
+def _page(scenario: Scenario, start: int) -> Parameters:
+    return {"startIndex": start, "maxResults": scenario.page_size}
+
+
+def _goes_on(scenario: Scenario, parameters: Parameters, rows: Rows) -> bool:
+    """Return whether the next page has to be asked for, with these parameters then.
+
+    A user's schedules come without their number, so only an empty page ends them, for everybody here.
+    """
+    parameters["startIndex"] += len(rows)
+    return scenario.what == "schedules"
 
 
 def aiohttp_16(scenario: Scenario, address: str, sink: Sink) -> None:
@@ -44,11 +67,18 @@ async def _aiohttp(scenario: Scenario, address: str, sink: Sink) -> None:
 
     calls = _calls(scenario)
 
+    async def rows_of(session: aiohttp.ClientSession, path: str, parameters: Parameters) -> Rows:
+        async with session.get(f"{address}{path}", params=parameters) as answer:
+            answer.raise_for_status()
+            rows: Rows = (await answer.json())["results"]
+            return rows
+
     async def work(session: aiohttp.ClientSession) -> None:
         for path, parameters in calls:
-            async with session.get(f"{address}{path}", params=parameters) as answer:
-                answer.raise_for_status()
-                sink((await answer.json())["results"])
+            while rows := await rows_of(session, path, parameters):
+                sink(rows)
+                if not _goes_on(scenario, parameters, rows):
+                    break
 
     async with aiohttp.ClientSession(headers=HEADERS) as session:
         await asyncio.gather(*(work(session) for _ in range(16)))
