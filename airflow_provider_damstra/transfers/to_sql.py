@@ -43,8 +43,8 @@ class DamstraToSqlOperator(ResourceTransfer):
     :param add_missing_columns: add columns that a table lacks, instead of failing.
     :param sql_hook_params: arguments of the connection's hook (templated).
     :return: ``table``, ``rows`` (read by this attempt), ``inserted``, ``updated``, ``deleted`` (only with
-        ``replace``), ``failed_parent_count`` and ``failed_parents``, the ids of the first twenty with the
-        reason.
+        ``replace``), ``watermark`` (the latest ``modifiedDate`` of the rows that this attempt read),
+        ``failed_parent_count`` and ``failed_parents``, the ids of the first twenty with the reason.
     """
 
     template_fields = (*ResourceTransfer.template_fields, "sql_conn_id", "table", "schema", "sql_hook_params")
@@ -104,7 +104,7 @@ class DamstraToSqlOperator(ResourceTransfer):
             "failed_parent_count": len(export.failed),
         }
 
-    def _tell(self, engine: Engine, into: ResourceTable, facts: dict[str, int], context: Context) -> None:
+    def _tell(self, engine: Engine, into: ResourceTable, facts: dict[str, Any], context: Context) -> None:
         """Let Airflow and OpenLineage know of the table."""
         from airflow_provider_damstra.hooks.sql import place_of_table
 
@@ -115,7 +115,7 @@ class DamstraToSqlOperator(ResourceTransfer):
 
     def _write(
         self, engine: Engine, into: ResourceTable, export: Export, done: WrittenParents
-    ) -> dict[str, int]:
+    ) -> dict[str, Any]:
         from airflow_provider_damstra.exports.sql import loading
 
         with self.client() as client:

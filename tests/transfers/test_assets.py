@@ -109,7 +109,8 @@ def test_a_table_is_an_asset_as_airflow_s_providers_write_it(
     fields = on_postgresql.connection_fields()
     server = f"postgres://127.0.0.1:{fields['port']}"
     assert event.dest_asset_key.uri == f"{server}/{fields['schema']}/public/crews"
-    assert event.extra == {"table": "crews", "resource": "groups", "rows": 7, "inserted": 7, "updated": 0}
+    facts = {"rows": 7, "inserted": 7, "updated": 0, "watermark": None}
+    assert event.extra == {"table": "crews", "resource": "groups", **facts}
     (output,) = lineage(operator).outputs
     assert (output.namespace, output.name) == (server, f"{fields['schema']}.public.crews")
     assert output.outputFacets["outputStatistics"].rowCount == 7

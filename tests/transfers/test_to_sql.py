@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_damstra.endpoints import CreateGroup, RemoveGroupMembers, UpdateGroup
+from airflow_provider_damstra.endpoints import CreateGroup, CreateUser, RemoveGroupMembers, UpdateGroup
 from airflow_provider_damstra.errors import DamstraResponseError, DamstraServerError
 from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.exports.sql import merging
@@ -48,10 +48,27 @@ def test_every_resource_has_its_table_and_each_row_once(
     first = run(step(resource, batch_size=20)).value
     second = run(step(resource, write_mode="replace")).value
     [[count]] = warehouse.execute(f"SELECT count(*) FROM {resource}")  # noqa: S608
+    has_dates = "modified_date" in RESOURCES[resource].model.model_fields
+    watermarks = [one.pop("watermark") for one in (first, second)]
+    assert watermarks[0] == watermarks[1]
+    assert (watermarks[0] is not None) == has_dates
     facts = {"table": resource, "rows": count, "updated": 0, "failed_parents": {}, "failed_parent_count": 0}
     assert first == {**facts, "inserted": count}
     assert second == {**facts, "inserted": 0, "deleted": 0}
     assert count > 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_watermark_is_when_the_latest_row_was_modified(
+    mode: str, damstra_emulator: DamstraEmulator, api: Api, warehouse: Database
+) -> None:
+    latest = max(datetime.fromisoformat(user["modifiedDate"]) for user in listed(api, "/user"))
+    result = run(step(write_mode=mode, batch_size=5, page_size=5)).value
+    assert result["watermark"] == latest.isoformat()
+    damstra_emulator.advance_clock(60)
+    DamstraHook().call(CreateUser(first_name="N", last_name="New", email_address="n@example.com"))
+    again = run(step(write_mode=mode, batch_size=5, page_size=5)).value
+    assert datetime.fromisoformat(again["watermark"]) > latest
 
 
 def test_a_column_has_the_type_of_its_member(

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from itertools import islice
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from airflow_provider_damstra.exports.files import write_json_lines
 from airflow_provider_damstra.exports.progress import Progress
@@ -15,6 +15,7 @@ from airflow_provider_damstra.exports.sql.staging import Staging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
+    from datetime import datetime
 
     from sqlalchemy import Engine
 
@@ -24,21 +25,22 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def upsert_batches(engine: Engine, into: ResourceTable, batches: Iterable[Rows]) -> dict[str, int]:
+def upsert_batches(engine: Engine, into: ResourceTable, batches: Iterable[Rows]) -> dict[str, Any]:
     """Insert or update the rows, one transaction for each batch, and return what became of them.
 
     Nothing is open in the database while a batch is waited for.
     """
-    facts = Counter(rows=0, inserted=0, updated=0)
+    facts, watermark = Counter(rows=0, inserted=0, updated=0), None
     for rows in batches:
         with engine.begin() as connection:
             staging = Staging(connection, into)
             staging.add(rows)
             staging.make_quick_to_search()
             facts.update(Merge(connection, into).upsert())
+            watermark = max(filter(None, (watermark, staging.watermark())), default=None)
             staging.drop()
         facts["rows"] += len(rows)
-    return dict(facts)
+    return {**facts, "watermark": _text(watermark)}
 
 
 def replace_all(
@@ -48,7 +50,7 @@ def replace_all(
     *,
     batch_size: int,
     kept_parents: Collection[int] = (),
-) -> dict[str, int]:
+) -> dict[str, Any]:
     """Let the table hold these rows and no others: readers see all of the old ones, then all of the new.
 
     The rows wait in a file of this machine, so that nothing is open in the database while they are read, and
@@ -69,8 +71,13 @@ def replace_all(
             merge = Merge(connection, into)
             deleted = merge.delete_others(kept_parents)
             changed = merge.upsert()
+            watermark = staging.watermark()
             staging.drop()
-    return {"rows": count, **changed, "deleted": deleted}
+    return {"rows": count, **changed, "deleted": deleted, "watermark": _text(watermark)}
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def _batches_in(file: IO[bytes], *, size: int) -> Iterator[Rows]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Index, insert
+from sqlalchemy import Index, func, insert, select
 from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
 
 from airflow_provider_damstra.exports.columns import ColumnType, columns_of, text_of_moment, values_of
@@ -42,6 +43,18 @@ class Staging:
             copy_lines(self._connection, self._into.staging, lines)
         elif rows:
             self._connection.execute(insert(self._into.staging), list(self._values(rows)))
+
+    def watermark(self) -> datetime | None:
+        """Return the latest ``modifiedDate`` of the rows, or None where they have none."""
+        column = self._into.staging.columns.get("modified_date")
+        if column is None:
+            return None
+        latest: datetime | str | None = self._connection.execute(select(func.max(column))).scalar_one()
+        if latest is None:
+            return None
+        moment = datetime.fromisoformat(latest) if isinstance(latest, str) else latest
+        # Where a database's moments have no time zone, they are in UTC.
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def make_quick_to_search(self) -> None:
         """Make an index on the key, which is quicker when the rows are there."""
