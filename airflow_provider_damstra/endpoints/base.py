@@ -174,8 +174,11 @@ class Paged(Endpoint[Page[Row]], Generic[Row]):
         return replace(request, query=(*request.query, ("startIndex", str(start)), ("maxResults", str(size))))
 
 
-NOT_A_NUMBER = ", not a number"
-"""Ends a refusal of a number where a text is wanted."""
+_NOT_A_NUMBER = ", not a number"
+_IF_RENDERED = (
+    ". If it is a template: render_template_as_native_obj makes numbers of texts, and quotes keep them: "
+    "\"'{{ ... }}'\""
+)
 
 
 def parse(adapter: TypeAdapter[Any], request: Request, response: Response) -> Any:
@@ -201,11 +204,17 @@ def refusal(error: ValidationError) -> str:
     return "; ".join(problems[:10]) + more
 
 
+def refusal_of_arguments(error: ValidationError) -> str:
+    """Return the same for whoever wrote the arguments in a DAG."""
+    why = refusal(error)
+    return why + _IF_RENDERED if _NOT_A_NUMBER in why else why
+
+
 def _what_is_wrong(problem: ErrorDetails) -> str:
     """Return it without the value, which may be a secret."""
     text = problem["msg"].removeprefix("Value error, ")
     is_number = isinstance(problem["input"], (int, float)) and not isinstance(problem["input"], bool)
-    return text + NOT_A_NUMBER if is_number and problem["type"] == "string_type" else text
+    return text + _NOT_A_NUMBER if is_number and problem["type"] == "string_type" else text
 
 
 def unreadable(request: Request, response: Response, why: str) -> DamstraResponseError:

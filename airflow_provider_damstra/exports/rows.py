@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from pydantic import TypeAdapter
+from pydantic import ValidationError
 
+from airflow_provider_damstra.endpoints.base import Arguments, refusal
 from airflow_provider_damstra.endpoints.types import SomeIdentifiers
 from airflow_provider_damstra.errors import (
     DamstraError,
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
 Rows = list[RawRow]
-_IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(SomeIdentifiers)
+
+
+class _Parents(Arguments):
+    parent_ids: SomeIdentifiers
 
 
 class Pages(Protocol):
@@ -38,9 +42,15 @@ class Pages(Protocol):
 def ids_of_parents(given: Any) -> tuple[int, ...] | None:
     """Return ids that may be given as a list, a text or one number; None for None.
 
-    :raises pydantic.ValidationError: if there is none, one is no id, or one is named twice.
+    :raises ValueError: if there is none, one is no id, or one is named twice.
     """
-    return None if given is None else _IDS.validate_python(given)
+    if given is None:
+        return None
+    try:
+        return _Parents(parent_ids=given).parent_ids
+    except ValidationError as error:
+        why = refusal(error)
+    raise ValueError(why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,9 @@ class DamstraSensor(BaseSensorOperator):
     def wait(self) -> Wait:
         """Return what is waited for, with what looks have found out so far."""
         from airflow_provider_damstra.triggers.wait import WAITS
+        from airflow_provider_damstra.waits.base import begin
 
-        return WAITS[self.wait_name](**self._arguments())
+        return begin(WAITS[self.wait_name], self._arguments())
 
     def _arguments(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.wait_arguments}

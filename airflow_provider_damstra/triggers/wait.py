@@ -13,12 +13,11 @@ from airflow.triggers.base import (
     TaskSuccessEvent,
     TriggerEvent,
 )
-from pydantic import ValidationError
 
-from airflow_provider_damstra.endpoints.base import refusal
 from airflow_provider_damstra.errors import DamstraError, is_final
 from airflow_provider_damstra.triggers.pollers import poll_until_over
 from airflow_provider_damstra.triggers.xcoms import TaskInstanceInTriggerer, hand_on
+from airflow_provider_damstra.waits.base import begin
 from airflow_provider_damstra.waits.ilt_session import IltSessionWait
 from airflow_provider_damstra.waits.lesson_schedule import LessonScheduleWait
 from airflow_provider_damstra.waits.user import UserWait
@@ -115,8 +114,6 @@ class DamstraWaitTrigger(BaseTrigger):
         if isinstance(error, AirflowNotFoundException):
             # The connection may be made before the next try.
             return {"status": "unreachable", "message": str(error)}
-        if isinstance(error, ValidationError):
-            return {"status": "failed", "message": f"{self.wait} cannot begin: {refusal(error)}"}
         if isinstance(error, DamstraError) and not is_final(error):
             count = self.max_poll_failures + 1
             return {"status": "unreachable", "message": f"{count} looks in a row failed: {error}"}
@@ -127,7 +124,7 @@ class DamstraWaitTrigger(BaseTrigger):
         return f"Its time is up: {progress}." if progress else "Its time is up."
 
     def _make_wait(self) -> Wait:
-        self._made = WAITS[self.wait](**{name: getattr(self, name) for name in self._names})
+        self._made = begin(WAITS[self.wait], {name: getattr(self, name) for name in self._names})
         return self._made
 
     async def _ending(self, event: dict[str, Any]) -> TriggerEvent | None:

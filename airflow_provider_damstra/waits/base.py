@@ -13,9 +13,11 @@ from functools import lru_cache
 from sys import intern
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from pydantic import ValidationError
+
 from airflow_provider_damstra.actions.caller import Caller, fan_out
 from airflow_provider_damstra.clients.paging import PageMemory
-from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+from airflow_provider_damstra.endpoints.base import Endpoint, Paged, refusal_of_arguments
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.errors import (
     DamstraError,
@@ -26,7 +28,7 @@ from airflow_provider_damstra.errors import (
 from airflow_provider_damstra.models.lesson_schedule import ShortLessonSchedule, UserLessonSchedule
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
 Question = Endpoint[Any]
 
@@ -149,6 +151,18 @@ def page_memory(question: Question) -> PageMemory:
     """Return what remembers the pages of a question, with no more of a row than waits need."""
     is_schedules = isinstance(question, ListUserLessonSchedules)
     return PageMemory(row=ShortLessonSchedule if is_schedules else None, reduce=reduced)
+
+
+def begin(kind: type[Wait], arguments: Mapping[str, Any]) -> Wait:
+    """Return a wait that begins.
+
+    :raises ValueError: saying in one sentence what is wrong with the arguments.
+    """
+    try:
+        return kind(**arguments)
+    except ValidationError as error:
+        why = refusal_of_arguments(error)
+    raise ValueError(f"{kind.__name__} cannot begin: {why}")
 
 
 def look(caller: Caller, wait: Wait) -> Verdict:

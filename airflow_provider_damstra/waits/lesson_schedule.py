@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
-
+from airflow_provider_damstra.endpoints.base import Arguments
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import SomeIdentifiers
 from airflow_provider_damstra.errors import DamstraNotFoundError
@@ -25,7 +24,10 @@ if TYPE_CHECKING:
 _GONE = "gone"
 _UNKNOWN = Standing(0)
 _NONE: frozenset[int] = frozenset()
-_IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(SomeIdentifiers)
+
+
+class _Ids(Arguments):
+    lesson_schedule_ids: SomeIdentifiers
 
 
 class LessonScheduleWait:
@@ -169,9 +171,10 @@ def _parts(value: Any) -> list[Any]:
 
 def _told_by(parts: list[Any]) -> tuple[tuple[int, ...], dict[int, int]]:
     if not any(isinstance(part, Mapping) for part in parts):
-        return _IDS.validate_python(parts), {}
+        return _Ids(lesson_schedule_ids=parts).lesson_schedule_ids, {}
     owners = [(one, int(part["user_id"])) for part in parts for one in part["lesson_schedule_ids"]]
-    return _IDS.validate_python([one for one, _ in owners]), {int(one): user for one, user in owners}
+    ids = _Ids(lesson_schedule_ids=[one for one, _ in owners]).lesson_schedule_ids
+    return ids, {int(one): user for one, user in owners}
 
 
 def _needed(wait_for: str | float, count: int) -> int:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
-
+from airflow_provider_damstra.endpoints.base import Arguments
 from airflow_provider_damstra.endpoints.group import ListGroupMembers
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
-from airflow_provider_damstra.endpoints.types import SomeIdentifiers
+from airflow_provider_damstra.endpoints.types import Identifier, SomeIdentifiers
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.waits.base import Interest, Question, Verdict, enough
 from airflow_provider_damstra.waits.shares import as_rendered, share
@@ -18,8 +17,17 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.waits.base import Standing
 
-_IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(SomeIdentifiers)
 _BEST_FIRST = ("completed", "open", "overdue", "cancelled")
+
+
+class _UserLessons(Arguments):
+    user_id: Identifier
+    lesson_ids: SomeIdentifiers
+
+
+class _GroupLesson(Arguments):
+    group_id: Identifier
+    lesson_id: Identifier
 
 
 def lesson_state(rows: Collection[Standing], lesson_id: int) -> str:
@@ -38,9 +46,10 @@ class UserLessonsWait:
     """
 
     def __init__(self, *, user_id: Any, lesson_ids: Any, fail_on: Collection[str] = ("cancelled",)) -> None:
-        self._question = ListUserLessonSchedules(user_id=user_id)
+        checked = _UserLessons(user_id=user_id, lesson_ids=lesson_ids)
+        self._question = ListUserLessonSchedules(user_id=checked.user_id)
         self._fail_on = frozenset(fail_on)
-        self._states: dict[int, str] = dict.fromkeys(_IDS.validate_python(lesson_ids), "none")
+        self._states: dict[int, str] = dict.fromkeys(checked.lesson_ids, "none")
         self._is_unknown = False
 
     def interests(self) -> dict[Question, Interest]:
@@ -88,8 +97,9 @@ class GroupLessonWait:
         threshold: float | str = 1.0,
         fail_on: Collection[str] = ("cancelled",),
     ) -> None:
-        self._question = ListGroupMembers(group_id=group_id)
-        (self._lesson_id,) = _IDS.validate_python([lesson_id])
+        checked = _GroupLesson(group_id=group_id, lesson_id=lesson_id)
+        self._question = ListGroupMembers(group_id=checked.group_id)
+        self._lesson_id = checked.lesson_id
         self._threshold = share("threshold", as_rendered(threshold))
         self._fail_on = frozenset(fail_on)
         self._is_unknown = False

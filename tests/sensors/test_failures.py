@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
+from airflow_provider_damstra.sensors.group import DamstraGroupLessonSensor
+from airflow_provider_damstra.sensors.ilt_session import DamstraIltSessionSensor
+from airflow_provider_damstra.sensors.lesson_schedule import (
+    DamstraLessonScheduleSensor,
+    DamstraUserLessonsSensor,
+)
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
 from tests.sensors.outcome import TIME_IS_UP, Ending, Outcome, failed, skipped
 from tests.sensors.running import MODES, Task, run
 from tests.sensors.subjects import NEW_NUMBER, SCHEDULE
 
 if TYPE_CHECKING:
+    from airflow_provider_damstra.sensors.base import DamstraSensor
     from tests.sensors.conftest import Connect
     from tests.sensors.subjects import Office
 
@@ -67,8 +73,44 @@ def test_ids_that_a_template_rendered_wrong_end_it_before_any_request(
     )
     outcome = task.attempt()
     assert outcome == (skipped if soft_fail else failed)(outcome.message)
-    assert outcome.message
+    assert outcome.message.removeprefix("LessonScheduleWait cannot begin: ").startswith("lesson_schedule_ids")
     assert "\n" not in outcome.message
+    assert office.emulator.journal() == []
+
+
+NUMBER = "Input should be a valid integer, unable to parse string as an integer"
+
+
+@every_mode
+@pytest.mark.parametrize(
+    ("sensor", "arguments", "why"),
+    [
+        (
+            DamstraUserLessonsSensor,
+            {"user_id": "x", "lesson_ids": [7, 7]},
+            f"UserLessonsWait cannot begin: user_id: {NUMBER}; lesson_ids: named more than once: 7",
+        ),
+        (
+            DamstraGroupLessonSensor,
+            {"group_id": "x", "lesson_id": "y"},
+            f"GroupLessonWait cannot begin: group_id: {NUMBER}; lesson_id: {NUMBER}",
+        ),
+        (
+            DamstraIltSessionSensor,
+            {"ilt_session_id": "x", "state": "past"},
+            f"IltSessionWait cannot begin: ilt_session_id: {NUMBER}",
+        ),
+        (
+            DamstraUserSensor,
+            {"emp_id": " "},
+            "there is neither an emp_id nor an email_address, so nobody is waited for",
+        ),
+    ],
+)
+def test_all_that_is_wrong_is_said_at_once_before_any_request(
+    sensor: type[DamstraSensor], arguments: dict[str, Any], why: str, mode: str, office: Office
+) -> None:
+    assert Task(sensor, {**arguments, **MODES[mode]}).attempt() == failed(why)
     assert office.emulator.journal() == []
 
 
