@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 class DamstraRetryPolicy(RetryPolicy):
     """Retries what can succeed, at the time that the server named, and nothing else.
 
-    A refused key, a missing permission and a refused request fail at once; after a 429 or 5xx the task waits
-    as long as the server asks; a request of unknown fate is retried, for operators look before they act.
+    A refused key, a missing permission, arguments that do not fit and a refused request fail at once; after a
+    429 or 5xx the task waits as long as the server asks; a request of unknown fate is retried, for operators
+    look before they act.
     """
 
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
         """Return what to do after a failure."""
+        if _is_about_arguments(exception):
+            return RetryDecision.fail(reason=str(exception))
         if not isinstance(exception, DamstraError):
             return RetryDecision.default()
         if is_final(exception):
@@ -47,3 +50,14 @@ class DamstraRetryPolicy(RetryPolicy):
     def deserialize(cls, data: dict[str, Any]) -> DamstraRetryPolicy:
         """Return it again."""
         return cls()
+
+
+def _is_about_arguments(exception: BaseException) -> bool:
+    """Return whether a call of the API could not even be made."""
+    from pydantic import ValidationError
+
+    if not isinstance(exception, ValidationError):
+        return False
+    from airflow_provider_damstra import endpoints
+
+    return exception.title in endpoints.__all__
