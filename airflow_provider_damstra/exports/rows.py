@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+import msgspec
 from pydantic import ValidationError
 
 from airflow_provider_damstra.endpoints.base import Arguments, refusal
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
 Rows = list[RawRow]
+
+
+class _Parent(msgspec.Struct):
+    id: int
+
+
+_PARENT = msgspec.json.Decoder(_Parent, strict=False)
 
 
 class _Parents(Arguments):
@@ -122,6 +130,7 @@ class Export:
         if self.resource.parent is None:
             pages = client.pages(self._listing(), concurrency=self.max_concurrency, reader=self._reader)
             yield from (Batch(rows=rows) for rows in pages)
+            self._reader.say_whether_it_shifted(f"The {self.resource.name}")
             return
         parents = (one for one in self.parents(client) if one not in done)
         succeeded = False
@@ -169,18 +178,33 @@ class Export:
         """
         seen = set()
         given = self.parent_ids
-        if given is None:
-            pages = client.pages(self._parents_listing(), concurrency=concurrency)
-            given = (row.id for page in pages for row in page)
-        for one in given:
+        for one in self._listed_parents(client, concurrency=concurrency) if given is None else given:
             if one not in seen:
                 seen.add(one)
                 yield one
 
+    def _listed_parents(self, client: Pages, *, concurrency: int) -> Iterator[int]:
+        reader = RawReader()
+        for rows in client.pages(self._parents_listing(), concurrency=concurrency, reader=reader):
+            yield from (self._id_of_parent(row) for row in rows)
+        reader.say_whether_it_shifted(f"The {self.resource.parent}")
+
+    def _id_of_parent(self, row: RawRow) -> int:
+        try:
+            return _PARENT.decode(row).id
+        except msgspec.MsgspecError as error:
+            why = str(error)
+        # Out here, so that the error does not carry the other.
+        raise DamstraResponseError(f"a row of {self.resource.parent} has no id: {why}")
+
     def _pages_of(self, client: Pages, parent_id: int) -> Iterator[Rows]:
-        pages = client.pages(self._listing(parent_id), concurrency=1, reader=RawReader())
+        reader = RawReader()
+        pages = client.pages(self._listing(parent_id), concurrency=1, reader=reader)
         for rows in cast("Iterator[Rows]", pages):
             yield [self._with_parent(row, parent_id) for row in rows] if self.resource.adds_parent else rows
+        reader.say_whether_it_shifted(
+            f"The {self.resource.name} of {self.resource.parent_argument} {parent_id}"
+        )
 
     def _with_parent(self, row: RawRow, parent_id: int) -> RawRow:
         text = bytes(row).lstrip()

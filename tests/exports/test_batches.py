@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.clients.sync import Client
-from airflow_provider_damstra.endpoints import ListUserLessonSchedules
-from airflow_provider_damstra.errors import DamstraNotFoundError
+from airflow_provider_damstra.endpoints import InactivateUser, ListUserLessonSchedules
+from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError
 from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.exports.rows import Batch, Export
 from tests.clients.clock import until
@@ -81,6 +81,45 @@ def test_one_listing_has_no_parent(client: Client) -> None:
     batches = list(Export(resource=RESOURCES["users"], max_concurrency=4).batches(client))
     assert {batch.parent_id for batch in batches} == {None}
     assert ids(batches) == list(range(1001, 1038))
+
+
+def changed_while_read(read: Iterator[Any], client: Client, caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what is logged if somebody leaves after the first piece was read."""
+    next(read)
+    client.call(InactivateUser(user_id=ALISON))
+    list(read)
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_a_listing_that_shifts_while_it_is_read_is_told_of(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = (Export(resource=RESOURCES["users"], max_concurrency=1) for _ in range(2))
+    assert changed_while_read(first.batches(client), client, caplog) == [
+        "The users changed while they were read (36 to 37 rows): one may be missing, or be there twice."
+    ]
+    caplog.clear()
+    list(second.batches(client))
+    assert caplog.messages == []
+
+
+def test_parents_that_shift_while_they_are_listed_are_told_of(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    parents = schedules(parent_ids=None).parents(client)
+    (said,) = changed_while_read(parents, client, caplog)
+    assert said.startswith("The users changed while they were read (36 to 37 rows)")
+
+
+@pytest.mark.parametrize("row", [b"{}", b'{"id":null}', b"7"])
+def test_a_parent_without_an_id_is_no_guess(row: bytes) -> None:
+    class Parents:
+        def pages(self, endpoint: Any, **_: Any) -> Iterator[Rows]:
+            yield [row]
+
+    with pytest.raises(DamstraResponseError, match="a row of users has no id") as caught:
+        list(schedules(parent_ids=None).parents(Parents()))
+    assert caught.value.__context__ is None
 
 
 def test_all_who_fail_fail_the_export_unless_somebody_is_done_already(client: Client) -> None:
