@@ -17,10 +17,12 @@ class DamstraLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
         """Return the web application's address, or nothing if the connection cannot be used."""
+        from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
         from airflow_provider_damstra.errors import DamstraConfigurationError
 
         try:
             address: str = operator.hook.settings.web_address
-        except DamstraConfigurationError:
+        except (AirflowNotFoundException, DamstraConfigurationError):
             return ""
         return address

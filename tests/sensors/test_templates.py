@@ -111,8 +111,7 @@ def test_templates_may_be_rendered_as_what_they_are(
 
 
 @every_mode
-@pytest.mark.parametrize("number", [4711, "4711", "{{ 4711 }}"], ids=repr)
-@pytest.mark.parametrize("natively", [False, True], ids=["as text", "natively"])
+@pytest.mark.parametrize(("number", "natively"), [(4711, False), ("4711", False), ("{{ 4711 }}", True)])
 def test_an_employee_number_that_is_all_digits_may_be_a_number(
     number: int | str, mode: str, natively: bool, office: Office
 ) -> None:
