@@ -29,6 +29,8 @@ __all__ = [
     "DamstraScheduleLessonsOperator",
 ]
 
+_SHOWN = 20
+
 
 class DamstraScheduleLessonsOperator(StepForUsers, StepWithLargeResult):
     """Schedule users to lessons, and return for each user the ids of its lesson schedules.
@@ -152,9 +154,11 @@ class DamstraScheduleLessonsOperator(StepForUsers, StepWithLargeResult):
 
         if not failed:
             return
-        reasons = "\n  ".join(f"user {user_id}: {error}" for user_id, error in failed.items())
-        message = f"{len(failed)} users could not be scheduled, {done} were:\n  {reasons}"
         errors = list(failed.values())
+        reasons = [f"\n  user {user_id}: {error}" for user_id, error in failed.items()]
+        more = f"\n  and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
+        shown = "".join(reasons[:_SHOWN]) + more
+        message = f"{len(failed)} users could not be scheduled, {done} were:{shown}"
         if self.on_partial_failure == "continue" and done and not any(map(concerns_everybody, errors)):
             self.log.warning(message)
             return

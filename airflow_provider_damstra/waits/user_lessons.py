@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_damstra.actions.caller import shown
 from airflow_provider_damstra.endpoints.base import Arguments
 from airflow_provider_damstra.endpoints.group import ListGroupMembers
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
@@ -135,7 +136,7 @@ class GroupLessonWait:
         progress = f"{len(done)} of {count} members of group {group} completed lesson {self._lesson_id}"
         return Verdict(
             is_over=len(done) >= needed or is_lost,
-            failure=f"{progress}; cancelled or overdue for users {lost}." if is_lost else None,
+            failure=f"{progress}; cancelled or overdue for users {shown(lost)}." if is_lost else None,
             progress=progress,
             result=done,
         )

@@ -181,6 +181,14 @@ def test_the_others_may_be_enough(damstra_emulator: DamstraEmulator) -> None:
     assert outcome.xcoms == {"failed": [FORMER, NOBODY]}
 
 
+def test_of_many_who_fail_some_are_shown(damstra_emulator: DamstraEmulator) -> None:
+    damstra_emulator.add_fault("status", status=400, method="POST", body={"error": "Bad Request"})
+    why = refusal(step(user_ids=list(TRAINEES)[:25], lesson_ids=204))
+    assert why.startswith("25 users could not be scheduled, 0 were:\n  user 1011: ")
+    assert why.endswith("\n  and 5 more")
+    assert len(why.splitlines()) == 22
+
+
 def test_nobody_is_not_enough(damstra_emulator: DamstraEmulator, connect: Connect) -> None:
     connect(password="wrong")
     operator = step(lesson_version_ids=HAUL_TRUCK, on_partial_failure="continue")
