@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-_BYTES_IN_A_PART = 2 << 20
+_BYTES_IN_A_PART = 1 << 20
 _SECONDS_IN_A_PART = 10.0
 
 
