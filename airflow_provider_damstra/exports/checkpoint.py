@@ -19,6 +19,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from airflow_provider_damstra.exports.parts import BufferedPart, Line, Part
 from airflow_provider_damstra.exports.progress import Progress
 
@@ -159,7 +161,9 @@ class Checkpoint:
         end = 0
         # What follows the last line break is a line that a killed process did not finish.
         for text in (self._folder / f"{part}.index").read_bytes().split(b"\n")[:-1]:
-            line = Line(*json.loads(text))
+            line = _read_line(text)
+            if line is None:
+                return
             start, end = end, end + line.length
             if end > size:
                 return
@@ -190,6 +194,14 @@ def _began_at(folder: Any, arguments: str) -> datetime | None:
     if not isinstance(begun, dict) or begun.get("arguments") != arguments:
         return None
     return datetime.fromisoformat(begun["began_at"])
+
+
+def _read_line(text: bytes) -> Line | None:
+    """Return a line of an index, or None for what a machine that lost its power has left of it."""
+    try:
+        return msgspec.json.decode(text, type=Line)
+    except msgspec.MsgspecError:
+        return None
 
 
 def _read_json(path: Any) -> Any:

@@ -146,6 +146,16 @@ def test_half_a_line_of_the_index_is_no_page(lost: int, tmp_path: Path) -> None:
     assert numbers(second) == [1, 2]
 
 
+@pytest.mark.parametrize("line", [b"\0\0\0", b"[]", b"[1012,1,true,10]", b"\xff"])
+def test_a_line_of_the_index_that_is_none_says_nothing(line: bytes, tmp_path: Path) -> None:
+    folder = ObjectStoragePath(tmp_path.as_uri()) / "parts"
+    two_kept(folder)
+    (index,) = (tmp_path / "parts").glob("*.index")
+    first, *_ = index.read_bytes().splitlines()
+    index.write_bytes(b"%s\n%s\n" % (first, line))
+    assert opened(folder).done == {ONE}
+
+
 def test_an_index_that_says_more_than_there_is_is_not_believed(tmp_path: Path) -> None:
     folder = ObjectStoragePath(tmp_path.as_uri()) / "parts"
     two_kept(folder)
