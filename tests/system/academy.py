@@ -73,6 +73,16 @@ class Academy(EmulatorInstance):
         rule = {"kind": "status", "status": 503, "method": "GET", "path": path, "count": times}
         self.api.control("POST", "/faults", rule)
 
+    def delay(self, path: str, *, seconds: float) -> None:
+        """Let the next POST to a path be handled late: first comes the wait."""
+        rule = {"kind": "delay", "delay": seconds, "method": "POST", "path": path, "count": 1}
+        self.api.control("POST", "/faults", rule)
+
+    def is_delaying(self, path: str) -> bool:
+        """Return whether a POST to a path has been delayed."""
+        rules: list[Row] = self.api.control("GET", "/faults").json()
+        return any(rule["path"] == path and rule["hits"] for rule in rules)
+
     def listings(self) -> list[Row]:
         """Return the journal's entries of the listings of users' schedules."""
         return self.requests(method="GET", path=LISTING)
