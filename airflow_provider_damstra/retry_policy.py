@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import RetryDecision, RetryPolicy
+try:
+    from airflow.sdk import RetryDecision, RetryPolicy
+except ImportError:  # Airflow before 3.3
+    RetryPolicy = object  # type: ignore[assignment, misc]
 
 from airflow_provider_damstra.errors import DamstraError, is_final
 
@@ -19,7 +22,16 @@ class DamstraRetryPolicy(RetryPolicy):
     A refused key, a missing permission, arguments that do not fit and a refused request fail at once; after a
     429 or 5xx the task waits as long as the server asks; a request of unknown fate is retried, for operators
     look before they act.
+
+    :raises NotImplementedError: before Airflow 3.3, which has no retry policies.
     """
+
+    def __init__(self) -> None:
+        if RetryPolicy is object:
+            raise NotImplementedError(
+                "DamstraRetryPolicy needs Airflow 3.3. Leave out retry_policy: before it, tasks fail at once "
+                "where retrying is useless."
+            )
 
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None

@@ -72,10 +72,18 @@ def opened_whole(path: str, *, attempt: Attempt, private: bool = False) -> Itera
             os.close(os.open(unfinished.path, os.O_CREAT | os.O_WRONLY, 0o600))
         with unfinished.open("wb") as file:  # type: ignore[no-untyped-call]
             yield file
-        unfinished.replace(target)
+        _move(unfinished, target)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def _move(unfinished: ObjectStoragePath, target: ObjectStoragePath) -> None:
+    if target.protocol in LOCAL_PROTOCOLS:
+        # As Airflow before 3.2 moves it, it would end up in a folder that has the target's name.
+        os.replace(unfinished.path, target.path)
+    else:
+        unfinished.replace(target)
 
 
 @contextmanager

@@ -42,12 +42,14 @@ def schema(name: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.needs_airflow("3.2")  # commands and tables of providers
 def test_the_strict_schema_is_kept() -> None:
     strict = schema("provider.yaml.schema.json")
     required = set(strict["required"]) - OF_AIRFLOWS_OWN
     jsonschema.Draft7Validator({**strict, "required": sorted(required)}).validate(INFO)
 
 
+@pytest.mark.needs_airflow("3.3")  # forms that need no hook
 def test_a_connection_type_has_no_member_that_airflow_would_not_see() -> None:
     # The schema lets these pass: what is written with an underscore is not shown, and nobody says so.
     known = schema("provider.yaml.schema.json")["properties"]["connection-types"]["items"]["properties"]
@@ -209,6 +211,7 @@ def installed_in(folder: Path) -> None:
     (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
 
 
+@pytest.mark.needs_airflow("3.2")
 def test_airflow_shows_what_the_provider_says_of_itself(tmp_path: Path) -> None:
     installed_in(tmp_path)
     paths = os.pathsep.join([str(tmp_path), str(PACKAGE.parent)])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk import DAG, RetryDecision
-from airflow.serialization.serialized_objects import DagSerialization
+from airflow.sdk import DAG
 from pydantic import BaseModel, ValidationError
 
 from airflow_provider_damstra.endpoints import CreateGroup, GetUser
@@ -16,10 +16,16 @@ from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.operators.group import DamstraCreateGroupOperator
 from airflow_provider_damstra.retry_policy import DamstraRetryPolicy
+from tests.airflows import DagSerialization
 from tests.hooks.connections import environment
+
+with suppress(ImportError):  # before Airflow 3.3, where no test here runs
+    from airflow.sdk import RetryDecision
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
+
+pytestmark = pytest.mark.needs_airflow("3.3")
 
 CREATE = CreateGroup(name="Welders", description="All of them")
 # More than a minute, for which the client itself does not wait.

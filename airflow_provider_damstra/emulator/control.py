@@ -199,13 +199,13 @@ def _webhooks(router: APIRouter, world: World) -> None:
             row_id = world.store.write(sql, [order.url, order.event, visit.at]).lastrowid
         return {"id": row_id, "url": order.url, "event": order.event}
 
-    @router.delete("/webhooks", status_code=204)
+    @router.delete("/webhooks", status_code=204, response_model=None)
     async def delete_all() -> None:
         """Delete all webhooks."""
         with world.store.transaction():
             world.store.write("DELETE FROM webhooks")
 
-    @router.delete("/webhooks/{webhook_id}", status_code=204)
+    @router.delete("/webhooks/{webhook_id}", status_code=204, response_model=None)
     async def delete(webhook_id: int) -> None:
         """Delete one webhook."""
         with world.visit() as visit:
@@ -230,7 +230,7 @@ def _faults(router: APIRouter, world: World) -> None:
         world.faults.add(rule)
         return rule.as_json()
 
-    @router.delete("/faults", status_code=204)
+    @router.delete("/faults", status_code=204, response_model=None)
     async def delete() -> None:
         """Remove all rules."""
         world.faults.clear()
@@ -242,7 +242,7 @@ def _journal(router: APIRouter, world: World) -> None:
         """Return the requests, those that fit if method or path are given."""
         return world.journal.entries(method, path)
 
-    @router.delete("/journal", status_code=204)
+    @router.delete("/journal", status_code=204, response_model=None)
     async def delete() -> None:
         """Forget all requests."""
         world.journal.clear()

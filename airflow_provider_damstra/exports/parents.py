@@ -78,7 +78,7 @@ def _csv(file: BinaryIO, columns: tuple[str, ...]) -> Values:
 
 
 def _json_lines(file: BinaryIO, columns: tuple[str, ...]) -> Values:
-    for place, line in enumerate(file, start=1):
+    for place, line in enumerate(_lines(file), start=1):
         if line.strip():
             try:
                 row = json.loads(line)
@@ -103,8 +103,13 @@ def _parquet(file: BinaryIO, columns: tuple[str, ...]) -> Values:
 
 
 def _text(file: BinaryIO, columns: tuple[str, ...]) -> Values:
-    for place, line in enumerate(file, start=1):
+    for place, line in enumerate(_lines(file), start=1):
         yield from ((place, one) for one in line.decode("utf-8-sig").replace(",", " ").split())
+
+
+def _lines(file: BinaryIO) -> Iterable[bytes]:
+    """Return the lines of a file. Those of an Airflow 3.0 path are not iterable themselves."""
+    return iter(file.readline, b"")
 
 
 def _column(found: Iterable[str], wanted: tuple[str, ...]) -> str:

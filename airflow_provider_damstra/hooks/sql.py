@@ -17,9 +17,8 @@ def engine_of(sql_conn_id: str, hook_params: Mapping[str, Any] | None = None) ->
     :param hook_params: arguments of the connection's hook.
     :raises ValueError: if it is no connection to a database, or one that SQLAlchemy cannot use.
     """
-    from airflow.providers.common.compat.sdk import AirflowException
+    from airflow.providers.common.compat.sdk import AirflowException, BaseHook
     from airflow.providers.common.sql.hooks.sql import DbApiHook
-    from airflow.sdk import BaseHook
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
     from sqlalchemy.pool import NullPool
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime  # noqa: TC003 (pydantic before 2.12 reads the annotations of a mixin too)
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from airflow_provider_damstra.models.base import Model, Number, OptionalTimestamp
 from airflow_provider_damstra.models.lenient import none_is_empty
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 class LessonScheduleStatus(StrEnum):

@@ -34,9 +34,10 @@ class DamstraSensor(BaseSensorOperator):
     repeated.
 
     :param deferrable: wait in the triggerer, where it takes no worker.
-    :param start_from_trigger: start there too, without a worker for the first look. Needs Airflow 3.3 if an
-        argument is a template or another task's output. A mapped task starts on a worker all the same.
-    :param end_from_trigger: with one of these: end there too, without a worker, unless it fails.
+    :param start_from_trigger: start there too, without a worker for the first look. A mapped task starts on a
+        worker all the same, and before Airflow 3.3 every task does.
+    :param end_from_trigger: with one of these: end there too, without a worker, unless it fails. Before
+        Airflow 3.3 a worker returns the result.
     :param max_poll_failures: looks that may fail in a row.
     :param damstra_conn_id: id of the Airflow connection (templated).
     """
@@ -64,7 +65,7 @@ class DamstraSensor(BaseSensorOperator):
         self.end_from_trigger = end_from_trigger
         self.max_poll_failures = max_poll_failures
         self.damstra_conn_id = damstra_conn_id
-        self.start_from_trigger = start_from_trigger
+        self.start_from_trigger = start_from_trigger and _starts_in_triggerer()
 
     @cached_property
     def hook(self) -> DamstraHook:
@@ -200,6 +201,13 @@ class DamstraSensor(BaseSensorOperator):
             if not self.hook.renew():
                 raise
         return look(self.hook, self.wait)
+
+
+def _starts_in_triggerer() -> bool:
+    """Return whether Airflow starts tasks in the triggerer and renders their templates there."""
+    from airflow.providers.common.compat.version_compat import get_base_airflow_version_tuple
+
+    return get_base_airflow_version_tuple() >= (3, 3)
 
 
 def _as_template(name: str, value: Any) -> Any:

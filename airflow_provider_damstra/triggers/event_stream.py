@@ -6,7 +6,10 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.shared_stream import SharedStreamProducer
+try:
+    from airflow.triggers.shared_stream import SharedStreamProducer
+except ImportError:  # Airflow before 3.3, which asks for none
+    SharedStreamProducer = object  # type: ignore[assignment, misc]
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from airflow_provider_damstra.cli import __main__ as cli
+from tests.airflows import BEFORE_3_2
+
 # What the receiver's tests have made for themselves.
 from tests.webhooks.conftest import (  # noqa: F401
     _empty_metadata,
@@ -27,11 +30,13 @@ class Damstra(Protocol):
 
 
 @cache
-def _parser() -> ArgumentParser:
+def _parser() -> tuple[ArgumentParser, list[str]]:
+    """Return what reads a command, and what comes before the words of one of Damstra's."""
+    if BEFORE_3_2:
+        return cli.get_parser(), []
     from airflow.cli.cli_parser import get_parser
 
-    parser: ArgumentParser = get_parser()
-    return parser
+    return get_parser(), ["damstra"]
 
 
 @pytest.fixture
@@ -45,7 +50,8 @@ def damstra(
     monkeypatch.setenv("AIRFLOW__DATABASE__CHECK_MIGRATIONS", "False")
 
     def run(*words: str) -> tuple[str, str]:
-        args: Any = _parser().parse_args(["damstra", *words])
+        parser, before = _parser()
+        args: Any = parser.parse_args([*before, *words])
         capsys.readouterr()
         args.func(args)
         printed = capsys.readouterr()

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from airflow.sdk.exceptions import AirflowTaskTimeout
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from tests.operators.case import Case, Trace, changes_in
 from tests.operators.cases_people import ADD_MEMBERS, CREATE_GROUP, CREATE_USER

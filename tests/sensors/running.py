@@ -12,13 +12,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
-from airflow.providers.common.compat.sdk import XCom
+from airflow.providers.common.compat.sdk import TaskDeferred, XCom
 from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.bases.operator import ExecutorSafeguard, TriggerFailureReason
-from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
-from airflow.serialization.serialized_objects import DagSerialization
 from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent
 
+from tests.airflows import AirflowRescheduleException, DagSerialization
 from tests.sensors.outcome import TIME_IS_UP, Ending, Outcome, failed, outcome_of, skipped, tried_again
 from tests.sensors.triggerer import Fired, first_event, payload_of, rebuilt
 
@@ -188,7 +187,8 @@ class Task:
         seconds = timeout.total_seconds() if timeout else None
         try:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(XCom, "aset", self._take_result)
+                if hasattr(XCom, "aset"):  # Airflow 3.3
+                    patch.setattr(XCom, "aset", self._take_result)
                 fired = first_event(trigger, seconds=seconds, context=context)
         except TimeoutError:
             return self._resumed("__fail__", {"error": TriggerFailureReason.TRIGGER_TIMEOUT})

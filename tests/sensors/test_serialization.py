@@ -7,15 +7,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk import DAG, BaseOperator
-from airflow.sdk.exceptions import TaskDeferred
-from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_provider_damstra.sensors.lesson_schedule import DamstraUserLessonsSensor
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
+from tests.airflows import DagSerialization, stored
 from tests.sensors.running import MODES, Task, UpstreamOutput
 from tests.sensors.subjects import LIAM
-from tests.sensors.triggerer import stored
 
 if TYPE_CHECKING:
     from tests.sensors.subjects import Office, Subject
@@ -30,6 +29,7 @@ def start_of(task: Task) -> tuple[Any, dict[str, Any]]:
     return start, stored(start.trigger_kwargs)
 
 
+@pytest.mark.needs_airflow("3.3")
 def test_where_it_starts_and_with_what_is_stored(subject: Subject) -> None:
     options = {"soft_fail": True, "max_poll_failures": 3, "poke_interval": 7, "timeout": 60}
     task = Task(subject.sensor, {**subject.arguments, **STARTS, **options})
@@ -50,18 +50,21 @@ def test_one_that_does_not_start_there_stores_nothing_of_it(subject: Subject) ->
     assert (task.start_from_trigger, task.start_trigger_args) == (False, None)
 
 
+@pytest.mark.needs_airflow("3.3")
 def test_templates_and_outputs_are_stored_as_templates() -> None:
     arguments = {"user_id": UpstreamOutput, "lesson_ids": "{{ params.lessons }}", **STARTS}
     _, kwargs = start_of(Task(DamstraUserLessonsSensor, arguments))
     assert (kwargs["user_id"], kwargs["lesson_ids"]) == (PULL, "{{ params.lessons }}")
 
 
+@pytest.mark.needs_airflow("3.3")
 def test_outputs_in_a_list_are_stored_as_templates_too() -> None:
     arguments = {"user_id": LIAM, "lesson_ids": [UpstreamOutput, "{{ two }}", 3], **STARTS}
     _, kwargs = start_of(Task(DamstraUserLessonsSensor, arguments))
     assert kwargs["lesson_ids"] == [PULL, "{{ two }}", 3]
 
 
+@pytest.mark.needs_airflow("3.3")
 def test_an_output_that_no_template_can_pull_is_refused() -> None:
     with DAG("training", schedule=None):
         mapped = BaseOperator(task_id="upstream").output.map(str)
@@ -92,6 +95,7 @@ def test_what_a_deferred_task_stores_is_json(subject: Subject, office: Office) -
     assert kwargs == json.loads(json.dumps(kwargs))
 
 
+@pytest.mark.needs_airflow("3.1")
 def test_mapped_sensors_are_stored_and_begin_on_a_worker() -> None:
     with DAG("training", schedule=None) as dag:
         users = BaseOperator(task_id="upstream").output

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.airflows import BEFORE_3_3
 from tests.sensors.meanwhile import after_requests
 from tests.sensors.outcome import TIME_IS_UP, Ending, Outcome, failed, skipped
 from tests.sensors.running import MODES, Task
@@ -22,6 +23,8 @@ WORKERS = {
     "started in the triggerer": (1, 1, 1, 1),
     "started and ended there": (0, 0, 0, 1),
 }
+if BEFORE_3_3:
+    WORKERS = dict.fromkeys(WORKERS, WORKERS["deferrable"])
 in_triggerer = pytest.mark.parametrize("mode", WORKERS)
 
 
@@ -72,6 +75,7 @@ def test_a_result_that_others_are_mapped_over_is_a_workers_to_return(
     assert waiting.workers == 1
 
 
+@pytest.mark.needs_airflow("3.3")
 @pytest.mark.parametrize("soft_fail", [False, True], ids=["fails", "is skipped"])
 def test_time_that_is_up_is_noticed_by_the_scheduler_where_no_worker_has_looked(
     soft_fail: bool, office: Office

@@ -9,9 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow.models.trigger import Trigger
-from airflow.serialization import decoders
-from structlog.testing import capture_logs
+from tests.airflows import logged_errors, stored
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -30,13 +28,6 @@ class Fired:
     errors: list[str]
 
 
-def stored(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return a trigger's arguments as they come out of Airflow's database."""
-    row = Trigger._decrypt_kwargs(Trigger.encrypt_kwargs(kwargs))
-    decode: Any = decoders.smart_decode_trigger_kwargs
-    return {name: decode(value) for name, value in row.items()}
-
-
 def rebuilt(classpath: str, kwargs: dict[str, Any]) -> BaseTrigger:
     """Return a trigger as the triggerer builds it."""
     trigger: BaseTrigger = pkgutil.resolve_name(classpath)(**stored(kwargs))
@@ -52,9 +43,9 @@ def first_event(
     :param context: what templates are rendered with, where the task starts in the triggerer.
     :raises TimeoutError: if the scheduler took it away.
     """
-    with capture_logs() as entries:
+    with logged_errors() as errors:
         event = asyncio.run(_first_event(trigger, seconds, context))
-    return Fired(event, [entry["event"] for entry in entries if entry["log_level"] == "error"])
+    return Fired(event, errors)
 
 
 async def _first_event(trigger: BaseTrigger, seconds: float | None, context: Context | None) -> TriggerEvent:

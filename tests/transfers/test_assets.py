@@ -62,11 +62,11 @@ def test_an_asset_that_is_declared_gets_the_event(damstra_emulator: DamstraEmula
     [
         ("file:///lake/users.csv", ("file", "/lake/users.csv")),
         ("/lake/users.csv", ("file", "/lake/users.csv")),
-        ("memory://bucket/a/users.csv", ("memory://bucket", "a/users.csv")),
-        ("memory://a_connection@bucket/a/users.csv", ("memory://bucket", "a/users.csv")),
+        ("s3://bucket/a/users.csv", ("s3://bucket", "a/users.csv")),
+        ("s3://a_connection@bucket/a/users.csv", ("s3://bucket", "a/users.csv")),
     ],
 )
-def test_a_connection_is_no_part_of_a_file_s_place(path: str, place: tuple[str, str], lake: str) -> None:
+def test_a_connection_is_no_part_of_a_file_s_place(path: str, place: tuple[str, str]) -> None:
     assert place_of(path) == place
 
 
@@ -130,8 +130,8 @@ def test_a_declared_asset_gets_the_event_of_a_table(
 @pytest.mark.parametrize(
     ("address", "schema", "place"),
     [
-        ("postgresql+psycopg://me:secret@host/db", None, ("postgres://host:5432", ("db", "public", "users"))),
-        ("postgresql+psycopg://host:1/db", "hr", ("postgres://host:1", ("db", "hr", "users"))),
+        ("postgresql://me:secret@host/db", None, ("postgres://host:5432", ("db", "public", "users"))),
+        ("postgresql://host:1/db", "hr", ("postgres://host:1", ("db", "hr", "users"))),
         ("sqlite:////lake/w.db", None, ("sqlite://", ("/lake/w.db", "users"))),
     ],
 )

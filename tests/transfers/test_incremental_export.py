@@ -12,6 +12,7 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from tests.operators.running import StateStore, refusal, run
+from tests.transfers.variables import Variables
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset
@@ -25,11 +26,15 @@ SOME: dict[str, Any] = {"resource": "lesson_schedules", "parent_ids": [1011, LIA
 
 
 class Lake:
-    """A folder into which one DAG run after the other exports, and what Airflow keeps of assets meanwhile."""
+    """A folder into which one DAG run after the other exports, and what Airflow keeps of assets meanwhile.
+
+    :ivar context: what keeps something, where Airflow has it (from 3.3).
+    """
 
     def __init__(self, folder: str) -> None:
         self.folder = ObjectStoragePath(folder)
         self.stores: dict[str, StateStore] = {}
+        self.context: dict[str, Any] = {"asset_state_store": self}
 
     def __getitem__(self, asset: Asset) -> StateStore:
         return self.stores.setdefault(asset.name, StateStore())
@@ -53,7 +58,7 @@ class Lake:
             run_id=run_id,
             run_after=datetime(2026, 3, day, tzinfo=UTC) if day else None,
             try_number=number,
-            asset_state_store=self,
+            **self.context,
         ).value
 
     def rows(self, name: str) -> list[dict[str, Any]]:
@@ -67,7 +72,14 @@ class Lake:
 
 
 @pytest.fixture
-def runs(lake: str, damstra_emulator: DamstraEmulator) -> Lake:
+def variables(monkeypatch: pytest.MonkeyPatch) -> Variables:
+    found = Variables()
+    found.answer_for(monkeypatch)
+    return found
+
+
+@pytest.fixture
+def runs(lake: str, damstra_emulator: DamstraEmulator, variables: Variables) -> Lake:
     return Lake(lake)
 
 
@@ -173,15 +185,18 @@ def test_if_what_is_kept_is_gone_all_rows_are_new(runs: Lake) -> None:
     assert runs.export("second", **SOME)["rows"] == first["rows"]
 
 
-def test_what_was_kept_in_a_variable_before_airflow_3_3_is_found(
-    runs: Lake, monkeypatch: pytest.MonkeyPatch
+def test_before_airflow_3_3_a_variable_keeps_it_which_later_ones_find(
+    runs: Lake, variables: Variables, api: Api
 ) -> None:
+    now, runs.context = runs.context, {}
     runs.export("first", **SOME)
-    ((asset, store),) = runs.stores.items()
-    ((key, kept),) = store.items()
-    monkeypatch.setenv(f"AIRFLOW_VAR_{key.upper()}", json.dumps(kept))
-    runs.stores[asset] = StateStore()
     assert runs.export("second", **SOME)["rows"] == 0
+    ((key, kept),) = variables.items()
+    assert (key.startswith("damstra_"), "watermark" in kept) == (True, True)
+    runs.context = now
+    added = api.schedule(LIAM, 2006)
+    runs.export("third", **SOME)
+    assert runs.ids("third") == [added]
 
 
 def test_somebody_who_was_left_out_is_not_forgotten(

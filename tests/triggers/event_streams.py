@@ -7,8 +7,6 @@ from contextlib import asynccontextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.shared_stream import SharedStreamManager
-
 from airflow_provider_damstra.triggers.event import DamstraEventTrigger
 from tests.triggers.polling import LIAM
 
@@ -50,6 +48,8 @@ async def streaming(trigger: DamstraEventTrigger, *, is_kept: bool = True) -> As
 
     :param is_kept: whether Airflow confirms that its database has the events.
     """
+    from airflow.triggers.shared_stream import SharedStreamManager
+
     fired: Fired = []
     manager = SharedStreamManager()
     number, key = next(_NUMBERS), trigger.shared_stream_key()

@@ -17,6 +17,8 @@ from tests.triggers.polling import LAST, LIAM, SECOND, THIRD, other_tasks, until
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
 
+pytestmark = pytest.mark.needs_airflow("3.3")
+
 OTHER = 1012
 BOTH = [(SCHEDULE_COMPLETED, THIRD), (SCHEDULE_COMPLETED, LAST)]
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow import settings
-from airflow.models.asset import AssetDagRunQueue, AssetEvent, AssetModel, DagScheduleAssetReference
+from airflow.models.asset import (
+    AssetActive,
+    AssetDagRunQueue,
+    AssetEvent,
+    AssetModel,
+    DagScheduleAssetReference,
+)
 from airflow.models.dag import DagModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,7 +30,8 @@ COMPLETED = "lesson.schedule.completed"
 def a_dag_waits(dag_id: str = "congratulate", *names: str, is_paused: bool = False, **of_asset: Any) -> None:
     """Make a DAG that is scheduled on the assets of some events; of completions, if none is named."""
     with Session(settings.engine) as session:
-        session.add(DagModel(dag_id=dag_id, bundle_name="dags", is_paused=is_paused, timetable_summary="x"))  # type: ignore[no-untyped-call]
+        known = {"bundle_name": "dags", "timetable_summary": "x", "is_stale": False}
+        session.add(DagModel(dag_id=dag_id, is_paused=is_paused, **known))  # type: ignore[no-untyped-call]
         for name in names or (COMPLETED,):
             uri = event_uri(name, conn_id="damstra_default")
             asset = session.scalar(select(AssetModel).where(AssetModel.uri == uri))
@@ -32,6 +39,7 @@ def a_dag_waits(dag_id: str = "congratulate", *names: str, is_paused: bool = Fal
                 asset = AssetModel(name=uri, uri=uri, **of_asset)
                 session.add(asset)
                 session.flush()
+                session.merge(AssetActive(name=uri, uri=uri))
             session.add(DagScheduleAssetReference(asset_id=asset.id, dag_id=dag_id))
         session.commit()
 
@@ -40,6 +48,11 @@ def asset_events() -> Sequence[AssetEvent]:
     """Return the asset events there are, in their order."""
     with Session(settings.engine) as session:
         return session.scalars(select(AssetEvent).order_by(AssetEvent.id)).all()
+
+
+def partition_of(event: AssetEvent) -> str | None:
+    """Return an event's partition, which none has before Airflow 3.2."""
+    return getattr(event, "partition_key", None)
 
 
 def queued_dags() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import threading
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -11,13 +12,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from airflow.api_fastapi.common.http_access_log import HttpAccessLogMiddleware
 from fastapi import FastAPI
 from starlette.routing import Mount
 
 from airflow_provider_damstra.emulator.server import listen
 from airflow_provider_damstra.webhooks.plugin import DamstraPlugin
 from airflow_provider_damstra.webhooks.tokens import make_token
+from tests.airflows import http_access_log
 from tests.clients.clock import until
 
 if TYPE_CHECKING:
@@ -102,9 +103,14 @@ def running(
     monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", json.dumps({**fields, "extra": extra}))
     for name, value in {"webhooks_enabled": "True", **options}.items():
         monkeypatch.setenv(f"AIRFLOW__DAMSTRA__{name.upper()}", value)
+    access = logging.getLogger("uvicorn.access")
+    level = access.level
     server = uvicorn.Server(
         uvicorn.Config(_api_server(), log_level="info", log_config=None, proxy_headers=False)
     )
+    if http_access_log is None:
+        # Other servers in this process have silenced it.
+        monkeypatch.setattr(access, "propagate", True)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     until(lambda: server.started, "the receiver runs")
@@ -114,6 +120,7 @@ def running(
         server.should_exit = True
         thread.join()
         listener.close()
+        access.setLevel(level)
 
 
 def _api_server() -> FastAPI:
@@ -124,7 +131,8 @@ def _api_server() -> FastAPI:
         app.mount(one["url_prefix"], one["app"])
     for one in DamstraPlugin.fastapi_root_middlewares:
         app.add_middleware(one["middleware"])
-    app.add_middleware(HttpAccessLogMiddleware)
+    if http_access_log is not None:
+        app.add_middleware(http_access_log.HttpAccessLogMiddleware)
     return app
 
 

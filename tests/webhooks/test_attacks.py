@@ -8,9 +8,9 @@ import statistics
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
-from airflow.api_fastapi.common import http_access_log
 from sqlalchemy import event as sqlalchemy_event
 
 from airflow_provider_damstra.webhooks import bodies, inbox
@@ -19,6 +19,7 @@ from airflow_provider_damstra.webhooks.database import inbox as table
 from airflow_provider_damstra.webhooks.door import Door
 from airflow_provider_damstra.webhooks.tokens import make_token
 from airflow_provider_damstra.webhooks.transactions import transaction
+from tests.airflows import http_access_log
 from tests.webhooks.serving import CONN_ID, HOST, Served, completed
 
 if TYPE_CHECKING:
@@ -35,11 +36,12 @@ def _nothing_is_left(
     """See after each attack that nothing was stored, no token logged, and that the receiver still works."""
     requests: list[str] = []
     recorder = SimpleNamespace(info=lambda *words, **more: requests.append(f"{words} {more}"))
-    monkeypatch.setattr(http_access_log, "logger", recorder)
+    if http_access_log is not None:
+        monkeypatch.setattr(http_access_log, "logger", recorder)
     yield
     assert inbox.listed() == []
     assert receiver.post(completed()).json == {"result": "received"}
-    logged = caplog.text + "".join(requests)
+    logged = unquote(caplog.text + "".join(requests))
     assert "/damstra/webhooks/damstra_default/***" in logged
     assert receiver.token not in logged
     assert "Traceback" not in logged

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow import settings
-from sqlalchemy import URL, create_engine
+from sqlalchemy import create_engine
+from sqlalchemy.engine import URL
 
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.database import LONGEST_NAME, metadata
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.postgresql import PostgreSQL
+
+
+pytestmark = pytest.mark.needs_airflow("3.1")  # and its SQLAlchemy, which knows this driver
 
 
 @pytest.fixture(autouse=True)

@@ -32,7 +32,8 @@ def place_of(path: str) -> tuple[str, str]:
     target = ObjectStoragePath(path)
     if target.protocol in LOCAL_PROTOCOLS:
         return "file", target.absolute().path
-    return f"{target.protocol}://{target.bucket}", target.key
+    # Before Airflow 3.2 the connection's id is a part of the bucket.
+    return f"{target.protocol}://{target.bucket.rpartition('@')[2]}", target.key
 
 
 def uri_of_file(path: str) -> str:
