@@ -15,11 +15,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+LACKING = pytest.StashKey[int]()
+"""How many tests need a newer Airflow than is here; none does where ``make test`` runs."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect, and so count, what needs a newer Airflow than is here; none does where ``make test`` runs."""
+    """Deselect what needs a newer Airflow."""
     lacking = {item for item in items if _needed_airflow(item) > get_base_airflow_version_tuple()}
     config.hook.pytest_deselected(items=lacking)
     items[:] = [item for item in items if item not in lacking]
+    config.stash[LACKING] = len(lacking)
+    getattr(config, "workeroutput", {})["lacking"] = len(lacking)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the count of a process of pytest-xdist, which leaves it out of its own summary."""
+    node.config.stash[LACKING] = getattr(node, "workeroutput", {}).get("lacking", 0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how many were deselected."""
+    if count := config.stash.get(LACKING, 0):
+        version = ".".join(map(str, get_base_airflow_version_tuple()))
+        terminalreporter.write_line(f"Deselected: {count} tests that need a newer Airflow than {version}.")
 
 
 def _needed_airflow(item: pytest.Item) -> tuple[int, ...]:
