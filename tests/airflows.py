@@ -25,7 +25,6 @@ try:
 except ImportError:  # Airflow before 3.2: uvicorn writes the access log
     http_access_log = None  # type: ignore[assignment]
 
-BEFORE_3_1 = get_base_airflow_version_tuple() < (3, 1)
 BEFORE_3_2 = get_base_airflow_version_tuple() < (3, 2)
 BEFORE_3_3 = get_base_airflow_version_tuple() < (3, 3)
 

@@ -105,7 +105,7 @@ def test_templates_are_rendered(
     assert Trace.of(damstra_emulator, api, case) == course.trace
 
 
-@pytest.mark.needs_airflow("3.1")  # before it only a whole DAG has that option
+@pytest.mark.needs_airflow("3.2")  # before it only a whole DAG has that option
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_templates_may_be_rendered_as_what_they_are(
     case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
