@@ -42,7 +42,8 @@ class Runs:
 
 @pytest.fixture(scope="module")
 def schedules(academy: Academy) -> dict[str, int]:
-    """Return the lesson schedule that each task of wait_for_one waits for."""
+    """Return the lesson schedule that each task of wait_for_one waits for, and count requests from here."""
+    academy.api.control("DELETE", "/journal")
     users = dict(zip(KINDS, academy.users(MANY + FEW + 1, len(KINDS)), strict=True))
     academy.break_down(user_id=users["unreachable"], times=2)
     return {kind: academy.schedule(user) for kind, user in users.items()}
