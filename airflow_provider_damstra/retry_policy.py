@@ -23,12 +23,14 @@ class DamstraRetryPolicy(RetryPolicy):
     429 or 5xx the task waits as long as the server asks; a request of unknown fate is retried, for operators
     look before they act.
 
-    :raises NotImplementedError: before Airflow 3.3, which has no retry policies.
+    :raises AirflowOptionalProviderFeatureException: before Airflow 3.3, which has no retry policies.
     """
 
     def __init__(self) -> None:
         if RetryPolicy is object:
-            raise NotImplementedError(
+            from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
+
+            raise AirflowOptionalProviderFeatureException(
                 "DamstraRetryPolicy needs Airflow 3.3. Leave out retry_policy: before it, tasks fail at once "
                 "where retrying is useless."
             )

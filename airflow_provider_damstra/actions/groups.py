@@ -86,11 +86,11 @@ def ensure_group(caller: Caller, wanted: CreateGroup, *, if_exists: str = "retur
     update = UpdateGroup(
         group_id=group.id, name=wanted.name, description=wanted.description, parent_id=group.parent_id
     )
-    update_group(caller, update)
+    _replace_group(caller, update)
     return group, False
 
 
-def change_group(caller: Caller, *, group_id: Any, changes: Mapping[str, Any]) -> bool:
+def update_group(caller: Caller, *, group_id: Any, changes: Mapping[str, Any]) -> bool:
     """Change what differs of a group, and return False if nothing does. What is not named stays."""
     wanted = checked_changes(UpdateGroup, {**changes, "group_id": group_id}, name="-", description="")
     group = caller.call(GetGroup(group_id=wanted["group_id"]))
@@ -99,10 +99,10 @@ def change_group(caller: Caller, *, group_id: Any, changes: Mapping[str, Any]) -
         "description": group.description or "",
         "parent_id": group.parent_id,
     }
-    return update_group(caller, UpdateGroup(**{**present, **wanted}))
+    return _replace_group(caller, UpdateGroup(**{**present, **wanted}))
 
 
-def update_group(caller: Caller, wanted: UpdateGroup) -> bool:
+def _replace_group(caller: Caller, wanted: UpdateGroup) -> bool:
     """Give a group this name, description and parent, and return False if it has them already."""
 
     def is_done() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +17,7 @@ from airflow_provider_damstra.endpoints.ilt_session import (
     ListIltSessionAttendees,
     SaveIltSessionProgress,
 )
-from airflow_provider_damstra.endpoints.types import Identifier, SomeIdentifiers
+from airflow_provider_damstra.endpoints.types import Identifier, SomeIdentifiers, refuse_twice
 from airflow_provider_damstra.errors import DamstraNotFoundError
 
 if TYPE_CHECKING:
@@ -70,16 +69,16 @@ class AttendanceRecord(Arguments):
     passed: bool | None = None
 
 
-def _refuse_twice(progress: Any) -> Any:
+def _refuse_a_user_twice(progress: Any) -> Any:
     """Refuse a user who is named as a number and again as a text: one of the two would be lost."""
-    counts = Counter(str(one).strip() for one in progress) if isinstance(progress, Mapping) else Counter()
-    twice = sorted(user_id for user_id, count in counts.items() if count > 1)
-    if twice:
-        raise ValueError(f"named more than once: {', '.join(twice)}")
+    if isinstance(progress, Mapping):
+        refuse_twice(tuple(str(one).strip() for one in progress))
     return progress
 
 
-Progress = Annotated[dict[Identifier, AttendanceRecord], BeforeValidator(_refuse_twice), Field(min_length=1)]
+Progress = Annotated[
+    dict[Identifier, AttendanceRecord], BeforeValidator(_refuse_a_user_twice), Field(min_length=1)
+]
 
 
 class Attendance(Arguments):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +12,7 @@ from airflow_provider_damstra.actions.caller import Caller, fan_out, gather
 from airflow_provider_damstra.endpoints.base import Arguments
 from airflow_provider_damstra.endpoints.lesson import ListLessons
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules, ScheduleUser
-from airflow_provider_damstra.endpoints.types import Digits, Moment, Name, SomeIdentifiers
+from airflow_provider_damstra.endpoints.types import Digits, Moment, Name, SomeIdentifiers, refuse_twice
 from airflow_provider_damstra.errors import (
     DamstraConflictError,
     DamstraError,
@@ -33,15 +32,8 @@ def _one_or_more(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _refuse_twice(names: tuple[str, ...]) -> tuple[str, ...]:
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    if twice:
-        raise ValueError(f"named more than once: {', '.join(twice)}")
-    return names
-
-
 LessonNames = Annotated[
-    tuple[Name, ...], BeforeValidator(_one_or_more), AfterValidator(_refuse_twice), Field(min_length=1)
+    tuple[Name, ...], BeforeValidator(_one_or_more), AfterValidator(refuse_twice), Field(min_length=1)
 ]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_provider_damstra.errors import DamstraError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from airflow_provider_damstra.actions.caller import Answer, Caller, Row
     from airflow_provider_damstra.endpoints.base import Endpoint, Paged
@@ -86,6 +86,13 @@ class Noting:
         with suppress(Exception):
             self._memory.keep_intents([*self.earlier, *self._intents])
 
+    def has_restored(self, change: Endpoint[Any]) -> None:
+        """Let later attempts know that what an earlier one undid is so again."""
+        for intent in self.earlier:
+            if _is_of(change, intent):
+                intent["is_taken_back"] = False
+        self._memory.keep_intents([*self.earlier, *self._intents])
+
     def forget(self) -> None:
         """Keep no intent any more, of this attempt or of earlier ones."""
         self._intents.clear()
@@ -105,11 +112,13 @@ def was_sent_before(caller: Caller, change: Endpoint[Any]) -> bool:
     return isinstance(caller, Noting) and any(_is_of(change, intent) for intent in caller.earlier)
 
 
-def was_taken_back(caller: Caller, change: Endpoint[Any]) -> bool:
-    """Return whether an earlier attempt of the task sent this, and undid it when it was killed."""
-    return isinstance(caller, Noting) and any(
-        _is_of(change, intent) and intent["is_taken_back"] for intent in caller.earlier
-    )
+def restore(caller: Caller, change: Endpoint[Any], *, again: Callable[[], object]) -> None:
+    """Do again, once, what an earlier attempt of the task did by this change, and undid when killed."""
+    if not isinstance(caller, Noting):
+        return
+    if any(_is_of(change, intent) and intent["is_taken_back"] for intent in caller.earlier):
+        again()
+        caller.has_restored(change)
 
 
 def sent_before_for(caller: Caller, change: Endpoint[Any]) -> set[int]:

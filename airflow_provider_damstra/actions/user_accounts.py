@@ -11,7 +11,7 @@ from airflow_provider_damstra.actions.caller import (
     was_ours,
 )
 from airflow_provider_damstra.actions.changes import checked_changes
-from airflow_provider_damstra.actions.noting import was_sent_before, was_taken_back
+from airflow_provider_damstra.actions.noting import restore, was_sent_before
 from airflow_provider_damstra.actions.users import MATCHES
 from airflow_provider_damstra.endpoints.user import (
     ActivateUser,
@@ -64,9 +64,8 @@ def ensure_user(caller: Caller, wanted: CreateUser, *, if_exists: str = "return"
     user, was_created = create_unless_found(caller, wanted, find=find)
     if not was_created and if_exists == "fail":
         raise DamstraConflictError(f"The user exists already (id {user.id}).")
-    if was_taken_back(caller, wanted):
-        # The killed attempt made it inactive. Anybody else who did had reasons.
-        set_active(caller, ActivateUser(user_id=user.id))
+    # Only if a killed attempt made it inactive: anybody else who did had reasons.
+    restore(caller, wanted, again=lambda: set_active(caller, ActivateUser(user_id=user.id)))
     if not was_created and if_exists == "update":
         update_user(
             caller, user_id=user.id, changes=wanted.model_dump(exclude_none=True, exclude=_ONLY_AT_CREATION)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +15,8 @@ from pydantic import (
     SecretStr,
     WithJsonSchema,
 )
+
+Value = TypeVar("Value")
 
 
 def _refuse_bool(value: Any) -> Any:
@@ -79,8 +81,12 @@ def _listed(value: Any) -> Any:
     return list(value)
 
 
-def _refuse_twice(values: tuple[int, ...]) -> tuple[int, ...]:
-    twice = sorted(value for value, count in Counter(values).items() if count > 1)
+def refuse_twice(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Return the values, if each is there once.
+
+    :raises ValueError: naming the others.
+    """
+    twice = [value for value, count in Counter(values).items() if count > 1]
     if twice:
         raise ValueError(f"named more than once: {_join(twice)}")
     return values
@@ -112,7 +118,7 @@ EmployeeNumber = Annotated[str, BeforeValidator(_number_as_text)]
 """A text that is often all digits; ``4711`` is ``"4711"``."""
 
 SomeIdentifiers = Annotated[
-    tuple[Identifier, ...], BeforeValidator(_listed), AfterValidator(_refuse_twice), Field(min_length=1)
+    tuple[Identifier, ...], BeforeValidator(_listed), AfterValidator(refuse_twice), Field(min_length=1)
 ]
 """One id or more, none twice. A rendered template is accepted too: ``1,2`` or ``[1, 2]``."""
 

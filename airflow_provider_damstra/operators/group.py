@@ -107,9 +107,9 @@ class DamstraUpdateGroupOperator(DamstraOperator):
 
     def act(self, context: Context) -> bool:
         """Return whether something was changed."""
-        from airflow_provider_damstra.actions.groups import change_group
+        from airflow_provider_damstra.actions.groups import update_group
 
-        return change_group(self.caller, group_id=self.group_id, changes=given(self, *_CHANGES))
+        return update_group(self.caller, group_id=self.group_id, changes=given(self, *_CHANGES))
 
 
 class DamstraInactivateGroupOperator(DamstraOperator):

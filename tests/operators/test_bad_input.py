@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.operators.base import CancelledOnKill
-from tests.operators.cases_people import CREATE_GROUP, CREATE_USER, GROUPS, LOGIN_URL, UPSERT_USERS, USERS
+from tests.operators.cases_people import CREATE_GROUP, CREATE_USER, LOGIN_URL, UPSERT_USERS
 from tests.operators.cases_training import (
-    CALLS,
     COMPLETE_LESSON,
     CREATE_ILT_SESSION,
-    ILT_SESSIONS,
-    LESSONS,
     SCHEDULE_LESSONS,
 )
 from tests.operators.catalogue import CASES
@@ -26,21 +23,21 @@ if TYPE_CHECKING:
     from tests.operators.case import Case
 
 
-def case_of(name: str, cases: tuple[Case, ...]) -> Case:
-    return next(case for case in cases if case.operator.__name__ == f"Damstra{name}Operator")
+def case_of(name: str) -> Case:
+    return next(case for case in CASES if case.operator.__name__ == f"Damstra{name}Operator")
 
 
-UPDATE_USER = case_of("UpdateUser", USERS)
-SYNC = case_of("SyncGroupMembers", GROUPS)
-EMBED_URL = case_of("GetEmbedUrl", LESSONS)
-UPDATE_SESSION = case_of("UpdateIltSession", ILT_SESSIONS)
+UPDATE_USER = case_of("UpdateUser")
+SYNC = case_of("SyncGroupMembers")
+EMBED_URL = case_of("GetEmbedUrl")
+UPDATE_SESSION = case_of("UpdateIltSession")
 UPDATE_SESSION_CHANGES = ("instructor_id", "location", "notes", "number_of_places")
-UPDATE_GROUP = case_of("UpdateGroup", GROUPS)
+UPDATE_GROUP = case_of("UpdateGroup")
 UPDATE_GROUP_CHANGES = ("name", "description", "parent_id")
-CERTIFICATE = case_of("DownloadCertificate", LESSONS)
-CALL = case_of("Call", CALLS)
+CERTIFICATE = case_of("DownloadCertificate")
+CALL = case_of("Call")
 NO_FILE = {"users_path": "/no/such/file.csv"}
-SAVE_PROGRESS = case_of("SaveIltSessionProgress", ILT_SESSIONS)
+SAVE_PROGRESS = case_of("SaveIltSessionProgress")
 NAIVE = "2030-03-01T09:00:00"
 
 FLAGS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,75 +24,75 @@ def faults_struck(emulator: DamstraEmulator) -> list[str]:
     return [entry["fault"] for entry in emulator.journal() if entry["fault"] is not None]
 
 
+@dataclass(frozen=True)
+class Rehearsal:
+    """A case that is run with something going wrong, beside how it goes undisturbed."""
+
+    case: Case
+    course: Course
+    emulator: DamstraEmulator
+    api: Api
+    folder: Path
+
+    def begin(self) -> None:
+        self.case.begin(self.emulator, self.api)
+
+    def end(self, **attempts: int) -> None:
+        """Run the case, and compare what came of it."""
+        outcome = run_with_retries(lambda: self.case.make(self.folder), **attempts)
+        assert Trace.of(self.emulator, self.api, self.case) == self.course.trace
+        assert outcome == self.case.expected(self.folder)
+
+
+@pytest.fixture
+def rehearsal(
+    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> Rehearsal:
+    return Rehearsal(case, undisturbed(case), damstra_emulator, api, tmp_path)
+
+
 @pytest.mark.parametrize("retries", [0, 2], ids=["client gives up", "client tries again"])
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
 @pytest.mark.parametrize("case", SENDING, ids=str)
 def test_every_effect_is_there_once_and_the_result_is_the_same(
-    case: Case,
     fault: dict[str, Any],
     retries: int,
-    undisturbed: Undisturbed,
+    rehearsal: Rehearsal,
     damstra_emulator: DamstraEmulator,
-    api: Api,
     connect: Connect,
-    tmp_path: Path,
 ) -> None:
-    course = undisturbed(case)
     connect(extra={"max_retries": retries})
-    for method, path, number in course.turns:
-        case.begin(damstra_emulator, api)
+    for method, path, number in rehearsal.course.turns:
+        rehearsal.begin()
         strike(damstra_emulator, fault, method=method, path=path, number=number)
-        outcome = run_with_retries(lambda: case.make(tmp_path))
+        rehearsal.end()
         assert faults_struck(damstra_emulator) == [fault["kind"]]
-        assert Trace.of(damstra_emulator, api, case) == course.trace
-        assert outcome == case.expected(tmp_path)
 
 
 @pytest.mark.parametrize("case", SENDING, ids=str)
 def test_every_effect_is_there_once_when_nobody_can_look_after_a_lost_answer(
-    case: Case,
-    undisturbed: Undisturbed,
-    damstra_emulator: DamstraEmulator,
-    api: Api,
-    connect: Connect,
-    tmp_path: Path,
+    rehearsal: Rehearsal, damstra_emulator: DamstraEmulator, connect: Connect
 ) -> None:
-    course = undisturbed(case)
     connect(extra={"max_retries": 0})
-    for method, path, number in course.turns:
-        case.begin(damstra_emulator, api)
+    for method, path, number in rehearsal.course.turns:
+        rehearsal.begin()
         strike(damstra_emulator, LOST_ANSWER, method=method, path=path, number=number)
-        strike(
-            damstra_emulator,
-            FAULTS["503"],
-            method="GET",
-            path="/**",
-            number=1 + reads_before(course, method, path, number),
-        )
-        outcome = run_with_retries(lambda: case.make(tmp_path), retries=2)
+        reads = reads_before(rehearsal.course, method, path, number)
+        strike(damstra_emulator, FAULTS["503"], method="GET", path="/**", number=1 + reads)
+        rehearsal.end(retries=2)
         assert "drop_after" in faults_struck(damstra_emulator)
-        assert Trace.of(damstra_emulator, api, case) == course.trace
-        assert outcome == case.expected(tmp_path)
 
 
 @pytest.mark.parametrize("case", CREATING, ids=str)
 def test_any_answer_may_be_lost(
-    case: Case,
-    undisturbed: Undisturbed,
-    damstra_emulator: DamstraEmulator,
-    api: Api,
-    connect: Connect,
-    tmp_path: Path,
+    rehearsal: Rehearsal, damstra_emulator: DamstraEmulator, connect: Connect
 ) -> None:
-    course = undisturbed(case)
     connect(extra={"max_retries": 0})
-    for method, path, number in course.all_turns:
-        case.begin(damstra_emulator, api)
+    for method, path, number in rehearsal.course.all_turns:
+        rehearsal.begin()
         strike(damstra_emulator, LOST_ANSWER, method=method, path=path, number=number)
-        outcome = run_with_retries(lambda: case.make(tmp_path))
+        rehearsal.end()
         assert faults_struck(damstra_emulator) == ["drop_after"]
-        assert Trace.of(damstra_emulator, api, case) == course.trace
-        assert outcome == case.expected(tmp_path)
 
 
 def reads_before(course: Course, method: str, path: str, number: int) -> int:

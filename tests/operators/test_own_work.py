@@ -146,6 +146,10 @@ def test_a_user_whom_a_killed_attempt_made_inactive_again_is_active_after_the_ne
     assert api.read(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.NOT_CURRENT
     assert attempt(user.DamstraCreateUserOperator, arguments, store) == NEW_USER
     assert api.read(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.ACTIVE
+    # Who has left since is not brought back when the task is cleared later.
+    attempt(user.DamstraInactivateUserOperator, {"user_id": NEW_USER}, StateStore())
+    assert attempt(user.DamstraCreateUserOperator, arguments, store) == NEW_USER
+    assert api.read(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.NOT_CURRENT
 
 
 def test_a_user_whom_somebody_else_made_inactive_stays_so(

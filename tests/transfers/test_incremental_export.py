@@ -2,73 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from airflow.sdk import ObjectStoragePath
 
-from airflow_provider_damstra.transfers.export import DamstraExportOperator
-from tests.operators.running import StateStore, refusal, run
+from tests.operators.running import refusal
+from tests.transfers.lake import Lake
 from tests.transfers.variables import Variables
 
 if TYPE_CHECKING:
-    from airflow.sdk import Asset
-
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.http import Api
     from tests.operators.conftest import Connect
 
 LIAM, AROHA, CREW = 1012, 1014, 102
 SOME: dict[str, Any] = {"resource": "lesson_schedules", "parent_ids": [1011, LIAM, AROHA]}
-
-
-class Lake:
-    """A folder into which one DAG run after the other exports, and what Airflow keeps of assets meanwhile.
-
-    :ivar context: what keeps something, where Airflow has it (from 3.3).
-    """
-
-    def __init__(self, folder: str) -> None:
-        self.folder = ObjectStoragePath(folder)
-        self.stores: dict[str, StateStore] = {}
-        self.context: dict[str, Any] = {"asset_state_store": self}
-
-    def __getitem__(self, asset: Asset) -> StateStore:
-        return self.stores.setdefault(asset.name, StateStore())
-
-    def operator(self, **arguments: Any) -> DamstraExportOperator:
-        given: dict[str, Any] = {
-            "target_path": str(self.folder / "{{ run_id }}.jsonl"),
-            "incremental": True,
-            **arguments,
-        }
-        return DamstraExportOperator(task_id="export", **given)
-
-    def export(self, run_id: str, *, number: int = 1, day: int | None = None, **arguments: Any) -> Any:
-        """Export in a DAG run.
-
-        :param number: of the attempt.
-        :param day: of the month on which the DAG run was to be.
-        """
-        return run(
-            self.operator(**arguments),
-            run_id=run_id,
-            run_after=datetime(2026, 3, day, tzinfo=UTC) if day else None,
-            try_number=number,
-            **self.context,
-        ).value
-
-    def rows(self, name: str) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.folder / name).read_bytes().splitlines()]
-
-    def ids(self, run_id: str) -> list[int]:
-        return [row["id"] for row in self.rows(f"{run_id}.jsonl")]
-
-    def hidden(self) -> list[str]:
-        return [path.name for path in self.folder.iterdir() if path.name.startswith(".")]
 
 
 @pytest.fixture
