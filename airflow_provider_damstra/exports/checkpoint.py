@@ -27,7 +27,8 @@ from airflow_provider_damstra.exports.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence, Set
 
-    from airflow_provider_damstra.exports.rows import Batch, Export, Pages, Rows
+    from airflow_provider_damstra.exports.rows import Batch, Export, Rows
+    from airflow_provider_damstra.exports.whole_listing import Pages
 
 KEPT_FOR = timedelta(days=1)
 """How long after its beginning an export can be gone on with; what is older says too little of today."""

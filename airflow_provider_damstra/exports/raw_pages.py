@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RawPage", "RawReader", "RawRow"]
 
-log = logging.getLogger(__name__)
-
 
 class RawReader:
     """Reads the pages of one listing without reading its rows.
@@ -27,9 +24,6 @@ class RawReader:
     """
 
     total: int | None = None
-
-    def __init__(self) -> None:
-        self._totals: set[int | None] = set()
 
     def read(self, endpoint: Paged[Any], request: Request, response: Response) -> RawPage:
         """Return the page.
@@ -44,25 +38,10 @@ class RawReader:
                 why = str(problem)
             else:
                 self.total = page.total
-                self._totals.add(page.total)
                 return page
         # Only now, for what has results is no error. Out here, so that none carries the other, which shows
         # what came.
         raise error_from(request, response) or unreadable(request, response, why)
-
-    def say_whether_it_shifted(self, what: str) -> None:
-        """Warn if the listing changed while it was read: a row that moves to another page may be missed.
-
-        :param what: what was read.
-        """
-        totals = sorted(one for one in self._totals if one is not None)
-        if len(totals) > 1:
-            log.warning(
-                "%s changed while they were read (%d to %d rows): one may be missing, or be there twice.",
-                what,
-                totals[0],
-                totals[-1],
-            )
 
 
 def _on_one_line(body: bytes) -> bytes:

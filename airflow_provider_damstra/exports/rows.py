@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from pydantic import ValidationError
@@ -18,11 +18,15 @@ from airflow_provider_damstra.errors import (
     DamstraServerError,
 )
 from airflow_provider_damstra.exports.many_listings import pages_as_they_come
-from airflow_provider_damstra.exports.raw_pages import RawReader, RawRow
+from airflow_provider_damstra.exports.raw_pages import RawRow
 from airflow_provider_damstra.exports.resources import RESOURCES, Listing, Resource
+from airflow_provider_damstra.exports.whole_listing import WholeListing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from airflow_provider_damstra.exports.overlapping import OverlappingRows
+    from airflow_provider_damstra.exports.whole_listing import Pages
 
 Rows = list[RawRow]
 
@@ -36,15 +40,6 @@ _PARENT = msgspec.json.Decoder(_Parent, strict=False)
 
 class _Parents(Arguments):
     parent_ids: SomeIdentifiers
-
-
-class Pages(Protocol):
-    """What exports need of a client."""
-
-    def pages(
-        self, endpoint: Any, *, concurrency: int | None = None, reader: Any = None
-    ) -> Iterator[list[Any]]:
-        """Yield the rows of a listing page by page."""
 
 
 def ids_of_parents(given: Any) -> tuple[int, ...] | None:
@@ -83,6 +78,7 @@ class Export:
     :param parent_ids: whose listings are read; None is for all that the parent resource lists.
     :param parent_filters: arguments of the parent resource's listing.
     :param max_concurrency: requests in flight at once.
+    :param knows_what_comes_again: whether a row may come twice if its listing changes while it is read.
     :param skips_failed_parents: whether a parent whose listing fails is noted in ``failed``, and left out
         from where it failed.
     """
@@ -92,10 +88,11 @@ class Export:
     parent_ids: Iterable[int] | None = None
     parent_filters: Mapping[str, Any] = field(default_factory=dict)
     max_concurrency: int
+    knows_what_comes_again: bool = False
     skips_failed_parents: bool = False
     failed: dict[int, str] = field(default_factory=dict)
     _last_failure: DamstraError | None = None
-    _reader: RawReader = field(default_factory=RawReader)
+    _single_listing: WholeListing | None = None
 
     def check(self) -> None:
         """Refuse what no request can be made of.
@@ -128,9 +125,8 @@ class Export:
         :raises DamstraError: if a listing failed.
         """
         if self.resource.parent is None:
-            pages = client.pages(self._listing(), concurrency=self.max_concurrency, reader=self._reader)
-            yield from (Batch(rows=rows) for rows in pages)
-            self._reader.say_whether_it_shifted(f"The {self.resource.name}")
+            self._single_listing = self._read(client, self._listing(), concurrency=self.max_concurrency)
+            yield from (Batch(rows=rows) for rows in self._single_listing.pages())
             return
         parents = (one for one in self.parents(client) if one not in done)
         succeeded = False
@@ -169,7 +165,7 @@ class Export:
     @property
     def total(self) -> int | None:
         """Return how many rows a single listing has, once the server has said it."""
-        return self._reader.total
+        return self._single_listing.total if self._single_listing else None
 
     def parents(self, client: Pages, *, concurrency: int = 1) -> Iterator[int]:
         """Yield the id of each parent once: pages may shift while they are read.
@@ -184,10 +180,9 @@ class Export:
                 yield one
 
     def _listed_parents(self, client: Pages, *, concurrency: int) -> Iterator[int]:
-        reader = RawReader()
-        for rows in client.pages(self._parents_listing(), concurrency=concurrency, reader=reader):
+        listing = WholeListing(client, self._parents_listing(), concurrency=concurrency, reads_again=True)
+        for rows in listing.pages():
             yield from (self._id_of_parent(row) for row in rows)
-        reader.say_whether_it_shifted(f"The {self.resource.parent}")
 
     def _id_of_parent(self, row: RawRow) -> int:
         try:
@@ -197,14 +192,14 @@ class Export:
         # Out here, so that the error does not carry the other.
         raise DamstraResponseError(f"a row of {self.resource.parent} has no id: {why}")
 
-    def _pages_of(self, client: Pages, parent_id: int) -> Iterator[Rows]:
-        reader = RawReader()
-        pages = client.pages(self._listing(parent_id), concurrency=1, reader=reader)
-        for rows in cast("Iterator[Rows]", pages):
-            yield [self._with_parent(row, parent_id) for row in rows] if self.resource.adds_parent else rows
-        reader.say_whether_it_shifted(
-            f"The {self.resource.name} of {self.resource.parent_argument} {parent_id}"
-        )
+    def _pages_of(self, client: Pages, parent_id: int) -> Iterator[OverlappingRows]:
+        pages = self._read(client, self._listing(parent_id), concurrency=1).pages()
+        if not self.resource.adds_parent:
+            return pages
+        return (rows.replaced(self._with_parent(row, parent_id) for row in rows) for rows in pages)
+
+    def _read(self, client: Pages, listing: Listing, *, concurrency: int) -> WholeListing:
+        return WholeListing(client, listing, concurrency=concurrency, reads_again=self.knows_what_comes_again)
 
     def _with_parent(self, row: RawRow, parent_id: int) -> RawRow:
         text = bytes(row).lstrip()

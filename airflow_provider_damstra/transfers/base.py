@@ -41,7 +41,7 @@ class ResourceTransfer(DamstraOperator):
         ``ilt_session_id`` (templated).
     :param parent_filters: instead of ids, arguments of the listing of groups, users or sessions (templated).
     :param max_concurrency: requests in flight at once; default as the connection's.
-    :param page_size: rows asked for per page; default as the connection's.
+    :param page_size: rows asked for per page, at least two; default as the connection's.
     :param on_failed_parent: ``fail``, or ``skip`` to leave out a group, user or session whose listing fails,
         and name it in the result; pages before the one that failed stay in. While Damstra cannot be reached,
         and when all fail, it fails all the same.
@@ -90,9 +90,10 @@ class ResourceTransfer(DamstraOperator):
         self.page_size = page_size
         self.on_failed_parent = on_failed_parent
 
-    def export(self) -> Export:
+    def export(self, *, knows_what_comes_again: bool) -> Export:
         """Return what is to be read.
 
+        :param knows_what_comes_again: whether a row that comes twice is written once.
         :raises ValueError: if no request can be made of it.
         """
         from airflow_provider_damstra.exports.resources import named_resource
@@ -105,6 +106,7 @@ class ResourceTransfer(DamstraOperator):
             parent_ids=self._parent_ids(resource),
             parent_filters=mapping("parent_filters", self.parent_filters or {}),
             max_concurrency=self.max_concurrency or self.hook.settings.max_concurrency,
+            knows_what_comes_again=knows_what_comes_again,
             skips_failed_parents=self.on_failed_parent == "skip",
         )
         export.check()
@@ -152,7 +154,9 @@ class ResourceTransfer(DamstraOperator):
 
     def client(self) -> Client:
         """Return a client with this step's own settings. Close it after use."""
-        return self.hook.client_with(max_concurrency=self.max_concurrency, page_size=self.page_size)
+        # Pages of one row could not overlap.
+        page_size = max(self.page_size or self.hook.settings.page_size, 2)
+        return self.hook.client_with(max_concurrency=self.max_concurrency, page_size=page_size)
 
     def failed_parents(self, export: Export) -> dict[str, str]:
         """Return the ids of those that were left out with the reason, the first of them, and log these."""

@@ -95,13 +95,13 @@ class DamstraExportOperator(ResourceTransfer):
         self.full_refresh = full_refresh
         self.find_deleted = find_deleted
         self._target_as_written = str(target_path)
-        self._source = source_of(self.damstra_conn_id, resource) if incremental or find_deleted else None
+        self._source = source_of(self.damstra_conn_id, resource) if self._is_compared else None
         self.inlets = [*self.inlets, *filter(None, (self._source,))]
         self.outlets = self.outlets or [alias_of(self)]
 
     def act(self, context: Context) -> dict[str, Any]:
         """Return where the file is and what is in it."""
-        export = self.export()
+        export = self.export(knows_what_comes_again=self._is_compared)
         self._refuse_what_cannot_be_written()
         facts = self._write(export, context)
         self.log.info("%d rows of %s written to %s", facts["rows"], self.resource, self.target_path)
@@ -112,6 +112,11 @@ class DamstraExportOperator(ResourceTransfer):
             "failed_parents": self.failed_parents(export),
             "failed_parent_count": len(export.failed),
         }
+
+    @property
+    def _is_compared(self) -> bool:
+        """Return whether the rows are compared with those of the last DAG run."""
+        return self.incremental or self.find_deleted
 
     def _tell(self, facts: dict[str, Any], context: Context) -> None:
         """Let Airflow and OpenLineage know of the file."""
@@ -131,7 +136,7 @@ class DamstraExportOperator(ResourceTransfer):
     def _write(self, export: Export, context: Context) -> dict[str, Any]:
         """Write the file, and what is to be known of it in the next DAG run."""
         with self.client() as client, self._pages(export, client, context) as pages:
-            if not (self.incremental or self.find_deleted):
+            if not self._is_compared:
                 return {**self._write_file(export.resource, pages), "watermark": None}
             following = self._following(export, context)
             with following.increment(export.resource) as increment:

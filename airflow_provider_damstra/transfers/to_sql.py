@@ -81,7 +81,7 @@ class DamstraToSqlOperator(ResourceTransfer):
         from airflow_provider_damstra.hooks.sql import engine_of
         from airflow_provider_damstra.transfers.support.written_parents import WrittenParents
 
-        export = self.export()
+        export = self.export(knows_what_comes_again=True)
         into = ResourceTable(export.resource, self.table, self.schema)
         engine = engine_of(self.sql_conn_id, self.sql_hook_params)
         where = (self.sql_conn_id, str(into), self.write_mode)

@@ -53,11 +53,18 @@ class Scenario:
         return sum(schedule_count(user) for user in range(1, self.users + 1))
 
 
-def users_page(start: int, end: int, total: int) -> bytes:
-    """Return the page with users ``start`` to ``end``, the end excluded. Ids begin at 1."""
-    rows = ",".join(USER % {"id": one + 1} for one in range(start, end))
-    meta = f'"meta":{{"totalResultCount":{total},"startIndex":{start},"endIndex":{end}}}'
-    return f'{{"results":[{rows}],{meta}}}'.encode()
+def users_rows(users: int) -> tuple[bytearray, list[int]]:
+    """Return the rows of all users, each with a comma behind it, and where each begins. Ids begin at 1."""
+    rows, places = bytearray(), [0]
+    for one in range(users):
+        rows += b"%s," % (USER % {"id": one + 1}).encode()
+        places.append(len(rows))
+    return rows, places
+
+
+def users_meta(start: int, end: int, total: int) -> bytes:
+    """Return the ``meta`` of the page with users ``start`` to ``end``, the end excluded."""
+    return f'"meta":{{"totalResultCount":{total},"startIndex":{start},"endIndex":{end}}}'.encode()
 
 
 def schedule_count(user: int) -> int:

@@ -1,4 +1,4 @@
-"""Serves pages that were rendered before the start, over HTTP/1.1 keep-alive, and counts requests."""
+"""Serves rows that were rendered before the start, over HTTP/1.1 keep-alive, and counts requests."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ import json
 from typing import cast
 from urllib.parse import parse_qs
 
-from benchmarks.exports.scenario import Scenario, schedules_page, users_page
+from benchmarks.exports.scenario import Scenario, schedules_page, users_meta, users_rows
 
 
 class Pages:
-    """Every answer of a scenario, headers included."""
+    """Every row of a scenario."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.latency = scenario.latency
         self.requests = 0
         self._size = scenario.page_size
         self._total = scenario.users
-        starts = range(0, scenario.users, scenario.page_size)
         is_fan_out = scenario.what == "schedules"
-        self._users = {} if is_fan_out else {start: self._render(start) for start in starts}
+        self._rows, self._places = users_rows(0 if is_fan_out else scenario.users)
         everyone = range(1, scenario.users + 1) if is_fan_out else ()
         self._schedules = {user: _answer(schedules_page(user, 0)) for user in everyone}
 
-    def _render(self, start: int) -> bytes:
-        return _answer(users_page(start, min(start + self._size, self._total), self._total))
+    def _users(self, start: int) -> bytes:
+        end = max(start, min(start + self._size, self._total))
+        rows = memoryview(self._rows)[self._places[start] : self._places[end] - 1] if start < end else b""
+        return _answer(b'{"results":[', rows, b"],", users_meta(start, end, self._total), b"}")
 
     def answer(self, target: str) -> bytes:
         """Return the answer to one request, counted."""
@@ -39,17 +40,18 @@ class Pages:
         parts = path.strip("/").split("/")
         if parts == ["api", "v2", "user"]:
             if parameters.get("maxResults") != [str(self._size)]:
-                return _answer(b'{"message":"another page size was rendered"}', "400 Bad Request")
-            return self._users.get(start) or _answer(users_page(start, start, self._total))
+                return _answer(b'{"message":"another page size was rendered"}', status="400 Bad Request")
+            return self._users(start)
         if len(parts) == 5 and parts[4] == "lesson_schedule" and int(parts[3]) in self._schedules:
             user = int(parts[3])
             return _answer(schedules_page(user, start)) if start else self._schedules[user]
-        return _answer(b'{"message":"not found"}', "404 Not Found")
+        return _answer(b'{"message":"not found"}', status="404 Not Found")
 
 
-def _answer(body: bytes, status: str = "200 OK") -> bytes:
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+def _answer(*body: bytes | memoryview, status: str = "200 OK") -> bytes:
+    length = sum(map(len, body))
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    return b"".join((head.encode(), *body))
 
 
 class Connection(asyncio.Protocol):

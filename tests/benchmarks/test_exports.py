@@ -40,8 +40,10 @@ def test_users_come_page_by_page_and_end_with_an_empty_one() -> None:
     assert [len(page["results"]) for page in found] == [10, 10, 5, 0]
     assert [user["id"] for page in found for user in page["results"]] == list(range(1, 26))
     assert {page["meta"]["totalResultCount"] for page in found} == {25}
+    overlapping = body(pages, "/api/v2/user?startIndex=9&maxResults=10")
+    assert [user["id"] for user in overlapping["results"]] == list(range(10, 20))
     assert b"400" in pages.answer("/api/v2/user?startIndex=0&maxResults=11")
-    assert pages.requests == 5
+    assert pages.requests == 6
 
 
 def test_schedules_have_no_meta_and_end_with_an_empty_page() -> None:

@@ -72,8 +72,9 @@ def test_who_is_done_is_not_asked(client: Client, damstra_emulator: DamstraEmula
     rest = list(schedules(ALISON, LIAM).batches(client, done={LIAM}))
     assert {batch.parent_id for batch in rest} == {ALISON}
     assert ids(rest, ALISON) == ids(whole, ALISON) != []
+    # Each page begins with the row with which the one before ended.
     assert asked(damstra_emulator) == [
-        (f"/user/{ALISON}/lesson_schedule", start) for start in ("0", "2", "4")
+        (f"/user/{ALISON}/lesson_schedule", start) for start in ("0", "1", "2", "3", "4")
     ]
 
 
@@ -83,32 +84,36 @@ def test_one_listing_has_no_parent(client: Client) -> None:
     assert ids(batches) == list(range(1001, 1038))
 
 
-def changed_while_read(read: Iterator[Any], client: Client, caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what is logged if somebody leaves after the first piece was read."""
-    next(read)
-    client.call(InactivateUser(user_id=ALISON))
-    list(read)
-    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+def changed_while_read(read: Iterator[Any], client: Client, *, pages: int) -> list[Any]:
+    """Return what is read if somebody leaves after so many pieces were."""
+    before = list(islice(read, pages))
+    client.call(InactivateUser(user_id=1002))
+    return [*before, *read]
 
 
-def test_a_listing_that_shifts_while_it_is_read_is_told_of(
-    client: Client, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("pages", [1, 5])
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("size", [2, 10])
+def test_nobody_is_missed_if_somebody_leaves_while_a_listing_is_read(
+    size: int, concurrency: int, pages: int, damstra_emulator: DamstraEmulator
 ) -> None:
-    first, second = (Export(resource=RESOURCES["users"], max_concurrency=1) for _ in range(2))
-    assert changed_while_read(first.batches(client), client, caplog) == [
-        "The users changed while they were read (36 to 37 rows): one may be missing, or be there twice."
-    ]
-    caplog.clear()
-    list(second.batches(client))
-    assert caplog.messages == []
+    with Client(settings_for(damstra_emulator.url, page_size=size)) as client:
+        read = Export(resource=RESOURCES["users"], max_concurrency=concurrency).batches(client)
+        found = ids(changed_while_read(read, client, pages=pages))
+    assert [one for one in found if one != 1002] == [1001, *range(1003, 1038)]
 
 
-def test_parents_that_shift_while_they_are_listed_are_told_of(
-    client: Client, caplog: pytest.LogCaptureFixture
-) -> None:
-    parents = schedules(parent_ids=None).parents(client)
-    (said,) = changed_while_read(parents, client, caplog)
-    assert said.startswith("The users changed while they were read (36 to 37 rows)")
+def test_a_listing_that_changed_is_read_again_for_whoever_knows_what_comes_again(client: Client) -> None:
+    export = Export(resource=RESOURCES["users"], max_concurrency=1, knows_what_comes_again=True)
+    found = ids(changed_while_read(export.batches(client), client, pages=5))
+    staying = [1001, *range(1003, 1038)]
+    assert found == [1001, 1002, *staying[1:], *staying]
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_no_parent_is_missed_if_one_leaves_while_they_are_listed(concurrency: int, client: Client) -> None:
+    parents = schedules(parent_ids=None).parents(client, concurrency=concurrency)
+    assert changed_while_read(parents, client, pages=7) == list(range(1001, 1038))
 
 
 @pytest.mark.parametrize("row", [b"{}", b'{"id":null}', b"7"])
@@ -167,7 +172,7 @@ def test_nobody_waits_for_one_who_is_slow() -> None:
 
 
 def test_what_is_read_ahead_does_not_grow_with_the_listings() -> None:
-    listings = Listings(lambda user_id, number: [b'{"id":%d,"page":%d}' % (user_id, number)])
+    listings = Listings(lambda user_id, number: [b'{"id":%d}' % (1000 * user_id + number)])
     with closing(schedules(*range(1, 1001), max_concurrency=3).batches(listings)) as batches:  # type: ignore[type-var]
         for taken, _ in enumerate(islice(batches, 100), start=1):
             assert listings.asked <= taken + 2 * 3

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from airflow_provider_damstra.exports.rows import Batch, Export, Pages, Rows
+    from airflow_provider_damstra.exports.rows import Batch, Export, Rows
     from airflow_provider_damstra.exports.sql.tables import ResourceTable
+    from airflow_provider_damstra.exports.whole_listing import Pages
 
 log = logging.getLogger(__name__)
 
