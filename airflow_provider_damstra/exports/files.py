@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
+from airflow_provider_damstra.exports.behind import WritesBehind
 from airflow_provider_damstra.exports.columns import columns_of, text_of_moment, values_of
 from airflow_provider_damstra.exports.compression import compressed, refuse_missing_compression
 from airflow_provider_damstra.exports.extras import refuse_missing
@@ -78,7 +79,9 @@ def write_rows(
 def write_json_lines(file: BinaryIO, pages: Iterable[Rows]) -> dict[str, Any]:
     """Write the rows of any listing as JSON lines and return their number as ``rows``, and the ``sha256``."""
     written = Written(file)
-    return {"rows": _write_all(_JsonLines(written), pages), "sha256": written.sha256}
+    with WritesBehind(written) as behind:
+        count = _write_all(_JsonLines(behind), pages)
+    return {"rows": count, "sha256": written.sha256}
 
 
 def _write_all(writer: RowWriter, pages: Iterable[Rows]) -> int:
@@ -130,14 +133,14 @@ def _cell(value: Any) -> str:
 
 @contextmanager
 def _json_lines(file: Written, resource: Resource, compression: str | None) -> Iterator[RowWriter]:
-    with compressed(file, compression) as packed:
-        yield _JsonLines(packed)
+    with compressed(file, compression) as packed, WritesBehind(packed) as behind:
+        yield _JsonLines(behind)
 
 
 @contextmanager
 def _csv(file: Written, resource: Resource, compression: str | None) -> Iterator[RowWriter]:
-    with compressed(file, compression) as packed:
-        yield _CsvLines(packed, resource)
+    with compressed(file, compression) as packed, WritesBehind(packed) as behind:
+        yield _CsvLines(behind, resource)
 
 
 @contextmanager
