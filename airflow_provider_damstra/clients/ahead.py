@@ -1,47 +1,48 @@
-"""Pages of one listing asked for ahead of their reader, in threads, in little memory."""
+"""Pages of one listing asked for ahead of their reader, in little memory."""
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from airflow_provider_damstra.clients.transport import Sent, begun
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_damstra.clients.sync import Opened
+    from airflow_provider_damstra.clients.transport import Transport
     from airflow_provider_damstra.wire import Request
 
 Page = TypeVar("Page")
+Coming = Sent | Future[Sent]
 
 READERS = 4
-"""Answers that are read at once, or have been read and not been taken."""
+"""Answers that are read at once where the network is slow, or have been read and not been taken."""
 
 
 class PagesAhead(Generic[Page]):
-    """Asks for many pages at once, but reads only a few answers.
+    """Asks for many pages at once, and reads them in order.
 
-    The others wait where the kernel keeps them: bodies cost memory, and several threads that read and decode
-    at once only wait for each other.
+    Who takes the pages sends the requests, if a connection is open and a turn is free: threads would mostly
+    wait for each other. Else a thread waits for these. The answers wait where the kernel keeps them, for
+    bodies cost memory; where they come slowly, some are read at once, in threads.
 
-    :param ask: sends a request, and returns the answer when it begins.
     :param read: returns the page of an answer; may send the request again.
     :param most: requests in flight at once.
     """
 
     def __init__(
-        self,
-        ask: Callable[[Request], Opened],
-        read: Callable[[Request, Future[Opened]], Page],
-        *,
-        most: int,
+        self, transport: Transport, read: Callable[[Request, Callable[[], Sent]], Page], *, most: int
     ) -> None:
-        self._ask = ask
+        self._transport = transport
         self._read = read
         self._most = most
         self._pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor] | None = None
-        self._asked: deque[tuple[Request, Future[Opened]]] = deque()
-        self._being_read: deque[tuple[Future[Page], Future[Opened]]] = deque()
+        self._asked: deque[tuple[Request, Coming]] = deque()
+        self._being_read: deque[tuple[Future[Page], Coming]] = deque()
+        self._taken_at = time.monotonic()
 
     def __len__(self) -> int:
         """Return how many pages were asked for and not taken."""
@@ -49,23 +50,38 @@ class PagesAhead(Generic[Page]):
 
     def ask_for(self, requests: list[Request]) -> None:
         """Ask for pages; they come in this order."""
-        askers, _ = self._threads()
-        self._asked.extend((request, askers.submit(self._ask, request)) for request in requests)
-        self._read_on()
+        self._transport.limits.lend_to(self)
+        for request in requests:
+            self._asked.append((request, self._ask(request)))
 
     def take(self) -> Page:
         """Return the next page as soon as it is there."""
-        page = self._being_read.popleft()[0].result()
-        self._read_on()
+        # Nobody looked since the last page was taken. How long that was used says nothing of the server.
+        self._note(begun(self._awaited(), seconds=0), self._taken_at)
+        if self._being_read:
+            page = self._being_read.popleft()[0].result()
+        else:
+            request, coming = self._asked.popleft()
+            page = self._read(request, _sent(coming))
+        if self._transport.is_slow:
+            self._read_on()
+        self._taken_at = time.monotonic()
         return page
+
+    def let_go(self) -> None:
+        """Wait until no turn is held: somebody waits for one, and the taker may be busy."""
+        until = time.monotonic() + self._transport.core.settings.timeout
+        while awaited := self._awaited():
+            found = begun(awaited, seconds=max(until - time.monotonic(), 0))
+            self._note(found or awaited, time.monotonic())
 
     def drop(self) -> None:
         """Forget what was asked for and not taken."""
-        for page, opened in self._being_read:
+        for page, coming in self._being_read:
             if page.cancel():
-                _discard(opened)
-        for _, opened in self._asked:
-            _discard(opened)
+                _discard(coming)
+        for _, coming in self._asked:
+            _discard(coming)
         self._being_read.clear()
         self._asked.clear()
 
@@ -74,6 +90,20 @@ class PagesAhead(Generic[Page]):
         self.drop()
         for pool in self._pools or ():
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def _ask(self, request: Request) -> Coming:
+        at_once = self._transport.ask_at_once(request)
+        return at_once or self._threads()[0].submit(self._transport.ask, request)
+
+    def _awaited(self) -> list[Sent]:
+        """Return what was sent from here, and whose answer nobody has seen begin."""
+        # Other threads may ask: the copy is made in one go.
+        return [one for _, one in tuple(self._asked) if isinstance(one, Sent) and one.is_awaited]
+
+    @staticmethod
+    def _note(answers: list[Sent], at: float) -> None:
+        for sent in answers:
+            sent.has_begun(at)
 
     def _threads(self) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
         """Return who asks and who reads: made late, for most listings have one page and need neither."""
@@ -87,15 +117,21 @@ class PagesAhead(Generic[Page]):
     def _read_on(self) -> None:
         _, readers = self._threads()
         while self._asked and len(self._being_read) < READERS:
-            request, opened = self._asked.popleft()
-            self._being_read.append((readers.submit(self._read, request, opened), opened))
+            request, coming = self._asked.popleft()
+            self._being_read.append((readers.submit(self._read, request, _sent(coming)), coming))
 
 
-def _discard(opened: Future[Opened]) -> None:
-    if not opened.cancel():
-        opened.add_done_callback(_close)
+def _sent(coming: Coming) -> Callable[[], Sent]:
+    return coming.result if isinstance(coming, Future) else lambda: coming
 
 
-def _close(opened: Future[Opened]) -> None:
-    if not opened.cancelled() and opened.exception() is None:
-        opened.result().close()
+def _discard(coming: Coming) -> None:
+    if isinstance(coming, Sent):
+        coming.close()
+    elif not coming.cancel():
+        coming.add_done_callback(_close)
+
+
+def _close(asked: Future[Sent]) -> None:
+    if not asked.cancelled() and asked.exception() is None:
+        asked.result().close()

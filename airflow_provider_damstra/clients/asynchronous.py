@@ -12,7 +12,7 @@ import aiohttp
 from tenacity import AsyncRetrying
 from yarl import URL
 
-from airflow_provider_damstra.clients.causes import BROKE, in_plain_words
+from airflow_provider_damstra.clients.causes import BROKE, in_plain_words, refused_by_proxy
 from airflow_provider_damstra.clients.core import ClientCore, Conversation, Observer
 from airflow_provider_damstra.clients.paging import Paging
 from airflow_provider_damstra.clients.proxies import proxy_for
@@ -164,7 +164,13 @@ class AsyncClient:
             started = time.monotonic()
             try:
                 async with session.request(
-                    request.method, url, data=request.content, allow_redirects=False, proxy=self._proxy
+                    request.method,
+                    url,
+                    data=request.content,
+                    # As the session's, they would be shown to a proxy that only has to lead to the server.
+                    headers=self._core.headers,
+                    allow_redirects=False,
+                    proxy=self._proxy,
                 ) as answer:
                     body = await answer.read()
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -186,7 +192,6 @@ class AsyncClient:
                     timeout=aiohttp.ClientTimeout(
                         total=None, sock_connect=settings.timeout, sock_read=settings.timeout
                     ),
-                    headers=self._core.headers,
                     cookie_jar=aiohttp.DummyCookieJar(),
                     # As http.client has it: some proxies send header lines longer than aiohttp's default.
                     max_line_size=65536,
@@ -200,6 +205,9 @@ class AsyncClient:
         """Return what aiohttp's exception means. Its repr may hold the key: it goes no further."""
         if isinstance(error, aiohttp.ClientSSLError):
             return self._core.untrusted(request, in_plain_words(error))
+        if isinstance(error, aiohttp.ClientHttpProxyError):
+            why = refused_by_proxy(f"{error.status} {error.message}")
+            return self._core.no_answer(request, why, was_sent=False)
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return self._core.not_connected(request)
         if isinstance(error, TimeoutError):

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 Cause = TypeVar("Cause", bound=BaseException)
 
+_NO_TUNNEL = "Tunnel connection failed: "
+"""How ``http.client`` begins what a proxy said."""
+
 BROKE = "the connection broke before an answer came"
 
 
@@ -28,7 +31,17 @@ def in_plain_words(error: BaseException) -> str:
     failed = find_cause(error, OSError)
     if failed and failed.errno and not isinstance(failed, (ConnectionResetError, BrokenPipeError)):
         return os.strerror(failed.errno).lower()
+    if failed and str(failed).startswith(_NO_TUNNEL):
+        return refused_by_proxy(str(failed).removeprefix(_NO_TUNNEL))
     return BROKE
+
+
+def refused_by_proxy(answer: str) -> str:
+    """Return that a proxy did not lead to the server.
+
+    :param answer: status and reason that it gave.
+    """
+    return f"the proxy before it refused to connect: {answer}"
 
 
 def find_cause(error: BaseException, kind: type[Cause]) -> Cause | None:

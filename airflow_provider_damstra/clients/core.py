@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenacity import RetryCallState, retry_if_exception, wait_random_exponential
@@ -55,7 +56,7 @@ class ClientCore:
         self.limits = limits_for(settings)
         self._methods: dict[type, str] = {}
 
-    @property
+    @cached_property
     def headers(self) -> dict[str, str]:
         """Return the headers of every request. One of them is the key."""
         return {
@@ -178,6 +179,11 @@ class ClientCore:
         log.warning(
             "%s Attempt %d of %d; the next follows in %.1f s.", error, state.attempt_number, attempts, pause
         )
+
+
+def wait_less(waited: float) -> Callable[[RetryCallState], float]:
+    """Return how long to wait for another try, if the first one was sent so many seconds ago."""
+    return lambda state: max(_wait(state) - (waited if state.attempt_number == 1 else 0.0), 0.0)
 
 
 def _lacks_method(response: Response) -> bool:

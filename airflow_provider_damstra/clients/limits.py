@@ -6,13 +6,15 @@ import asyncio
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, Protocol
+from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from airflow_provider_damstra.clients.settings import ClientSettings
 
@@ -23,6 +25,17 @@ class _Waiter:
 
     wake: Callable[[], None]
     has_place: bool = False
+
+
+EndTurn = Callable[[], None]
+"""Ends a turn; again, it does nothing."""
+
+
+class Holder(Protocol):
+    """Holds turns that may be over without its knowing."""
+
+    def let_go(self) -> None:
+        """End the turns that are over, and wait until the others are. Any thread may call it."""
 
 
 class Limits:
@@ -38,6 +51,22 @@ class Limits:
         self._waiting: deque[_Waiter] = deque()
         self._interval = 1 / requests_per_second if requests_per_second else 0.0
         self._next_start = 0.0
+        self._holders: WeakSet[Holder] = WeakSet()
+
+    def lend_to(self, holder: Holder) -> None:
+        """Take note of who holds turns from ``turn_now``: who waits in vain asks it to let go."""
+        with self._lock:
+            self._holders.add(holder)
+
+    def turn_now(self) -> EndTurn | None:
+        """Return what ends a turn that could be had without waiting, or None: there was none."""
+        with self._lock:
+            now = time.monotonic()
+            if not self._free or now < self._next_start:
+                return None
+            self._free -= 1
+            self._next_start = now + self._interval
+        return partial(self._leave, _Waiter(_nobody_waits, has_place=True))
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -46,6 +75,7 @@ class Limits:
         waiter = _Waiter(place.set)
         with self._held(waiter):
             if not self._take(waiter):
+                self._call_in()
                 place.wait()
             pause = self._reserve()
             if pause:
@@ -61,6 +91,8 @@ class Limits:
         waiter = _Waiter(lambda: _wake_in(loop, place))
         with self._held(waiter):
             if not self._take(waiter):
+                if self._holders:
+                    await asyncio.to_thread(self._call_in)
                 await place.wait()
             await asyncio.sleep(self._reserve())
             yield
@@ -91,12 +123,22 @@ class Limits:
         try:
             yield
         finally:
-            with self._lock:
-                if waiter in self._waiting:
-                    self._waiting.remove(waiter)
-                if waiter.has_place:
-                    waiter.has_place = False
-                    self._hand_on()
+            self._leave(waiter)
+
+    def _leave(self, waiter: _Waiter) -> None:
+        with self._lock:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+            if waiter.has_place:
+                waiter.has_place = False
+                self._hand_on()
+
+    def _call_in(self) -> None:
+        """Let those end their turns who do not look whether they are over."""
+        with self._lock:
+            holders = tuple(self._holders)
+        for holder in holders:
+            holder.let_go()
 
     def _hand_on(self) -> None:
         """Hand a place to who has waited longest; an event loop may have ended meanwhile."""
@@ -110,6 +152,10 @@ class Limits:
                 continue
             return
         self._free += 1
+
+
+def _nobody_waits() -> None:
+    """Wake nobody: the place was free."""
 
 
 def _wake_in(loop: asyncio.AbstractEventLoop, place: asyncio.Event) -> None:

@@ -1,107 +1,213 @@
-"""Pages asked for ahead: many in flight, few in memory, none left open."""
+"""Pages asked for ahead: many in flight, few in memory, none left open, and nobody waits for ever."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from contextlib import closing
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_damstra.clients import ahead as ahead_module
+from airflow_provider_damstra.clients import transport as transport_module
 from airflow_provider_damstra.clients.ahead import READERS, PagesAhead
-from airflow_provider_damstra.endpoints import ListUsers
-from tests.clients.clock import until
+from airflow_provider_damstra.clients.asynchronous import AsyncClient
+from airflow_provider_damstra.clients.core import ClientCore
+from airflow_provider_damstra.clients.sync import Client
+from airflow_provider_damstra.clients.transport import Transport
+from airflow_provider_damstra.endpoints import GetUser, ListUsers
+from airflow_provider_damstra.errors import DamstraTransportError
+from tests.clients.calls import open_connections
+from tests.clients.clock import Clock, until
+from tests.clients.faces import settings_for
+from tests.clients.rooms import free_places
+from tests.contract.stub import stub_server
+from tests.contract.table import json_answer
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from collections.abc import Callable, Iterator
 
+    from airflow_provider_damstra.clients.settings import ClientSettings
+    from airflow_provider_damstra.clients.transport import Sent
+    from airflow_provider_damstra.testing import DamstraEmulator
     from airflow_provider_damstra.wire import Request
+    from tests.contract.stub import Recorded, Stub
+    from tests.contract.table import Answer
 
-MOST = 16
+MOST = 8
 REQUESTS = [ListUsers().page_request(start=start, size=1) for start in range(MOST)]
+TOTAL = 12
 
 
-def start_of(request: Request) -> int:
-    return int(dict(request.query)["startIndex"])
+def page(request: Recorded) -> Answer:
+    """Return one user of a listing, or the one that is asked for."""
+    if request.path.endswith("/user"):
+        return json_answer(
+            {"results": [{"id": request.start_index + 1}], "meta": {"totalResultCount": TOTAL}}
+        )
+    return json_answer({"id": int(request.path.rpartition("/")[2])})
 
 
-class Answer:
-    """An answer that has begun."""
+class Pages:
+    """Asks a server for pages ahead, and keeps which were read."""
 
-    def __init__(self, server: Server, start: int) -> None:
+    def __init__(self, server: Stub, **settings: Any) -> None:
+        address = server.base_url.removesuffix("/api/v2")
         self.server = server
-        self.start = start
+        self.settings = settings_for(address, max_concurrency=MOST, **settings)
+        self.transport = Transport(ClientCore(self.settings))
+        self.read: list[bytes] = []
+        self.ahead: PagesAhead[bytes] = PagesAhead(self.transport, self._read, most=MOST)
 
-    def close(self) -> None:
-        self.server.note(self.server.closed, self.start)
+    def _read(self, request: Request, sent: Callable[[], Sent]) -> bytes:
+        body = sent().read().body
+        self.read.append(body)
+        return body
 
+    def ask(self) -> None:
+        """Ask for all pages, and wait until the server knows."""
+        before = len(self.server.requests)
+        self.ahead.ask_for(REQUESTS)
+        until(lambda: len(self.server.requests) == before + MOST, "all are asked")
 
-class Server:
-    """Keeps what was asked, read and closed; fails where it is told to."""
-
-    def __init__(self, *, fails_at: int | None = None) -> None:
-        self.asked: list[int] = []
-        self.read: list[int] = []
-        self.closed: list[int] = []
-        self.fails_at = fails_at
-        self._lock = threading.Lock()
-
-    def note(self, where: list[int], start: int) -> None:
-        with self._lock:
-            where.append(start)
-
-    def ask(self, request: Request) -> Any:
-        self.note(self.asked, start_of(request))
-        if start_of(request) == self.fails_at:
-            raise ValueError("no")
-        return Answer(self, start_of(request))
-
-    def page(self, request: Request, opened: Future[Any]) -> int:
-        start: int = opened.result().start
-        self.note(self.read, start)
-        return start
+    def take(self, count: int) -> list[int]:
+        """Return the ids on the next pages."""
+        return [int(self.ahead.take().partition(b'"id": ')[2].partition(b"}")[0]) for _ in range(count)]
 
 
-def test_all_are_asked_and_few_are_read_until_they_are_taken() -> None:
-    server = Server()
-    with closing(PagesAhead(server.ask, server.page, most=MOST)) as ahead:
-        ahead.ask_for(REQUESTS)
-        until(lambda: len(server.asked) == MOST and len(server.read) == READERS, "what may be ahead is ahead")
-        for start in range(MOST):
-            assert ahead.take() == start
-            assert len(server.read) <= start + 1 + READERS
-        assert len(ahead) == 0
-    assert server.closed == []
+@contextmanager
+def pages_of(answer: Callable[[Recorded], Answer] = page, **settings: Any) -> Iterator[Pages]:
+    with stub_server(answer) as server:
+        pages = Pages(server, **settings)
+        with closing(pages.ahead):
+            yield pages
+        pages.transport.connections.clear()
 
 
-@pytest.mark.parametrize("taken", [0, 1, 7])
-def test_answers_that_nobody_reads_are_closed(taken: int) -> None:
-    server = Server()
-    ahead: PagesAhead[int] = PagesAhead(server.ask, server.page, most=MOST)
-    ahead.ask_for(REQUESTS)
-    until(lambda: len(server.asked) == MOST, "all are asked")
-    assert [ahead.take() for _ in range(taken)] == list(range(taken))
-    ahead.close()
-    until(lambda: len(server.read) + len(server.closed) == MOST, "each answer is read or closed")
-    assert sorted(server.read + server.closed) == list(range(MOST))
+def test_all_are_asked_and_come_in_order() -> None:
+    with pages_of() as pages:
+        pages.ask()
+        assert pages.take(MOST) == list(range(1, MOST + 1))
+        assert len(pages.ahead) == 0
+
+
+def test_open_connections_are_used_again_and_no_thread_is_needed() -> None:
+    with pages_of() as pages:
+        pages.ask()
+        pages.take(MOST)
+        with closing(PagesAhead(pages.transport, pages._read, most=MOST)) as other:
+            pages.ahead.close()
+            until(lambda: "damstra-ask" not in thread_names(), "the threads have ended")
+            other.ask_for(REQUESTS)
+            assert "damstra-ask" not in thread_names()
+            assert len([other.take() for _ in REQUESTS]) == MOST
+
+
+def has_read(pages: Pages, count: int) -> bool:
+    return len(pages.read) >= count
+
+
+def thread_names() -> str:
+    return " ".join(thread.name for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_few_are_read_ahead_where_the_network_is_slow(
+    asked_before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_module, "SLOW", -1.0)
+    with pages_of() as pages:
+        if asked_before:
+            pages.ask()
+            pages.take(MOST)
+        pages.ask()
+        pages.read.clear()
+        for number in range(1, MOST + 1):
+            assert pages.take(1) == [number]
+            due = min(number + READERS, MOST)
+            until(partial(has_read, pages, due), "some are read")
+            assert len(pages.read) == due
+
+
+@pytest.mark.parametrize("taken", [0, 1, 5])
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_what_is_not_taken_holds_no_turn_and_no_connection(asked_before: bool, taken: int) -> None:
+    with pages_of() as pages:
+        if asked_before:
+            pages.ask()
+            pages.take(MOST)
+        pages.ask()
+        pages.take(taken)
+        pages.ahead.close()
+        assert len(pages.ahead) == 0
+        until(lambda: free_places(pages.transport.limits, MOST + 1) == MOST, "all turns are over")
 
 
 def test_a_page_that_fails_fails_in_its_turn() -> None:
-    server = Server(fails_at=2)
-    with closing(PagesAhead(server.ask, server.page, most=MOST)) as ahead:
-        ahead.ask_for(REQUESTS)
-        assert [ahead.take(), ahead.take()] == [0, 1]
-        with pytest.raises(ValueError, match="no"):
-            ahead.take()
-        assert ahead.take() == 3
+    def answer(request: Recorded) -> Answer:
+        if request.start_index == 2 and request.path.endswith("/user"):
+            raise ConnectionError("the server dies of this one")
+        return page(request)
+
+    with pages_of(answer) as pages:
+        pages.ask()
+        assert pages.take(2) == [1, 2]
+        with pytest.raises(DamstraTransportError, match="the connection broke before an answer came"):
+            pages.take(1)
+        assert pages.take(2) == [4, 5]
 
 
 def test_what_was_dropped_is_not_taken() -> None:
-    server = Server()
-    with closing(PagesAhead(server.ask, server.page, most=MOST)) as ahead:
-        ahead.ask_for(REQUESTS)
-        assert ahead.take() == 0
-        ahead.drop()
-        assert len(ahead) == 0
-        ahead.ask_for(REQUESTS[5:7])
-        assert [ahead.take(), ahead.take()] == [5, 6]
+    with pages_of() as pages:
+        pages.ask()
+        assert pages.take(1) == [1]
+        pages.ahead.drop()
+        assert len(pages.ahead) == 0
+        pages.ahead.ask_for(REQUESTS[5:7])
+        assert pages.take(2) == [6, 7]
+
+
+@pytest.mark.parametrize("places", [1, 2, 4])
+def test_who_takes_pages_may_ask_for_something_else_meanwhile(places: int) -> None:
+    """All turns are taken by pages ahead, and nobody but the caller could end them."""
+    with stub_server(page) as server:
+        settings = settings_for(server.base_url.removesuffix("/api/v2"), max_concurrency=places, page_size=1)
+        with Client(settings) as client, Client(settings) as other:
+            found = []
+            for user in client.iterate(ListUsers()):
+                found.append(client.call(GetUser(user_id=user.id)).id)
+                assert other.call(GetUser(user_id=user.id)).id == user.id
+                assert asyncio.run(call_in_loop(settings, user.id)) == user.id
+    assert found == list(range(1, TOTAL + 1))
+
+
+async def call_in_loop(settings: ClientSettings, user_id: int) -> int:
+    async with AsyncClient(settings) as client:
+        return (await asyncio.wait_for(client.call(GetUser(user_id=user_id)), 10)).id
+
+
+def test_who_waited_for_the_first_refused_page_has_waited_for_all(
+    damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    for module in (ahead_module, transport_module):
+        monkeypatch.setattr(module, "time", clock)
+    settings = settings_for(damstra_emulator.url, max_concurrency=MOST, page_size=4)
+
+    def sleep(seconds: float) -> None:
+        until(lambda: len(refused(damstra_emulator)) == MOST, "all are refused")
+        clock.pass_by(seconds)
+
+    with Client(settings, sleep=sleep) as client:
+        open_connections(client, damstra_emulator, MOST)
+        pages = client.pages(ListUsers())
+        count = len(next(pages))
+        damstra_emulator.add_fault("status", status=429, headers={"Retry-After": "7"}, count=MOST)
+        assert count + sum(map(len, pages)) == 37
+    assert clock.sleeps == [7] + [0] * (MOST - 1)
+
+
+def refused(emulator: DamstraEmulator) -> list[Any]:
+    return [entry for entry in emulator.journal() if entry["status"] == 429]

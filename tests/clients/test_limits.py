@@ -119,3 +119,30 @@ def test_an_interrupted_thread_loses_no_place(monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(KeyboardInterrupt), limits.turn():
             pass
     assert free_places(limits, 3) == 1
+
+
+def test_a_turn_that_is_free_is_given_without_waiting_and_ends_once() -> None:
+    limits = limits_of(2)
+    ends = [limits.turn_now(), limits.turn_now()]
+    assert limits.turn_now() is None
+    for end_turn in (*ends, *ends):
+        assert end_turn is not None
+        end_turn()
+    assert free_places(limits, 3) == 2
+
+
+def test_who_waits_calls_in_the_turns_that_are_over() -> None:
+    class Holder:
+        def __init__(self, limits: Limits) -> None:
+            self.end_turn = limits.turn_now()
+
+        def let_go(self) -> None:
+            assert self.end_turn is not None
+            self.end_turn()
+
+    limits = limits_of(1)
+    holder = Holder(limits)
+    limits.lend_to(holder)
+    with limits.turn():
+        assert limits.turn_now() is None
+    assert free_places(limits, 2) == 1

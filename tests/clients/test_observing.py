@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_damstra.clients import core, sync
+from airflow_provider_damstra.clients import ahead, core, transport
+from airflow_provider_damstra.clients.sync import Client
 from airflow_provider_damstra.endpoints import GenerateLoginUrl, GetEmbedUrl
 from airflow_provider_damstra.errors import DamstraNotFoundError
-from tests.clients.calls import GET, LIST, POST, PUT
+from tests.clients.calls import GET, LIST, POST, PUT, open_connections
 from tests.clients.faces import settings_for
 
 if TYPE_CHECKING:
@@ -46,14 +47,17 @@ def test_how_long_an_answer_waited_to_be_read_is_not_the_servers(
 ) -> None:
     later, seconds = [0.0], []
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + later[0])
-    for module in (core, sync):
+    for module in (ahead, core, transport):
         monkeypatch.setattr(module, "time", clock)
-    settings = settings_for(damstra_emulator.url)
-    with sync.Client(settings, observe=lambda request, status, took: seconds.append(took)) as client:
-        opened = client._ask(GET.request())
-        later[0] = 1000.0
-        client._read(GET.request(), opened)
-    assert 0 < seconds[0] < 60
+    settings = settings_for(damstra_emulator.url, page_size=2)
+    with Client(settings, observe=lambda request, status, took: seconds.append(took)) as client:
+        open_connections(client, damstra_emulator, 3)
+        for _ in client.pages(LIST, concurrency=3):
+            # What was asked for before this is answered before it.
+            client.call(GET)
+            later[0] += 1000.0
+    assert len(seconds) == 3 + 19 + 19
+    assert [one for one in seconds if not 0 < one < 60] == []
 
 
 def test_a_secret_is_told_and_nothing_else_is(face: Face, damstra_emulator: DamstraEmulator) -> None:

@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clients.calls import GET
+from airflow_provider_damstra.errors import DamstraConfigurationError
+from tests.clients.calls import GET, POST
+from tests.clients.proxy import tunnel_proxy
 from tests.clients.servers import http_answer, raw_server
+from tests.clients.tls import certificate
+from tests.clients.words import is_for_people
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.clients.conftest import OpenFace
 
 USER = http_answer('{"id": 1011}')
@@ -33,3 +39,39 @@ def test_who_needs_no_proxy_is_asked_directly(open_face: OpenFace, monkeypatch: 
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         assert open_face(server.url).call(GET).id == 1011
         assert (len(proxy.requests), len(server.requests)) == (0, 1)
+
+
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_a_server_with_tls_is_reached_through_a_tunnel(
+    scheme: str, open_face: OpenFace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, context = certificate(tmp_path)
+    with raw_server(USER, context=context) as server, tunnel_proxy() as proxy:
+        monkeypatch.setenv("https_proxy", f"{scheme}ann:p%40ss@{proxy.address}")
+        face = open_face(server.url, verify=str(bundle))
+        assert (face.call(GET).id, face.call(GET).id) == (1011, 1011)
+        tunnels = [request.lower() for request in proxy.requests]
+    assert len(tunnels) == 2
+    for tunnel in tunnels:
+        assert tunnel.startswith(f"connect {server.url.removeprefix('https://')} ")
+        assert "proxy-authorization: basic yw5uonbac3m=" in tunnel
+        assert "accesskey" not in tunnel
+    assert all("proxy-authorization" not in request.lower() for request in server.requests)
+
+
+def test_a_proxy_that_refuses_is_a_clear_error(open_face: OpenFace, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tunnel_proxy(refusal="407 Proxy Authentication Required") as proxy:
+        monkeypatch.setenv("https_proxy", f"http://{proxy.address}")
+        error = open_face("https://damstra.example", max_retries=0).error(POST)
+    assert "407 Proxy Authentication Required" in str(error)
+    assert is_for_people(str(error)), str(error)
+    assert not error.may_have_been_carried_out
+
+
+def test_a_proxy_of_another_kind_is_refused(open_face: OpenFace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", "socks5://proxy.example:1080")
+    with pytest.raises(
+        DamstraConfigurationError, match="is a socks5 proxy, and only http and https"
+    ) as caught:
+        open_face("http://damstra.example").call(GET)
+    assert "Set http_proxy to one, or name damstra.example in no_proxy" in str(caught.value)

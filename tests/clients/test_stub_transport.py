@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import io
+import ssl
 from typing import Any
 
 import pytest
 import urllib3
 from urllib3 import exceptions
+from urllib3.connection import HTTPConnection
 
 from airflow_provider_damstra.clients.settings import ClientSettings
 from airflow_provider_damstra.clients.sync import Client
@@ -21,7 +24,10 @@ TOO_SLOW = exceptions.ConnectTimeoutError(POOL, "too slow")
 LOST = (
     exceptions.ProtocolError("out of nowhere"),
     exceptions.ReadTimeoutError(POOL, "/", "nothing came"),
-    exceptions.ProxyError("no such proxy", OSError("whatever")),
+    exceptions.SSLError("bad record mac"),
+    ssl.SSLError("bad record mac"),
+    http.client.BadStatusLine("whatever"),
+    TimeoutError("nothing came"),
     OSError("whatever"),
 )
 
@@ -43,14 +49,23 @@ class Transport:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: Exception | urllib3.HTTPResponse) -> None:
         self.answers = answers
         self.count = 0
-        monkeypatch.setattr(urllib3.PoolManager, "urlopen", self.urlopen)
+        monkeypatch.setattr(HTTPConnection, "connect", self.connect)
+        monkeypatch.setattr(HTTPConnection, "request", lambda *_, **__: None)
+        monkeypatch.setattr(HTTPConnection, "getresponse", self.getresponse)
 
-    def urlopen(self, *_: Any, **__: Any) -> urllib3.HTTPResponse:
-        found = self.answers[min(self.count, len(self.answers) - 1)]
+    def connect(self, *_: Any) -> None:
         self.count += 1
-        if isinstance(found, Exception):
-            raise found
-        return found
+        if self._next is TOO_SLOW:
+            raise TOO_SLOW
+
+    def getresponse(self, *_: Any) -> urllib3.HTTPResponse:
+        if isinstance(self._next, Exception):
+            raise self._next
+        return self._next
+
+    @property
+    def _next(self) -> Exception | urllib3.HTTPResponse:
+        return self.answers[min(self.count, len(self.answers)) - 1]
 
 
 def client() -> Client:

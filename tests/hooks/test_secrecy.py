@@ -185,7 +185,7 @@ def test_the_key_is_in_no_repr_and_in_no_log(
         hook = DamstraHook(damstra_conn_id="lms")
         hook.call(GetUser(user_id=7))
         client = hook.get_conn()
-        texts = [f"{one!r} {one}" for one in (hook, client, client._connections, client._core, hook.settings)]
+        texts = [f"{one!r} {one}" for one in (hook, client, client._transport, client._core, hook.settings)]
         texts += asyncio.run(reprs(hook), debug=True)
     assert len(server.requests) == 2
     assert leaks(texts) == []

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from urllib3 import PoolManager
+from urllib3.connection import HTTPConnection
 
 from airflow_provider_damstra.clients.limits import limits_for
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraError, DamstraNotFoundError
@@ -211,15 +211,15 @@ def test_users_are_worked_on_side_by_side_within_the_limit(
     places: int, damstra_emulator: DamstraEmulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(extra={"max_concurrency": places})
-    users, visitors, real = list(TRAINEES)[:6], Visitors(), PoolManager.urlopen
+    users, visitors, real = list(TRAINEES)[:6], Visitors(), HTTPConnection.request
 
-    def urlopen(pool: PoolManager, method: str, url: str, **options: Any) -> Any:
+    def request(connection: HTTPConnection, method: str, url: str, **options: Any) -> None:
         if method != "POST":
-            return real(pool, method, url, **options)
+            return real(connection, method, url, **options)
         with visitors.inside():
-            return real(pool, method, url, **options)
+            return real(connection, method, url, **options)
 
-    monkeypatch.setattr(PoolManager, "urlopen", urlopen)
+    monkeypatch.setattr(HTTPConnection, "request", request)
     with ThreadPoolExecutor() as worker:
         task = worker.submit(schedule, user_ids=users, lesson_version_ids=[HAUL_TRUCK])
         line = limits_for(DamstraHook().settings)._waiting

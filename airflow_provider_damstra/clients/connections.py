@@ -1,0 +1,110 @@
+"""Connections of the client for workers: how one is made, and where it waits for its next request."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+from weakref import finalize
+
+from urllib3 import ProxyManager, make_headers
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util import Url, parse_url
+
+from airflow_provider_damstra.clients.proxies import proxy_for
+from airflow_provider_damstra.clients.trust import trust
+
+if TYPE_CHECKING:
+    from urllib3.connection import ProxyConfig
+
+    from airflow_provider_damstra.clients.settings import ClientSettings
+
+
+@dataclass(frozen=True, slots=True)
+class _Proxy:
+    """A proxy, and what it wants to know."""
+
+    address: Url
+    headers: dict[str, str]
+    configuration: ProxyConfig | None
+
+
+class Connections:
+    """Connections to the server of one client. Each carries one request at a time; threads may share them.
+
+    urllib3's pools send a request and wait for its answer in one step. Here these are two, so that one thread
+    can have many requests on their way.
+
+    :raises DamstraConfigurationError: if the CA bundle cannot be read.
+    """
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self._address = urlsplit(settings.base_url)
+        self._options: dict[str, Any] = {"timeout": settings.timeout}
+        self._tls: dict[str, Any] = {}
+        if self._address.scheme == "https":
+            trusted = trust(settings.verify)
+            self._tls = {"ssl_context": trusted} if trusted else {"cert_reqs": "CERT_NONE"}
+        self._proxy = _proxy(settings.base_url)
+        self._idle: list[HTTPConnection] = []
+        # For clients that nobody closes.
+        finalize(self, _close, self._idle)
+        is_forwarded = self._proxy is not None and not self._tls
+        self.prefix = settings.base_url if is_forwarded else self._address.path
+        """What stands before the path of a request: a proxy has to know the whole address."""
+        self.headers = self._proxy.headers if self._proxy and is_forwarded else {}
+        """What the proxy wants to know with each request."""
+
+    def idle(self) -> HTTPConnection | None:
+        """Return an open connection that nobody uses, or None if there is none."""
+        with suppress(IndexError):
+            while True:
+                connection = self._idle.pop()
+                if connection.is_connected:
+                    return connection
+                # The server has closed it since.
+                connection.close()
+        return None
+
+    def new(self) -> HTTPConnection:
+        """Return a connection that is yet to be opened."""
+        host, port = self._address.hostname or "", self._address.port
+        if self._proxy is None:
+            return self._make(host, port, is_encrypted=bool(self._tls))
+        way, scheme = self._proxy.address, self._proxy.address.scheme or "http"
+        is_encrypted = bool(self._tls) or scheme == "https"
+        options: dict[str, Any] = {"proxy": way, "proxy_config": self._proxy.configuration}
+        connection = self._make(way.host or "", way.port, is_encrypted=is_encrypted, **options)
+        if self._tls:
+            connection.set_tunnel(host, port or 443, headers=self._proxy.headers, scheme=scheme)
+        return connection
+
+    def keep(self, connection: HTTPConnection) -> None:
+        """Keep a connection whose answer was read to its end, unless the server closes it."""
+        if not connection.is_closed:
+            self._idle.append(connection)
+
+    def clear(self) -> None:
+        """Close the connections that nobody uses."""
+        _close(self._idle)
+
+    def _make(self, host: str, port: int | None, *, is_encrypted: bool, **more: Any) -> HTTPConnection:
+        if is_encrypted:
+            return HTTPSConnection(host, port, **self._options, **self._tls, **more)
+        return HTTPConnection(host, port, **self._options, **more)
+
+
+def _close(idle: list[HTTPConnection]) -> None:
+    with suppress(IndexError):
+        while True:
+            idle.pop().close()
+
+
+def _proxy(server: str) -> _Proxy | None:
+    address = proxy_for(server)
+    if address is None:
+        return None
+    login = urlsplit(address).netloc.rpartition("@")[0]
+    headers = make_headers(proxy_basic_auth=unquote(login)) if login else {}
+    return _Proxy(parse_url(address), headers, ProxyManager(address).proxy_config)

@@ -1,0 +1,70 @@
+"""A proxy that leads to servers through CONNECT, and keeps what it was asked."""
+
+from __future__ import annotations
+
+import select
+import socket
+import socketserver
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class TunnelProxy(socketserver.ThreadingTCPServer):
+    """Opens a tunnel to whatever it is asked for, or refuses with a status."""
+
+    daemon_threads = True
+
+    def __init__(self, refusal: str | None) -> None:
+        super().__init__(("127.0.0.1", 0), _Tunnel)
+        self.refusal = refusal
+        self.requests: list[str] = []
+
+    @property
+    def address(self) -> str:
+        """Return host and port."""
+        return f"127.0.0.1:{self.server_address[1]}"
+
+
+class _Tunnel(socketserver.StreamRequestHandler):
+    server: TunnelProxy
+
+    def handle(self) -> None:
+        lines = list(iter(lambda: self.rfile.readline().decode().strip(), ""))
+        self.server.requests.append("\n".join(lines))
+        if self.server.refusal:
+            self.wfile.write(f"HTTP/1.1 {self.server.refusal}\r\nContent-Length: 0\r\n\r\n".encode())
+            return
+        host, _, port = lines[0].split(" ")[1].rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as server:
+            self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            _join(self.connection, server)
+
+
+def _join(one: socket.socket, other: socket.socket) -> None:
+    ways = {one: other, other: one}
+    while ready := select.select(list(ways), [], [], 10)[0]:
+        for end in ready:
+            received = end.recv(65536)
+            if not received:
+                return
+            ways[end].sendall(received)
+
+
+@contextmanager
+def tunnel_proxy(*, refusal: str | None = None) -> Iterator[TunnelProxy]:
+    """Yield a proxy that runs, and stop it afterwards.
+
+    :param refusal: status and reason with which it refuses every tunnel.
+    """
+    with TunnelProxy(refusal) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
+        thread.start()
+        try:
+            yield proxy
+        finally:
+            proxy.shutdown()
+            thread.join()
