@@ -8,7 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BENCHED := $(VENV)/.benched
-UV_PIP_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group dev --group bench \
+S3 := .venv-s3
+UV_PIP_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group dev --group s3 --group bench \
 	--universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
 # Airflows before the one in constraints.txt, and the day of their newest patch: what else is installed beside them is of
@@ -41,8 +42,13 @@ up: $(INSTALLED)  ## start Airflow and the emulator and keep them until Ctrl-C
 
 .PHONY: test
 test: lint  ## lint, then every test, those with a real Airflow included
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not system"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not system and not s3"
 	$(BIN)/python -m pytest -m system
+	$(MAKE) s3
+
+.PHONY: s3
+s3: $(S3)/.installed  ## run the tests of exports to S3, on an S3 server of their own (seconds)
+	$(S3)/bin/python -m pytest -m s3 tests/s3
 
 .PHONY: compat
 compat: $(COMPAT:%=compat-%)  ## run what concerns Airflow on each older Airflow that pyproject.toml allows (minutes)
@@ -74,7 +80,7 @@ constraints: $(BIN)/uv  ## pin the newest versions that pyproject.toml allows
 
 .PHONY: clean
 clean:  ## remove .venv, the demo's files and every cache
-	rm -rf $(VENV) .venv-compat .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) $(S3) .venv-compat .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Compiled at once, or every process would compile all of Airflow anew where PYTHONDONTWRITEBYTECODE is set.
@@ -87,6 +93,13 @@ $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/uv
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
 	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --exclude-newer $(DAY_$*) $(OF_ANY_DAY) \
 		'apache-airflow==$*.*' --editable '.[emulator,parquet,zstd]' --group dev --compile-bytecode
+	@touch $@
+
+# Apart, for with Amazon's provider beside it every Airflow of the other tests would be seconds later.
+$(S3)/.installed: pyproject.toml constraints.txt | $(BIN)/uv
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --constraint constraints.txt \
+		--editable '.[emulator,parquet,zstd]' --group dev --group s3
 	@touch $@
 
 $(BENCHED): $(INSTALLED)

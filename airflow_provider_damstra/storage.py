@@ -6,17 +6,18 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from logging import getLogger
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from airflow.sdk import ObjectStoragePath
+from airflow_provider_damstra.storage_path import StoragePath, in_one_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow.sdk import Context
 
-LOCAL_PROTOCOLS = ("", "file", "local")
-"""What a path on this machine's own file system says it is."""
+log = getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +40,14 @@ class Attempt:
         number = getattr(ti, "try_number", None)
         return cls(task=sha256(task.encode()).hexdigest()[:12], number=number or 1)
 
-    def unfinished(self, target: ObjectStoragePath) -> ObjectStoragePath:
+    def unfinished(self, target: StoragePath) -> StoragePath:
         """Return where this attempt writes what is to be at the target."""
         return target.parent / f".{target.name}.{self.task}-{self.number}.unfinished"
 
-    def remove_what_earlier_ones_left(self, target: ObjectStoragePath) -> None:
+    def remove_what_earlier_ones_left(self, target: StoragePath) -> None:
         """Remove what attempts that were killed have left beside the target."""
         for number in range(1, self.number):
-            Attempt(task=self.task, number=number).unfinished(target).unlink(missing_ok=True)
+            Attempt(task=self.task, number=number).unfinished(target).remove()
 
 
 def write_whole(path: str, content: bytes, *, attempt: Attempt, private: bool = False) -> None:
@@ -63,27 +64,34 @@ def opened_whole(path: str, *, attempt: Attempt, private: bool = False) -> Itera
     :param attempt: who writes it.
     :param private: on this machine, let nobody but the owner read it.
     """
-    target = ObjectStoragePath(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    attempt.remove_what_earlier_ones_left(target)
+    target = StoragePath(path)
     unfinished = attempt.unfinished(target)
-    try:
-        if private and target.protocol in LOCAL_PROTOCOLS:
+    with in_one_sentence(f"{path} cannot be written", was_possible=True):
+        target.parent.make_folder()
+        attempt.remove_what_earlier_ones_left(target)
+        if private and target.is_local:
             os.close(os.open(unfinished.path, os.O_CREAT | os.O_WRONLY, 0o600))
-        with unfinished.open("wb") as file:  # type: ignore[no-untyped-call]
-            yield file
-        _move(unfinished, target)
+        file = unfinished.open("wb")
+    try:
+        yield file
+        with in_one_sentence(f"{path} cannot be written", was_possible=True):
+            file.close()
+            unfinished.move_to(target)
     except BaseException:
-        unfinished.unlink(missing_ok=True)
+        with tidying_up():
+            file.close()
+        with tidying_up():
+            unfinished.remove()
         raise
 
 
-def _move(unfinished: ObjectStoragePath, target: ObjectStoragePath) -> None:
-    if target.protocol in LOCAL_PROTOCOLS:
-        # As Airflow before 3.2 moves it, it would end up in a folder that has the target's name.
-        os.replace(unfinished.path, target.path)
-    else:
-        unfinished.replace(target)
+@contextmanager
+def tidying_up() -> Iterator[None]:
+    """Say in the log what is left behind, and nothing more: why the task failed is more to the point."""
+    try:
+        yield
+    except Exception as error:
+        log.warning("Something unfinished may be left behind: %s", error)
 
 
 @contextmanager
@@ -95,35 +103,43 @@ def opened_to_read(name: str, path: Any) -> Iterator[BinaryIO]:
     """
     if not isinstance(path, str) or not path.strip():
         raise ValueError(f"{name} is {path!r}; it is the path or URL of a file")
-    try:
-        file = ObjectStoragePath(path).open("rb")  # type: ignore[no-untyped-call]
-    except (ValueError, ImportError, FileNotFoundError, IsADirectoryError) as error:
-        raise ValueError(f"{name} {path!r} cannot be opened: {error}") from error
+    with in_one_sentence(f"{name} {path!r} cannot be opened"):
+        file = StoragePath(path).open("rb")
     with file:
         yield file
 
 
-def refuse_what_is_no_file(name: str, path: Any) -> None:
-    """Refuse a path at which no file can be written, as far as that shows without writing.
+def refuse_what_is_no_file(name: str, path: Any, *, attempt: Attempt) -> None:
+    """Refuse a path at which no file can be written. On object storage this is tried, with an empty file.
 
     :param name: what the argument is called.
+    :param attempt: who is to write it.
     :raises ValueError: naming the argument and what is wrong with it.
+    :raises OSError: if that cannot be told, for the storage is out of reach.
     """
     if not isinstance(path, str) or not path.strip() or path.endswith("/"):
         raise ValueError(f"{name} is {path!r}; it is the path or URL of a file")
-    try:
-        target = ObjectStoragePath(path)
-        existing = next((one for one in target.parents if one.exists()), None)
-        in_the_way = "it is a folder" if target.is_dir() else None
-    except (ValueError, ImportError, OSError) as error:
-        raise ValueError(f"{name} {path!r} cannot be opened: {error}") from error
-    if existing is not None and not existing.is_dir():
-        in_the_way = f"{existing} is no folder"
-    elif existing is not None and _refuses_files(existing):
-        in_the_way = f"this process may not write into {existing}"
+    with in_one_sentence(f"{name} {path!r} cannot be written"):
+        target = StoragePath(path)
+        in_the_way = _what_is_in_the_way(target)
+        if in_the_way is None and not target.is_local:
+            target.parent.make_folder()
+            attempt.unfinished(target).write_bytes(b"")
+            attempt.unfinished(target).remove()
     if in_the_way:
         raise ValueError(f"{name} is {path!r}, but {in_the_way}")
 
 
-def _refuses_files(folder: ObjectStoragePath) -> bool:
-    return folder.protocol in LOCAL_PROTOCOLS and not os.access(folder.path, os.W_OK | os.X_OK)
+def _what_is_in_the_way(target: StoragePath) -> str | None:
+    """Return why there can be no file, as far as that shows without writing."""
+    if target.is_pattern:
+        return "the storage takes * ? [ for a pattern; use other signs"
+    if target.is_folder():
+        return "it is a folder"
+    if target.is_local:
+        existing = next(one for one in Path(target.path).absolute().parents if one.exists())
+        if not existing.is_dir():
+            return f"{existing} is no folder"
+        if not os.access(existing, os.W_OK | os.X_OK):
+            return f"this process may not write into {existing}"
+    return None

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from airflow.sdk import ObjectStoragePath
+from airflow.sdk.io.store import attach
 
-from airflow_provider_damstra.storage import Attempt, opened_whole, refuse_what_is_no_file, write_whole
+from airflow_provider_damstra.storage import (
+    Attempt,
+    opened_to_read,
+    opened_whole,
+    refuse_what_is_no_file,
+    write_whole,
+)
+from airflow_provider_damstra.storage_path import StoragePath
+from tests.conftest import ObjectStorage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +73,7 @@ def test_two_who_write_the_same_file_do_not_disturb_each_other(folder: str, othe
 
 
 def test_an_attempt_removes_what_killed_ones_of_its_task_left(folder: str) -> None:
-    target = ObjectStoragePath(f"{folder}/users.jsonl")
+    target = StoragePath(f"{folder}/users.jsonl")
     for dead in (attempt(), attempt(number=2), attempt("other")):
         dead.unfinished(target).write_bytes(b"half")
     write_whole(str(target), b"whole", attempt=attempt(number=3))
@@ -82,8 +91,79 @@ def test_a_private_file_is_never_readable_to_others(tmp_path: Path) -> None:
 
 def test_a_folder_nobody_may_write_into_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path: Any = str(tmp_path / "new" / "users.jsonl")
-    refuse_what_is_no_file("target_path", path)
+    refuse_what_is_no_file("target_path", path, attempt=attempt())
     # Whoever runs this test may be root, who may write anywhere.
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(ValueError, match=f"this process may not write into {tmp_path}$"):
-        refuse_what_is_no_file("target_path", path)
+        refuse_what_is_no_file("target_path", path, attempt=attempt())
+
+
+class Guarded(ObjectStorage):
+    """Object storage that nobody may write into."""
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: Any) -> None:
+        raise PermissionError("Access Denied")
+
+
+class UnreachableError(Exception):
+    """An error of a file system's own."""
+
+
+class OutOfReach(ObjectStorage):
+    """Object storage that does not answer."""
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: Any) -> None:
+        raise UnreachableError("no answer")
+
+
+def test_an_object_storage_nobody_may_write_into_is_refused(
+    lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"{lake}/users.jsonl"
+    refuse_what_is_no_file("target_path", path, attempt=attempt())
+    assert not ObjectStoragePath(path).exists()
+    monkeypatch.setattr(attach("memory"), "fs", Guarded())
+    with pytest.raises(ValueError, match=f"^target_path '{path}' cannot be written: Access Denied$"):
+        refuse_what_is_no_file("target_path", path, attempt=attempt())
+
+
+def test_one_that_does_not_answer_may_do_so_later(lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attach("memory"), "fs", OutOfReach())
+    with pytest.raises(OSError, match=r"^target_path 'memory://.*' cannot be written: no answer$"):
+        refuse_what_is_no_file("target_path", f"{lake}/users.jsonl", attempt=attempt())
+
+
+@pytest.mark.parametrize("name", ["users [1].jsonl", "users?.jsonl", "20*/users.jsonl"])
+def test_what_object_storage_takes_for_a_pattern_is_refused_there_only(
+    name: str, lake: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="for a pattern"):
+        refuse_what_is_no_file("target_path", f"{lake}/{name}", attempt=attempt())
+    refuse_what_is_no_file("target_path", f"{tmp_path}/{name}", attempt=attempt())
+    write_whole(f"{tmp_path}/{name}", b"rows", attempt=attempt())
+    assert (tmp_path / name).read_bytes() == b"rows"
+
+
+def test_what_lets_airflow_reach_an_object_storage_is_named() -> None:
+    path = "gs://bucket/users.jsonl"
+    with pytest.raises(ValueError, match=r"pip install 'apache-airflow-providers-google'$"):
+        refuse_what_is_no_file("target_path", path, attempt=attempt())
+    with (
+        pytest.raises(ValueError, match=r"users_path .* 'apache-airflow-providers-google'$"),
+        opened_to_read("users_path", path),
+    ):
+        pass
+
+
+def test_why_it_failed_is_said_although_tidying_up_fails_too(
+    lake: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(self: object) -> None:
+        raise PermissionError("Access Denied")
+
+    monkeypatch.setattr(StoragePath, "remove", refuse)
+    with suppress(KeyError), opened_whole(f"{lake}/users.jsonl", attempt=attempt()) as file:
+        file.write(b"half of")
+        raise KeyError
+    assert "may be left behind: Access Denied" in caplog.text
+    assert names_in(lake) == [".users.jsonl." + attempt().task + "-1.unfinished"]

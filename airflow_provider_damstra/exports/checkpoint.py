@@ -71,7 +71,7 @@ class _Listings:
 class Checkpoint:
     """The pages that came, in a folder.
 
-    :param folder: an ``ObjectStoragePath``, used by one task alone.
+    :param folder: a ``StoragePath``, used by one task alone.
     :param arguments: a text that tells what is read from all else; a folder with another is emptied, and so
         is one that was begun more than a day ago.
     :param writes_through: whether what is written into an open file outlives this process.
@@ -130,7 +130,7 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Remove all that is kept."""
-        self._folder.fs.rm(self._folder.path, recursive=True)
+        self._folder.remove_folder()
 
     def _begin(self, arguments: str) -> None:
         now = datetime.now(tz=UTC)
@@ -138,22 +138,21 @@ class Checkpoint:
         if began_at is not None and now - began_at < KEPT_FOR:
             self._recall()
             return
-        if self._folder.exists():
-            self.remove()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.remove()
+        self._folder.make_folder()
         began = {"arguments": arguments, "began_at": now.isoformat()}
         (self._folder / "begun.json").write_bytes(json.dumps(began).encode())
 
     def _recall(self) -> None:
         """Take over each listing from the one attempt that has read it to its end."""
         self.parent_ids = _read_json(self._folder / "parents.json")
-        files = {path.name: path for path in self._folder.iterdir()}
-        parts = sorted(name.removesuffix(".index") for name in files if name.endswith(".index"))
+        sizes = self._folder.sizes()
+        parts = sorted(name.removesuffix(".index") for name in sizes if name.endswith(".index"))
         for _, of_one_attempt in groupby(parts, key=lambda part: part.partition("-")[0]):
             read = _Listings()
             for part in of_one_attempt:
-                if f"{part}.rows" in files:
-                    self._recall_part(part, size=files[f"{part}.rows"].stat().st_size, into=read)
+                if f"{part}.rows" in sizes:
+                    self._recall_part(part, size=sizes[f"{part}.rows"], into=read)
             for parent_id in read.whole - self._listings.whole:
                 self._listings.whole.add(parent_id)
                 self._listings.pieces[parent_id] = read.pieces.get(parent_id, [])

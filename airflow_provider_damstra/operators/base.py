@@ -114,7 +114,7 @@ class DamstraOperator(BaseOperator):
             return self.caller.call(endpoint)
         from airflow_provider_damstra.storage import refuse_what_is_no_file, write_whole
 
-        refuse_what_is_no_file("path", path)
+        refuse_what_is_no_file("path", path, attempt=self.attempt)
         secret = self.caller.call(endpoint)
         write_whole(path, secret.encode(), attempt=self.attempt, private=True)
         return path
@@ -173,7 +173,7 @@ class StepWithLargeResult(DamstraOperator):
         if self.result_path is not None:
             from airflow_provider_damstra.storage import refuse_what_is_no_file
 
-            refuse_what_is_no_file("result_path", self.result_path)
+            refuse_what_is_no_file("result_path", self.result_path, attempt=self.attempt)
 
     def deliver(self, rows: list[dict[str, Any]]) -> Any:
         """Return the rows, or the ``path``, ``rows`` and ``sha256`` of the file that they were written to."""

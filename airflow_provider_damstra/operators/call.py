@@ -60,7 +60,7 @@ class DamstraCallOperator(DamstraOperator):
         refuse_password(arguments)
         call = named_endpoint(self.endpoint, arguments, secret_in_clear=self.return_in_clear)
         if self.path is not None:
-            refuse_what_is_no_file("path", self.path)
+            refuse_what_is_no_file("path", self.path, attempt=self.attempt)
         if call.request().is_idempotent:
             return self._answer(call)
         refuse_to_repeat(self.caller, call)

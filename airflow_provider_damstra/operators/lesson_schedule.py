@@ -108,7 +108,7 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
         call = DownloadCertificate(lesson_schedule_id=self.lesson_schedule_id)
         is_folder = str(self.path).endswith("/")
         path = f"{self.path}certificate-{call.lesson_schedule_id}.pdf" if is_folder else self.path
-        refuse_what_is_no_file("path", path)
+        refuse_what_is_no_file("path", path, attempt=self.attempt)
         content = self._downloaded(call)
         write_whole(path, content, attempt=self.attempt)
         self.log.info(

@@ -129,7 +129,7 @@ class DamstraExportOperator(ResourceTransfer):
         from airflow_provider_damstra.exports.files import refuse_missing_format
         from airflow_provider_damstra.storage import refuse_what_is_no_file
 
-        refuse_what_is_no_file("target_path", self.target_path)
+        refuse_what_is_no_file("target_path", self.target_path, attempt=self.attempt)
         refuse_missing_format(self.file_format, self.compression)
         switch("full_refresh", self.full_refresh)
 

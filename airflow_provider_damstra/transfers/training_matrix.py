@@ -87,7 +87,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
             include_child_groups=self.include_child_groups,
             include_inactive=self.include_inactive,
         )
-        refuse_what_is_no_file("target_path", self.target_path)
+        refuse_what_is_no_file("target_path", self.target_path, attempt=self.attempt)
         refuse_missing_format(self.file_format, None)
         matrix = read_training_matrix(self.caller, wanted)
         content = self._content(matrix)

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_damstra.errors import DamstraTransportError
 from airflow_provider_damstra.exports import checkpoint as checkpoints
@@ -15,6 +14,7 @@ from airflow_provider_damstra.exports import parts
 from airflow_provider_damstra.exports.checkpoint import Checkpoint, pages_with_checkpoint
 from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.exports.rows import Batch, Export
+from airflow_provider_damstra.storage_path import StoragePath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 ONE, TWO, THREE = 1011, 1012, 1013
 
 
-def opened(folder: ObjectStoragePath, *, arguments: str = "users") -> Checkpoint:
-    return Checkpoint(folder, arguments=arguments, writes_through=folder.protocol == "file")
+def opened(folder: StoragePath, *, arguments: str = "users") -> Checkpoint:
+    return Checkpoint(folder, arguments=arguments, writes_through=folder.is_local)
 
 
 @pytest.fixture(params=["disk", "object storage"])
-def folder(request: pytest.FixtureRequest, tmp_path: Path, lake: str) -> ObjectStoragePath:
-    return ObjectStoragePath(tmp_path.as_uri() if request.param == "disk" else lake) / ".users.parts"
+def folder(request: pytest.FixtureRequest, tmp_path: Path, lake: str) -> StoragePath:
+    return StoragePath(tmp_path.as_uri() if request.param == "disk" else lake) / ".users.parts"
 
 
 def page(parent_id: int, *numbers: int, is_last: bool = False) -> Batch:
@@ -40,7 +40,7 @@ def numbers(checkpoint: Checkpoint) -> list[int]:
     return [json.loads(row)["id"] for rows in checkpoint.rows() for row in rows]
 
 
-def test_the_rows_come_back_in_the_order_of_the_parents(folder: ObjectStoragePath) -> None:
+def test_the_rows_come_back_in_the_order_of_the_parents(folder: StoragePath) -> None:
     checkpoint = opened(folder)
     checkpoint.keep_parents([TWO, ONE, THREE])
     for batch in (page(ONE, 1), page(THREE), page(TWO, 2, 3), page(ONE, 4)):
@@ -50,7 +50,7 @@ def test_the_rows_come_back_in_the_order_of_the_parents(folder: ObjectStoragePat
     assert not folder.exists()
 
 
-def test_another_attempt_takes_over_what_is_whole_and_nothing_else(folder: ObjectStoragePath) -> None:
+def test_another_attempt_takes_over_what_is_whole_and_nothing_else(folder: StoragePath) -> None:
     first = opened(folder)
     first.keep_parents([ONE, TWO, THREE])
     for batch in (page(TWO, 2), page(TWO, 3), page(ONE, 1), page(ONE, is_last=True), page(THREE)):
@@ -66,7 +66,7 @@ def test_another_attempt_takes_over_what_is_whole_and_nothing_else(folder: Objec
     assert numbers(opened(folder)) == [1, 3, 4, 5]
 
 
-def test_a_listing_that_shifts_between_two_attempts_loses_nothing(folder: ObjectStoragePath) -> None:
+def test_a_listing_that_shifts_between_two_attempts_loses_nothing(folder: StoragePath) -> None:
     export = Export(resource=RESOURCES["lesson_schedules"], parent_ids=[ONE], max_concurrency=1)
     listing = [b'{"id":%d}' % one for one in range(6)]
     breaks_off = DamstraTransportError("no answer")
@@ -91,7 +91,7 @@ def test_a_listing_that_shifts_between_two_attempts_loses_nothing(folder: Object
     assert [json.loads(row)["id"] for rows in pages for row in rows] == [1, 2, 3, 4, 5]
 
 
-def test_of_two_attempts_that_read_the_same_one_counts(folder: ObjectStoragePath) -> None:
+def test_of_two_attempts_that_read_the_same_one_counts(folder: StoragePath) -> None:
     """An attempt that Airflow takes for dead may go on all the same."""
     first, second = opened(folder), opened(folder)
     for attempt in (first, second):
@@ -109,7 +109,7 @@ def test_of_two_attempts_that_read_the_same_one_counts(folder: ObjectStoragePath
 
 
 def test_on_a_disk_a_page_is_there_before_anything_is_closed(tmp_path: Path) -> None:
-    folder = ObjectStoragePath(tmp_path.as_uri()) / "parts"
+    folder = StoragePath(tmp_path.as_uri()) / "parts"
     first = opened(folder)
     first.keep_parents([ONE])
     first.add(page(ONE, 1, is_last=True))
@@ -119,13 +119,13 @@ def test_on_a_disk_a_page_is_there_before_anything_is_closed(tmp_path: Path) -> 
 
 def test_object_storage_gets_a_part_when_it_is_time(lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "_SECONDS_IN_A_PART", 0.0)
-    folder = ObjectStoragePath(lake) / "parts"
+    folder = StoragePath(lake) / "parts"
     first = opened(folder)
     first.add(page(ONE, 1, is_last=True))
     assert opened(folder).done == {ONE}
 
 
-def two_kept(folder: ObjectStoragePath) -> None:
+def two_kept(folder: StoragePath) -> None:
     """Keep whole listings of two parents."""
     checkpoint = opened(folder)
     checkpoint.keep_parents([ONE, TWO])
@@ -136,7 +136,7 @@ def two_kept(folder: ObjectStoragePath) -> None:
 
 @pytest.mark.parametrize("lost", [1, 10])
 def test_half_a_line_of_the_index_is_no_page(lost: int, tmp_path: Path) -> None:
-    folder = ObjectStoragePath(tmp_path.as_uri()) / "parts"
+    folder = StoragePath(tmp_path.as_uri()) / "parts"
     two_kept(folder)
     (index,) = (tmp_path / "parts").glob("*.index")
     index.write_bytes(index.read_bytes()[:-lost])
@@ -148,7 +148,7 @@ def test_half_a_line_of_the_index_is_no_page(lost: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", [b"\0\0\0", b"[]", b"[1012,1,true,10]", b"\xff"])
 def test_a_line_of_the_index_that_is_none_says_nothing(line: bytes, tmp_path: Path) -> None:
-    folder = ObjectStoragePath(tmp_path.as_uri()) / "parts"
+    folder = StoragePath(tmp_path.as_uri()) / "parts"
     two_kept(folder)
     (index,) = (tmp_path / "parts").glob("*.index")
     first, *_ = index.read_bytes().splitlines()
@@ -157,7 +157,7 @@ def test_a_line_of_the_index_that_is_none_says_nothing(line: bytes, tmp_path: Pa
 
 
 def test_an_index_that_says_more_than_there_is_is_not_believed(tmp_path: Path) -> None:
-    folder = ObjectStoragePath(tmp_path.as_uri()) / "parts"
+    folder = StoragePath(tmp_path.as_uri()) / "parts"
     two_kept(folder)
     (rows,) = (tmp_path / "parts").glob("*.rows")
     rows.write_bytes(rows.read_bytes()[:-1])
@@ -165,7 +165,7 @@ def test_an_index_that_says_more_than_there_is_is_not_believed(tmp_path: Path) -
 
 
 def test_a_listing_whose_beginning_was_lost_is_not_whole(
-    folder: ObjectStoragePath, monkeypatch: pytest.MonkeyPatch
+    folder: StoragePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parts, "_BYTES_IN_A_PART", 1)
     first = opened(folder)
@@ -174,13 +174,13 @@ def test_a_listing_whose_beginning_was_lost_is_not_whole(
         first.add(batch)
     first.close_part()
     assert opened(folder).done == {ONE}
-    sorted(path for path in folder.iterdir() if path.name.endswith(".rows"))[0].unlink()
+    (folder / sorted(name for name in folder.sizes() if name.endswith(".rows"))[0]).remove()
     assert opened(folder).done == set()
 
 
 @pytest.mark.parametrize("size", [1, 25])
 def test_many_parts_are_read_one_after_the_other(
-    size: int, folder: ObjectStoragePath, monkeypatch: pytest.MonkeyPatch
+    size: int, folder: StoragePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parts, "_BYTES_IN_A_PART", size)
     checkpoint = opened(folder)
@@ -188,12 +188,12 @@ def test_many_parts_are_read_one_after_the_other(
     for number in reversed(range(20)):
         checkpoint.add(page(number, number))
     checkpoint.close_part()
-    assert len([path for path in folder.iterdir() if path.name.endswith(".rows")]) > 5
+    assert len([name for name in folder.sizes() if name.endswith(".rows")]) > 5
     assert numbers(checkpoint) == list(range(20))
 
 
 def test_other_arguments_and_too_old_rows_start_clean(
-    folder: ObjectStoragePath, monkeypatch: pytest.MonkeyPatch
+    folder: StoragePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two_kept(folder)
     assert opened(folder).done == {ONE, TWO}
@@ -203,4 +203,4 @@ def test_other_arguments_and_too_old_rows_start_clean(
     monkeypatch.setattr(checkpoints, "KEPT_FOR", timedelta())
     late = opened(folder)
     assert (late.done, late.parent_ids) == (set(), None)
-    assert [path.name for path in folder.iterdir()] == ["begun.json"]
+    assert list(folder.sizes()) == ["begun.json"]

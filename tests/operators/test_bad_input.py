@@ -157,7 +157,7 @@ WRONG: list[tuple[Case, dict[str, Any], str]] = [
     (EMBED_URL, {"path": "/dev/null/"}, "path is '/dev/null/'; it is the path or URL of a file"),
     (CERTIFICATE, {"path": 7}, "path is 7; it is the path or URL of a file"),
     (CERTIFICATE, {"path": "/dev/null/"}, "but /dev/null is no folder"),
-    (CALL, {"path": "nowhere://x"}, "path 'nowhere://x' cannot be opened: "),
+    (CALL, {"path": "nowhere://x"}, "path 'nowhere://x' cannot be written: "),
     # texts
     (CREATE_GROUP, {"name": 7}, "render_template_as_native_obj makes numbers of texts, and quotes keep them"),
     (

@@ -233,7 +233,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"lesson_ids": "201,201"}, "named more than once: 201"),
     ({"target_path": ""}, "target_path is ''; it is the path or URL of a file"),
     ({"target_path": "/tmp/folder/"}, "it is the path or URL of a file"),  # noqa: S108
-    ({"target_path": "nowhere://bucket/a.csv"}, "target_path 'nowhere://bucket/a.csv' cannot be opened"),
+    ({"target_path": "nowhere://bucket/a.csv"}, "target_path 'nowhere://bucket/a.csv' cannot be written"),
     ({"target_path": "FOLDER"}, "but it is a folder"),
     ({"target_path": "FOLDER/file/a.csv"}, "file is no folder"),
 ]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import ObjectStoragePath
-
 from airflow_provider_damstra.attempts import Attempts
-from airflow_provider_damstra.storage import LOCAL_PROTOCOLS, Attempt
+from airflow_provider_damstra.storage import Attempt, tidying_up
+from airflow_provider_damstra.storage_path import StoragePath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,22 +32,22 @@ def checkpoint_beside(target_path: str, context: Context, *, arguments: str) -> 
 
     attempts = Attempts(context)
     folder = _folder(target_path, Attempt.of(context), attempts.kept_text(_KEY))
-    on_disk = folder.protocol in LOCAL_PROTOCOLS
-    checkpoint = Checkpoint(folder, arguments=arguments, writes_through=on_disk)
+    checkpoint = Checkpoint(folder, arguments=arguments, writes_through=folder.is_local)
     attempts.keep_text(_KEY, str(folder))
     try:
         yield checkpoint
     except BaseException:
         if not _comes_another(context):
-            checkpoint.remove()
+            with tidying_up():
+                checkpoint.remove()
         raise
     checkpoint.remove()
 
 
-def _folder(target_path: str, attempt: Attempt, kept: str | None) -> ObjectStoragePath:
-    target = ObjectStoragePath(target_path)
+def _folder(target_path: str, attempt: Attempt, kept: str | None) -> StoragePath:
+    target = StoragePath(target_path)
     if kept is not None:
-        earlier = ObjectStoragePath(kept)
+        earlier = StoragePath(kept)
         if earlier.exists():
             return earlier
     return target.parent / f".{target.name}.{attempt.task}.parts"

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from logging import getLogger
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import ObjectStoragePath
-
 from airflow_provider_damstra.storage import opened_whole
+from airflow_provider_damstra.storage_path import StoragePath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +64,7 @@ class IncrementalExport:
         """
         yield from increment.new_rows(pages)
         if self.finds_deleted:
-            ObjectStoragePath(self._deleted_path).unlink(missing_ok=True)
+            StoragePath(self._deleted_path).remove()
 
     def finish(self, increment: Increment, *, is_complete: bool) -> dict[str, Any]:
         """Keep what this export was, now that its file is in place, and return what is to be known of it.
@@ -104,10 +103,10 @@ class IncrementalExport:
         )
         self.state.set(this.as_json())
         for path in {*earlier, *self._last.files()} - this.files():
-            ObjectStoragePath(path).unlink(missing_ok=True)
+            StoragePath(path).remove()
 
     def _versions_path(self, number: int) -> str:
-        target = ObjectStoragePath(self.target_path)
+        target = StoragePath(self.target_path)
         return str(target.parent / f".{target.name}.{self.attempt.task}-{number}.versions.gz")
 
 
@@ -125,7 +124,7 @@ def _opened_versions(path: str | None) -> Iterator[Any]:
         yield None
         return
     try:
-        file = ObjectStoragePath(path).open("rb")  # type: ignore[no-untyped-call]
+        file = StoragePath(path).open("rb")
     except FileNotFoundError:
         log.warning("%s is gone, with which this export was to be compared: all rows are new.", path)
         yield None

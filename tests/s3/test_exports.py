@@ -1,0 +1,187 @@
+"""Exports to S3, spoken to as real ones are: through Airflow's connection, the Amazon provider and s3fs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.errors import DamstraServerError
+from airflow_provider_damstra.storage import Attempt, opened_whole, write_whole
+from airflow_provider_damstra.transfers.export import DamstraExportOperator
+from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
+from tests.clients.clock import until
+from tests.operators.running import StateStore, refusal, run
+from tests.transfers.exporting import exporting, kill
+from tests.transfers.lake import Lake
+from tests.transfers.steps import step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.emulator.http import Api
+    from tests.operators.conftest import Connect
+    from tests.s3.server import S3Server
+
+pytestmark = pytest.mark.s3
+
+LIAM, LAST, CREW = 1012, 1030, 102
+PART = 5 << 20
+
+
+@pytest.mark.parametrize(
+    ("file_format", "compression"), [("jsonl", None), ("csv", "gzip"), ("parquet", "zstd")]
+)
+def test_a_file_is_what_it_is_on_a_disk_also_the_second_time(
+    file_format: str,
+    compression: str | None,
+    bucket: str,
+    s3: S3Server,
+    damstra_emulator: DamstraEmulator,
+    tmp_path: Path,
+) -> None:
+    how: dict[str, Any] = {"file_format": file_format, "compression": compression}
+    on_disk = run(step(tmp_path / "users", **how)).value
+    target = f"{bucket}/of 26+11:00/us#rs é.{file_format}"
+    for _ in range(2):
+        assert run(step(target, **how)).value == {**on_disk, "uri": target}
+        (name,) = s3.names("lake")
+        assert name == f"of 26+11:00/us#rs é.{file_format}"
+    assert s3.content("lake", name.replace("#", "%23")) == (tmp_path / "users").read_bytes()
+
+
+def test_a_large_file_is_sent_in_parts_and_seen_when_it_is_whole(bucket: str, s3: S3Server) -> None:
+    rows = [bytes([65 + number]) * (PART // 2) for number in range(5)]
+    with opened_whole(f"{bucket}/users", attempt=Attempt()) as file:
+        # A thread of its own writes rows while others are on their way.
+        writer = threading.Thread(target=lambda: [file.write(one) for one in rows])
+        writer.start()
+        writer.join()
+        assert s3.names("lake") == []
+        assert s3.unfinished_uploads("lake") == [".users.-1.unfinished"]
+    assert s3.names("lake") == ["users"]
+    assert s3.content("lake", "users") == b"".join(rows)
+    assert s3.unfinished_uploads("lake") == []
+
+
+def test_one_that_fails_leaves_what_was_there(bucket: str, s3: S3Server) -> None:
+    write_whole(f"{bucket}/users", b"before", attempt=Attempt())
+    with suppress(KeyError), opened_whole(f"{bucket}/users", attempt=Attempt()) as file:
+        file.write(b"x" * (PART + 1))
+        raise KeyError
+    assert s3.names("lake") == ["users"]
+    assert s3.content("lake", "users") == b"before"
+    assert s3.unfinished_uploads("lake") == []
+
+
+def test_schedules_of_users_from_a_file_go_on_where_an_attempt_failed(
+    bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator, connect: Connect
+) -> None:
+    run(step(f"{bucket}/users.parquet", file_format="parquet"))
+    connect(extra={"max_retries": 0})
+    schedules = step(
+        f"{bucket}/schedules.jsonl",
+        "lesson_schedules",
+        parent_ids_path=f"{bucket}/users.parquet",
+        max_concurrency=1,
+    )
+    kept = StateStore()
+    damstra_emulator.add_fault("status", path=f"/user/{LAST}/lesson_schedule", status=500)
+    with pytest.raises(DamstraServerError):
+        run(schedules, max_tries=1, task_state_store=kept)
+    assert any(".schedules.jsonl." in name for name in s3.names("lake"))
+    damstra_emulator.clear_faults()
+    damstra_emulator.clear_journal()
+    result = run(schedules, try_number=2, max_tries=1, task_state_store=kept).value
+    assert damstra_emulator.journal("GET", f"/user/{LIAM}/lesson_schedule") == []
+    assert damstra_emulator.journal("GET", f"/user/{LAST}/lesson_schedule") != []
+    assert s3.names("lake") == ["schedules.jsonl", "users.parquet"]
+    ids = [json.loads(line)["id"] for line in s3.content("lake", "schedules.jsonl").splitlines()]
+    assert len(ids) == len(set(ids)) == result["rows"] > 0
+
+
+def test_a_killed_one_leaves_no_file_and_the_next_attempt_nothing_else(
+    bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator
+) -> None:
+    arguments: dict[str, Any] = {
+        "resource": "lesson_schedules",
+        "target_path": f"{bucket}/schedules.jsonl",
+    }
+    damstra_emulator.add_fault("delay", delay=0.02)
+    with exporting(damstra_emulator.connection_json, attempt=(1, 2), **arguments) as process:
+        until(lambda: len(damstra_emulator.journal()) > 20, "some pages have come")
+        kill(process)
+    assert "schedules.jsonl" not in s3.names("lake")
+    damstra_emulator.clear_faults()
+    result = run(DamstraExportOperator(task_id="export", **arguments), try_number=2, max_tries=1).value
+    assert s3.names("lake") == ["schedules.jsonl"]
+    assert hashlib.sha256(s3.content("lake", "schedules.jsonl")).hexdigest() == result["sha256"]
+
+
+def test_what_is_new_and_what_is_gone_since_the_last_run(
+    bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator, api: Api
+) -> None:
+    lake = Lake(f"{bucket}/users")
+    arguments: dict[str, Any] = {"resource": "group_members", "parent_ids": [CREW], "find_deleted": True}
+    lake.export("one", day=1, **arguments)
+    gone, *_ = lake.ids("one")
+    api.send(f"/group/{CREW}/remove_members", userIds=[gone])
+    second = lake.export("two", day=2, **arguments)
+    assert (second["rows"], second["deleted"]) == (0, 1)
+    assert json.loads(s3.content("lake", "users/two.jsonl.deleted.jsonl"))["id"] == gone
+
+
+def test_a_training_matrix(bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator) -> None:
+    matrix = DamstraTrainingMatrixOperator(task_id="m", group_id=CREW, target_path=f"{bucket}/m.html")
+    result = run(matrix).value
+    assert hashlib.sha256(s3.content("lake", "m.html")).hexdigest() == result["sha256"]
+
+
+def test_a_bucket_that_is_not_there_is_refused_and_not_made(
+    bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator
+) -> None:
+    target = f"{bucket.removesuffix('lake')}lakes/users.jsonl"
+    why = refusal(step(target))
+    assert f"target_path '{target}' cannot be written: " in why
+    assert "The specified bucket does not exist" in why
+    assert s3.buckets() == ["lake"]
+    assert damstra_emulator.journal() == []
+
+
+@pytest.mark.parametrize(
+    ("actions", "denied"),
+    [
+        (["s3:GetObject", "s3:ListBucket"], "PutObject"),
+        (["s3:GetObject", "s3:ListBucket", "s3:PutObject"], "DeleteObject"),
+        (["s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:DeleteObject"], None),
+    ],
+    ids=["reader", "no delete", "enough"],
+)
+def test_a_missing_right_is_named_before_the_first_request(
+    actions: list[str],
+    denied: str | None,
+    s3: S3Server,
+    connection_to: Callable[..., None],
+    damstra_emulator: DamstraEmulator,
+) -> None:
+    below = {"Effect": "Allow", "Action": actions, "Resource": "arn:aws:s3:::lake/damstra/*"}
+    listing = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
+    # Airflow keeps what a connection reaches as long as the process lives.
+    who = f"not_{denied}"
+    connection_to(who, **s3.make_user(who, below, listing))
+    export = step(f"s3://{who}@lake/damstra/schedules.jsonl", "lesson_schedules", parent_ids=[LIAM])
+    s3.check_rights(True)
+    try:
+        if denied is None:
+            assert run(export).value["rows"] > 0
+            return
+        assert f"AccessDenied) when calling the {denied} operation" in refusal(export)
+    finally:
+        s3.check_rights(False)
+    assert damstra_emulator.journal() == []
