@@ -40,6 +40,8 @@ _FINAL = (
     NotADirectoryError,
     PermissionError,
 )
+_FINAL_STATUSES = (401, 403, 404)
+"""The same in HTTP: Azure's errors are none of Python's."""
 
 
 class StoragePath:
@@ -169,10 +171,15 @@ def in_one_sentence(what: str, *, was_possible: bool = False) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # each file system has its own
-        is_final = isinstance(error, (*_FINAL, AirflowNotFoundException)) and not was_possible
-        raise (ValueError if is_final else OSError)(f"{what}: {_reason(error)}") from error
+        is_final = (
+            isinstance(error, (*_FINAL, AirflowNotFoundException))
+            or getattr(error, "status_code", None) in _FINAL_STATUSES
+        )
+        kind = ValueError if is_final and not was_possible else OSError
+        raise kind(f"{what}: {_reason(error)}") from error
 
 
-def _reason(error: Exception) -> BaseException:
-    """Return what says more: of S3 the error that names the operation which was denied."""
-    return error.__cause__ if isinstance(error, OSError) and error.__cause__ else error
+def _reason(error: Exception) -> str:
+    """Return the first line of what says most: of S3 the error that names the operation which was denied."""
+    more = error.__cause__ if isinstance(error, OSError) and error.__cause__ else error
+    return str(more).strip().partition("\n")[0]

@@ -105,15 +105,26 @@ class Guarded(ObjectStorage):
         raise PermissionError("Access Denied")
 
 
-class UnreachableError(Exception):
+class AzureError(Exception):
     """An error of a file system's own."""
+
+    def __init__(self, message: str, status_code: int | None = None) -> None:
+        super().__init__(message)
+        self.status_code = status_code
 
 
 class OutOfReach(ObjectStorage):
     """Object storage that does not answer."""
 
     def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: Any) -> None:
-        raise UnreachableError("no answer")
+        raise AzureError("no answer")
+
+
+class WithoutContainer(ObjectStorage):
+    """Object storage that answers with more than a sentence."""
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: Any) -> None:
+        raise AzureError("The specified container does not exist.\nRequestId: 1", status_code=404)
 
 
 def test_an_object_storage_nobody_may_write_into_is_refused(
@@ -130,6 +141,14 @@ def test_an_object_storage_nobody_may_write_into_is_refused(
 def test_one_that_does_not_answer_may_do_so_later(lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attach("memory"), "fs", OutOfReach())
     with pytest.raises(OSError, match=r"^target_path 'memory://.*' cannot be written: no answer$"):
+        refuse_what_is_no_file("target_path", f"{lake}/users.jsonl", attempt=attempt())
+
+
+def test_what_an_answer_s_status_says_is_final_and_its_first_line_enough(
+    lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attach("memory"), "fs", WithoutContainer())
+    with pytest.raises(ValueError, match=r"cannot be written: The specified container does not exist\.$"):
         refuse_what_is_no_file("target_path", f"{lake}/users.jsonl", attempt=attempt())
 
 
