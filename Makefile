@@ -48,7 +48,7 @@ test: lint  ## lint, then every test, those with a real Airflow included
 
 .PHONY: s3
 s3: $(S3)/.installed  ## run the tests of exports to S3, on an S3 server of their own (seconds)
-	$(S3)/bin/python -m pytest -m s3 tests/s3
+	PYTHONDONTWRITEBYTECODE= $(S3)/bin/python -m pytest -m s3 tests/s3
 
 .PHONY: compat
 compat: $(COMPAT:%=compat-%)  ## run what concerns Airflow on each older Airflow that pyproject.toml allows (minutes)
@@ -95,7 +95,8 @@ $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/uv
 		'apache-airflow==$*.*' --editable '.[emulator,parquet,zstd]' --group dev --compile-bytecode
 	@touch $@
 
-# Apart, for with Amazon's provider beside it every Airflow of the other tests would be seconds later.
+# Apart, for with Amazon's provider beside it every Airflow of the other tests would be seconds later. Compiled when it is
+# used: that is little of it.
 $(S3)/.installed: pyproject.toml constraints.txt | $(BIN)/uv
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
 	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --constraint constraints.txt \

@@ -106,6 +106,7 @@ def test_schedules_of_users_from_a_file_go_on_where_an_attempt_failed(
     assert len(ids) == len(set(ids)) == result["rows"] > 0
 
 
+@pytest.mark.parametrize("bucket", ["s3://lake_conn@lake"], indirect=True)
 def test_a_killed_one_leaves_no_file_and_the_next_attempt_nothing_else(
     bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator
 ) -> None:
