@@ -2,11 +2,12 @@
 
 A folder holds ``begun.json``, what is read and since when; ``parents.json``, whose listings are read; and
 parts: the rows as they came (``.rows``) with an index of whose they are (``.index``), a line for each page.
-On a disk both are written page by page, so a killed process loses only the listings that are under way.
-Object storage cannot append: there a part is written every ten seconds, its index last.
+On a disk both are written page by page, so a killed process loses only the pages that are under way. Object
+storage cannot append: there a part is written every ten seconds, its index last.
 
-The next attempt takes over the listings that one attempt has read to their end, and reads the others anew:
-where a half-read listing goes on cannot be told by counting its rows, which may have shifted meanwhile.
+The next attempt takes over the listings that one attempt has read to their end, and goes on with those that
+are half read, if the next page still begins with the row that it is to begin with. If not, rows have moved,
+and the listing is read anew. What it goes on with it keeps again as its own: each listing is of one attempt.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from airflow_provider_damstra.exports.parts import BufferedPart, Line, Part
 from airflow_provider_damstra.exports.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence, Set
+    from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 
+    from airflow_provider_damstra.exports.overlapping import Place
     from airflow_provider_damstra.exports.rows import Batch, Export, Rows
     from airflow_provider_damstra.exports.whole_listing import Pages
 
@@ -45,27 +47,43 @@ class _Piece(NamedTuple):
 
 
 class _Listings:
-    """What one attempt has read: where the pages of each listing are, and which listings are whole."""
+    """What one attempt has read: where the pages of each listing are, and how far it came.
+
+    ``whole`` are the listings that are at their end, ``begun`` says where others go on: both only if all of
+    their rows so far are here.
+    """
 
     def __init__(self) -> None:
         self.pieces: dict[int, list[_Piece]] = {}
         self.whole: set[int] = set()
+        self.begun: dict[int, Place] = {}
         self._rows: Counter[int] = Counter()
 
-    def add(self, parent_id: int, rows: int, piece: _Piece) -> None:
+    def add(self, line: Line, piece: _Piece) -> None:
         """Note a page."""
-        if rows:
+        parent_id = line.parent_id
+        if line.rows:
             self.pieces.setdefault(parent_id, []).append(piece)
-            self._rows[parent_id] += rows
-
-    def end(self, parent_id: int, rows: int) -> None:
-        """Note that a listing was read to its end: it is whole if all of its rows are here."""
-        if self._rows.pop(parent_id, 0) == rows:
-            self.whole.add(parent_id)
+            self._rows[parent_id] += line.rows
+        self.begun.pop(parent_id, None)
+        are_all_here = self._rows[parent_id] == line.rows_so_far
+        if line.is_last:
+            del self._rows[parent_id]
+            if are_all_here:
+                self.whole.add(parent_id)
+        elif are_all_here and line.next:
+            self.begun[parent_id] = line.next
 
     def rows_of(self, parent_id: int) -> int:
         """Return how many rows have come of a listing that is not at its end."""
         return self._rows[parent_id]
+
+
+class _Begun(NamedTuple):
+    """A listing that an earlier attempt has half read."""
+
+    next: Place
+    pieces: list[_Piece]
 
 
 class Checkpoint:
@@ -85,6 +103,7 @@ class Checkpoint:
         self._new_part: Callable[[str], Part] = self._open_part if writes_through else self._buffered_part
         self._part: Part | None = None
         self._listings = _Listings()
+        self._begun: dict[int, _Begun] = {}
         self._cached: OrderedDict[str, bytes] = OrderedDict()
         self._count = 0
         self._begin(arguments)
@@ -94,24 +113,51 @@ class Checkpoint:
         """Return the parents whose listings were read to their end."""
         return self._listings.whole
 
+    @property
+    def begun(self) -> Mapping[int, Place]:
+        """Return where the listings go on that earlier attempts have half read."""
+        return {parent_id: begun.next for parent_id, begun in self._begun.items()}
+
     def keep_parents(self, parent_ids: Sequence[int]) -> None:
         """Keep whose listings are read, so that the next attempt need not ask."""
         self.parent_ids = list(parent_ids)
         (self._folder / "parents.json").write_bytes(json.dumps(self.parent_ids).encode())
 
     def add(self, batch: Batch) -> None:
-        """Keep a page."""
+        """Keep a page, or what came before it, if it follows on what an earlier attempt has read."""
+        parent_id = batch.parent_id or 0
+        if batch.continues:
+            self._take_over(parent_id)
+            return
+        content = b"\n".join((*batch.rows, b"")) if batch.rows else b""
+        self._keep(parent_id, content, rows=len(batch.rows), is_last=batch.is_last_of_parent, next=batch.next)
+
+    def _take_over(self, parent_id: int) -> None:
+        """Keep what an earlier attempt has read of a listing as this one's own."""
+        begun = self._begun[parent_id]
+        for number, piece in enumerate(begun.pieces, 1):
+            content = self._content(piece)
+            # As long as the last is not there, the listing cannot be gone on with from here.
+            where = begun.next if number == len(begun.pieces) else None
+            self._keep(parent_id, content, rows=content.count(b"\n"), next=where)
+
+    def _keep(
+        self,
+        parent_id: int,
+        content: bytes,
+        *,
+        rows: int,
+        is_last: bool = False,
+        next: Place | None = None,
+    ) -> None:
         if self._part is None:
             self._count += 1
             self._part = self._new_part(f"{self._attempt}-{self._count:06d}")
-        parent_id, rows = batch.parent_id or 0, len(batch.rows)
-        content = b"\n".join((*batch.rows, b"")) if rows else b""
+        so_far = self._listings.rows_of(parent_id) + rows
+        line = Line(parent_id, rows, len(content), so_far, is_last, next)
         start = self._part.size
-        self._listings.add(parent_id, rows, _Piece(self._part.name, start, start + len(content)))
-        in_all = self._listings.rows_of(parent_id) if batch.is_last_of_parent else None
-        self._part.add(content, Line(parent_id, rows, len(content), in_all))
-        if in_all is not None:
-            self._listings.end(parent_id, in_all)
+        self._part.add(content, line)
+        self._listings.add(line, _Piece(self._part.name, start, start + len(content)))
         if self._part.is_full:
             self.close_part()
 
@@ -126,7 +172,7 @@ class Checkpoint:
         self.close_part()
         for parent_id in self.parent_ids or ():
             for piece in self._listings.pieces.get(parent_id, ()):
-                yield list(self._content(piece.part)[piece.start : piece.end].split(b"\n")[:-1])
+                yield list(self._content(piece).split(b"\n")[:-1])
 
     def remove(self) -> None:
         """Remove all that is kept."""
@@ -144,7 +190,7 @@ class Checkpoint:
         (self._folder / "begun.json").write_bytes(json.dumps(began).encode())
 
     def _recall(self) -> None:
-        """Take over each listing from the one attempt that has read it to its end."""
+        """Find each listing that one attempt has read to its end, and how far the others were read."""
         self.parent_ids = _read_json(self._folder / "parents.json")
         sizes = self._folder.sizes()
         parts = sorted(name.removesuffix(".index") for name in sizes if name.endswith(".index"))
@@ -156,6 +202,12 @@ class Checkpoint:
             for parent_id in read.whole - self._listings.whole:
                 self._listings.whole.add(parent_id)
                 self._listings.pieces[parent_id] = read.pieces.get(parent_id, [])
+            for parent_id, place in read.begun.items():
+                known = self._begun.get(parent_id)
+                if known is None or place.row > known.next.row:
+                    self._begun[parent_id] = _Begun(place, read.pieces[parent_id])
+        for parent_id in self._listings.whole & self._begun.keys():
+            del self._begun[parent_id]
 
     def _recall_part(self, part: str, *, size: int, into: _Listings) -> None:
         end = 0
@@ -167,17 +219,15 @@ class Checkpoint:
             start, end = end, end + line.length
             if end > size:
                 return
-            into.add(line.parent_id, line.rows, _Piece(part, start, end))
-            if line.rows_in_all is not None:
-                into.end(line.parent_id, line.rows_in_all)
+            into.add(line, _Piece(part, start, end))
 
-    def _content(self, part: str) -> bytes:
-        if part not in self._cached:
+    def _content(self, piece: _Piece) -> bytes:
+        if piece.part not in self._cached:
             if len(self._cached) == _PARTS_IN_MEMORY:
                 self._cached.popitem(last=False)
-            self._cached[part] = (self._folder / f"{part}.rows").read_bytes()
-        self._cached.move_to_end(part)
-        return self._cached[part]
+            self._cached[piece.part] = (self._folder / f"{piece.part}.rows").read_bytes()
+        self._cached.move_to_end(piece.part)
+        return self._cached[piece.part][piece.start : piece.end]
 
     def _open_part(self, name: str) -> Part:
         # Without what Airflow puts around a file: a page is written in a fraction of the time.
@@ -226,10 +276,10 @@ def pages_with_checkpoint(export: Export, client: Pages, checkpoint: Checkpoint)
         total=lambda: len(parent_ids),
         done_before=len(checkpoint.done),
     )
-    # Of each listing one page is under way, or being kept: no more listings than that are read anew if this
+    # Of each listing one page is under way, or being kept: no more pages than that are read again if this
     # process is killed.
     try:
-        for batch in export.batches(client, done=frozenset(checkpoint.done), ahead=0):
+        for batch in export.batches(client, done=frozenset(checkpoint.done), begun=checkpoint.begun, ahead=0):
             checkpoint.add(batch)
             progress.add(int(batch.is_last_of_parent), rows=len(batch.rows))
     finally:

@@ -14,7 +14,7 @@ from airflow_provider_damstra.errors import DamstraError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from airflow_provider_damstra.exports.raw_pages import RawRow
+    from airflow_provider_damstra.exports.overlapping import OverlappingRows
 
 Key = TypeVar("Key")
 
@@ -27,12 +27,12 @@ class Page(Generic[Key]):
     """
 
     key: Key
-    rows: list[RawRow] | None = None
+    rows: OverlappingRows | None = None
     failure: DamstraError | None = None
 
 
 def pages_as_they_come(
-    open_listing: Callable[[Key], Iterator[list[RawRow]]],
+    open_listing: Callable[[Key], Iterator[OverlappingRows]],
     keys: Iterable[Key],
     *,
     concurrency: int,
@@ -46,11 +46,13 @@ def pages_as_they_come(
     :param concurrency: how many listings wait for a page.
     :param ahead: how many pages may wait to be taken beside these.
     """
-    arrived: SimpleQueue[tuple[Key, Iterator[list[RawRow]], Future[list[RawRow] | None]]] = SimpleQueue()
+    arrived: SimpleQueue[tuple[Key, Iterator[OverlappingRows], Future[OverlappingRows | None]]] = (
+        SimpleQueue()
+    )
     remaining, open_listings = iter(keys), 0
     with _threads(concurrency) as pool:
 
-        def ask(key: Key, pages: Iterator[list[RawRow]]) -> None:
+        def ask(key: Key, pages: Iterator[OverlappingRows]) -> None:
             future = pool.submit(next, pages, None)
             future.add_done_callback(lambda done: arrived.put((key, pages, done)))
 
@@ -69,7 +71,7 @@ def pages_as_they_come(
                 ask(key, pages)
 
 
-def _page(key: Key, done: Future[list[RawRow] | None]) -> Page[Key]:
+def _page(key: Key, done: Future[OverlappingRows | None]) -> Page[Key]:
     try:
         return Page(key, rows=done.result())
     except DamstraError as error:

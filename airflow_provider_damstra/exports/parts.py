@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from airflow_provider_damstra.exports.overlapping import Place  # noqa: TC001 (msgspec reads the types)
+
 _BYTES_IN_A_PART = 1 << 20
 _SECONDS_IN_A_PART = 10.0
 
@@ -17,13 +19,17 @@ class Line(NamedTuple):
 
     :param rows: how many it has.
     :param length: how many bytes these are.
-    :param rows_in_all: how many rows the whole listing has, if this is its end.
+    :param rows_so_far: how many rows its listing has had, these included.
+    :param is_last: whether this is the end of its listing.
+    :param next: where the next page begins, or None if the listing cannot be gone on with here.
     """
 
     parent_id: int
     rows: int
     length: int
-    rows_in_all: int | None = None
+    rows_so_far: int
+    is_last: bool = False
+    next: Place | None = None
 
 
 class Part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -25,7 +26,7 @@ from airflow_provider_damstra.exports.whole_listing import WholeListing
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from airflow_provider_damstra.exports.overlapping import OverlappingRows
+    from airflow_provider_damstra.exports.overlapping import OverlappingRows, Place
     from airflow_provider_damstra.exports.whole_listing import Pages
 
 Rows = list[RawRow]
@@ -63,11 +64,15 @@ class Batch:
     :param parent_id: whose they are, or None in a resource that is one listing.
     :param is_last_of_parent: whether these are all rows that this parent still had. Each parent that did not
         fail has one such batch, which may have no rows.
+    :param next: where the next page of this parent begins, as far as that is known.
+    :param continues: whether what comes follows on what was ``begun``. Such a batch has no rows.
     """
 
     parent_id: int | None = None
     rows: Rows = field(default_factory=list)
     is_last_of_parent: bool = False
+    next: Place | None = None
+    continues: bool = False
 
 
 @dataclass(kw_only=True)
@@ -116,11 +121,13 @@ class Export:
         client: Pages,
         *,
         done: Collection[int] = frozenset(),
+        begun: Mapping[int, Place] = MappingProxyType({}),
         ahead: int | None = None,
     ) -> Iterator[Batch]:
         """Yield the rows as they came: a single listing's in order, those of many as soon as they come.
 
         :param done: parents that are not asked.
+        :param begun: where the listings of some go on, if those places are as they were.
         :param ahead: how many pages may be in memory beside those in flight; default as many as these.
         :raises DamstraError: if a listing failed.
         """
@@ -131,7 +138,7 @@ class Export:
         parents = (one for one in self.parents(client) if one not in done)
         succeeded = False
         for page in pages_as_they_come(
-            lambda one: self._pages_of(client, one),
+            lambda one: self._pages_of(client, one, after=begun.get(one)),
             parents,
             concurrency=self.max_concurrency,
             ahead=self.max_concurrency if ahead is None else ahead,
@@ -140,7 +147,7 @@ class Export:
                 self._note(page.key, page.failure)
             else:
                 succeeded = succeeded or page.rows is None
-                yield Batch(page.key, rows=page.rows or [], is_last_of_parent=page.rows is None)
+                yield _batch(page.key, page.rows)
         if self._last_failure and not (succeeded or done):
             # Nobody is left: that is no export with a gap, but none.
             raise self._last_failure
@@ -192,8 +199,8 @@ class Export:
         # Out here, so that the error does not carry the other.
         raise DamstraResponseError(f"a row of {self.resource.parent} has no id: {why}")
 
-    def _pages_of(self, client: Pages, parent_id: int) -> Iterator[OverlappingRows]:
-        pages = self._read(client, self._listing(parent_id), concurrency=1).pages()
+    def _pages_of(self, client: Pages, parent_id: int, *, after: Place | None) -> Iterator[OverlappingRows]:
+        pages = self._read(client, self._listing(parent_id), concurrency=1).pages(after=after)
         if not self.resource.adds_parent:
             return pages
         return (rows.replaced(self._with_parent(row, parent_id) for row in rows) for rows in pages)
@@ -217,6 +224,12 @@ class Export:
             raise error
         self.failed[parent_id] = str(error)
         self._last_failure = error
+
+
+def _batch(parent_id: int, rows: OverlappingRows | None) -> Batch:
+    if rows is None:
+        return Batch(parent_id, is_last_of_parent=True)
+    return Batch(parent_id, rows=rows, next=rows.next, continues=rows.continues)
 
 
 def _is_about_one(error: DamstraError) -> bool:

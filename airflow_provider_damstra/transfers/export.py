@@ -35,8 +35,8 @@ class DamstraExportOperator(ResourceTransfer):
 
     Where rows are listed for many groups, users or sessions, a retry goes on where the last attempt ended:
     until the file is there, what came is kept in a hidden folder beside the target, on a disk page by page,
-    on object storage every ten seconds. What was begun more than a day ago is read anew, and so are whoever's
-    rows were half read, and a single listing: rows may have shifted.
+    on object storage every ten seconds. A listing that was half read is gone on with if its rows stayed.
+    What was begun more than a day ago is read anew, and so is a single listing.
 
     The API cannot be asked for changes: ``incremental`` reads everything and writes what is new. A row is new
     if it was not in the last DAG run's export of this target, as the DAG has it, or had another

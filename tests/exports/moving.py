@@ -19,6 +19,7 @@ class Moving:
     """Answers for a listing of ids.
 
     :ivar ids: the rows, which may change between two answers.
+    :ivar asked: where each page that was asked for begins.
     :param change: is called after each answer.
     :param has_total: whether the server says how many rows there are.
     :param cap: the most rows of a page.
@@ -37,7 +38,7 @@ class Moving:
         self.ids = ids
         self.asked: list[int] = []
         self._size = size
-        self._change = change
+        self.change = change
         self._has_total = has_total
         self._cap = cap
         self._random = random.Random(seed)  # noqa: S311
@@ -69,5 +70,5 @@ class Moving:
         body: dict[str, Any] = {"results": [{"id": one} for one in self.ids[start : start + size]]}
         if self._has_total:
             body["meta"] = {"totalResultCount": len(self.ids)}
-        self._change(self.ids)
+        self.change(self.ids)
         return Response(status=200, headers={}, body=json.dumps(body).encode())

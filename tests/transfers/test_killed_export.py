@@ -1,4 +1,4 @@
-"""An export whose process is killed at half goes on where it was: every row once, hardly a listing twice."""
+"""An export whose process is killed at half goes on where it was: every row once, hardly a page twice."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_damstra.endpoints import AddGroupMembers, RemoveGroupMembers
+from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from tests.clients.clock import until
 from tests.operators.running import StateStore, run
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
 
 WORKERS = 4
+CREW = 102
 
 
 def asked(emulator: DamstraEmulator) -> Counter[str]:
@@ -26,14 +29,14 @@ def asked(emulator: DamstraEmulator) -> Counter[str]:
     return Counter(f"{entry['path']} from row {entry['query']['startIndex']}" for entry in emulator.journal())
 
 
-def listings(pages: Counter[str]) -> Counter[str]:
-    """Return how often each listing was begun."""
-    return Counter({page: times for page, times in pages.items() if page.endswith(" from row 0")})
+def killed_at(
+    emulator: DamstraEmulator, pages: int, *, number: int = 1, delay: float = 0.01, **arguments: Any
+) -> None:
+    """Run an attempt that is killed when so many pages have been asked for, by this and earlier ones.
 
-
-def killed_at(emulator: DamstraEmulator, pages: int, *, number: int = 1, **arguments: Any) -> None:
-    """Run an attempt that is killed when so many pages have been asked for, by this and earlier ones."""
-    emulator.add_fault("delay", delay=0.01)
+    :param delay: seconds that a page takes.
+    """
+    emulator.add_fault("delay", delay=delay)
     with exporting(emulator.connection_json, attempt=(number, 2), **arguments) as process:
         until(lambda: len(emulator.journal()) >= pages, "enough pages have come")
         kill(process)
@@ -48,7 +51,7 @@ def killed_at(emulator: DamstraEmulator, pages: int, *, number: int = 1, **argum
         ("lesson_schedules", "parquet", "zstd", 3),
     ],
 )
-def test_every_row_comes_once_and_hardly_a_listing_twice(
+def test_every_row_comes_once_and_hardly_a_page_twice(
     resource: str,
     file_format: str,
     compression: str | None,
@@ -82,11 +85,36 @@ def test_every_row_comes_once_and_hardly_a_listing_twice(
     assert result == {**whole, "uri": str(path)}
     assert path.read_bytes() == (tmp_path / "undisturbed").read_bytes()
     assert list(path.parent.iterdir()) == [path]
-    # Each worker had one listing under way, which is read again from its first page.
-    again = listings(asked(damstra_emulator)) - listings(pages)
+    # Each worker had one page under way.
+    again = asked(damstra_emulator) - pages
     assert again.total() <= WORKERS
-    anew = {page.split()[0] for page in again}
-    assert {page.split()[0] for page in asked(damstra_emulator) - pages} <= anew
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_a_long_listing_goes_on_where_it_was_unless_its_rows_have_moved(
+    moves: bool, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    everybody = range(1002, 1038)
+    hook = DamstraHook()
+    hook.call(AddGroupMembers(group_id=CREW, user_ids=tuple(everybody)))
+    path = tmp_path / "members.jsonl"
+    arguments: dict[str, Any] = {"resource": "group_members", "parent_ids": [CREW], "page_size": 3}
+    arguments["target_path"] = str(path)
+    damstra_emulator.clear_journal()
+    killed_at(damstra_emulator, 6, delay=0.05, **arguments)
+    killed_at(damstra_emulator, 10, delay=0.05, number=2, **arguments)
+    before = asked(damstra_emulator)
+    if moves:
+        hook.call(RemoveGroupMembers(group_id=CREW, user_ids=(1002,)))
+        damstra_emulator.clear_journal()
+    run(DamstraExportOperator(task_id="export", **arguments), try_number=3, max_tries=2)
+    found = [json.loads(line)["id"] for line in path.read_bytes().splitlines()]
+    assert sorted(found) == list(everybody)[int(moves) :]
+    first = f"/group/{CREW}/member from row 0"
+    assert asked(damstra_emulator)[first] == 1
+    if not moves:
+        assert sum(times - 1 for times in asked(damstra_emulator).values()) <= 2
+        assert before[first] == 1
 
 
 def test_a_second_kill_loses_nothing_either(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
@@ -98,7 +126,7 @@ def test_a_second_kill_loses_nothing_either(damstra_emulator: DamstraEmulator, t
     result = run(DamstraExportOperator(task_id="export", **arguments), try_number=3, max_tries=2).value
     ids = [json.loads(line)["id"] for line in path.read_bytes().splitlines()]
     assert len(ids) == len(set(ids)) == result["rows"]
-    assert sum(times - 1 for times in listings(asked(damstra_emulator)).values()) <= 2 * WORKERS
+    assert sum(times - 1 for times in asked(damstra_emulator).values()) <= 2 * WORKERS
 
 
 def test_a_retry_finds_what_is_kept_although_the_target_has_another_name(
