@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 log = getLogger(__name__)
 
+UNFINISHED = ".unfinished"
+"""How the name of a file ends that is not whole."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
@@ -42,7 +45,7 @@ class Attempt:
 
     def unfinished(self, target: StoragePath) -> StoragePath:
         """Return where this attempt writes what is to be at the target."""
-        return target.parent / f".{target.name}.{self.task}-{self.number}.unfinished"
+        return target.parent / f".{target.name}.{self.task}-{self.number}{UNFINISHED}"
 
     def remove_what_earlier_ones_left(self, target: StoragePath) -> None:
         """Remove what attempts that were killed have left beside the target."""

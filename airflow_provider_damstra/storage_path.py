@@ -109,6 +109,15 @@ class StoragePath:
         """Return whether it is there, and a folder."""
         return bool(self.fs.isdir(self.path))
 
+    def names(self) -> list[str]:
+        """Return the names of the files and folders in a folder: none, if it is not there."""
+        self._forget_listings()
+        try:
+            found = self.fs.ls(self.path, detail=False)
+        except FileNotFoundError:
+            return []
+        return [one.rstrip("/").rpartition("/")[2] for one in found]
+
     def sizes(self) -> dict[str, int]:
         """Return the names of the files in a folder, and how many bytes each has."""
         self._forget_listings()

@@ -1,9 +1,10 @@
 """What came of many listings, kept until all has come, so that the next attempt goes on where one was killed.
 
-A folder holds ``begun.json``, what is read and since when; ``parents.json``, whose listings are read; and
-parts: the rows as they came (``.rows``) with an index of whose they are (``.index``), a line for each page.
-On a disk both are written page by page, so a killed process loses only the pages that are under way. Object
-storage cannot append: there a part is written every ten seconds, its index last.
+A folder holds ``begun.json``, what is read, for whom and since when; an ``.attempt`` for each that has begun;
+``parents.json``, whose listings are read; and parts: the rows as they came (``.rows``) with an index of whose
+they are (``.index``), a line for each page. On a disk both are written page by page, so a killed process
+loses only the pages that are under way. Object storage cannot append: there a part is written every ten
+seconds, its index last.
 
 The next attempt takes over the listings that one attempt has read to their end, and goes on with those that
 are half read, if the next page still begins with the row that it is to begin with. If not, rows have moved,
@@ -13,15 +14,17 @@ and the listing is read anew. What it goes on with it keeps again as its own: ea
 from __future__ import annotations
 
 import json
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from airflow_provider_damstra.errors import DamstraError
+from airflow_provider_damstra.exports.kept_listings import BegunListing, KeptListings, Piece
 from airflow_provider_damstra.exports.parts import BufferedPart, Line, Part
 from airflow_provider_damstra.exports.progress import Progress
 
@@ -36,77 +39,34 @@ KEPT_FOR = timedelta(days=1)
 """How long after its beginning an export can be gone on with; what is older says too little of today."""
 
 _PARTS_IN_MEMORY = 4
-
-
-class _Piece(NamedTuple):
-    """Where a page is."""
-
-    part: str
-    start: int
-    end: int
-
-
-class _Listings:
-    """What one attempt has read: where the pages of each listing are, and how far it came.
-
-    ``whole`` are the listings that are at their end, ``begun`` says where others go on: both only if all of
-    their rows so far are here.
-    """
-
-    def __init__(self) -> None:
-        self.pieces: dict[int, list[_Piece]] = {}
-        self.whole: set[int] = set()
-        self.begun: dict[int, Place] = {}
-        self._rows: Counter[int] = Counter()
-
-    def add(self, line: Line, piece: _Piece) -> None:
-        """Note a page."""
-        parent_id = line.parent_id
-        if line.rows:
-            self.pieces.setdefault(parent_id, []).append(piece)
-            self._rows[parent_id] += line.rows
-        self.begun.pop(parent_id, None)
-        are_all_here = self._rows[parent_id] == line.rows_so_far
-        if line.is_last:
-            del self._rows[parent_id]
-            if are_all_here:
-                self.whole.add(parent_id)
-        elif are_all_here and line.next:
-            self.begun[parent_id] = line.next
-
-    def rows_of(self, parent_id: int) -> int:
-        """Return how many rows have come of a listing that is not at its end."""
-        return self._rows[parent_id]
-
-
-class _Begun(NamedTuple):
-    """A listing that an earlier attempt has half read."""
-
-    next: Place
-    pieces: list[_Piece]
+_BEGUN = "begun.json"
 
 
 class Checkpoint:
     """The pages that came, in a folder.
 
-    :param folder: a ``StoragePath``, used by one task alone.
+    :param folder: a ``StoragePath``, used by the attempts of one task instance alone.
+    :param owner: which task instance that is, as JSON.
     :param arguments: a text that tells what is read from all else; a folder with another is emptied, and so
         is one that was begun more than a day ago.
     :param writes_through: whether what is written into an open file outlives this process.
     """
 
-    def __init__(self, folder: Any, *, arguments: str, writes_through: bool) -> None:
+    def __init__(
+        self, folder: Any, *, arguments: str, writes_through: bool, owner: Mapping[str, Any] | None = None
+    ) -> None:
         self.parent_ids: list[int] | None = None
         self._folder = folder
         # No other attempt has it: not even one that was taken for dead, and still writes.
         self._attempt = token_hex(8)
+        self._mark = folder / f"{self._attempt}.attempt"
         self._new_part: Callable[[str], Part] = self._open_part if writes_through else self._buffered_part
         self._part: Part | None = None
-        self._listings = _Listings()
-        self._begun: dict[int, _Begun] = {}
+        self._listings = KeptListings()
+        self._begun: dict[int, BegunListing] = {}
         self._cached: OrderedDict[str, bytes] = OrderedDict()
         self._count = 0
-        self._begin(arguments)
+        self._begin(arguments, owner or {})
 
     @property
     def done(self) -> Set[int]:
@@ -157,15 +117,23 @@ class Checkpoint:
         line = Line(parent_id, rows, len(content), so_far, is_last, next)
         start = self._part.size
         self._part.add(content, line)
-        self._listings.add(line, _Piece(self._part.name, start, start + len(content)))
+        self._listings.add(line, Piece(self._part.name, start, start + len(content)))
         if self._part.is_full:
             self.close_part()
 
     def close_part(self) -> None:
-        """Make sure that all that came outlives this process."""
-        if self._part:
-            self._part.close()
-            self._part = None
+        """Make sure that all that came outlives this process.
+
+        :raises DamstraError: if a later attempt has removed what this one kept: it has done the work.
+        """
+        part, self._part = self._part, None
+        if part is None:
+            return
+        if self._mark.exists():
+            part.close()
+            return
+        part.give_up()
+        raise DamstraError("A later attempt of this task has come to its end; this one is given up.")
 
     def rows(self) -> Iterator[Rows]:
         """Yield all that came, page after page, the parents in their order."""
@@ -175,19 +143,28 @@ class Checkpoint:
                 yield list(self._content(piece).split(b"\n")[:-1])
 
     def remove(self) -> None:
-        """Remove all that is kept."""
-        self._folder.remove_folder()
+        """Remove all that is kept, unless an attempt that has begun after this one goes on with it."""
+        if self._mark.exists() and self._marks() <= self._marks_before:
+            self._folder.remove_folder()
 
-    def _begin(self, arguments: str) -> None:
-        now = datetime.now(tz=UTC)
-        began_at = _began_at(self._folder, arguments)
-        if began_at is not None and now - began_at < KEPT_FOR:
+    def _begin(self, arguments: str, owner: Mapping[str, Any]) -> None:
+        begun = _read_json(self._folder / _BEGUN)
+        is_same = isinstance(begun, dict) and begun.get("arguments") == arguments
+        goes_on = is_same and _is_fresh(begun)
+        if not goes_on:
+            self._folder.remove_folder()
+        self._folder.make_folder()
+        self._mark.write_bytes(b"")
+        self._marks_before = self._marks()
+        if goes_on:
             self._recall()
             return
-        self.remove()
-        self._folder.make_folder()
-        began = {"arguments": arguments, "began_at": now.isoformat()}
-        (self._folder / "begun.json").write_bytes(json.dumps(began).encode())
+        began = {"arguments": arguments, "began_at": datetime.now(tz=UTC).isoformat(), "owner": owner}
+        (self._folder / _BEGUN).write_bytes(json.dumps(began).encode())
+
+    def _marks(self) -> set[str]:
+        """Return the attempts that have begun."""
+        return {name for name in self._folder.names() if name.endswith(".attempt")}
 
     def _recall(self) -> None:
         """Find each listing that one attempt has read to its end, and how far the others were read."""
@@ -195,7 +172,7 @@ class Checkpoint:
         sizes = self._folder.sizes()
         parts = sorted(name.removesuffix(".index") for name in sizes if name.endswith(".index"))
         for _, of_one_attempt in groupby(parts, key=lambda part: part.partition("-")[0]):
-            read = _Listings()
+            read = KeptListings()
             for part in of_one_attempt:
                 if f"{part}.rows" in sizes:
                     self._recall_part(part, size=sizes[f"{part}.rows"], into=read)
@@ -205,11 +182,11 @@ class Checkpoint:
             for parent_id, place in read.begun.items():
                 known = self._begun.get(parent_id)
                 if known is None or place.row > known.next.row:
-                    self._begun[parent_id] = _Begun(place, read.pieces[parent_id])
+                    self._begun[parent_id] = BegunListing(place, read.pieces[parent_id])
         for parent_id in self._listings.whole & self._begun.keys():
             del self._begun[parent_id]
 
-    def _recall_part(self, part: str, *, size: int, into: _Listings) -> None:
+    def _recall_part(self, part: str, *, size: int, into: KeptListings) -> None:
         end = 0
         # What follows the last line break is a line that a killed process did not finish.
         for text in (self._folder / f"{part}.index").read_bytes().split(b"\n")[:-1]:
@@ -219,9 +196,9 @@ class Checkpoint:
             start, end = end, end + line.length
             if end > size:
                 return
-            into.add(line, _Piece(part, start, end))
+            into.add(line, Piece(part, start, end))
 
-    def _content(self, piece: _Piece) -> bytes:
+    def _content(self, piece: Piece) -> bytes:
         if piece.part not in self._cached:
             if len(self._cached) == _PARTS_IN_MEMORY:
                 self._cached.popitem(last=False)
@@ -238,12 +215,19 @@ class Checkpoint:
         return BufferedPart(name, self._folder)
 
 
-def _began_at(folder: Any, arguments: str) -> datetime | None:
-    """Return when the reading of this was begun in a folder, or None if it was not."""
-    begun = _read_json(folder / "begun.json")
-    if not isinstance(begun, dict) or begun.get("arguments") != arguments:
-        return None
-    return datetime.fromisoformat(begun["began_at"])
+def is_left_behind(folder: Any, *, is_over: Callable[[Mapping[str, Any]], bool]) -> bool:
+    """Return whether what is in a folder is too old to be gone on with, and nobody is at it any more.
+
+    :param is_over: is given the ``owner`` and returns whether it has come to its end.
+    """
+    begun = _read_json(folder / _BEGUN)
+    if not isinstance(begun, dict) or not begun.get("owner"):
+        return False
+    return not _is_fresh(begun) and is_over(begun["owner"])
+
+
+def _is_fresh(begun: dict[str, Any]) -> bool:
+    return datetime.now(tz=UTC) - datetime.fromisoformat(begun["began_at"]) < KEPT_FOR
 
 
 def _read_line(text: bytes) -> Line | None:

@@ -55,6 +55,10 @@ class Part:
 
     def close(self) -> None:
         """Close the files."""
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Close the files, whether or not all has been written."""
         self._rows.close()
         self._index.close()
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.errors import DamstraTransportError
+from airflow_provider_damstra.errors import DamstraError, DamstraTransportError
 from airflow_provider_damstra.exports import checkpoint as checkpoints
 from airflow_provider_damstra.exports import parts
-from airflow_provider_damstra.exports.checkpoint import Checkpoint, pages_with_checkpoint
+from airflow_provider_damstra.exports.checkpoint import Checkpoint, is_left_behind, pages_with_checkpoint
 from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.exports.rows import Batch, Export
 from airflow_provider_damstra.storage_path import StoragePath
@@ -169,7 +169,7 @@ def test_a_half_read_listing_whose_beginning_was_lost_is_read_anew(
     monkeypatch.setattr(parts, "_BYTES_IN_A_PART", 1)
     group = members()
     broken_off(folder, group, pages=2)
-    min(path for path in folder.iterdir() if path.name.endswith(lost)).unlink()
+    (folder / min(name for name in folder.sizes() if name.endswith(lost))).remove()
     assert read(folder, group) == list(range(30))
     assert group.asked[0] == 0
 
@@ -312,4 +312,63 @@ def test_other_arguments_and_too_old_rows_start_clean(
     monkeypatch.setattr(checkpoints, "KEPT_FOR", timedelta())
     late = opened(folder)
     assert (late.done, late.parent_ids) == (set(), None)
-    assert list(folder.sizes()) == ["begun.json"]
+    assert sorted(name.rpartition(".")[2] for name in folder.sizes()) == ["attempt", "json"]
+
+
+def test_an_attempt_that_was_taken_for_dead_leaves_what_another_goes_on_with(
+    folder: StoragePath,
+) -> None:
+    two_kept(folder)
+    first = opened(folder)
+    second = opened(folder)
+    first.remove()
+    assert numbers(second) == [1, 2]
+    second.remove()
+    assert not folder.exists()
+
+
+def test_an_attempt_that_was_taken_for_dead_leaves_what_another_begins(folder: StoragePath) -> None:
+    first = opened(folder)
+    second = opened(folder, arguments="others")
+    first.remove()
+    second.keep_parents([ONE])
+    second.add(page(ONE, 1, is_last=True))
+    assert numbers(second) == [1]
+
+
+def test_an_attempt_that_is_too_late_is_told_so_and_leaves_nothing(folder: StoragePath) -> None:
+    first = opened(folder)
+    first.add(page(ONE, 1))
+    second = opened(folder)
+    second.remove()
+    with pytest.raises(DamstraError, match="A later attempt"):
+        first.close_part()
+    first.remove()
+    assert not folder.exists()
+
+
+OWNER = {"task_id": "export", "run_id": "monday"}
+
+
+@pytest.mark.parametrize(
+    ("owner", "is_old", "is_over", "expected"),
+    [
+        (OWNER, True, True, True),
+        (OWNER, True, False, False),
+        (OWNER, False, True, False),
+        ({}, True, True, False),
+    ],
+)
+def test_only_what_is_old_and_whose_task_is_over_is_left_behind(
+    owner: dict[str, str],
+    is_old: bool,
+    is_over: bool,
+    expected: bool,
+    folder: StoragePath,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert not is_left_behind(folder, is_over=lambda _: True)
+    Checkpoint(folder, arguments="users", writes_through=False, owner=owner)
+    if is_old:
+        monkeypatch.setattr(checkpoints, "KEPT_FOR", timedelta())
+    assert is_left_behind(folder, is_over=lambda of: is_over and of == OWNER) is expected

@@ -38,12 +38,23 @@ class TaskInstance:
     map_index: int = -1
     try_number: int = 1
     max_tries: int = 0
+    dag_id: str = ""
+    task_id: str = ""
+    run_id: str = ""
+    states: Mapping[str, str] = field(default_factory=dict)
     task: BaseOperator | None = None
     outcome: Outcome = field(default_factory=Outcome)
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Take what an operator pushes by name."""
         self.outcome.xcoms[key] = fit_for_xcom(value)
+
+    def get_task_states(
+        self, *, dag_id: str, task_ids: list[str], map_index: int, run_ids: list[str]
+    ) -> dict[str, dict[str, str]]:
+        """Return what Airflow knows of a task in DAG runs."""
+        assert (dag_id, task_ids, map_index) == (self.dag_id, [self.task_id], self.map_index)
+        return {one: {self.task_id: self.states[one]} for one in run_ids if one in self.states}
 
 
 def fit_for_xcom(value: Any) -> Any:
@@ -59,6 +70,7 @@ def run(
     run_after: datetime | None = None,
     try_number: int = 1,
     max_tries: int = 0,
+    states: Mapping[str, str] | None = None,
     **context: Any,
 ) -> Outcome:
     """Run one attempt and return what it left.
@@ -67,9 +79,18 @@ def run(
     :param run_after: when the DAG run was to begin.
     :param try_number: of this attempt, from 1.
     :param max_tries: how often the task is tried again.
+    :param states: what Airflow says of the task in other DAG runs, by their ids.
     :param context: what templates can name.
     """
-    ti = TaskInstance(map_index, try_number, max_tries)
+    ti = TaskInstance(
+        map_index,
+        try_number,
+        max_tries,
+        dag_id=operator.dag_id,
+        task_id=operator.task_id,
+        run_id=str(context.get("run_id", "")),
+        states=states or {},
+    )
     dag_run = SimpleNamespace(conf={}, run_after=run_after, start_date=run_after, logical_date=run_after)
     whole = cast("Context", {"ti": ti, "dag": operator.get_dag(), "dag_run": dag_run, **context})
     operator.render_template_fields(whole)

@@ -21,20 +21,23 @@ _PROCESSES = get_context("forkserver")
 _PROCESSES.set_forkserver_preload([__name__])
 
 
-def export(connection: str, arguments: dict[str, Any], attempt: tuple[int, int]) -> None:
+def export(connection: str, arguments: dict[str, Any], attempt: tuple[int, int], run_id: str) -> None:
     """Run one attempt: what the process does."""
     os.environ["AIRFLOW_CONN_DAMSTRA_DEFAULT"] = connection
     number, tries = attempt
-    run(DamstraExportOperator(task_id="export", **arguments), try_number=number, max_tries=tries)
+    operator = DamstraExportOperator(task_id="export", **arguments)
+    run(operator, try_number=number, max_tries=tries, run_id=run_id)
 
 
 @contextmanager
-def exporting(connection: str, *, attempt: tuple[int, int], **arguments: Any) -> Iterator[BaseProcess]:
+def exporting(
+    connection: str, *, attempt: tuple[int, int], run_id: str = "", **arguments: Any
+) -> Iterator[BaseProcess]:
     """Export in a process of its own, and leave none behind.
 
     :param attempt: its number, and how often the task is tried again.
     """
-    process = _PROCESSES.Process(target=export, args=(connection, arguments, attempt))
+    process = _PROCESSES.Process(target=export, args=(connection, arguments, attempt, run_id))
     process.start()
     try:
         yield process

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_damstra.endpoints import AddGroupMembers, RemoveGroupMembers
+from airflow_provider_damstra.exports import checkpoint
 from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.storage_path import StoragePath
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from tests.clients.clock import until
 from tests.operators.running import StateStore, run
@@ -30,14 +33,20 @@ def asked(emulator: DamstraEmulator) -> Counter[str]:
 
 
 def killed_at(
-    emulator: DamstraEmulator, pages: int, *, number: int = 1, delay: float = 0.01, **arguments: Any
+    emulator: DamstraEmulator,
+    pages: int,
+    *,
+    number: int = 1,
+    run_id: str = "",
+    delay: float = 0.01,
+    **arguments: Any,
 ) -> None:
     """Run an attempt that is killed when so many pages have been asked for, by this and earlier ones.
 
     :param delay: seconds that a page takes.
     """
     emulator.add_fault("delay", delay=delay)
-    with exporting(emulator.connection_json, attempt=(number, 2), **arguments) as process:
+    with exporting(emulator.connection_json, attempt=(number, 2), run_id=run_id, **arguments) as process:
         until(lambda: len(emulator.journal()) >= pages, "enough pages have come")
         kill(process)
     emulator.clear_faults()
@@ -159,3 +168,37 @@ def test_other_arguments_start_clean(
     run(DamstraExportOperator(task_id="export", **arguments, **changes), try_number=2, max_tries=1)
     assert damstra_emulator.journal("GET", "/user") != []
     assert list(tmp_path.iterdir()) == [tmp_path / "x"]
+
+
+def test_what_a_killed_last_attempt_left_goes_when_a_later_run_begins(
+    damstra_emulator: DamstraEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments: dict[str, Any] = {"resource": "lesson_schedules", "max_concurrency": WORKERS}
+    killed_at(damstra_emulator, 20, number=3, run_id="monday", target_path=f"{tmp_path}/monday", **arguments)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert [name.rpartition(".")[2] for name in left] == ["unfinished", "parts"]
+
+    def beside_after(run_id: str, monday_is: str, *, task_id: str = "export") -> list[str]:
+        """Return what is beside the targets after an export in another DAG run."""
+        export = DamstraExportOperator(task_id=task_id, target_path=f"{tmp_path}/{run_id}", **arguments)
+        run(export, run_id=run_id, states={"monday": monday_is})
+        return sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("."))
+
+    assert beside_after("tuesday", "failed") == left
+    monkeypatch.setattr(checkpoint, "KEPT_FOR", timedelta())
+    assert beside_after("wednesday", "running") == left
+    assert beside_after("thursday", "failed", task_id="another") == left
+    assert beside_after("friday", "failed") == []
+
+
+def test_a_killed_last_attempt_whose_dag_run_is_gone_is_swept_too(
+    damstra_emulator: DamstraEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments: dict[str, Any] = {"resource": "lesson_schedules", "parent_ids": [1012, 1014]}
+    owner = {"dag_id": "adhoc_airflow", "task_id": "export", "map_index": -1, "run_id": "deleted"}
+    folder = tmp_path / ".deleted.0123456789ab.parts"
+    checkpoint.Checkpoint(StoragePath(str(folder)), arguments="", writes_through=True, owner=owner)
+    monkeypatch.setattr(checkpoint, "KEPT_FOR", timedelta())
+    export = DamstraExportOperator(task_id="export", target_path=f"{tmp_path}/new", **arguments)
+    run(export, run_id="new")
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
