@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 from weakref import finalize
 
 from urllib3 import ProxyManager, make_headers
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection, port_by_scheme
 from urllib3.util import Url, parse_url
 
 from airflow_provider_damstra.clients.proxies import proxy_for
@@ -61,9 +62,9 @@ class Connections:
         with suppress(IndexError):
             while True:
                 connection = self._idle.pop()
-                if connection.is_connected:
+                if connection.is_connected and not _holds_more(connection):
                     return connection
-                # The server has closed it since.
+                # The server has closed it since, or said more than it was asked.
                 connection.close()
         return None
 
@@ -75,7 +76,8 @@ class Connections:
         way, scheme = self._proxy.address, self._proxy.address.scheme or "http"
         is_encrypted = bool(self._tls) or scheme == "https"
         options: dict[str, Any] = {"proxy": way, "proxy_config": self._proxy.configuration}
-        connection = self._make(way.host or "", way.port, is_encrypted=is_encrypted, **options)
+        way_port = way.port or port_by_scheme[scheme]
+        connection = self._make(way.host or "", way_port, is_encrypted=is_encrypted, **options)
         if self._tls:
             connection.set_tunnel(host, port or 443, headers=self._proxy.headers, scheme=scheme)
         return connection
@@ -90,9 +92,32 @@ class Connections:
         _close(self._idle)
 
     def _make(self, host: str, port: int | None, *, is_encrypted: bool, **more: Any) -> HTTPConnection:
-        if is_encrypted:
-            return HTTPSConnection(host, port, **self._options, **self._tls, **more)
-        return HTTPConnection(host, port, **self._options, **more)
+        kind = HTTPSConnection if is_encrypted else HTTPConnection
+        encryption = self._tls if is_encrypted else {}
+        connection = kind(host, port, **self._options, **encryption, **more)
+        connection.response_class = _FinalAnswer
+        return connection
+
+
+class _FinalAnswer(HTTPResponse):
+    """An answer that is not provisional (1xx).
+
+    Where a provisional one is taken for the answer, the answer is taken for that of the next request.
+    """
+
+    def begin(self) -> None:
+        """Read the head of the answer, and of the provisional ones before it."""
+        super().begin()
+        while self.status < 200:
+            answer: Any = self
+            answer.headers = None
+            super().begin()
+
+
+def _holds_more(connection: HTTPConnection) -> bool:
+    """Return whether TLS holds what nobody asked for: the socket does not show it."""
+    pending = getattr(connection.sock, "pending", None)
+    return pending is not None and pending() > 0
 
 
 def _close(idle: list[HTTPConnection]) -> None:

@@ -29,6 +29,7 @@ class WritesBehind:
         self._size = 0
         self._thread: ThreadPoolExecutor | None = None
         self._behind: deque[Future[None]] = deque()
+        self._is_broken = False
 
     def __enter__(self) -> Self:
         return self
@@ -59,8 +60,13 @@ class WritesBehind:
         return contents if len(contents) < _MANY else [b"".join(contents)]
 
     def _write(self, contents: list[bytes]) -> None:
+        if self._is_broken:
+            # What comes after a gap would only hide it.
+            return
+        self._is_broken = True
         for content in contents:
             self._file.write(content)
+        self._is_broken = False
 
     def _wait_until(self, *, behind: int) -> None:
         while len(self._behind) > behind:

@@ -23,14 +23,20 @@ def http_answer(body: bytes | str = b"", status: int = 200, **headers: str) -> b
 
 
 class RawServer(socketserver.ThreadingTCPServer):
-    """Answers one request on each connection: the answers in turn, then the last one again and again."""
+    """Answers requests: the answers in turn, then the last one again and again.
+
+    :param keeps_open: whether it answers more than one on a connection.
+    """
 
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 64
 
-    def __init__(self, answers: tuple[bytes, ...], context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, answers: tuple[bytes, ...], context: ssl.SSLContext | None, *, keeps_open: bool
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.keeps_open = keeps_open
         self.answers = answers
         self.context = context
         self.connections = 0
@@ -52,11 +58,12 @@ class _Handler(socketserver.BaseRequestHandler):
         try:
             if self.server.context:
                 connection = self.server.context.wrap_socket(connection, server_side=True)
-            request = _read(connection)
-            if request:
+            while request := _read(connection):
                 place = min(len(self.server.requests), len(self.server.answers) - 1)
                 self.server.requests.append(request)
                 connection.sendall(self.server.answers[place])
+                if not self.server.keeps_open:
+                    break
         except (ssl.SSLError, ConnectionError):
             pass  # A client that does not trust this server hangs up on it.
         finally:
@@ -82,9 +89,14 @@ def _read(connection: socket.socket) -> str:
 
 
 @contextmanager
-def raw_server(*answers: bytes, context: ssl.SSLContext | None = None) -> Iterator[RawServer]:
-    """Yield a server that runs, with TLS if a context is given, and stop it afterwards."""
-    with RawServer(answers, context) as server:
+def raw_server(
+    *answers: bytes, context: ssl.SSLContext | None = None, keeps_open: bool = False
+) -> Iterator[RawServer]:
+    """Yield a server that runs, with TLS if a context is given, and stop it afterwards.
+
+    :param keeps_open: whether it answers more than one request on a connection.
+    """
+    with RawServer(answers, context, keeps_open=keeps_open) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
         thread.start()
         try:

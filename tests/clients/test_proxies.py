@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_damstra.clients.connections import Connections
 from airflow_provider_damstra.errors import DamstraConfigurationError
 from tests.clients.calls import GET, POST
+from tests.clients.faces import settings_for
 from tests.clients.proxy import tunnel_proxy
 from tests.clients.servers import http_answer, raw_server
 from tests.clients.tls import certificate
@@ -57,6 +59,16 @@ def test_a_server_with_tls_is_reached_through_a_tunnel(
         assert "proxy-authorization: basic yw5uonbac3m=" in tunnel
         assert "accesskey" not in tunnel
     assert all("proxy-authorization" not in request.lower() for request in server.requests)
+
+
+@pytest.mark.parametrize(("scheme", "port"), [("http", 80), ("https", 443)])
+def test_a_proxy_without_a_port_has_that_of_its_scheme(
+    scheme: str, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("all_proxy", f"{scheme}://proxy.example")
+    for server in ("http://damstra.example", "https://damstra.example"):
+        connection = Connections(settings_for(server)).new()
+        assert (connection.host, connection.port) == ("proxy.example", port)
 
 
 def test_a_proxy_that_refuses_is_a_clear_error(open_face: OpenFace, monkeypatch: pytest.MonkeyPatch) -> None:

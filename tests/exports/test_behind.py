@@ -96,6 +96,31 @@ def test_an_error_of_the_file_comes_to_who_writes(fails_at: int) -> None:
     assert b"".join(file.pieces) == b"".join(contents(fails_at, BIG))
 
 
+def test_nothing_is_written_behind_a_gap() -> None:
+    class Falters(File):
+        """Fails once, when everything was handed to it."""
+
+        has_failed = False
+
+        def write(self, content: bytes) -> int:
+            if len(self.pieces) == 3 and not self.has_failed:
+                self.has_failed = self.may_go_on.wait(10)
+                raise OSError(5, "input/output error")
+            self.pieces.append(content)
+            return len(content)
+
+    def pieces() -> Iterator[bytes]:
+        yield from contents(9, BIG)
+        file.may_go_on.set()
+
+    file = Falters()
+    file.may_go_on.clear()
+    with pytest.raises(OSError, match="input/output error"):
+        write(file, pieces())
+    assert file.has_failed
+    assert b"".join(file.pieces) == b"".join(contents(3, BIG))
+
+
 def test_after_an_error_of_the_reader_nothing_more_is_written() -> None:
     def pieces() -> Iterator[bytes]:
         yield from contents(8, BIG)
