@@ -10,7 +10,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from airflow_provider_damstra.storage_path import StoragePath, in_one_sentence
+from airflow_provider_damstra.storage_path import StoragePath, in_one_sentence, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,10 @@ class Attempt:
     def remove_what_earlier_ones_left(self, target: StoragePath) -> None:
         """Remove what attempts that were killed have left beside the target."""
         for number in range(1, self.number):
-            Attempt(task=self.task, number=number).unfinished(target).remove()
+            left = Attempt(task=self.task, number=number).unfinished(target)
+            left.remove()
+            with tidying_up():
+                left.end_uploads()
 
 
 def write_whole(path: str, content: bytes, *, attempt: Attempt, private: bool = False) -> None:
@@ -94,7 +97,7 @@ def tidying_up() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        log.warning("Something unfinished may be left behind: %s", error)
+        log.warning("Something unfinished may be left behind: %s", reason_of(error))
 
 
 @contextmanager

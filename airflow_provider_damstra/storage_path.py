@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 LOCAL_PROTOCOLS = ("", "file", "local")
 """What a path on this machine's own file system says it is."""
 
-_WITHOUT_FOLDERS = ("s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl")
+_S3 = ("s3", "s3a", "s3n")
+_WITHOUT_FOLDERS = (*_S3, "gs", "gcs", "abfs", "abfss", "adl")
 """Where a file needs no folder; to make one would make its bucket, if the bucket's name is misspelt."""
 
 _PROVIDERS = {
@@ -88,7 +89,9 @@ class StoragePath:
             return self._url.fs
         except ValueError as error:
             package = _PROVIDERS.get(self._url.protocol)
-            raise ValueError(f"{error}: pip install '{package}'" if package else str(error)) from error
+            if package and "No filesystem registered" in str(error):
+                raise ValueError(f"{error}: pip install '{package}'") from error
+            raise
 
     @property
     def is_local(self) -> bool:
@@ -155,6 +158,17 @@ class StoragePath:
         with suppress(FileNotFoundError):
             self.fs.rm_file(self.path)
 
+    def end_uploads(self) -> None:
+        """End uploads of the file in parts which a killed process has left.
+
+        They show in no listing and are billed. Google and Azure end them after a week; S3 never does.
+        """
+        if self._url.protocol in _S3:
+            bucket, key, _ = self.fs.split_path(self.path)
+            found = self.fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key)
+            for upload in found.get("Uploads", ()):
+                self.fs.abort_mpu(bucket, upload["Key"], upload["UploadId"])
+
     def remove_folder(self) -> None:
         """Remove the folder and all that is in it, if it is there."""
         self._forget_listings()
@@ -185,10 +199,10 @@ def in_one_sentence(what: str, *, was_possible: bool = False) -> Iterator[None]:
             or getattr(error, "status_code", None) in _FINAL_STATUSES
         )
         kind = ValueError if is_final and not was_possible else OSError
-        raise kind(f"{what}: {_reason(error)}") from error
+        raise kind(f"{what}: {reason_of(error)}") from error
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """Return the first line of what says most: of S3 the error that names the operation which was denied."""
     more = error.__cause__ if isinstance(error, OSError) and error.__cause__ else error
     return str(more).strip().partition("\n")[0]

@@ -12,6 +12,7 @@ import pytest
 
 from airflow_provider_damstra.errors import DamstraServerError
 from airflow_provider_damstra.storage import Attempt, opened_whole, write_whole
+from airflow_provider_damstra.storage_path import StoragePath
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
 from tests.clients.clock import until
@@ -78,6 +79,22 @@ def test_one_that_fails_leaves_what_was_there(bucket: str, s3: S3Server) -> None
     assert s3.names("lake") == ["users"]
     assert s3.content("lake", "users") == b"before"
     assert s3.unfinished_uploads("lake") == []
+
+
+def test_an_attempt_ends_the_upload_that_a_killed_one_began(bucket: str, s3: S3Server) -> None:
+    killed, other = (
+        Attempt(task=task).unfinished(StoragePath(f"{bucket}/users")) for task in ("mine", "other")
+    )
+    files: list[Any] = [killed.open("wb"), other.open("wb")]
+    for file in files:
+        file.write(b"x" * (PART + 1))
+    assert s3.unfinished_uploads("lake") == [killed.name, other.name]
+    write_whole(f"{bucket}/users", b"whole", attempt=Attempt(task="mine", number=2))
+    assert s3.unfinished_uploads("lake") == [other.name]
+    assert s3.names("lake") == ["users"]
+    for file in files:
+        # As if the process were gone that had it open.
+        file.closed = True
 
 
 def test_schedules_of_users_from_a_file_go_on_where_an_attempt_failed(
