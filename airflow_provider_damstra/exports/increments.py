@@ -81,6 +81,10 @@ class Increment:
                     new.append(row)
             yield new
 
+    def keep_missing(self) -> None:
+        """Take none of the rows for gone that the last export had and this one has not."""
+        self._database.execute("INSERT OR IGNORE INTO present SELECT * FROM known")
+
     def write_versions(self, file: BinaryIO) -> None:
         """Write what the next export has to know of this one."""
         with compressed(file, "gzip") as packed:

@@ -84,6 +84,7 @@ class Export:
     :param parent_filters: arguments of the parent resource's listing.
     :param max_concurrency: requests in flight at once.
     :param knows_what_comes_again: whether a row may come twice if its listing changes while it is read.
+    :param is_certain: whether nobody can have been missed, as far as that is known by now.
     :param skips_failed_parents: whether a parent whose listing fails is noted in ``failed``, and left out
         from where it failed.
     """
@@ -96,6 +97,7 @@ class Export:
     knows_what_comes_again: bool = False
     skips_failed_parents: bool = False
     failed: dict[int, str] = field(default_factory=dict)
+    is_certain: bool = True
     _last_failure: DamstraError | None = None
     _single_listing: WholeListing | None = None
 
@@ -133,7 +135,7 @@ class Export:
         """
         if self.resource.parent is None:
             self._single_listing = self._read(client, self._listing(), concurrency=self.max_concurrency)
-            yield from (Batch(rows=rows) for rows in self._single_listing.pages())
+            yield from (Batch(rows=rows) for rows in self._pages(self._single_listing))
             return
         parents = (one for one in self.parents(client) if one not in done)
         succeeded = False
@@ -188,7 +190,7 @@ class Export:
 
     def _listed_parents(self, client: Pages, *, concurrency: int) -> Iterator[int]:
         listing = WholeListing(client, self._parents_listing(), concurrency=concurrency, reads_again=True)
-        for rows in listing.pages():
+        for rows in self._pages(listing):
             yield from (self._id_of_parent(row) for row in rows)
 
     def _id_of_parent(self, row: RawRow) -> int:
@@ -200,13 +202,17 @@ class Export:
         raise DamstraResponseError(f"a row of {self.resource.parent} has no id: {why}")
 
     def _pages_of(self, client: Pages, parent_id: int, *, after: Place | None) -> Iterator[OverlappingRows]:
-        pages = self._read(client, self._listing(parent_id), concurrency=1).pages(after=after)
+        pages = self._pages(self._read(client, self._listing(parent_id), concurrency=1), after=after)
         if not self.resource.adds_parent:
             return pages
         return (rows.replaced(self._with_parent(row, parent_id) for row in rows) for rows in pages)
 
     def _read(self, client: Pages, listing: Listing, *, concurrency: int) -> WholeListing:
         return WholeListing(client, listing, concurrency=concurrency, reads_again=self.knows_what_comes_again)
+
+    def _pages(self, listing: WholeListing, *, after: Place | None = None) -> Iterator[OverlappingRows]:
+        yield from listing.pages(after=after)
+        self.is_certain = self.is_certain and listing.is_certain
 
     def _with_parent(self, row: RawRow, parent_id: int) -> RawRow:
         text = bytes(row).lstrip()

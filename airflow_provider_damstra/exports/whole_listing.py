@@ -45,7 +45,7 @@ class WholeListing:
     """Reads one listing so that no row is lost.
 
     A listing whose order is another at each request cannot be read so: after some trouble it is taken as it
-    comes, and the log warns of it.
+    comes, the log warns of it, and it is ``is_certain`` no more.
 
     :param concurrency: requests in flight at once.
     :param reads_again: whether a listing in which rows moved is read anew, a few times at most: a row that
@@ -64,6 +64,7 @@ class WholeListing:
         self._handed_out: set[Key | None] = set()
         self._furthest = self._setbacks = 0
         self._has_moved = False
+        self.is_certain = True
 
     @property
     def total(self) -> int | None:
@@ -81,7 +82,9 @@ class WholeListing:
         if pages is not None:
             yield OverlappingRows(continues=True)
         for _ in range(self._readings):
-            self._has_moved = False
+            self._has_moved, self.is_certain = False, True
+            self._furthest = self._setbacks = 0
+            self._handed_out.clear()
             yield from self._one_reading(self._from(0) if pages is None else pages)
             pages = None
             if not self._has_moved:
@@ -105,12 +108,15 @@ class WholeListing:
             is_found = yield from self._behind_the_last()
             if not is_found:
                 # All comes once more: that is better than too little.
+                self._handed_out.clear()
                 yield from self._as_they_follow(self._from(0))
 
     def _from(self, row: int) -> Iterator[OverlappingRows]:
         rest = _From(row, self._listing, self._reader)
         listing, reader = (rest, rest) if row else (self._listing, self._reader)
-        for rows in self._client.pages(listing, concurrency=self._concurrency, reader=reader):
+        # The fewer are in flight, the less time there is for rows to move between two pages.
+        concurrency = max(1, self._concurrency >> self._setbacks)
+        for rows in self._client.pages(listing, concurrency=concurrency, reader=reader):
             # A client that asks no reader has pages of which nobody knows where they are.
             yield rows if isinstance(rows, OverlappingRows) else OverlappingRows(rows)
 
@@ -118,7 +124,7 @@ class WholeListing:
     def _expected(self) -> Key | None:
         """Return the key of the row with which the next page has to begin."""
         place = self._last.next
-        return place.key if place and self._setbacks < _MOST_SETBACKS else None
+        return place.key if place and self.is_certain else None
 
     def _as_they_follow(self, pages: Iterator[OverlappingRows]) -> Iterator[OverlappingRows]:
         """Yield pages, the first as it is, as long as each begins as it has to."""
@@ -174,6 +180,7 @@ class WholeListing:
         self._has_moved = True
         self._setbacks += 1
         if self._setbacks == _MOST_SETBACKS:
+            self.is_certain = False
             log.warning(
                 "Rows of %s move faster than they can be read: one may be missing, or be there twice.",
                 self._listing.request(),

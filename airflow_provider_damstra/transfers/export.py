@@ -60,7 +60,8 @@ class DamstraExportOperator(ResourceTransfer):
     :param incremental: write only rows that are new since the last DAG run.
     :param full_refresh: write all rows all the same; the next run is compared with this one (templated).
     :param find_deleted: write the keys of rows that the last DAG run had and this one has not to
-        ``<target_path>.deleted.jsonl``, a JSON object each; a run that left somebody out has no such file.
+        ``<target_path>.deleted.jsonl``, a JSON object each, but not of who only moved to another page
+        meanwhile; a run that left somebody out has no such file.
     :return: ``uri``, ``rows``, ``bytes``, ``sha256``, ``watermark`` (if exports are compared, the latest
         ``modifiedDate``), ``deleted_uri`` and ``deleted`` (if asked for), ``failed_parent_count`` and
         ``failed_parents``, the ids of the first twenty with the reason.
@@ -141,7 +142,10 @@ class DamstraExportOperator(ResourceTransfer):
             following = self._following(export, context)
             with following.increment(export.resource) as increment:
                 facts = self._write_file(export.resource, following.new_rows(increment, pages))
-                return facts | following.finish(increment, is_complete=not export.failed)
+                is_complete = not export.failed
+                return facts | following.finish(
+                    increment, is_complete=is_complete, is_certain=export.is_certain
+                )
 
     def _write_file(self, resource: Resource, pages: Iterator[Rows]) -> dict[str, Any]:
         from airflow_provider_damstra.exports.files import write_rows

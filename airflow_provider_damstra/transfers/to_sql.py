@@ -123,7 +123,12 @@ class DamstraToSqlOperator(ResourceTransfer):
                 # What waits for its turn is gone with the attempt, so the next has to read all.
                 pages = (batch.rows for batch in loading.read_with_progress(export, client))
                 return loading.replace_all(
-                    engine, into, pages, batch_size=self.batch_size, kept_parents=export.failed.keys()
+                    engine,
+                    into,
+                    pages,
+                    batch_size=self.batch_size,
+                    kept_parents=export.failed.keys(),
+                    is_certain=lambda: export.is_certain,
                 )
             read = loading.read_with_progress(export, client, done=frozenset(done.ids))
             batches = loading.batches_of(read, size=self.batch_size, written=done.add)

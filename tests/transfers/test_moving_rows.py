@@ -8,6 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_damstra.endpoints import ActivateUser, InactivateUser, RemoveGroupMembers
+from airflow_provider_damstra.exports import whole_listing
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from tests.operators.running import run
@@ -123,3 +124,43 @@ def test_a_table_keeps_everybody_who_is_there(
     ids = [row[0] for row in on_sqlite.execute("SELECT id FROM users ORDER BY id")]
     assert ids == list(range(1001, LAST))
     assert run(replacing).value["deleted"] == 1
+
+
+@pytest.fixture
+def _unsteady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one row that moves be enough for a listing that cannot be read."""
+    monkeypatch.setattr(whole_listing, "MOST_READINGS", 1)
+    monkeypatch.setattr(whole_listing, "_MOST_SETBACKS", 1)
+
+
+@pytest.mark.usefixtures("_unsteady")
+def test_who_may_have_been_missed_is_said_to_be_deleted_by_the_next_run_at_the_earliest(
+    runs: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users: dict[str, Any] = {"resource": "users", "page_size": 5, "max_concurrency": 1, "find_deleted": True}
+    runs.export("first", **users)
+    leaves(LAST)
+    once_pages_have_come(1, lambda: leaves(FIRST), monkeypatch, path="/user")
+    assert runs.export("second", **users)["deleted"] == 0
+    assert runs.export("third", **users)["rows"] == 0
+    assert deleted(runs, "third") == [FIRST, LAST]
+
+
+@pytest.mark.usefixtures("_unsteady")
+def test_a_table_loses_nobody_who_may_have_been_missed(
+    damstra_emulator: DamstraEmulator, on_sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replacing = DamstraToSqlOperator(
+        task_id="to_sql",
+        resource="users",
+        sql_conn_id="warehouse",
+        table="users",
+        write_mode="replace",
+        page_size=5,
+        max_concurrency=1,
+    )
+    run(replacing)
+    leaves(LAST)
+    once_pages_have_come(1, lambda: leaves(FIRST), monkeypatch, path="/user")
+    assert run(replacing).value["deleted"] == 0
+    assert run(replacing).value["deleted"] == 2

@@ -51,6 +51,7 @@ def replace_all(
     *,
     batch_size: int,
     kept_parents: Collection[int] = (),
+    is_certain: Callable[[], bool] = lambda: True,
 ) -> dict[str, Any]:
     """Let the table hold these rows and no others: readers see all of the old ones, then all of the new.
 
@@ -59,9 +60,14 @@ def replace_all(
 
     :param batch_size: how many rows are in memory at once.
     :param kept_parents: ids of groups, users or sessions whose rows stay; looked at when all rows are read.
+    :param is_certain: is asked when all rows are read whether none can have been missed; if one can, no row
+        is deleted.
     """
     with TemporaryFile() as waiting:
         count = write_json_lines(waiting, pages)["rows"]
+        deletes = is_certain()
+        if not deletes:
+            log.warning("A row may have been missed, so none is deleted from the table %s this time.", into)
         log.info("%d rows are read; they go into the table %s now", count, into)
         waiting.seek(0)
         with engine.begin() as connection:
@@ -70,7 +76,7 @@ def replace_all(
                 staging.add(rows)
             staging.make_quick_to_search()
             merge = Merge(connection, into)
-            deleted = merge.delete_others(kept_parents)
+            deleted = merge.delete_others(kept_parents) if deletes else 0
             changed = merge.upsert()
             watermark = staging.watermark()
             staging.drop()

@@ -66,11 +66,13 @@ class IncrementalExport:
         if self.finds_deleted:
             StoragePath(self._deleted_path).remove()
 
-    def finish(self, increment: Increment, *, is_complete: bool) -> dict[str, Any]:
+    def finish(self, increment: Increment, *, is_complete: bool, is_certain: bool) -> dict[str, Any]:
         """Keep what this export was, now that its file is in place, and return what is to be known of it.
 
         :param is_complete: whether nobody was left out. If somebody was, the next export is compared with the
             same one as this, and nothing is said to be deleted.
+        :param is_certain: whether nobody can have been missed. If somebody can, nobody is said to be deleted
+            before the next run.
         """
         if not is_complete:
             log.warning("Some were left out, so the next export is compared with the same one as this.")
@@ -81,6 +83,9 @@ class IncrementalExport:
         if self._last.is_after(self.run):
             log.warning("A later DAG run has been exported: the next export is compared with that one.")
             return facts
+        if not is_certain:
+            log.warning("Somebody may have been missed, so nobody is said to be deleted in this run.")
+            increment.keep_missing()
         if self.finds_deleted:
             facts["deleted_uri"] = self._deleted_path
             with opened_whole(self._deleted_path, attempt=self.attempt) as file:
