@@ -42,13 +42,13 @@ up: $(INSTALLED)  ## start Airflow and the emulator and keep them until Ctrl-C
 
 .PHONY: test
 test: lint  ## lint, then every test, those with a real Airflow included
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not system and not s3"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not system"
 	$(BIN)/python -m pytest -m system
 	$(MAKE) s3
 
 .PHONY: s3
 s3: $(S3)/.installed  ## run the tests of exports to S3, on an S3 server of their own (seconds)
-	PYTHONDONTWRITEBYTECODE= $(S3)/bin/python -m pytest -m s3 tests/s3
+	PYTHONDONTWRITEBYTECODE= $(S3)/bin/python -m pytest tests/s3
 
 .PHONY: compat
 compat: $(COMPAT:%=compat-%)  ## run what concerns Airflow on each older Airflow that pyproject.toml allows (minutes)

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from tests.operators.conftest import Connect
     from tests.s3.server import S3Server
 
-pytestmark = pytest.mark.s3
-
 LIAM, LAST, CREW = 1012, 1030, 102
 PART = 5 << 20
 
