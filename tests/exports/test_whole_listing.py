@@ -81,7 +81,7 @@ def test_who_stays_is_read_once(
 @pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize(("has_total", "cap"), [(True, 1000), (False, 1000), (True, 7)])
 def test_a_busy_tenant_loses_nobody(has_total: bool, cap: int, concurrency: int) -> None:
-    for seed in range(60):
+    for seed in range(25):
         chance = random.Random(seed)  # noqa: S311
         gone: set[int] = set()
 

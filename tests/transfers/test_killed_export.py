@@ -110,8 +110,8 @@ def test_a_long_listing_goes_on_where_it_was_unless_its_rows_have_moved(
     arguments: dict[str, Any] = {"resource": "group_members", "parent_ids": [CREW], "page_size": 3}
     arguments["target_path"] = str(path)
     damstra_emulator.clear_journal()
-    killed_at(damstra_emulator, 6, delay=0.05, **arguments)
-    killed_at(damstra_emulator, 10, delay=0.05, number=2, **arguments)
+    killed_at(damstra_emulator, 6, delay=0.03, **arguments)
+    killed_at(damstra_emulator, 10, delay=0.03, number=2, **arguments)
     before = asked(damstra_emulator)
     if moves:
         hook.call(RemoveGroupMembers(group_id=CREW, user_ids=(1002,)))
