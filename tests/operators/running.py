@@ -53,7 +53,7 @@ class TaskInstance:
         self, *, dag_id: str, task_ids: list[str], map_index: int, run_ids: list[str]
     ) -> dict[str, dict[str, str]]:
         """Return what Airflow knows of a task in DAG runs."""
-        assert (dag_id, task_ids, map_index) == (self.dag_id, [self.task_id], self.map_index)
+        assert (dag_id, task_ids) == (self.dag_id, [self.task_id])
         return {one: {self.task_id: self.states[one]} for one in run_ids if one in self.states}
 
 

@@ -191,11 +191,11 @@ def test_what_a_killed_last_attempt_left_goes_when_a_later_run_begins(
     assert beside_after("friday", "failed") == []
 
 
-def test_a_killed_last_attempt_whose_dag_run_is_gone_is_swept_too(
+def test_what_a_mapped_task_of_a_dag_run_that_is_gone_left_goes_too(
     damstra_emulator: DamstraEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments: dict[str, Any] = {"resource": "lesson_schedules", "parent_ids": [1012, 1014]}
-    owner = {"dag_id": "adhoc_airflow", "task_id": "export", "map_index": -1, "run_id": "deleted"}
+    owner = {"dag_id": "adhoc_airflow", "task_id": "export", "map_index": 7, "run_id": "deleted"}
     folder = tmp_path / ".deleted.0123456789ab.parts"
     checkpoint.Checkpoint(StoragePath(str(folder)), arguments="", writes_through=True, owner=owner)
     monkeypatch.setattr(checkpoint, "KEPT_FOR", timedelta())

@@ -79,8 +79,8 @@ def _sweep(place: StoragePath, context: Context, owner: Mapping[str, Any]) -> No
     from airflow_provider_damstra.exports.checkpoint import is_left_behind
 
     def is_over(other: Mapping[str, Any]) -> bool:
-        is_another_run = {**other, "run_id": owner["run_id"]} == owner != other
-        return is_another_run and _is_over(context, other)
+        is_same_task = all(other.get(name) == owner[name] for name in ("dag_id", "task_id"))
+        return is_same_task and other["run_id"] != owner["run_id"] and _is_over(context, other)
 
     names = place.names()
     for name in (one for one in names if one.startswith(".") and one.endswith(_ENDING)):
