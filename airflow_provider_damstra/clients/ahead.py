@@ -7,7 +7,8 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from airflow_provider_damstra.clients.transport import Sent, begun
+from airflow_provider_damstra.clients.polling import readable
+from airflow_provider_damstra.clients.transport import Sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,30 +51,17 @@ class PagesAhead(Generic[Page]):
 
     def ask_for(self, requests: list[Request]) -> None:
         """Ask for pages; they come in this order."""
-        self._transport.limits.lend_to(self)
         for request in requests:
             self._asked.append((request, self._ask(request)))
 
     def take(self) -> Page:
         """Return the next page as soon as it is there."""
-        # Nobody looked since the last page was taken. How long that was used says nothing of the server.
-        self._note(begun(self._awaited(), seconds=0), self._taken_at)
-        if self._being_read:
-            page = self._being_read.popleft()[0].result()
-        else:
-            request, coming = self._asked.popleft()
-            page = self._read(request, _sent(coming))
+        self._note_what_has_begun()
+        page = self._next_being_read() if self._being_read else self._next_asked()
         if self._transport.is_slow:
             self._read_on()
         self._taken_at = time.monotonic()
         return page
-
-    def let_go(self) -> None:
-        """Wait until no turn is held: somebody waits for one, and the taker may be busy."""
-        until = time.monotonic() + self._transport.core.settings.timeout
-        while awaited := self._awaited():
-            found = begun(awaited, seconds=max(until - time.monotonic(), 0))
-            self._note(found or awaited, time.monotonic())
 
     def drop(self) -> None:
         """Forget what was asked for and not taken."""
@@ -95,15 +83,28 @@ class PagesAhead(Generic[Page]):
         at_once = self._transport.ask_at_once(request)
         return at_once or self._threads()[0].submit(self._transport.ask, request)
 
-    def _awaited(self) -> list[Sent]:
-        """Return what was sent from here, and whose answer nobody has seen begin."""
-        # Other threads may ask: the copy is made in one go.
-        return [one for _, one in tuple(self._asked) if isinstance(one, Sent) and one.is_awaited]
+    def _next_being_read(self) -> Page:
+        page, coming = self._being_read.popleft()
+        try:
+            return page.result()
+        finally:
+            # Who is interrupted here leaves nothing behind.
+            if page.cancel():
+                _discard(coming)
 
-    @staticmethod
-    def _note(answers: list[Sent], at: float) -> None:
-        for sent in answers:
-            sent.has_begun(at)
+    def _next_asked(self) -> Page:
+        request, coming = self._asked.popleft()
+        try:
+            return self._read(request, _sent(coming))
+        except BaseException:
+            _discard(coming)
+            raise
+
+    def _note_what_has_begun(self) -> None:
+        awaited = [one for _, one in self._asked if isinstance(one, Sent) and one.is_awaited]
+        for sent in readable(awaited, seconds=0):
+            # Nobody looked since the last page was taken. How long that was used says nothing of the server.
+            sent.has_begun(self._taken_at)
 
     def _threads(self) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
         """Return who asks and who reads: made late, for most listings have one page and need neither."""

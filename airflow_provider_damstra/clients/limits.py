@@ -6,17 +6,21 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
-from weakref import WeakSet
+
+from airflow_provider_damstra.clients.polling import Stream, readable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from airflow_provider_damstra.clients.settings import ClientSettings
+
+
+LOOK_AGAIN = 0.02
+"""Seconds between two looks of who waits for a turn while some are lent. One that is over is seen at once."""
 
 
 @dataclass(eq=False, slots=True)
@@ -27,15 +31,31 @@ class _Waiter:
     has_place: bool = False
 
 
-EndTurn = Callable[[], None]
-"""Ends a turn; again, it does nothing."""
+class Holder(Stream, Protocol):
+    """Holds a turn, and may be too busy to see that it is over: when it has something to read."""
+
+    def has_begun(self, at: float) -> None:
+        """Take note that it has something to read, and end the turn. Any thread may call it.
+
+        :param at: when, on the monotonic clock.
+        """
 
 
-class Holder(Protocol):
-    """Holds turns that may be over without its knowing."""
+@dataclass(eq=False, slots=True)
+class LentTurn:
+    """A turn that is over when its holder has something to read; who waits for one looks.
 
-    def let_go(self) -> None:
-        """End the turns that are over, and wait until the others are. Any thread may call it."""
+    :param until: when it is over in any case, on the monotonic clock.
+    """
+
+    _limits: Limits
+    waiter: _Waiter
+    until: float
+    holder: Holder | None = None
+
+    def end(self) -> None:
+        """End it; again, this does nothing."""
+        self._limits.take_back(self)
 
 
 class Limits:
@@ -51,22 +71,28 @@ class Limits:
         self._waiting: deque[_Waiter] = deque()
         self._interval = 1 / requests_per_second if requests_per_second else 0.0
         self._next_start = 0.0
-        self._holders: WeakSet[Holder] = WeakSet()
+        self._lent: set[LentTurn] = set()
+        self._leaving: deque[_Waiter] = deque()
 
-    def lend_to(self, holder: Holder) -> None:
-        """Take note of who holds turns from ``turn_now``: who waits in vain asks it to let go."""
-        with self._lock:
-            self._holders.add(holder)
+    def turn_now(self, *, seconds: float) -> LentTurn | None:
+        """Return a turn if there is one without waiting. None is lent while somebody waits.
 
-    def turn_now(self) -> EndTurn | None:
-        """Return what ends a turn that could be had without waiting, or None: there was none."""
-        with self._lock:
+        :param seconds: how long it may last.
+        """
+        with self._locked():
             now = time.monotonic()
             if not self._free or now < self._next_start:
                 return None
+            turn = LentTurn(self, _Waiter(_nobody_waits, has_place=True), until=now + seconds)
+            self._lent.add(turn)
             self._free -= 1
             self._next_start = now + self._interval
-        return partial(self._leave, _Waiter(_nobody_waits, has_place=True))
+            return turn
+
+    def take_back(self, turn: LentTurn) -> None:
+        """Give the place of a turn that is over to who waits."""
+        self._lent.discard(turn)
+        self._leave(turn.waiter)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -75,7 +101,8 @@ class Limits:
         waiter = _Waiter(place.set)
         with self._held(waiter):
             if not self._take(waiter):
-                self._call_in()
+                while self._lent and not waiter.has_place:
+                    self._look_after_lent()
                 place.wait()
             pause = self._reserve()
             if pause:
@@ -91,8 +118,8 @@ class Limits:
         waiter = _Waiter(lambda: _wake_in(loop, place))
         with self._held(waiter):
             if not self._take(waiter):
-                if self._holders:
-                    await asyncio.to_thread(self._call_in)
+                while self._lent and not waiter.has_place:
+                    await asyncio.to_thread(self._look_after_lent)
                 await place.wait()
             await asyncio.sleep(self._reserve())
             yield
@@ -101,7 +128,7 @@ class Limits:
         """Return the seconds until the next request may begin, and count it as begun then."""
         if not self._interval:
             return 0.0
-        with self._lock:
+        with self._locked():
             now = time.monotonic()
             start = max(now, self._next_start)
             self._next_start = start + self._interval
@@ -109,7 +136,7 @@ class Limits:
 
     def _take(self, waiter: _Waiter) -> bool:
         """Give a place that is free, or put the waiter in the line."""
-        with self._lock:
+        with self._locked():
             waiter.has_place = self._free > 0
             if waiter.has_place:
                 self._free -= 1
@@ -125,20 +152,42 @@ class Limits:
         finally:
             self._leave(waiter)
 
-    def _leave(self, waiter: _Waiter) -> None:
-        with self._lock:
-            if waiter in self._waiting:
-                self._waiting.remove(waiter)
-            if waiter.has_place:
-                waiter.has_place = False
-                self._hand_on()
+    def _look_after_lent(self) -> None:
+        """End the lent turns that are over; wait a moment for the first to be."""
+        lent, now = self._lent.copy(), time.monotonic()
+        for turn in lent:
+            if now > turn.until:
+                turn.end()
+        for holder in readable(filter(None, (turn.holder for turn in lent)), seconds=LOOK_AGAIN):
+            holder.has_begun(time.monotonic())
 
-    def _call_in(self) -> None:
-        """Let those end their turns who do not look whether they are over."""
-        with self._lock:
-            holders = tuple(self._holders)
-        for holder in holders:
-            holder.let_go()
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            with self._lock:
+                yield
+        finally:
+            self._let_leave()
+
+    def _leave(self, waiter: _Waiter) -> None:
+        # Also called where Python's collector closes a listing: maybe in a thread that has the lock.
+        self._leaving.append(waiter)
+        self._let_leave()
+
+    def _let_leave(self) -> None:
+        while self._leaving and self._lock.acquire(blocking=False):
+            try:
+                while self._leaving:
+                    self._take_place_of(self._leaving.popleft())
+            finally:
+                self._lock.release()
+
+    def _take_place_of(self, waiter: _Waiter) -> None:
+        if waiter in self._waiting:
+            self._waiting.remove(waiter)
+        if waiter.has_place:
+            waiter.has_place = False
+            self._hand_on()
 
     def _hand_on(self) -> None:
         """Hand a place to who has waited longest; an event loop may have ended meanwhile."""

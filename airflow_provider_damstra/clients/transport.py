@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import select
 import ssl
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from http.client import HTTPException
 from typing import TYPE_CHECKING
 
@@ -18,12 +17,10 @@ from airflow_provider_damstra.clients.causes import BROKE, find_cause, in_plain_
 from airflow_provider_damstra.clients.connections import Connections
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from urllib3.connection import HTTPConnection
 
     from airflow_provider_damstra.clients.core import ClientCore
-    from airflow_provider_damstra.clients.limits import EndTurn
+    from airflow_provider_damstra.clients.limits import LentTurn
     from airflow_provider_damstra.errors import DamstraError
     from airflow_provider_damstra.wire import Request, Response
 
@@ -69,36 +66,39 @@ class Transport:
 
     def ask_at_once(self, request: Request) -> Sent | None:
         """Send a request if nothing has to be waited for: neither a turn nor a connection."""
-        end_turn = self.limits.turn_now()
-        if end_turn is None:
+        turn = self.limits.turn_now(seconds=self.core.settings.timeout)
+        if turn is None:
             return None
-        connection = self.connections.idle()
-        if connection is not None:
-            try:
+        with ExitStack() as unsent:
+            unsent.callback(turn.end)
+            connection = self.connections.idle()
+            if connection is None:
+                return None
+            unsent.callback(connection.close)
+            with suppress(OSError):
                 self._put(connection, request)
-            except OSError:
-                connection.close()
-            else:
-                return Sent(self, connection, request, end_turn)
-        end_turn()
+                unsent.pop_all()
+                return Sent(self, connection, request, turn)
         return None
 
     def _send(self, request: Request) -> Sent:
-        connection = self.connections.idle() or self.connections.new()
         started, failure = time.monotonic(), None
-        try:
-            if connection.is_closed:
-                connection.connect()
-        except (*_LOST, CertificateError) as error:
-            failure = self._not_connected(request, error)
-        try:
+        connection = self.connections.idle() or self.connections.new()
+        with ExitStack() as unsent:
+            unsent.callback(connection.close)
+            try:
+                if connection.is_closed:
+                    connection.connect()
+            except (*_LOST, CertificateError) as error:
+                failure = self._not_connected(request, error)
+            try:
+                if failure is None:
+                    self._put(connection, request)
+            except _LOST as error:
+                failure = self.lost(request, error)
             if failure is None:
-                self._put(connection, request)
-        except _LOST as error:
-            failure = self.lost(request, error)
-        if failure is None:
-            return Sent(self, connection, request)
-        connection.close()
+                unsent.pop_all()
+                return Sent(self, connection, request)
         self.core.observed(request, started)
         # Out here, so that the error does not carry that of urllib3, which knows what came.
         raise failure
@@ -137,7 +137,7 @@ class Transport:
 class Sent:
     """A request on its way. Its answer is read once, by ``read``; who does not want it closes it.
 
-    :param end_turn: ends its turn, which lasts until the answer begins.
+    :param turn: its turn, if that was lent to it: it ends when the answer begins.
     """
 
     def __init__(
@@ -145,15 +145,18 @@ class Sent:
         transport: Transport,
         connection: HTTPConnection,
         request: Request,
-        end_turn: EndTurn | None = None,
+        turn: LentTurn | None = None,
     ) -> None:
         self._transport = transport
         self._connection = connection
         self._request = request
-        self._end_turn = end_turn
+        self._turn = turn
         self._answer: urllib3.BaseHTTPResponse | None = None
+        self._is_read = False
         self._sent_at = time.monotonic()
         self._began_at: float | None = None
+        if turn:
+            turn.holder = self
 
     @property
     def is_awaited(self) -> bool:
@@ -177,8 +180,8 @@ class Sent:
         """
         if self._began_at is None:
             self._began_at = max(at, self._sent_at)
-        if self._end_turn:
-            self._end_turn()
+        if self._turn:
+            self._turn.end()
 
     def begin(self) -> urllib3.BaseHTTPResponse:
         """Return the answer as soon as it begins.
@@ -194,7 +197,8 @@ class Sent:
             failure = self._transport.lost(self._request, error)
         finally:
             self.has_begun(time.monotonic())
-        self._give_up(self._sent_at)
+        self.close()
+        self._transport.core.observed(self._request, self._sent_at)
         raise failure
 
     def read(self) -> Response:
@@ -202,41 +206,32 @@ class Sent:
 
         :raises DamstraError: if it did not come, or broke off.
         """
-        answer = self.begin()
-        core, began = self._transport.core, time.monotonic()
-        # As if it had been read at once: how long it waited for that says nothing of the server.
-        started = began - ((self._began_at or began) - self._sent_at)
-        try:
-            body = answer.read()
-        except _LOST as error:
-            failure = self._transport.lost(self._request, error, has_begun=True)
-        else:
-            self._transport.is_slow = time.monotonic() - began > SLOW
-            self._transport.connections.keep(self._connection)
-            core.observed(self._request, started, answer.status)
-            return core.response(status=answer.status, headers=answer.headers, body=body)
-        self._give_up(started)
+        with ExitStack() as unread:
+            unread.callback(self.close)
+            answer = self.begin()
+            core, began = self._transport.core, time.monotonic()
+            # As if it had been read at once: how long it waited for that says nothing of the server.
+            started = began - ((self._began_at or began) - self._sent_at)
+            try:
+                body = answer.read()
+            except _LOST as error:
+                failure = self._transport.lost(self._request, error, has_begun=True)
+            else:
+                self._is_read = True
+                self._transport.is_slow = time.monotonic() - began > SLOW
+                self._transport.connections.keep(self._connection)
+                core.observed(self._request, started, answer.status)
+                return core.response(status=answer.status, headers=answer.headers, body=body)
+        core.observed(self._request, started)
         raise failure
 
     def close(self) -> None:
         """Give the answer up, and its connection with it."""
+        if self._is_read:
+            # The connection may be somebody else's by now.
+            return
         if self._answer is not None:
             self._answer.close()
         self._connection.close()
-        if self._end_turn:
-            self._end_turn()
-
-    def _give_up(self, started: float) -> None:
-        self.close()
-        self._transport.core.observed(self._request, started)
-
-
-def begun(awaited: Sequence[Sent], *, seconds: float) -> list[Sent]:
-    """Return those whose answer has begun, or never will; wait at most so many seconds for the first."""
-    poll = select.poll()
-    for sent in awaited:
-        if sent.fileno() < 0:
-            return [sent]
-        poll.register(sent, select.POLLIN)
-    ready = {number for number, _ in poll.poll(seconds * 1000)}
-    return [sent for sent in awaited if sent.fileno() in ready]
+        if self._turn:
+            self._turn.end()

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from urllib3 import HTTPResponse
+from urllib3.connection import HTTPConnection
 
 from airflow_provider_damstra.clients import ahead as ahead_module
 from airflow_provider_damstra.clients import transport as transport_module
 from airflow_provider_damstra.clients.ahead import READERS, PagesAhead
 from airflow_provider_damstra.clients.asynchronous import AsyncClient
+from airflow_provider_damstra.clients.connections import Connections
 from airflow_provider_damstra.clients.core import ClientCore
 from airflow_provider_damstra.clients.sync import Client
 from airflow_provider_damstra.clients.transport import Transport
@@ -81,9 +85,20 @@ class Pages:
 def pages_of(answer: Callable[[Recorded], Answer] = page, **settings: Any) -> Iterator[Pages]:
     with stub_server(answer) as server:
         pages = Pages(server, **settings)
-        with closing(pages.ahead):
+        try:
             yield pages
+        finally:
+            pages.ahead.close()
         pages.transport.connections.clear()
+
+
+@contextmanager
+def opened(door: threading.Event) -> Iterator[None]:
+    """Open the door at the end, so that the server can stop."""
+    try:
+        yield
+    finally:
+        door.set()
 
 
 def test_all_are_asked_and_come_in_order() -> None:
@@ -159,6 +174,54 @@ def test_a_page_that_fails_fails_in_its_turn() -> None:
         assert pages.take(2) == [4, 5]
 
 
+class Killed(Exception):
+    """As Airflow raises it in a signal handler, wherever the task is."""
+
+
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [
+        (HTTPConnection, "request"),
+        (HTTPConnection, "getresponse"),
+        (HTTPResponse, "read"),
+        (Connections, "idle"),
+        (Pages, "_read"),
+        (ahead_module, "readable"),
+    ],
+    ids=lambda one: getattr(one, "__name__", one),
+)
+@pytest.mark.parametrize("is_slow", [False, True])
+def test_who_is_killed_gives_everything_back(
+    where: Any, what: str, is_slow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = threading.current_thread()
+    known = getattr(where, what)
+
+    def kill(*args: Any, **options: Any) -> Any:
+        if threading.current_thread() is killed:
+            raise Killed
+        return known(*args, **options)
+
+    monkeypatch.setattr(transport_module, "SLOW", -1.0 if is_slow else 60.0)
+    with pages_of() as pages:
+        pages.ask()
+        pages.take(MOST)
+        pages.ask()
+        pages.take(2)
+        monkeypatch.setattr(where, what, kill)
+        with suppress(Killed):
+            pages.ahead.ask_for(REQUESTS[:2])
+            while len(pages.ahead):
+                pages.ahead.take()
+        pages.ahead.close()
+        monkeypatch.undo()
+        until(lambda: free_places(pages.transport.limits, MOST + 1) == MOST, "all turns are over")
+        assert not pages.transport.limits._lent
+        pages.ahead = PagesAhead(pages.transport, pages._read, most=MOST)
+        pages.ahead.ask_for(REQUESTS)
+        assert pages.take(MOST) == list(range(1, MOST + 1))
+
+
 def test_what_was_dropped_is_not_taken() -> None:
     with pages_of() as pages:
         pages.ask()
@@ -181,6 +244,30 @@ def test_who_takes_pages_may_ask_for_something_else_meanwhile(places: int) -> No
                 assert other.call(GetUser(user_id=user.id)).id == user.id
                 assert asyncio.run(call_in_loop(settings, user.id)) == user.id
     assert found == list(range(1, TOTAL + 1))
+
+
+@pytest.mark.parametrize("is_left", [False, True])
+def test_who_needs_a_turn_waits_for_no_more_than_one(is_left: bool) -> None:
+    """One answer begins and the others do not, or the listing is left."""
+    door = threading.Event()
+    asked_again = threading.Event()
+
+    def answer(request: Recorded) -> Answer:
+        is_held = request.path.endswith("/user") and (request.start_index > 0 or is_left)
+        assert not (is_held and asked_again.is_set()) or door.wait(10)
+        return page(request)
+
+    with pages_of(answer, timeout=60) as pages, Client(pages.settings) as other, opened(door):
+        pages.ask()
+        pages.take(MOST)
+        asked_again.set()
+        pages.ask()
+        with ThreadPoolExecutor(1) as pool:
+            calling = pool.submit(other.call, GetUser(user_id=7))
+            if is_left:
+                until(lambda: bool(pages.transport.limits._waiting), "one waits")
+                pages.ahead.close()
+            assert calling.result(timeout=10).id == 7
 
 
 async def call_in_loop(settings: ClientSettings, user_id: int) -> int:

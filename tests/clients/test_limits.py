@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from types import SimpleNamespace
+from typing import Self
 
 import pytest
 
 from airflow_provider_damstra.clients import limits as module
-from airflow_provider_damstra.clients.limits import Limits
+from airflow_provider_damstra.clients.limits import LentTurn, Limits
 from tests.clients.clock import until
 from tests.clients.rooms import Room, free_places
 
@@ -121,28 +125,110 @@ def test_an_interrupted_thread_loses_no_place(monkeypatch: pytest.MonkeyPatch) -
     assert free_places(limits, 3) == 1
 
 
-def test_a_turn_that_is_free_is_given_without_waiting_and_ends_once() -> None:
+def lend(limits: Limits, *, seconds: float = 60) -> LentTurn | None:
+    return limits.turn_now(seconds=seconds)
+
+
+def test_a_turn_that_is_free_is_lent_without_waiting_and_ends_once() -> None:
     limits = limits_of(2)
-    ends = [limits.turn_now(), limits.turn_now()]
-    assert limits.turn_now() is None
-    for end_turn in (*ends, *ends):
-        assert end_turn is not None
-        end_turn()
+    lent = [lend(limits), lend(limits)]
+    assert lend(limits) is None
+    for turn in (*lent, *lent):
+        assert turn is not None
+        turn.end()
     assert free_places(limits, 3) == 2
 
 
-def test_who_waits_calls_in_the_turns_that_are_over() -> None:
-    class Holder:
-        def __init__(self, limits: Limits) -> None:
-            self.end_turn = limits.turn_now()
+class Holder:
+    """Holds a turn until there is something to read, and does not look itself."""
 
-        def let_go(self) -> None:
-            assert self.end_turn is not None
-            self.end_turn()
+    def __init__(self, limits: Limits) -> None:
+        self.ours, self.theirs = socket.socketpair()
+        self.turn = lend(limits)
+        assert self.turn is not None
+        self.turn.holder = self
 
-    limits = limits_of(1)
-    holder = Holder(limits)
-    limits.lend_to(holder)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ours.close()
+        self.theirs.close()
+
+    def fileno(self) -> int:
+        return self.ours.fileno()
+
+    def has_begun(self, at: float) -> None:
+        assert self.turn is not None
+        self.turn.end()
+
+
+async def visit_in_loop(limits: Limits) -> None:
+    async with limits.turn_in_loop():
+        assert lend(limits) is None
+
+
+def visit(limits: Limits) -> None:
     with limits.turn():
-        assert limits.turn_now() is None
+        assert lend(limits) is None
+
+
+visits = pytest.mark.parametrize(
+    "visit", [visit, lambda limits: asyncio.run(visit_in_loop(limits))], ids=["thread", "loop"]
+)
+Visit = Callable[[Limits], None]
+
+
+@visits
+def test_who_waits_ends_the_first_lent_turn_that_is_over(visit: Visit) -> None:
+    limits = limits_of(2)
+    with Holder(limits), Holder(limits) as answered:
+        answered.theirs.send(b"answer")
+        visit(limits)
+        assert free_places(limits, 3) == 1
+
+
+@visits
+def test_who_waits_while_turns_are_lent_takes_any_that_ends(visit: Visit) -> None:
+    limits = limits_of(2)
+    with Holder(limits), ThreadPoolExecutor(1) as pool:
+        with limits.turn():
+            waiting = pool.submit(visit, limits)
+            until(lambda: bool(limits._waiting), "one waits")
+        waiting.result(timeout=10)
+
+
+@visits
+def test_a_lent_turn_ends_when_its_time_is_over(visit: Visit) -> None:
+    limits = limits_of(1)
+    assert lend(limits, seconds=0.01)
+    visit(limits)
     assert free_places(limits, 2) == 1
+
+
+def test_who_waits_does_not_mind_that_a_holder_closes() -> None:
+    limits = limits_of(1)
+    with Holder(limits) as holder, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(visit, limits)
+        until(lambda: bool(limits._waiting), "one waits")
+        holder.ours.close()
+        holder.has_begun(0)
+        waiting.result(timeout=10)
+
+
+def test_a_turn_may_end_in_a_thread_that_is_just_at_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where Python's collector closes a listing that somebody left half-way."""
+    limits = limits_of(2)
+    turn = lend(limits)
+    assert turn is not None
+
+    def monotonic() -> float:
+        assert limits._lock.locked()
+        turn.end()
+        return now
+
+    now = time.monotonic()
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=monotonic))
+    assert lend(limits)
+    monkeypatch.undo()
+    assert free_places(limits, 3) == 1

@@ -84,11 +84,11 @@ def test_who_takes_its_time_does_not_wait_longer(clock: Clock) -> None:
 
 def test_a_turn_that_is_free_keeps_the_distance_too(clock: Clock) -> None:
     limits = Limits(max_concurrency=8, requests_per_second=4)
-    assert limits.turn_now() is not None
-    assert limits.turn_now() is None
+    assert limits.turn_now(seconds=60) is not None
+    assert limits.turn_now(seconds=60) is None
     assert starts(limits, clock, 1) == [100.25]
     clock.now += 0.25
-    assert limits.turn_now() is not None
+    assert limits.turn_now(seconds=60) is not None
 
 
 async def test_who_waited_for_a_place_still_keeps_the_distance(clock: Clock) -> None:
