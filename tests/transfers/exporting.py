@@ -51,3 +51,9 @@ def kill(process: BaseProcess) -> None:
     process.kill()
     until(lambda: process.exitcode is not None, "the process is gone")
     assert process.exitcode == -signal.SIGKILL
+
+
+def send(process: BaseProcess, number: signal.Signals) -> None:
+    """Send it a signal: to stop where it is, or to go on."""
+    assert process.pid
+    os.kill(process.pid, number)

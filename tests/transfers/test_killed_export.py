@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from airflow_provider_damstra.storage_path import StoragePath
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from tests.clients.clock import until
 from tests.operators.running import StateStore, run
-from tests.transfers.exporting import exporting, kill
+from tests.transfers.exporting import exporting, kill, send
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,6 +169,31 @@ def test_other_arguments_start_clean(
     run(DamstraExportOperator(task_id="export", **arguments, **changes), try_number=2, max_tries=1)
     assert damstra_emulator.journal("GET", "/user") != []
     assert list(tmp_path.iterdir()) == [tmp_path / "x"]
+
+
+def test_an_attempt_that_was_taken_for_dead_leaves_its_successor_alone(
+    damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    path = tmp_path / "lake" / "schedules.jsonl"
+    arguments: dict[str, Any] = {"resource": "lesson_schedules", "max_concurrency": WORKERS}
+    arguments["target_path"] = str(path)
+    connection = damstra_emulator.connection_json
+    damstra_emulator.add_fault("delay", delay=0.02)
+    # Somebody clears the task: to the first attempt it looks as if no other came.
+    with exporting(connection, attempt=(1, 0), **arguments) as first:
+        until(lambda: len(damstra_emulator.journal()) >= 20, "the first has begun")
+        send(first, signal.SIGSTOP)
+        with exporting(connection, attempt=(2, 1), **arguments) as second:
+            until(lambda: len(list(path.parent.glob(".*.parts/*.attempt"))) == 2, "the second has begun")
+            send(second, signal.SIGSTOP)
+            send(first, signal.SIGCONT)
+            until(lambda: first.exitcode is not None, "the first is at its end")
+            assert len(list(path.parent.glob(".*.parts/*.attempt"))) == 2
+            send(second, signal.SIGCONT)
+            until(lambda: second.exitcode == 0, "the second has exported")
+    ids = [json.loads(line)["id"] for line in path.read_bytes().splitlines()]
+    assert len(ids) == len(set(ids)) > 0
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_what_a_killed_last_attempt_left_goes_when_a_later_run_begins(
