@@ -134,8 +134,8 @@ class Export:
         :raises DamstraError: if a listing failed.
         """
         if self.resource.parent is None:
-            self._single_listing = self._read(client, self._listing(), concurrency=self.max_concurrency)
-            yield from (Batch(rows=rows) for rows in self._pages(self._single_listing))
+            self._single_listing = self._whole(client, self._listing(), concurrency=self.max_concurrency)
+            yield from (Batch(rows=rows) for rows in self._read_to_the_end(self._single_listing))
             return
         parents = (one for one in self.parents(client) if one not in done)
         succeeded = False
@@ -190,7 +190,7 @@ class Export:
 
     def _listed_parents(self, client: Pages, *, concurrency: int) -> Iterator[int]:
         listing = WholeListing(client, self._parents_listing(), concurrency=concurrency, reads_again=True)
-        for rows in self._pages(listing):
+        for rows in self._read_to_the_end(listing):
             yield from (self._id_of_parent(row) for row in rows)
 
     def _id_of_parent(self, row: RawRow) -> int:
@@ -202,17 +202,22 @@ class Export:
         raise DamstraResponseError(f"a row of {self.resource.parent} has no id: {why}")
 
     def _pages_of(self, client: Pages, parent_id: int, *, after: Place | None) -> Iterator[OverlappingRows]:
-        pages = self._pages(self._read(client, self._listing(parent_id), concurrency=1), after=after)
+        pages = self._read_to_the_end(
+            self._whole(client, self._listing(parent_id), concurrency=1), after=after
+        )
         if not self.resource.adds_parent:
             return pages
         return (rows.replaced(self._with_parent(row, parent_id) for row in rows) for rows in pages)
 
-    def _read(self, client: Pages, listing: Listing, *, concurrency: int) -> WholeListing:
+    def _whole(self, client: Pages, listing: Listing, *, concurrency: int) -> WholeListing:
         return WholeListing(client, listing, concurrency=concurrency, reads_again=self.knows_what_comes_again)
 
-    def _pages(self, listing: WholeListing, *, after: Place | None = None) -> Iterator[OverlappingRows]:
+    def _read_to_the_end(
+        self, listing: WholeListing, *, after: Place | None = None
+    ) -> Iterator[OverlappingRows]:
         yield from listing.pages(after=after)
-        self.is_certain = self.is_certain and listing.is_certain
+        if not listing.is_certain:
+            self.is_certain = False
 
     def _with_parent(self, row: RawRow, parent_id: int) -> RawRow:
         text = bytes(row).lstrip()
