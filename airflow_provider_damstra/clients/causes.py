@@ -15,6 +15,9 @@ Cause = TypeVar("Cause", bound=BaseException)
 _NO_TUNNEL = "Tunnel connection failed: "
 """How ``http.client`` begins what a proxy said."""
 
+HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+"""What the ssl module raises where the other end has only hung up."""
+
 BROKE = "the connection broke before an answer came"
 
 
@@ -23,13 +26,13 @@ def in_plain_words(error: BaseException) -> str:
     if find_cause(error, socket.gaierror):
         return "its name cannot be resolved"
     refused = find_cause(error, ssl.SSLError)
-    if refused:
+    if refused and not isinstance(refused, HUNG_UP):
         return (
             getattr(refused, "verify_message", "")
             or (refused.reason or "TLS error").replace("_", " ").lower()
         )
     failed = find_cause(error, OSError)
-    if failed and failed.errno and not isinstance(failed, (ConnectionResetError, BrokenPipeError)):
+    if failed and failed.errno and not isinstance(failed, (ConnectionResetError, BrokenPipeError, *HUNG_UP)):
         return os.strerror(failed.errno).lower()
     if failed and str(failed).startswith(_NO_TUNNEL):
         return refused_by_proxy(str(failed).removeprefix(_NO_TUNNEL))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPResponse
+from ssl import CERT_NONE, PROTOCOL_TLS_CLIENT, SSLContext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 from weakref import finalize
@@ -43,11 +44,10 @@ class Connections:
     def __init__(self, settings: ClientSettings) -> None:
         self._address = urlsplit(settings.base_url)
         self._options: dict[str, Any] = {"timeout": settings.timeout}
+        self._proxy = _proxy(settings)
         self._tls: dict[str, Any] = {}
         if self._address.scheme == "https":
-            trusted = trust(settings.verify)
-            self._tls = {"ssl_context": trusted} if trusted else {"cert_reqs": "CERT_NONE"}
-        self._proxy = _proxy(settings.base_url)
+            self._tls = {"ssl_context": _tls_context(settings)}
         self._idle: list[HTTPConnection] = []
         # For clients that nobody closes.
         finalize(self, _close, self._idle)
@@ -126,10 +126,22 @@ def _close(idle: list[HTTPConnection]) -> None:
             idle.pop().close()
 
 
-def _proxy(server: str) -> _Proxy | None:
-    address = proxy_for(server)
+def _proxy(settings: ClientSettings) -> _Proxy | None:
+    address = proxy_for(settings.base_url)
     if address is None:
         return None
-    login = urlsplit(address).netloc.rpartition("@")[0]
+    parts = urlsplit(address)
+    login = parts.netloc.rpartition("@")[0]
     headers = make_headers(proxy_basic_auth=unquote(login)) if login else {}
-    return _Proxy(parse_url(address), headers, ProxyManager(address).proxy_config)
+    context = _tls_context(settings) if parts.scheme == "https" else None
+    return _Proxy(parse_url(address), headers, ProxyManager(address, proxy_ssl_context=context).proxy_config)
+
+
+def _tls_context(settings: ClientSettings) -> SSLContext:
+    trusted = trust(settings.verify)
+    if isinstance(trusted, SSLContext):
+        return trusted
+    anybody = SSLContext(PROTOCOL_TLS_CLIENT)
+    anybody.check_hostname = False
+    anybody.verify_mode = CERT_NONE
+    return anybody

@@ -13,7 +13,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from airflow_provider_damstra.clients.causes import BROKE, find_cause, in_plain_words
+from airflow_provider_damstra.clients.causes import BROKE, HUNG_UP, find_cause, in_plain_words
 from airflow_provider_damstra.clients.connections import Connections
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ class Transport:
 
     def _not_connected(self, request: Request, error: Exception) -> DamstraError:
         """Return what it means that no connection came about."""
-        if any(find_cause(error, kind) for kind in _REFUSED_TRUST):
+        has_hung_up = any(find_cause(error, kind) for kind in HUNG_UP)
+        if not has_hung_up and any(find_cause(error, kind) for kind in _REFUSED_TRUST):
             return self.core.untrusted(request, in_plain_words(error))
         # For urllib3, a connection that was refused is one that took too long.
         is_late = find_cause(error, ConnectTimeoutError) or find_cause(error, TimeoutError)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import select
 import socket
 import socketserver
+import ssl
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,15 +19,23 @@ class TunnelProxy(socketserver.ThreadingTCPServer):
 
     daemon_threads = True
 
-    def __init__(self, refusal: str | None) -> None:
+    def __init__(self, refusal: str | None, context: ssl.SSLContext | None) -> None:
         super().__init__(("127.0.0.1", 0), _Tunnel)
         self.refusal = refusal
+        self.context = context
         self.requests: list[str] = []
 
     @property
     def address(self) -> str:
         """Return host and port."""
         return f"127.0.0.1:{self.server_address[1]}"
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve one connection, with TLS if the proxy speaks it."""
+        with suppress(ssl.SSLError):  # A client that does not trust this proxy hangs up on it.
+            context = self.context
+            with context.wrap_socket(request, server_side=True) if context else request as connection:
+                super().finish_request(connection, client_address)
 
 
 class _Tunnel(socketserver.StreamRequestHandler):
@@ -55,12 +64,15 @@ def _join(one: socket.socket, other: socket.socket) -> None:
 
 
 @contextmanager
-def tunnel_proxy(*, refusal: str | None = None) -> Iterator[TunnelProxy]:
+def tunnel_proxy(
+    *, refusal: str | None = None, context: ssl.SSLContext | None = None
+) -> Iterator[TunnelProxy]:
     """Yield a proxy that runs, and stop it afterwards.
 
     :param refusal: status and reason with which it refuses every tunnel.
+    :param context: what it needs to speak TLS itself.
     """
-    with TunnelProxy(refusal) as proxy:
+    with TunnelProxy(refusal, context) as proxy:
         thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
         thread.start()
         try:

@@ -61,6 +61,18 @@ def test_a_server_with_tls_is_reached_through_a_tunnel(
     assert all("proxy-authorization" not in request.lower() for request in server.requests)
 
 
+def test_a_proxy_with_tls_is_trusted_like_the_server(
+    open_face: OpenFace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, context = certificate(tmp_path)
+    with raw_server(USER, context=context) as server, tunnel_proxy(context=context) as proxy:
+        monkeypatch.setenv("https_proxy", f"https://{proxy.address}")
+        assert open_face(server.url, verify=str(bundle)).call(GET).id == 1011
+        assert open_face(server.url, verify=False).call(GET).id == 1011
+        assert "certificate" in str(open_face(server.url).error(GET))
+        assert len(proxy.requests) == 2
+
+
 @pytest.mark.parametrize(("scheme", "port"), [("http", 80), ("https", 443)])
 def test_a_proxy_without_a_port_has_that_of_its_scheme(
     scheme: str, port: int, monkeypatch: pytest.MonkeyPatch

@@ -88,6 +88,15 @@ def test_a_server_that_speaks_no_tls_is_a_clear_error(open_face: OpenFace) -> No
         assert "TLS" in str(error)
 
 
+def test_a_server_that_hangs_up_while_tls_begins_is_tried_again(open_face: OpenFace) -> None:
+    with raw_server(b"") as server:
+        face = open_face(server.url.replace("http", "https"), max_retries=2)
+        error = face.error(POST)
+        assert_clear(error, server.url.removeprefix("http://"))
+        assert "the connection broke before an answer came. The request was not sent" in str(error)
+        assert server.connections == 3
+
+
 def test_a_bundle_that_holds_the_certificate_is_trusted(open_face: OpenFace, tmp_path: Path) -> None:
     bundle, context = certificate(tmp_path)
     with raw_server(USER, context=context) as server:
