@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 RawRow = bytes | msgspec.Raw
 """The JSON text of an object."""
+
+Key = int | str
+"""What tells rows of one listing apart."""
 
 NO_PAGE = (msgspec.MsgspecError, UnicodeDecodeError)
 """What is raised for a text that is no page."""
@@ -63,14 +67,25 @@ def raw_page(endpoint: Paged[Any], body: bytes) -> RawPage:
     page = _DECODER.decode(body)
     rows: list[RawRow] = list(page.results or ())
     total: Any = page.meta.total_result_count if page.meta else None
-    key = to_camel(endpoint.row_type().row_key_member)
-    ends = [_key_of(row, key) for row in (*rows[:1], *rows[-1:])]
+    keys = [(row, key_of(row, endpoint)) for row in (*rows[:1], *rows[-1:])]
+    ends = [bytes(row) if key is None else key for row, key in keys]
     return RawPage(rows, int(total) if str(total).isdigit() else None, hash((len(rows), *ends)))
 
 
-def _key_of(row: RawRow, key: str) -> str:
-    read = msgspec.json.decode(row)
-    return repr(read.get(key, read) if isinstance(read, dict) else read)
+def key_of(row: RawRow, listing: Paged[Any]) -> Key | None:
+    """Return what tells a row from the others of its listing, or None if it has no such thing."""
+    try:
+        keyed: Any = _key_decoder(listing.row_type().row_key_member).decode(row)
+    except NO_PAGE:
+        return None
+    key: Key = keyed.key
+    return key
+
+
+@cache
+def _key_decoder(member: str) -> msgspec.json.Decoder[Any]:
+    keyed = msgspec.defstruct("Keyed", [("key", Key)], rename={"key": to_camel(member)})
+    return msgspec.json.Decoder(keyed)
 
 
 class StreamedPage:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-from pydantic.alias_generators import to_camel
-
+from airflow_provider_damstra.clients.raw_pages import Key, key_of
 from airflow_provider_damstra.exports.raw_pages import RawPage, RawReader, RawRow
 
 if TYPE_CHECKING:
@@ -17,8 +14,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.endpoints.base import Paged
     from airflow_provider_damstra.wire import Request, Response
-
-Key = int | str
 
 _SAME_PAGES = 4
 
@@ -98,19 +93,3 @@ class OverlappingReader(RawReader):
         """Return what is the same only for a page that comes again and again: once it may have moved."""
         self._seen[page.fingerprint] += 1
         return hash((page.fingerprint, min(self._seen[page.fingerprint], _SAME_PAGES)))
-
-
-def key_of(row: RawRow, listing: Paged[Any]) -> Key | None:
-    """Return what tells a row from the others of its listing, or None if it has no such thing."""
-    try:
-        keyed: Any = _decoder(listing.row_type().row_key_member).decode(row)
-    except msgspec.MsgspecError:
-        return None
-    key: Key = keyed.key
-    return key
-
-
-@cache
-def _decoder(member: str) -> msgspec.json.Decoder[Any]:
-    keyed = msgspec.defstruct("Keyed", [("key", Key)], rename={"key": to_camel(member)})
-    return msgspec.json.Decoder(keyed)

@@ -14,13 +14,15 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_damstra.exports.overlapping import OverlappingReader, OverlappingRows, key_of
+from airflow_provider_damstra.clients.raw_pages import key_of
+from airflow_provider_damstra.exports.overlapping import OverlappingReader, OverlappingRows
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from airflow_provider_damstra.clients.raw_pages import Key
     from airflow_provider_damstra.endpoints.base import Paged
-    from airflow_provider_damstra.exports.overlapping import Key, Place
+    from airflow_provider_damstra.exports.overlapping import Place
     from airflow_provider_damstra.exports.raw_pages import RawPage
     from airflow_provider_damstra.wire import Request, Response
 
