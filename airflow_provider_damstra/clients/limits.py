@@ -23,6 +23,10 @@ LOOK_AGAIN = 0.02
 """Seconds between two looks of who waits for a turn while some are lent. One that is over is seen at once."""
 
 
+IN_CASE = 1.0
+"""Seconds between two looks whether a place was given: a thread may be killed before it wakes another."""
+
+
 @dataclass(eq=False, slots=True)
 class _Waiter:
     """Who waits for a place, how it is woken, and whether the place was given to it."""
@@ -66,20 +70,20 @@ class Limits:
     """
 
     def __init__(self, *, max_concurrency: int, requests_per_second: float | None) -> None:
-        self._lock = threading.Lock()
+        # Python's collector may close a listing, and end its turns, in a thread that has the lock.
+        self._lock = threading.RLock()
         self._free = max_concurrency
         self._waiting: deque[_Waiter] = deque()
         self._interval = 1 / requests_per_second if requests_per_second else 0.0
         self._next_start = 0.0
         self._lent: set[LentTurn] = set()
-        self._leaving: deque[_Waiter] = deque()
 
     def turn_now(self, *, seconds: float) -> LentTurn | None:
         """Return a turn if there is one without waiting. None is lent while somebody waits.
 
         :param seconds: how long it may last.
         """
-        with self._locked():
+        with self._lock:
             now = time.monotonic()
             if not self._free or now < self._next_start:
                 return None
@@ -101,9 +105,11 @@ class Limits:
         waiter = _Waiter(place.set)
         with self._held(waiter):
             if not self._take(waiter):
-                while self._lent and not waiter.has_place:
-                    self._look_after_lent()
-                place.wait()
+                while not waiter.has_place:
+                    if self._lent:
+                        self._look_after_lent()
+                    else:
+                        place.wait(IN_CASE)
             pause = self._reserve()
             if pause:
                 # A sleep of no time would let all other threads have their turn first.
@@ -128,20 +134,17 @@ class Limits:
         """Return the seconds until the next request may begin, and count it as begun then."""
         if not self._interval:
             return 0.0
-        with self._locked():
+        with self._lock:
             now = time.monotonic()
             start = max(now, self._next_start)
             self._next_start = start + self._interval
             return start - now
 
     def _take(self, waiter: _Waiter) -> bool:
-        """Give a place that is free, or put the waiter in the line."""
-        with self._locked():
-            waiter.has_place = self._free > 0
-            if waiter.has_place:
-                self._free -= 1
-            else:
-                self._waiting.append(waiter)
+        """Get in line, and return whether a place was free."""
+        with self._lock:
+            self._waiting.append(waiter)
+            self._hand_out()
             return waiter.has_place
 
     @contextmanager
@@ -161,46 +164,30 @@ class Limits:
         for holder in readable(filter(None, (turn.holder for turn in lent)), seconds=LOOK_AGAIN):
             holder.has_begun(time.monotonic())
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        try:
-            with self._lock:
-                yield
-        finally:
-            self._let_leave()
-
     def _leave(self, waiter: _Waiter) -> None:
-        # Also called where Python's collector closes a listing: maybe in a thread that has the lock.
-        self._leaving.append(waiter)
-        self._let_leave()
+        with self._lock:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+            if waiter.has_place:
+                waiter.has_place = False
+                self._free += 1
+            self._hand_out()
 
-    def _let_leave(self) -> None:
-        while self._leaving and self._lock.acquire(blocking=False):
-            try:
-                while self._leaving:
-                    self._take_place_of(self._leaving.popleft())
-            finally:
-                self._lock.release()
+    def _hand_out(self) -> None:
+        """Hand the free places to who has waited longest; an event loop may have ended meanwhile.
 
-    def _take_place_of(self, waiter: _Waiter) -> None:
-        if waiter in self._waiting:
-            self._waiting.remove(waiter)
-        if waiter.has_place:
-            waiter.has_place = False
-            self._hand_on()
-
-    def _hand_on(self) -> None:
-        """Hand a place to who has waited longest; an event loop may have ended meanwhile."""
-        while self._waiting:
-            waiter = self._waiting.popleft()
+        In this order, so that a task that is killed between two steps leaves nothing out of joint.
+        """
+        while self._free and self._waiting:
+            waiter = self._waiting[0]
             waiter.has_place = True
+            self._free -= 1
+            self._waiting.popleft()
             try:
                 waiter.wake()
             except RuntimeError:
                 waiter.has_place = False
-                continue
-            return
-        self._free += 1
+                self._free += 1
 
 
 def _nobody_waits() -> None:

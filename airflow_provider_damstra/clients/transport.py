@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from http.client import HTTPException
 from typing import TYPE_CHECKING
 
@@ -69,23 +69,25 @@ class Transport:
         turn = self.limits.turn_now(seconds=self.core.settings.timeout)
         if turn is None:
             return None
-        with ExitStack() as unsent:
-            unsent.callback(turn.end)
+        connection, sent = None, None
+        try:
             connection = self.connections.idle()
-            if connection is None:
-                return None
-            unsent.callback(connection.close)
-            with suppress(OSError):
+            if connection is not None:
                 self._put(connection, request)
-                unsent.pop_all()
-                return Sent(self, connection, request, turn)
-        return None
+                sent = Sent(self, connection, request, turn)
+            return sent
+        except OSError:
+            return None
+        finally:
+            if sent is None:
+                turn.end()
+                if connection is not None:
+                    connection.close()
 
     def _send(self, request: Request) -> Sent:
-        started, failure = time.monotonic(), None
+        started, failure, sent = time.monotonic(), None, None
         connection = self.connections.idle() or self.connections.new()
-        with ExitStack() as unsent:
-            unsent.callback(connection.close)
+        try:
             try:
                 if connection.is_closed:
                     connection.connect()
@@ -94,11 +96,13 @@ class Transport:
             try:
                 if failure is None:
                     self._put(connection, request)
+                    sent = Sent(self, connection, request)
+                    return sent
             except _LOST as error:
                 failure = self.lost(request, error)
-            if failure is None:
-                unsent.pop_all()
-                return Sent(self, connection, request)
+        finally:
+            if sent is None:
+                connection.close()
         self.core.observed(request, started)
         # Out here, so that the error does not carry that of urllib3, which knows what came.
         raise failure
@@ -207,22 +211,22 @@ class Sent:
 
         :raises DamstraError: if it did not come, or broke off.
         """
-        with ExitStack() as unread:
-            unread.callback(self.close)
+        try:
             answer = self.begin()
             core, began = self._transport.core, time.monotonic()
             # As if it had been read at once: how long it waited for that says nothing of the server.
             started = began - ((self._began_at or began) - self._sent_at)
-            try:
-                body = answer.read()
-            except _LOST as error:
-                failure = self._transport.lost(self._request, error, has_begun=True)
-            else:
-                self._is_read = True
-                self._transport.is_slow = time.monotonic() - began > SLOW
-                self._transport.connections.keep(self._connection)
-                core.observed(self._request, started, answer.status)
-                return core.response(status=answer.status, headers=answer.headers, body=body)
+            body = answer.read()
+            self._is_read = True
+            self._transport.is_slow = time.monotonic() - began > SLOW
+        except _LOST as error:
+            failure = self._transport.lost(self._request, error, has_begun=True)
+        else:
+            self._transport.connections.keep(self._connection)
+            core.observed(self._request, started, answer.status)
+            return core.response(status=answer.status, headers=answer.headers, body=body)
+        finally:
+            self.close()
         core.observed(self._request, started)
         raise failure
 
@@ -231,8 +235,8 @@ class Sent:
         if self._is_read:
             # The connection may be somebody else's by now.
             return
+        if self._turn:
+            self._turn.end()
         if self._answer is not None:
             self._answer.close()
         self._connection.close()
-        if self._turn:
-            self._turn.end()
