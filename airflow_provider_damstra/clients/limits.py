@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.clients.settings import ClientSettings
 
-
 LOOK_AGAIN = 0.02
 """Seconds between two looks of who waits for a turn while some are lent. One that is over is seen at once."""
-
 
 IN_CASE = 1.0
 """Seconds between two looks whether a place was given: a thread may be killed before it wakes another."""
@@ -87,16 +85,17 @@ class Limits:
             now = time.monotonic()
             if not self._free or now < self._next_start:
                 return None
-            turn = LentTurn(self, _Waiter(_nobody_waits, has_place=True), until=now + seconds)
+            turn = LentTurn(self, _Waiter(_nobody_waits), until=now + seconds)
             self._lent.add(turn)
+            turn.waiter.has_place = True
             self._free -= 1
             self._next_start = now + self._interval
             return turn
 
     def take_back(self, turn: LentTurn) -> None:
         """Give the place of a turn that is over to who waits."""
-        self._lent.discard(turn)
         self._leave(turn.waiter)
+        self._lent.discard(turn)
 
     @contextmanager
     def turn(self) -> Iterator[None]:

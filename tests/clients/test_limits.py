@@ -231,3 +231,32 @@ def test_a_turn_may_end_in_a_thread_that_is_just_at_the_limits(monkeypatch: pyte
     assert lend(limits)
     monkeypatch.undo()
     assert free_places(limits, 3) == 1
+
+
+@pytest.mark.parametrize("step", ["add", "discard"])
+def test_a_task_that_is_killed_between_two_steps_neither_keeps_nor_doubles_a_place(step: str) -> None:
+    class Killed(Exception):
+        pass
+
+    class Killing(set[LentTurn]):
+        def add(self, turn: LentTurn) -> None:
+            super().add(turn)
+            if step == "add":
+                raise Killed
+
+        def discard(self, turn: object) -> None:
+            super().discard(turn)
+            raise Killed
+
+    limits = limits_of(2)
+    limits._lent = Killing()
+    with pytest.raises(Killed):
+        end(lend(limits, seconds=0))
+    limits._lent = set(limits._lent)
+    limits._look_after_lent()
+    assert free_places(limits, 3) == 2
+
+
+def end(turn: LentTurn | None) -> None:
+    assert turn is not None
+    turn.end()
