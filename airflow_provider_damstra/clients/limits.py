@@ -96,6 +96,8 @@ class Limits:
         """Give the place of a turn that is over to who waits."""
         self._leave(turn.waiter)
         self._lent.discard(turn)
+        # Holder and turn know each other, and would wait for Python's collector.
+        turn.holder = None
 
     @contextmanager
     def turn(self) -> Iterator[None]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from functools import partial
@@ -118,6 +120,20 @@ def test_open_connections_are_used_again_and_no_thread_is_needed() -> None:
             other.ask_for(REQUESTS)
             assert "damstra-ask" not in thread_names()
             assert len([other.take() for _ in REQUESTS]) == MOST
+
+
+def test_a_page_that_was_taken_leaves_nothing_for_the_collector() -> None:
+    with pages_of() as pages:
+        pages.ask()
+        pages.take(MOST)
+        pages.ask()
+        known = [weakref.ref(sent) for _, sent in pages.ahead._asked]
+        gc.disable()
+        try:
+            pages.take(MOST)
+            assert [sent() for sent in known] == [None] * MOST
+        finally:
+            gc.enable()
 
 
 def has_read(pages: Pages, count: int) -> bool:
