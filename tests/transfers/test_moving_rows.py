@@ -103,19 +103,23 @@ def test_a_failed_attempt_and_its_retry_announce_what_one_attempt_would(
     assert runs.export("third", **users)["deleted"] == 0
 
 
-@pytest.mark.parametrize("concurrency", [1, 8])
-def test_a_table_keeps_everybody_who_is_there(
-    concurrency: int, damstra_emulator: DamstraEmulator, on_sqlite: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    replacing = DamstraToSqlOperator(
+def table_of_users(*, max_concurrency: int) -> DamstraToSqlOperator:
+    return DamstraToSqlOperator(
         task_id="to_sql",
         resource="users",
         sql_conn_id="warehouse",
         table="users",
         write_mode="replace",
         page_size=5,
-        max_concurrency=concurrency,
+        max_concurrency=max_concurrency,
     )
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_table_keeps_everybody_who_is_there(
+    concurrency: int, damstra_emulator: DamstraEmulator, on_sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replacing = table_of_users(max_concurrency=concurrency)
     run(replacing)
     leaves(LAST)
     once_pages_have_come(2, lambda: leaves(FIRST), monkeypatch, path="/user")
@@ -149,15 +153,7 @@ def test_who_may_have_been_missed_is_said_to_be_deleted_by_the_next_run_at_the_e
 def test_a_table_loses_nobody_who_may_have_been_missed(
     damstra_emulator: DamstraEmulator, on_sqlite: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replacing = DamstraToSqlOperator(
-        task_id="to_sql",
-        resource="users",
-        sql_conn_id="warehouse",
-        table="users",
-        write_mode="replace",
-        page_size=5,
-        max_concurrency=1,
-    )
+    replacing = table_of_users(max_concurrency=1)
     run(replacing)
     leaves(LAST)
     once_pages_have_come(1, lambda: leaves(FIRST), monkeypatch, path="/user")
