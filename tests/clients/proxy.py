@@ -6,9 +6,10 @@ import select
 import socket
 import socketserver
 import ssl
-import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
+
+from tests.serving import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,11 +73,5 @@ def tunnel_proxy(
     :param refusal: status and reason with which it refuses every tunnel.
     :param context: what it needs to speak TLS itself.
     """
-    with TunnelProxy(refusal, context) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
-        thread.start()
-        try:
-            yield proxy
-        finally:
-            proxy.shutdown()
-            thread.join()
+    with served(TunnelProxy(refusal, context)) as proxy:
+        yield proxy

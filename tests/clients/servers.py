@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import socketserver
 import ssl
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from tests.serving import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,14 +97,8 @@ def raw_server(
 
     :param keeps_open: whether it answers more than one request on a connection.
     """
-    with RawServer(answers, context, keeps_open=keeps_open) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(RawServer(answers, context, keeps_open=keeps_open)) as server:
+        yield server
 
 
 def closed_port() -> int:

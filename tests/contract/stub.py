@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
+
+from tests.serving import served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,11 +94,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def stub_server(answer: Callable[[Recorded], Answer]) -> Iterator[Stub]:
     """Yield a running stub server and stop it afterwards."""
-    with Stub(answer) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(Stub(answer)) as server:
+        yield server

@@ -23,6 +23,7 @@ from tests.emulator.http import (
     TRAINEES,
     Api,
 )
+from tests.serving import served
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -69,14 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def receiving(statuses: Statuses | None = None) -> Iterator[Receiver]:
-    with Receiver(statuses) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(Receiver(statuses)) as server:
+        yield server
 
 
 @pytest.fixture
