@@ -26,9 +26,9 @@ READERS = 4
 class PagesAhead(Generic[Page]):
     """Asks for many pages at once, and reads them in order.
 
-    Who takes the pages sends the requests, if a connection is open and a turn is free: threads would mostly
-    wait for each other. Else a thread waits for these. The answers wait where the kernel keeps them, for
-    bodies cost memory; where they come slowly, some are read at once, in threads.
+    Who takes the pages sends the requests, if a connection is open, or the server near, and a turn is free:
+    threads would mostly wait for each other. Else a thread waits for these. The answers wait where the
+    kernel keeps them, for bodies cost memory; where they come slowly, some are read at once, in threads.
 
     :param read: returns the page of an answer; may send the request again.
     :param most: requests in flight at once.

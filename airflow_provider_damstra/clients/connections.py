@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPResponse
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from urllib3.connection import ProxyConfig
 
     from airflow_provider_damstra.clients.settings import ClientSettings
+
+
+AT_ONCE = 0.002
+"""Seconds within which a connection is made where the server is near: to make it costs less than a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ class Connections:
         self._tls: dict[str, Any] = {}
         if self._address.scheme == "https":
             self._tls = {"ssl_context": _tls_context(settings)}
+        self.are_made_at_once = False
+        """Whether the last one that was opened took no time worth a thread."""
         self._idle: list[HTTPConnection] = []
         # For clients that nobody closes.
         finalize(self, _close, self._idle)
@@ -81,6 +88,16 @@ class Connections:
         if self._tls:
             connection.set_tunnel(host, port or 443, headers=self._proxy.headers, scheme=scheme)
         return connection
+
+    def open(self, connection: HTTPConnection) -> None:
+        """Connect, unless that was done.
+
+        :raises HTTPError, OSError, CertificateError: if it cannot be.
+        """
+        if connection.is_closed:
+            began, self.are_made_at_once = time.monotonic(), False
+            connection.connect()
+            self.are_made_at_once = time.monotonic() - began < AT_ONCE
 
     def keep(self, connection: HTTPConnection) -> None:
         """Keep a connection whose answer was read to its end, unless the server closes it."""

@@ -29,6 +29,7 @@ SLOW = 0.01
 them, and not this process."""
 
 _LOST = (HTTPError, HTTPException, OSError)
+_UNSENT = (*_LOST, CertificateError)
 _REFUSED_TRUST = (SSLError, ssl.SSLError, CertificateError)
 
 
@@ -72,11 +73,14 @@ class Transport:
         connection, sent = None, None
         try:
             connection = self.connections.idle()
+            if connection is None and self.connections.are_made_at_once:
+                connection = self.connections.new()
             if connection is not None:
+                self.connections.open(connection)
                 self._put(connection, request)
                 sent = Sent(self, connection, request, turn)
             return sent
-        except OSError:
+        except _UNSENT:
             return None
         finally:
             if sent is None:
@@ -89,9 +93,8 @@ class Transport:
         connection = self.connections.idle() or self.connections.new()
         try:
             try:
-                if connection.is_closed:
-                    connection.connect()
-            except (*_LOST, CertificateError) as error:
+                self.connections.open(connection)
+            except _UNSENT as error:
                 failure = self._not_connected(request, error)
             try:
                 if failure is None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _ENOUGH = 1 << 20
 _MANY = 8
-_MOST_BEHIND = 2
+_MOST_BEHIND = 3
 
 
 class WritesBehind:

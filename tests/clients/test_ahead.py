@@ -16,6 +16,7 @@ from urllib3 import HTTPResponse
 from urllib3.connection import HTTPConnection
 
 from airflow_provider_damstra.clients import ahead as ahead_module
+from airflow_provider_damstra.clients import connections as connections_module
 from airflow_provider_damstra.clients import transport as transport_module
 from airflow_provider_damstra.clients.ahead import READERS, PagesAhead
 from airflow_provider_damstra.clients.asynchronous import AsyncClient
@@ -120,6 +121,31 @@ def test_open_connections_are_used_again_and_no_thread_is_needed() -> None:
             other.ask_for(REQUESTS)
             assert "damstra-ask" not in thread_names()
             assert len([other.take() for _ in REQUESTS]) == MOST
+
+
+@pytest.mark.parametrize("seconds", [10.0, -1.0])
+def test_connections_are_made_in_threads_unless_the_server_is_near(
+    seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections_module, "AT_ONCE", seconds)
+    with pages_of() as pages:
+        pages.transport.call(REQUESTS[0])
+        pages.ahead.ask_for(REQUESTS)
+        assert ("damstra-ask" in thread_names()) == (seconds < 0)
+        assert pages.take(MOST) == list(range(1, MOST + 1))
+
+
+def test_what_cannot_be_connected_at_once_is_tried_in_a_thread() -> None:
+    with pages_of(max_retries=0) as pages:
+        pages.transport.call(REQUESTS[0])
+        pages.transport.connections.clear()
+        pages.server.shutdown()
+        pages.server.server_close()
+        pages.ahead.ask_for(REQUESTS[:2])
+        for _ in range(2):
+            with pytest.raises(DamstraTransportError, match="connection refused"):
+                pages.take(1)
+    assert free_places(pages.transport.limits, MOST + 1) == MOST
 
 
 def test_a_page_that_was_taken_leaves_nothing_for_the_collector() -> None:

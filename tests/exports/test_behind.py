@@ -79,10 +79,10 @@ def test_it_is_never_far_behind() -> None:
 
     with ThreadPoolExecutor(1) as writer:
         writing = writer.submit(write, file, pieces())
-        until(lambda: len(handed) == 8, "two lots of three wait, and two pieces for the next")
+        until(lambda: len(handed) == 11, "three lots of three wait, and two pieces for the next")
         with pytest.raises(TimeoutError):
             writing.result(timeout=0.1)
-        assert len(handed) == 8
+        assert len(handed) == 11
         file.may_go_on.set()
         writing.result(timeout=10)
     assert b"".join(file.pieces) == b"".join(contents(40, BIG))
