@@ -14,6 +14,7 @@ from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from tests.operators.running import run
 from tests.transfers.lake import Lake
 from tests.transfers.moving import once_pages_have_come
+from tests.transfers.variables import Variables
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -24,7 +25,8 @@ CREW = 102
 
 
 @pytest.fixture
-def runs(lake: str, damstra_emulator: DamstraEmulator) -> Lake:
+def runs(lake: str, damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    Variables().answer_for(monkeypatch)
     return Lake(lake)
 
 
