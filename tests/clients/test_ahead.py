@@ -1,13 +1,11 @@
-"""Pages asked for ahead: many in flight, few in memory, none left open, and nobody waits for ever."""
+"""Pages asked for ahead: many in flight, few in memory, none left open."""
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import threading
 import weakref
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,89 +17,15 @@ from airflow_provider_damstra.clients import ahead as ahead_module
 from airflow_provider_damstra.clients import connections as connections_module
 from airflow_provider_damstra.clients import transport as transport_module
 from airflow_provider_damstra.clients.ahead import READERS, PagesAhead
-from airflow_provider_damstra.clients.asynchronous import AsyncClient
 from airflow_provider_damstra.clients.connections import Connections
-from airflow_provider_damstra.clients.core import ClientCore
-from airflow_provider_damstra.clients.sync import Client
-from airflow_provider_damstra.clients.transport import Transport
-from airflow_provider_damstra.endpoints import GetUser, ListUsers
 from airflow_provider_damstra.errors import DamstraTransportError
-from tests.clients.calls import open_connections
-from tests.clients.clock import Clock, until
-from tests.clients.faces import settings_for
+from tests.clients.clock import until
+from tests.clients.pages_ahead import MOST, REQUESTS, Pages, page, pages_of
 from tests.clients.rooms import free_places
-from tests.contract.stub import stub_server
-from tests.contract.table import json_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from airflow_provider_damstra.clients.settings import ClientSettings
-    from airflow_provider_damstra.clients.transport import Sent
-    from airflow_provider_damstra.testing import DamstraEmulator
-    from airflow_provider_damstra.wire import Request
-    from tests.contract.stub import Recorded, Stub
+    from tests.contract.stub import Recorded
     from tests.contract.table import Answer
-
-MOST = 8
-REQUESTS = [ListUsers().page_request(start=start, size=1) for start in range(MOST)]
-TOTAL = 12
-
-
-def page(request: Recorded) -> Answer:
-    """Return one user of a listing, or the one that is asked for."""
-    if request.path.endswith("/user"):
-        return json_answer(
-            {"results": [{"id": request.start_index + 1}], "meta": {"totalResultCount": TOTAL}}
-        )
-    return json_answer({"id": int(request.path.rpartition("/")[2])})
-
-
-class Pages:
-    """Asks a server for pages ahead, and keeps which were read."""
-
-    def __init__(self, server: Stub, **settings: Any) -> None:
-        address = server.base_url.removesuffix("/api/v2")
-        self.server = server
-        self.settings = settings_for(address, max_concurrency=MOST, **settings)
-        self.transport = Transport(ClientCore(self.settings))
-        self.read: list[bytes] = []
-        self.ahead: PagesAhead[bytes] = PagesAhead(self.transport, self._read, most=MOST)
-
-    def _read(self, request: Request, sent: Callable[[], Sent]) -> bytes:
-        body = sent().read().body
-        self.read.append(body)
-        return body
-
-    def ask(self) -> None:
-        """Ask for all pages, and wait until the server knows."""
-        before = len(self.server.requests)
-        self.ahead.ask_for(REQUESTS)
-        until(lambda: len(self.server.requests) == before + MOST, "all are asked")
-
-    def take(self, count: int) -> list[int]:
-        """Return the ids on the next pages."""
-        return [int(self.ahead.take().partition(b'"id": ')[2].partition(b"}")[0]) for _ in range(count)]
-
-
-@contextmanager
-def pages_of(answer: Callable[[Recorded], Answer] = page, **settings: Any) -> Iterator[Pages]:
-    with stub_server(answer) as server:
-        pages = Pages(server, **settings)
-        try:
-            yield pages
-        finally:
-            pages.ahead.close()
-        pages.transport.connections.clear()
-
-
-@contextmanager
-def opened(door: threading.Event) -> Iterator[None]:
-    """Open the door at the end, so that the server can stop."""
-    try:
-        yield
-    finally:
-        door.set()
 
 
 def test_all_are_asked_and_come_in_order() -> None:
@@ -272,71 +196,3 @@ def test_what_was_dropped_is_not_taken() -> None:
         assert len(pages.ahead) == 0
         pages.ahead.ask_for(REQUESTS[5:7])
         assert pages.take(2) == [6, 7]
-
-
-@pytest.mark.parametrize("places", [1, 2, 4])
-def test_who_takes_pages_may_ask_for_something_else_meanwhile(places: int) -> None:
-    """All turns are taken by pages ahead, and nobody but the caller could end them."""
-    with stub_server(page) as server:
-        settings = settings_for(server.base_url.removesuffix("/api/v2"), max_concurrency=places, page_size=1)
-        with Client(settings) as client, Client(settings) as other:
-            found = []
-            for user in client.iterate(ListUsers()):
-                found.append(client.call(GetUser(user_id=user.id)).id)
-                assert other.call(GetUser(user_id=user.id)).id == user.id
-                assert asyncio.run(call_in_loop(settings, user.id)) == user.id
-    assert found == list(range(1, TOTAL + 1))
-
-
-@pytest.mark.parametrize("is_left", [False, True])
-def test_who_needs_a_turn_waits_for_no_more_than_one(is_left: bool) -> None:
-    """One answer begins and the others do not, or the listing is left."""
-    door = threading.Event()
-    asked_again = threading.Event()
-
-    def answer(request: Recorded) -> Answer:
-        is_held = request.path.endswith("/user") and (request.start_index > 0 or is_left)
-        assert not (is_held and asked_again.is_set()) or door.wait(10)
-        return page(request)
-
-    with pages_of(answer, timeout=60) as pages, Client(pages.settings) as other, opened(door):
-        pages.ask()
-        pages.take(MOST)
-        asked_again.set()
-        pages.ask()
-        with ThreadPoolExecutor(1) as pool:
-            calling = pool.submit(other.call, GetUser(user_id=7))
-            if is_left:
-                until(lambda: bool(pages.transport.limits._waiting), "one waits")
-                pages.ahead.close()
-            assert calling.result(timeout=10).id == 7
-
-
-async def call_in_loop(settings: ClientSettings, user_id: int) -> int:
-    async with AsyncClient(settings) as client:
-        return (await asyncio.wait_for(client.call(GetUser(user_id=user_id)), 10)).id
-
-
-def test_who_waited_for_the_first_refused_page_has_waited_for_all(
-    damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = Clock()
-    for module in (ahead_module, transport_module):
-        monkeypatch.setattr(module, "time", clock)
-    settings = settings_for(damstra_emulator.url, max_concurrency=MOST, page_size=4)
-
-    def sleep(seconds: float) -> None:
-        until(lambda: len(refused(damstra_emulator)) == MOST, "all are refused")
-        clock.pass_by(seconds)
-
-    with Client(settings, sleep=sleep) as client:
-        open_connections(client, damstra_emulator, MOST)
-        pages = client.pages(ListUsers())
-        count = len(next(pages))
-        damstra_emulator.add_fault("status", status=429, headers={"Retry-After": "7"}, count=MOST)
-        assert count + sum(map(len, pages)) == 37
-    assert clock.sleeps == [7] + [0] * (MOST - 1)
-
-
-def refused(emulator: DamstraEmulator) -> list[Any]:
-    return [entry for entry in emulator.journal() if entry["status"] == 429]
