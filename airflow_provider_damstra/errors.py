@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.wire import Request, Response
+    from airflow_provider_damstra.http import Request, Response
 
 
 class DamstraError(Exception):

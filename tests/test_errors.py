@@ -23,7 +23,7 @@ from airflow_provider_damstra.errors import (
     is_final,
     is_worth_retrying,
 )
-from airflow_provider_damstra.wire import Response
+from airflow_provider_damstra.http import Response
 
 READ = GetUser(user_id=7).request()
 SEND = ScheduleUser(user_id=7, lesson_version_ids=[1], grace_period=1, grace_period_unit="days").request()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from airflow.sdk import DAG
 
-from airflow_provider_damstra.naming import name_in_grid
+from airflow_provider_damstra.map_index import name_in_grid
 from airflow_provider_damstra.operators.call import DamstraCallOperator
 from airflow_provider_damstra.operators.group import (
     DamstraAddGroupMembersOperator,

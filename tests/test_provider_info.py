@@ -25,8 +25,8 @@ from airflow_provider_damstra.clients.settings import ClientOptions
 from airflow_provider_damstra.get_provider_info import get_provider_info
 from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, settings_from
 from airflow_provider_damstra.hooks.damstra import DamstraHook
-from airflow_provider_damstra.webhooks.configuration import receiver_configuration
-from airflow_provider_damstra.webhooks.database import DamstraDBManager
+from airflow_provider_damstra.webhooks.config import receiver_configuration
+from airflow_provider_damstra.webhooks.db.manager import DamstraDBManager
 from tests.hooks.connections import connection
 
 INFO = get_provider_info()

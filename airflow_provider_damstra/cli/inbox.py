@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.cli.simple_table import AirflowConsole
 
-from airflow_provider_damstra.cli.command import command
+from airflow_provider_damstra.cli.decorators import command
+from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError
 from airflow_provider_damstra.webhooks.inbox import State, listed
-from airflow_provider_damstra.webhooks.transactions import InboxUnavailableError
 
 if TYPE_CHECKING:
     from argparse import Namespace

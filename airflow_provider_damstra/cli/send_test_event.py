@@ -13,14 +13,14 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from airflow_provider_damstra.assets import event_uri
-from airflow_provider_damstra.cli.command import command
 from airflow_provider_damstra.cli.connections import find
+from airflow_provider_damstra.cli.decorators import command
 from airflow_provider_damstra.event_names import ALL_EVENTS, EVENT_NAMES
 from airflow_provider_damstra.webhooks.addresses import own_webhook_url
+from airflow_provider_damstra.webhooks.auth import accepted_tokens
+from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError
 from airflow_provider_damstra.webhooks.events import read_event
 from airflow_provider_damstra.webhooks.inbox import State, listed
-from airflow_provider_damstra.webhooks.tokens import accepted_tokens
-from airflow_provider_damstra.webhooks.transactions import InboxUnavailableError
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from airflow.configuration import conf
 
-from airflow_provider_damstra.cli.command import command
 from airflow_provider_damstra.cli.connections import change, find
+from airflow_provider_damstra.cli.decorators import command
 from airflow_provider_damstra.webhooks.addresses import is_received
 from airflow_provider_damstra.webhooks.addresses import webhook_url as address_of
-from airflow_provider_damstra.webhooks.tokens import (
+from airflow_provider_damstra.webhooks.auth import (
     CURRENT,
     PREVIOUS,
     STAYS_VALID,

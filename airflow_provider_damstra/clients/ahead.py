@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_damstra.clients.transport import Transport
-    from airflow_provider_damstra.wire import Request
+    from airflow_provider_damstra.http import Request
 
 Page = TypeVar("Page")
 Coming = Sent | Future[Sent]

@@ -20,8 +20,8 @@ from airflow_provider_damstra.errors import (
     error_body,
     is_worth_retrying,
 )
+from airflow_provider_damstra.http import Request, Response
 from airflow_provider_damstra.models.base import Model
-from airflow_provider_damstra.wire import Request, Response
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.paging import PageReader

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_damstra.endpoints.base import Paged
-    from airflow_provider_damstra.wire import Request, Response
+    from airflow_provider_damstra.http import Request, Response
 
 Row = TypeVar("Row", bound=Model)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_damstra.endpoints.base import Paged
-    from airflow_provider_damstra.wire import Request, Response
+    from airflow_provider_damstra.http import Request, Response
 
 RawRow = bytes | msgspec.Raw
 """The JSON text of an object."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.clients.transport import Sent
     from airflow_provider_damstra.endpoints.base import Endpoint, Paged
-    from airflow_provider_damstra.wire import Request, Response
+    from airflow_provider_damstra.http import Request, Response
 
 Answer = TypeVar("Answer")
 Row = TypeVar("Row", bound=Model)

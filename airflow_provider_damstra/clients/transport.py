@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.clients.core import ClientCore
     from airflow_provider_damstra.clients.limits import LentTurn
     from airflow_provider_damstra.errors import DamstraError
-    from airflow_provider_damstra.wire import Request, Response
+    from airflow_provider_damstra.http import Request, Response
 
 SLOW = 0.01
 """Seconds for a body after its head, from which on several are worth reading at once: then the network has

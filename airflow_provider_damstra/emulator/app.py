@@ -12,15 +12,16 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route as StarletteRoute
 
 from airflow_provider_damstra import __version__
+from airflow_provider_damstra.emulator import api_errors as refusals
 from airflow_provider_damstra.emulator import handlers as _handlers  # noqa: F401 (registers them)
-from airflow_provider_damstra.emulator import refusals, rendering
+from airflow_provider_damstra.emulator import rendering
+from airflow_provider_damstra.emulator.api_errors import Refusal
 from airflow_provider_damstra.emulator.control import control_plane, explain_invalid
-from airflow_provider_damstra.emulator.gate import ENTRY, Gate
+from airflow_provider_damstra.emulator.fault_middleware import ENTRY, Gate
 from airflow_provider_damstra.emulator.parsing import parse_body, parse_call, parse_query, parse_window
-from airflow_provider_damstra.emulator.refusals import Refusal
 from airflow_provider_damstra.emulator.routing import Route, emulator
 from airflow_provider_damstra.emulator.settings import API, Settings
-from airflow_provider_damstra.emulator.world import World
+from airflow_provider_damstra.emulator.state import World
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

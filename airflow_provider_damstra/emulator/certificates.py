@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.emulator.account import CLIENT_NAME
-from airflow_provider_damstra.emulator.dates import ACCOUNT_ZONE
-from airflow_provider_damstra.emulator.refusals import no_pdf_library
+from airflow_provider_damstra.emulator.api_errors import no_pdf_library
+from airflow_provider_damstra.emulator.clock import ACCOUNT_ZONE
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -12,15 +12,15 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from airflow_provider_damstra.emulator import seeds
-from airflow_provider_damstra.emulator.dates import milliseconds_in_utc
+from airflow_provider_damstra.emulator.api_errors import Refusal
+from airflow_provider_damstra.emulator.clock import milliseconds_in_utc
 from airflow_provider_damstra.emulator.faults import FaultRule  # noqa: TC001 (FastAPI reads it when it runs)
-from airflow_provider_damstra.emulator.handlers import schedule_rows
-from airflow_provider_damstra.emulator.refusals import Refusal
+from airflow_provider_damstra.emulator.repositories import lesson_schedule as schedule_rows
 from airflow_provider_damstra.emulator.settings import CONTROL
 from airflow_provider_damstra.webhooks.events import EVENTS
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.emulator.world import World
+    from airflow_provider_damstra.emulator.state import World
 
 
 def _known_seed(name: str) -> str:

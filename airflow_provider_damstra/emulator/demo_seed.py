@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.emulator.dates import ACCOUNT_ZONE, milliseconds_in_own_zone, stored
+from airflow_provider_damstra.emulator.clock import ACCOUNT_ZONE, milliseconds_in_own_zone, stored
 from airflow_provider_damstra.emulator.schema import FIRST_IDS
 from airflow_provider_damstra.models.user import ClientStatus, Role
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.emulator.dates import milliseconds_in_utc
+from airflow_provider_damstra.emulator.clock import milliseconds_in_utc
 from airflow_provider_damstra.webhooks.events import members
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic.alias_generators import to_camel
 
-from airflow_provider_damstra.emulator.patterns import fits
+from airflow_provider_damstra.emulator.routing import fits
 
 if TYPE_CHECKING:
     from typing import Self

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from airflow_provider_damstra.emulator.dates import milliseconds_in_utc
-from airflow_provider_damstra.emulator.patterns import fits
+from airflow_provider_damstra.emulator.clock import milliseconds_in_utc
+from airflow_provider_damstra.emulator.routing import fits
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
 
-from airflow_provider_damstra.emulator.refusals import bad_request, unsupported_media_type
+from airflow_provider_damstra.emulator.api_errors import bad_request, unsupported_media_type
 from airflow_provider_damstra.emulator.rendering import JSON
-from airflow_provider_damstra.emulator.visit import DEFAULT_PAGE_SIZE, Window
+from airflow_provider_damstra.emulator.unit_of_work import DEFAULT_PAGE_SIZE, Window
 from airflow_provider_damstra.endpoints.base import Endpoint, Paged, refusal
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from airflow_provider_damstra.emulator import dates
+from airflow_provider_damstra.emulator import clock as dates
 from airflow_provider_damstra.models.base import Model, Page
 from airflow_provider_damstra.models.group import Group
 from airflow_provider_damstra.models.ilt_session import IltSession, IltSessionAttendee

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_damstra.emulator import demo_seed as demo
-from airflow_provider_damstra.emulator.dates import ACCOUNT_ZONE_NAME, stored
+from airflow_provider_damstra.emulator.clock import ACCOUNT_ZONE_NAME, stored
 from airflow_provider_damstra.emulator.schema import FIRST_IDS
 from airflow_provider_damstra.emulator.store import Store
 from airflow_provider_damstra.models.user import Role

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from airflow_provider_damstra.errors import DamstraResponseError, error_from, quote
+from airflow_provider_damstra.http import Request, Response
 from airflow_provider_damstra.models.base import Model, Page
 from airflow_provider_damstra.models.lenient import problems_of
-from airflow_provider_damstra.wire import Request, Response
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -11,7 +11,7 @@ from airflow_provider_damstra.endpoints.types import Identifier
 from airflow_provider_damstra.models.base import Model
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.wire import Request, Response
+    from airflow_provider_damstra.http import Request, Response
 
 
 class _EmbedPlayer(Model):

@@ -18,7 +18,7 @@ from airflow_provider_damstra.models.lesson_schedule import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.wire import Request, Response
+    from airflow_provider_damstra.http import Request, Response
 
 
 class LessonScheduleFilter(StrEnum):

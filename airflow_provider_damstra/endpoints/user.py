@@ -20,7 +20,7 @@ from airflow_provider_damstra.endpoints.types import EmployeeNumber, Identifier,
 from airflow_provider_damstra.models.user import CreatedUser, Role, User
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.wire import Request, Response
+    from airflow_provider_damstra.http import Request, Response
 
 
 class ActiveValue(StrEnum):

@@ -24,16 +24,21 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_provider_damstra.errors import DamstraError
-from airflow_provider_damstra.exports.kept_listings import BegunListing, KeptListings, Piece
-from airflow_provider_damstra.exports.parts import BufferedPart, Line, Part
+from airflow_provider_damstra.exports.chunks import (
+    BegunListing,
+    BufferedPart,
+    KeptListings,
+    Line,
+    Part,
+    Piece,
+)
 from airflow_provider_damstra.exports.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 
-    from airflow_provider_damstra.exports.overlapping import Place
-    from airflow_provider_damstra.exports.rows import Batch, Export, Rows
-    from airflow_provider_damstra.exports.whole_listing import Pages
+    from airflow_provider_damstra.exports.consistent_pagination import Pages, Place
+    from airflow_provider_damstra.exports.reader import Batch, Export, Rows
 
 KEPT_FOR = timedelta(days=1)
 """How long after its beginning an export can be gone on with; what is older says too little of today."""

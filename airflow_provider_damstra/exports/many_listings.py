@@ -14,7 +14,7 @@ from airflow_provider_damstra.errors import DamstraError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from airflow_provider_damstra.exports.overlapping import OverlappingRows
+    from airflow_provider_damstra.exports.consistent_pagination import OverlappingRows
 
 Key = TypeVar("Key")
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 from pyarrow import parquet
 
-from airflow_provider_damstra.exports.columns import ColumnType, columns_of, values_of
+from airflow_provider_damstra.exports.schema import ColumnType, columns_of, values_of
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.exports.resources import Resource
-    from airflow_provider_damstra.exports.rows import Rows
 
 _ROWS_IN_A_GROUP = 100_000
 _BYTES_IN_A_GROUP = 32 << 20

@@ -7,12 +7,12 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.actions.caller import PROGRESS_EVERY
+from airflow_provider_damstra.services.idempotency import PROGRESS_EVERY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from airflow_provider_damstra.exports.rows import Rows
+    from airflow_provider_damstra.exports.reader import Rows
 
 log = logging.getLogger(__name__)
 

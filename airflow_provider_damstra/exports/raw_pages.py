@@ -12,7 +12,7 @@ from airflow_provider_damstra.errors import error_from
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.base import Paged
-    from airflow_provider_damstra.wire import Request, Response
+    from airflow_provider_damstra.http import Request, Response
 
 __all__ = ["RawPage", "RawReader", "RawRow"]
 

@@ -165,7 +165,7 @@ class DamstraHook(BaseHook):
 
         Calls ``listUsers`` for one row, without retries.
         """
-        from airflow_provider_damstra.hooks.check import check
+        from airflow_provider_damstra.hooks.connection_test import check
 
         return check(lambda: self.settings)
 

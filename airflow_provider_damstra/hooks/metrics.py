@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Stats
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.wire import Request
+    from airflow_provider_damstra.http import Request
 
 
 def count_request(request: Request, status: int | None, seconds: float, *, stats: Any = Stats) -> None:

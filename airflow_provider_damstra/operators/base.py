@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_damstra.arguments import flags, is_empty, one_of
-from airflow_provider_damstra.attempts import Attempts
-from airflow_provider_damstra.failing import failing_at_once_where_retrying_is_useless
+from airflow_provider_damstra.error_mapping import failing_at_once_where_retrying_is_useless
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
-from airflow_provider_damstra.naming import name_in_grid
+from airflow_provider_damstra.map_index import name_in_grid
 from airflow_provider_damstra.storage import Attempt
+from airflow_provider_damstra.task_state import Attempts
+from airflow_provider_damstra.validation import flags, is_empty, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.actions.noting import Noting
-    from airflow_provider_damstra.arguments import Ids
     from airflow_provider_damstra.endpoints.base import Endpoint
-    from airflow_provider_damstra.exports.rows import Rows
+    from airflow_provider_damstra.exports.reader import Rows
+    from airflow_provider_damstra.services.intent_log import Noting
+    from airflow_provider_damstra.validation import Ids
 
 
 SECONDS_TO_LIVE = 4.0
@@ -59,7 +59,7 @@ class DamstraOperator(BaseOperator):
     @cached_property
     def caller(self) -> Noting:
         """Return what makes the calls of this attempt, and knows what they changed."""
-        from airflow_provider_damstra.actions.noting import Noting
+        from airflow_provider_damstra.services.intent_log import Noting
 
         return Noting(self.hook, self.attempts)
 
@@ -121,7 +121,7 @@ class DamstraOperator(BaseOperator):
 
     def deliver_lines(self, pages: Iterable[Rows], path: str) -> dict[str, Any]:
         """Write lines of JSON to a file, and return its ``path``, ``rows`` and ``sha256``."""
-        from airflow_provider_damstra.exports.files import write_json_lines
+        from airflow_provider_damstra.exports.formats import write_json_lines
         from airflow_provider_damstra.storage import opened_whole
 
         with opened_whole(path, attempt=self.attempt) as file:
@@ -196,8 +196,8 @@ class CancelledOnKill(DamstraOperator):
 
     def clean_up(self) -> None:
         """Take back what this attempt did, if that is wanted, and say in the log what became of it."""
-        from airflow_provider_damstra.actions.taking_back import take_back
         from airflow_provider_damstra.errors import DamstraError
+        from airflow_provider_damstra.services.rollback import take_back
 
         if not (self.cancel_on_kill and self.caller.changes):
             super().clean_up()

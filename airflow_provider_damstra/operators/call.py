@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_damstra.arguments import flags, mapping, refuse_password
 from airflow_provider_damstra.operators.base import DamstraOperator
+from airflow_provider_damstra.validation import flags, mapping, refuse_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_damstra.endpoints.base import Endpoint
-    from airflow_provider_damstra.exports.rows import Rows
+    from airflow_provider_damstra.exports.reader import Rows
 
 
 class DamstraCallOperator(DamstraOperator):
@@ -53,7 +53,7 @@ class DamstraCallOperator(DamstraOperator):
 
     def act(self, context: Context) -> Any:
         """Return the answer, fit for XCom."""
-        from airflow_provider_damstra.actions.any_call import named_endpoint, refuse_to_repeat
+        from airflow_provider_damstra.services.raw_call import named_endpoint, refuse_to_repeat
         from airflow_provider_damstra.storage import refuse_what_is_no_file
 
         arguments = mapping("arguments", self.arguments or {})
@@ -70,7 +70,7 @@ class DamstraCallOperator(DamstraOperator):
         return answer
 
     def _answer(self, call: Endpoint[Any]) -> Any:
-        from airflow_provider_damstra.actions.any_call import json_answer
+        from airflow_provider_damstra.services.raw_call import json_answer
 
         if self.path is None:
             return json_answer(self.caller, call)
@@ -78,9 +78,9 @@ class DamstraCallOperator(DamstraOperator):
 
     def _pages(self, call: Endpoint[Any]) -> Iterable[Rows]:
         """Return the answer as lines of JSON, of a listing page after page as it came."""
-        from airflow_provider_damstra.actions.any_call import json_lines
         from airflow_provider_damstra.endpoints.base import Paged
         from airflow_provider_damstra.exports.raw_pages import RawReader
+        from airflow_provider_damstra.services.raw_call import json_lines
 
         if isinstance(call, Paged):
             pages: Iterable[Rows] = self.hook.get_conn().pages(call, reader=RawReader())

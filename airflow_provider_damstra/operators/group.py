@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_damstra.arguments import at_least_one, flags, given, one_of
-from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator
-from airflow_provider_damstra.operators.group_membership import (
-    DamstraAddGroupMembersOperator,
-    DamstraAddGroupSupervisorsOperator,
-    DamstraRemoveGroupMembersOperator,
-    DamstraRemoveGroupSupervisorsOperator,
-    DamstraSyncGroupMembersOperator,
+from airflow_provider_damstra.operators.base import (
+    CancelledOnKill,
+    DamstraOperator,
+    StepForUsers,
+    StepWithLargeResult,
 )
+from airflow_provider_damstra.validation import at_least_one, flags, given, number, one_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.arguments import Id
-
-__all__ = [
-    "DamstraAddGroupMembersOperator",
-    "DamstraAddGroupSupervisorsOperator",
-    "DamstraCreateGroupOperator",
-    "DamstraInactivateGroupOperator",
-    "DamstraRemoveGroupMembersOperator",
-    "DamstraRemoveGroupSupervisorsOperator",
-    "DamstraSyncGroupMembersOperator",
-    "DamstraUpdateGroupOperator",
-]
+    from airflow_provider_damstra.validation import Id, Ids
 
 _CHANGES = ("name", "description", "parent_id")
 
@@ -65,8 +52,8 @@ class DamstraCreateGroupOperator(CancelledOnKill):
 
     def act(self, context: Context) -> int:
         """Return the group's id."""
-        from airflow_provider_damstra.actions.groups import ensure_group
         from airflow_provider_damstra.endpoints import CreateGroup
+        from airflow_provider_damstra.services.group import ensure_group
 
         wanted = CreateGroup(name=self.name, description=self.description, parent_id=self.parent_id)
         group, was_created = ensure_group(self.caller, wanted, if_exists=self.if_exists)
@@ -107,7 +94,7 @@ class DamstraUpdateGroupOperator(DamstraOperator):
 
     def act(self, context: Context) -> bool:
         """Return whether something was changed."""
-        from airflow_provider_damstra.actions.groups import update_group
+        from airflow_provider_damstra.services.group import update_group
 
         return update_group(self.caller, group_id=self.group_id, changes=given(self, *_CHANGES))
 
@@ -131,7 +118,155 @@ class DamstraInactivateGroupOperator(DamstraOperator):
 
     def act(self, context: Context) -> bool:
         """Return whether this step made it inactive."""
-        from airflow_provider_damstra.actions.groups import inactivate_group
         from airflow_provider_damstra.endpoints import InactivateGroup
+        from airflow_provider_damstra.services.group import inactivate_group
 
         return inactivate_group(self.caller, InactivateGroup(group_id=self.group_id), strict=self.strict)
+
+
+class _MembershipOperator(StepForUsers):
+    """Adds or removes users, and returns the ids of those for whom that changed something."""
+
+    endpoint_name: ClassVar[str]
+    template_fields = ("group_id", "user_ids", "damstra_conn_id")
+
+    def __init__(
+        self, *, group_id: Id, user_ids: Ids, on_empty: str = "fail", strict: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(user_ids=user_ids, on_empty=on_empty, **kwargs)
+        flags(strict=strict)
+        self.group_id = group_id
+        self.strict = strict
+
+    def act(self, context: Context) -> list[int]:
+        """Return for whom something changed."""
+        from airflow_provider_damstra import endpoints
+        from airflow_provider_damstra.services.group import change_membership
+        from airflow_provider_damstra.services.idempotency import shown
+
+        wanted = getattr(endpoints, self.endpoint_name)(group_id=self.group_id, user_ids=self.user_ids)
+        changed = change_membership(self.caller, wanted, strict=self.strict)
+        self.log.info("Group %s: %s for users %s", self.group_id, self.endpoint_name, shown(changed))
+        return changed
+
+
+class DamstraAddGroupMembersOperator(_MembershipOperator, CancelledOnKill):
+    """Put users into a group, and return the ids of those who were not in it before.
+
+    Calls ``listGroupMembers`` and, if somebody is missing, ``addGroupMembers``.
+
+    :param group_id: the group (templated).
+    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
+    :param strict: fail, and add nobody, if some are in it already.
+    :param cancel_on_kill: take out whom this attempt put in, when the task is killed.
+    """
+
+    endpoint_name = "AddGroupMembers"
+
+
+class DamstraRemoveGroupMembersOperator(_MembershipOperator):
+    """Take users out of a group, and return the ids of those who were in it.
+
+    Calls ``listGroupMembers`` and, if somebody is in it, ``removeGroupMembers``.
+
+    :param group_id: the group (templated).
+    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
+    :param strict: fail, and remove nobody, if some are not in it.
+    """
+
+    endpoint_name = "RemoveGroupMembers"
+
+
+class DamstraAddGroupSupervisorsOperator(_MembershipOperator, CancelledOnKill):
+    """Make users supervisors of a group, and return the ids of those who were not before.
+
+    Calls ``listGroupSupervisors`` and, if somebody is missing, ``addGroupSupervisors``.
+
+    :param group_id: the group (templated).
+    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
+    :param strict: fail, and add nobody, if some supervise it already.
+    :param cancel_on_kill: take out whom this attempt put in, when the task is killed.
+    """
+
+    endpoint_name = "AddGroupSupervisors"
+
+
+class DamstraRemoveGroupSupervisorsOperator(_MembershipOperator):
+    """End users' supervision of a group, and return the ids of those who supervised it.
+
+    Calls ``listGroupSupervisors`` and, if somebody supervises it, ``removeGroupSupervisors``.
+
+    :param group_id: the group (templated).
+    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
+    :param strict: fail, and remove nobody, if some do not supervise it.
+    """
+
+    endpoint_name = "RemoveGroupSupervisors"
+
+
+class DamstraSyncGroupMembersOperator(StepWithLargeResult):
+    """Make a group's members equal to a list, and return who was ``added`` and who ``removed``.
+
+    Both are XComs of these names too, which ``.expand()`` takes. Calls ``listGroupMembers``, and
+    ``addGroupMembers`` and ``removeGroupMembers`` where there is somebody to add or remove; or the same for
+    supervisors.
+
+    :param group_id: the group (templated).
+    :param user_ids: who is to be in it afterwards, and nobody else: at least one user (templated).
+    :param who: ``members`` or ``supervisors``.
+    :param dry_run: only return the plan.
+    :param max_removals: fail, and change nothing, if more would be removed: a number, or a share (above 0,
+        below 1) of those in it. An HR extract that broke off half-way then empties no group.
+    :param result_path: write a line of JSON for each user with the ``change`` to this path or URL on any
+        object storage, and return its ``path``, ``rows`` and ``sha256`` instead (templated). The XComs
+        ``added`` and ``removed`` are then numbers.
+    """
+
+    template_fields = ("group_id", "user_ids", "result_path", "damstra_conn_id")
+
+    def __init__(
+        self,
+        *,
+        group_id: Id,
+        user_ids: Ids,
+        who: str = "members",
+        dry_run: bool = False,
+        max_removals: float | None = None,
+        result_path: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(result_path=result_path, **kwargs)
+        one_of("who", who, "members", "supervisors")
+        flags(dry_run=dry_run)
+        if max_removals is not None:
+            number("max_removals", max_removals, at_least=0)
+        self.group_id = group_id
+        self.user_ids = user_ids
+        self.who = who
+        self.only_plan = dry_run
+        self.max_removals = max_removals
+
+    def act(self, context: Context) -> Any:
+        """Return who was added and who was removed, or the file that they are in."""
+        from airflow_provider_damstra import endpoints
+        from airflow_provider_damstra.services.group import make_equal, plan_membership
+
+        self.refuse_unwritable_result()
+        add = getattr(endpoints, f"AddGroup{self.who.title()}")
+        wanted = add(group_id=self.group_id, user_ids=self.user_ids)
+        plan = plan_membership(self.caller, wanted)
+        self.log.info("Group %d: %s", wanted.group_id, plan)
+        plan.refuse_too_many_removals(self.max_removals)
+        if not self.only_plan:
+            plan = make_equal(self.caller, wanted, plan)
+        outcome = {"added": plan.added, "removed": plan.removed}
+        for name, ids in outcome.items():
+            context["ti"].xcom_push(key=name, value=ids if self.result_path is None else len(ids))
+        if self.result_path is None:
+            return outcome
+        changes = [(user_id, name) for name, ids in outcome.items() for user_id in ids]
+        return self.deliver([{"user_id": user_id, "change": name} for user_id, name in changes])

@@ -14,16 +14,16 @@ try:
 except ImportError:  # Airflow before 3.2
     from airflow.configuration import conf
 
-from airflow_provider_damstra.arguments import flags, whole_number
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
-from airflow_provider_damstra.naming import name_in_grid
+from airflow_provider_damstra.map_index import name_in_grid
 from airflow_provider_damstra.sensors.failures import PollFailures
+from airflow_provider_damstra.validation import flags, whole_number
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.waits.base import Verdict, Wait
+    from airflow_provider_damstra.conditions.base import Verdict, Wait
 
 
 class DamstraSensor(BaseSensorOperator):
@@ -75,8 +75,8 @@ class DamstraSensor(BaseSensorOperator):
     @cached_property
     def wait(self) -> Wait:
         """Return what is waited for, with what looks have found out so far."""
+        from airflow_provider_damstra.conditions.base import begin
         from airflow_provider_damstra.triggers.wait import WAITS
-        from airflow_provider_damstra.waits.base import begin
 
         return begin(WAITS[self.wait_name], self._arguments())
 
@@ -170,8 +170,8 @@ class DamstraSensor(BaseSensorOperator):
         """Return how things stand, or None if that could not be found out this time."""
         from airflow.providers.common.compat.sdk import AirflowFailException
 
+        from airflow_provider_damstra.error_mapping import failing_at_once_where_retrying_is_useless
         from airflow_provider_damstra.errors import DamstraError
-        from airflow_provider_damstra.failing import failing_at_once_where_retrying_is_useless
 
         failures = PollFailures(context if self.reschedule else {}, self)
         try:
@@ -192,8 +192,8 @@ class DamstraSensor(BaseSensorOperator):
 
     def _ask(self) -> Verdict:
         """Return how things stand; if that fails, and the connection has changed meanwhile, ask there."""
+        from airflow_provider_damstra.conditions.base import look
         from airflow_provider_damstra.errors import DamstraError
-        from airflow_provider_damstra.waits.base import look
 
         try:
             return look(self.hook, self.wait)

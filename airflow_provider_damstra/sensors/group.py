@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import comes_later, some_of
+from airflow_provider_damstra.conditions.threshold import share
 from airflow_provider_damstra.sensors.base import DamstraSensor
-from airflow_provider_damstra.waits.shares import share
+from airflow_provider_damstra.validation import comes_later, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import XComArg
 
-    from airflow_provider_damstra.arguments import Id
+    from airflow_provider_damstra.validation import Id
 
 
 class DamstraGroupLessonSensor(DamstraSensor):

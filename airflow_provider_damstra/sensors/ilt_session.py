@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import exactly_one, one_of
 from airflow_provider_damstra.sensors.base import DamstraSensor
+from airflow_provider_damstra.validation import exactly_one, one_of
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.arguments import Id
+    from airflow_provider_damstra.validation import Id
 
 
 class DamstraIltSessionSensor(DamstraSensor):

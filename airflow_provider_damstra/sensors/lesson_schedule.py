@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import comes_later, some_of
+from airflow_provider_damstra.conditions.threshold import share_or_word
 from airflow_provider_damstra.sensors.base import DamstraSensor
-from airflow_provider_damstra.waits.shares import share_or_word
+from airflow_provider_damstra.validation import comes_later, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context, XComArg
 
-    from airflow_provider_damstra.arguments import Id, Ids
-    from airflow_provider_damstra.waits.base import Verdict
+    from airflow_provider_damstra.conditions.base import Verdict
+    from airflow_provider_damstra.validation import Id, Ids
 
 _OWNERS = "damstra_schedule_owners"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_damstra.arguments import exactly_one
 from airflow_provider_damstra.sensors.base import DamstraSensor
+from airflow_provider_damstra.validation import exactly_one
 
 
 class DamstraUserSensor(DamstraSensor):

@@ -5,19 +5,19 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_damstra.arguments import mapping, number, one_of
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.storage import opened_to_read
+from airflow_provider_damstra.validation import mapping, number, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_damstra.arguments import Ids
     from airflow_provider_damstra.clients.sync import Client
+    from airflow_provider_damstra.exports.reader import Export
     from airflow_provider_damstra.exports.resources import Resource
-    from airflow_provider_damstra.exports.rows import Export
+    from airflow_provider_damstra.validation import Ids
 
 
 FAILED_PARENTS_SHOWN = 20
@@ -96,8 +96,8 @@ class ResourceTransfer(DamstraOperator):
         :param knows_what_comes_again: whether a row that comes twice is written once.
         :raises ValueError: if no request can be made of it.
         """
+        from airflow_provider_damstra.exports.reader import Export
         from airflow_provider_damstra.exports.resources import named_resource
-        from airflow_provider_damstra.exports.rows import Export
 
         resource = named_resource(self.resource)
         export = Export(
@@ -113,8 +113,8 @@ class ResourceTransfer(DamstraOperator):
         return export
 
     def _parent_ids(self, resource: Resource) -> tuple[int, ...] | None:
-        from airflow_provider_damstra.exports.parents import read_ids, refuse_unreadable_ids
-        from airflow_provider_damstra.exports.rows import ids_of_parents
+        from airflow_provider_damstra.exports.id_file import read_ids, refuse_unreadable_ids
+        from airflow_provider_damstra.exports.reader import ids_of_parents
 
         if self.parent_ids_path is None:
             return ids_of_parents(self.parent_ids)
@@ -128,7 +128,7 @@ class ResourceTransfer(DamstraOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any] | None:
         """Return for OpenLineage what was read and what was written."""
-        from airflow_provider_damstra.transfers.support.lineage import lineage_of
+        from airflow_provider_damstra.transfers.lineage import lineage_of
 
         if self.written is None:
             return None

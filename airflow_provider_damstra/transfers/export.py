@@ -5,15 +5,15 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import one_of, switch
-from airflow_provider_damstra.transfers.base import ResourceTransfer
-from airflow_provider_damstra.transfers.support.assets import (
+from airflow_provider_damstra.transfers.assets import (
     alias_of,
     emit,
     place_of,
     source_of,
     uri_of_file,
 )
+from airflow_provider_damstra.transfers.base import ResourceTransfer
+from airflow_provider_damstra.validation import one_of, switch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_damstra.clients.sync import Client
+    from airflow_provider_damstra.exports.reader import Export, Rows
     from airflow_provider_damstra.exports.resources import Resource
-    from airflow_provider_damstra.exports.rows import Export, Rows
-    from airflow_provider_damstra.transfers.support.increments import IncrementalExport
+    from airflow_provider_damstra.transfers.incremental import IncrementalExport
 
 
 class DamstraExportOperator(ResourceTransfer):
@@ -127,7 +127,7 @@ class DamstraExportOperator(ResourceTransfer):
         emit(self, context, uri=uri_of_file(self.target_path), extra=known)
 
     def _refuse_what_cannot_be_written(self) -> None:
-        from airflow_provider_damstra.exports.files import refuse_missing_format
+        from airflow_provider_damstra.exports.formats import refuse_missing_format
         from airflow_provider_damstra.storage import refuse_what_is_no_file
 
         refuse_what_is_no_file("target_path", self.target_path, attempt=self.attempt)
@@ -148,7 +148,7 @@ class DamstraExportOperator(ResourceTransfer):
                 )
 
     def _write_file(self, resource: Resource, pages: Iterator[Rows]) -> dict[str, Any]:
-        from airflow_provider_damstra.exports.files import write_rows
+        from airflow_provider_damstra.exports.formats import write_rows
         from airflow_provider_damstra.storage import opened_whole
 
         with opened_whole(self.target_path, attempt=self.attempt) as file:
@@ -161,7 +161,7 @@ class DamstraExportOperator(ResourceTransfer):
         """Yield the pages, kept for a retry until the file is there."""
         from airflow_provider_damstra.exports.checkpoint import pages_with_checkpoint
         from airflow_provider_damstra.exports.progress import with_progress
-        from airflow_provider_damstra.transfers.support.checkpoints import checkpoint_beside
+        from airflow_provider_damstra.transfers.checkpoints import checkpoint_beside
 
         if export.resource.parent is None or not self.checkpoint:
             yield with_progress(export.pages(client), export.resource.name, total=lambda: export.total)
@@ -171,8 +171,8 @@ class DamstraExportOperator(ResourceTransfer):
             yield pages_with_checkpoint(export, client, checkpoint)
 
     def _following(self, export: Export, context: Context) -> IncrementalExport:
-        from airflow_provider_damstra.transfers.support.increments import IncrementalExport, run_of
-        from airflow_provider_damstra.transfers.support.state import KeptState
+        from airflow_provider_damstra.transfers.incremental import IncrementalExport, run_of
+        from airflow_provider_damstra.transfers.state import KeptState
 
         map_index = getattr(context["ti"], "map_index", -1)
         key = self.fingerprint(export, self._target_as_written, map_index)

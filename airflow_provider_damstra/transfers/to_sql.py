@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.arguments import number, one_of
+from airflow_provider_damstra.transfers.assets import alias_of, emit, uri_of
 from airflow_provider_damstra.transfers.base import ResourceTransfer
-from airflow_provider_damstra.transfers.support.assets import alias_of, emit, uri_of
+from airflow_provider_damstra.validation import number, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from sqlalchemy import Engine
 
-    from airflow_provider_damstra.exports.rows import Export
-    from airflow_provider_damstra.exports.sql.tables import ResourceTable
-    from airflow_provider_damstra.transfers.support.written_parents import WrittenParents
+    from airflow_provider_damstra.exports.reader import Export
+    from airflow_provider_damstra.exports.sql.schema import ResourceTable
+    from airflow_provider_damstra.transfers.written_parents import WrittenParents
 
 
 class DamstraToSqlOperator(ResourceTransfer):
@@ -75,11 +75,11 @@ class DamstraToSqlOperator(ResourceTransfer):
 
     def act(self, context: Context) -> dict[str, Any]:
         """Return what became of the rows."""
-        from airflow_provider_damstra.exports.sql.preparing import prepare
-        from airflow_provider_damstra.exports.sql.tables import ResourceTable
-        from airflow_provider_damstra.exports.sql.trouble import in_one_sentence
+        from airflow_provider_damstra.exports.sql.errors import in_one_sentence
+        from airflow_provider_damstra.exports.sql.schema import ResourceTable
+        from airflow_provider_damstra.exports.sql.validate import prepare
         from airflow_provider_damstra.hooks.sql import engine_of
-        from airflow_provider_damstra.transfers.support.written_parents import WrittenParents
+        from airflow_provider_damstra.transfers.written_parents import WrittenParents
 
         export = self.export(knows_what_comes_again=True)
         into = ResourceTable(export.resource, self.table, self.schema)
@@ -116,7 +116,7 @@ class DamstraToSqlOperator(ResourceTransfer):
     def _write(
         self, engine: Engine, into: ResourceTable, export: Export, done: WrittenParents
     ) -> dict[str, Any]:
-        from airflow_provider_damstra.exports.sql import loading
+        from airflow_provider_damstra.exports.sql import load as loading
 
         with self.client() as client:
             if self.write_mode == "replace":

@@ -6,15 +6,15 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from airflow_provider_damstra.arguments import one_of
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.storage import refuse_what_is_no_file, write_whole
+from airflow_provider_damstra.validation import one_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.arguments import Id, Ids
-    from airflow_provider_damstra.exports.training_matrix import TrainingMatrix
+    from airflow_provider_damstra.exports.training_matrix.matrix import TrainingMatrix
+    from airflow_provider_damstra.validation import Id, Ids
 
 
 class DamstraTrainingMatrixOperator(DamstraOperator):
@@ -75,8 +75,8 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
 
     def act(self, context: Context) -> dict[str, Any]:
         """Return where the file is, what it counts, its size and its SHA-256."""
-        from airflow_provider_damstra.exports.files import refuse_missing_format
-        from airflow_provider_damstra.exports.training_matrix import (
+        from airflow_provider_damstra.exports.formats import refuse_missing_format
+        from airflow_provider_damstra.exports.training_matrix.matrix import (
             TrainingMatrixRequest,
             read_training_matrix,
         )
@@ -100,14 +100,14 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
     def _content(self, matrix: TrainingMatrix) -> bytes:
         time_zone = ZoneInfo(self.time_zone)
         if self.file_format == "csv":
-            from airflow_provider_damstra.exports.training_matrix_csv import as_csv
+            from airflow_provider_damstra.exports.training_matrix.csv_file import as_csv
 
             return as_csv(matrix, time_zone=time_zone)
         if self.file_format == "parquet":
-            from airflow_provider_damstra.exports.training_matrix_parquet import as_parquet
+            from airflow_provider_damstra.exports.training_matrix.parquet import as_parquet
 
             return as_parquet(matrix, time_zone=time_zone)
-        from airflow_provider_damstra.exports.training_matrix_html import as_html
+        from airflow_provider_damstra.exports.training_matrix.html import as_html
 
         return as_html(matrix, time_zone=time_zone, title=self.title)
 

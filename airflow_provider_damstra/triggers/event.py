@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_provider_damstra.arguments import exactly_one, ids, number, some_of
 from airflow_provider_damstra.event_names import SCHEDULE_EVENTS
+from airflow_provider_damstra.validation import exactly_one, ids, number, some_of
 
 # DAG files import this module: what asks Damstra is imported by the triggerer, in a thread.
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
     from contextlib import AbstractAsyncContextManager
 
-    from airflow_provider_damstra.triggers.event_stream import Batch, ConfirmedLooks
-    from airflow_provider_damstra.triggers.looks import Looks
-    from airflow_provider_damstra.triggers.reconciling import Reconciler
-    from airflow_provider_damstra.triggers.seen import Seen
-    from airflow_provider_damstra.waits.schedule_changes import Snapshot
+    from airflow_provider_damstra.conditions.schedule_changes import Snapshot
+    from airflow_provider_damstra.polling.reconciliation import Reconciler
+    from airflow_provider_damstra.polling.snapshots import Batch, ConfirmedLooks, Looks, Seen
 
 LOOKED_AT_EVERY = 60.0
 RECONCILED_EVERY = 3600.0
@@ -123,7 +121,7 @@ class DamstraEventTrigger(BaseEventTrigger):
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> ConfirmedLooks:
         """Return what yields the looks, and hears when Airflow has kept the events made of them (3.3)."""
-        from airflow_provider_damstra.triggers.event_stream import ConfirmedLooks
+        from airflow_provider_damstra.polling.snapshots import ConfirmedLooks
 
         trigger = cls(**kwargs)
         return ConfirmedLooks(trigger._looking, patience=trigger._pause)
@@ -141,7 +139,7 @@ class DamstraEventTrigger(BaseEventTrigger):
         self, looks: dict[int, Snapshot], seen: Seen, changed: dict[int, Snapshot]
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield what happened since the looks before; what is to be kept then is in ``changed``."""
-        from airflow_provider_damstra.waits.schedule_changes import events_between
+        from airflow_provider_damstra.conditions.schedule_changes import events_between
 
         for user_id, now in looks.items():
             before = await seen.before(user_id)
@@ -174,12 +172,12 @@ class DamstraEventTrigger(BaseEventTrigger):
         return opened
 
     def _reconciler(self) -> Reconciler:
-        from airflow_provider_damstra.triggers.reconciling import Reconciler
+        from airflow_provider_damstra.polling.reconciliation import Reconciler
 
         return Reconciler(self.damstra_conn_id, pause=self.refusal_pause, say=self.log.warning)
 
     def _seen(self) -> Seen:
-        from airflow_provider_damstra.triggers.seen import Seen
+        from airflow_provider_damstra.polling.snapshots import Seen
 
         # Whom it watches is not part of it: who comes later is no reason to forget the others.
         watched = json.dumps([self.damstra_conn_id, self.events, self.reconcile])
@@ -192,6 +190,6 @@ class DamstraEventTrigger(BaseEventTrigger):
 
 
 def _import_looking() -> Any:
-    from airflow_provider_damstra.triggers.looks import looking
+    from airflow_provider_damstra.polling.snapshots import looking
 
     return looking

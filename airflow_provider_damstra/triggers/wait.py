@@ -14,14 +14,14 @@ from airflow.triggers.base import (
     TriggerEvent,
 )
 
+from airflow_provider_damstra.conditions.base import begin
+from airflow_provider_damstra.conditions.ilt_session import IltSessionWait
+from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleWait
+from airflow_provider_damstra.conditions.user import UserWait
+from airflow_provider_damstra.conditions.user_lessons import GroupLessonWait, UserLessonsWait
 from airflow_provider_damstra.errors import DamstraError, is_final
-from airflow_provider_damstra.triggers.pollers import poll_until_over
+from airflow_provider_damstra.polling.registry import poll_until_over
 from airflow_provider_damstra.triggers.xcoms import TaskInstanceInTriggerer, hand_on
-from airflow_provider_damstra.waits.base import begin
-from airflow_provider_damstra.waits.ilt_session import IltSessionWait
-from airflow_provider_damstra.waits.lesson_schedule import LessonScheduleWait
-from airflow_provider_damstra.waits.user import UserWait
-from airflow_provider_damstra.waits.user_lessons import GroupLessonWait, UserLessonsWait
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.waits.base import Verdict, Wait
+    from airflow_provider_damstra.conditions.base import Verdict, Wait
 
 WAITS: dict[str, type[Wait]] = {
     kind.__name__: kind

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from airflow.configuration import conf
 
-from airflow_provider_damstra.webhooks.configuration import PREFIX, SECTION, receiver_configuration
+from airflow_provider_damstra.webhooks.config import PREFIX, SECTION, receiver_configuration
 
 
 def is_received(conn_id: str) -> bool:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import String, cast, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from airflow_provider_damstra.webhooks.database import inbox
-from airflow_provider_damstra.webhooks.transactions import InboxUnavailableError, transaction
+from airflow_provider_damstra.webhooks.db.manager import inbox
+from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, transaction
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection

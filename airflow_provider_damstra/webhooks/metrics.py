@@ -13,7 +13,7 @@ except ImportError:  # Airflow before 3.2
     from airflow.stats import Stats  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.wire import Request
+    from airflow_provider_damstra.http import Request
 
 Counted = Literal["received", "duplicate", "unknown", "confirmed", "refused", "unavailable", "rejected"]
 

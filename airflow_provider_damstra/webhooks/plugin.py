@@ -21,14 +21,14 @@ class _WhenAsked:
 
 
 def _apps() -> list[dict[str, Any]]:
-    from airflow_provider_damstra.webhooks.configuration import PREFIX
+    from airflow_provider_damstra.webhooks.config import PREFIX
     from airflow_provider_damstra.webhooks.receiver import receiver_app
 
     return [{"app": receiver_app(), "url_prefix": PREFIX, "name": "Damstra webhooks"}]
 
 
 def _middlewares() -> list[dict[str, Any]]:
-    from airflow_provider_damstra.webhooks.secrecy import TokenHider
+    from airflow_provider_damstra.webhooks.auth import TokenHider
 
     return [{"middleware": TokenHider, "args": [], "kwargs": {}, "name": "Damstra: no token in logs"}]
 

@@ -19,21 +19,20 @@ from starlette.responses import JSONResponse
 
 from airflow_provider_damstra.endpoints.base import refusal
 from airflow_provider_damstra.webhooks import inbox
-from airflow_provider_damstra.webhooks.bodies import event_in, read_body
-from airflow_provider_damstra.webhooks.configuration import receiver_configuration
-from airflow_provider_damstra.webhooks.door import Door
+from airflow_provider_damstra.webhooks.auth import Door, TokenHider, hidden_token
+from airflow_provider_damstra.webhooks.config import receiver_configuration
+from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, UnstorableEventError
+from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, keep_event
 from airflow_provider_damstra.webhooks.events import UnknownEvent
-from airflow_provider_damstra.webhooks.keeping import POLLING, WEBHOOK, keep_event
 from airflow_provider_damstra.webhooks.metrics import count_event, count_stranger
-from airflow_provider_damstra.webhooks.secrecy import TokenHider, hidden_token
-from airflow_provider_damstra.webhooks.transactions import InboxUnavailableError, UnstorableEventError
-from airflow_provider_damstra.webhooks.worker import Worker
+from airflow_provider_damstra.webhooks.parsing import event_in, read_body
+from airflow_provider_damstra.webhooks.processor import Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from typing import TypeVar
 
-    from airflow_provider_damstra.webhooks.configuration import ReceiverConfiguration
+    from airflow_provider_damstra.webhooks.config import ReceiverConfiguration
 
     Answer = TypeVar("Answer")
 

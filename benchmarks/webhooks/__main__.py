@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.webhooks.tokens import make_token
+from airflow_provider_damstra.webhooks.auth import make_token
 from benchmarks.serving import serving
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ def app() -> FastAPI:
     from airflow import settings
     from sqlalchemy import create_engine
 
-    from airflow_provider_damstra.webhooks.configuration import PREFIX
-    from airflow_provider_damstra.webhooks.database import metadata
+    from airflow_provider_damstra.webhooks.config import PREFIX
+    from airflow_provider_damstra.webhooks.db.manager import metadata
     from airflow_provider_damstra.webhooks.receiver import receiver_app
 
     settings.engine = create_engine(f"sqlite:///{os.environ['AIRFLOW_HOME']}/inbox.db")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_damstra.webhooks import inbox
-from airflow_provider_damstra.webhooks.tokens import make_token
+from airflow_provider_damstra.webhooks.auth import make_token
 from tests.webhooks.airflow_dags import COMPLETED, a_dag_waits, asset_events
 from tests.webhooks.serving import DONE, HOST, OPEN, OWNER
 

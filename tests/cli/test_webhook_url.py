@@ -11,7 +11,7 @@ from airflow.models import Connection
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from airflow_provider_damstra.webhooks.tokens import accepted_tokens, make_token
+from airflow_provider_damstra.webhooks.auth import accepted_tokens, make_token
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Damstra

@@ -18,7 +18,7 @@ from airflow_provider_damstra.models.base import Model
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.base import Endpoint, Paged
-    from airflow_provider_damstra.wire import Request
+    from airflow_provider_damstra.http import Request
 
 Answer = TypeVar("Answer")
 Row = TypeVar("Row", bound=Model)

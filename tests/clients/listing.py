@@ -13,7 +13,7 @@ from airflow_provider_damstra.models import Page, PageMeta, User
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from airflow_provider_damstra.wire import Request
+    from airflow_provider_damstra.http import Request
 
 
 @dataclass

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from airflow_provider_damstra.clients.transport import Sent
-    from airflow_provider_damstra.wire import Request
+    from airflow_provider_damstra.http import Request
     from tests.contract.stub import Recorded, Stub
     from tests.contract.table import Answer
 

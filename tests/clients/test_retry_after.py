@@ -7,7 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from airflow_provider_damstra.wire import Response
+from airflow_provider_damstra.http import Response
 
 
 def asked(value: str | None) -> float | None:

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_damstra.clients.raw_pages import StreamReader
 from airflow_provider_damstra.endpoints import ListUsers
 from airflow_provider_damstra.errors import DamstraResponseError, DamstraServerError
-from airflow_provider_damstra.wire import Response
+from airflow_provider_damstra.http import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

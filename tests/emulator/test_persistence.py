@@ -18,7 +18,7 @@ import requests
 
 from airflow_provider_damstra.emulator.__main__ import main
 from airflow_provider_damstra.emulator.settings import Settings
-from airflow_provider_damstra.emulator.world import World
+from airflow_provider_damstra.emulator.state import World
 from tests.emulator.http import HAUL_TRUCK, TRAINEES, Api
 
 if TYPE_CHECKING:

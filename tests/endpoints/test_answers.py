@@ -18,7 +18,7 @@ from airflow_provider_damstra.endpoints import (
     ScheduleUser,
 )
 from airflow_provider_damstra.errors import DamstraResponseError
-from airflow_provider_damstra.wire import Response
+from airflow_provider_damstra.http import Response
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.base import Endpoint

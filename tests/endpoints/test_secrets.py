@@ -16,7 +16,7 @@ from airflow_provider_damstra.endpoints import (
 )
 from airflow_provider_damstra.endpoints.base import Endpoint, refusal
 from airflow_provider_damstra.errors import DamstraResponseError
-from airflow_provider_damstra.wire import Response
+from airflow_provider_damstra.http import Response
 from tests.endpoints.users import USER
 
 PASSWORD = "hunter2-of-john"

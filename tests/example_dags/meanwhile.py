@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.emulator.patterns import fits
+from airflow_provider_damstra.emulator.routing import fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.exports.checkpoint import Checkpoint
-from airflow_provider_damstra.exports.rows import Batch
+from airflow_provider_damstra.exports.reader import Batch
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.storage_path import StoragePath

@@ -7,12 +7,12 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.clients.paging import Paging
-from airflow_provider_damstra.wire import Response
+from airflow_provider_damstra.http import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_damstra.wire import Request
+    from airflow_provider_damstra.http import Request
 
 
 class Moving:

@@ -13,15 +13,15 @@ import pytest
 from airflow_provider_damstra.clients.sync import Client
 from airflow_provider_damstra.endpoints import InactivateUser, ListUserLessonSchedules
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError
+from airflow_provider_damstra.exports.reader import Batch, Export
 from airflow_provider_damstra.exports.resources import RESOURCES
-from airflow_provider_damstra.exports.rows import Batch, Export
 from tests.clients.clock import until
 from tests.clients.faces import settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_damstra.exports.rows import Rows
+    from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.testing import DamstraEmulator
 
 ALISON, MAYA, LIAM = 1011, 1013, 1012

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.exports import checkpoint as checkpoints
-from airflow_provider_damstra.exports import parts
+from airflow_provider_damstra.exports import chunks as parts
 from airflow_provider_damstra.exports.checkpoint import Checkpoint, is_left_behind
 from airflow_provider_damstra.storage_path import StoragePath
 from tests.exports.kept import ONE, THREE, TWO, numbers, opened, page

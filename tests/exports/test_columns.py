@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.errors import DamstraResponseError
-from airflow_provider_damstra.exports.columns import columns_of, values_of
 from airflow_provider_damstra.exports.resources import RESOURCES
+from airflow_provider_damstra.exports.schema import columns_of, values_of
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.exports.resources import Resource

@@ -16,10 +16,10 @@ from pyarrow import parquet
 from airflow_provider_damstra.errors import DamstraResponseError
 from airflow_provider_damstra.exports import extras
 from airflow_provider_damstra.exports import parquet as parquet_files
-from airflow_provider_damstra.exports.columns import columns_of
 from airflow_provider_damstra.exports.compression import compressed, compression_of, decompressed
-from airflow_provider_damstra.exports.files import FORMATS, refuse_missing_format, write_rows
+from airflow_provider_damstra.exports.formats import FORMATS, refuse_missing_format, write_rows
 from airflow_provider_damstra.exports.resources import RESOURCES
+from airflow_provider_damstra.exports.schema import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

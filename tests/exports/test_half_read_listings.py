@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.errors import DamstraTransportError
-from airflow_provider_damstra.exports import parts
+from airflow_provider_damstra.exports import chunks as parts
 from airflow_provider_damstra.exports.checkpoint import Checkpoint, pages_with_checkpoint
+from airflow_provider_damstra.exports.reader import Batch, Export
 from airflow_provider_damstra.exports.resources import RESOURCES
-from airflow_provider_damstra.exports.rows import Batch, Export
 from tests.exports.kept import ONE, opened
 from tests.exports.moving import Moving
 

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_damstra.errors import DamstraResponseError
-from airflow_provider_damstra.exports.following import Following, Run
-from airflow_provider_damstra.exports.increments import Increment
+from airflow_provider_damstra.exports.incremental import Following, Increment, Run
 from airflow_provider_damstra.exports.resources import RESOURCES
 
 JANUARY, MARCH = "2026-01-31T12:00:00.000Z", "2026-03-31T12:00:00.000Z"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from airflow_provider_damstra.exports.parents import read_ids
+from airflow_provider_damstra.exports.id_file import read_ids
 
 
 def ids(content: bytes, name: str) -> tuple[int, ...]:

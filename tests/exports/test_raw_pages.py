@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_damstra.endpoints import ListUsers
 from airflow_provider_damstra.errors import DamstraResponseError, DamstraServerError, is_worth_retrying
 from airflow_provider_damstra.exports.raw_pages import RawPage, RawReader
-from airflow_provider_damstra.wire import Response
+from airflow_provider_damstra.http import Response
 
 LISTING = ListUsers()
 

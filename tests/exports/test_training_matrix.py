@@ -13,15 +13,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from airflow_provider_damstra.exports.training_matrix import (
+from airflow_provider_damstra.exports.training_matrix.csv_file import as_csv, safe_in_a_spreadsheet
+from airflow_provider_damstra.exports.training_matrix.html import as_html
+from airflow_provider_damstra.exports.training_matrix.matrix import (
     Person,
     Standing,
     TrainingMatrix,
     deciding_schedule,
     standing_of,
 )
-from airflow_provider_damstra.exports.training_matrix_csv import as_csv, safe_in_a_spreadsheet
-from airflow_provider_damstra.exports.training_matrix_html import as_html
 from airflow_provider_damstra.models import Group, User, UserLessonSchedule
 
 PERTH = ZoneInfo("Australia/Perth")

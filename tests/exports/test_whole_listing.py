@@ -11,15 +11,14 @@ import pytest
 
 from airflow_provider_damstra.endpoints import ListGroupMembers, ListUsers
 from airflow_provider_damstra.errors import DamstraResponseError
-from airflow_provider_damstra.exports.overlapping import Place
-from airflow_provider_damstra.exports.whole_listing import MOST_READINGS, WholeListing
+from airflow_provider_damstra.exports.consistent_pagination import MOST_READINGS, Place, WholeListing
 from tests.exports.moving import Moving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from airflow_provider_damstra.exports.overlapping import OverlappingRows
-    from airflow_provider_damstra.wire import Request, Response
+    from airflow_provider_damstra.exports.consistent_pagination import OverlappingRows
+    from airflow_provider_damstra.http import Request, Response
 
 FEW = 10
 """Rows of a page."""

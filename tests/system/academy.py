@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.emulator.schema import FIRST_IDS
 from airflow_provider_damstra.emulator.settings import Settings
-from airflow_provider_damstra.emulator.world import World
+from airflow_provider_damstra.emulator.state import World
 from demo.emulator_instance import EmulatorInstance
 from tests.emulator.http import Api
 

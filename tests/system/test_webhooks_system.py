@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from airflow_provider_damstra.webhooks.tokens import make_token
+from airflow_provider_damstra.webhooks.auth import make_token
 from demo.waiting import wait_until
 from tests.postgresql import running_postgresql
 from tests.system.academy import CONNECTION

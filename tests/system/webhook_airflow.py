@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_damstra.webhooks.tokens import make_token
+from airflow_provider_damstra.webhooks.auth import make_token
 from demo.airflow_instance import AirflowInstance
 from tests.postgresql import HOST, USER
 from tests.system.academy import CONNECTION

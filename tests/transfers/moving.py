@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.exports.overlapping import OverlappingReader
+from airflow_provider_damstra.exports.consistent_pagination import OverlappingReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 from sqlalchemy import create_engine
 
 from airflow_provider_damstra.hooks.sql import place_of_table
+from airflow_provider_damstra.transfers.assets import place_of
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
-from airflow_provider_damstra.transfers.support.assets import place_of
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from tests.operators.running import run
 

@@ -8,7 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_damstra.endpoints import ActivateUser, InactivateUser, RemoveGroupMembers
-from airflow_provider_damstra.exports import whole_listing
+from airflow_provider_damstra.exports import consistent_pagination as whole_listing
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from tests.operators.running import run

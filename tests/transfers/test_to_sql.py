@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_damstra.endpoints import CreateGroup, CreateUser, RemoveGroupMembers, UpdateGroup
 from airflow_provider_damstra.errors import DamstraResponseError, DamstraServerError
 from airflow_provider_damstra.exports.resources import RESOURCES
-from airflow_provider_damstra.exports.sql import merging
+from airflow_provider_damstra.exports.sql import merge as merging
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from tests.operators.running import StateStore, error, run

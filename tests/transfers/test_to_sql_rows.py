@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import event
 
 from airflow_provider_damstra.errors import DamstraResponseError
+from airflow_provider_damstra.exports.reader import Batch
 from airflow_provider_damstra.exports.resources import RESOURCES
-from airflow_provider_damstra.exports.rows import Batch
-from airflow_provider_damstra.exports.sql.loading import batches_of, replace_all, upsert_batches
-from airflow_provider_damstra.exports.sql.preparing import prepare
-from airflow_provider_damstra.exports.sql.tables import ResourceTable
+from airflow_provider_damstra.exports.sql.load import batches_of, replace_all, upsert_batches
+from airflow_provider_damstra.exports.sql.schema import ResourceTable
+from airflow_provider_damstra.exports.sql.validate import prepare
 from airflow_provider_damstra.hooks.sql import engine_of
 from tests.clients.clock import until
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from airflow_provider_damstra.exports.rows import Rows
+    from airflow_provider_damstra.exports.reader import Rows
     from tests.transfers.databases import Database, PostgreSQLDatabase
 
 INTO = ResourceTable(RESOURCES["groups"], "groups")

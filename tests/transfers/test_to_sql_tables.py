@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.exports.sql import merging
-from airflow_provider_damstra.exports.sql.trouble import SqlError
+from airflow_provider_damstra.exports.sql import merge as merging
+from airflow_provider_damstra.exports.sql.errors import SqlError
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from tests.operators.running import refusal, run
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_damstra.conditions.base import Interest, Question, Verdict
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
-from airflow_provider_damstra.triggers.pollers import poll_until_over
-from airflow_provider_damstra.waits.base import Interest, Question, Verdict
+from airflow_provider_damstra.polling.registry import poll_until_over
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

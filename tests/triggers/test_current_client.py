@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from airflow_provider_damstra.waits.base import Verdict
+    from airflow_provider_damstra.conditions.base import Verdict
     from tests.triggers.conftest import Connect
 
 CONNECTION = "AIRFLOW_CONN_DAMSTRA_DEFAULT"

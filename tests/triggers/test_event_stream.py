@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_damstra.event_names import SCHEDULE_COMPLETED
-from airflow_provider_damstra.triggers.looks import MOST, Looks
+from airflow_provider_damstra.polling.snapshots import MOST, Looks
 from tests.clients.clock import until_in_loop
 from tests.triggers.event_store import Store
 from tests.triggers.event_streams import streaming, watcher

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
-from airflow_provider_damstra.triggers import following, polling
+from airflow_provider_damstra.polling import poller as polling
+from airflow_provider_damstra.polling import webhook_feed as following
 from tests.clients.clock import until_in_loop
 from tests.triggers.feed_server import FeedServer, feeding
 from tests.triggers.polling import (

@@ -30,8 +30,8 @@ from tests.triggers.polling import (
 if TYPE_CHECKING:
     import aiohttp
 
+    from airflow_provider_damstra.http import Request
     from airflow_provider_damstra.testing import DamstraEmulator
-    from airflow_provider_damstra.wire import Request
     from tests.triggers.conftest import Connect
 
 FOR_EVER = 1_000_000

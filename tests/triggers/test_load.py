@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_damstra.clients.sync import Client
+from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleWait
 from airflow_provider_damstra.endpoints import ListUserLessonSchedules, ScheduleUser
 from airflow_provider_damstra.testing import DamstraEmulator
-from airflow_provider_damstra.waits.lesson_schedule import LessonScheduleWait
 from tests.clients.faces import settings_for
 from tests.triggers.polling import begin, moments, stop, until_asked
 

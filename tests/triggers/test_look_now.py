@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_damstra.conditions.base import Interest
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule
-from airflow_provider_damstra.triggers import polling
-from airflow_provider_damstra.triggers.asking import ask
-from airflow_provider_damstra.triggers.pollers import look_now
-from airflow_provider_damstra.triggers.polling import HURRIED_EVERY
-from airflow_provider_damstra.waits.base import Interest
+from airflow_provider_damstra.polling import poller as polling
+from airflow_provider_damstra.polling.client import ask
+from airflow_provider_damstra.polling.poller import HURRIED_EVERY
+from airflow_provider_damstra.polling.registry import look_now
 from tests.clients.clock import until_in_loop
 from tests.triggers.polling import (
     FIRST,
@@ -40,8 +40,8 @@ from tests.triggers.polling import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_provider_damstra.conditions.base import Question
     from airflow_provider_damstra.testing import DamstraEmulator
-    from airflow_provider_damstra.waits.base import Question
 
 OTHER = 1012
 ALONE = GetLessonSchedule(lesson_schedule_id=FIRST)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Stats
 
-from airflow_provider_damstra.triggers import polling
+from airflow_provider_damstra.polling import poller as polling
 from tests.clients.clock import until_in_loop
 from tests.triggers.polling import begin, curious, stop
 

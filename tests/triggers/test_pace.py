@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_damstra.triggers.pace import LONGEST_PAUSE, SLOT, next_poll
+from airflow_provider_damstra.polling.schedule import LONGEST_PAUSE, SLOT, next_poll
 
 INTERVAL = 60.0
 MOMENTS = (0.0, 0.25, 59.9, 60.0, 1234.5678, 86_400.0)

@@ -6,10 +6,10 @@ import asyncio
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from airflow_provider_damstra.conditions.base import Verdict
+from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleWait
 from airflow_provider_damstra.endpoints.ilt_session import GetIltSession
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule
-from airflow_provider_damstra.waits.base import Verdict
-from airflow_provider_damstra.waits.lesson_schedule import LessonScheduleWait
 from tests.clients.clock import until_in_loop
 from tests.triggers.polling import (
     FIRST,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_damstra.waits.lesson_schedule import LessonScheduleWait
+from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleWait
 from tests.clients.clock import until_in_loop
 from tests.triggers.polling import LIAM, THIRD, Said, begin, path, requests, stop, timers, until_asked
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextvars import copy_context
 
-from airflow_provider_damstra.triggers.watching import PROGRESS_EVERY, Subscription
+from airflow_provider_damstra.polling.subscriptions import PROGRESS_EVERY, Subscription
 from tests.triggers.polling import NEVER, Said, curious
 
 

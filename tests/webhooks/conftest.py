@@ -17,7 +17,11 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import NullPool
 
-from airflow_provider_damstra.webhooks import checking, database, door, inbox, metrics, settling, worker
+from airflow_provider_damstra.webhooks import auth as door
+from airflow_provider_damstra.webhooks import inbox, metrics, settling
+from airflow_provider_damstra.webhooks import processor as worker
+from airflow_provider_damstra.webhooks import verification as checking
+from airflow_provider_damstra.webhooks.db import manager as database
 from tests.webhooks.serving import Served, running
 
 if TYPE_CHECKING:

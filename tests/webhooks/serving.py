@@ -16,8 +16,8 @@ from fastapi import FastAPI
 from starlette.routing import Mount
 
 from airflow_provider_damstra.emulator.server import listen
+from airflow_provider_damstra.webhooks.auth import make_token
 from airflow_provider_damstra.webhooks.plugin import DamstraPlugin
-from airflow_provider_damstra.webhooks.tokens import make_token
 from tests.airflows import http_access_log
 from tests.clients.clock import until
 

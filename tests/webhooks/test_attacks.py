@@ -13,12 +13,12 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import event as sqlalchemy_event
 
-from airflow_provider_damstra.webhooks import bodies, inbox
-from airflow_provider_damstra.webhooks.database import engine
-from airflow_provider_damstra.webhooks.database import inbox as table
-from airflow_provider_damstra.webhooks.door import Door
-from airflow_provider_damstra.webhooks.tokens import make_token
-from airflow_provider_damstra.webhooks.transactions import transaction
+from airflow_provider_damstra.webhooks import inbox
+from airflow_provider_damstra.webhooks import parsing as bodies
+from airflow_provider_damstra.webhooks.auth import Door, make_token
+from airflow_provider_damstra.webhooks.db.manager import engine
+from airflow_provider_damstra.webhooks.db.manager import inbox as table
+from airflow_provider_damstra.webhooks.db.transactions import transaction
 from tests.airflows import http_access_log
 from tests.webhooks.serving import CONN_ID, HOST, Served, completed
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from airflow_provider_damstra.webhooks.bodies import event_in
+from airflow_provider_damstra.webhooks.parsing import event_in
 
 COMPLETED = {
     "name": "lesson.schedule.completed",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.webhooks import door, inbox, receiver
+from airflow_provider_damstra.webhooks import auth as door
+from airflow_provider_damstra.webhooks import inbox, receiver
 from tests.clients.clock import until
 from tests.webhooks.airflow_dags import COMPLETED, a_dag_waits, asset_events, settled
 from tests.webhooks.conftest import quickly

@@ -20,10 +20,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, delete, inspect
 from sqlalchemy.orm import Session
 
-from airflow_provider_damstra.webhooks import database, inbox, settling
-from airflow_provider_damstra.webhooks.database import DamstraDBManager
+from airflow_provider_damstra.webhooks import inbox, settling
+from airflow_provider_damstra.webhooks.db import manager as database
+from airflow_provider_damstra.webhooks.db.manager import DamstraDBManager
+from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, transaction
 from airflow_provider_damstra.webhooks.inbox import Delivery, State
-from airflow_provider_damstra.webhooks.transactions import InboxUnavailableError, transaction
 from tests.airflows import BEFORE_3_2
 from tests.postgresql import HOST, USER
 from tests.webhooks.airflow_dags import a_dag_waits, asset_events, partition_of, queued_dags

@@ -11,8 +11,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import URL
 
 from airflow_provider_damstra.webhooks import inbox
-from airflow_provider_damstra.webhooks.database import LONGEST_NAME, metadata
-from airflow_provider_damstra.webhooks.transactions import UnstorableEventError, transaction
+from airflow_provider_damstra.webhooks.db.manager import LONGEST_NAME, metadata
+from airflow_provider_damstra.webhooks.db.transactions import UnstorableEventError, transaction
 from tests.webhooks.airflow_dags import COMPLETED
 from tests.webhooks.serving import CONN_ID, DONE
 

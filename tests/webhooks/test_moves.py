@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_damstra.webhooks import inbox, settling
-from airflow_provider_damstra.webhooks.bodies import event_in
-from airflow_provider_damstra.webhooks.keeping import POLLING, WEBHOOK, keep_event
+from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, keep_event
+from airflow_provider_damstra.webhooks.parsing import event_in
 from tests.webhooks.serving import CONN_ID, DONE, OWNER
 
 BEGAN = datetime.now(UTC) - timedelta(hours=10)

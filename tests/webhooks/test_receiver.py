@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from airflow_provider_damstra.webhooks import inbox
-from airflow_provider_damstra.webhooks.database import engine, metadata
+from airflow_provider_damstra.webhooks.db.manager import engine, metadata
 from tests.contract.webhooks import BODIES
 from tests.webhooks.serving import Served, completed
 

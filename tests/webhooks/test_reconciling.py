@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_damstra.event_names import SCHEDULE_CANCELLED, SCHEDULE_CHANGED, SCHEDULE_COMPLETED
-from airflow_provider_damstra.triggers import reconciling
+from airflow_provider_damstra.polling import reconciliation as reconciling
 from airflow_provider_damstra.webhooks import inbox
 from tests.clients.clock import until_in_loop
 from tests.triggers.event_store import Store

@@ -11,11 +11,13 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import DataError
 
-from airflow_provider_damstra.webhooks import checking, inbox, settling, worker
+from airflow_provider_damstra.webhooks import inbox, settling
+from airflow_provider_damstra.webhooks import processor as worker
 from airflow_provider_damstra.webhooks import receiver as receiver_module
+from airflow_provider_damstra.webhooks import verification as checking
 from airflow_provider_damstra.webhooks.asset_events import update_assets
-from airflow_provider_damstra.webhooks.database import inbox as table
-from airflow_provider_damstra.webhooks.transactions import transaction
+from airflow_provider_damstra.webhooks.db.manager import inbox as table
+from airflow_provider_damstra.webhooks.db.transactions import transaction
 from tests.webhooks.airflow_dags import a_dag_waits, asset_events, settled
 from tests.webhooks.serving import DONE, OPEN, OWNER, Served, completed
 

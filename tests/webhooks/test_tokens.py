@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_damstra.webhooks.tokens import (
+from airflow_provider_damstra.webhooks.auth import (
     accepted_tokens,
     fingerprint,
     is_among,

@@ -6,12 +6,12 @@ import secrets
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.emulator import rendering
-from airflow_provider_damstra.emulator.handlers.schedule_rows import need_open_schedule
+from airflow_provider_damstra.emulator.repositories.lesson_schedule import need_open_schedule
 from airflow_provider_damstra.emulator.routing import emulator
 from airflow_provider_damstra.endpoints.embed_player import GetEmbedUrl, GetEmbedUrlAllLessonTypes
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.emulator.visit import Visit
+    from airflow_provider_damstra.emulator.unit_of_work import Visit
 
 
 @emulator.answers(GetEmbedUrl, render=rendering.as_embed_url)

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.emulator import refusals, rendering
+from airflow_provider_damstra.emulator import api_errors as refusals
+from airflow_provider_damstra.emulator import rendering
 from airflow_provider_damstra.emulator.account import CLIENT_ID
-from airflow_provider_damstra.emulator.handlers.user_rows import user_page
-from airflow_provider_damstra.emulator.queries import like
+from airflow_provider_damstra.emulator.repositories.user import user_page
 from airflow_provider_damstra.emulator.routing import emulator
+from airflow_provider_damstra.emulator.store import like
 from airflow_provider_damstra.endpoints.group import (
     AddGroupMembers,
     AddGroupSupervisors,
@@ -27,7 +28,7 @@ from airflow_provider_damstra.endpoints.group import (
 from airflow_provider_damstra.models.group import Group
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.emulator.visit import Visit
+    from airflow_provider_damstra.emulator.unit_of_work import Visit
     from airflow_provider_damstra.models.base import Page
     from airflow_provider_damstra.models.user import User
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.emulator import refusals
-from airflow_provider_damstra.emulator.dates import milliseconds_in_own_zone, stored
-from airflow_provider_damstra.emulator.handlers.ilt_session_rows import (
+from airflow_provider_damstra.emulator import api_errors as refusals
+from airflow_provider_damstra.emulator.clock import milliseconds_in_own_zone, stored
+from airflow_provider_damstra.emulator.repositories.ilt_session import (
     ATTENDEE_COLUMNS,
     COLUMNS,
     JOINS,
@@ -21,8 +21,8 @@ from airflow_provider_damstra.emulator.handlers.ilt_session_rows import (
     register,
     session_from,
 )
-from airflow_provider_damstra.emulator.queries import fitting
 from airflow_provider_damstra.emulator.routing import emulator
+from airflow_provider_damstra.emulator.store import fitting
 from airflow_provider_damstra.endpoints.ilt_session import (
     BulkDeregisterIltSession,
     BulkRegisterIltSession,
@@ -38,7 +38,7 @@ from airflow_provider_damstra.endpoints.ilt_session import (
 from airflow_provider_damstra.models.ilt_session import IltSession, IltSessionAttendee, IltSessionStatus
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.emulator.visit import Visit
+    from airflow_provider_damstra.emulator.unit_of_work import Visit
     from airflow_provider_damstra.models.base import Page
 
 

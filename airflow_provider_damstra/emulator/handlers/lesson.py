@@ -6,18 +6,18 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.emulator import refusals
+from airflow_provider_damstra.emulator import api_errors as refusals
 from airflow_provider_damstra.emulator.account import CLIENT_ID
-from airflow_provider_damstra.emulator.dates import seconds_in_utc
-from airflow_provider_damstra.emulator.queries import fitting, like
+from airflow_provider_damstra.emulator.clock import seconds_in_utc
 from airflow_provider_damstra.emulator.routing import emulator
+from airflow_provider_damstra.emulator.store import fitting, like
 from airflow_provider_damstra.endpoints.lesson import ListLessonDetails, ListLessons
 from airflow_provider_damstra.models.lesson import Lesson, LessonDetails, LessonStatus
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from airflow_provider_damstra.emulator.visit import Visit
+    from airflow_provider_damstra.emulator.unit_of_work import Visit
     from airflow_provider_damstra.models.base import Page
 
 # The page shows 65 for an active lesson; the other numbers are the emulator's.

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from airflow_provider_damstra.emulator import refusals, rendering
+from airflow_provider_damstra.emulator import api_errors as refusals
+from airflow_provider_damstra.emulator import rendering
 from airflow_provider_damstra.emulator.account import CLIENT_ID, CLIENT_NAME
 from airflow_provider_damstra.emulator.certificates import certificate
 from airflow_provider_damstra.emulator.handlers.lesson import PUBLISHED
-from airflow_provider_damstra.emulator.handlers.schedule_rows import (
+from airflow_provider_damstra.emulator.repositories.lesson_schedule import (
     COLUMNS,
     IS_OPEN,
     JOINS,
@@ -44,7 +45,7 @@ from airflow_provider_damstra.models.user import ClientStatus
 if TYPE_CHECKING:
     import sqlite3
 
-    from airflow_provider_damstra.emulator.visit import Visit
+    from airflow_provider_damstra.emulator.unit_of_work import Visit
     from airflow_provider_damstra.models.base import Page
 
 

@@ -6,10 +6,16 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.emulator import rendering
-from airflow_provider_damstra.emulator.handlers.user_rows import one_user, user_page, users_from
-from airflow_provider_damstra.emulator.handlers.user_writing import add_user, change_user, import_user
-from airflow_provider_damstra.emulator.queries import fitting, like
+from airflow_provider_damstra.emulator.repositories.user import (
+    add_user,
+    change_user,
+    import_user,
+    one_user,
+    user_page,
+    users_from,
+)
 from airflow_provider_damstra.emulator.routing import emulator
+from airflow_provider_damstra.emulator.store import fitting, like
 from airflow_provider_damstra.endpoints.user import (
     ActivateUser,
     ActiveValue,
@@ -25,7 +31,7 @@ from airflow_provider_damstra.endpoints.user import (
 from airflow_provider_damstra.models.user import ClientStatus, CreatedUser, User
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.emulator.visit import Visit
+    from airflow_provider_damstra.emulator.unit_of_work import Visit
     from airflow_provider_damstra.models.base import Page
 
 _STATUS = {ActiveValue.ACTIVE: ClientStatus.ACTIVE, ActiveValue.INACTIVE: ClientStatus.NOT_CURRENT}

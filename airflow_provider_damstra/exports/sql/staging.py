@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Index, func, insert, select
 from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
 
-from airflow_provider_damstra.exports.columns import ColumnType, columns_of, text_of_moment, values_of
-from airflow_provider_damstra.exports.sql.copying import copy_lines, lines_of
+from airflow_provider_damstra.exports.schema import ColumnType, columns_of, text_of_moment, values_of
+from airflow_provider_damstra.exports.sql.copy import copy_lines, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection
 
-    from airflow_provider_damstra.exports.rows import Rows
-    from airflow_provider_damstra.exports.sql.tables import ResourceTable
+    from airflow_provider_damstra.exports.reader import Rows
+    from airflow_provider_damstra.exports.sql.schema import ResourceTable
 
 
 class Staging:

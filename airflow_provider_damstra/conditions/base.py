@@ -1,0 +1,214 @@
+"""A wait says what it has to ask about, learns from the answers, and knows when it is over.
+
+Who asks, and when, is not its business: a worker asks all at once, the triggerer for many waits together.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from sys import intern
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from pydantic import ValidationError
+
+from airflow_provider_damstra.clients.paging import PageMemory
+from airflow_provider_damstra.endpoints.base import Endpoint, Paged, refusal_of_arguments
+from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
+from airflow_provider_damstra.errors import (
+    DamstraError,
+    DamstraNotFoundError,
+    DamstraPermissionError,
+    DamstraRequestError,
+)
+from airflow_provider_damstra.models.lesson_schedule import ShortLessonSchedule, UserLessonSchedule
+from airflow_provider_damstra.services.idempotency import Caller, fan_out
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+Question = Endpoint[Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interest:
+    """What a wait wants to know of one question.
+
+    :param rows: keys of the rows of a listing that matter; it need not be read further than these. None is
+        for all.
+    :param not_before: when the answer can change at the earliest, or None for at any time.
+    """
+
+    bears: ClassVar[tuple[type[DamstraError], ...]] = ()
+    """Refusals that do not end a wait: it learns of them as of an answer, and the question is asked again."""
+
+    rows: Collection[int] | None = None
+    not_before: datetime | None = None
+
+    def concerns(self, changed: frozenset[int] | None) -> bool:
+        """Return whether a change of these rows matters; None is for any change."""
+        if changed is None or self.rows is None:
+            return changed is None or bool(changed)
+        return not changed.isdisjoint(self.rows)
+
+
+class DispensableInterest(Interest):
+    """What a wait wants to know, and can do without if Damstra refuses to tell it."""
+
+    __slots__ = ()
+    bears = (DamstraPermissionError, DamstraRequestError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """How a wait stands.
+
+    :param is_over: whether there is nothing more to wait for.
+    :param failure: why it can never come true, or None.
+    :param progress: how far it is, for the log.
+    :param result: what the task returns once it is over; fit for XCom.
+    """
+
+    is_over: bool
+    failure: str | None = None
+    progress: str = ""
+    result: list[int] = field(default_factory=list)
+
+
+class Wait(Protocol):
+    """What can be waited for."""
+
+    def interests(self) -> dict[Question, Interest]:
+        """Return what is to be asked, as far as is known by now."""
+
+    def learn(self, question: Question, answer: Any) -> None:
+        """Take an answer: a model, rows of a listing, a ``DamstraNotFoundError``, a refusal it bears."""
+
+    def verdict(self) -> Verdict:
+        """Return how things stand by what is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a wait needs of a lesson schedule: a tenth of the whole, for the triggerer keeps thousands."""
+
+    row_key: int
+    lesson_id: int | None = None
+    state: str = "open"
+    start_date: datetime | None = None
+    lesson_name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+
+    @classmethod
+    def of(cls, row: UserLessonSchedule | ShortLessonSchedule) -> Standing:
+        """Return how a schedule in the list of a user's stands."""
+        return cls(
+            row.id,
+            row.lesson_id,
+            row.state,
+            _shared_zone(row.start_date),
+            *map(_shared, (row.lesson_name, row.user_first_name, row.user_last_name)),
+        )
+
+    def __str__(self) -> str:
+        """Return which schedule it is, and whose, and how it stands."""
+        who = " ".join(filter(None, (self.first_name, self.last_name)))
+        what = f" ({self.lesson_name} for {who})" if self.lesson_name and who else ""
+        return f"lesson schedule {self.row_key}{what} is {self.state}"
+
+
+def _shared_zone(moment: datetime | None) -> datetime | None:
+    """Return the same moment with the one object for UTC that there is; pydantic makes one for each."""
+    return moment if moment is None else moment.astimezone(UTC)
+
+
+def _shared(text: str | None) -> str | None:
+    """Return the same object for equal texts: thousands of schedules share a few names."""
+    return text if text is None else intern(text)
+
+
+@lru_cache(maxsize=10_000)
+def schedules_of(user_id: int) -> ListUserLessonSchedules:
+    """Return the question for a user's schedules: the same object for all waits, which compares fastest."""
+    return ListUserLessonSchedules(user_id=user_id)
+
+
+def enough(share: float, count: int) -> int:
+    """Return how many are a share of so many, rounded up; 7 % of 100 are 7, whatever floating point says."""
+    return math.ceil(round(share * count, 9))
+
+
+def reduced(row: Any) -> Any:
+    """Return of a row what waits need of it."""
+    return Standing.of(row) if isinstance(row, (UserLessonSchedule, ShortLessonSchedule)) else row
+
+
+def page_memory(question: Question) -> PageMemory:
+    """Return what remembers the pages of a question, with no more of a row than waits need."""
+    is_schedules = isinstance(question, ListUserLessonSchedules)
+    return PageMemory(row=ShortLessonSchedule if is_schedules else None, reduce=reduced)
+
+
+def begin(kind: type[Wait], arguments: Mapping[str, Any]) -> Wait:
+    """Return a wait that begins.
+
+    :raises ValueError: saying in one sentence what is wrong with the arguments.
+    """
+    try:
+        return kind(**arguments)
+    except ValidationError as error:
+        why = refusal_of_arguments(error)
+    raise ValueError(f"{kind.__name__} cannot begin: {why}")
+
+
+def look(caller: Caller, wait: Wait) -> Verdict:
+    """Return how things stand now, asking from this thread.
+
+    :raises DamstraError: if a question could not be answered.
+    """
+    asked: set[Question] = set()
+    while questions := _due(wait.interests(), asked):
+        asked |= questions.keys()
+        answers = fan_out(lambda one: _ask(caller, *one), list(questions.items()), what="questions answered")
+        for (question, _), answer in answers:
+            if isinstance(answer, DamstraError) and not is_answer(answer):
+                raise answer
+            wait.learn(question, answer)
+    return wait.verdict()
+
+
+def is_answer(error: DamstraError) -> bool:
+    """Return whether Damstra says that something does not exist, and not a proxy that it finds no page."""
+    return isinstance(error, DamstraNotFoundError) and not error.is_foreign
+
+
+def _due(interests: dict[Question, Interest], asked: Collection[Question]) -> dict[Question, Interest]:
+    now = datetime.now(UTC)
+    return {
+        question: interest
+        for question, interest in interests.items()
+        if question not in asked and not (interest.not_before and interest.not_before > now)
+    }
+
+
+def _ask(caller: Caller, question: Question, interest: Interest) -> Any:
+    if not isinstance(question, Paged):
+        return caller.call(question)
+    with closing(caller.iterate(question)) as listing:  # type: ignore[type-var]
+        return rows_until_all_found(listing, interest.rows)
+
+
+def rows_until_all_found(listing: Iterable[Any], wanted: Collection[int] | None) -> list[Any]:
+    """Return the rows of a listing, up to the last that is wanted: its end may cost another request."""
+    rows: list[Any] = []
+    missing = set(wanted or ())
+    for row in listing:
+        rows.append(reduced(row))
+        missing.discard(row.row_key)
+        if wanted is not None and not missing:
+            break
+    return rows

@@ -1,0 +1,1 @@
+"""Queries and changes of the emulator's tables, used by the handlers."""

@@ -1,0 +1,1 @@
+"""Training matrix of a group: computation and output formats."""

@@ -1,0 +1,1 @@
+"""Idempotent operations that take several API calls, used by the operators."""

@@ -1,0 +1,145 @@
+"""What a task asks Damstra to change: noted before it is sent, and so known even if no answer comes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_damstra.errors import DamstraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+    from airflow_provider_damstra.services.idempotency import Answer, Caller, Row
+
+Intent = dict[str, Any]
+"""A change that is about to be asked for, as JSON: the request, a digest of its body, whose it is, and if it
+was undone again."""
+
+
+class Memory(Protocol):
+    """Keeps intents over the attempts of a task."""
+
+    def kept_intents(self) -> list[Intent]:
+        """Return what earlier attempts kept."""
+
+    def keep_intents(self, intents: list[Intent]) -> None:
+        """Keep these, and no others."""
+
+
+class Noting:
+    """A caller that notes each change before it is sent: for the end of this attempt, and for later ones.
+
+    :param caller: makes the calls.
+    :param memory: keeps what is intended for later attempts.
+    """
+
+    def __init__(self, caller: Caller, memory: Memory) -> None:
+        self._caller = caller
+        self._memory = memory
+        self._intents: list[Intent] = []
+        self.changes: list[Endpoint[Any]] = []
+
+    def call(self, endpoint: Endpoint[Answer]) -> Answer:
+        """Return the answer to one call; what surely was not carried out is noted no longer."""
+        if endpoint.method == "GET":
+            return self._caller.call(endpoint)
+        self.changes.append(endpoint)
+        try:
+            return self._caller.call(endpoint)
+        except DamstraError as error:
+            if not error.may_have_been_carried_out:
+                self.changes.remove(endpoint)
+            raise
+
+    def iterate(self, endpoint: Paged[Row]) -> Iterator[Row]:
+        """Yield the rows of a listing."""
+        return self._caller.iterate(endpoint)
+
+    @cached_property
+    def earlier(self) -> list[Intent]:
+        """Return what earlier attempts of the task sent, but for what surely was not carried out."""
+        return self._memory.kept_intents()
+
+    @contextmanager
+    def intending(self, intent: Intent) -> Iterator[None]:
+        """Keep an intent for later attempts, unless sending it here ends with its being refused."""
+        self._intents.append(intent)
+        self._memory.keep_intents([*self.earlier, *self._intents])
+        try:
+            yield
+        except DamstraError as error:
+            if not error.may_have_been_carried_out:
+                self._intents.remove(intent)
+                self._memory.keep_intents([*self.earlier, *self._intents])
+            raise
+
+    def will_take_back(self, change: Endpoint[Any]) -> None:
+        """Let later attempts know that this one is about to undo what it sent."""
+        for intent in self._intents:
+            if _is_of(change, intent):
+                intent["is_taken_back"] = True
+        # Airflow may be the one that is going down, and that is no reason not to undo it.
+        with suppress(Exception):
+            self._memory.keep_intents([*self.earlier, *self._intents])
+
+    def has_restored(self, change: Endpoint[Any]) -> None:
+        """Let later attempts know that what an earlier one undid is so again."""
+        for intent in self.earlier:
+            if _is_of(change, intent):
+                intent["is_taken_back"] = False
+        self._memory.keep_intents([*self.earlier, *self._intents])
+
+    def forget(self) -> None:
+        """Keep no intent any more, of this attempt or of earlier ones."""
+        self._intents.clear()
+        self._memory.keep_intents([])
+
+
+def send(caller: Caller, change: Endpoint[Answer]) -> Answer:
+    """Return the answer to a call, of which later attempts of the task know that it was sent."""
+    if not isinstance(caller, Noting):
+        return caller.call(change)
+    with caller.intending(_intent(change)):
+        return caller.call(change)
+
+
+def was_sent_before(caller: Caller, change: Endpoint[Any]) -> bool:
+    """Return whether an earlier attempt of the task sent this: what is so already is then its own doing."""
+    return isinstance(caller, Noting) and any(_is_of(change, intent) for intent in caller.earlier)
+
+
+def restore(caller: Caller, change: Endpoint[Any], *, again: Callable[[], object]) -> None:
+    """Do again, once, what an earlier attempt of the task did by this change, and undid when killed."""
+    if not isinstance(caller, Noting):
+        return
+    if any(_is_of(change, intent) and intent["is_taken_back"] for intent in caller.earlier):
+        again()
+        caller.has_restored(change)
+
+
+def sent_before_for(caller: Caller, change: Endpoint[Any]) -> set[int]:
+    """Return the users, or attendees, for whom earlier attempts of the task sent a request such as this."""
+    if not isinstance(caller, Noting):
+        return set()
+    request = str(change.request())
+    return {one for intent in caller.earlier if intent["request"] == request for one in intent["ids"]}
+
+
+def _intent(change: Endpoint[Any]) -> Intent:
+    request = change.request()
+    attendees = getattr(change, "attendees", ())
+    return {
+        # Without the body, which may be personal data; and what is kept can be seen in Airflow.
+        "request": str(request),
+        "body_sha256": sha256(request.content or b"").hexdigest(),
+        "ids": [*getattr(change, "user_ids", ()), *(one.id for one in attendees)],
+        "is_taken_back": False,
+    }
+
+
+def _is_of(change: Endpoint[Any], intent: Intent) -> bool:
+    return {**intent, "is_taken_back": False} == _intent(change)

@@ -1,0 +1,1 @@
+"""Import of users from HR extracts: parsing, column mapping and upsert."""

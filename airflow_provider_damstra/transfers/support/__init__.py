@@ -1,1 +1,0 @@
-"""What transfers need of Airflow beside the reading and the writing."""

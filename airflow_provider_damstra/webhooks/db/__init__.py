@@ -1,0 +1,1 @@
+"""Tables of the webhook inbox, their migrations and transactions."""

@@ -1,0 +1,37 @@
+"""Runs the migrations of the provider's own table, with a version table of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow import settings
+from alembic import context
+
+from airflow_provider_damstra.webhooks.db.manager import DamstraDBManager, engine
+
+_OPTIONS: dict[str, Any] = {
+    "target_metadata": DamstraDBManager.metadata,
+    "version_table": DamstraDBManager.version_table_name,
+    "include_object": lambda _, name, kind, *__: kind != "table" or name in DamstraDBManager.metadata.tables,
+    "compare_type": True,
+    "render_as_batch": True,
+}
+
+
+def _run_offline() -> None:
+    context.configure(url=settings.SQL_ALCHEMY_CONN, literal_binds=True, **_OPTIONS)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _run_online() -> None:
+    with engine().connect() as connection:
+        context.configure(connection=connection, transaction_per_migration=True, **_OPTIONS)
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+if context.is_offline_mode():
+    _run_offline()
+else:
+    _run_online()

@@ -1,0 +1,53 @@
+"""Answers as waits learn them, and what they ask for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_damstra.conditions.base import Standing
+from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
+from airflow_provider_damstra.errors import DamstraNotFoundError
+from airflow_provider_damstra.models.lesson_schedule import LessonSchedule
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.conditions.base import Interest, Question, Wait
+
+USER, OTHER = 7, 8
+NOT_FOUND = DamstraNotFoundError("There is no such thing.")
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
+
+
+def alone(schedule_id: int) -> GetLessonSchedule:
+    """Return the question for one schedule."""
+    return GetLessonSchedule(lesson_schedule_id=schedule_id)
+
+
+def listing(user_id: int = USER) -> ListUserLessonSchedules:
+    """Return the question for a user's schedules."""
+    return ListUserLessonSchedules(user_id=user_id)
+
+
+def found(schedule_id: int, user_id: int | None = USER, *, is_completed: bool = False) -> LessonSchedule:
+    """Return a schedule as it is asked for alone: without a status."""
+    completed = datetime(2026, 5, 1, tzinfo=UTC) if is_completed else None
+    return LessonSchedule(id=schedule_id, user_id=user_id, lesson_id=1, lesson_completed_date=completed)
+
+
+def row(schedule_id: int, state: str = "open", **more: Any) -> Standing:
+    """Return a schedule as it stands in the list of a user's."""
+    return Standing(schedule_id, more.pop("lesson_id", 1), state, **more)
+
+
+def interest(wait: Wait, question: Question) -> Interest:
+    """Return what a wait wants to know of a question that it has."""
+    return wait.interests()[question]
+
+
+def wanted(wait: Wait) -> dict[int, list[int]]:
+    """Return by user which rows of the listings a wait wants."""
+    return {
+        question.user_id: sorted(one.rows or ())
+        for question, one in wait.interests().items()
+        if isinstance(question, ListUserLessonSchedules)
+    }

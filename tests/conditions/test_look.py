@@ -1,0 +1,105 @@
+"""One look of a worker: every question once, and no more of a listing than is wanted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.conditions.base import look
+from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleWait
+from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError, DamstraServerError
+from tests.conditions.answers import NOT_FOUND, OTHER, TOMORROW, USER, alone, found, listing, row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_damstra.conditions.base import Question
+
+
+@dataclass
+class Answering:
+    """A caller that knows the answers, and notes what it is asked."""
+
+    answers: dict[Question, Any]
+    asked: Counter[Question] = field(default_factory=Counter)
+    rows_read: int = 0
+    lock: Lock = field(default_factory=Lock)
+
+    def call(self, endpoint: Any) -> Any:
+        """Return the answer to one call."""
+        with self.lock:
+            self.asked[endpoint] += 1
+        answer = self.answers[endpoint]
+        if isinstance(answer, DamstraError):
+            raise answer
+        return answer
+
+    def iterate(self, endpoint: Any) -> Iterator[Any]:
+        """Yield the rows of a listing."""
+        for one in self.call(endpoint):
+            self.rows_read += 1
+            yield one
+
+
+def test_a_page_that_a_proxy_does_not_find_says_nothing_of_a_schedule() -> None:
+    lost = DamstraNotFoundError("no such page", is_foreign=True)
+    with pytest.raises(DamstraNotFoundError):
+        look(Answering({alone(1): lost}), LessonScheduleWait(lesson_schedule_ids=[1]))
+
+
+def test_it_asks_until_nothing_is_left_to_ask_and_each_question_once() -> None:
+    caller = Answering(
+        {
+            alone(1): found(1, USER),
+            alone(2): found(2, OTHER),
+            alone(3): found(3, USER),
+            listing(USER): [row(1), row(3, "completed")],
+            listing(OTHER): [row(2, "completed")],
+        }
+    )
+    wait = LessonScheduleWait(lesson_schedule_ids=[1, 2, 3])
+    assert look(caller, wait).result == [2, 3]
+    assert caller.asked == dict.fromkeys(caller.answers, 1)
+
+
+def test_the_next_look_asks_only_about_what_is_open() -> None:
+    caller = Answering({listing(USER): [row(1, "completed")], listing(OTHER): [row(2)]})
+    wait = LessonScheduleWait(lesson_schedule_ids=[1, 2], owners={"1": USER, "2": OTHER})
+    look(caller, wait)
+    look(caller, wait)
+    assert caller.asked == {listing(USER): 1, listing(OTHER): 2}
+
+
+def test_a_listing_is_read_as_far_as_the_last_row_that_is_wanted() -> None:
+    caller = Answering({listing(): [row(number) for number in range(1, 100)]})
+    look(caller, LessonScheduleWait(lesson_schedule_ids=[3, 5], owners={"3": USER, "5": USER}))
+    assert caller.rows_read == 5
+
+
+def test_a_row_that_is_not_listed_is_asked_for_in_the_same_look() -> None:
+    caller = Answering({listing(): [row(1), row(2)], alone(9): NOT_FOUND})
+    verdict = look(caller, LessonScheduleWait(lesson_schedule_ids=[9], owners={"9": USER}))
+    assert caller.rows_read == 2
+    assert verdict.failure
+
+
+def test_what_cannot_change_yet_is_not_asked_again() -> None:
+    caller = Answering({listing(): [row(1, start_date=TOMORROW)]})
+    wait = LessonScheduleWait(lesson_schedule_ids=[1], owners={"1": USER})
+    for _ in range(3):
+        assert not look(caller, wait).is_over
+    assert caller.asked == {listing(): 1}
+
+
+def test_an_error_ends_the_look_but_what_was_learnt_stays() -> None:
+    problem = DamstraServerError("Out of order")
+    caller = Answering({listing(USER): [row(1, "completed")], listing(OTHER): problem})
+    wait = LessonScheduleWait(lesson_schedule_ids=[1, 2], owners={"1": USER, "2": OTHER})
+    with pytest.raises(DamstraServerError) as caught:
+        look(caller, wait)
+    assert caught.value is problem
+    assert wait.verdict().result == [1]
