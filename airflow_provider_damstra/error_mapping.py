@@ -10,18 +10,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def failing_at_once_where_retrying_is_useless() -> Iterator[None]:
+def fail_fast_on_permanent_errors() -> Iterator[None]:
     """Turn what no retry can mend into ``AirflowFailException``, in one sentence."""
     from airflow.providers.common.compat.sdk import AirflowFailException
     from pydantic import ValidationError
 
-    from airflow_provider_damstra.endpoints.base import refusal_of_arguments
+    from airflow_provider_damstra.endpoints.base import format_argument_error
     from airflow_provider_damstra.errors import DamstraError, is_final
 
     try:
         yield
     except ValidationError as error:
-        raise AirflowFailException(f"{error.title} was not sent: {refusal_of_arguments(error)}") from None
+        raise AirflowFailException(f"{error.title} was not sent: {format_argument_error(error)}") from None
     except DamstraError as error:
         if is_final(error):
             raise AirflowFailException(str(error)) from error

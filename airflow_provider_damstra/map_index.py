@@ -15,7 +15,7 @@ _USER = "user "
 _NAMES_OF_A_USER = ("user_id", "employee_number", "user_name", "email_address")
 
 
-def name_in_grid(operator: BaseOperator, context: Context) -> None:
+def map_index_template_for(operator: BaseOperator, context: Context) -> None:
     """Name a mapped task after the argument that tells it from the others, unless the DAG's author does."""
     is_mapped = getattr(context.get("ti"), "map_index", -1) >= 0
     if is_mapped and not context.get(_TEMPLATE):

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
 
-    Command = Callable[[Namespace], None]
+    NoContentEndpoint = Callable[[Namespace], None]
 
 
-def command(function: Command) -> Command:
+def command(function: NoContentEndpoint) -> NoContentEndpoint:
     """Make a function one of Airflow's commands: noted among its actions, and with the providers' options."""
     inner = suppress_logs_and_warning(providers_configuration_loaded(function))
-    wrapped: Command = action_cli(inner)  # type: ignore[no-untyped-call]
+    wrapped: NoContentEndpoint = action_cli(inner)  # type: ignore[no-untyped-call]
     return wrapped

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.clients.paging import PageReader
     from airflow_provider_damstra.clients.settings import ClientSettings
-    from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+    from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
     from airflow_provider_damstra.http import Request, Response
 
 Answer = TypeVar("Answer")
@@ -81,11 +81,11 @@ class AsyncClient:
         return answer
 
     async def iterate(
-        self, endpoint: Paged[Row], *, concurrency: int | None = None
+        self, endpoint: ListEndpoint[Row], *, concurrency: int | None = None
     ) -> AsyncGenerator[Row, None]:
         """Yield the rows of a listing in order, each read as it is taken.
 
-        Arguments and errors are those of ``pages``.
+        RequestModel and errors are those of ``pages``.
         """
         async with aclosing(self.pages(endpoint, concurrency=concurrency, reader=StreamReader())) as pages:
             async for rows in pages:
@@ -94,7 +94,7 @@ class AsyncClient:
 
     async def pages(
         self,
-        endpoint: Paged[Row],
+        endpoint: ListEndpoint[Row],
         *,
         concurrency: int | None = None,
         reader: PageReader | None = None,
@@ -131,7 +131,9 @@ class AsyncClient:
         finally:
             await _drop(pending)
 
-    async def _page(self, endpoint: Paged[Row], request: Request, reader: PageReader | None) -> Page[Row]:
+    async def _page(
+        self, endpoint: ListEndpoint[Row], request: Request, reader: PageReader | None
+    ) -> Page[Row]:
         return await self._try(lambda: self._core.converse_page(endpoint, request, reader=reader))
 
     async def _try(self, start: Callable[[], Conversation[Answer]]) -> Answer:

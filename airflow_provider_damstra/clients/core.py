@@ -25,7 +25,7 @@ from airflow_provider_damstra.models.base import Model
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.paging import PageReader
-    from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+    from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
     from airflow_provider_damstra.models.base import Page
 
 __all__ = ["ClientCore", "ClientSettings"]
@@ -75,15 +75,15 @@ class ClientCore:
         kind = type(endpoint)
         request = endpoint.request(method=self._methods.get(kind))
         response = yield request
-        if endpoint.other_method not in (None, request.method) and _lacks_method(response):
-            request = endpoint.request(method=endpoint.other_method)
+        if endpoint.fallback_method not in (None, request.method) and _lacks_method(response):
+            request = endpoint.request(method=endpoint.fallback_method)
             response = yield request
             if not _lacks_method(response):
                 self._methods[kind] = request.method
         return endpoint.read(request, response)
 
     def converse_page(
-        self, endpoint: Paged[Row], request: Request, *, reader: PageReader | None = None
+        self, endpoint: ListEndpoint[Row], request: Request, *, reader: PageReader | None = None
     ) -> Conversation[Page[Row]]:
         """Run the request for one page of a listing."""
         response = yield request

@@ -10,7 +10,7 @@ from airflow_provider_damstra.models.base import Model, Page
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_damstra.endpoints.base import Paged
+    from airflow_provider_damstra.endpoints.base import ListEndpoint
     from airflow_provider_damstra.http import Request, Response
 
 Row = TypeVar("Row", bound=Model)
@@ -25,7 +25,7 @@ class Paging(Generic[Row]):
     rows that came; an empty page always does.
     """
 
-    def __init__(self, endpoint: Paged[Row], *, page_size: int) -> None:
+    def __init__(self, endpoint: ListEndpoint[Row], *, page_size: int) -> None:
         self.is_over = False
         self._endpoint = endpoint
         self._size = self._step = page_size
@@ -81,7 +81,7 @@ class Paging(Generic[Row]):
 class PageReader(Protocol):
     """Reads the pages of a listing in another way than as the declared models."""
 
-    def read(self, endpoint: Paged[Any], request: Request, response: Response) -> Any:
+    def read(self, endpoint: ListEndpoint[Any], request: Request, response: Response) -> Any:
         """Return what has the properties of a ``Page``."""
 
 
@@ -97,7 +97,7 @@ class PageMemory:
         self._reduce = reduce
         self._pages: dict[tuple[tuple[str, str], ...], tuple[int, Page[Any]]] = {}
 
-    def read(self, endpoint: Paged[Row], request: Request, response: Response) -> Page[Row]:
+    def read(self, endpoint: ListEndpoint[Row], request: Request, response: Response) -> Page[Row]:
         """Return the page, with its rows reduced.
 
         :raises DamstraError: if the answer is an error, or cannot be read.

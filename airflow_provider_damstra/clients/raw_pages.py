@@ -11,12 +11,12 @@ import msgspec
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from airflow_provider_damstra.endpoints.base import refusal, unreadable
+from airflow_provider_damstra.endpoints.base import invalid_response, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_damstra.endpoints.base import Paged
+    from airflow_provider_damstra.endpoints.base import ListEndpoint
     from airflow_provider_damstra.http import Request, Response
 
 RawRow = bytes | msgspec.Raw
@@ -59,7 +59,7 @@ class RawPage:
         return len(self.rows)
 
 
-def raw_page(endpoint: Paged[Any], body: bytes) -> RawPage:
+def raw_page(endpoint: ListEndpoint[Any], body: bytes) -> RawPage:
     """Return the page in the body of a success.
 
     :raises msgspec.MsgspecError: if it is none.
@@ -72,7 +72,7 @@ def raw_page(endpoint: Paged[Any], body: bytes) -> RawPage:
     return RawPage(rows, int(total) if str(total).isdigit() else None, hash((len(rows), *ends)))
 
 
-def key_of(row: RawRow, listing: Paged[Any]) -> Key | None:
+def key_of(row: RawRow, listing: ListEndpoint[Any]) -> Key | None:
     """Return what tells a row from the others of its listing, or None if it has no such thing."""
     try:
         keyed: Any = _key_decoder(listing.row_type().row_key_member).decode(row)
@@ -95,7 +95,7 @@ class StreamedPage:
     walks.
     """
 
-    def __init__(self, endpoint: Paged[Any], request: Request, response: Response) -> None:
+    def __init__(self, endpoint: ListEndpoint[Any], request: Request, response: Response) -> None:
         self._endpoint = endpoint
         self._request = request
         self._response = response
@@ -123,13 +123,13 @@ class StreamedPage:
             return
         # The whole page says which row it is. Out here, so that the error does not carry pydantic's.
         self._endpoint.read(self._request, self._response)
-        raise unreadable(self._request, self._response, why)
+        raise invalid_response(self._request, self._response, why)
 
 
 class StreamReader:
     """Reads the pages of a listing row by row."""
 
-    def read(self, endpoint: Paged[Any], request: Request, response: Response) -> Any:
+    def read(self, endpoint: ListEndpoint[Any], request: Request, response: Response) -> Any:
         """Return the page.
 
         :raises DamstraError: if the answer is an error, or no page.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.clients.paging import PageReader
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.clients.transport import Sent
-    from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+    from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
     from airflow_provider_damstra.http import Request, Response
 
 Answer = TypeVar("Answer")
@@ -75,10 +75,12 @@ class Client:
             self._on_secret(str(answer))
         return answer
 
-    def iterate(self, endpoint: Paged[Row], *, concurrency: int | None = None) -> Generator[Row, None, None]:
+    def iterate(
+        self, endpoint: ListEndpoint[Row], *, concurrency: int | None = None
+    ) -> Generator[Row, None, None]:
         """Yield the rows of a listing in order, each read as it is taken.
 
-        Arguments and errors are those of ``pages``.
+        RequestModel and errors are those of ``pages``.
         """
         with closing(self.pages(endpoint, concurrency=concurrency, reader=StreamReader())) as pages:
             for rows in pages:
@@ -86,7 +88,7 @@ class Client:
 
     def pages(
         self,
-        endpoint: Paged[Row],
+        endpoint: ListEndpoint[Row],
         *,
         concurrency: int | None = None,
         reader: PageReader | None = None,
@@ -120,7 +122,7 @@ class Client:
 
     def _page(
         self,
-        endpoint: Paged[Row],
+        endpoint: ListEndpoint[Row],
         reader: PageReader | None,
         request: Request,
         asked: Callable[[], Sent] | None = None,

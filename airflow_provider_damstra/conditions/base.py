@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pydantic import ValidationError
 
 from airflow_provider_damstra.clients.paging import PageMemory
-from airflow_provider_damstra.endpoints.base import Endpoint, Paged, refusal_of_arguments
+from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, format_argument_error
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.errors import (
     DamstraError,
@@ -30,12 +30,12 @@ from airflow_provider_damstra.services.idempotency import Caller, fan_out
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-Question = Endpoint[Any]
+Query = Endpoint[Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Interest:
-    """What a wait wants to know of one question.
+class QueryFilter:
+    """What a wait wants to know of one query.
 
     :param rows: keys of the rows of a listing that matter; it need not be read further than these. None is
         for all.
@@ -43,7 +43,7 @@ class Interest:
     """
 
     bears: ClassVar[tuple[type[DamstraError], ...]] = ()
-    """Refusals that do not end a wait: it learns of them as of an answer, and the question is asked again."""
+    """Refusals that do not end a wait: it learns of them as of an answer, and the query is asked again."""
 
     rows: Collection[int] | None = None
     not_before: datetime | None = None
@@ -55,7 +55,7 @@ class Interest:
         return not changed.isdisjoint(self.rows)
 
 
-class DispensableInterest(Interest):
+class OptionalQueryFilter(QueryFilter):
     """What a wait wants to know, and can do without if Damstra refuses to tell it."""
 
     __slots__ = ()
@@ -63,7 +63,7 @@ class DispensableInterest(Interest):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class PollResult:
     """How a wait stands.
 
     :param is_over: whether there is nothing more to wait for.
@@ -78,16 +78,16 @@ class Verdict:
     result: list[int] = field(default_factory=list)
 
 
-class Wait(Protocol):
+class Condition(Protocol):
     """What can be waited for."""
 
-    def interests(self) -> dict[Question, Interest]:
+    def queries(self) -> dict[Query, QueryFilter]:
         """Return what is to be asked, as far as is known by now."""
 
-    def learn(self, question: Question, answer: Any) -> None:
+    def update(self, query: Query, answer: Any) -> None:
         """Take an answer: a model, rows of a listing, a ``DamstraNotFoundError``, a refusal it bears."""
 
-    def verdict(self) -> Verdict:
+    def evaluate(self) -> PollResult:
         """Return how things stand by what is known."""
 
 
@@ -133,7 +133,7 @@ def _shared(text: str | None) -> str | None:
 
 @lru_cache(maxsize=10_000)
 def schedules_of(user_id: int) -> ListUserLessonSchedules:
-    """Return the question for a user's schedules: the same object for all waits, which compares fastest."""
+    """Return the query for a user's schedules: the same object for all waits, which compares fastest."""
     return ListUserLessonSchedules(user_id=user_id)
 
 
@@ -147,13 +147,13 @@ def reduced(row: Any) -> Any:
     return Standing.of(row) if isinstance(row, (UserLessonSchedule, ShortLessonSchedule)) else row
 
 
-def page_memory(question: Question) -> PageMemory:
-    """Return what remembers the pages of a question, with no more of a row than waits need."""
-    is_schedules = isinstance(question, ListUserLessonSchedules)
+def page_memory(query: Query) -> PageMemory:
+    """Return what remembers the pages of a query, with no more of a row than waits need."""
+    is_schedules = isinstance(query, ListUserLessonSchedules)
     return PageMemory(row=ShortLessonSchedule if is_schedules else None, reduce=reduced)
 
 
-def begin(kind: type[Wait], arguments: Mapping[str, Any]) -> Wait:
+def begin(kind: type[Condition], arguments: Mapping[str, Any]) -> Condition:
     """Return a wait that begins.
 
     :raises ValueError: saying in one sentence what is wrong with the arguments.
@@ -161,24 +161,24 @@ def begin(kind: type[Wait], arguments: Mapping[str, Any]) -> Wait:
     try:
         return kind(**arguments)
     except ValidationError as error:
-        why = refusal_of_arguments(error)
+        why = format_argument_error(error)
     raise ValueError(f"{kind.__name__} cannot begin: {why}")
 
 
-def look(caller: Caller, wait: Wait) -> Verdict:
+def look(caller: Caller, wait: Condition) -> PollResult:
     """Return how things stand now, asking from this thread.
 
-    :raises DamstraError: if a question could not be answered.
+    :raises DamstraError: if a query could not be answered.
     """
-    asked: set[Question] = set()
-    while questions := _due(wait.interests(), asked):
+    asked: set[Query] = set()
+    while questions := _due(wait.queries(), asked):
         asked |= questions.keys()
         answers = fan_out(lambda one: _ask(caller, *one), list(questions.items()), what="questions answered")
-        for (question, _), answer in answers:
+        for (query, _), answer in answers:
             if isinstance(answer, DamstraError) and not is_answer(answer):
                 raise answer
-            wait.learn(question, answer)
-    return wait.verdict()
+            wait.update(query, answer)
+    return wait.evaluate()
 
 
 def is_answer(error: DamstraError) -> bool:
@@ -186,20 +186,20 @@ def is_answer(error: DamstraError) -> bool:
     return isinstance(error, DamstraNotFoundError) and not error.is_foreign
 
 
-def _due(interests: dict[Question, Interest], asked: Collection[Question]) -> dict[Question, Interest]:
+def _due(queries: dict[Query, QueryFilter], asked: Collection[Query]) -> dict[Query, QueryFilter]:
     now = datetime.now(UTC)
     return {
-        question: interest
-        for question, interest in interests.items()
-        if question not in asked and not (interest.not_before and interest.not_before > now)
+        query: query_filter
+        for query, query_filter in queries.items()
+        if query not in asked and not (query_filter.not_before and query_filter.not_before > now)
     }
 
 
-def _ask(caller: Caller, question: Question, interest: Interest) -> Any:
-    if not isinstance(question, Paged):
-        return caller.call(question)
-    with closing(caller.iterate(question)) as listing:  # type: ignore[type-var]
-        return rows_until_all_found(listing, interest.rows)
+def _ask(caller: Caller, query: Query, query_filter: QueryFilter) -> Any:
+    if not isinstance(query, ListEndpoint):
+        return caller.call(query)
+    with closing(caller.iterate(query)) as listing:  # type: ignore[type-var]
+        return rows_until_all_found(listing, query_filter.rows)
 
 
 def rows_until_all_found(listing: Iterable[Any], wanted: Collection[int] | None) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.conditions.base import Interest, Question, Verdict
+from airflow_provider_damstra.conditions.base import PollResult, Query, QueryFilter
 from airflow_provider_damstra.endpoints.ilt_session import GetIltSession
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.models.ilt_session import IltSessionStateName, IltSessionStatus
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _ORDER = list(IltSessionStateName)
 
 
-class IltSessionWait:
+class IltSessionCondition:
     """Over when a session is in a state (or past it), or has a status; it fails when that can no longer be.
 
     :param ilt_session_id: the session.
@@ -24,33 +24,33 @@ class IltSessionWait:
     """
 
     def __init__(self, *, ilt_session_id: Any, state: str | None = None, status: str | None = None) -> None:
-        self._question = GetIltSession(ilt_session_id=ilt_session_id)
+        self._query = GetIltSession(ilt_session_id=ilt_session_id)
         self._state = IltSessionStateName(state) if state else None
         self._status = IltSessionStatus[status.upper()] if status else None
         self._session: IltSession | None = None
         self._is_unknown = False
 
-    def interests(self) -> dict[Question, Interest]:
+    def queries(self) -> dict[Query, QueryFilter]:
         """Return the session."""
-        return {self._question: Interest()}
+        return {self._query: QueryFilter()}
 
-    def learn(self, question: Question, answer: Any) -> None:
+    def update(self, query: Query, answer: Any) -> None:
         """Take the session, or that there is none."""
         self._is_unknown = isinstance(answer, DamstraNotFoundError)
         self._session = None if self._is_unknown else answer
 
-    def verdict(self) -> Verdict:
+    def evaluate(self) -> PollResult:
         """Return whether the session is where it is wanted, or can no longer get there."""
         session = self._session
-        name = f"ILT session {self._question.ilt_session_id}"
+        name = f"ILT session {self._query.ilt_session_id}"
         if self._is_unknown:
-            return Verdict(is_over=True, failure=f"{name} does not exist.")
+            return PollResult(is_over=True, failure=f"{name} does not exist.")
         if session is None:
-            return Verdict(is_over=False)
+            return PollResult(is_over=False)
         is_there = session.status_id == self._status if self._status else self._has_come(session)
         is_ended = session.is_cancelled or (session.is_completed and self._status is not None)
         progress = f"{name} is {session.state}, {session.status_name}"
-        return Verdict(
+        return PollResult(
             is_over=is_there or is_ended,
             failure=f"{progress}, and will not change." if is_ended and not is_there else None,
             progress=progress,

@@ -10,15 +10,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.conditions.base import (
-    Interest,
-    Question,
+    PollResult,
+    Query,
+    QueryFilter,
     Standing,
-    Verdict,
     enough,
     schedules_of,
 )
 from airflow_provider_damstra.conditions.threshold import as_rendered, share_or_word
-from airflow_provider_damstra.endpoints.base import Arguments
+from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import SomeIdentifiers
 from airflow_provider_damstra.errors import DamstraNotFoundError
@@ -33,11 +33,11 @@ _UNKNOWN = Standing(0)
 _NONE: frozenset[int] = frozenset()
 
 
-class _Ids(Arguments):
+class _Ids(RequestModel):
     lesson_schedule_ids: SomeIdentifiers
 
 
-class LessonScheduleWait:
+class LessonScheduleCondition:
     """Over when enough of the lesson schedules are completed.
 
     Only the list of a user's schedules tells their status, so the schedules' users are found out once, and
@@ -72,19 +72,19 @@ class LessonScheduleWait:
         self._standings: dict[int, Standing] = {}
         self._unlisted = _NONE
 
-    def interests(self) -> dict[Question, Interest]:
+    def queries(self) -> dict[Query, QueryFilter]:
         """Return whose schedules are to be listed, and which schedules are to be asked for one by one."""
         waiting = [one for one in self.lesson_schedule_ids if self._state(one) not in ("completed", _GONE)]
         alone = [one for one in waiting if one not in self.owners or one in self._unlisted]
-        interests: dict[Question, Interest] = {
-            GetLessonSchedule(lesson_schedule_id=one): Interest() for one in alone
+        queries: dict[Query, QueryFilter] = {
+            GetLessonSchedule(lesson_schedule_id=one): QueryFilter() for one in alone
         }
         by_user: dict[int, list[int]] = {}
         for one in waiting:
             if one in self.owners:
                 by_user.setdefault(self.owners[one], []).append(one)
-        return interests | {
-            schedules_of(user): Interest(rows=tuple(ids), not_before=self._start(ids))
+        return queries | {
+            schedules_of(user): QueryFilter(rows=tuple(ids), not_before=self._start(ids))
             for user, ids in by_user.items()
         }
 
@@ -94,13 +94,13 @@ class LessonScheduleWait:
         known = [start for start in starts if start is not None and start > datetime.now(UTC)]
         return min(known) if len(known) == len(starts) else None
 
-    def learn(self, question: Question, answer: Any) -> None:
+    def update(self, query: Query, answer: Any) -> None:
         """Take a schedule, a user's schedules, or that one does not exist."""
-        if isinstance(question, GetLessonSchedule):
-            self._learn_one(question.lesson_schedule_id, answer)
-        elif isinstance(question, ListUserLessonSchedules):
+        if isinstance(query, GetLessonSchedule):
+            self._learn_one(query.lesson_schedule_id, answer)
+        elif isinstance(query, ListUserLessonSchedules):
             rows = [] if isinstance(answer, DamstraNotFoundError) else answer
-            self._learn_listing(question.user_id, rows)
+            self._learn_listing(query.user_id, rows)
 
     def _learn_one(self, one: int, answer: LessonSchedule | DamstraNotFoundError) -> None:
         if isinstance(answer, DamstraNotFoundError):
@@ -129,7 +129,7 @@ class LessonScheduleWait:
     def _state(self, one: int) -> str:
         return self._standings.get(one, _UNKNOWN).state
 
-    def verdict(self) -> Verdict:
+    def evaluate(self) -> PollResult:
         """Return whether enough are completed, or so many lost that it can never be enough."""
         states = {one: self._state(one) for one in self.lesson_schedule_ids}
         completed = [one for one, state in states.items() if state == "completed"]
@@ -137,7 +137,7 @@ class LessonScheduleWait:
         is_done = len(completed) >= self._needed
         is_lost = not is_done and len(states) - len(lost) < self._needed
         progress = _progress(states)
-        return Verdict(
+        return PollResult(
             is_over=is_done or is_lost,
             failure=f"{self._say(lost)}. {progress}." if is_lost else None,
             progress=progress,

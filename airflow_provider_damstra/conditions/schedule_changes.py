@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from airflow_provider_damstra.conditions.base import (
-    DispensableInterest,
-    Interest,
-    Question,
-    Verdict,
+    OptionalQueryFilter,
+    PollResult,
+    Query,
+    QueryFilter,
     is_answer,
     schedules_of,
 )
@@ -83,7 +83,7 @@ def _names(before: list[str | None] | None, now: list[str | None]) -> Iterator[s
         yield _ENDINGS[state]
 
 
-class ScheduleChangesWait:
+class ScheduleChangesCondition:
     """Hands on what users' schedules look like, whenever that is learnt, and is never over by itself.
 
     A user whose schedules may not be read does not end it: they are asked for again, ever more rarely. It
@@ -103,15 +103,15 @@ class ScheduleChangesWait:
         self._refused: dict[int, DamstraError] = {}
         self._on_look = on_look
 
-    def interests(self) -> dict[Question, Interest]:
+    def queries(self) -> dict[Query, QueryFilter]:
         """Return the users' listings, and who the group's members are."""
-        interests: dict[Question, Interest] = {self._group: Interest()} if self._group else {}
-        return interests | {schedules_of(user): DispensableInterest() for user in self._users}
+        queries: dict[Query, QueryFilter] = {self._group: QueryFilter()} if self._group else {}
+        return queries | {schedules_of(user): OptionalQueryFilter() for user in self._users}
 
-    def learn(self, question: Question, answer: Any) -> None:
+    def update(self, query: Query, answer: Any) -> None:
         """Take the members or a user's schedules. Who or what is gone has no changes."""
-        if isinstance(question, ListUserLessonSchedules):
-            self._learn_schedules(question.user_id, answer)
+        if isinstance(query, ListUserLessonSchedules):
+            self._learn_schedules(query.user_id, answer)
         elif isinstance(answer, list):
             self._users = tuple(user.id for user in answer if user.is_active)
             self._refused = {user: self._refused[user] for user in self._users if user in self._refused}
@@ -123,10 +123,10 @@ class ScheduleChangesWait:
         elif not is_answer(answer):
             self._refused[user_id] = answer
 
-    def verdict(self) -> Verdict:
+    def evaluate(self) -> PollResult:
         """Return that there is more to come, unless nobody's schedules may be read."""
         count, refused = len(self._users), len(self._refused)
         if refused and refused == count:
-            return Verdict(is_over=True, failure=str(next(iter(self._refused.values()))))
+            return PollResult(is_over=True, failure=str(next(iter(self._refused.values()))))
         but = f", but {refused} of them are refused" if refused else ""
-        return Verdict(is_over=False, progress=f"Watching the lesson schedules of {count} users{but}")
+        return PollResult(is_over=False, progress=f"Watching the lesson schedules of {count} users{but}")

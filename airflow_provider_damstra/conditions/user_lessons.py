@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.conditions.base import Interest, Question, Verdict, enough
+from airflow_provider_damstra.conditions.base import PollResult, Query, QueryFilter, enough
 from airflow_provider_damstra.conditions.threshold import as_rendered, share
-from airflow_provider_damstra.endpoints.base import Arguments
+from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.group import ListGroupMembers
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import Identifier, SomeIdentifiers
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 _BEST_FIRST = ("completed", "open", "overdue", "cancelled")
 
 
-class _UserLessons(Arguments):
+class _UserLessons(RequestModel):
     user_id: Identifier
     lesson_ids: SomeIdentifiers
 
 
-class _GroupLesson(Arguments):
+class _GroupLesson(RequestModel):
     group_id: Identifier
     lesson_id: Identifier
 
@@ -37,7 +37,7 @@ def lesson_state(rows: Collection[Standing], lesson_id: int) -> str:
     return next((state for state in _BEST_FIRST if state in states), "none")
 
 
-class UserLessonsWait:
+class UserLessonsCondition:
     """Over when a user has completed every one of some lessons, whichever schedule it was.
 
     :param user_id: the user.
@@ -48,30 +48,30 @@ class UserLessonsWait:
 
     def __init__(self, *, user_id: Any, lesson_ids: Any, fail_on: Collection[str] = ("cancelled",)) -> None:
         checked = _UserLessons(user_id=user_id, lesson_ids=lesson_ids)
-        self._question = ListUserLessonSchedules(user_id=checked.user_id)
+        self._query = ListUserLessonSchedules(user_id=checked.user_id)
         self._fail_on = frozenset(fail_on)
         self._states: dict[int, str] = dict.fromkeys(checked.lesson_ids, "none")
         self._is_unknown = False
 
-    def interests(self) -> dict[Question, Interest]:
+    def queries(self) -> dict[Query, QueryFilter]:
         """Return the user's listing."""
-        return {self._question: Interest()}
+        return {self._query: QueryFilter()}
 
-    def learn(self, question: Question, answer: Any) -> None:
+    def update(self, query: Query, answer: Any) -> None:
         """Take the user's schedules, or that there is no such user."""
         self._is_unknown = isinstance(answer, DamstraNotFoundError)
         rows = [] if self._is_unknown else answer
         self._states = {lesson: lesson_state(rows, lesson) for lesson in self._states}
 
-    def verdict(self) -> Verdict:
+    def evaluate(self) -> PollResult:
         """Return whether all lessons are completed, or one can no longer be."""
-        user = f"User {self._question.user_id}"
+        user = f"User {self._query.user_id}"
         if self._is_unknown:
-            return Verdict(is_over=True, failure=f"{user} does not exist.")
+            return PollResult(is_over=True, failure=f"{user} does not exist.")
         done = [lesson for lesson, state in self._states.items() if state == "completed"]
         lost = [f"lesson {one} is {state}" for one, state in self._states.items() if state in self._fail_on]
         progress = f"{user} completed {len(done)} of {len(self._states)} lessons"
-        return Verdict(
+        return PollResult(
             is_over=len(done) == len(self._states) or bool(lost),
             failure=f"{progress}; {'; '.join(lost)}." if lost else None,
             progress=progress,
@@ -79,7 +79,7 @@ class UserLessonsWait:
         )
 
 
-class GroupLessonWait:
+class GroupLessonCondition:
     """Over when enough members of a group have completed a lesson. Members may come and go meanwhile.
 
     :param group_id: the group.
@@ -99,7 +99,7 @@ class GroupLessonWait:
         fail_on: Collection[str] = ("cancelled",),
     ) -> None:
         checked = _GroupLesson(group_id=group_id, lesson_id=lesson_id)
-        self._question = ListGroupMembers(group_id=checked.group_id)
+        self._query = ListGroupMembers(group_id=checked.group_id)
         self._lesson_id = checked.lesson_id
         self._threshold = share("threshold", as_rendered(threshold))
         self._fail_on = frozenset(fail_on)
@@ -107,34 +107,34 @@ class GroupLessonWait:
         self._members: list[int] = []
         self._states: dict[int, str] = {}
 
-    def interests(self) -> dict[Question, Interest]:
+    def queries(self) -> dict[Query, QueryFilter]:
         """Return who the members are, and the listings of those who are not known to be done."""
         waiting = [user for user in self._members if self._states.get(user) != "completed"]
-        interests: dict[Question, Interest] = {self._question: Interest()}
-        return interests | {ListUserLessonSchedules(user_id=user): Interest() for user in waiting}
+        queries: dict[Query, QueryFilter] = {self._query: QueryFilter()}
+        return queries | {ListUserLessonSchedules(user_id=user): QueryFilter() for user in waiting}
 
-    def learn(self, question: Question, answer: Any) -> None:
+    def update(self, query: Query, answer: Any) -> None:
         """Take the members, a member's schedules, or that there is no such group or user."""
         is_missing = isinstance(answer, DamstraNotFoundError)
-        if isinstance(question, ListGroupMembers):
+        if isinstance(query, ListGroupMembers):
             self._is_unknown = is_missing
             # Who is not in the organisation any more will not do it.
             self._members = [] if is_missing else [user.id for user in answer if user.is_active]
-        elif isinstance(question, ListUserLessonSchedules):
-            self._states[question.user_id] = "none" if is_missing else lesson_state(answer, self._lesson_id)
+        elif isinstance(query, ListUserLessonSchedules):
+            self._states[query.user_id] = "none" if is_missing else lesson_state(answer, self._lesson_id)
 
-    def verdict(self) -> Verdict:
+    def evaluate(self) -> PollResult:
         """Return whether enough members are done, or too many lost. An empty group is not done."""
-        group = self._question.group_id
+        group = self._query.group_id
         if self._is_unknown:
-            return Verdict(is_over=True, failure=f"Group {group} does not exist.")
+            return PollResult(is_over=True, failure=f"Group {group} does not exist.")
         count = len(self._members)
         done = [user for user in self._members if self._states.get(user) == "completed"]
         lost = [user for user in self._members if self._states.get(user) in self._fail_on]
         needed = enough(self._threshold, count) if count else 1
         is_lost = count - len(lost) < needed and count > 0
         progress = f"{len(done)} of {count} members of group {group} completed lesson {self._lesson_id}"
-        return Verdict(
+        return PollResult(
             is_over=len(done) >= needed or is_lost,
             failure=f"{progress}; cancelled or overdue for users {shown(lost)}." if is_lost else None,
             progress=progress,

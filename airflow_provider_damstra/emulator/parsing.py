@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from airflow_provider_damstra.emulator.api_errors import bad_request, unsupported_media_type
 from airflow_provider_damstra.emulator.rendering import JSON
 from airflow_provider_damstra.emulator.unit_of_work import DEFAULT_PAGE_SIZE, Window
-from airflow_provider_damstra.endpoints.base import Endpoint, Paged, refusal
+from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ def parse_query(endpoint: type[Endpoint[Any]], text: str) -> tuple[dict[str, str
     if len(query) < len(pairs):
         twice = sorted({name for name, _ in pairs if [one for one, _ in pairs].count(name) > 1})
         raise bad_request(f"query parameter given more than once: {', '.join(twice)}")
-    paging = PAGING if issubclass(endpoint, Paged) else ()
+    paging = PAGING if issubclass(endpoint, ListEndpoint) else ()
     own = {name: value for name, value in query.items() if name not in paging}
     return own, {name: value for name, value in query.items() if name in paging}
 

@@ -55,7 +55,7 @@ class Route:
     @property
     def methods(self) -> list[str]:
         """Return the methods it is served under."""
-        return [method for method in (self.endpoint.method, self.endpoint.other_method) if method]
+        return [method for method in (self.endpoint.method, self.endpoint.fallback_method) if method]
 
 
 class Routes:

@@ -28,7 +28,7 @@ class _InQuery:
 IN_QUERY = _InQuery()
 
 
-class Arguments(BaseModel):
+class RequestModel(BaseModel):
     """What a caller hands over: snake_case or the API's own names, nothing unknown, immutable.
 
     Values are not part of validation errors: one of them may be a password.
@@ -50,19 +50,19 @@ class Arguments(BaseModel):
         return required | wire
 
 
-class Endpoint(Arguments, Generic[Answer]):
+class Endpoint(RequestModel, Generic[Answer]):
     """One operation of the API with its arguments.
 
     A subclass names method, path and answer once: ``class GetUser(Endpoint[User], path="/user/{user_id}")``.
     Fields in the path go there; the others go to the query of a GET and to the JSON body of the rest.
 
-    ``other_method`` is what some servers have instead of the method; ``answer_is_secret`` keeps an answer out
+    ``fallback_method`` is what some servers have instead of the method; ``answer_is_secret`` keeps an answer out
     of logs.
     """
 
     method: ClassVar[str]
     path: ClassVar[str]
-    other_method: ClassVar[str | None] = None
+    fallback_method: ClassVar[str | None] = None
     answer_is_secret: ClassVar[bool] = False
 
     def __init_subclass__(cls, *, method: str = "GET", path: str = "", **kwargs: Any) -> None:
@@ -131,16 +131,16 @@ class Endpoint(Arguments, Generic[Answer]):
         return cast("Answer", parse(_adapter(self.answer_type()), request, response))
 
 
-class Command(Endpoint[None]):
+class NoContentEndpoint(Endpoint[None]):
     """An operation that answers nothing: whatever the body of a success says, it is not read."""
 
     def answer(self, request: Request, response: Response) -> None:
         """Return None, unless a web page came: then something else answered in Damstra's place."""
         if response.is_html:
-            raise unreadable(request, response, "it is a web page")
+            raise invalid_response(request, response, "it is a web page")
 
 
-class Paged(Endpoint[Page[Row]], Generic[Row]):
+class ListEndpoint(Endpoint[Page[Row]], Generic[Row]):
     """A listing. Callers iterate over its rows; pages are the client's business."""
 
     sends_paging_at_first: ClassVar[bool] = True
@@ -148,12 +148,12 @@ class Paged(Endpoint[Page[Row]], Generic[Row]):
     @classmethod
     @cache
     def answer_type(cls) -> Any:
-        """Return the type of a page: ``Page[User]`` for ``Paged[User]``."""
+        """Return the type of a page: ``Page[User]`` for ``ListEndpoint[User]``."""
         return Page[cls.row_type()]  # type: ignore[misc]
 
     @classmethod
     def row_type(cls) -> Any:
-        """Return the type of a row: ``User`` for ``Paged[User]``."""
+        """Return the type of a row: ``User`` for ``ListEndpoint[User]``."""
         return super().answer_type()
 
     def read_short(self, row: type[Model], request: Request, response: Response) -> Page[Any]:
@@ -191,7 +191,7 @@ def parse(adapter: TypeAdapter[Any], request: Request, response: Response) -> An
     except ValidationError as error:
         why = refusal(error)
     # Out here, so that the error does not carry pydantic's, which shows what came.
-    raise unreadable(request, response, why)
+    raise invalid_response(request, response, why)
 
 
 def refusal(error: ValidationError) -> str:
@@ -204,7 +204,7 @@ def refusal(error: ValidationError) -> str:
     return "; ".join(problems[:10]) + more
 
 
-def refusal_of_arguments(error: ValidationError) -> str:
+def format_argument_error(error: ValidationError) -> str:
     """Return the same for whoever wrote the arguments in a DAG."""
     why = refusal(error)
     return why + _IF_RENDERED if _NOT_A_NUMBER in why else why
@@ -217,7 +217,7 @@ def _what_is_wrong(problem: ErrorDetails) -> str:
     return text + _NOT_A_NUMBER if is_number and problem["type"] == "string_type" else text
 
 
-def unreadable(request: Request, response: Response, why: str) -> DamstraResponseError:
+def invalid_response(request: Request, response: Response, why: str) -> DamstraResponseError:
     """Return the error for a success that cannot be read."""
     said = "it is not shown, for it holds a secret" if request.answer_is_secret else quote(response)
     return DamstraResponseError(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from airflow_provider_damstra.endpoints.base import Command, Endpoint, Paged
+from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, NoContentEndpoint
 from airflow_provider_damstra.endpoints.types import Identifier, Name, SomeIdentifiers
 from airflow_provider_damstra.models.group import Group
 from airflow_provider_damstra.models.user import User
 
 
-class ListGroups(Paged[Group], path="/group"):
+class ListGroups(ListEndpoint[Group], path="/group"):
     """Search groups: ``q`` in the name."""
 
     q: str | None = None
@@ -37,47 +37,47 @@ class UpdateGroup(Endpoint[Group], method="POST", path="/group/{group_id}"):
     parent_id: Identifier | None = None
 
 
-class ListGroupMembers(Paged[User], path="/group/{group_id}/member"):
+class ListGroupMembers(ListEndpoint[User], path="/group/{group_id}/member"):
     """List the users in a group."""
 
     group_id: Identifier
 
 
-class AddGroupMembers(Command, method="POST", path="/group/{group_id}/add_members"):
+class AddGroupMembers(NoContentEndpoint, method="POST", path="/group/{group_id}/add_members"):
     """Put users into a group."""
 
     group_id: Identifier
     user_ids: SomeIdentifiers
 
 
-class RemoveGroupMembers(Command, method="POST", path="/group/{group_id}/remove_members"):
+class RemoveGroupMembers(NoContentEndpoint, method="POST", path="/group/{group_id}/remove_members"):
     """Take users out of a group."""
 
     group_id: Identifier
     user_ids: SomeIdentifiers
 
 
-class ListGroupSupervisors(Paged[User], path="/group/{group_id}/supervisor"):
+class ListGroupSupervisors(ListEndpoint[User], path="/group/{group_id}/supervisor"):
     """List the users who supervise a group."""
 
     group_id: Identifier
 
 
-class AddGroupSupervisors(Command, method="POST", path="/group/{group_id}/add_supervisors"):
+class AddGroupSupervisors(NoContentEndpoint, method="POST", path="/group/{group_id}/add_supervisors"):
     """Make users supervisors of a group."""
 
     group_id: Identifier
     user_ids: SomeIdentifiers
 
 
-class RemoveGroupSupervisors(Command, method="POST", path="/group/{group_id}/remove_supervisors"):
+class RemoveGroupSupervisors(NoContentEndpoint, method="POST", path="/group/{group_id}/remove_supervisors"):
     """End users' supervision of a group."""
 
     group_id: Identifier
     user_ids: SomeIdentifiers
 
 
-class InactivateGroup(Command, method="POST", path="/group/{group_id}/inactivate"):
+class InactivateGroup(NoContentEndpoint, method="POST", path="/group/{group_id}/inactivate"):
     """Make a group inactive: it leaves the listing."""
 
     group_id: Identifier

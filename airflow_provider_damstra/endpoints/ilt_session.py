@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from airflow_provider_damstra.endpoints.base import Arguments, Command, Endpoint, Paged
+from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, NoContentEndpoint, RequestModel
 from airflow_provider_damstra.endpoints.types import Count, Identifier, SessionMoment, SomeIdentifiers
 from airflow_provider_damstra.models.ilt_session import (
     IltSession,
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-class ListIltSessions(Paged[IltSession], path="/ilt_session"):
+class ListIltSessions(ListEndpoint[IltSession], path="/ilt_session"):
     """List ILT sessions."""
 
     lesson_schedule_id: Identifier | None = None
@@ -64,13 +64,13 @@ class UpdateIltSession(Endpoint[IltSession], method="PATCH", path="/ilt_session/
     location: str
 
 
-class CompleteIltSession(Command, method="POST", path="/ilt_session/{ilt_session_id}/complete"):
+class CompleteIltSession(NoContentEndpoint, method="POST", path="/ilt_session/{ilt_session_id}/complete"):
     """Complete an ILT session and every lesson schedule that belongs to it."""
 
     ilt_session_id: Identifier
 
 
-class CancelIltSession(Command, method="POST", path="/ilt_session/{ilt_session_id}/cancel_session"):
+class CancelIltSession(NoContentEndpoint, method="POST", path="/ilt_session/{ilt_session_id}/cancel_session"):
     """Cancel an ILT session, and say who is told."""
 
     ilt_session_id: Identifier
@@ -78,21 +78,27 @@ class CancelIltSession(Command, method="POST", path="/ilt_session/{ilt_session_i
     ilt_session_cancellation_instructor_notification_enabled: bool
 
 
-class BulkRegisterIltSession(Command, method="POST", path="/ilt_session/{ilt_session_id}/bulk_register"):
+class BulkRegisterIltSession(
+    NoContentEndpoint, method="POST", path="/ilt_session/{ilt_session_id}/bulk_register"
+):
     """Register users, who must be scheduled to the session's lesson already."""
 
     ilt_session_id: Identifier
     user_ids: SomeIdentifiers
 
 
-class BulkDeregisterIltSession(Command, method="POST", path="/ilt_session/{ilt_session_id}/bulk_deregister"):
+class BulkDeregisterIltSession(
+    NoContentEndpoint, method="POST", path="/ilt_session/{ilt_session_id}/bulk_deregister"
+):
     """Deregister users."""
 
     ilt_session_id: Identifier
     user_ids: SomeIdentifiers
 
 
-class ListIltSessionAttendees(Paged[IltSessionAttendee], path="/ilt_session/{ilt_session_id}/attendees"):
+class ListIltSessionAttendees(
+    ListEndpoint[IltSessionAttendee], path="/ilt_session/{ilt_session_id}/attendees"
+):
     """List who is registered, who attended and who passed."""
 
     sends_paging_at_first = False
@@ -100,7 +106,7 @@ class ListIltSessionAttendees(Paged[IltSessionAttendee], path="/ilt_session/{ilt
     ilt_session_id: Identifier
 
 
-class AttendeeProgress(Arguments):
+class AttendeeProgress(RequestModel):
     """What is recorded of one attendee. ``id`` is the attendee's, not the user's."""
 
     id: Identifier
@@ -108,7 +114,9 @@ class AttendeeProgress(Arguments):
     attended: bool | None = None
 
 
-class SaveIltSessionProgress(Command, method="POST", path="/ilt_session/{ilt_session_id}/save_progress"):
+class SaveIltSessionProgress(
+    NoContentEndpoint, method="POST", path="/ilt_session/{ilt_session_id}/save_progress"
+):
     """Record who attended and who passed."""
 
     ilt_session_id: Identifier

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.endpoints.base import Paged
+from airflow_provider_damstra.endpoints.base import ListEndpoint
 from airflow_provider_damstra.endpoints.types import CommaSeparatedIds, comma_separated
 from airflow_provider_damstra.models.lesson import Lesson, LessonDetails, LessonStatus
 
@@ -14,7 +14,7 @@ else:
     _PublishedStates = comma_separated(LessonStatus)
 
 
-class ListLessons(Paged[Lesson], path="/lesson"):
+class ListLessons(ListEndpoint[Lesson], path="/lesson"):
     """Search lessons, a row for each version: ``q`` in the name."""
 
     q: str | None = None
@@ -22,7 +22,7 @@ class ListLessons(Paged[Lesson], path="/lesson"):
     published_states: _PublishedStates | None = None
 
 
-class ListLessonDetails(Paged[LessonDetails], path="/lessondetails"):
+class ListLessonDetails(ListEndpoint[LessonDetails], path="/lessondetails"):
     """Search lessons with their publishing details, a row for each version: ``q`` in the name."""
 
     q: str | None = None

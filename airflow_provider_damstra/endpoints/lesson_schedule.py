@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from airflow_provider_damstra.endpoints.base import Endpoint, Paged, parse, unreadable
-from airflow_provider_damstra.endpoints.types import Digits, Identifier, Moment, SomeIdentifiers
+from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, invalid_response, parse
+from airflow_provider_damstra.endpoints.types import Digits, Identifier, SomeIdentifiers, UtcDateTime
 from airflow_provider_damstra.models.base import Model
 from airflow_provider_damstra.models.lesson_schedule import (
     GracePeriodUnit,
@@ -54,7 +54,7 @@ class GetLessonSchedule(Endpoint[LessonSchedule], path="/lesson_schedule/{lesson
     lesson_schedule_id: Identifier
 
 
-class ListUserLessonSchedules(Paged[UserLessonSchedule], path="/user/{user_id}/lesson_schedule"):
+class ListUserLessonSchedules(ListEndpoint[UserLessonSchedule], path="/user/{user_id}/lesson_schedule"):
     """List a user's lesson schedules, with their status."""
 
     user_id: Identifier
@@ -66,7 +66,7 @@ class ScheduleUser(_AnswersIds, method="POST", path="/user/{user_id}/lesson_sche
 
     user_id: Identifier
     lesson_version_ids: SomeIdentifiers
-    schedule_date: Moment | None = None
+    schedule_date: UtcDateTime | None = None
     grace_period: Digits
     grace_period_unit: GracePeriodUnit
 
@@ -80,7 +80,7 @@ class CompleteLesson(_AnswersIds, method="POST", path="/lesson_schedule/{user_id
     user_id: Identifier
     lesson_id: Identifier | None = None
     lesson_version_id: Identifier | None = None
-    completed_date: Moment
+    completed_date: UtcDateTime
     manually_completed_by_user_id: Identifier
 
     @model_validator(mode="after")
@@ -98,5 +98,5 @@ class DownloadCertificate(Endpoint[bytes], path="/lesson_schedule/{lesson_schedu
     def answer(self, request: Request, response: Response) -> bytes:
         """Return the file's bytes."""
         if not response.body.lstrip()[:5].startswith(b"%PDF"):
-            raise unreadable(request, response, "it is no PDF file")
+            raise invalid_response(request, response, "it is no PDF file")
         return response.body

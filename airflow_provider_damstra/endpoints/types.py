@@ -135,7 +135,7 @@ CommaSeparatedIds = Annotated[
 ]
 """Ids that go on the wire as ``1,2,3``, and are accepted so."""
 
-Moment = Annotated[
+UtcDateTime = Annotated[
     datetime,
     BeforeValidator(_refuse_number),
     AfterValidator(_refuse_naive),

@@ -9,12 +9,12 @@ from pydantic import AliasChoices, Field, TypeAdapter, model_validator
 
 from airflow_provider_damstra.endpoints.base import (
     IN_QUERY,
-    Arguments,
-    Command,
     Endpoint,
-    Paged,
+    ListEndpoint,
+    NoContentEndpoint,
+    RequestModel,
+    invalid_response,
     parse,
-    unreadable,
 )
 from airflow_provider_damstra.endpoints.types import EmployeeNumber, Identifier, Password, References
 from airflow_provider_damstra.models.user import CreatedUser, Role, User
@@ -51,7 +51,7 @@ class LoginUrlExpiry(StrEnum):
     YEAR = "year"
 
 
-class ListUsers(Paged[User], path="/user"):
+class ListUsers(ListEndpoint[User], path="/user"):
     """Search users: ``q`` in user, first or last name; ``emp_id`` and ``email_address`` exactly."""
 
     q: str | None = None
@@ -67,7 +67,7 @@ class GetUser(Endpoint[User], path="/user/{user_id}"):
     user_id: Identifier
 
 
-class ImportedUser(Arguments):
+class ImportedUser(RequestModel):
     """One user of a bulk import."""
 
     user_name: str | None = None
@@ -93,7 +93,7 @@ class CreateUser(ImportedUser, Endpoint[CreatedUser], method="POST", path="/user
 class UpdateUser(Endpoint[User], method="PUT", path="/user/{user_id}"):
     """Replace a user's data by what is given. The vendor's page lost the method: PUT, or else POST."""
 
-    other_method: ClassVar[str | None] = "POST"
+    fallback_method: ClassVar[str | None] = "POST"
 
     user_id: Annotated[Identifier, Field(validation_alias=AliasChoices("userId", "id"))]
     first_name: str
@@ -132,13 +132,13 @@ class BulkUserImport(Endpoint[list[User]], method="POST", path="/bulkUserImport"
     merge_type: MergeType | None = None
 
 
-class ActivateUser(Command, method="POST", path="/user/{user_id}/activate"):
+class ActivateUser(NoContentEndpoint, method="POST", path="/user/{user_id}/activate"):
     """Make a user active."""
 
     user_id: Identifier
 
 
-class InactivateUser(Command, method="POST", path="/user/{user_id}/inactivate"):
+class InactivateUser(NoContentEndpoint, method="POST", path="/user/{user_id}/inactivate"):
     """Make a user inactive; the learning record stays."""
 
     user_id: Identifier
@@ -162,7 +162,7 @@ class GenerateLoginUrl(Endpoint[str], method="POST", path="/user/{user_id}/gener
             value = parse(_TEXT_OR_OBJECT, request, response)
             text = value.strip() if isinstance(value, str) else _only_text(value)
         if text in ("", "null", "true", "false") or response.is_html:
-            raise unreadable(request, response, "there is no URL in it")
+            raise invalid_response(request, response, "there is no URL in it")
         return text
 
 

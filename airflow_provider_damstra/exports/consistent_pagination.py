@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
     from airflow_provider_damstra.clients.raw_pages import Key
-    from airflow_provider_damstra.endpoints.base import Paged
+    from airflow_provider_damstra.endpoints.base import ListEndpoint
     from airflow_provider_damstra.exports.raw_pages import RawPage
     from airflow_provider_damstra.http import Request, Response
 
@@ -55,7 +55,7 @@ class WholeListing:
     """
 
     def __init__(
-        self, client: Pages, listing: Paged[Any], *, concurrency: int, reads_again: bool = False
+        self, client: Pages, listing: ListEndpoint[Any], *, concurrency: int, reads_again: bool = False
     ) -> None:
         self._client = client
         self._listing = listing
@@ -192,7 +192,7 @@ class WholeListing:
 class _From:
     """A listing from one of its rows on, as far as clients ask of it, and what reads its pages."""
 
-    def __init__(self, row: int, listing: Paged[Any], reader: OverlappingReader) -> None:
+    def __init__(self, row: int, listing: ListEndpoint[Any], reader: OverlappingReader) -> None:
         self._row = row
         self._listing = listing
         self._reader = reader
@@ -261,7 +261,7 @@ class OverlappingReader(RawReader):
         self.longest = 1
         self._seen: Counter[int] = Counter()
 
-    def read(self, endpoint: Paged[Any], request: Request, response: Response) -> RawPage:
+    def read(self, endpoint: ListEndpoint[Any], request: Request, response: Response) -> RawPage:
         """Return the page.
 
         :raises DamstraError: if the answer is an error, or no page.

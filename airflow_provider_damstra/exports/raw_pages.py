@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_provider_damstra.clients.raw_pages import NO_PAGE, RawPage, RawRow, raw_page
-from airflow_provider_damstra.endpoints.base import unreadable
+from airflow_provider_damstra.endpoints.base import invalid_response
 from airflow_provider_damstra.errors import error_from
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.endpoints.base import Paged
+    from airflow_provider_damstra.endpoints.base import ListEndpoint
     from airflow_provider_damstra.http import Request, Response
 
 __all__ = ["RawPage", "RawReader", "RawRow"]
@@ -25,7 +25,7 @@ class RawReader:
 
     total: int | None = None
 
-    def read(self, endpoint: Paged[Any], request: Request, response: Response) -> RawPage:
+    def read(self, endpoint: ListEndpoint[Any], request: Request, response: Response) -> RawPage:
         """Return the page.
 
         :raises DamstraError: if the answer is an error, or no page.
@@ -41,7 +41,7 @@ class RawReader:
                 return page
         # Only now, for what has results is no error. Out here, so that none carries the other, which shows
         # what came.
-        raise error_from(request, response) or unreadable(request, response, why)
+        raise error_from(request, response) or invalid_response(request, response, why)
 
 
 def _on_one_line(body: bytes) -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from pydantic import ValidationError
 
-from airflow_provider_damstra.endpoints.base import Arguments, refusal
+from airflow_provider_damstra.endpoints.base import RequestModel, refusal
 from airflow_provider_damstra.endpoints.types import SomeIdentifiers
 from airflow_provider_damstra.errors import (
     DamstraError,
@@ -38,7 +38,7 @@ class _Parent(msgspec.Struct):
 _PARENT = msgspec.json.Decoder(_Parent, strict=False)
 
 
-class _Parents(Arguments):
+class _Parents(RequestModel):
     parent_ids: SomeIdentifiers
 
 

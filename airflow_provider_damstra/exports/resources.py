@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.alias_generators import to_camel
 
-from airflow_provider_damstra.endpoints.base import Paged
+from airflow_provider_damstra.endpoints.base import ListEndpoint
 from airflow_provider_damstra.endpoints.group import ListGroupMembers, ListGroups, ListGroupSupervisors
 from airflow_provider_damstra.endpoints.ilt_session import ListIltSessionAttendees, ListIltSessions
 from airflow_provider_damstra.endpoints.lesson import ListLessonDetails, ListLessons
@@ -17,7 +17,7 @@ from airflow_provider_damstra.endpoints.user import ListUsers
 if TYPE_CHECKING:
     from airflow_provider_damstra.models.base import Model
 
-Listing = Paged[Any]
+Listing = ListEndpoint[Any]
 
 
 @dataclass(frozen=True, kw_only=True)

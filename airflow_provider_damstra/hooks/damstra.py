@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.clients.asynchronous import AsyncClient
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.clients.sync import Client
-    from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+    from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
     from airflow_provider_damstra.models.base import Model
 
     Row = TypeVar("Row", bound=Model)
@@ -107,7 +107,7 @@ class DamstraHook(BaseHook):
         """
         return self._client.call(endpoint)
 
-    def iterate(self, endpoint: Paged[Row], *, concurrency: int | None = None) -> Iterator[Row]:
+    def iterate(self, endpoint: ListEndpoint[Row], *, concurrency: int | None = None) -> Iterator[Row]:
         """Yield the rows of a listing, page after page, as they are taken.
 
         :param endpoint: the listing with its filters, such as ``ListUsers(q="smith")``.

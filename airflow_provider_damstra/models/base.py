@@ -8,15 +8,15 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from airflow_provider_damstra.models.lenient import Unwrapped, Zoned, none_is_empty
+from airflow_provider_damstra.models.lenient import AssumeUtc, UnwrapField, none_is_empty
 
-Timestamp = Annotated[datetime, Zoned()]
+Timestamp = Annotated[datetime, AssumeUtc()]
 """A timezone-aware datetime; a text without zone (groups have them) is UTC."""
 
-OptionalTimestamp = Annotated[datetime | None, Zoned(or_nothing=True)]
+OptionalTimestamp = Annotated[datetime | None, AssumeUtc(or_nothing=True)]
 """A timestamp, or None where the answer has none."""
 
-Identifiers = Annotated[list[int], Unwrapped("id")]
+Identifiers = Annotated[list[int], UnwrapField("id")]
 """Ids, whether the answer holds numbers or objects with an ``id``."""
 
 

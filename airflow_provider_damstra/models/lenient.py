@@ -31,7 +31,7 @@ class _Lenient:
         return handler(schema["metadata"]["declared"])
 
 
-class Zoned(_Lenient):
+class AssumeUtc(_Lenient):
     """Marks a ``datetime`` whose text may lack a zone and is UTC then.
 
     :param or_nothing: for ``datetime | None``: whether texts that say nothing are None.
@@ -45,10 +45,12 @@ class Zoned(_Lenient):
         full: CoreSchema = core_schema.no_info_after_validator_function(_assume_utc, declared)
         if self._or_nothing:
             full = core_schema.no_info_before_validator_function(_nothing_is_none, full)
-        return _quick_or_full(core_schema.datetime_schema(tz_constraint="aware"), full, declared=declared)
+        return fast_path_or_fallback(
+            core_schema.datetime_schema(tz_constraint="aware"), full, declared=declared
+        )
 
 
-class Unwrapped(_Lenient):
+class UnwrapField(_Lenient):
     """Marks a list with items such as ``{"id": 1}`` for ``1``, for the vendor shows both; ``null`` is empty.
 
     :param member: of which member such objects are unwrapped.
@@ -64,7 +66,7 @@ class Unwrapped(_Lenient):
         unwrapped = core_schema.no_info_after_validator_function(itemgetter(self._member), wrapped)
         either = core_schema.union_schema([unwrapped, item], mode="left_to_right")
         full = core_schema.no_info_before_validator_function(self._unwrap, declared)
-        return _quick_or_full(core_schema.list_schema(either), full, declared=declared)
+        return fast_path_or_fallback(core_schema.list_schema(either), full, declared=declared)
 
     def _unwrap(self, value: Any) -> Any:
         if not isinstance(value, list):
@@ -88,7 +90,7 @@ def problems_of(error: ValidationError) -> list[ErrorDetails]:
     return problems
 
 
-def _quick_or_full(quick: CoreSchema, full: CoreSchema, *, declared: CoreSchema) -> CoreSchema:
+def fast_path_or_fallback(quick: CoreSchema, full: CoreSchema, *, declared: CoreSchema) -> CoreSchema:
     return core_schema.union_schema(
         [(quick, _QUICK), (full, _FULL)], mode="left_to_right", metadata={"declared": declared}
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from airflow_provider_damstra.models.base import Identifiers, Model, OptionalTimestamp
-from airflow_provider_damstra.models.lenient import Unwrapped
+from airflow_provider_damstra.models.lenient import UnwrapField
 
 
 class Role(IntEnum):
@@ -29,7 +29,7 @@ class ClientStatus(IntEnum):
     NOT_CURRENT = 57
 
 
-Roles = Annotated[list[Annotated[Role | int, Field(union_mode="left_to_right")]], Unwrapped("id")]
+Roles = Annotated[list[Annotated[Role | int, Field(union_mode="left_to_right")]], UnwrapField("id")]
 
 
 class User(Model):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_damstra.error_mapping import failing_at_once_where_retrying_is_useless
+from airflow_provider_damstra.error_mapping import fail_fast_on_permanent_errors
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
-from airflow_provider_damstra.map_index import name_in_grid
+from airflow_provider_damstra.map_index import map_index_template_for
 from airflow_provider_damstra.storage import Attempt
 from airflow_provider_damstra.task_state import Attempts
 from airflow_provider_damstra.validation import flags, is_empty, one_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.exports.reader import Rows
-    from airflow_provider_damstra.services.intent_log import Noting
+    from airflow_provider_damstra.services.intent_log import RecordingClient
     from airflow_provider_damstra.validation import Ids
 
 
@@ -57,20 +57,20 @@ class DamstraOperator(BaseOperator):
         return DamstraHook(damstra_conn_id=self.damstra_conn_id)
 
     @cached_property
-    def caller(self) -> Noting:
+    def caller(self) -> RecordingClient:
         """Return what makes the calls of this attempt, and knows what they changed."""
-        from airflow_provider_damstra.services.intent_log import Noting
+        from airflow_provider_damstra.services.intent_log import RecordingClient
 
-        return Noting(self.hook, self.attempts)
+        return RecordingClient(self.hook, self.attempts)
 
     def execute(self, context: Context) -> Any:
         """Do the step and return its result, fit for XCom."""
-        name_in_grid(self, context)
+        map_index_template_for(self, context)
         self.attempt = Attempt.of(context)
         self.attempts = Attempts(context)
         self._is_acting = True
         try:
-            with failing_at_once_where_retrying_is_useless():
+            with fail_fast_on_permanent_errors():
                 return self.act(context)
         except BaseException:
             if self._is_killed:
@@ -108,7 +108,7 @@ class DamstraOperator(BaseOperator):
         more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
         return (", ".join(changes[:5]) or "nothing") + more
 
-    def deliver_secret(self, endpoint: Endpoint[str], path: str | None) -> str:
+    def return_or_write_secret(self, endpoint: Endpoint[str], path: str | None) -> str:
         """Return the path of the file that the answer was written to, or without a path the answer."""
         if path is None:
             return self.caller.call(endpoint)
@@ -132,7 +132,7 @@ class DamstraOperator(BaseOperator):
         raise NotImplementedError(f"{type(self).__name__} does not say what it does")
 
 
-class StepForUsers(DamstraOperator):
+class UserListMixin(DamstraOperator):
     """A step for the users of a list, which the task before it may have left empty.
 
     :param user_ids: the users (templated).
@@ -154,7 +154,7 @@ class StepForUsers(DamstraOperator):
         return super().execute(context)
 
 
-class StepWithLargeResult(DamstraOperator):
+class ResultFileMixin(DamstraOperator):
     """A step whose result may be too large for an XCom.
 
     :param result_path: path or URL, on any object storage, of a file to write the result to as JSON lines
@@ -182,7 +182,7 @@ class StepWithLargeResult(DamstraOperator):
         return self.deliver_lines([[json.dumps(row).encode() for row in rows]], self.result_path)
 
 
-class CancelledOnKill(DamstraOperator):
+class RollbackOnKillMixin(DamstraOperator):
     """A step whose effect can be taken back when the task is killed.
 
     :param cancel_on_kill: take back what this attempt created or added, and nothing that was there before,

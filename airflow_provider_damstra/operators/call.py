@@ -78,11 +78,11 @@ class DamstraCallOperator(DamstraOperator):
 
     def _pages(self, call: Endpoint[Any]) -> Iterable[Rows]:
         """Return the answer as lines of JSON, of a listing page after page as it came."""
-        from airflow_provider_damstra.endpoints.base import Paged
+        from airflow_provider_damstra.endpoints.base import ListEndpoint
         from airflow_provider_damstra.exports.raw_pages import RawReader
         from airflow_provider_damstra.services.raw_call import json_lines
 
-        if isinstance(call, Paged):
+        if isinstance(call, ListEndpoint):
             pages: Iterable[Rows] = self.hook.get_conn().pages(call, reader=RawReader())
             return pages
         return [[*json_lines(self.caller, call)]]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_damstra.operators.base import (
-    CancelledOnKill,
     DamstraOperator,
-    StepForUsers,
-    StepWithLargeResult,
+    ResultFileMixin,
+    RollbackOnKillMixin,
+    UserListMixin,
 )
 from airflow_provider_damstra.validation import at_least_one, flags, given, number, one_of
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _CHANGES = ("name", "description", "parent_id")
 
 
-class DamstraCreateGroupOperator(CancelledOnKill):
+class DamstraCreateGroupOperator(RollbackOnKillMixin):
     """Return the id of the group of that name and parent; it is created if it is not there.
 
     Calls ``listGroups`` and, if need be, ``createGroup`` or ``updateGroup``.
@@ -124,7 +124,7 @@ class DamstraInactivateGroupOperator(DamstraOperator):
         return inactivate_group(self.caller, InactivateGroup(group_id=self.group_id), strict=self.strict)
 
 
-class _MembershipOperator(StepForUsers):
+class _MembershipOperator(UserListMixin):
     """Adds or removes users, and returns the ids of those for whom that changed something."""
 
     endpoint_name: ClassVar[str]
@@ -150,7 +150,7 @@ class _MembershipOperator(StepForUsers):
         return changed
 
 
-class DamstraAddGroupMembersOperator(_MembershipOperator, CancelledOnKill):
+class DamstraAddGroupMembersOperator(_MembershipOperator, RollbackOnKillMixin):
     """Put users into a group, and return the ids of those who were not in it before.
 
     Calls ``listGroupMembers`` and, if somebody is missing, ``addGroupMembers``.
@@ -179,7 +179,7 @@ class DamstraRemoveGroupMembersOperator(_MembershipOperator):
     endpoint_name = "RemoveGroupMembers"
 
 
-class DamstraAddGroupSupervisorsOperator(_MembershipOperator, CancelledOnKill):
+class DamstraAddGroupSupervisorsOperator(_MembershipOperator, RollbackOnKillMixin):
     """Make users supervisors of a group, and return the ids of those who were not before.
 
     Calls ``listGroupSupervisors`` and, if somebody is missing, ``addGroupSupervisors``.
@@ -208,7 +208,7 @@ class DamstraRemoveGroupSupervisorsOperator(_MembershipOperator):
     endpoint_name = "RemoveGroupSupervisors"
 
 
-class DamstraSyncGroupMembersOperator(StepWithLargeResult):
+class DamstraSyncGroupMembersOperator(ResultFileMixin):
     """Make a group's members equal to a list, and return who was ``added`` and who ``removed``.
 
     Both are XComs of these names too, which ``.expand()`` takes. Calls ``listGroupMembers``, and

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator, StepForUsers
+from airflow_provider_damstra.operators.base import DamstraOperator, RollbackOnKillMixin, UserListMixin
 from airflow_provider_damstra.validation import at_least_one, exactly_one, flags, given, one_of
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _CHANGES = ("instructor_id", "location", "notes", "number_of_places")
 
 
-class DamstraCreateIltSessionOperator(CancelledOnKill):
+class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
     """Return the id of the ILT session of that lesson, time, instructor and place, created if need be.
 
     A retry has to name the same times: take them from the DAG run, and not from ``now()``. Calls
@@ -201,7 +201,7 @@ class DamstraCancelIltSessionOperator(DamstraOperator):
         return end(self.caller, wanted, strict=self.strict)
 
 
-class _RegistrationOperator(StepForUsers):
+class _RegistrationOperator(UserListMixin):
     """Registers or deregisters users, and returns the ids of those for whom that changed something.
 
     :param ilt_session_id: the session (templated).
@@ -242,7 +242,7 @@ class _RegistrationOperator(StepForUsers):
         return changed
 
 
-class DamstraRegisterIltSessionUsersOperator(_RegistrationOperator, CancelledOnKill):
+class DamstraRegisterIltSessionUsersOperator(_RegistrationOperator, RollbackOnKillMixin):
     """Register users for an ILT session, and return the ids of those who were not registered before.
 
     The users must be scheduled to the session's lesson. Calls ``listIltSessionAttendees`` and, if somebody is

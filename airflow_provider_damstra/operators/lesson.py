@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.operators.base import DamstraOperator, StepForUsers, StepWithLargeResult
+from airflow_provider_damstra.operators.base import DamstraOperator, ResultFileMixin, UserListMixin
 from airflow_provider_damstra.validation import exactly_one, flags, one_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
-class DamstraScheduleLessonsOperator(StepForUsers, StepWithLargeResult):
+class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
     """Schedule users to lessons, and return for each user the ids of its lesson schedules.
 
     A user who has an open schedule for a lesson keeps it, and one that was scheduled in this DAG run and has
@@ -306,4 +306,4 @@ class DamstraGetEmbedUrlOperator(DamstraOperator):
         from airflow_provider_damstra.endpoints import GetEmbedUrl, GetEmbedUrlAllLessonTypes
 
         endpoint = GetEmbedUrlAllLessonTypes if self.all_lesson_types else GetEmbedUrl
-        return self.deliver_secret(endpoint(lesson_schedule_id=self.lesson_schedule_id), self.path)
+        return self.return_or_write_secret(endpoint(lesson_schedule_id=self.lesson_schedule_id), self.path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_damstra.operators.base import CancelledOnKill, DamstraOperator, StepWithLargeResult
+from airflow_provider_damstra.operators.base import DamstraOperator, ResultFileMixin, RollbackOnKillMixin
 from airflow_provider_damstra.validation import (
     exactly_one,
     flags,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.validation import Id
 
 
-class DamstraUpsertUsersOperator(StepWithLargeResult):
+class DamstraUpsertUsersOperator(ResultFileMixin):
     """Create the users that are not there and update those that differ, in batches.
 
     Every row is checked before the first request, and all bad ones are reported at once with their lines. Who
@@ -149,7 +149,7 @@ class DamstraUpsertUsersOperator(StepWithLargeResult):
             raise ValueError(f"it is not UTF-8 ({error}): save it as CSV UTF-8") from None
 
 
-class DamstraCreateUserOperator(CancelledOnKill):
+class DamstraCreateUserOperator(RollbackOnKillMixin):
     """Return the id of a user, who is created if not there.
 
     It is found by its employee number, else its e-mail address, else its user name.
@@ -292,6 +292,6 @@ class DamstraGenerateLoginUrlOperator(DamstraOperator):
         """Return the path of the file that holds the URL, or the URL itself."""
         from airflow_provider_damstra.endpoints import GenerateLoginUrl
 
-        return self.deliver_secret(
+        return self.return_or_write_secret(
             GenerateLoginUrl(user_id=self.user_id, expires_in=self.expires_in), self.path
         )

@@ -1,4 +1,4 @@
-"""One question asked once: of the connection as it is by now, and no further than somebody wants to know."""
+"""One query asked once: of the connection as it is by now, and no further than somebody wants to know."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.conditions.base import is_answer
-from airflow_provider_damstra.endpoints.base import Paged
+from airflow_provider_damstra.endpoints.base import ListEndpoint
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 async def ask(connection: CurrentClient, watch: Watch, rows: frozenset[int] | None) -> tuple[Any, bool]:
-    """Return the answer to a question, and whether it is whole.
+    """Return the answer to a query, and whether it is whole.
 
     If it fails, and the connection has changed meanwhile, it is asked there.
 
@@ -34,11 +34,11 @@ async def ask(connection: CurrentClient, watch: Watch, rows: frozenset[int] | No
 
 
 async def _answer(client: AsyncClient, watch: Watch, rows: frozenset[int] | None) -> tuple[Any, bool]:
-    if not isinstance(watch.question, Paged):
-        return await client.call(watch.question), True
+    if not isinstance(watch.query, ListEndpoint):
+        return await client.call(watch.query), True
     found: list[Any] = []
     missing = set(rows or ())
-    async with aclosing(client.pages(watch.question, reader=watch.memory)) as pages:
+    async with aclosing(client.pages(watch.query, reader=watch.memory)) as pages:
         async for page in pages:
             found += page
             missing.difference_update(row.row_key for row in page)

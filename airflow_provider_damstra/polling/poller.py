@@ -7,7 +7,7 @@ from collections import deque
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_damstra.conditions.base import Interest, Question, Verdict, Wait, is_answer
+from airflow_provider_damstra.conditions.base import Condition, PollResult, Query, QueryFilter, is_answer
 from airflow_provider_damstra.errors import DamstraError, is_final
 from airflow_provider_damstra.hooks.metrics import gauge_waits
 from airflow_provider_damstra.polling.client import CurrentClient, ask
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 HURRIED_EVERY = 1.0
-"""Seconds that lie between two times that the same question is asked, however often somebody hurries it."""
+"""Seconds that lie between two times that the same query is asked, however often somebody hurries it."""
 
 GAUGED_EVERY = 1.0
 """Seconds at least between two times that the number of waits is reported; that there is none is at once."""
@@ -28,8 +28,8 @@ GAUGED_EVERY = 1.0
 class Poller:
     """All waits of one event loop on one connection.
 
-    A question that several waits have is asked once for all of them, and an answer younger than a wait's
-    interval serves it too. The first look is immediate; after it every question has its own slot in the
+    A query that several waits have is asked once for all of them, and an answer younger than a wait's
+    interval serves it too. The first look is immediate; after it every query has its own slot in the
     interval.
 
     :param damstra_conn_id: id of the Airflow connection.
@@ -44,7 +44,7 @@ class Poller:
         self._deadlines = Deadlines(self._loop)
         self._entrance = asyncio.Lock()
         self._most_askers = 1
-        self._watches: dict[Question, Watch] = {}
+        self._watches: dict[Query, Watch] = {}
         self._due: deque[Watch] = deque()
         self._askers: set[asyncio.Task[None]] = set()
         self._waits = 0
@@ -52,16 +52,16 @@ class Poller:
 
     async def until_over(
         self,
-        make_wait: Callable[[], Wait],
+        make_condition: Callable[[], Condition],
         *,
         poll_interval: float,
         max_poll_failures: int,
         say: Callable[[str], None],
         seconds: float | None = None,
-    ) -> Verdict:
-        """Return the verdict of a wait that is over. The connections are closed when the last has left.
+    ) -> PollResult:
+        """Return the result of a wait that is over. The connections are closed when the last has left.
 
-        :param make_wait: makes the wait, when its turn has come.
+        :param make_condition: makes the wait, when its turn has come.
         :param poll_interval: seconds between two looks.
         :param max_poll_failures: answers that may fail in a row.
         :param say: is told the progress when it changes, and failures.
@@ -70,7 +70,7 @@ class Poller:
         :raises TimeoutError: if its time is up.
         """
         deadline = None if seconds is None else self._loop.time() + seconds
-        over: asyncio.Future[Verdict] = self._loop.create_future()
+        over: asyncio.Future[PollResult] = self._loop.create_future()
         subscription: Subscription | None = None
         self._waits += 1
         self._gauge()
@@ -80,28 +80,28 @@ class Poller:
                 # Thousands of waits may begin at once: between two of them the loop sees to others.
                 await asyncio.sleep(0)
                 subscription = Subscription(
-                    make_wait(), poll_interval, max_poll_failures, say, copy_context(), over, deadline
+                    make_condition(), poll_interval, max_poll_failures, say, copy_context(), over, deadline
                 )
                 # This frame stays for as long as the wait lasts, thousands of them.
-                del make_wait
+                del make_condition
                 self._deadlines.add(subscription)
                 self._refresh(subscription)
             return await over
         finally:
             if subscription:
                 self._deadlines.discard(subscription)
-                for question in subscription.interests:
-                    self._leave(question, subscription)
+                for query in subscription.queries:
+                    self._leave(query, subscription)
             self._waits -= 1
             self._gauge()
             if not self._waits:
                 self._on_empty()
                 await self._close()
 
-    def look_now(self, *, lesson_schedule_ids: Collection[int] = (), user_ids: Collection[int] = ()) -> int:
+    def poll_soon(self, *, lesson_schedule_ids: Collection[int] = (), user_ids: Collection[int] = ()) -> int:
         """Ask at once what waits want to know of these, and return how many questions that are.
 
-        Arguments are those of ``pollers.look_now``.
+        RequestModel are those of ``pollers.poll_soon``.
         """
         names = {
             "lesson_schedule_ids": frozenset(lesson_schedule_ids),
@@ -141,57 +141,57 @@ class Poller:
         while self._join_and_leave(subscription):
             pass
         if subscription.unanswered:
-            # The first look is not complete: a verdict would be about a part.
+            # The first look is not complete: a result would be about a part.
             return
-        verdict = subscription.wait.verdict()
-        if verdict.is_over:
-            subscription.end(verdict)
+        result = subscription.wait.evaluate()
+        if result.is_over:
+            subscription.end(result)
         else:
-            subscription.tell_progress(verdict.progress, now=self._loop.time())
+            subscription.tell_progress(result.progress, now=self._loop.time())
 
     def _join_and_leave(self, subscription: Subscription) -> bool:
-        """Return whether something was learnt on the way, so that the interests may be others again."""
-        before, now = subscription.interests, subscription.wait.interests()
+        """Return whether something was learnt on the way, so that the queries may be others again."""
+        before, now = subscription.queries, subscription.wait.queries()
         if now == before:
             return False
-        subscription.interests = now
-        for question in before.keys() - now.keys():
-            self._leave(question, subscription)
+        subscription.queries = now
+        for query in before.keys() - now.keys():
+            self._leave(query, subscription)
         changed = [
-            (question, interest) for question, interest in now.items() if interest != before.get(question)
+            (query, query_filter) for query, query_filter in now.items() if query_filter != before.get(query)
         ]
         learnt = [self._join(*one, subscription, is_new=one[0] not in before) for one in changed]
         return any(learnt)
 
     def _join(
-        self, question: Question, interest: Interest, subscription: Subscription, *, is_new: bool
+        self, query: Query, query_filter: QueryFilter, subscription: Subscription, *, is_new: bool
     ) -> bool:
-        watch = self._watches.get(question)
+        watch = self._watches.get(query)
         if watch is None:
-            watch = self._watches[question] = Watch(question)
-        watch.interests[subscription] = interest
-        is_served = watch.serves(interest)
+            watch = self._watches[query] = Watch(query)
+        watch.queries[subscription] = query_filter
+        is_served = watch.serves(query_filter)
         if is_served and not is_new:
             return False
-        subscription.expect(question)
+        subscription.expect(query)
         if is_served and self._loop.time() - watch.answered_at < subscription.poll_interval:
-            subscription.learn(question, watch.answer)
+            subscription.update(query, watch.answer)
             return True
         self._ask_now(watch)
         return False
 
-    def _leave(self, question: Question, subscription: Subscription) -> None:
-        subscription.settle(question)
-        watch = self._watches.get(question)
+    def _leave(self, query: Query, subscription: Subscription) -> None:
+        subscription.settle(query)
+        watch = self._watches.get(query)
         if watch is None:
             return
-        watch.interests.pop(subscription, None)
-        if not watch.interests:
+        watch.queries.pop(subscription, None)
+        if not watch.queries:
             watch.stop()
-            del self._watches[question]
+            del self._watches[query]
 
     def _ask_now(self, watch: Watch) -> None:
-        """Put a question in the line, unless it stands there, and see that somebody works on the line."""
+        """Put a query in the line, unless it stands there, and see that somebody works on the line."""
         if watch.is_due:
             return
         watch.stop()
@@ -206,12 +206,12 @@ class Poller:
             watch = self._due.popleft()
             try:
                 # Who wanted to know may have left while it stood in the line.
-                if watch.interests:
+                if watch.queries:
                     await self._ask(watch)
             except Exception as error:
                 # A wait that nobody wakes would hang for ever.
                 watch.is_due = False
-                for subscription in list(watch.interests):
+                for subscription in list(watch.queries):
                     subscription.end(error=error)
         # Before the loop has its next turn: what is due then needs somebody who asks.
         self._askers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
@@ -232,22 +232,24 @@ class Poller:
         self._gauge()
         news = watch.news(answer)
         watch.answer, watch.answered_at = answer, self._loop.time()
-        served = [(one, interest) for one, interest in watch.interests.items() if watch.serves(interest)]
-        if len(served) < len(watch.interests):
+        served = [
+            (one, query_filter) for one, query_filter in watch.queries.items() if watch.serves(query_filter)
+        ]
+        if len(served) < len(watch.queries):
             # Somebody joined while it was on its way, and wants more of it.
             self._ask_now(watch)
-        for subscription, interest in served:
-            has_passed = subscription.forget_failures(watch.question)
-            if has_passed or interest.concerns(news) or subscription.expects(watch.question):
-                self._tell(subscription, watch.question, answer)
+        for subscription, query_filter in served:
+            has_passed = subscription.forget_failures(watch.query)
+            if has_passed or query_filter.concerns(news) or subscription.expects(watch.query):
+                self._tell(subscription, watch.query, answer)
         # Only now, for the answer may say when it is worth asking again.
         if not watch.is_due:
             self._schedule(watch)
 
-    def _tell(self, subscription: Subscription, question: Question, answer: Any) -> None:
+    def _tell(self, subscription: Subscription, query: Query, answer: Any) -> None:
         """Hand a wait an answer; if it cannot cope with it, it ends alone."""
         try:
-            subscription.learn(question, answer)
+            subscription.update(query, answer)
             self._refresh(subscription)
         except Exception as error:
             subscription.end(error=error)
@@ -256,28 +258,28 @@ class Poller:
         """End the waits that cannot bear this failure, and ask again later for the others."""
         watch.failures += 1
         watch.closed_until = self._loop.time() + (error.retry_after or 0.0)
-        for subscription, interest in list(watch.interests.items()):
-            count = subscription.count_failure(watch.question, now=self._loop.time())
-            is_borne = isinstance(error, interest.bears)
+        for subscription, query_filter in list(watch.queries.items()):
+            count = subscription.count_failure(watch.query, now=self._loop.time())
+            is_borne = isinstance(error, query_filter.bears)
             if is_final(error) and not is_borne:
-                subscription.end(Verdict(is_over=True, failure=str(error)))
+                subscription.end(PollResult(is_over=True, failure=str(error)))
             elif count > subscription.max_poll_failures:
                 subscription.end(error=error)
             else:
                 subscription.tell(f"{error} Failure {count} in a row; it is asked again.")
                 if is_borne:
-                    self._tell(subscription, watch.question, error)
+                    self._tell(subscription, watch.query, error)
         self._schedule(watch)
 
     def _schedule(self, watch: Watch) -> None:
-        if not watch.interests:
+        if not watch.queries:
             return
         due = next_poll(
             asked=watch.asked_at,
             now=self._loop.time(),
             interval=watch.interval(),
             failures=watch.failures,
-            key=hash(watch.question),
+            key=hash(watch.query),
             not_before=watch.not_before(),
         )
         if watch.is_hurried and not watch.failures:

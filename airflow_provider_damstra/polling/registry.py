@@ -12,24 +12,24 @@ from airflow_provider_damstra.polling.webhook_feed import start_following
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine
 
-    from airflow_provider_damstra.conditions.base import Verdict, Wait
+    from airflow_provider_damstra.conditions.base import Condition, PollResult
 
 _POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()
 
 
 def poll_until_over(
-    make_wait: Callable[[], Wait], *, damstra_conn_id: str, **arguments: Any
-) -> Coroutine[Any, Any, Verdict]:
-    """Return, when awaited, the verdict of a wait, polling together with all others on the same connection.
+    make_condition: Callable[[], Condition], *, damstra_conn_id: str, **arguments: Any
+) -> Coroutine[Any, Any, PollResult]:
+    """Return, when awaited, the result of a wait, polling together with all others on the same connection.
 
-    Await it at once, in the loop in which it is called. Arguments and errors are those of
+    Await it at once, in the loop in which it is called. RequestModel and errors are those of
     ``Poller.until_over``.
     """
     pollers = _POLLERS.setdefault(asyncio.get_running_loop(), {})
     poller = pollers.get(damstra_conn_id)
     if poller is None:
         poller = pollers[damstra_conn_id] = _make_poller(damstra_conn_id, pollers)
-    return poller.until_over(make_wait, **arguments)
+    return poller.until_over(make_condition, **arguments)
 
 
 def _make_poller(damstra_conn_id: str, pollers: dict[str, Poller]) -> Poller:
@@ -41,11 +41,11 @@ def _make_poller(damstra_conn_id: str, pollers: dict[str, Poller]) -> Poller:
             follower.cancel()
 
     poller = Poller(damstra_conn_id=damstra_conn_id, on_empty=leave)
-    follower = start_following(damstra_conn_id, hurry=poller.look_now)
+    follower = start_following(damstra_conn_id, expedite=poller.poll_soon)
     return poller
 
 
-def look_now(
+def poll_soon(
     *, damstra_conn_id: str, lesson_schedule_ids: Collection[int] = (), user_ids: Collection[int] = ()
 ) -> int:
     """Ask at once what the waits of this loop on a connection want to know of these.
@@ -55,7 +55,7 @@ def look_now(
     questions are those for one of the schedules, for the schedules of one of the users (a group's members
     too), and for the schedules of a user among which somebody waits for one of these. They are asked even if
     no wait expected news before some moment in the future; hints that come together, or within a second of
-    the last time that the question was asked, make one request. A question that fails keeps its distance to
+    the last time that the query was asked, make one request. A query that fails keeps its distance to
     the next try. Call it from the loop in which the waits are; it does not block.
 
     :param damstra_conn_id: id of the Airflow connection that the waits use.
@@ -64,4 +64,4 @@ def look_now(
     :return: how many questions that are; 0 if no wait here is about these.
     """
     poller = _POLLERS.get(asyncio.get_running_loop(), {}).get(damstra_conn_id)
-    return poller.look_now(lesson_schedule_ids=lesson_schedule_ids, user_ids=user_ids) if poller else 0
+    return poller.poll_soon(lesson_schedule_ids=lesson_schedule_ids, user_ids=user_ids) if poller else 0

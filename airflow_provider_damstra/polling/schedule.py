@@ -19,12 +19,12 @@ def next_poll(
 ) -> float:
     """Return when to ask next, on the clock that ``now`` is read from.
 
-    Every question has a slot of its own in the interval, in which its polls fall after some intervals, so
+    Every query has a slot of its own in the interval, in which its polls fall after some intervals, so
     that they are spread. After a failure the distance doubles each time.
 
     :param asked: when it was asked.
     :param now: when the answer came.
-    :param key: tells one question from another.
+    :param key: tells one query from another.
     :param not_before: when the answer can change at the earliest.
     """
     interval = max(interval, _SHORTEST)

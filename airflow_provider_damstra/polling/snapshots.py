@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.conditions.schedule_changes import ScheduleChangesWait
+from airflow_provider_damstra.conditions.schedule_changes import ScheduleChangesCondition
 from airflow_provider_damstra.polling.registry import poll_until_over
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airflow.triggers.shared_stream import AdvanceItem
 
-    from airflow_provider_damstra.conditions.base import Verdict
+    from airflow_provider_damstra.conditions.base import PollResult
     from airflow_provider_damstra.conditions.schedule_changes import Snapshot
 
 FOR_EVER = 1_000_000_000
@@ -70,7 +70,7 @@ async def looking(
     looks = Looks()
     watch = partial(
         poll_until_over,
-        lambda: ScheduleChangesWait(user_ids=user_ids, group_id=group_id, on_look=looks.arrive),
+        lambda: ScheduleChangesCondition(user_ids=user_ids, group_id=group_id, on_look=looks.arrive),
         damstra_conn_id=damstra_conn_id,
         poll_interval=poll_interval,
         max_poll_failures=FOR_EVER,
@@ -84,7 +84,7 @@ async def looking(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _look(watch: Callable[[], Awaitable[Verdict]], *, pause: float, log: Logger) -> None:
+async def _look(watch: Callable[[], Awaitable[PollResult]], *, pause: float, log: Logger) -> None:
     """Look for ever. After a refusal pause, and read the connection again: it may have been mended."""
     while True:
         try:
@@ -133,7 +133,7 @@ class Seen:
                 self._known[user_id] = stored
         return self._known.get(user_id)
 
-    def learn(self, user_id: int, now: Snapshot) -> bool:
+    def update(self, user_id: int, now: Snapshot) -> bool:
         """Remember what a user's schedules are like, unwritten, and return whether that is news."""
         is_news = self._known.get(user_id) != now
         self._known[user_id] = now

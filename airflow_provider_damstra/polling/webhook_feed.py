@@ -48,14 +48,14 @@ class News(BaseModel):
     events: list[Hint]
 
 
-def start_following(damstra_conn_id: str, *, hurry: Callable[..., object]) -> asyncio.Task[None] | None:
+def start_following(damstra_conn_id: str, *, expedite: Callable[..., object]) -> asyncio.Task[None] | None:
     """Start a task that follows a connection's feed, or return None if nothing is received for it.
 
-    :param hurry: is called with ``lesson_schedule_ids`` and ``user_ids``.
+    :param expedite: is called with ``lesson_schedule_ids`` and ``user_ids``.
     """
     if not is_received(damstra_conn_id):
         return None
-    follower = Follower(damstra_conn_id, hurry=hurry)
+    follower = Follower(damstra_conn_id, expedite=expedite)
     # In an empty context: what it logs is about nobody's task in particular.
     return asyncio.get_running_loop().create_task(follower.follow(), context=Context())
 
@@ -64,12 +64,12 @@ class Follower:
     """Asks the receiver what was received for a connection, and hands on what it names.
 
     :param damstra_conn_id: id of the Airflow connection.
-    :param hurry: is called with ``lesson_schedule_ids`` and ``user_ids``.
+    :param expedite: is called with ``lesson_schedule_ids`` and ``user_ids``.
     """
 
-    def __init__(self, damstra_conn_id: str, *, hurry: Callable[..., object]) -> None:
+    def __init__(self, damstra_conn_id: str, *, expedite: Callable[..., object]) -> None:
         self._conn_id = damstra_conn_id
-        self._hurry = hurry
+        self._hurry = expedite
         self._cursor: int | None = None
         self._seen: frozenset[int] = frozenset()
         self._failures = 0

@@ -16,14 +16,14 @@ except ImportError:  # Airflow before 3.2
 
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
-from airflow_provider_damstra.map_index import name_in_grid
+from airflow_provider_damstra.map_index import map_index_template_for
 from airflow_provider_damstra.sensors.failures import PollFailures
 from airflow_provider_damstra.validation import flags, whole_number
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.conditions.base import Verdict, Wait
+    from airflow_provider_damstra.conditions.base import Condition, PollResult
 
 
 class DamstraSensor(BaseSensorOperator):
@@ -73,7 +73,7 @@ class DamstraSensor(BaseSensorOperator):
         return DamstraHook(damstra_conn_id=self.damstra_conn_id)
 
     @cached_property
-    def wait(self) -> Wait:
+    def wait(self) -> Condition:
         """Return what is waited for, with what looks have found out so far."""
         from airflow_provider_damstra.conditions.base import begin
         from airflow_provider_damstra.triggers.wait import WAITS
@@ -85,14 +85,14 @@ class DamstraSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
-        verdict = self._look(context)
-        if verdict is None or not verdict.is_over:
+        result = self._look(context)
+        if result is None or not result.is_over:
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=verdict.result)
+        return PokeReturnValue(is_done=True, xcom_value=result.result)
 
     def execute(self, context: Context) -> Any:
         """Wait, and return the result; a deferrable sensor looks once before it leaves for the triggerer."""
-        name_in_grid(self, context)
+        map_index_template_for(self, context)
         if not self.deferrable:
             return super().execute(context)
         first = self._first_look(context)
@@ -106,7 +106,7 @@ class DamstraSensor(BaseSensorOperator):
             arguments["end_from_trigger"] = False
         self.defer(trigger=DamstraWaitTrigger(**arguments), method_name=self.execute_complete.__name__)
 
-    def _first_look(self, context: Context) -> Verdict | None:
+    def _first_look(self, context: Context) -> PollResult | None:
         """Look once; what fails softly in a poke does so here."""
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
@@ -166,17 +166,17 @@ class DamstraSensor(BaseSensorOperator):
         kinds = {"timeout": AirflowSensorTimeout, "failed": AirflowFailException}
         raise kinds.get(event["status"], DamstraTransportError)(event["message"])
 
-    def _look(self, context: Context) -> Verdict | None:
+    def _look(self, context: Context) -> PollResult | None:
         """Return how things stand, or None if that could not be found out this time."""
         from airflow.providers.common.compat.sdk import AirflowFailException
 
-        from airflow_provider_damstra.error_mapping import failing_at_once_where_retrying_is_useless
+        from airflow_provider_damstra.error_mapping import fail_fast_on_permanent_errors
         from airflow_provider_damstra.errors import DamstraError
 
         failures = PollFailures(context if self.reschedule else {}, self)
         try:
-            with failing_at_once_where_retrying_is_useless():
-                verdict = self._ask()
+            with fail_fast_on_permanent_errors():
+                result = self._ask()
         except DamstraError as error:
             if failures.add_one() > self.max_poll_failures:
                 error.args = (f"{failures.count} looks in a row failed: {error}",)
@@ -185,12 +185,12 @@ class DamstraSensor(BaseSensorOperator):
             self.log.warning("%s", error)
             return None
         failures.forget()
-        if verdict.failure:
-            raise AirflowFailException(verdict.failure)
-        self.log.info("%s", verdict.progress)
-        return verdict
+        if result.failure:
+            raise AirflowFailException(result.failure)
+        self.log.info("%s", result.progress)
+        return result
 
-    def _ask(self) -> Verdict:
+    def _ask(self) -> PollResult:
         """Return how things stand; if that fails, and the connection has changed meanwhile, ask there."""
         from airflow_provider_damstra.conditions.base import look
         from airflow_provider_damstra.errors import DamstraError

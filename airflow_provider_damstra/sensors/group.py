@@ -29,7 +29,7 @@ class DamstraGroupLessonSensor(DamstraSensor):
         ``overdue``.
     """
 
-    wait_name = "GroupLessonWait"
+    wait_name = "GroupLessonCondition"
     wait_arguments = ("group_id", "lesson_id", "threshold", "fail_on")
     template_fields = ("group_id", "lesson_id", "threshold", "damstra_conn_id")
 

@@ -21,7 +21,7 @@ class DamstraIltSessionSensor(DamstraSensor):
     :param status: what is to have become of it: ``active``, ``completed`` or ``cancelled``.
     """
 
-    wait_name = "IltSessionWait"
+    wait_name = "IltSessionCondition"
     wait_arguments = ("ilt_session_id", "state", "status")
     template_fields = ("ilt_session_id", "damstra_conn_id")
 

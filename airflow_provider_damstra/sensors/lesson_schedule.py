@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context, XComArg
 
-    from airflow_provider_damstra.conditions.base import Verdict
+    from airflow_provider_damstra.conditions.base import PollResult
     from airflow_provider_damstra.validation import Id, Ids
 
 _OWNERS = "damstra_schedule_owners"
@@ -33,7 +33,7 @@ class DamstraLessonScheduleSensor(DamstraSensor):
         exist any more always does. The wait fails when the rest cannot be enough.
     """
 
-    wait_name = "LessonScheduleWait"
+    wait_name = "LessonScheduleCondition"
     wait_arguments = ("lesson_schedule_ids", "wait_for", "fail_on")
     template_fields = ("lesson_schedule_ids", "wait_for", "damstra_conn_id")
 
@@ -59,7 +59,7 @@ class DamstraLessonScheduleSensor(DamstraSensor):
         known = {"owners": self._owners} if self._owners else {}
         return {**super()._arguments(), **known}
 
-    def _look(self, context: Context) -> Verdict | None:
+    def _look(self, context: Context) -> PollResult | None:
         """Look once; a rescheduled task begins a new process, which need not find out again whose they are.
 
         That needs Airflow 3.3, which keeps it between the processes.
@@ -68,11 +68,11 @@ class DamstraLessonScheduleSensor(DamstraSensor):
         if store is None:
             return super()._look(context)
         self._owners = store.get(_OWNERS, {})
-        verdict = super()._look(context)
+        result = super()._look(context)
         owners = self.found_out()["owners"]
         if owners != self._owners:
             store.set(_OWNERS, owners)
-        return verdict
+        return result
 
     def found_out(self) -> dict[str, Any]:
         """Return the schedules' ids as numbers, and the users that the first look found out."""
@@ -94,7 +94,7 @@ class DamstraUserLessonsSensor(DamstraSensor):
     :param fail_on: fail when a lesson's only schedules are ``cancelled``, or its open ones ``overdue``.
     """
 
-    wait_name = "UserLessonsWait"
+    wait_name = "UserLessonsCondition"
     wait_arguments = ("user_id", "lesson_ids", "fail_on")
     template_fields = ("user_id", "lesson_ids", "damstra_conn_id")
 

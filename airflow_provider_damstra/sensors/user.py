@@ -18,7 +18,7 @@ class DamstraUserSensor(DamstraSensor):
     :param email_address: the e-mail address (templated).
     """
 
-    wait_name = "UserWait"
+    wait_name = "UserCondition"
     wait_arguments = ("emp_id", "email_address")
     template_fields = ("emp_id", "email_address", "damstra_conn_id")
 

@@ -23,11 +23,11 @@ from airflow_provider_damstra.errors import DamstraConflictError
 from airflow_provider_damstra.services.changes import checked_changes
 from airflow_provider_damstra.services.idempotency import (
     Caller,
-    call_until_done,
-    create_unless_found,
+    call_and_verify,
+    changed_by_earlier_try,
+    get_or_create,
     refuse_if_strict,
     shown,
-    was_ours,
 )
 from airflow_provider_damstra.services.intent_log import sent_before_for, was_sent_before
 
@@ -76,7 +76,7 @@ def ensure_group(caller: Caller, wanted: CreateGroup, *, if_exists: str = "retur
 
     :param if_exists: ``return`` it as it is, ``update`` its description, or ``fail``.
     """
-    group, was_created = create_unless_found(
+    group, was_created = get_or_create(
         caller, wanted, find=lambda: find_group(caller, name=wanted.name, parent_id=wanted.parent_id)
     )
     if was_created or if_exists == "return":
@@ -112,7 +112,7 @@ def _replace_group(caller: Caller, wanted: UpdateGroup) -> bool:
 
     if is_done():
         return was_sent_before(caller, wanted)
-    return call_until_done(caller, wanted, is_done=is_done)
+    return call_and_verify(caller, wanted, is_done=is_done)
 
 
 def inactivate_group(caller: Caller, wanted: InactivateGroup, *, strict: bool = False) -> bool:
@@ -124,8 +124,8 @@ def inactivate_group(caller: Caller, wanted: InactivateGroup, *, strict: bool = 
 
     if is_done():
         message = f"Group {wanted.group_id} ({name}) is inactive already."
-        return was_ours(caller, wanted, message, strict=strict)
-    return call_until_done(caller, wanted, is_done=is_done)
+        return changed_by_earlier_try(caller, wanted, message, strict=strict)
+    return call_and_verify(caller, wanted, is_done=is_done)
 
 
 def change_membership(caller: Caller, wanted: MembershipChange, *, strict: bool = False) -> list[int]:
@@ -150,7 +150,7 @@ def change_membership(caller: Caller, wanted: MembershipChange, *, strict: bool 
 
 def _carry_out(caller: Caller, change: MembershipChange) -> None:
     """Add or remove users; all of them are known to need it."""
-    call_until_done(caller, change, is_done=lambda: not _still_to_do(caller, change))
+    call_and_verify(caller, change, is_done=lambda: not _still_to_do(caller, change))
 
 
 def _still_to_do(caller: Caller, change: MembershipChange) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from airflow_provider_damstra.services.intent_log import send, was_sent_before
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+    from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
 
 Answer = TypeVar("Answer")
 Row = TypeVar("Row", bound=Model)
@@ -39,11 +39,11 @@ class Caller(Protocol):
     def call(self, endpoint: Endpoint[Answer]) -> Answer:
         """Return the answer to one call."""
 
-    def iterate(self, endpoint: Paged[Row]) -> Iterator[Row]:
+    def iterate(self, endpoint: ListEndpoint[Row]) -> Iterator[Row]:
         """Yield the rows of a listing."""
 
 
-def call_until_done(caller: Caller, endpoint: Endpoint[Any], *, is_done: Callable[[], bool]) -> bool:
+def call_and_verify(caller: Caller, endpoint: Endpoint[Any], *, is_done: Callable[[], bool]) -> bool:
     """Make a call whose effect can be looked up, and return whether this call brought it about.
 
     When the server says it conflicts, or nobody knows whether it was carried out, the effect is looked up: if
@@ -69,7 +69,7 @@ def call_until_done(caller: Caller, endpoint: Endpoint[Any], *, is_done: Callabl
     return True
 
 
-def create_unless_found(
+def get_or_create(
     caller: Caller, wanted: Endpoint[Answer], *, find: Callable[[], Answer | None]
 ) -> tuple[Answer, bool]:
     """Return what is wanted and whether this task created it, now or in an earlier attempt.
@@ -95,7 +95,7 @@ def create_unless_found(
         return found, not is_conflict
 
 
-def was_ours(caller: Caller, change: Endpoint[Any], message: str, *, strict: bool) -> bool:
+def changed_by_earlier_try(caller: Caller, change: Endpoint[Any], message: str, *, strict: bool) -> bool:
     """Return whether what is so already was brought about by an earlier attempt of the task.
 
     :param message: what is said, in the log or as an error, if it was not.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from airflow_provider_damstra.endpoints.base import Arguments
+from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.ilt_session import (
     AttendeeProgress,
     BulkDeregisterIltSession,
@@ -26,11 +26,11 @@ from airflow_provider_damstra.errors import DamstraConflictError, DamstraNotFoun
 from airflow_provider_damstra.services.changes import checked_changes
 from airflow_provider_damstra.services.idempotency import (
     Caller,
-    call_until_done,
-    create_unless_found,
+    call_and_verify,
+    changed_by_earlier_try,
+    get_or_create,
     refuse_if_strict,
     shown,
-    was_ours,
 )
 from airflow_provider_damstra.services.intent_log import sent_before_for, was_sent_before
 
@@ -53,7 +53,7 @@ def ensure_session(
 
     :param if_exists: ``return`` it as it is, or ``fail``.
     """
-    session, was_created = create_unless_found(caller, wanted, find=lambda: find_session(caller, wanted))
+    session, was_created = get_or_create(caller, wanted, find=lambda: find_session(caller, wanted))
     if not was_created and if_exists == "fail":
         raise DamstraConflictError(f"The ILT session exists already (id {session.id}).")
     return session, was_created
@@ -70,8 +70,8 @@ def end(caller: Caller, wanted: CompleteIltSession | CancelIltSession, *, strict
     if is_done():
         state = "cancelled" if cancelling else "completed"
         message = f"ILT session {wanted.ilt_session_id} is {state} already."
-        return was_ours(caller, wanted, message, strict=strict)
-    return call_until_done(caller, wanted, is_done=is_done)
+        return changed_by_earlier_try(caller, wanted, message, strict=strict)
+    return call_and_verify(caller, wanted, is_done=is_done)
 
 
 def update_session(caller: Caller, *, ilt_session_id: Any, changes: Mapping[str, Any]) -> bool:
@@ -89,7 +89,7 @@ def update_session(caller: Caller, *, ilt_session_id: Any, changes: Mapping[str,
     after = {name: getattr(wanted, name) for name in before}
     if after == before:
         return was_sent_before(caller, wanted)
-    return call_until_done(caller, wanted, is_done=lambda: present() == after)
+    return call_and_verify(caller, wanted, is_done=lambda: present() == after)
 
 
 def _is_same(session: IltSession, wanted: CreateIltSession) -> bool:
@@ -127,7 +127,7 @@ def change_registration(
         )
     if todo:
         call = wanted.model_copy(update={"user_ids": todo})
-        call_until_done(caller, call, is_done=lambda: not still_to_do(todo))
+        call_and_verify(caller, call, is_done=lambda: not still_to_do(todo))
     return [user_id for user_id in wanted.user_ids if user_id in ours]
 
 
@@ -137,7 +137,7 @@ def attendees(caller: Caller, ilt_session_id: int) -> dict[int, IltSessionAttend
     return {row.user_id: row for row in rows if row.user_id is not None}
 
 
-class AttendanceRecord(Arguments):
+class AttendanceRecord(RequestModel):
     """What is recorded of one user."""
 
     attended: bool | None = None
@@ -156,7 +156,7 @@ Progress = Annotated[
 ]
 
 
-class Attendance(Arguments):
+class Attendance(RequestModel):
     """Who attended a session and who passed, by user id, or as a list of users who did both."""
 
     ilt_session_id: Identifier
@@ -192,7 +192,7 @@ def save_progress(caller: Caller, attendance: Attendance) -> int:
     changes = _missing(whole, present.values())
     if changes:
         call = whole.model_copy(update={"attendees": changes})
-        call_until_done(
+        call_and_verify(
             caller,
             call,
             is_done=lambda: not _missing(call, attendees(caller, call.ilt_session_id).values()),

@@ -12,7 +12,7 @@ from airflow_provider_damstra.errors import DamstraError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+    from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
     from airflow_provider_damstra.services.idempotency import Answer, Caller, Row
 
 Intent = dict[str, Any]
@@ -30,7 +30,7 @@ class Memory(Protocol):
         """Keep these, and no others."""
 
 
-class Noting:
+class RecordingClient:
     """A caller that notes each change before it is sent: for the end of this attempt, and for later ones.
 
     :param caller: makes the calls.
@@ -55,7 +55,7 @@ class Noting:
                 self.changes.remove(endpoint)
             raise
 
-    def iterate(self, endpoint: Paged[Row]) -> Iterator[Row]:
+    def iterate(self, endpoint: ListEndpoint[Row]) -> Iterator[Row]:
         """Yield the rows of a listing."""
         return self._caller.iterate(endpoint)
 
@@ -101,7 +101,7 @@ class Noting:
 
 def send(caller: Caller, change: Endpoint[Answer]) -> Answer:
     """Return the answer to a call, of which later attempts of the task know that it was sent."""
-    if not isinstance(caller, Noting):
+    if not isinstance(caller, RecordingClient):
         return caller.call(change)
     with caller.intending(_intent(change)):
         return caller.call(change)
@@ -109,12 +109,12 @@ def send(caller: Caller, change: Endpoint[Answer]) -> Answer:
 
 def was_sent_before(caller: Caller, change: Endpoint[Any]) -> bool:
     """Return whether an earlier attempt of the task sent this: what is so already is then its own doing."""
-    return isinstance(caller, Noting) and any(_is_of(change, intent) for intent in caller.earlier)
+    return isinstance(caller, RecordingClient) and any(_is_of(change, intent) for intent in caller.earlier)
 
 
 def restore(caller: Caller, change: Endpoint[Any], *, again: Callable[[], object]) -> None:
     """Do again, once, what an earlier attempt of the task did by this change, and undid when killed."""
-    if not isinstance(caller, Noting):
+    if not isinstance(caller, RecordingClient):
         return
     if any(_is_of(change, intent) and intent["is_taken_back"] for intent in caller.earlier):
         again()
@@ -123,7 +123,7 @@ def restore(caller: Caller, change: Endpoint[Any], *, again: Callable[[], object
 
 def sent_before_for(caller: Caller, change: Endpoint[Any]) -> set[int]:
     """Return the users, or attendees, for whom earlier attempts of the task sent a request such as this."""
-    if not isinstance(caller, Noting):
+    if not isinstance(caller, RecordingClient):
         return set()
     request = str(change.request())
     return {one for intent in caller.earlier if intent["request"] == request for one in intent["ids"]}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from airflow_provider_damstra.endpoints.base import Arguments
+from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.lesson import ListLessons
 from airflow_provider_damstra.endpoints.lesson_schedule import (
     CompleteLesson,
@@ -16,7 +16,7 @@ from airflow_provider_damstra.endpoints.lesson_schedule import (
     ListUserLessonSchedules,
     ScheduleUser,
 )
-from airflow_provider_damstra.endpoints.types import Digits, Moment, Name, SomeIdentifiers, refuse_twice
+from airflow_provider_damstra.endpoints.types import Digits, Name, SomeIdentifiers, UtcDateTime, refuse_twice
 from airflow_provider_damstra.errors import (
     DamstraConflictError,
     DamstraError,
@@ -24,7 +24,7 @@ from airflow_provider_damstra.errors import (
     DamstraRequestError,
 )
 from airflow_provider_damstra.models.lesson_schedule import GracePeriodUnit, UserLessonSchedule
-from airflow_provider_damstra.services.idempotency import Caller, create_unless_found, fan_out, gather
+from airflow_provider_damstra.services.idempotency import Caller, fan_out, gather, get_or_create
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -45,7 +45,7 @@ LessonNames = Annotated[
 _CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
 
-class LessonAssignment(Arguments):
+class LessonAssignment(RequestModel):
     """Which users are to do which lessons, and until when. The lessons are named in one of three ways."""
 
     user_ids: SomeIdentifiers
@@ -54,7 +54,7 @@ class LessonAssignment(Arguments):
     lesson_names: LessonNames | None = None
     grace_period: Digits
     grace_period_unit: GracePeriodUnit
-    schedule_date: Moment | None = None
+    schedule_date: UtcDateTime | None = None
 
     def calls(self, caller: Caller) -> list[ScheduleUser]:
         """Return a request for each user; lessons named otherwise than by version are looked up once."""
@@ -161,7 +161,7 @@ def schedule_users(
 ) -> tuple[list[Scheduled], dict[int, DamstraError]]:
     """Schedule several users, and return what became of those it worked for and the errors of the others.
 
-    Arguments are those of ``schedule_user``.
+    RequestModel are those of ``schedule_user``.
     """
     outcomes = fan_out(
         lambda call: schedule_user(caller, call, **rules),
@@ -262,7 +262,7 @@ def _ids(rows: Mapping[int, UserLessonSchedule]) -> list[int]:
 
 def complete_lesson(caller: Caller, wanted: CompleteLesson) -> tuple[list[int], bool]:
     """Return the ids of the completed schedules, and whether the completion was recorded here."""
-    return create_unless_found(caller, wanted, find=lambda: _completed(caller, wanted))
+    return get_or_create(caller, wanted, find=lambda: _completed(caller, wanted))
 
 
 def _completed(caller: Caller, wanted: CompleteLesson) -> list[int] | None:

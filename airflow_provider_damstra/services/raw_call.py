@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from airflow_provider_damstra import endpoints
-from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
 from airflow_provider_damstra.errors import DamstraConflictError
 from airflow_provider_damstra.services.intent_log import send, was_sent_before
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_damstra.services.idempotency import Caller
-    from airflow_provider_damstra.services.intent_log import Noting
+    from airflow_provider_damstra.services.intent_log import RecordingClient
 
 
 def named_endpoint(
@@ -42,7 +42,7 @@ def named_endpoint(
 
 def json_answer(caller: Caller, call: Endpoint[Any]) -> Any:
     """Return the answer with the API's own names, fit for JSON; a listing whole."""
-    answer = list(caller.iterate(call)) if isinstance(call, Paged) else _answer(caller, call)
+    answer = list(caller.iterate(call)) if isinstance(call, ListEndpoint) else _answer(caller, call)
     return [_plain(one) for one in answer] if isinstance(answer, list) else _plain(answer)
 
 
@@ -52,7 +52,7 @@ def json_lines(caller: Caller, call: Endpoint[Any]) -> list[bytes]:
     return [json.dumps(one).encode() for one in (answer if isinstance(answer, list) else [answer])]
 
 
-def refuse_to_repeat(caller: Noting, call: Endpoint[Any]) -> None:
+def refuse_to_repeat(caller: RecordingClient, call: Endpoint[Any]) -> None:
     """Refuse, once, what an earlier attempt of the task sent: doing it twice may do harm.
 
     :raises DamstraConflictError: saying what to do.

@@ -16,9 +16,9 @@ from airflow_provider_damstra.models.user import CreatedUser
 from airflow_provider_damstra.services.changes import checked_changes
 from airflow_provider_damstra.services.idempotency import (
     Caller,
-    call_until_done,
-    create_unless_found,
-    was_ours,
+    call_and_verify,
+    changed_by_earlier_try,
+    get_or_create,
 )
 from airflow_provider_damstra.services.intent_log import restore, was_sent_before
 from airflow_provider_damstra.services.user_import.upsert import MATCHES
@@ -61,7 +61,7 @@ def ensure_user(caller: Caller, wanted: CreateUser, *, if_exists: str = "return"
         user = find_user(caller, wanted)
         return CreatedUser.model_construct(id=user.id) if user else None
 
-    user, was_created = create_unless_found(caller, wanted, find=find)
+    user, was_created = get_or_create(caller, wanted, find=find)
     if not was_created and if_exists == "fail":
         raise DamstraConflictError(f"The user exists already (id {user.id}).")
     # Only if a killed attempt made it inactive: anybody else who did had reasons.
@@ -98,7 +98,7 @@ def update_user(caller: Caller, *, user_id: Any, changes: Mapping[str, Any]) -> 
 
     if _data(wanted) == present:
         return was_sent_before(caller, wanted)
-    return call_until_done(caller, wanted, is_done=is_done)
+    return call_and_verify(caller, wanted, is_done=is_done)
 
 
 def _data(user: User | UpdateUser) -> dict[str, Any]:
@@ -118,5 +118,7 @@ def set_active(caller: Caller, wanted: ActivateUser | InactivateUser, *, strict:
 
     if is_done():
         state = "active" if active else "inactive"
-        return was_ours(caller, wanted, f"User {wanted.user_id} is {state} already.", strict=strict)
-    return call_until_done(caller, wanted, is_done=is_done)
+        return changed_by_earlier_try(
+            caller, wanted, f"User {wanted.user_id} is {state} already.", strict=strict
+        )
+    return call_and_verify(caller, wanted, is_done=is_done)

@@ -149,7 +149,7 @@ class DamstraEventTrigger(BaseEventTrigger):
                 if event["name"] in self.events:
                     yield event
             # What is no longer listed stays known, or it would be created anew when it is listed again.
-            if seen.learn(user_id, merged := {**before, **now}):
+            if seen.update(user_id, merged := {**before, **now}):
                 changed[user_id] = merged
 
     @property

@@ -15,10 +15,10 @@ from airflow.triggers.base import (
 )
 
 from airflow_provider_damstra.conditions.base import begin
-from airflow_provider_damstra.conditions.ilt_session import IltSessionWait
-from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleWait
-from airflow_provider_damstra.conditions.user import UserWait
-from airflow_provider_damstra.conditions.user_lessons import GroupLessonWait, UserLessonsWait
+from airflow_provider_damstra.conditions.ilt_session import IltSessionCondition
+from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
+from airflow_provider_damstra.conditions.user import UserCondition
+from airflow_provider_damstra.conditions.user_lessons import GroupLessonCondition, UserLessonsCondition
 from airflow_provider_damstra.errors import DamstraError, is_final
 from airflow_provider_damstra.polling.registry import poll_until_over
 from airflow_provider_damstra.triggers.xcoms import TaskInstanceInTriggerer, hand_on
@@ -29,11 +29,17 @@ if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.conditions.base import Verdict, Wait
+    from airflow_provider_damstra.conditions.base import Condition, PollResult
 
-WAITS: dict[str, type[Wait]] = {
+WAITS: dict[str, type[Condition]] = {
     kind.__name__: kind
-    for kind in (GroupLessonWait, IltSessionWait, LessonScheduleWait, UserLessonsWait, UserWait)
+    for kind in (
+        GroupLessonCondition,
+        IltSessionCondition,
+        LessonScheduleCondition,
+        UserLessonsCondition,
+        UserCondition,
+    )
 }
 """What can be waited for, by the name that a trigger stores."""
 
@@ -41,7 +47,7 @@ WAITS: dict[str, type[Wait]] = {
 class DamstraWaitTrigger(BaseTrigger):
     """Fires when a wait is over, can no longer come true, or its time is up. It only reads.
 
-    :param wait: name of the wait, such as ``LessonScheduleWait``.
+    :param wait: name of the wait, such as ``LessonScheduleCondition``.
     :param damstra_conn_id: id of the Airflow connection.
     :param poll_interval: seconds between two looks.
     :param max_poll_failures: looks that may fail in a row.
@@ -74,7 +80,7 @@ class DamstraWaitTrigger(BaseTrigger):
         self.soft_fail = soft_fail
         # As attributes, for that is where Airflow renders templates when a task starts in the triggerer.
         self._names = _shared(tuple(arguments))
-        self._made: Wait | None = None
+        self._made: Condition | None = None
         for name, value in arguments.items():
             setattr(self, name, value)
 
@@ -94,7 +100,7 @@ class DamstraWaitTrigger(BaseTrigger):
         remaining = None if self.deadline is None else self.deadline - time.time()
         # All in this frame: what is awaited through a frame more takes half a kilobyte more for each wait.
         try:
-            verdict = await poll_until_over(
+            result = await poll_until_over(
                 self._make_wait,
                 damstra_conn_id=self.damstra_conn_id,
                 poll_interval=self.poll_interval,
@@ -102,7 +108,7 @@ class DamstraWaitTrigger(BaseTrigger):
                 say=_say,
                 seconds=remaining,
             )
-            event = _outcome(verdict)
+            event = _outcome(result)
         except (AirflowNotFoundException, DamstraError, TimeoutError, ValueError) as error:
             event = self._failure(error)
         ending = await self._ending(event) if self.end_from_trigger else None
@@ -120,10 +126,10 @@ class DamstraWaitTrigger(BaseTrigger):
         return {"status": "failed", "message": str(error)}
 
     def _time_is_up(self) -> str:
-        progress = self._made.verdict().progress if self._made else ""
+        progress = self._made.evaluate().progress if self._made else ""
         return f"Its time is up: {progress}." if progress else "Its time is up."
 
-    def _make_wait(self) -> Wait:
+    def _make_wait(self) -> Condition:
         self._made = begin(WAITS[self.wait], {name: getattr(self, name) for name in self._names})
         return self._made
 
@@ -153,7 +159,7 @@ def _say(text: str) -> None:
     DamstraWaitTrigger.logger().info(text)
 
 
-def _outcome(verdict: Verdict) -> dict[str, Any]:
-    if verdict.failure:
-        return {"status": "failed", "message": verdict.failure}
-    return {"status": "success", "result": verdict.result}
+def _outcome(result: PollResult) -> dict[str, Any]:
+    if result.failure:
+        return {"status": "failed", "message": result.failure}
+    return {"status": "success", "result": result.result}

@@ -8,7 +8,7 @@ from typing import Any
 class TaskInstanceInTriggerer:
     """A task instance whose ``xcom_pull`` asks for one XCom after the other.
 
-    Without ``map_indexes`` Airflow asks for all of them at once, a question that the triggerer of 3.3.2 does
+    Without ``map_indexes`` Airflow asks for all of them at once, a query that the triggerer of 3.3.2 does
     not understand and never answers: the task would hang without a word.
 
     :param task_instance: the one in the context of the templates.

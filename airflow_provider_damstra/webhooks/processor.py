@@ -156,11 +156,11 @@ class Worker:
             # Not all processes at the same moment.
             await asyncio.sleep(TIDY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 (no secret)
 
-    async def _ask(self, question: Callable[[], Answer]) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, question)
+    async def _ask(self, query: Callable[[], Answer]) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, query)
 
-    async def _ask_secrets(self, question: Callable[[], Answer]) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._secrets_threads, question)
+    async def _ask_secrets(self, query: Callable[[], Answer]) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._secrets_threads, query)
 
     def _complain(self, why: str) -> None:
         """Say once what is wrong with the database, however often it is met."""

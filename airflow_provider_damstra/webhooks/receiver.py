@@ -147,11 +147,11 @@ class Receiver:
         count_stranger()
         raise HTTPException(404)
 
-    async def _ask(self, question: Callable[[], Answer], conn_id: str) -> Answer:
+    async def _ask(self, query: Callable[[], Answer], conn_id: str) -> Answer:
         """Return the database's answer; it is asked in a thread, and not waited for without end."""
         try:
             async with asyncio.timeout(DATABASE_SECONDS):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, question)
+                return await asyncio.get_running_loop().run_in_executor(self._threads, query)
         except (InboxUnavailableError, TimeoutError) as error:
             count_event("unavailable", conn_id=conn_id)
             log.error(

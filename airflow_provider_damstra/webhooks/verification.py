@@ -59,7 +59,7 @@ log = logging.getLogger(__name__)
 class Ask(Protocol):
     """Runs a function in a thread."""
 
-    def __call__(self, question: Callable[[], Any]) -> Awaitable[Any]:
+    def __call__(self, query: Callable[[], Any]) -> Awaitable[Any]:
         """Return what the function returns."""
 
 

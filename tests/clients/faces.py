@@ -17,7 +17,7 @@ from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.models.base import Model
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+    from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
     from airflow_provider_damstra.http import Request
 
 Answer = TypeVar("Answer")
@@ -51,7 +51,7 @@ class Face(ABC):
 
     @abstractmethod
     def take(
-        self, endpoint: Paged[Row], count: int | None = None, *, concurrency: int | None = None
+        self, endpoint: ListEndpoint[Row], count: int | None = None, *, concurrency: int | None = None
     ) -> list[Row]:
         """Return the first rows of a listing, or all of them, and leave it."""
 
@@ -86,7 +86,7 @@ class SyncFace(Face):
         return self.client.call(endpoint)
 
     def take(
-        self, endpoint: Paged[Row], count: int | None = None, *, concurrency: int | None = None
+        self, endpoint: ListEndpoint[Row], count: int | None = None, *, concurrency: int | None = None
     ) -> list[Row]:
         """Return the first rows of a listing, or all of them, and leave it."""
         return list(islice(self.client.iterate(endpoint, concurrency=concurrency), count))
@@ -115,12 +115,14 @@ class AsyncFace(Face):
         return self.runner.run(self.client.call(endpoint))
 
     def take(
-        self, endpoint: Paged[Row], count: int | None = None, *, concurrency: int | None = None
+        self, endpoint: ListEndpoint[Row], count: int | None = None, *, concurrency: int | None = None
     ) -> list[Row]:
         """Return the first rows of a listing, or all of them, and leave it."""
         return self.runner.run(self._take(endpoint, count, concurrency))
 
-    async def _take(self, endpoint: Paged[Row], count: int | None, concurrency: int | None) -> list[Row]:
+    async def _take(
+        self, endpoint: ListEndpoint[Row], count: int | None, concurrency: int | None
+    ) -> list[Row]:
         rows: list[Row] = []
         async with aclosing(self.client.iterate(endpoint, concurrency=concurrency)) as listing:
             async for row in listing:

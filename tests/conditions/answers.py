@@ -1,4 +1,4 @@
-"""Answers as waits learn them, and what they ask for."""
+"""Answers as waits update them, and what they ask for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.models.lesson_schedule import LessonSchedule
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.conditions.base import Interest, Question, Wait
+    from airflow_provider_damstra.conditions.base import Condition, Query, QueryFilter
 
 USER, OTHER = 7, 8
 NOT_FOUND = DamstraNotFoundError("There is no such thing.")
@@ -19,12 +19,12 @@ TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 
 def alone(schedule_id: int) -> GetLessonSchedule:
-    """Return the question for one schedule."""
+    """Return the query for one schedule."""
     return GetLessonSchedule(lesson_schedule_id=schedule_id)
 
 
 def listing(user_id: int = USER) -> ListUserLessonSchedules:
-    """Return the question for a user's schedules."""
+    """Return the query for a user's schedules."""
     return ListUserLessonSchedules(user_id=user_id)
 
 
@@ -39,15 +39,15 @@ def row(schedule_id: int, state: str = "open", **more: Any) -> Standing:
     return Standing(schedule_id, more.pop("lesson_id", 1), state, **more)
 
 
-def interest(wait: Wait, question: Question) -> Interest:
-    """Return what a wait wants to know of a question that it has."""
-    return wait.interests()[question]
+def query_filter(wait: Condition, query: Query) -> QueryFilter:
+    """Return what a wait wants to know of a query that it has."""
+    return wait.queries()[query]
 
 
-def wanted(wait: Wait) -> dict[int, list[int]]:
+def wanted(wait: Condition) -> dict[int, list[int]]:
     """Return by user which rows of the listings a wait wants."""
     return {
-        question.user_id: sorted(one.rows or ())
-        for question, one in wait.interests().items()
-        if isinstance(question, ListUserLessonSchedules)
+        query.user_id: sorted(one.rows or ())
+        for query, one in wait.queries().items()
+        if isinstance(query, ListUserLessonSchedules)
     }

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from airflow_provider_damstra.conditions.ilt_session import IltSessionWait
+from airflow_provider_damstra.conditions.ilt_session import IltSessionCondition
 from airflow_provider_damstra.endpoints.ilt_session import GetIltSession
 from airflow_provider_damstra.models.ilt_session import IltSession
 from tests.conditions.answers import NOT_FOUND
@@ -16,11 +16,11 @@ ACTIVE, COMPLETED, CANCELLED = 1, 2, 3
 THERE, NOT_YET, NEVER = (True, False), (False, False), (True, True)
 
 
-def told(is_in: str | None, status_id: int | None, **wanted: Any) -> IltSessionWait:
+def told(is_in: str | None, status_id: int | None, **wanted: Any) -> IltSessionCondition:
     """Return a wait that knows how its session stands."""
-    wait = IltSessionWait(ilt_session_id=4, **wanted)
+    wait = IltSessionCondition(ilt_session_id=4, **wanted)
     session = {"id": 4, "state": is_in, "statusId": status_id}
-    wait.learn(GetIltSession(ilt_session_id=4), IltSession.model_validate(session))
+    wait.update(GetIltSession(ilt_session_id=4), IltSession.model_validate(session))
     return wait
 
 
@@ -45,9 +45,9 @@ STATUSES = [
 ]
 
 
-def ending(wait: IltSessionWait) -> tuple[bool, bool]:
+def ending(wait: IltSessionCondition) -> tuple[bool, bool]:
     """Return whether a wait is over, and whether it has failed."""
-    return wait.verdict().is_over, wait.verdict().failure is not None
+    return wait.evaluate().is_over, wait.evaluate().failure is not None
 
 
 @pytest.mark.parametrize(("is_in", "status", "wanted", "expected"), STATES)
@@ -65,23 +65,23 @@ def test_a_status_is_exactly_the_one_that_is_wanted(
 
 
 def test_it_returns_the_session_and_tells_how_it_stands() -> None:
-    verdict = told("inprogress", ACTIVE, state="inprogress").verdict()
-    assert (verdict.result, verdict.progress) == ([4], "ILT session 4 is inprogress, active")
+    result = told("inprogress", ACTIVE, state="inprogress").evaluate()
+    assert (result.result, result.progress) == ([4], "ILT session 4 is inprogress, active")
 
 
 def test_it_asks_for_the_session_only() -> None:
-    wait = IltSessionWait(ilt_session_id="4", state="past")
-    assert wait.interests().keys() == {GetIltSession(ilt_session_id=4)}
+    wait = IltSessionCondition(ilt_session_id="4", state="past")
+    assert wait.queries().keys() == {GetIltSession(ilt_session_id=4)}
     assert ending(wait) == NOT_YET
 
 
 def test_a_session_that_does_not_exist_fails_it() -> None:
     wait = told("upcoming", ACTIVE, state="past")
-    wait.learn(GetIltSession(ilt_session_id=4), NOT_FOUND)
-    assert wait.verdict().failure == "ILT session 4 does not exist."
+    wait.update(GetIltSession(ilt_session_id=4), NOT_FOUND)
+    assert wait.evaluate().failure == "ILT session 4 does not exist."
 
 
 @pytest.mark.parametrize("session", [None, "", "None", "next", 0])
 def test_what_is_no_session_is_refused(session: Any) -> None:
     with pytest.raises(ValidationError):
-        IltSessionWait(ilt_session_id=session, state="past")
+        IltSessionCondition(ilt_session_id=session, state="past")

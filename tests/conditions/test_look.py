@@ -1,4 +1,4 @@
-"""One look of a worker: every question once, and no more of a listing than is wanted."""
+"""One look of a worker: every query once, and no more of a listing than is wanted."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.conditions.base import look
-from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleWait
+from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
 from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError, DamstraServerError
 from tests.conditions.answers import NOT_FOUND, OTHER, TOMORROW, USER, alone, found, listing, row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_damstra.conditions.base import Question
+    from airflow_provider_damstra.conditions.base import Query
 
 
 @dataclass
 class Answering:
     """A caller that knows the answers, and notes what it is asked."""
 
-    answers: dict[Question, Any]
-    asked: Counter[Question] = field(default_factory=Counter)
+    answers: dict[Query, Any]
+    asked: Counter[Query] = field(default_factory=Counter)
     rows_read: int = 0
     lock: Lock = field(default_factory=Lock)
 
@@ -48,7 +48,7 @@ class Answering:
 def test_a_page_that_a_proxy_does_not_find_says_nothing_of_a_schedule() -> None:
     lost = DamstraNotFoundError("no such page", is_foreign=True)
     with pytest.raises(DamstraNotFoundError):
-        look(Answering({alone(1): lost}), LessonScheduleWait(lesson_schedule_ids=[1]))
+        look(Answering({alone(1): lost}), LessonScheduleCondition(lesson_schedule_ids=[1]))
 
 
 def test_it_asks_until_nothing_is_left_to_ask_and_each_question_once() -> None:
@@ -61,14 +61,14 @@ def test_it_asks_until_nothing_is_left_to_ask_and_each_question_once() -> None:
             listing(OTHER): [row(2, "completed")],
         }
     )
-    wait = LessonScheduleWait(lesson_schedule_ids=[1, 2, 3])
+    wait = LessonScheduleCondition(lesson_schedule_ids=[1, 2, 3])
     assert look(caller, wait).result == [2, 3]
     assert caller.asked == dict.fromkeys(caller.answers, 1)
 
 
 def test_the_next_look_asks_only_about_what_is_open() -> None:
     caller = Answering({listing(USER): [row(1, "completed")], listing(OTHER): [row(2)]})
-    wait = LessonScheduleWait(lesson_schedule_ids=[1, 2], owners={"1": USER, "2": OTHER})
+    wait = LessonScheduleCondition(lesson_schedule_ids=[1, 2], owners={"1": USER, "2": OTHER})
     look(caller, wait)
     look(caller, wait)
     assert caller.asked == {listing(USER): 1, listing(OTHER): 2}
@@ -76,20 +76,20 @@ def test_the_next_look_asks_only_about_what_is_open() -> None:
 
 def test_a_listing_is_read_as_far_as_the_last_row_that_is_wanted() -> None:
     caller = Answering({listing(): [row(number) for number in range(1, 100)]})
-    look(caller, LessonScheduleWait(lesson_schedule_ids=[3, 5], owners={"3": USER, "5": USER}))
+    look(caller, LessonScheduleCondition(lesson_schedule_ids=[3, 5], owners={"3": USER, "5": USER}))
     assert caller.rows_read == 5
 
 
 def test_a_row_that_is_not_listed_is_asked_for_in_the_same_look() -> None:
     caller = Answering({listing(): [row(1), row(2)], alone(9): NOT_FOUND})
-    verdict = look(caller, LessonScheduleWait(lesson_schedule_ids=[9], owners={"9": USER}))
+    result = look(caller, LessonScheduleCondition(lesson_schedule_ids=[9], owners={"9": USER}))
     assert caller.rows_read == 2
-    assert verdict.failure
+    assert result.failure
 
 
 def test_what_cannot_change_yet_is_not_asked_again() -> None:
     caller = Answering({listing(): [row(1, start_date=TOMORROW)]})
-    wait = LessonScheduleWait(lesson_schedule_ids=[1], owners={"1": USER})
+    wait = LessonScheduleCondition(lesson_schedule_ids=[1], owners={"1": USER})
     for _ in range(3):
         assert not look(caller, wait).is_over
     assert caller.asked == {listing(): 1}
@@ -98,8 +98,8 @@ def test_what_cannot_change_yet_is_not_asked_again() -> None:
 def test_an_error_ends_the_look_but_what_was_learnt_stays() -> None:
     problem = DamstraServerError("Out of order")
     caller = Answering({listing(USER): [row(1, "completed")], listing(OTHER): problem})
-    wait = LessonScheduleWait(lesson_schedule_ids=[1, 2], owners={"1": USER, "2": OTHER})
+    wait = LessonScheduleCondition(lesson_schedule_ids=[1, 2], owners={"1": USER, "2": OTHER})
     with pytest.raises(DamstraServerError) as caught:
         look(caller, wait)
     assert caught.value is problem
-    assert wait.verdict().result == [1]
+    assert wait.evaluate().result == [1]

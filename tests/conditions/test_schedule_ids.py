@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleWait
+from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
 from tests.conditions.answers import OTHER, USER, alone, listing
 
 SCHEDULED = {"user_id": USER, "lesson_schedule_ids": [1, 2]}
@@ -36,14 +36,14 @@ class Lazy(Sequence[Any]):
     ids=repr,
 )
 def test_ids(ids: Any) -> None:
-    wait = LessonScheduleWait(lesson_schedule_ids=ids)
+    wait = LessonScheduleCondition(lesson_schedule_ids=ids)
     assert sorted(wait.lesson_schedule_ids) == [1, 2]
-    assert wait.interests().keys() == {alone(1), alone(2)}
+    assert wait.queries().keys() == {alone(1), alone(2)}
 
 
 @pytest.mark.parametrize("one", [1, "1", "[1]", [1]], ids=repr)
 def test_one_id(one: Any) -> None:
-    assert list(LessonScheduleWait(lesson_schedule_ids=one).lesson_schedule_ids) == [1]
+    assert list(LessonScheduleCondition(lesson_schedule_ids=one).lesson_schedule_ids) == [1]
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_one_id(one: Any) -> None:
     ids=repr,
 )
 def test_what_scheduling_one_user_returned(scheduled: Any) -> None:
-    wait = LessonScheduleWait(lesson_schedule_ids=scheduled)
+    wait = LessonScheduleCondition(lesson_schedule_ids=scheduled)
     assert list(wait.lesson_schedule_ids) == [1, 2]
     assert wait.owners == {1: USER, 2: USER}
-    assert wait.interests().keys() == {listing()}
+    assert wait.queries().keys() == {listing()}
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,17 @@ def test_what_scheduling_one_user_returned(scheduled: Any) -> None:
     ids=repr,
 )
 def test_what_scheduling_several_users_returned(scheduled: Any) -> None:
-    wait = LessonScheduleWait(lesson_schedule_ids=scheduled)
+    wait = LessonScheduleCondition(lesson_schedule_ids=scheduled)
     assert list(wait.lesson_schedule_ids) == [1, 2, 3]
     assert wait.owners == {1: USER, 2: USER, 3: OTHER}
 
 
 def test_a_user_without_schedules_does_not_matter_beside_others() -> None:
     nothing = {"user_id": OTHER, "lesson_schedule_ids": []}
-    assert list(LessonScheduleWait(lesson_schedule_ids=[SCHEDULED, nothing]).lesson_schedule_ids) == [1, 2]
+    assert list(LessonScheduleCondition(lesson_schedule_ids=[SCHEDULED, nothing]).lesson_schedule_ids) == [
+        1,
+        2,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -103,4 +106,4 @@ def test_a_user_without_schedules_does_not_matter_beside_others() -> None:
 )
 def test_what_names_no_schedules_is_refused(ids: Any) -> None:
     with pytest.raises(ValueError, match=r"."):
-        LessonScheduleWait(lesson_schedule_ids=ids)
+        LessonScheduleCondition(lesson_schedule_ids=ids)

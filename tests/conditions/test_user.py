@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_damstra.conditions.user import UserWait
+from airflow_provider_damstra.conditions.user import UserCondition
 from airflow_provider_damstra.endpoints.user import ListUsers
 from airflow_provider_damstra.models.user import User
 from tests.conditions.answers import NOT_FOUND
@@ -16,9 +16,9 @@ NUMBER, ADDRESS = "E9001", "ada@example.com"
 
 @pytest.mark.parametrize("wanted", [{"emp_id": NUMBER}, {"email_address": ADDRESS}])
 def test_it_searches_for_one_thing(wanted: dict[str, str]) -> None:
-    wait = UserWait(**wanted)
-    assert wait.interests().keys() == {ListUsers(**wanted)}
-    assert not wait.verdict().is_over
+    wait = UserCondition(**wanted)
+    assert wait.queries().keys() == {ListUsers(**wanted)}
+    assert not wait.evaluate().is_over
 
 
 @pytest.mark.parametrize(
@@ -26,33 +26,33 @@ def test_it_searches_for_one_thing(wanted: dict[str, str]) -> None:
     [([], False, None), ([7], True, None), ([7, 8], True, f"2 users are {NUMBER!r}: [7, 8].")],
 )
 def test_one_user_is_what_it_waits_for(ids: list[int], is_over: bool, failure: str | None) -> None:
-    wait = UserWait(emp_id=NUMBER)
-    wait.learn(ListUsers(emp_id=NUMBER), [User(id=one) for one in ids])
-    verdict = wait.verdict()
-    assert (verdict.is_over, verdict.failure, verdict.result) == (is_over, failure, ids)
+    wait = UserCondition(emp_id=NUMBER)
+    wait.update(ListUsers(emp_id=NUMBER), [User(id=one) for one in ids])
+    result = wait.evaluate()
+    assert (result.is_over, result.failure, result.result) == (is_over, failure, ids)
 
 
 def test_progress_is_told_of_the_person() -> None:
-    wait = UserWait(email_address=ADDRESS)
-    assert wait.verdict().progress == f"User {ADDRESS!r} is not there yet"
-    wait.learn(ListUsers(email_address=ADDRESS), [User(id=7)])
-    assert wait.verdict().progress == f"User {ADDRESS!r} is there"
+    wait = UserCondition(email_address=ADDRESS)
+    assert wait.evaluate().progress == f"User {ADDRESS!r} is not there yet"
+    wait.update(ListUsers(email_address=ADDRESS), [User(id=7)])
+    assert wait.evaluate().progress == f"User {ADDRESS!r} is there"
 
 
 def test_a_search_that_finds_nothing_at_all_goes_on() -> None:
-    wait = UserWait(emp_id=NUMBER)
-    wait.learn(ListUsers(emp_id=NUMBER), NOT_FOUND)
-    assert not wait.verdict().is_over
+    wait = UserCondition(emp_id=NUMBER)
+    wait.update(ListUsers(emp_id=NUMBER), NOT_FOUND)
+    assert not wait.evaluate().is_over
 
 
 def test_who_is_there_may_be_gone_at_the_next_look() -> None:
-    wait = UserWait(emp_id=NUMBER)
-    wait.learn(ListUsers(emp_id=NUMBER), [User(id=7)])
-    wait.learn(ListUsers(emp_id=NUMBER), [])
-    assert not wait.verdict().is_over
+    wait = UserCondition(emp_id=NUMBER)
+    wait.update(ListUsers(emp_id=NUMBER), [User(id=7)])
+    wait.update(ListUsers(emp_id=NUMBER), [])
+    assert not wait.evaluate().is_over
 
 
 @pytest.mark.parametrize("wanted", [{}, {"emp_id": ""}, {"emp_id": "  "}, {"email_address": ""}])
 def test_nobody_is_not_searched_for(wanted: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"."):
-        UserWait(**wanted)
+        UserCondition(**wanted)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from airflow_provider_damstra.conditions.user_lessons import GroupLessonWait, UserLessonsWait
+from airflow_provider_damstra.conditions.user_lessons import GroupLessonCondition, UserLessonsCondition
 from airflow_provider_damstra.endpoints.group import ListGroupMembers
 from airflow_provider_damstra.models.user import User
 from tests.conditions.answers import NOT_FOUND, USER, listing, row
@@ -46,32 +46,32 @@ USERS_TABLE = [
 def test_when_a_users_lessons_are_over(
     states: dict[str, str], fail_on: tuple[str, ...], is_over: bool, has_failed: bool
 ) -> None:
-    wait = UserLessonsWait(user_id=USER, lesson_ids=[LESSON, SECOND], fail_on=fail_on)
-    wait.learn(listing(), rows(**states))
-    verdict = wait.verdict()
-    assert (verdict.is_over, verdict.failure is not None) == (is_over, has_failed)
+    wait = UserLessonsCondition(user_id=USER, lesson_ids=[LESSON, SECOND], fail_on=fail_on)
+    wait.update(listing(), rows(**states))
+    result = wait.evaluate()
+    assert (result.is_over, result.failure is not None) == (is_over, has_failed)
     done = {int(name[1:4]) for name, state in states.items() if state == "completed"}
-    assert verdict.result == sorted(done & {LESSON, SECOND})
+    assert result.result == sorted(done & {LESSON, SECOND})
 
 
 def test_a_user_is_asked_for_until_all_is_done() -> None:
-    wait = UserLessonsWait(user_id=str(USER), lesson_ids="201,202")
-    assert wait.interests().keys() == {listing()}
-    assert not wait.verdict().is_over
-    wait.learn(listing(), rows(_201="completed"))
-    assert wait.verdict().progress == f"User {USER} completed 1 of 2 lessons"
+    wait = UserLessonsCondition(user_id=str(USER), lesson_ids="201,202")
+    assert wait.queries().keys() == {listing()}
+    assert not wait.evaluate().is_over
+    wait.update(listing(), rows(_201="completed"))
+    assert wait.evaluate().progress == f"User {USER} completed 1 of 2 lessons"
 
 
 def test_a_user_who_is_not_known_fails_it_with_a_name() -> None:
-    wait = UserLessonsWait(user_id=USER, lesson_ids=[LESSON])
-    wait.learn(listing(), NOT_FOUND)
-    assert wait.verdict().failure == f"User {USER} does not exist."
+    wait = UserLessonsCondition(user_id=USER, lesson_ids=[LESSON])
+    wait.update(listing(), NOT_FOUND)
+    assert wait.evaluate().failure == f"User {USER} does not exist."
 
 
 def test_a_lost_lesson_is_named() -> None:
-    wait = UserLessonsWait(user_id=USER, lesson_ids=[LESSON, SECOND])
-    wait.learn(listing(), rows(_201="completed", _202="cancelled"))
-    assert wait.verdict().failure == f"User {USER} completed 1 of 2 lessons; lesson {SECOND} is cancelled."
+    wait = UserLessonsCondition(user_id=USER, lesson_ids=[LESSON, SECOND])
+    wait.update(listing(), rows(_201="completed", _202="cancelled"))
+    assert wait.evaluate().failure == f"User {USER} completed 1 of 2 lessons; lesson {SECOND} is cancelled."
 
 
 @pytest.mark.parametrize(
@@ -79,19 +79,19 @@ def test_a_lost_lesson_is_named() -> None:
 )
 def test_what_is_no_user_or_lesson_is_refused(ids: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        UserLessonsWait(**{"user_id": USER, "lesson_ids": [LESSON], **ids})
+        UserLessonsCondition(**{"user_id": USER, "lesson_ids": [LESSON], **ids})
 
 
-def group(*members: int, **options: Any) -> GroupLessonWait:
+def group(*members: int, **options: Any) -> GroupLessonCondition:
     """Return a wait that knows who is in the group."""
-    wait = GroupLessonWait(**{"group_id": 9, "lesson_id": LESSON, **options})
-    wait.learn(MEMBERS, [User(id=member) for member in members])
+    wait = GroupLessonCondition(**{"group_id": 9, "lesson_id": LESSON, **options})
+    wait.update(MEMBERS, [User(id=member) for member in members])
     return wait
 
 
-def stands(wait: GroupLessonWait, user_id: int, state: str) -> None:
-    """Let a wait learn how a member's lesson stands."""
-    wait.learn(listing(user_id), [row(user_id, state, lesson_id=LESSON)])
+def stands(wait: GroupLessonCondition, user_id: int, state: str) -> None:
+    """Let a wait update how a member's lesson stands."""
+    wait.update(listing(user_id), [row(user_id, state, lesson_id=LESSON)])
 
 
 GROUP_TABLE: list[tuple[tuple[str, ...], float, bool, bool]] = [
@@ -117,15 +117,15 @@ def test_when_a_group_is_over(
     wait = group(*range(1, len(states) + 1), threshold=threshold)
     for user_id, state in enumerate(states, start=1):
         stands(wait, user_id, state)
-    verdict = wait.verdict()
-    assert (verdict.is_over, verdict.failure is not None) == (is_over, has_failed)
-    assert verdict.result == [user for user, state in enumerate(states, start=1) if state == "completed"]
+    result = wait.evaluate()
+    assert (result.is_over, result.failure is not None) == (is_over, has_failed)
+    assert result.result == [user for user, state in enumerate(states, start=1) if state == "completed"]
 
 
 def test_overdue_members_are_lost_where_that_is_said() -> None:
     wait = group(1, fail_on=["overdue"])
     stands(wait, 1, "overdue")
-    assert wait.verdict().failure == (
+    assert wait.evaluate().failure == (
         f"0 of 1 members of group 9 completed lesson {LESSON}; cancelled or overdue for users [1]."
     )
 
@@ -133,60 +133,60 @@ def test_overdue_members_are_lost_where_that_is_said() -> None:
 def test_nobody_is_lost_where_nothing_is_said_to_fail() -> None:
     wait = group(1, fail_on=())
     stands(wait, 1, "cancelled")
-    assert not wait.verdict().is_over
+    assert not wait.evaluate().is_over
 
 
 @pytest.mark.parametrize("threshold", [0.01, 1.0])
 def test_an_empty_group_is_not_done(threshold: float) -> None:
-    verdict = group(threshold=threshold).verdict()
-    assert (verdict.is_over, verdict.failure) == (False, None)
+    result = group(threshold=threshold).evaluate()
+    assert (result.is_over, result.failure) == (False, None)
 
 
 def test_a_group_that_has_not_been_looked_at_is_not_done() -> None:
-    wait = GroupLessonWait(group_id=9, lesson_id=LESSON)
-    assert wait.interests().keys() == {MEMBERS}
-    assert not wait.verdict().is_over
+    wait = GroupLessonCondition(group_id=9, lesson_id=LESSON)
+    assert wait.queries().keys() == {MEMBERS}
+    assert not wait.evaluate().is_over
 
 
 def test_members_come_and_go() -> None:
     wait = group(1, 2)
     stands(wait, 1, "completed")
-    assert not wait.verdict().is_over
-    wait.learn(MEMBERS, [User(id=1), User(id=2), User(id=3)])
-    assert wait.interests().keys() == {MEMBERS, listing(2), listing(3)}
-    wait.learn(MEMBERS, [User(id=1)])
-    assert wait.verdict().result == [1]
-    assert wait.verdict().is_over
+    assert not wait.evaluate().is_over
+    wait.update(MEMBERS, [User(id=1), User(id=2), User(id=3)])
+    assert wait.queries().keys() == {MEMBERS, listing(2), listing(3)}
+    wait.update(MEMBERS, [User(id=1)])
+    assert wait.evaluate().result == [1]
+    assert wait.evaluate().is_over
 
 
 def test_who_leaves_lost_no_longer_counts_as_lost() -> None:
     wait = group(1, 2)
     stands(wait, 2, "cancelled")
-    assert wait.verdict().failure
-    wait.learn(MEMBERS, [User(id=1)])
-    assert wait.verdict().failure is None
+    assert wait.evaluate().failure
+    wait.update(MEMBERS, [User(id=1)])
+    assert wait.evaluate().failure is None
 
 
 def test_who_is_done_is_not_asked_about_again_even_after_coming_back() -> None:
     wait = group(1, 2)
-    assert wait.interests().keys() == {MEMBERS, listing(1), listing(2)}
+    assert wait.queries().keys() == {MEMBERS, listing(1), listing(2)}
     stands(wait, 1, "completed")
-    assert wait.interests().keys() == {MEMBERS, listing(2)}
-    wait.learn(MEMBERS, [User(id=2)])
-    wait.learn(MEMBERS, [User(id=1), User(id=2)])
-    assert wait.interests().keys() == {MEMBERS, listing(2)}
+    assert wait.queries().keys() == {MEMBERS, listing(2)}
+    wait.update(MEMBERS, [User(id=2)])
+    wait.update(MEMBERS, [User(id=1), User(id=2)])
+    assert wait.queries().keys() == {MEMBERS, listing(2)}
 
 
 def test_a_member_whose_schedules_are_not_known_is_not_done() -> None:
     wait = group(1)
-    wait.learn(listing(1), NOT_FOUND)
-    assert not wait.verdict().is_over
+    wait.update(listing(1), NOT_FOUND)
+    assert not wait.evaluate().is_over
 
 
 def test_a_group_that_is_not_known_fails_it() -> None:
     wait = group(1)
-    wait.learn(MEMBERS, NOT_FOUND)
-    assert wait.verdict().failure == "Group 9 does not exist."
+    wait.update(MEMBERS, NOT_FOUND)
+    assert wait.evaluate().failure == "Group 9 does not exist."
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from airflow_provider_damstra.endpoints.user import ImportedUser
 from tests.contract.table import PAGES, ROWS, Row
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.endpoints.base import Arguments, Endpoint
+    from airflow_provider_damstra.endpoints.base import Endpoint, RequestModel
 
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.operation_id)
 
@@ -23,7 +23,7 @@ def endpoint_of(row: Row) -> type[Endpoint[Any]]:
     return endpoint
 
 
-def in_python(model: type[Arguments], arguments: dict[str, Any]) -> dict[str, Any]:
+def in_python(model: type[RequestModel], arguments: dict[str, Any]) -> dict[str, Any]:
     """Return arguments that have the API's own names with Python's names instead."""
     names = {field.alias or name: name for name, field in model.model_fields.items()}
     return {names.get(name, "user_id"): value for name, value in arguments.items()}
@@ -61,7 +61,7 @@ def test_paging_is_not_the_callers(row: Row, name: str) -> None:
         (endpoints.SaveIltSessionProgress, {"iltSessionId": 1, "attendees": [{"id": 1, "score": 9}]}),
     ],
 )
-def test_what_stands_inside_is_as_strict(model: type[Arguments], arguments: dict[str, Any]) -> None:
+def test_what_stands_inside_is_as_strict(model: type[RequestModel], arguments: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         model.model_validate(arguments)
 

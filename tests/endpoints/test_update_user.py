@@ -62,6 +62,6 @@ def test_a_required_member_that_is_none_is_sent_and_an_optional_one_is_not() -> 
 
 def test_the_other_method_changes_nothing_else() -> None:
     call = UpdateUser.model_validate({**USER, "user_id": 7})
-    documented, other = call.request(), call.request(method=call.other_method)
+    documented, other = call.request(), call.request(method=call.fallback_method)
     assert (documented.method, other.method) == ("PUT", "POST")
     assert (documented.path, documented.body) == (other.path, other.body)

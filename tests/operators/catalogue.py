@@ -7,10 +7,10 @@ import pkgutil
 
 from airflow_provider_damstra import operators
 from airflow_provider_damstra.operators.base import (
-    CancelledOnKill,
     DamstraOperator,
-    StepForUsers,
-    StepWithLargeResult,
+    ResultFileMixin,
+    RollbackOnKillMixin,
+    UserListMixin,
 )
 from tests.operators.cases_people import CREATE_GROUP, CREATE_USER, GROUPS, LOGIN_URL, UPSERT_USERS, USERS
 from tests.operators.cases_training import (
@@ -40,7 +40,7 @@ def operator_classes() -> list[type[DamstraOperator]]:
         for module in modules
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, DamstraOperator)
-    } - {DamstraOperator, CancelledOnKill, StepForUsers, StepWithLargeResult}
+    } - {DamstraOperator, RollbackOnKillMixin, UserListMixin, ResultFileMixin}
     return sorted(
         (kind for kind in found if not kind.__name__.startswith("_")), key=lambda kind: kind.__name__
     )

@@ -1,4 +1,4 @@
-"""Arguments: ids in every form, templates, mapped tasks, and the connection."""
+"""RequestModel: ids in every form, templates, mapped tasks, and the connection."""
 
 from __future__ import annotations
 

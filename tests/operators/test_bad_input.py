@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.operators.base import CancelledOnKill
+from airflow_provider_damstra.operators.base import RollbackOnKillMixin
 from tests.operators.cases_people import CREATE_GROUP, CREATE_USER, LOGIN_URL, UPSERT_USERS
 from tests.operators.cases_training import (
     COMPLETE_LESSON,
@@ -50,7 +50,7 @@ FLAGS = {
     "return_in_clear",
     "strict",
 }
-CANCELLED_ON_KILL = [case for case in CASES if issubclass(case.operator, CancelledOnKill)]
+CANCELLED_ON_KILL = [case for case in CASES if issubclass(case.operator, RollbackOnKillMixin)]
 
 WRONG: list[tuple[Case, dict[str, Any], str]] = [
     # exclusive arguments

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_provider_damstra.operators.base import StepForUsers
+from airflow_provider_damstra.operators.base import UserListMixin
 from tests.operators.catalogue import CASES
 from tests.operators.running import run
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.operators.case import Case
 
-FOR_USERS = [case for case in CASES if issubclass(case.operator, StepForUsers)]
+FOR_USERS = [case for case in CASES if issubclass(case.operator, UserListMixin)]
 EMPTY: list[Any] = [[], (), "", "[]", " "]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.operators.base import StepWithLargeResult
+from airflow_provider_damstra.operators.base import ResultFileMixin
 from tests.operators.catalogue import CASES
 from tests.operators.running import refusal, run
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.operators.case import Case
 
-LARGE = [case for case in CASES if issubclass(case.operator, StepWithLargeResult)]
+LARGE = [case for case in CASES if issubclass(case.operator, ResultFileMixin)]
 
 
 def lines_of(case: Case, tmp_path: Path) -> list[dict[str, Any]]:

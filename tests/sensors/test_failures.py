@@ -73,7 +73,9 @@ def test_ids_that_a_template_rendered_wrong_end_it_before_any_request(
     )
     outcome = task.attempt()
     assert outcome == (skipped if soft_fail else failed)(outcome.message)
-    assert outcome.message.removeprefix("LessonScheduleWait cannot begin: ").startswith("lesson_schedule_ids")
+    assert outcome.message.removeprefix("LessonScheduleCondition cannot begin: ").startswith(
+        "lesson_schedule_ids"
+    )
     assert "\n" not in outcome.message
     assert office.emulator.journal() == []
 
@@ -88,17 +90,17 @@ NUMBER = "Input should be a valid integer, unable to parse string as an integer"
         (
             DamstraUserLessonsSensor,
             {"user_id": "x", "lesson_ids": [7, 7]},
-            f"UserLessonsWait cannot begin: user_id: {NUMBER}; lesson_ids: named more than once: 7",
+            f"UserLessonsCondition cannot begin: user_id: {NUMBER}; lesson_ids: named more than once: 7",
         ),
         (
             DamstraGroupLessonSensor,
             {"group_id": "x", "lesson_id": "y"},
-            f"GroupLessonWait cannot begin: group_id: {NUMBER}; lesson_id: {NUMBER}",
+            f"GroupLessonCondition cannot begin: group_id: {NUMBER}; lesson_id: {NUMBER}",
         ),
         (
             DamstraIltSessionSensor,
             {"ilt_session_id": "x", "state": "past"},
-            f"IltSessionWait cannot begin: ilt_session_id: {NUMBER}",
+            f"IltSessionCondition cannot begin: ilt_session_id: {NUMBER}",
         ),
         (
             DamstraUserSensor,

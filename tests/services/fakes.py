@@ -9,7 +9,7 @@ from airflow_provider_damstra.models.base import Model
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_damstra.endpoints.base import Endpoint, Paged
+    from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
 
 Answer = TypeVar("Answer")
 Row = TypeVar("Row", bound=Model)
@@ -30,7 +30,7 @@ class ScriptedCaller:
             raise answer
         return answer  # type: ignore[no-any-return]
 
-    def iterate(self, endpoint: Paged[Row]) -> Iterator[Row]:
+    def iterate(self, endpoint: ListEndpoint[Row]) -> Iterator[Row]:
         """Yield the rows of the next answer."""
         rows: Any = self.call(endpoint)
         yield from rows

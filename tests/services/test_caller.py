@@ -19,8 +19,8 @@ from airflow_provider_damstra.errors import (
 )
 from airflow_provider_damstra.models.group import Group
 from airflow_provider_damstra.services.idempotency import (
-    call_until_done,
-    create_unless_found,
+    call_and_verify,
+    get_or_create,
     refuse_if_strict,
     shown,
 )
@@ -47,27 +47,27 @@ NOT_CARRIED_OUT = [
 
 def test_a_success_is_not_looked_up() -> None:
     caller, is_done = ScriptedCaller(None), Looks()
-    assert call_until_done(caller, CALL, is_done=is_done)
+    assert call_and_verify(caller, CALL, is_done=is_done)
     assert (len(caller.calls), is_done.count) == (1, 0)
 
 
 def test_after_a_conflict_what_is_there_was_there_before() -> None:
     caller = ScriptedCaller(CONFLICT)
-    assert not call_until_done(caller, CALL, is_done=Looks(True))
+    assert not call_and_verify(caller, CALL, is_done=Looks(True))
     assert len(caller.calls) == 1
 
 
 def test_a_conflict_with_something_else_is_an_error() -> None:
     caller = ScriptedCaller(CONFLICT)
     with pytest.raises(DamstraConflictError, match="exists"):
-        call_until_done(caller, CALL, is_done=Looks(False))
+        call_and_verify(caller, CALL, is_done=Looks(False))
     assert len(caller.calls) == 1
 
 
 @pytest.mark.parametrize("lost", LOST, ids=str)
 def test_after_a_lost_answer_what_is_there_was_brought_about(lost: DamstraError) -> None:
     caller = ScriptedCaller(lost)
-    assert call_until_done(caller, CALL, is_done=Looks(True))
+    assert call_and_verify(caller, CALL, is_done=Looks(True))
     assert len(caller.calls) == 1
 
 
@@ -76,7 +76,7 @@ def test_after_a_lost_answer_what_is_not_there_is_asked_for_once_more(
     lost: DamstraError, caplog: pytest.LogCaptureFixture
 ) -> None:
     caller = ScriptedCaller(lost, None)
-    assert call_until_done(caller, CALL, is_done=Looks(False))
+    assert call_and_verify(caller, CALL, is_done=Looks(False))
     assert caller.calls == [CALL, CALL]
     assert f"{lost} Its effect is not there; it is sent once more." in caplog.text
 
@@ -84,7 +84,7 @@ def test_after_a_lost_answer_what_is_not_there_is_asked_for_once_more(
 def test_it_is_asked_for_once_more_only() -> None:
     caller, is_done = ScriptedCaller(*LOST[:2]), Looks(False)
     with pytest.raises(DamstraServerError):
-        call_until_done(caller, CALL, is_done=is_done)
+        call_and_verify(caller, CALL, is_done=is_done)
     assert (len(caller.calls), is_done.count) == (2, 1)
 
 
@@ -92,38 +92,38 @@ def test_it_is_asked_for_once_more_only() -> None:
 def test_what_was_not_carried_out_is_not_looked_up(error: DamstraError) -> None:
     caller, is_done = ScriptedCaller(error), Looks()
     with pytest.raises(type(error)):
-        call_until_done(caller, CALL, is_done=is_done)
+        call_and_verify(caller, CALL, is_done=is_done)
     assert (len(caller.calls), is_done.count) == (1, 0)
 
 
 def test_a_look_that_fails_sends_nothing_again() -> None:
     caller = ScriptedCaller(LOST[0])
     with pytest.raises(DamstraServerError):
-        call_until_done(caller, CALL, is_done=Looks(LOST[1]))
+        call_and_verify(caller, CALL, is_done=Looks(LOST[1]))
     assert len(caller.calls) == 1
 
 
 def test_what_is_found_is_not_created() -> None:
     caller = ScriptedCaller()
-    assert create_unless_found(caller, CREATE, find=Looks(GROUP)) == (GROUP, False)
+    assert get_or_create(caller, CREATE, find=Looks(GROUP)) == (GROUP, False)
     assert caller.calls == []
 
 
 def test_what_is_not_found_is_created() -> None:
     caller, find = ScriptedCaller(GROUP), Looks(None)
-    assert create_unless_found(caller, CREATE, find=find) == (GROUP, True)
+    assert get_or_create(caller, CREATE, find=find) == (GROUP, True)
     assert find.count == 1
 
 
 @pytest.mark.parametrize("lost", LOST, ids=str)
 def test_what_is_found_after_a_lost_answer_was_created_here(lost: DamstraError) -> None:
     caller = ScriptedCaller(lost)
-    assert create_unless_found(caller, CREATE, find=Looks(None, GROUP)) == (GROUP, True)
+    assert get_or_create(caller, CREATE, find=Looks(None, GROUP)) == (GROUP, True)
     assert len(caller.calls) == 1
 
 
 def test_what_is_found_after_a_conflict_was_created_by_somebody_else() -> None:
-    assert create_unless_found(ScriptedCaller(CONFLICT), CREATE, find=Looks(None, GROUP)) == (GROUP, False)
+    assert get_or_create(ScriptedCaller(CONFLICT), CREATE, find=Looks(None, GROUP)) == (GROUP, False)
 
 
 @pytest.mark.parametrize("lost", LOST, ids=str)
@@ -131,7 +131,7 @@ def test_what_is_not_found_after_a_lost_answer_is_not_sent_again_at_once(lost: D
     # A slow server may still be at it, and would create it twice.
     caller = ScriptedCaller(lost, GROUP)
     with pytest.raises(type(lost)) as caught:
-        create_unless_found(caller, CREATE, find=Looks(None, None))
+        get_or_create(caller, CREATE, find=Looks(None, None))
     assert caught.value is lost
     assert len(caller.calls) == 1
 
@@ -139,7 +139,7 @@ def test_what_is_not_found_after_a_lost_answer_is_not_sent_again_at_once(lost: D
 def test_a_conflict_with_what_cannot_be_found_is_an_error() -> None:
     caller = ScriptedCaller(CONFLICT)
     with pytest.raises(DamstraConflictError):
-        create_unless_found(caller, CREATE, find=Looks(None, None))
+        get_or_create(caller, CREATE, find=Looks(None, None))
     assert len(caller.calls) == 1
 
 
@@ -147,7 +147,7 @@ def test_a_conflict_with_what_cannot_be_found_is_an_error() -> None:
 def test_what_was_certainly_not_created_is_not_looked_for_again(error: DamstraError) -> None:
     caller, find = ScriptedCaller(error), Looks(None)
     with pytest.raises(type(error)):
-        create_unless_found(caller, CREATE, find=find)
+        get_or_create(caller, CREATE, find=find)
     assert (len(caller.calls), find.count) == (1, 1)
 
 

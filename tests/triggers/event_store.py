@@ -9,13 +9,13 @@ from typing import Any
 class Store(dict[str, str]):
     """It keeps JSON, as Airflow's does.
 
-    :param unreadable: how often it cannot be read.
+    :param invalid_response: how often it cannot be read.
     :param unwritable: how often it cannot be written.
     """
 
-    def __init__(self, content: Any = (), *, unreadable: int = 0, unwritable: int = 0) -> None:
+    def __init__(self, content: Any = (), *, invalid_response: int = 0, unwritable: int = 0) -> None:
         super().__init__(content)
-        self._unreadable = unreadable
+        self._unreadable = invalid_response
         self._unwritable = unwritable
 
     async def aget(self, key: str) -> Any:

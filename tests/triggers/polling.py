@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_damstra.conditions.base import Interest, Question, Verdict
+from airflow_provider_damstra.conditions.base import PollResult, Query, QueryFilter
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.polling.registry import poll_until_over
 
@@ -32,34 +32,34 @@ FIRST, SECOND, THIRD, LAST = 30001, 30013, 30040, 30067
 
 @dataclass
 class Curious:
-    """A wait that is over once it has learnt often enough; the same answer again is nothing to learn.
+    """A wait that is over once it has learnt often enough; the same answer again is nothing to update.
 
     :param rows: what it wants of each listing; None is for all.
     """
 
-    questions: list[Question]
+    questions: list[Query]
     enough: int = 1
     rows: frozenset[int] | None = None
     answers: list[Any] = field(default_factory=list)
     has_begun: bool = False
 
-    def interests(self) -> dict[Question, Interest]:
+    def queries(self) -> dict[Query, QueryFilter]:
         """Return the questions."""
         self.has_begun = True
-        return {question: Interest(rows=self.rows) for question in self.questions}
+        return {query: QueryFilter(rows=self.rows) for query in self.questions}
 
-    def learn(self, question: Question, answer: Any) -> None:
+    def update(self, query: Query, answer: Any) -> None:
         """Take an answer."""
         self.answers.append(answer)
 
-    def verdict(self) -> Verdict:
+    def evaluate(self) -> PollResult:
         """Return whether that is enough."""
         count = len(self.answers)
-        return Verdict(is_over=self.enough == count, progress=f"{count} answers", result=[count])
+        return PollResult(is_over=self.enough == count, progress=f"{count} answers", result=[count])
 
 
 def listing(user_id: int = LIAM) -> ListUserLessonSchedules:
-    """Return the question for a user's schedules."""
+    """Return the query for a user's schedules."""
     return ListUserLessonSchedules(user_id=user_id)
 
 
@@ -83,7 +83,7 @@ class Said:
         return [line.rpartition(". ")[2] for line in self.lines if "Failure" in line]
 
 
-def begin(wait: Any, *, conn_id: str = "damstra_default", **changes: Any) -> asyncio.Task[Verdict]:
+def begin(wait: Any, *, conn_id: str = "damstra_default", **changes: Any) -> asyncio.Task[PollResult]:
     """Let a wait begin in a task of its own."""
     arguments = {"poll_interval": NEVER, "max_poll_failures": 5, "say": Said(), **changes}
     task = asyncio.create_task(poll_until_over(lambda: wait, damstra_conn_id=conn_id, **arguments))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from airflow_provider_damstra.conditions.base import Verdict
+    from airflow_provider_damstra.conditions.base import PollResult
     from tests.triggers.conftest import Connect
 
 CONNECTION = "AIRFLOW_CONN_DAMSTRA_DEFAULT"
@@ -46,7 +46,7 @@ async def statuses(emulator: DamstraEmulator) -> list[int]:
     return [entry["status"] for entry in journal]
 
 
-async def waiting(emulator: DamstraEmulator, count: int = 1) -> list[asyncio.Task[Verdict]]:
+async def waiting(emulator: DamstraEmulator, count: int = 1) -> list[asyncio.Task[PollResult]]:
     """Let waits begin, each on a user of its own; return them when they have looked once."""
     waits = [begin(curious(1011 + one, enough=2), poll_interval=0.3) for one in range(count)]
     await until_asked(emulator, count)
@@ -92,8 +92,8 @@ async def test_without_another_connection_a_refused_key_ends_the_waits_after_one
         monkeypatch.setenv(CONNECTION, connection)
     refuse_the_key(emulator)
     emulator.clear_journal()
-    verdict = await asyncio.wait_for(waits[0], 10)
-    assert "HTTP 401" in str(verdict.failure)
+    result = await asyncio.wait_for(waits[0], 10)
+    assert "HTTP 401" in str(result.failure)
     assert await statuses(emulator) == [401]
 
 
@@ -126,5 +126,5 @@ async def test_many_refusals_read_the_connection_once(
     monkeypatch.setattr(DamstraHook, "async_settings", counted)
     refuse_the_key(emulator)
     verdicts = await asyncio.wait_for(asyncio.gather(*waits), 10)
-    assert all("HTTP 401" in str(verdict.failure) for verdict in verdicts)
+    assert all("HTTP 401" in str(result.failure) for result in verdicts)
     assert reads == ["damstra_default"]

@@ -42,7 +42,7 @@ async def test_each_wait_ends_at_its_own_deadline(emulator: DamstraEmulator) -> 
 async def test_many_deadlines_are_one_timer(emulator: DamstraEmulator) -> None:
     waits = [begin(curious(enough=1_000), seconds=3600.0 + one) for one in range(20)]
     await until_asked(emulator, 1)
-    await until_in_loop(lambda: len(far_timers()) == 2, "the question's timer and the deadlines'")
+    await until_in_loop(lambda: len(far_timers()) == 2, "the query's timer and the deadlines'")
     await stop(*waits)
     await until_in_loop(lambda: not other_tasks(), "nothing runs any more")
     assert not timers()

@@ -34,8 +34,8 @@ async def first_look(store: Store) -> None:
         assert fired == []
 
 
-@pytest.mark.parametrize("unreadable", [0, 3])
-async def test_a_restart_neither_misses_nor_repeats(emulator: DamstraEmulator, unreadable: int) -> None:
+@pytest.mark.parametrize("invalid_response", [0, 3])
+async def test_a_restart_neither_misses_nor_repeats(emulator: DamstraEmulator, invalid_response: int) -> None:
     store = Store()
     await first_look(store)
     before = dict(store)
@@ -44,7 +44,7 @@ async def test_a_restart_neither_misses_nor_repeats(emulator: DamstraEmulator, u
         await until_in_loop(lambda: store != before, "the completion to be kept")
         assert fired == BOTH[:1]
     await complete(emulator, LAST)
-    async with streaming(watcher(store=Store(store, unreadable=unreadable))) as fired:
+    async with streaming(watcher(store=Store(store, invalid_response=invalid_response))) as fired:
         await until_in_loop(lambda: bool(fired), "what happened meanwhile")
         assert fired == BOTH[1:]
 

@@ -97,7 +97,7 @@ async def test_what_comes_again_is_no_news(
 ) -> None:
     hurried: list[set[int]] = []
     follower = following.Follower(
-        "damstra_default", hurry=lambda **names: hurried.append(names["lesson_schedule_ids"])
+        "damstra_default", expedite=lambda **names: hurried.append(names["lesson_schedule_ids"])
     )
     task = asyncio.create_task(follower.follow())
     for schedule_id in (1, 2, 3):

@@ -127,7 +127,7 @@ async def test_what_nobody_wants_to_know_any_more_is_not_asked(
     await until_struck(emulator)
     leaving = curious(1012)
     left = begin(leaving)
-    await until_in_loop(lambda: leaving.has_begun, "its question stands in the line")
+    await until_in_loop(lambda: leaving.has_begun, "its query stands in the line")
     await stop(left)
     await begin(curious(1013))
     assert await requests(emulator) == {path(): 1, path(1013): 1}
@@ -156,7 +156,7 @@ async def test_a_question_that_cannot_even_be_sent_ends_all_who_ask_it(emulator:
 
 async def test_a_question_that_a_wait_has_no_more_is_not_asked_any_more(emulator: DamstraEmulator) -> None:
     class Narrowing(Curious):
-        def learn(self, question: object, answer: object) -> None:
+        def update(self, query: object, answer: object) -> None:
             self.answers.append(answer)
             self.questions = self.questions[:1]
 
@@ -173,7 +173,7 @@ async def test_a_wait_that_cannot_cope_with_an_answer_ends_alone(
     connect(max_concurrency=most)
 
     class Stumbling(Curious):
-        def learn(self, question: object, answer: object) -> None:
+        def update(self, query: object, answer: object) -> None:
             raise ValueError("I cannot read this")
 
     same, other = curious(enough=2), curious(1012)
@@ -184,7 +184,7 @@ async def test_a_wait_that_cannot_cope_with_an_answer_ends_alone(
             await stumbling
         await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
         verdicts = await asyncio.gather(*others)
-    assert [verdict.result for verdict in verdicts] == [[2], [1]]
+    assert [result.result for result in verdicts] == [[2], [1]]
     await nothing_is_left(sessions)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_damstra.clients.sync import Client
-from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleWait
+from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
 from airflow_provider_damstra.endpoints import ListUserLessonSchedules, ScheduleUser
 from airflow_provider_damstra.testing import DamstraEmulator
 from tests.clients.faces import settings_for
@@ -64,7 +64,7 @@ def emulator(busy_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) ->
 async def a_thousand_waits(crowd: Crowd) -> AsyncIterator[None]:
     """Let a thousand waits, each for one schedule, wait beside the block."""
     waits = [
-        LessonScheduleWait(lesson_schedule_ids=one, owners={str(one): user}, fail_on=())
+        LessonScheduleCondition(lesson_schedule_ids=one, owners={str(one): user}, fail_on=())
         for user, ids in crowd.items()
         for one in ids
     ]

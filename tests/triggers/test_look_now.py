@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.conditions.base import Interest
+from airflow_provider_damstra.conditions.base import QueryFilter
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule
 from airflow_provider_damstra.polling import poller as polling
 from airflow_provider_damstra.polling.client import ask
 from airflow_provider_damstra.polling.poller import HURRIED_EVERY
-from airflow_provider_damstra.polling.registry import look_now
+from airflow_provider_damstra.polling.registry import poll_soon
 from tests.clients.clock import until_in_loop
 from tests.triggers.polling import (
     FIRST,
@@ -40,7 +40,7 @@ from tests.triggers.polling import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_damstra.conditions.base import Question
+    from airflow_provider_damstra.conditions.base import Query
     from airflow_provider_damstra.testing import DamstraEmulator
 
 OTHER = 1012
@@ -57,15 +57,15 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 class Patient(Curious):
     """A wait for what cannot change before tomorrow."""
 
-    def interests(self) -> dict[Question, Interest]:
+    def queries(self) -> dict[Query, QueryFilter]:
         """Return the questions."""
         tomorrow = datetime.now(UTC) + timedelta(days=1)
-        return {question: Interest(not_before=tomorrow) for question in super().interests()}
+        return {query: QueryFilter(not_before=tomorrow) for query in super().queries()}
 
 
 def hint(**names: Any) -> int:
     """Give the poller a hint."""
-    return look_now(damstra_conn_id="damstra_default", **names)
+    return poll_soon(damstra_conn_id="damstra_default", **names)
 
 
 async def begun(*waits: Curious) -> list[asyncio.Task[Any]]:
@@ -82,7 +82,7 @@ def seconds_to_next_poll() -> float:
 
 
 @pytest.mark.parametrize(
-    ("make_wait", "names"),
+    ("make_condition", "names"),
     [
         (lambda: curious(enough=FOR_EVER), {"user_ids": [LIAM]}),
         (lambda: curious(enough=FOR_EVER), {"lesson_schedule_ids": [LAST]}),
@@ -99,9 +99,9 @@ def seconds_to_next_poll() -> float:
     ],
 )
 async def test_what_the_hint_is_about_is_asked_long_before_its_time(
-    emulator: DamstraEmulator, make_wait: Callable[[], Curious], names: dict[str, Any]
+    emulator: DamstraEmulator, make_condition: Callable[[], Curious], names: dict[str, Any]
 ) -> None:
-    tasks = await begun(make_wait())
+    tasks = await begun(make_condition())
     assert hint(**names) == 1
     await until_asked(emulator, 2)
     await stop(*tasks)
@@ -185,7 +185,7 @@ async def test_what_fails_keeps_its_distance(emulator: DamstraEmulator) -> None:
 async def test_where_nobody_waits_there_is_nothing_to_ask(emulator: DamstraEmulator) -> None:
     assert hint(user_ids=[LIAM]) == 0
     tasks = await begun(curious(enough=FOR_EVER))
-    assert look_now(damstra_conn_id="another", user_ids=[LIAM]) == 0
+    assert poll_soon(damstra_conn_id="another", user_ids=[LIAM]) == 0
     await stop(*tasks)
     assert hint(user_ids=[LIAM]) == 0
     assert await requests(emulator) == {path(): 1}

@@ -17,19 +17,19 @@ INTERVALS = (0.01, 0.4, 1.0, 7.3, 60.0, 3600.0)
 def after(
     asked: float, *, latency: float = 0.0, interval: float = INTERVAL, failures: int = 0, key: int = 7
 ) -> float:
-    """Return when a question is asked next whose answer took a while."""
+    """Return when a query is asked next whose answer took a while."""
     return next_poll(asked=asked, now=asked + latency, interval=interval, failures=failures, key=key)
 
 
 def at(asked: float, not_before: datetime, *, failures: int = 0) -> float:
-    """Return when a question is asked next whose answer cannot change before a moment."""
+    """Return when a query is asked next whose answer cannot change before a moment."""
     return next_poll(
         asked=asked, now=asked, interval=INTERVAL, failures=failures, key=7, not_before=not_before
     )
 
 
 def settled(now: float, key: int) -> float:
-    """Return when a question is asked after it has been asked for a while."""
+    """Return when a query is asked after it has been asked for a while."""
     for _ in range(60):
         now = after(now, key=key)
     return now

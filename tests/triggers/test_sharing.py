@@ -6,8 +6,8 @@ import asyncio
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.conditions.base import Verdict
-from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleWait
+from airflow_provider_damstra.conditions.base import PollResult
+from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
 from airflow_provider_damstra.endpoints.ilt_session import GetIltSession
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule
 from tests.clients.clock import until_in_loop
@@ -134,12 +134,12 @@ async def test_who_wants_more_of_the_same_listing_later_is_served_at_once(
     connect(page_size=1)
 
     class Greedy(Curious):
-        def learn(self, question: object, answer: list[object]) -> None:
+        def update(self, query: object, answer: list[object]) -> None:
             self.answers += answer
             self.rows = frozenset({FIRST, LAST})
 
-        def verdict(self) -> Verdict:
-            return Verdict(is_over=LAST in {row.row_key for row in self.answers})
+        def evaluate(self) -> PollResult:
+            return PollResult(is_over=LAST in {row.row_key for row in self.answers})
 
     async with asyncio.timeout(3):
         await begin(Greedy(curious().questions, rows=frozenset({FIRST})))
@@ -152,10 +152,10 @@ async def test_a_wait_that_finds_out_bit_by_bit_whose_schedules_they_are_need_no
     await asyncio.to_thread(emulator.cancel_lesson_schedule, LAST)
     slow = GetLessonSchedule(lesson_schedule_id=LAST).request().path
     emulator.add_fault("delay", path=slow, delay=0.2)
-    wait = LessonScheduleWait(lesson_schedule_ids=[THIRD, LAST])
+    wait = LessonScheduleCondition(lesson_schedule_ids=[THIRD, LAST])
     async with asyncio.timeout(3):
-        verdict = await begin(wait)
-    assert str(LAST) in (verdict.failure or "")
+        result = await begin(wait)
+    assert str(LAST) in (result.failure or "")
     assert wait.owners == {THIRD: LIAM, LAST: LIAM}
 
 

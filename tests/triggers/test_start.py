@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleWait
+from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
 from tests.clients.clock import until_in_loop
 from tests.triggers.polling import LIAM, THIRD, Said, begin, path, requests, stop, timers, until_asked
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 DAY = 86_400
 
 
-def a_day_later(emulator: DamstraEmulator) -> LessonScheduleWait:
+def a_day_later(emulator: DamstraEmulator) -> LessonScheduleCondition:
     """Return a wait for a schedule that starts in a day."""
     emulator.move_lesson_schedule(THIRD, emulator.now + timedelta(seconds=DAY))
-    return LessonScheduleWait(lesson_schedule_ids=[THIRD], owners={str(THIRD): LIAM})
+    return LessonScheduleCondition(lesson_schedule_ids=[THIRD], owners={str(THIRD): LIAM})
 
 
 async def test_the_next_look_is_when_it_starts(emulator: DamstraEmulator) -> None:
@@ -36,7 +36,7 @@ async def test_the_next_look_is_when_it_starts(emulator: DamstraEmulator) -> Non
 
 async def test_one_who_waits_for_what_has_started_does_not_wait_for_that(emulator: DamstraEmulator) -> None:
     later = begin(a_day_later(emulator), poll_interval=0.01)
-    started = LessonScheduleWait(lesson_schedule_ids=[30067], owners={"30067": LIAM})
+    started = LessonScheduleCondition(lesson_schedule_ids=[30067], owners={"30067": LIAM})
     other = begin(started, poll_interval=0.01)
     await until_asked(emulator, 5)
     await stop(later, other)

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 COMPLETED, OPEN = FIRST, THIRD
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "LessonScheduleWait": {"lesson_schedule_ids": [COMPLETED], "owners": {str(COMPLETED): LIAM}},
-    "UserLessonsWait": {"user_id": "1011", "lesson_ids": [201], "fail_on": ["cancelled"]},
-    "GroupLessonWait": {"group_id": 102, "lesson_id": 201, "threshold": 0.1, "fail_on": []},
-    "IltSessionWait": {"ilt_session_id": 401, "state": "past", "status": None},
-    "UserWait": {"emp_id": "E1011", "email_address": None},
+    "LessonScheduleCondition": {"lesson_schedule_ids": [COMPLETED], "owners": {str(COMPLETED): LIAM}},
+    "UserLessonsCondition": {"user_id": "1011", "lesson_ids": [201], "fail_on": ["cancelled"]},
+    "GroupLessonCondition": {"group_id": 102, "lesson_id": 201, "threshold": 0.1, "fail_on": []},
+    "IltSessionCondition": {"ilt_session_id": 401, "state": "past", "status": None},
+    "UserCondition": {"emp_id": "E1011", "email_address": None},
 }
 
 
-def trigger(wait: str = "UserWait", **changes: Any) -> DamstraWaitTrigger:
+def trigger(wait: str = "UserCondition", **changes: Any) -> DamstraWaitTrigger:
     """Return a trigger, by default for a user who is there."""
     arguments = {"damstra_conn_id": "damstra_default", "poll_interval": 0.02, **ARGUMENTS[wait], **changes}
     return DamstraWaitTrigger(wait=wait, **arguments)
@@ -77,7 +77,7 @@ async def test_it_only_reads(wait: str, emulator: DamstraEmulator) -> None:
 
 async def test_the_deadline_is_a_moment_and_outlives_a_restart(emulator: DamstraEmulator) -> None:
     deadline = time.time() + 0.4
-    stored = trigger("LessonScheduleWait", lesson_schedule_ids=[OPEN], deadline=deadline)
+    stored = trigger("LessonScheduleCondition", lesson_schedule_ids=[OPEN], deadline=deadline)
     running = asyncio.create_task(events(stored))
     await until_asked(emulator, 2)
     running.cancel()
@@ -92,7 +92,7 @@ async def test_the_deadline_is_a_moment_and_outlives_a_restart(emulator: Damstra
 
 async def test_a_deadline_that_has_passed_ends_it_at_once(emulator: DamstraEmulator) -> None:
     (event,) = await events(
-        trigger("LessonScheduleWait", lesson_schedule_ids=[OPEN], deadline=time.time() - 60)
+        trigger("LessonScheduleCondition", lesson_schedule_ids=[OPEN], deadline=time.time() - 60)
     )
     assert event.payload["status"] == "timeout"
 
@@ -106,7 +106,7 @@ async def test_it_can_end_the_task(emulator: DamstraEmulator) -> None:
     # Without a task instance there is nobody whose result could be kept: a worker does it.
     (success,) = await events(trigger(end_from_trigger=True))
     assert success.payload == {"status": "success", "result": [LIAM]}
-    nobody: dict[str, Any] = {"wait": "UserLessonsWait", "user_id": 999_999, "end_from_trigger": True}
+    nobody: dict[str, Any] = {"wait": "UserLessonsCondition", "user_id": 999_999, "end_from_trigger": True}
     # Airflow would retry a failure that ended here; a worker fails for good.
     (failure,) = await events(trigger(**nobody))
     assert type(failure) is TriggerEvent
@@ -141,7 +141,7 @@ async def test_a_result_that_is_not_to_be_pushed_is_not(monkeypatch: pytest.Monk
 
 
 async def test_a_trigger_that_is_cancelled_leaves_nothing_behind(emulator: DamstraEmulator) -> None:
-    running = asyncio.create_task(events(trigger("LessonScheduleWait", lesson_schedule_ids=[OPEN])))
+    running = asyncio.create_task(events(trigger("LessonScheduleCondition", lesson_schedule_ids=[OPEN])))
     await until_asked(emulator, 2)
     running.cancel()
     await asyncio.wait([running])
@@ -176,7 +176,7 @@ async def test_failures_stand_in_the_log_of_the_triggers_own_task(
 
     async def run(number: int) -> None:
         structlog.contextvars.bind_contextvars(trigger_id=number)
-        await events(trigger("LessonScheduleWait"))
+        await events(trigger("LessonScheduleCondition"))
 
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as entries:
         await asyncio.gather(*(asyncio.create_task(run(number)) for number in (1, 2)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.endpoints.base import Arguments
+from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.group import GetGroup, ListGroupMembers, ListGroups
 from airflow_provider_damstra.endpoints.lesson import ListLessons
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
@@ -32,7 +32,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 log = logging.getLogger(__name__)
 
 
-class TrainingMatrixRequest(Arguments):
+class TrainingMatrixRequest(RequestModel):
     """Whose training is shown, and in which lessons."""
 
     group_id: Identifier
