@@ -42,13 +42,13 @@ class QueryFilter:
     :param not_before: when the answer can change at the earliest, or None for at any time.
     """
 
-    bears: ClassVar[tuple[type[DamstraError], ...]] = ()
+    tolerated: ClassVar[tuple[type[DamstraError], ...]] = ()
     """Refusals that do not end a wait: it learns of them as of an answer, and the query is asked again."""
 
     rows: Collection[int] | None = None
     not_before: datetime | None = None
 
-    def concerns(self, changed: frozenset[int] | None) -> bool:
+    def is_affected_by(self, changed: frozenset[int] | None) -> bool:
         """Return whether a change of these rows matters; None is for any change."""
         if changed is None or self.rows is None:
             return changed is None or bool(changed)
@@ -59,20 +59,20 @@ class OptionalQueryFilter(QueryFilter):
     """What a wait wants to know, and can do without if Damstra refuses to tell it."""
 
     __slots__ = ()
-    bears = (DamstraPermissionError, DamstraRequestError)
+    tolerated = (DamstraPermissionError, DamstraRequestError)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PollResult:
     """How a wait stands.
 
-    :param is_over: whether there is nothing more to wait for.
+    :param is_done: whether there is nothing more to wait for.
     :param failure: why it can never come true, or None.
     :param progress: how far it is, for the log.
     :param result: what the task returns once it is over; fit for XCom.
     """
 
-    is_over: bool
+    is_done: bool
     failure: str | None = None
     progress: str = ""
     result: list[int] = field(default_factory=list)
@@ -85,14 +85,14 @@ class Condition(Protocol):
         """Return what is to be asked, as far as is known by now."""
 
     def update(self, query: Query, answer: Any) -> None:
-        """Take an answer: a model, rows of a listing, a ``DamstraNotFoundError``, a refusal it bears."""
+        """Take an answer: a model, rows of a listing, a ``DamstraNotFoundError``, a refusal it tolerates."""
 
     def evaluate(self) -> PollResult:
         """Return how things stand by what is known."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ScheduleState:
     """What a wait needs of a lesson schedule: a tenth of the whole, for the triggerer keeps thousands."""
 
     row_key: int
@@ -104,7 +104,7 @@ class Standing:
     last_name: str | None = None
 
     @classmethod
-    def of(cls, row: UserLessonSchedule | ShortLessonSchedule) -> Standing:
+    def from_row(cls, row: UserLessonSchedule | ShortLessonSchedule) -> ScheduleState:
         """Return how a schedule in the list of a user's stands."""
         return cls(
             row.id,
@@ -132,28 +132,28 @@ def _shared(text: str | None) -> str | None:
 
 
 @lru_cache(maxsize=10_000)
-def schedules_of(user_id: int) -> ListUserLessonSchedules:
+def user_schedules_query(user_id: int) -> ListUserLessonSchedules:
     """Return the query for a user's schedules: the same object for all waits, which compares fastest."""
     return ListUserLessonSchedules(user_id=user_id)
 
 
-def enough(share: float, count: int) -> int:
+def required_count(share: float, count: int) -> int:
     """Return how many are a share of so many, rounded up; 7 % of 100 are 7, whatever floating point says."""
     return math.ceil(round(share * count, 9))
 
 
-def reduced(row: Any) -> Any:
+def compact_row(row: Any) -> Any:
     """Return of a row what waits need of it."""
-    return Standing.of(row) if isinstance(row, (UserLessonSchedule, ShortLessonSchedule)) else row
+    return ScheduleState.from_row(row) if isinstance(row, (UserLessonSchedule, ShortLessonSchedule)) else row
 
 
-def page_memory(query: Query) -> PageMemory:
+def page_cache_for(query: Query) -> PageMemory:
     """Return what remembers the pages of a query, with no more of a row than waits need."""
     is_schedules = isinstance(query, ListUserLessonSchedules)
-    return PageMemory(row=ShortLessonSchedule if is_schedules else None, reduce=reduced)
+    return PageMemory(row=ShortLessonSchedule if is_schedules else None, reduce=compact_row)
 
 
-def begin(kind: type[Condition], arguments: Mapping[str, Any]) -> Condition:
+def create_condition(kind: type[Condition], arguments: Mapping[str, Any]) -> Condition:
     """Return a wait that begins.
 
     :raises ValueError: saying in one sentence what is wrong with the arguments.
@@ -165,23 +165,23 @@ def begin(kind: type[Condition], arguments: Mapping[str, Any]) -> Condition:
     raise ValueError(f"{kind.__name__} cannot begin: {why}")
 
 
-def look(caller: Caller, wait: Condition) -> PollResult:
+def poll(caller: Caller, condition: Condition) -> PollResult:
     """Return how things stand now, asking from this thread.
 
     :raises DamstraError: if a query could not be answered.
     """
     asked: set[Query] = set()
-    while questions := _due(wait.queries(), asked):
+    while questions := _due(condition.queries(), asked):
         asked |= questions.keys()
         answers = fan_out(lambda one: _ask(caller, *one), list(questions.items()), what="questions answered")
         for (query, _), answer in answers:
-            if isinstance(answer, DamstraError) and not is_answer(answer):
+            if isinstance(answer, DamstraError) and not is_not_found(answer):
                 raise answer
-            wait.update(query, answer)
-    return wait.evaluate()
+            condition.update(query, answer)
+    return condition.evaluate()
 
 
-def is_answer(error: DamstraError) -> bool:
+def is_not_found(error: DamstraError) -> bool:
     """Return whether Damstra says that something does not exist, and not a proxy that it finds no page."""
     return isinstance(error, DamstraNotFoundError) and not error.is_foreign
 
@@ -199,15 +199,15 @@ def _ask(caller: Caller, query: Query, query_filter: QueryFilter) -> Any:
     if not isinstance(query, ListEndpoint):
         return caller.call(query)
     with closing(caller.iterate(query)) as listing:  # type: ignore[type-var]
-        return rows_until_all_found(listing, query_filter.rows)
+        return read_until_found(listing, query_filter.rows)
 
 
-def rows_until_all_found(listing: Iterable[Any], wanted: Collection[int] | None) -> list[Any]:
+def read_until_found(listing: Iterable[Any], wanted: Collection[int] | None) -> list[Any]:
     """Return the rows of a listing, up to the last that is wanted: its end may cost another request."""
     rows: list[Any] = []
     missing = set(wanted or ())
     for row in listing:
-        rows.append(reduced(row))
+        rows.append(compact_row(row))
         missing.discard(row.row_key)
         if wanted is not None and not missing:
             break

@@ -44,14 +44,14 @@ class IltSessionCondition:
         session = self._session
         name = f"ILT session {self._query.ilt_session_id}"
         if self._is_unknown:
-            return PollResult(is_over=True, failure=f"{name} does not exist.")
+            return PollResult(is_done=True, failure=f"{name} does not exist.")
         if session is None:
-            return PollResult(is_over=False)
+            return PollResult(is_done=False)
         is_there = session.status_id == self._status if self._status else self._has_come(session)
         is_ended = session.is_cancelled or (session.is_completed and self._status is not None)
         progress = f"{name} is {session.state}, {session.status_name}"
         return PollResult(
-            is_over=is_there or is_ended,
+            is_done=is_there or is_ended,
             failure=f"{progress}, and will not change." if is_ended and not is_there else None,
             progress=progress,
             result=[session.id],

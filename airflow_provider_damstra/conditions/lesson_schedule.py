@@ -13,11 +13,11 @@ from airflow_provider_damstra.conditions.base import (
     PollResult,
     Query,
     QueryFilter,
-    Standing,
-    enough,
-    schedules_of,
+    ScheduleState,
+    required_count,
+    user_schedules_query,
 )
-from airflow_provider_damstra.conditions.threshold import as_rendered, share_or_word
+from airflow_provider_damstra.conditions.threshold import parse_number, validate_wait_for
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import SomeIdentifiers
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.models.lesson_schedule import LessonSchedule
 
 _GONE = "gone"
-_UNKNOWN = Standing(0)
+_UNKNOWN = ScheduleState(0)
 _NONE: frozenset[int] = frozenset()
 
 
@@ -47,7 +47,7 @@ class LessonScheduleCondition:
     :param lesson_schedule_ids: ids in any form that an argument may have; or a mapping with ``user_id`` and
         ``lesson_schedule_ids``, or several of these, as scheduling returns them.
     :param owners: user ids by schedule id, as far as they are known otherwise.
-    :param wait_for: ``all``, ``any``, or the share that is enough, above 0 and up to 1.
+    :param wait_for: ``all``, ``any``, or the share that is required, above 0 and up to 1.
     :param fail_on: states at which a schedule counts as lost; one that does not exist any more always does.
     :raises pydantic.ValidationError: if there is no id, one is no id, or one is named twice.
     :raises ValueError: if ``wait_for`` is something else.
@@ -66,10 +66,10 @@ class LessonScheduleCondition:
     ) -> None:
         self.lesson_schedule_ids, self.owners = _ids_and_owners(lesson_schedule_ids)
         self.owners |= {int(one): user for one, user in (owners or {}).items()}
-        share = share_or_word("wait_for", as_rendered(wait_for))
+        share = validate_wait_for("wait_for", parse_number(wait_for))
         self._needed = _needed(share, len(self.lesson_schedule_ids))
         self._lost_states = _lost_states(tuple(fail_on))
-        self._standings: dict[int, Standing] = {}
+        self._standings: dict[int, ScheduleState] = {}
         self._unlisted = _NONE
 
     def queries(self) -> dict[Query, QueryFilter]:
@@ -84,7 +84,7 @@ class LessonScheduleCondition:
             if one in self.owners:
                 by_user.setdefault(self.owners[one], []).append(one)
         return queries | {
-            schedules_of(user): QueryFilter(rows=tuple(ids), not_before=self._start(ids))
+            user_schedules_query(user): QueryFilter(rows=tuple(ids), not_before=self._start(ids))
             for user, ids in by_user.items()
         }
 
@@ -104,14 +104,14 @@ class LessonScheduleCondition:
 
     def _learn_one(self, one: int, answer: LessonSchedule | DamstraNotFoundError) -> None:
         if isinstance(answer, DamstraNotFoundError):
-            self._standings[one] = Standing(one, state=_GONE)
+            self._standings[one] = ScheduleState(one, state=_GONE)
             return
         if answer.user_id is not None:
             self.owners[one] = answer.user_id
         state = "completed" if answer.is_completed else "open"
-        self._standings[one] = Standing(one, answer.lesson_id, state)
+        self._standings[one] = ScheduleState(one, answer.lesson_id, state)
 
-    def _learn_listing(self, user_id: int, rows: Iterable[Standing]) -> None:
+    def _learn_listing(self, user_id: int, rows: Iterable[ScheduleState]) -> None:
         listed = {row.row_key: row for row in rows}
         found, lacking = [], []
         for one in self.lesson_schedule_ids:
@@ -138,7 +138,7 @@ class LessonScheduleCondition:
         is_lost = not is_done and len(states) - len(lost) < self._needed
         progress = _progress(states)
         return PollResult(
-            is_over=is_done or is_lost,
+            is_done=is_done or is_lost,
             failure=f"{self._say(lost)}. {progress}." if is_lost else None,
             progress=progress,
             result=completed,
@@ -187,7 +187,7 @@ def _told_by(parts: list[Any]) -> tuple[tuple[int, ...], dict[int, int]]:
 def _needed(wait_for: str | float, count: int) -> int:
     if wait_for == "all":
         return count
-    return 1 if wait_for == "any" else enough(float(wait_for), count)
+    return 1 if wait_for == "any" else required_count(float(wait_for), count)
 
 
 def _progress(states: Mapping[int, str]) -> str:

@@ -11,8 +11,8 @@ from airflow_provider_damstra.conditions.base import (
     PollResult,
     Query,
     QueryFilter,
-    is_answer,
-    schedules_of,
+    is_not_found,
+    user_schedules_query,
 )
 from airflow_provider_damstra.endpoints.group import ListGroupMembers
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
-    from airflow_provider_damstra.conditions.base import Standing
+    from airflow_provider_damstra.conditions.base import ScheduleState
     from airflow_provider_damstra.errors import DamstraError
 
 Snapshot = dict[str, list[str | None]]
@@ -41,21 +41,21 @@ _IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(SomeIdentifiers)
 _ENDINGS = {"completed": SCHEDULE_COMPLETED, "cancelled": SCHEDULE_CANCELLED}
 
 
-def snapshot(rows: Iterable[Standing]) -> Snapshot:
+def to_snapshot(rows: Iterable[ScheduleState]) -> Snapshot:
     """Return what is to be remembered of a user's schedules."""
     return {
         str(row.row_key): [row.state, row.start_date.isoformat() if row.start_date else None] for row in rows
     }
 
 
-def events_between(
-    user_id: int, before: Snapshot, after: Snapshot, *, seen_at: datetime
+def diff_snapshots(
+    user_id: int, before: Snapshot, after: Snapshot, *, observed_at: datetime
 ) -> list[dict[str, Any]]:
     """Return what happened to a user's schedules, each event with all that its webhook would say of it.
 
     A schedule that is no longer listed is no event: Damstra lists cancelled ones too.
 
-    :param seen_at: when the later look was: no list tells when something happened.
+    :param observed_at: when the later look was: no list tells when something happened.
     """
     return [
         {
@@ -63,7 +63,7 @@ def events_between(
             "lesson_schedule_id": int(schedule_id),
             "user_id": user_id,
             "schedule_date": now[1],
-            "time_stamp": seen_at.isoformat(),
+            "time_stamp": observed_at.isoformat(),
             **({"cancellation_reason": UNKNOWN} if name == SCHEDULE_CANCELLED else {}),
             "source": "polling",
         }
@@ -91,22 +91,22 @@ class ScheduleChangesCondition:
 
     :param user_ids: the users; or
     :param group_id: the group whose members they are, whoever comes and goes.
-    :param on_look: is told of a user and their schedules.
+    :param on_snapshot: is told of a user and their schedules.
     :raises pydantic.ValidationError: if an id is none.
     """
 
     def __init__(
-        self, *, user_ids: Any = None, group_id: Any = None, on_look: Callable[[int, Snapshot], None]
+        self, *, user_ids: Any = None, group_id: Any = None, on_snapshot: Callable[[int, Snapshot], None]
     ) -> None:
         self._group = None if group_id is None else ListGroupMembers(group_id=group_id)
         self._users = () if user_ids is None else _IDS.validate_python(user_ids)
         self._refused: dict[int, DamstraError] = {}
-        self._on_look = on_look
+        self._on_snapshot = on_snapshot
 
     def queries(self) -> dict[Query, QueryFilter]:
         """Return the users' listings, and who the group's members are."""
         queries: dict[Query, QueryFilter] = {self._group: QueryFilter()} if self._group else {}
-        return queries | {schedules_of(user): OptionalQueryFilter() for user in self._users}
+        return queries | {user_schedules_query(user): OptionalQueryFilter() for user in self._users}
 
     def update(self, query: Query, answer: Any) -> None:
         """Take the members or a user's schedules. Who or what is gone has no changes."""
@@ -119,14 +119,14 @@ class ScheduleChangesCondition:
     def _learn_schedules(self, user_id: int, answer: Any) -> None:
         if isinstance(answer, list):
             self._refused.pop(user_id, None)
-            self._on_look(user_id, snapshot(answer))
-        elif not is_answer(answer):
+            self._on_snapshot(user_id, to_snapshot(answer))
+        elif not is_not_found(answer):
             self._refused[user_id] = answer
 
     def evaluate(self) -> PollResult:
         """Return that there is more to come, unless nobody's schedules may be read."""
         count, refused = len(self._users), len(self._refused)
         if refused and refused == count:
-            return PollResult(is_over=True, failure=str(next(iter(self._refused.values()))))
+            return PollResult(is_done=True, failure=str(next(iter(self._refused.values()))))
         but = f", but {refused} of them are refused" if refused else ""
-        return PollResult(is_over=False, progress=f"Watching the lesson schedules of {count} users{but}")
+        return PollResult(is_done=False, progress=f"Watching the lesson schedules of {count} users{but}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def share_or_word(name: str, value: Any) -> str | float:
+def validate_wait_for(name: str, value: Any) -> str | float:
     """Return ``all``, ``any``, or a share above 0 and up to 1, and refuse anything else.
 
     :raises ValueError: naming the argument and what it can be.
@@ -16,7 +16,7 @@ def share_or_word(name: str, value: Any) -> str | float:
     return found
 
 
-def share(name: str, value: Any) -> float:
+def validate_share(name: str, value: Any) -> float:
     """Return a share above 0 and up to 1, and refuse anything else.
 
     :raises ValueError: naming the argument and what it can be.
@@ -26,7 +26,7 @@ def share(name: str, value: Any) -> float:
     return float(value)
 
 
-def as_rendered(value: Any) -> Any:
+def parse_number(value: Any) -> Any:
     """Return the number that a template rendered to as a text, and anything else as it is."""
     try:
         return float(value) if isinstance(value, str) else value

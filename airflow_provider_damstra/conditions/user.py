@@ -37,7 +37,7 @@ class UserCondition:
         """Return whether the user is there; more than one is a failure, for nobody knows which is meant."""
         ids = [user.id for user in self._users]
         return PollResult(
-            is_over=bool(ids),
+            is_done=bool(ids),
             failure=f"{len(ids)} users are {self._name!r}: {ids}." if len(ids) > 1 else None,
             progress=f"User {self._name!r} is {'there' if ids else 'not there yet'}",
             result=ids,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.conditions.base import PollResult, Query, QueryFilter, enough
-from airflow_provider_damstra.conditions.threshold import as_rendered, share
+from airflow_provider_damstra.conditions.base import PollResult, Query, QueryFilter, required_count
+from airflow_provider_damstra.conditions.threshold import parse_number, validate_share
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.group import ListGroupMembers
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
@@ -16,7 +16,7 @@ from airflow_provider_damstra.services.idempotency import shown
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from airflow_provider_damstra.conditions.base import Standing
+    from airflow_provider_damstra.conditions.base import ScheduleState
 
 _BEST_FIRST = ("completed", "open", "overdue", "cancelled")
 
@@ -31,7 +31,7 @@ class _GroupLesson(RequestModel):
     lesson_id: Identifier
 
 
-def lesson_state(rows: Collection[Standing], lesson_id: int) -> str:
+def best_lesson_state(rows: Collection[ScheduleState], lesson_id: int) -> str:
     """Return the best state that a user's schedules of a lesson have, or ``none`` if there is no schedule."""
     states = {row.state for row in rows if row.lesson_id == lesson_id}
     return next((state for state in _BEST_FIRST if state in states), "none")
@@ -61,18 +61,18 @@ class UserLessonsCondition:
         """Take the user's schedules, or that there is no such user."""
         self._is_unknown = isinstance(answer, DamstraNotFoundError)
         rows = [] if self._is_unknown else answer
-        self._states = {lesson: lesson_state(rows, lesson) for lesson in self._states}
+        self._states = {lesson: best_lesson_state(rows, lesson) for lesson in self._states}
 
     def evaluate(self) -> PollResult:
         """Return whether all lessons are completed, or one can no longer be."""
         user = f"User {self._query.user_id}"
         if self._is_unknown:
-            return PollResult(is_over=True, failure=f"{user} does not exist.")
+            return PollResult(is_done=True, failure=f"{user} does not exist.")
         done = [lesson for lesson, state in self._states.items() if state == "completed"]
         lost = [f"lesson {one} is {state}" for one, state in self._states.items() if state in self._fail_on]
         progress = f"{user} completed {len(done)} of {len(self._states)} lessons"
         return PollResult(
-            is_over=len(done) == len(self._states) or bool(lost),
+            is_done=len(done) == len(self._states) or bool(lost),
             failure=f"{progress}; {'; '.join(lost)}." if lost else None,
             progress=progress,
             result=done,
@@ -84,7 +84,7 @@ class GroupLessonCondition:
 
     :param group_id: the group.
     :param lesson_id: the lesson.
-    :param threshold: the share of the members that is enough, above 0 and up to 1.
+    :param threshold: the share of the members that is required, above 0 and up to 1.
     :param fail_on: states of a member's lesson at which that member counts as lost.
     :raises pydantic.ValidationError: if an id is none.
     :raises ValueError: if the threshold is no share.
@@ -101,7 +101,7 @@ class GroupLessonCondition:
         checked = _GroupLesson(group_id=group_id, lesson_id=lesson_id)
         self._query = ListGroupMembers(group_id=checked.group_id)
         self._lesson_id = checked.lesson_id
-        self._threshold = share("threshold", as_rendered(threshold))
+        self._threshold = validate_share("threshold", parse_number(threshold))
         self._fail_on = frozenset(fail_on)
         self._is_unknown = False
         self._members: list[int] = []
@@ -121,21 +121,21 @@ class GroupLessonCondition:
             # Who is not in the organisation any more will not do it.
             self._members = [] if is_missing else [user.id for user in answer if user.is_active]
         elif isinstance(query, ListUserLessonSchedules):
-            self._states[query.user_id] = "none" if is_missing else lesson_state(answer, self._lesson_id)
+            self._states[query.user_id] = "none" if is_missing else best_lesson_state(answer, self._lesson_id)
 
     def evaluate(self) -> PollResult:
         """Return whether enough members are done, or too many lost. An empty group is not done."""
         group = self._query.group_id
         if self._is_unknown:
-            return PollResult(is_over=True, failure=f"Group {group} does not exist.")
+            return PollResult(is_done=True, failure=f"Group {group} does not exist.")
         count = len(self._members)
         done = [user for user in self._members if self._states.get(user) == "completed"]
         lost = [user for user in self._members if self._states.get(user) in self._fail_on]
-        needed = enough(self._threshold, count) if count else 1
+        needed = required_count(self._threshold, count) if count else 1
         is_lost = count - len(lost) < needed and count > 0
         progress = f"{len(done)} of {count} members of group {group} completed lesson {self._lesson_id}"
         return PollResult(
-            is_over=len(done) >= needed or is_lost,
+            is_done=len(done) >= needed or is_lost,
             failure=f"{progress}; cancelled or overdue for users {shown(lost)}." if is_lost else None,
             progress=progress,
             result=done,

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.conditions.base import is_answer
+from airflow_provider_damstra.conditions.base import is_not_found
 from airflow_provider_damstra.endpoints.base import ListEndpoint
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
@@ -28,7 +28,7 @@ async def ask(connection: CurrentClient, watch: Watch, rows: frozenset[int] | No
     try:
         return await _answer(client, watch, rows)
     except DamstraError as error:
-        if is_answer(error) or not await connection.renew(client):
+        if is_not_found(error) or not await connection.renew(client):
             raise
     return await _answer(connection.client, watch, rows)
 

@@ -7,7 +7,7 @@ from collections import deque
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_damstra.conditions.base import Condition, PollResult, Query, QueryFilter, is_answer
+from airflow_provider_damstra.conditions.base import Condition, PollResult, Query, QueryFilter, is_not_found
 from airflow_provider_damstra.errors import DamstraError, is_final
 from airflow_provider_damstra.hooks.metrics import gauge_waits
 from airflow_provider_damstra.polling.client import CurrentClient, ask
@@ -143,15 +143,15 @@ class Poller:
         if subscription.unanswered:
             # The first look is not complete: a result would be about a part.
             return
-        result = subscription.wait.evaluate()
-        if result.is_over:
+        result = subscription.condition.evaluate()
+        if result.is_done:
             subscription.end(result)
         else:
             subscription.tell_progress(result.progress, now=self._loop.time())
 
     def _join_and_leave(self, subscription: Subscription) -> bool:
         """Return whether something was learnt on the way, so that the queries may be others again."""
-        before, now = subscription.queries, subscription.wait.queries()
+        before, now = subscription.queries, subscription.condition.queries()
         if now == before:
             return False
         subscription.queries = now
@@ -223,7 +223,7 @@ class Poller:
         try:
             answer, watch.is_whole = await ask(self._connection, watch, rows)
         except DamstraError as error:
-            if not is_answer(error):
+            if not is_not_found(error):
                 watch.is_due = False
                 self._bear(watch, error)
                 return
@@ -240,7 +240,7 @@ class Poller:
             self._ask_now(watch)
         for subscription, query_filter in served:
             has_passed = subscription.forget_failures(watch.query)
-            if has_passed or query_filter.concerns(news) or subscription.expects(watch.query):
+            if has_passed or query_filter.is_affected_by(news) or subscription.expects(watch.query):
                 self._tell(subscription, watch.query, answer)
         # Only now, for the answer may say when it is worth asking again.
         if not watch.is_due:
@@ -260,9 +260,9 @@ class Poller:
         watch.closed_until = self._loop.time() + (error.retry_after or 0.0)
         for subscription, query_filter in list(watch.queries.items()):
             count = subscription.count_failure(watch.query, now=self._loop.time())
-            is_borne = isinstance(error, query_filter.bears)
+            is_borne = isinstance(error, query_filter.tolerated)
             if is_final(error) and not is_borne:
-                subscription.end(PollResult(is_over=True, failure=str(error)))
+                subscription.end(PollResult(is_done=True, failure=str(error)))
             elif count > subscription.max_poll_failures:
                 subscription.end(error=error)
             else:

@@ -70,7 +70,7 @@ async def looking(
     looks = Looks()
     watch = partial(
         poll_until_over,
-        lambda: ScheduleChangesCondition(user_ids=user_ids, group_id=group_id, on_look=looks.arrive),
+        lambda: ScheduleChangesCondition(user_ids=user_ids, group_id=group_id, on_snapshot=looks.arrive),
         damstra_conn_id=damstra_conn_id,
         poll_interval=poll_interval,
         max_poll_failures=FOR_EVER,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.conditions.base import Condition, PollResult, Query, QueryFilter, page_memory
+from airflow_provider_damstra.conditions.base import Condition, PollResult, Query, QueryFilter, page_cache_for
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Failures:
 class Subscription:
     """One wait, and whom to tell."""
 
-    wait: Condition
+    condition: Condition
     poll_interval: float
     max_poll_failures: int
     say: Callable[[str], None]
@@ -64,7 +64,7 @@ class Subscription:
     def update(self, query: Query, answer: Any) -> None:
         """Hand the wait an answer."""
         self.settle(query)
-        self.wait.update(query, answer)
+        self.condition.update(query, answer)
 
     def count_failure(self, query: Query, *, now: float) -> int:
         """Return how often a query failed in a row, counted once an interval: others may ask it too."""
@@ -123,7 +123,7 @@ class Watch:
     is_hurried: bool = False
 
     def __post_init__(self) -> None:
-        self.memory = page_memory(self.query)
+        self.memory = page_cache_for(self.query)
 
     def rows(self) -> frozenset[int] | None:
         """Return the rows that somebody wants, or None for all."""

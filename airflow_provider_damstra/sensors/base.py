@@ -42,8 +42,8 @@ class DamstraSensor(BaseSensorOperator):
     :param damstra_conn_id: id of the Airflow connection (templated).
     """
 
-    wait_name: ClassVar[str]
-    wait_arguments: ClassVar[tuple[str, ...]]
+    condition_name: ClassVar[str]
+    condition_arguments: ClassVar[tuple[str, ...]]
 
     ui_color = "#fde3c0"
     operator_extra_links = (DamstraLink(),)
@@ -73,20 +73,20 @@ class DamstraSensor(BaseSensorOperator):
         return DamstraHook(damstra_conn_id=self.damstra_conn_id)
 
     @cached_property
-    def wait(self) -> Condition:
+    def condition(self) -> Condition:
         """Return what is waited for, with what looks have found out so far."""
-        from airflow_provider_damstra.conditions.base import begin
-        from airflow_provider_damstra.triggers.wait import WAITS
+        from airflow_provider_damstra.conditions.base import create_condition
+        from airflow_provider_damstra.triggers.wait import CONDITIONS
 
-        return begin(WAITS[self.wait_name], self._arguments())
+        return create_condition(CONDITIONS[self.condition_name], self._arguments())
 
     def _arguments(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.wait_arguments}
+        return {name: getattr(self, name) for name in self.condition_arguments}
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
         result = self._look(context)
-        if result is None or not result.is_over:
+        if result is None or not result.is_done:
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=result.result)
 
@@ -96,7 +96,7 @@ class DamstraSensor(BaseSensorOperator):
         if not self.deferrable:
             return super().execute(context)
         first = self._first_look(context)
-        if first and first.is_over:
+        if first and first.is_done:
             return first.result
         from airflow_provider_damstra.triggers.wait import DamstraWaitTrigger
 
@@ -135,7 +135,7 @@ class DamstraSensor(BaseSensorOperator):
 
     def _trigger_arguments(self) -> dict[str, Any]:
         return {
-            "wait": self.wait_name,
+            "condition": self.condition_name,
             "damstra_conn_id": self.damstra_conn_id,
             "poll_interval": self.poke_interval,
             "max_poll_failures": self.max_poll_failures,
@@ -192,15 +192,15 @@ class DamstraSensor(BaseSensorOperator):
 
     def _ask(self) -> PollResult:
         """Return how things stand; if that fails, and the connection has changed meanwhile, ask there."""
-        from airflow_provider_damstra.conditions.base import look
+        from airflow_provider_damstra.conditions.base import poll
         from airflow_provider_damstra.errors import DamstraError
 
         try:
-            return look(self.hook, self.wait)
+            return poll(self.hook, self.condition)
         except DamstraError:
             if not self.hook.renew():
                 raise
-        return look(self.hook, self.wait)
+        return poll(self.hook, self.condition)
 
 
 def _starts_in_triggerer() -> bool:

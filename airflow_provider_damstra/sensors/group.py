@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.conditions.threshold import share
+from airflow_provider_damstra.conditions.threshold import validate_share
 from airflow_provider_damstra.sensors.base import DamstraSensor
 from airflow_provider_damstra.validation import comes_later, some_of
 
@@ -29,8 +29,8 @@ class DamstraGroupLessonSensor(DamstraSensor):
         ``overdue``.
     """
 
-    wait_name = "GroupLessonCondition"
-    wait_arguments = ("group_id", "lesson_id", "threshold", "fail_on")
+    condition_name = "GroupLessonCondition"
+    condition_arguments = ("group_id", "lesson_id", "threshold", "fail_on")
     template_fields = ("group_id", "lesson_id", "threshold", "damstra_conn_id")
 
     def __init__(
@@ -44,7 +44,7 @@ class DamstraGroupLessonSensor(DamstraSensor):
     ) -> None:
         super().__init__(**kwargs)
         if not comes_later(threshold):
-            share("threshold", threshold)
+            validate_share("threshold", threshold)
         some_of("fail_on", fail_on, "cancelled", "overdue")
         self.group_id = group_id
         self.lesson_id = lesson_id

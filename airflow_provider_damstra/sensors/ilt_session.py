@@ -21,8 +21,8 @@ class DamstraIltSessionSensor(DamstraSensor):
     :param status: what is to have become of it: ``active``, ``completed`` or ``cancelled``.
     """
 
-    wait_name = "IltSessionCondition"
-    wait_arguments = ("ilt_session_id", "state", "status")
+    condition_name = "IltSessionCondition"
+    condition_arguments = ("ilt_session_id", "state", "status")
     template_fields = ("ilt_session_id", "damstra_conn_id")
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.conditions.threshold import share_or_word
+from airflow_provider_damstra.conditions.threshold import validate_wait_for
 from airflow_provider_damstra.sensors.base import DamstraSensor
 from airflow_provider_damstra.validation import comes_later, some_of
 
@@ -33,8 +33,8 @@ class DamstraLessonScheduleSensor(DamstraSensor):
         exist any more always does. The wait fails when the rest cannot be enough.
     """
 
-    wait_name = "LessonScheduleCondition"
-    wait_arguments = ("lesson_schedule_ids", "wait_for", "fail_on")
+    condition_name = "LessonScheduleCondition"
+    condition_arguments = ("lesson_schedule_ids", "wait_for", "fail_on")
     template_fields = ("lesson_schedule_ids", "wait_for", "damstra_conn_id")
 
     def __init__(
@@ -47,7 +47,7 @@ class DamstraLessonScheduleSensor(DamstraSensor):
     ) -> None:
         super().__init__(**kwargs)
         if not comes_later(wait_for):
-            share_or_word("wait_for", wait_for)
+            validate_wait_for("wait_for", wait_for)
         some_of("fail_on", fail_on, "cancelled", "overdue")
         self.lesson_schedule_ids = lesson_schedule_ids
         self.wait_for = wait_for
@@ -76,9 +76,9 @@ class DamstraLessonScheduleSensor(DamstraSensor):
 
     def found_out(self) -> dict[str, Any]:
         """Return the schedules' ids as numbers, and the users that the first look found out."""
-        owners: dict[int, int] = getattr(self.wait, "owners", {})
+        owners: dict[int, int] = getattr(self.condition, "owners", {})
         return {
-            "lesson_schedule_ids": list(getattr(self.wait, "lesson_schedule_ids", ())),
+            "lesson_schedule_ids": list(getattr(self.condition, "lesson_schedule_ids", ())),
             "owners": {str(one): user for one, user in owners.items()},
         }
 
@@ -94,8 +94,8 @@ class DamstraUserLessonsSensor(DamstraSensor):
     :param fail_on: fail when a lesson's only schedules are ``cancelled``, or its open ones ``overdue``.
     """
 
-    wait_name = "UserLessonsCondition"
-    wait_arguments = ("user_id", "lesson_ids", "fail_on")
+    condition_name = "UserLessonsCondition"
+    condition_arguments = ("user_id", "lesson_ids", "fail_on")
     template_fields = ("user_id", "lesson_ids", "damstra_conn_id")
 
     def __init__(

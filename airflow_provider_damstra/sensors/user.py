@@ -18,8 +18,8 @@ class DamstraUserSensor(DamstraSensor):
     :param email_address: the e-mail address (templated).
     """
 
-    wait_name = "UserCondition"
-    wait_arguments = ("emp_id", "email_address")
+    condition_name = "UserCondition"
+    condition_arguments = ("emp_id", "email_address")
     template_fields = ("emp_id", "email_address", "damstra_conn_id")
 
     def __init__(

@@ -139,13 +139,13 @@ class DamstraEventTrigger(BaseEventTrigger):
         self, looks: dict[int, Snapshot], seen: Seen, changed: dict[int, Snapshot]
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield what happened since the looks before; what is to be kept then is in ``changed``."""
-        from airflow_provider_damstra.conditions.schedule_changes import events_between
+        from airflow_provider_damstra.conditions.schedule_changes import diff_snapshots
 
         for user_id, now in looks.items():
             before = await seen.before(user_id)
             if before is None:
                 before = {} if self.emit_existing else now
-            for event in events_between(user_id, before, now, seen_at=datetime.now(UTC)):
+            for event in diff_snapshots(user_id, before, now, observed_at=datetime.now(UTC)):
                 if event["name"] in self.events:
                     yield event
             # What is no longer listed stays known, or it would be created anew when it is listed again.

@@ -14,7 +14,7 @@ from airflow.triggers.base import (
     TriggerEvent,
 )
 
-from airflow_provider_damstra.conditions.base import begin
+from airflow_provider_damstra.conditions.base import create_condition
 from airflow_provider_damstra.conditions.ilt_session import IltSessionCondition
 from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
 from airflow_provider_damstra.conditions.user import UserCondition
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.conditions.base import Condition, PollResult
 
-WAITS: dict[str, type[Condition]] = {
+CONDITIONS: dict[str, type[Condition]] = {
     kind.__name__: kind
     for kind in (
         GroupLessonCondition,
@@ -47,7 +47,7 @@ WAITS: dict[str, type[Condition]] = {
 class DamstraWaitTrigger(BaseTrigger):
     """Fires when a wait is over, can no longer come true, or its time is up. It only reads.
 
-    :param wait: name of the wait, such as ``LessonScheduleCondition``.
+    :param condition: name of the condition, such as ``LessonScheduleCondition``.
     :param damstra_conn_id: id of the Airflow connection.
     :param poll_interval: seconds between two looks.
     :param max_poll_failures: looks that may fail in a row.
@@ -61,7 +61,7 @@ class DamstraWaitTrigger(BaseTrigger):
     def __init__(
         self,
         *,
-        wait: str,
+        condition: str,
         damstra_conn_id: str,
         poll_interval: float,
         max_poll_failures: int = 10,
@@ -71,7 +71,7 @@ class DamstraWaitTrigger(BaseTrigger):
         **arguments: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.wait = wait
+        self.condition = condition
         self.damstra_conn_id = damstra_conn_id
         self.poll_interval = poll_interval
         self.max_poll_failures = max_poll_failures
@@ -80,13 +80,13 @@ class DamstraWaitTrigger(BaseTrigger):
         self.soft_fail = soft_fail
         # As attributes, for that is where Airflow renders templates when a task starts in the triggerer.
         self._names = _shared(tuple(arguments))
-        self._made: Condition | None = None
+        self._condition: Condition | None = None
         for name, value in arguments.items():
             setattr(self, name, value)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the triggerer needs to build this trigger again."""
-        own = ("wait", "damstra_conn_id", "poll_interval", "max_poll_failures", "deadline")
+        own = ("condition", "damstra_conn_id", "poll_interval", "max_poll_failures", "deadline")
         names = (*own, "end_from_trigger", "soft_fail", *self._names)
         return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
@@ -101,7 +101,7 @@ class DamstraWaitTrigger(BaseTrigger):
         # All in this frame: what is awaited through a frame more takes half a kilobyte more for each wait.
         try:
             result = await poll_until_over(
-                self._make_wait,
+                self._create_condition,
                 damstra_conn_id=self.damstra_conn_id,
                 poll_interval=self.poll_interval,
                 max_poll_failures=self.max_poll_failures,
@@ -126,12 +126,12 @@ class DamstraWaitTrigger(BaseTrigger):
         return {"status": "failed", "message": str(error)}
 
     def _time_is_up(self) -> str:
-        progress = self._made.evaluate().progress if self._made else ""
+        progress = self._condition.evaluate().progress if self._condition else ""
         return f"Its time is up: {progress}." if progress else "Its time is up."
 
-    def _make_wait(self) -> Condition:
-        self._made = begin(WAITS[self.wait], {name: getattr(self, name) for name in self._names})
-        return self._made
+    def _create_condition(self) -> Condition:
+        self._condition = create_condition(CONDITIONS[self.condition], {name: getattr(self, name) for name in self._names})
+        return self._condition
 
     async def _ending(self, event: dict[str, Any]) -> TriggerEvent | None:
         """Return the event that ends the task here, or None if a worker has to.

@@ -23,7 +23,7 @@ def damstra(scenario: Scenario) -> Waiting:
     from airflow_provider_damstra.triggers.wait import DamstraWaitTrigger
 
     return lambda schedule: DamstraWaitTrigger(
-        wait="LessonScheduleCondition",
+        condition="LessonScheduleCondition",
         damstra_conn_id="damstra_default",
         poll_interval=scenario.interval,
         # As every deferred sensor has one.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.conditions.base import Standing
+from airflow_provider_damstra.conditions.base import ScheduleState
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.models.lesson_schedule import LessonSchedule
@@ -34,9 +34,9 @@ def found(schedule_id: int, user_id: int | None = USER, *, is_completed: bool = 
     return LessonSchedule(id=schedule_id, user_id=user_id, lesson_id=1, lesson_completed_date=completed)
 
 
-def row(schedule_id: int, state: str = "open", **more: Any) -> Standing:
+def row(schedule_id: int, state: str = "open", **more: Any) -> ScheduleState:
     """Return a schedule as it stands in the list of a user's."""
-    return Standing(schedule_id, more.pop("lesson_id", 1), state, **more)
+    return ScheduleState(schedule_id, more.pop("lesson_id", 1), state, **more)
 
 
 def query_filter(wait: Condition, query: Query) -> QueryFilter:

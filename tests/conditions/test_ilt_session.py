@@ -47,7 +47,7 @@ STATUSES = [
 
 def ending(wait: IltSessionCondition) -> tuple[bool, bool]:
     """Return whether a wait is over, and whether it has failed."""
-    return wait.evaluate().is_over, wait.evaluate().failure is not None
+    return wait.evaluate().is_done, wait.evaluate().failure is not None
 
 
 @pytest.mark.parametrize(("is_in", "status", "wanted", "expected"), STATES)

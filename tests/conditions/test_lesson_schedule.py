@@ -66,12 +66,12 @@ TABLE: list[tuple[tuple[str, ...], str | float, tuple[str, ...], bool, bool]] = 
 ]
 
 
-@pytest.mark.parametrize(("states", "wait_for", "fail_on", "is_over", "has_failed"), TABLE)
+@pytest.mark.parametrize(("states", "wait_for", "fail_on", "is_done", "has_failed"), TABLE)
 def test_when_it_is_over(
-    states: tuple[str, ...], wait_for: str | float, fail_on: tuple[str, ...], is_over: bool, has_failed: bool
+    states: tuple[str, ...], wait_for: str | float, fail_on: tuple[str, ...], is_done: bool, has_failed: bool
 ) -> None:
     result = knowing(*states, wait_for=wait_for, fail_on=fail_on).evaluate()
-    assert (result.is_over, result.failure is not None) == (is_over, has_failed)
+    assert (result.is_done, result.failure is not None) == (is_done, has_failed)
     assert result.result == [1 + place for place, state in enumerate(states) if state == "completed"]
 
 
@@ -81,14 +81,14 @@ def test_when_it_is_over(
 )
 def test_a_share_is_counted_as_people_count(share: float, count: int, needed: int) -> None:
     states = ["completed"] * needed + ["open"] * (count - needed)
-    assert knowing(*states, wait_for=share).evaluate().is_over
+    assert knowing(*states, wait_for=share).evaluate().is_done
     states[needed - 1] = "open"
-    assert not knowing(*states, wait_for=share).evaluate().is_over
+    assert not knowing(*states, wait_for=share).evaluate().is_done
 
 
 def test_nothing_known_is_nothing_over() -> None:
     result = waiting([1, 2]).evaluate()
-    assert (result.is_over, result.failure, result.result) == (False, None, [])
+    assert (result.is_done, result.failure, result.result) == (False, None, [])
     assert result.progress == "0 of 2 lesson schedules completed (2 open)"
 
 
@@ -129,7 +129,7 @@ def test_what_is_cancelled_can_come_back_unless_it_fails_the_wait() -> None:
     wait = knowing("cancelled", fail_on=())
     assert wanted(wait) == {USER: [1]}
     wait.update(listing(), [row(1, "completed")])
-    assert wait.evaluate().is_over
+    assert wait.evaluate().is_done
 
 
 def test_users_are_found_out_once_and_then_listed() -> None:
@@ -159,7 +159,7 @@ def test_a_schedule_that_is_gone_is_lost_and_not_asked_about_again() -> None:
     wait = LessonScheduleCondition(lesson_schedule_ids=[1, 2], wait_for="any", fail_on=())
     wait.update(alone(1), NOT_FOUND)
     assert wait.queries().keys() == {alone(2)}
-    assert not wait.evaluate().is_over
+    assert not wait.evaluate().is_done
     wait.update(alone(2), NOT_FOUND)
     assert wait.queries() == {}
     assert (wait.evaluate().failure or "").startswith(
@@ -171,7 +171,7 @@ def test_a_schedule_that_is_gone_is_lost_and_not_asked_about_again() -> None:
 def test_a_schedule_that_is_not_listed_is_asked_for_alone(rows: Any) -> None:
     wait = waiting([1])
     wait.update(listing(), rows)
-    assert not wait.evaluate().is_over
+    assert not wait.evaluate().is_done
     assert wait.queries().keys() == {alone(1), listing()}
     wait.update(alone(1), NOT_FOUND)
     assert wait.evaluate().failure
@@ -181,11 +181,11 @@ def test_a_schedule_that_was_not_listed_once_may_be_found_again() -> None:
     wait = waiting([1])
     wait.update(listing(), [])
     wait.update(alone(1), found(1))
-    assert not wait.evaluate().is_over
+    assert not wait.evaluate().is_done
     wait.update(listing(), [row(1)])
     assert wait.queries().keys() == {listing()}
     wait.update(listing(), [row(1, "completed")])
-    assert wait.evaluate().is_over
+    assert wait.evaluate().is_done
 
 
 def test_a_schedule_may_turn_out_to_be_another_users() -> None:
@@ -194,7 +194,7 @@ def test_a_schedule_may_turn_out_to_be_another_users() -> None:
     wait.update(alone(1), found(1, OTHER))
     assert listing(OTHER) in wait.queries()
     wait.update(listing(OTHER), [row(1, "completed")])
-    assert wait.evaluate().is_over
+    assert wait.evaluate().is_done
 
 
 def test_what_starts_later_is_not_asked_about_before() -> None:

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_damstra.conditions.schedule_changes import Snapshot, events_between, snapshot
+from airflow_provider_damstra.conditions.schedule_changes import Snapshot, diff_snapshots, to_snapshot
 from tests.conditions.answers import USER, row
 
 MONDAY, TUESDAY = datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)
 
 
 def names(before: Snapshot, after: Snapshot) -> list[str]:
-    events = events_between(USER, before, after, seen_at=TUESDAY)
+    events = diff_snapshots(USER, before, after, observed_at=TUESDAY)
     return [event["name"].removeprefix("lesson.schedule.") for event in events]
 
 
@@ -35,11 +35,11 @@ def names(before: Snapshot, after: Snapshot) -> list[str]:
     ],
 )
 def test_each_difference_is_its_event(before: Any, after: Any, expected: list[str]) -> None:
-    assert names(snapshot(before), snapshot(after)) == expected
+    assert names(to_snapshot(before), to_snapshot(after)) == expected
 
 
 def test_an_event_says_whose_and_which_and_when() -> None:
-    (event,) = events_between(USER, {}, snapshot([row(30001, start_date=MONDAY)]), seen_at=TUESDAY)
+    (event,) = diff_snapshots(USER, {}, to_snapshot([row(30001, start_date=MONDAY)]), observed_at=TUESDAY)
     assert event == {
         "name": "lesson.schedule.created",
         "lesson_schedule_id": 30001,

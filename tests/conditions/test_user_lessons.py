@@ -42,14 +42,14 @@ USERS_TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("states", "fail_on", "is_over", "has_failed"), USERS_TABLE)
+@pytest.mark.parametrize(("states", "fail_on", "is_done", "has_failed"), USERS_TABLE)
 def test_when_a_users_lessons_are_over(
-    states: dict[str, str], fail_on: tuple[str, ...], is_over: bool, has_failed: bool
+    states: dict[str, str], fail_on: tuple[str, ...], is_done: bool, has_failed: bool
 ) -> None:
     wait = UserLessonsCondition(user_id=USER, lesson_ids=[LESSON, SECOND], fail_on=fail_on)
     wait.update(listing(), rows(**states))
     result = wait.evaluate()
-    assert (result.is_over, result.failure is not None) == (is_over, has_failed)
+    assert (result.is_done, result.failure is not None) == (is_done, has_failed)
     done = {int(name[1:4]) for name, state in states.items() if state == "completed"}
     assert result.result == sorted(done & {LESSON, SECOND})
 
@@ -57,7 +57,7 @@ def test_when_a_users_lessons_are_over(
 def test_a_user_is_asked_for_until_all_is_done() -> None:
     wait = UserLessonsCondition(user_id=str(USER), lesson_ids="201,202")
     assert wait.queries().keys() == {listing()}
-    assert not wait.evaluate().is_over
+    assert not wait.evaluate().is_done
     wait.update(listing(), rows(_201="completed"))
     assert wait.evaluate().progress == f"User {USER} completed 1 of 2 lessons"
 
@@ -110,15 +110,15 @@ GROUP_TABLE: list[tuple[tuple[str, ...], float, bool, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("states", "threshold", "is_over", "has_failed"), GROUP_TABLE)
+@pytest.mark.parametrize(("states", "threshold", "is_done", "has_failed"), GROUP_TABLE)
 def test_when_a_group_is_over(
-    states: tuple[str, ...], threshold: float, is_over: bool, has_failed: bool
+    states: tuple[str, ...], threshold: float, is_done: bool, has_failed: bool
 ) -> None:
     wait = group(*range(1, len(states) + 1), threshold=threshold)
     for user_id, state in enumerate(states, start=1):
         stands(wait, user_id, state)
     result = wait.evaluate()
-    assert (result.is_over, result.failure is not None) == (is_over, has_failed)
+    assert (result.is_done, result.failure is not None) == (is_done, has_failed)
     assert result.result == [user for user, state in enumerate(states, start=1) if state == "completed"]
 
 
@@ -133,30 +133,30 @@ def test_overdue_members_are_lost_where_that_is_said() -> None:
 def test_nobody_is_lost_where_nothing_is_said_to_fail() -> None:
     wait = group(1, fail_on=())
     stands(wait, 1, "cancelled")
-    assert not wait.evaluate().is_over
+    assert not wait.evaluate().is_done
 
 
 @pytest.mark.parametrize("threshold", [0.01, 1.0])
 def test_an_empty_group_is_not_done(threshold: float) -> None:
     result = group(threshold=threshold).evaluate()
-    assert (result.is_over, result.failure) == (False, None)
+    assert (result.is_done, result.failure) == (False, None)
 
 
 def test_a_group_that_has_not_been_looked_at_is_not_done() -> None:
     wait = GroupLessonCondition(group_id=9, lesson_id=LESSON)
     assert wait.queries().keys() == {MEMBERS}
-    assert not wait.evaluate().is_over
+    assert not wait.evaluate().is_done
 
 
 def test_members_come_and_go() -> None:
     wait = group(1, 2)
     stands(wait, 1, "completed")
-    assert not wait.evaluate().is_over
+    assert not wait.evaluate().is_done
     wait.update(MEMBERS, [User(id=1), User(id=2), User(id=3)])
     assert wait.queries().keys() == {MEMBERS, listing(2), listing(3)}
     wait.update(MEMBERS, [User(id=1)])
     assert wait.evaluate().result == [1]
-    assert wait.evaluate().is_over
+    assert wait.evaluate().is_done
 
 
 def test_who_leaves_lost_no_longer_counts_as_lost() -> None:
@@ -180,7 +180,7 @@ def test_who_is_done_is_not_asked_about_again_even_after_coming_back() -> None:
 def test_a_member_whose_schedules_are_not_known_is_not_done() -> None:
     wait = group(1)
     wait.update(listing(1), NOT_FOUND)
-    assert not wait.evaluate().is_over
+    assert not wait.evaluate().is_done
 
 
 def test_a_group_that_is_not_known_fails_it() -> None:

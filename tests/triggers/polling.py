@@ -55,7 +55,7 @@ class Curious:
     def evaluate(self) -> PollResult:
         """Return whether that is enough."""
         count = len(self.answers)
-        return PollResult(is_over=self.enough == count, progress=f"{count} answers", result=[count])
+        return PollResult(is_done=self.enough == count, progress=f"{count} answers", result=[count])
 
 
 def listing(user_id: int = LIAM) -> ListUserLessonSchedules:

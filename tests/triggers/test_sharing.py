@@ -139,7 +139,7 @@ async def test_who_wants_more_of_the_same_listing_later_is_served_at_once(
             self.rows = frozenset({FIRST, LAST})
 
         def evaluate(self) -> PollResult:
-            return PollResult(is_over=LAST in {row.row_key for row in self.answers})
+            return PollResult(is_done=LAST in {row.row_key for row in self.answers})
 
     async with asyncio.timeout(3):
         await begin(Greedy(curious().questions, rows=frozenset({FIRST})))

@@ -17,7 +17,7 @@ from airflow.triggers.base import TaskSkippedEvent, TriggerEvent
 from structlog.testing import capture_logs
 
 from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
-from airflow_provider_damstra.triggers.wait import WAITS, DamstraWaitTrigger
+from airflow_provider_damstra.triggers.wait import CONDITIONS, DamstraWaitTrigger
 from airflow_provider_damstra.triggers.xcoms import hand_on
 from tests.clients.clock import until_in_loop
 from tests.triggers.polling import FIRST, LIAM, THIRD, Said, begin, curious, other_tasks, until_asked
@@ -35,10 +35,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def trigger(wait: str = "UserCondition", **changes: Any) -> DamstraWaitTrigger:
+def trigger(condition: str = "UserCondition", **changes: Any) -> DamstraWaitTrigger:
     """Return a trigger, by default for a user who is there."""
-    arguments = {"damstra_conn_id": "damstra_default", "poll_interval": 0.02, **ARGUMENTS[wait], **changes}
-    return DamstraWaitTrigger(wait=wait, **arguments)
+    arguments = {"damstra_conn_id": "damstra_default", "poll_interval": 0.02, **ARGUMENTS[condition], **changes}
+    return DamstraWaitTrigger(condition=condition, **arguments)
 
 
 def restored(original: DamstraWaitTrigger) -> DamstraWaitTrigger:
@@ -55,19 +55,19 @@ async def events(one: DamstraWaitTrigger) -> list[TriggerEvent]:
         return [event async for event in one.run()]
 
 
-@pytest.mark.parametrize("wait", WAITS)
-def test_it_is_stored_as_json_and_comes_back_the_same(wait: str) -> None:
-    original = trigger(wait, deadline=2e9, end_from_trigger=True, soft_fail=True, max_poll_failures=3)
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_it_is_stored_as_json_and_comes_back_the_same(condition: str) -> None:
+    original = trigger(condition, deadline=2e9, end_from_trigger=True, soft_fail=True, max_poll_failures=3)
     stored = original.serialize()
     assert stored[0] == "airflow_provider_damstra.triggers.wait.DamstraWaitTrigger"
     assert stored[1] == json.loads(json.dumps(stored[1]))
-    assert {"wait", "deadline", "end_from_trigger", "soft_fail", *ARGUMENTS[wait]} <= stored[1].keys()
+    assert {"condition", "deadline", "end_from_trigger", "soft_fail", *ARGUMENTS[condition]} <= stored[1].keys()
     assert restored(original).serialize() == stored
 
 
-@pytest.mark.parametrize("wait", WAITS)
-async def test_it_only_reads(wait: str, emulator: DamstraEmulator) -> None:
-    (event,) = await events(restored(trigger(wait)))
+@pytest.mark.parametrize("condition", CONDITIONS)
+async def test_it_only_reads(condition: str, emulator: DamstraEmulator) -> None:
+    (event,) = await events(restored(trigger(condition)))
     assert event.payload["status"] == "success"
     journal = emulator.journal()
     assert journal
@@ -106,7 +106,7 @@ async def test_it_can_end_the_task(emulator: DamstraEmulator) -> None:
     # Without a task instance there is nobody whose result could be kept: a worker does it.
     (success,) = await events(trigger(end_from_trigger=True))
     assert success.payload == {"status": "success", "result": [LIAM]}
-    nobody: dict[str, Any] = {"wait": "UserLessonsCondition", "user_id": 999_999, "end_from_trigger": True}
+    nobody: dict[str, Any] = {"condition": "UserLessonsCondition", "user_id": 999_999, "end_from_trigger": True}
     # Airflow would retry a failure that ended here; a worker fails for good.
     (failure,) = await events(trigger(**nobody))
     assert type(failure) is TriggerEvent

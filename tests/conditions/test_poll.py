@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.conditions.base import look
+from airflow_provider_damstra.conditions.base import poll
 from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
 from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError, DamstraServerError
 from tests.conditions.answers import NOT_FOUND, OTHER, TOMORROW, USER, alone, found, listing, row
@@ -48,7 +48,7 @@ class Answering:
 def test_a_page_that_a_proxy_does_not_find_says_nothing_of_a_schedule() -> None:
     lost = DamstraNotFoundError("no such page", is_foreign=True)
     with pytest.raises(DamstraNotFoundError):
-        look(Answering({alone(1): lost}), LessonScheduleCondition(lesson_schedule_ids=[1]))
+        poll(Answering({alone(1): lost}), LessonScheduleCondition(lesson_schedule_ids=[1]))
 
 
 def test_it_asks_until_nothing_is_left_to_ask_and_each_question_once() -> None:
@@ -62,27 +62,27 @@ def test_it_asks_until_nothing_is_left_to_ask_and_each_question_once() -> None:
         }
     )
     wait = LessonScheduleCondition(lesson_schedule_ids=[1, 2, 3])
-    assert look(caller, wait).result == [2, 3]
+    assert poll(caller, wait).result == [2, 3]
     assert caller.asked == dict.fromkeys(caller.answers, 1)
 
 
 def test_the_next_look_asks_only_about_what_is_open() -> None:
     caller = Answering({listing(USER): [row(1, "completed")], listing(OTHER): [row(2)]})
     wait = LessonScheduleCondition(lesson_schedule_ids=[1, 2], owners={"1": USER, "2": OTHER})
-    look(caller, wait)
-    look(caller, wait)
+    poll(caller, wait)
+    poll(caller, wait)
     assert caller.asked == {listing(USER): 1, listing(OTHER): 2}
 
 
 def test_a_listing_is_read_as_far_as_the_last_row_that_is_wanted() -> None:
     caller = Answering({listing(): [row(number) for number in range(1, 100)]})
-    look(caller, LessonScheduleCondition(lesson_schedule_ids=[3, 5], owners={"3": USER, "5": USER}))
+    poll(caller, LessonScheduleCondition(lesson_schedule_ids=[3, 5], owners={"3": USER, "5": USER}))
     assert caller.rows_read == 5
 
 
 def test_a_row_that_is_not_listed_is_asked_for_in_the_same_look() -> None:
     caller = Answering({listing(): [row(1), row(2)], alone(9): NOT_FOUND})
-    result = look(caller, LessonScheduleCondition(lesson_schedule_ids=[9], owners={"9": USER}))
+    result = poll(caller, LessonScheduleCondition(lesson_schedule_ids=[9], owners={"9": USER}))
     assert caller.rows_read == 2
     assert result.failure
 
@@ -91,7 +91,7 @@ def test_what_cannot_change_yet_is_not_asked_again() -> None:
     caller = Answering({listing(): [row(1, start_date=TOMORROW)]})
     wait = LessonScheduleCondition(lesson_schedule_ids=[1], owners={"1": USER})
     for _ in range(3):
-        assert not look(caller, wait).is_over
+        assert not poll(caller, wait).is_done
     assert caller.asked == {listing(): 1}
 
 
@@ -100,6 +100,6 @@ def test_an_error_ends_the_look_but_what_was_learnt_stays() -> None:
     caller = Answering({listing(USER): [row(1, "completed")], listing(OTHER): problem})
     wait = LessonScheduleCondition(lesson_schedule_ids=[1, 2], owners={"1": USER, "2": OTHER})
     with pytest.raises(DamstraServerError) as caught:
-        look(caller, wait)
+        poll(caller, wait)
     assert caught.value is problem
     assert wait.evaluate().result == [1]
