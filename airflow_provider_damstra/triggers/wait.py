@@ -130,7 +130,9 @@ class DamstraWaitTrigger(BaseTrigger):
         return f"Its time is up: {progress}." if progress else "Its time is up."
 
     def _create_condition(self) -> Condition:
-        self._condition = create_condition(CONDITIONS[self.condition], {name: getattr(self, name) for name in self._names})
+        self._condition = create_condition(
+            CONDITIONS[self.condition], {name: getattr(self, name) for name in self._names}
+        )
         return self._condition
 
     async def _ending(self, event: dict[str, Any]) -> TriggerEvent | None:

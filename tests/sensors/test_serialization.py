@@ -38,7 +38,11 @@ def test_where_it_starts_and_with_what_is_stored(subject: Subject) -> None:
     assert start.trigger_cls == "airflow_provider_damstra.triggers.wait.DamstraWaitTrigger"
     assert (start.next_method, start.next_kwargs) == ("execute_complete", None)
     assert start.timeout == timedelta(seconds=60)
-    own = {"condition": subject.sensor.condition_name, "damstra_conn_id": "damstra_default", "poll_interval": 7}
+    own = {
+        "condition": subject.sensor.condition_name,
+        "damstra_conn_id": "damstra_default",
+        "poll_interval": 7,
+    }
     own |= {"max_poll_failures": 3, "end_from_trigger": True, "soft_fail": True}
     assert own.items() <= kwargs.items()
     assert kwargs == json.loads(json.dumps(kwargs))

@@ -37,7 +37,12 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 def trigger(condition: str = "UserCondition", **changes: Any) -> DamstraWaitTrigger:
     """Return a trigger, by default for a user who is there."""
-    arguments = {"damstra_conn_id": "damstra_default", "poll_interval": 0.02, **ARGUMENTS[condition], **changes}
+    arguments = {
+        "damstra_conn_id": "damstra_default",
+        "poll_interval": 0.02,
+        **ARGUMENTS[condition],
+        **changes,
+    }
     return DamstraWaitTrigger(condition=condition, **arguments)
 
 
@@ -61,7 +66,9 @@ def test_it_is_stored_as_json_and_comes_back_the_same(condition: str) -> None:
     stored = original.serialize()
     assert stored[0] == "airflow_provider_damstra.triggers.wait.DamstraWaitTrigger"
     assert stored[1] == json.loads(json.dumps(stored[1]))
-    assert {"condition", "deadline", "end_from_trigger", "soft_fail", *ARGUMENTS[condition]} <= stored[1].keys()
+    assert {"condition", "deadline", "end_from_trigger", "soft_fail", *ARGUMENTS[condition]} <= stored[
+        1
+    ].keys()
     assert restored(original).serialize() == stored
 
 
@@ -106,7 +113,11 @@ async def test_it_can_end_the_task(emulator: DamstraEmulator) -> None:
     # Without a task instance there is nobody whose result could be kept: a worker does it.
     (success,) = await events(trigger(end_from_trigger=True))
     assert success.payload == {"status": "success", "result": [LIAM]}
-    nobody: dict[str, Any] = {"condition": "UserLessonsCondition", "user_id": 999_999, "end_from_trigger": True}
+    nobody: dict[str, Any] = {
+        "condition": "UserLessonsCondition",
+        "user_id": 999_999,
+        "end_from_trigger": True,
+    }
     # Airflow would retry a failure that ended here; a worker fails for good.
     (failure,) = await events(trigger(**nobody))
     assert type(failure) is TriggerEvent
