@@ -56,8 +56,8 @@ class Endpoint(RequestModel, Generic[Answer]):
     A subclass names method, path and answer once: ``class GetUser(Endpoint[User], path="/user/{user_id}")``.
     Fields in the path go there; the others go to the query of a GET and to the JSON body of the rest.
 
-    ``fallback_method`` is what some servers have instead of the method; ``answer_is_secret`` keeps an answer out
-    of logs.
+    ``fallback_method`` is what some servers have instead of the method; ``answer_is_secret`` keeps an answer
+    out of logs.
     """
 
     method: ClassVar[str]

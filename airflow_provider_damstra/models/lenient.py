@@ -91,6 +91,7 @@ def problems_of(error: ValidationError) -> list[ErrorDetails]:
 
 
 def fast_path_or_fallback(quick: CoreSchema, full: CoreSchema, *, declared: CoreSchema) -> CoreSchema:
+    """Return a schema that tries the quick schema first and then the full one."""
     return core_schema.union_schema(
         [(quick, _QUICK), (full, _FULL)], mode="left_to_right", metadata={"declared": declared}
     )
