@@ -75,46 +75,46 @@ class DamstraToSqlOperator(ResourceTransfer):
 
     def act(self, context: Context) -> dict[str, Any]:
         """Return what became of the rows."""
-        from airflow_provider_damstra.exports.sql.errors import in_one_sentence
+        from airflow_provider_damstra.exports.sql.errors import translate_database_errors
+        from airflow_provider_damstra.exports.sql.prepare import prepare_table
         from airflow_provider_damstra.exports.sql.schema import ResourceTable
-        from airflow_provider_damstra.exports.sql.validate import prepare
         from airflow_provider_damstra.hooks.sql import engine_of
         from airflow_provider_damstra.transfers.written_parents import WrittenParents
 
         export = self.export(knows_what_comes_again=True)
-        into = ResourceTable(export.resource, self.table, self.schema)
+        target = ResourceTable(export.resource, self.table, self.schema)
         engine = engine_of(self.sql_conn_id, self.sql_hook_params)
-        where = (self.sql_conn_id, str(into), self.write_mode)
+        where = (self.sql_conn_id, str(target), self.write_mode)
         done = WrittenParents(context, arguments=self.fingerprint(export, *where))
-        with in_one_sentence(f"the table {into} of {self.sql_conn_id} cannot be written"):
-            is_new = prepare(
-                engine, into, adds_columns=self.add_missing_columns, deletes=self.write_mode == "replace"
+        with translate_database_errors(f"the table {target} of {self.sql_conn_id} cannot be written"):
+            is_new = prepare_table(
+                engine, target, add_columns=self.add_missing_columns, deletes=self.write_mode == "replace"
             )
             if is_new:
                 done.forget()
-            facts = self._write(engine, into, export, done)
+            facts = self._write(engine, target, export, done)
         done.forget()
-        self._tell(engine, into, facts, context)
+        self._tell(engine, target, facts, context)
         failed = self.failed_parents(export)
-        self.log.info("%s in the table %s: %s", self.resource, into, facts)
+        self.log.info("%s in the table %s: %s", self.resource, target, facts)
         return {
-            "table": str(into),
+            "table": str(target),
             **facts,
             "failed_parents": failed,
             "failed_parent_count": len(export.failed),
         }
 
-    def _tell(self, engine: Engine, into: ResourceTable, facts: dict[str, Any], context: Context) -> None:
+    def _tell(self, engine: Engine, target: ResourceTable, facts: dict[str, Any], context: Context) -> None:
         """Let Airflow and OpenLineage know of the table."""
         from airflow_provider_damstra.hooks.sql import place_of_table
 
-        server, names = place_of_table(engine, schema=into.schema, table=into.name)
+        server, names = place_of_table(engine, schema=target.schema, table=target.name)
         self.written = {"target": (server, ".".join(names)), "rows": facts["rows"]}
-        known = {"table": str(into), "resource": self.resource, **facts}
+        known = {"table": str(target), "resource": self.resource, **facts}
         emit(self, context, uri=uri_of(server, *names), extra=known)
 
     def _write(
-        self, engine: Engine, into: ResourceTable, export: Export, done: WrittenParents
+        self, engine: Engine, target: ResourceTable, export: Export, done: WrittenParents
     ) -> dict[str, Any]:
         from airflow_provider_damstra.exports.sql import load as loading
 
@@ -124,12 +124,12 @@ class DamstraToSqlOperator(ResourceTransfer):
                 pages = (batch.rows for batch in loading.read_with_progress(export, client))
                 return loading.replace_all(
                     engine,
-                    into,
+                    target,
                     pages,
                     batch_size=self.batch_size,
                     kept_parents=export.failed.keys(),
-                    is_certain=lambda: export.is_certain,
+                    is_complete=lambda: export.is_certain,
                 )
             read = loading.read_with_progress(export, client, done=frozenset(done.ids))
             batches = loading.batches_of(read, size=self.batch_size, written=done.add)
-            return loading.upsert_batches(engine, into, batches)
+            return loading.upsert_batches(engine, target, batches)

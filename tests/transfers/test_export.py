@@ -214,6 +214,6 @@ def test_what_cannot_be_asked_is_refused_before_the_first_request(
     ],
     ids=str,
 )
-def test_a_wrong_choice_is_refused_when_the_dag_is_read(arguments: dict[str, Any], why: str) -> None:
+def test_invalid_argument_is_rejected_at_parse_time(arguments: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         step("x", **arguments)

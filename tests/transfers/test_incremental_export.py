@@ -228,9 +228,7 @@ def test_the_source_is_an_inlet_if_the_dag_says_which_it_is(runs: Lake) -> None:
         ({"checkpoint": None}, "checkpoint is None; it can be True or False"),
     ],
 )
-def test_a_wrong_choice_is_refused_when_the_dag_is_read(
-    arguments: dict[str, Any], why: str, runs: Lake
-) -> None:
+def test_invalid_argument_is_rejected_at_parse_time(arguments: dict[str, Any], why: str, runs: Lake) -> None:
     with pytest.raises(ValueError, match=why):
         runs.operator(resource="users", **arguments)
 

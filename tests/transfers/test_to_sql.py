@@ -1,4 +1,4 @@
-"""Exports to a table: what is in it, that each row is there once, and what is refused."""
+"""Loading to SQL: table contents, upsert and replace, retries, rejected rows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def ids(warehouse: Database, table: str = "users") -> list[int]:
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_every_resource_has_its_table_and_each_row_once(
+def test_loads_each_row_of_every_resource_once(
     resource: str, damstra_emulator: DamstraEmulator, warehouse: Database
 ) -> None:
     first = run(step(resource, batch_size=20)).value
@@ -59,7 +59,7 @@ def test_every_resource_has_its_table_and_each_row_once(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_watermark_is_when_the_latest_row_was_modified(
+def test_watermark_is_latest_modified_date(
     mode: str, damstra_emulator: DamstraEmulator, api: Api, warehouse: Database
 ) -> None:
     latest = max(datetime.fromisoformat(user["modifiedDate"]) for user in listed(api, "/user"))
@@ -71,7 +71,7 @@ def test_the_watermark_is_when_the_latest_row_was_modified(
     assert datetime.fromisoformat(again["watermark"]) > latest
 
 
-def test_a_column_has_the_type_of_its_member(
+def test_columns_have_types_of_model_fields(
     damstra_emulator: DamstraEmulator, on_postgresql: Database
 ) -> None:
     run(step("group_members", table="Members", schema="public"))
@@ -91,7 +91,7 @@ def test_a_column_has_the_type_of_its_member(
     assert (rate, led) == ("double precision", "boolean")
 
 
-def test_values_are_those_of_the_api(
+def test_loaded_values_equal_api_values(
     damstra_emulator: DamstraEmulator, api: Api, warehouse: Database
 ) -> None:
     run(step())
@@ -114,7 +114,7 @@ def test_values_are_those_of_the_api(
 
 @pytest.mark.parametrize("has_upserts", [True, False])
 @pytest.mark.parametrize("mode", MODES)
-def test_what_changed_is_updated_and_what_is_new_is_inserted(
+def test_second_load_updates_changed_and_inserts_new_rows(
     mode: str,
     has_upserts: bool,
     damstra_emulator: DamstraEmulator,
@@ -137,7 +137,7 @@ def test_what_changed_is_updated_and_what_is_new_is_inserted(
     assert (rows[CREW], rows[new.id]) == ("Nights", "Days")
 
 
-def test_who_is_gone_goes_with_replace_only(damstra_emulator: DamstraEmulator, warehouse: Database) -> None:
+def test_only_replace_deletes_missing_rows(damstra_emulator: DamstraEmulator, warehouse: Database) -> None:
     crew = step("group_members", parent_ids=[CREW])
     run(crew)
     first, *others = ids(warehouse, "group_members")
@@ -149,7 +149,7 @@ def test_who_is_gone_goes_with_replace_only(damstra_emulator: DamstraEmulator, w
     assert ids(warehouse, "group_members") == others
 
 
-def test_what_could_not_be_read_stays(
+def test_replace_keeps_rows_of_skipped_parents(
     damstra_emulator: DamstraEmulator, connect: Connect, warehouse: Database
 ) -> None:
     schedules = step(
@@ -164,7 +164,7 @@ def test_what_could_not_be_read_stays(
     assert ids(warehouse, "lesson_schedules") == before
 
 
-def test_a_replacement_that_fails_changes_nothing(
+def test_failed_replace_changes_nothing(
     damstra_emulator: DamstraEmulator, connect: Connect, warehouse: Database
 ) -> None:
     run(step("lesson_schedules", parent_ids=[1014]))
@@ -176,9 +176,7 @@ def test_a_replacement_that_fails_changes_nothing(
     assert ids(warehouse, "lesson_schedules") == before
 
 
-def test_a_retry_goes_on_where_an_attempt_failed(
-    damstra_emulator: DamstraEmulator, on_sqlite: Database
-) -> None:
+def test_retry_skips_parents_already_written(damstra_emulator: DamstraEmulator, on_sqlite: Database) -> None:
     store, schedules = StateStore(), {"batch_size": 1, "max_concurrency": 1}
 
     def asked() -> set[int]:
@@ -194,11 +192,11 @@ def test_a_retry_goes_on_where_an_attempt_failed(
     written = {row[0] for row in on_sqlite.execute("SELECT DISTINCT user_id FROM lesson_schedules")}
     damstra_emulator.clear_faults()
     assert len(written & asked()) <= 1 < len(written)
-    # Whoever clears the task after its success wants everybody read again.
+    # Clearing a successful task reads all parents again.
     assert {1030, *written} < asked()
 
 
-def test_a_retry_into_a_new_table_starts_clean(
+def test_retry_into_new_table_reads_all_parents(
     damstra_emulator: DamstraEmulator, on_sqlite: Database
 ) -> None:
     store = StateStore()
@@ -212,7 +210,9 @@ def test_a_retry_into_a_new_table_starts_clean(
     assert result["inserted"] == run(schedules).value["rows"]
 
 
-def test_a_member_that_nobody_knows_is_kept(damstra_emulator: DamstraEmulator, warehouse: Database) -> None:
+def test_unknown_fields_are_stored_in_other_members(
+    damstra_emulator: DamstraEmulator, warehouse: Database
+) -> None:
     body = {"results": [{"id": 7, "shoeSize": {"eu": 44}}], "meta": {"totalResultCount": 1}}
     damstra_emulator.add_fault(kind="status", status=200, body=body, path="/user")
     run(step())
@@ -220,16 +220,14 @@ def test_a_member_that_nobody_knows_is_kept(damstra_emulator: DamstraEmulator, w
     assert (json.loads(others) if warehouse.kind == "sqlite" else others) == {"shoeSize": {"eu": 44}}
 
 
-def test_a_member_of_another_type_is_named_and_its_batch_is_not_written(
-    damstra_emulator: DamstraEmulator, warehouse: Database
-) -> None:
+def test_field_of_wrong_type_fails_its_batch(damstra_emulator: DamstraEmulator, warehouse: Database) -> None:
     body = {"results": [{"id": 7}, {"id": "seven"}], "meta": {"totalResultCount": 2}}
     damstra_emulator.add_fault(kind="status", status=200, body=body, path="/user")
     assert "a row of users cannot be put into columns (id: " in error(step(), DamstraResponseError)
     assert ids(warehouse) == []
 
 
-def test_names_may_be_templates_and_any_text(damstra_emulator: DamstraEmulator, warehouse: Database) -> None:
+def test_table_name_is_templated_and_quoted(damstra_emulator: DamstraEmulator, warehouse: Database) -> None:
     result = run(step("lessons", table='{{ who }}\'s "order"'), who="Kim").value
     assert result["table"] == 'Kim\'s "order"'
     [[count]] = warehouse.execute('SELECT count(*) FROM "Kim\'s ""order"""')

@@ -1,4 +1,4 @@
-"""A worker is killed while it writes to PostgreSQL: nothing is half done, and a new attempt does the rest."""
+"""SIGKILL while rows are written to PostgreSQL: the table stays consistent, the next try completes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.transfers.databases import PostgreSQLDatabase
 
-EVERYBODY = list(range(1001, 1038))
+ALL_IDS = list(range(1001, 1038))
 BEFORE = [(1, "from before"), (1001, "from before")]
 
 
@@ -49,7 +49,7 @@ class SqlWorker(Worker):
 
 @pytest.fixture
 def users(on_postgresql: PostgreSQLDatabase, damstra_emulator: DamstraEmulator) -> PostgreSQLDatabase:
-    """Return a database whose table of users has one who is gone and one whose name changed."""
+    """Return a database whose users table has one deleted user and one changed name."""
     run(step("upsert"))
     on_postgresql.execute("UPDATE users SET first_name = 'from before'")
     on_postgresql.execute("DELETE FROM users WHERE id > 1001")
@@ -62,15 +62,15 @@ def rows(database: PostgreSQLDatabase) -> list[tuple[Any, ...]]:
 
 
 def finish(database: PostgreSQLDatabase, mode: str) -> None:
-    """Make the next attempt, after which everybody is there once, as Damstra has them."""
+    """Run the next try and check that every user is present once with the current values."""
     run(step(mode))
     found = rows(database)
-    assert [one for one, _ in found] == [*([1] if mode == "upsert" else []), *EVERYBODY]
+    assert [one for one, _ in found] == [*([1] if mode == "upsert" else []), *ALL_IDS]
     assert [name for _, name in found].count("from before") == (1 if mode == "upsert" else 0)
 
 
 @pytest.mark.parametrize("mode", ["upsert", "replace"])
-def test_killed_while_it_reads(
+def test_kill_while_reading_leaves_consistent_table(
     mode: str, users: PostgreSQLDatabase, damstra_emulator: DamstraEmulator
 ) -> None:
     worker = SqlWorker(mode)
@@ -80,12 +80,12 @@ def test_killed_while_it_reads(
     if mode == "replace":
         assert rows(users) == BEFORE
     else:
-        assert len(BEFORE) < len(rows(users)) < len(EVERYBODY)
+        assert len(BEFORE) < len(rows(users)) < len(ALL_IDS)
     finish(users, mode)
 
 
 @pytest.mark.parametrize("mode", ["upsert", "replace"])
-def test_killed_while_it_writes(mode: str, users: PostgreSQLDatabase) -> None:
+def test_kill_while_writing_rolls_back(mode: str, users: PostgreSQLDatabase) -> None:
     worker = SqlWorker(mode)
     with users.holding("SELECT FROM users WHERE id = 1001 FOR UPDATE"), worker.running():
         until(lambda: users.others("wait_event_type = 'Lock'") == 1, "the rows are on their way in")

@@ -1,4 +1,4 @@
-"""Exports to tables that are there already, and to databases that refuse: one sentence before any request."""
+"""Loading into existing tables and databases that reject statements: one clear line, no request."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ def warehouse_is(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(fields))
 
 
-def test_a_column_that_is_missing_is_named_or_added(
-    damstra_emulator: DamstraEmulator, warehouse: Database
-) -> None:
+def test_missing_column_is_reported_or_added(damstra_emulator: DamstraEmulator, warehouse: Database) -> None:
     warehouse.execute(f"CREATE TABLE groups (id BIGINT PRIMARY KEY, {GROUPS})")
     assert refusal(step()) == (
         "the table groups has no column created_date, other_members; "
@@ -45,7 +43,7 @@ def test_a_column_that_is_missing_is_named_or_added(
     assert dates == result["rows"]
 
 
-def test_a_column_is_added_whatever_the_table_is_called(
+def test_column_is_added_to_table_with_special_characters_in_name(
     damstra_emulator: DamstraEmulator, warehouse: Database
 ) -> None:
     warehouse.execute('CREATE TABLE "Kim\'s ""100%"":group" (id BIGINT PRIMARY KEY)')
@@ -54,9 +52,7 @@ def test_a_column_is_added_whatever_the_table_is_called(
     assert count == result["inserted"]
 
 
-def test_columns_of_somebody_else_stay_as_they_are(
-    damstra_emulator: DamstraEmulator, warehouse: Database
-) -> None:
+def test_extra_columns_are_left_unchanged(damstra_emulator: DamstraEmulator, warehouse: Database) -> None:
     run(step())
     warehouse.execute("ALTER TABLE groups ADD COLUMN site TEXT DEFAULT 'unknown' NOT NULL")
     warehouse.execute("UPDATE groups SET site = 'Pilbara', description = 'changed here'")
@@ -70,8 +66,7 @@ def test_columns_of_somebody_else_stay_as_they_are(
     [
         (
             "id BIGINT",
-            "the table groups needs a primary key or a unique index on (id), which tells its rows apart, "
-            "and has none",
+            "the table groups has no primary key or unique index on (id), which identifies its rows: add one",
         ),
         (
             "id BIGINT PRIMARY KEY, site TEXT NOT NULL",
@@ -81,7 +76,7 @@ def test_columns_of_somebody_else_stay_as_they_are(
     ],
     ids=str,
 )
-def test_a_table_that_cannot_take_the_rows_is_refused(
+def test_unsuitable_table_is_rejected_before_first_request(
     columns: str, why: str, damstra_emulator: DamstraEmulator, warehouse: Database
 ) -> None:
     others = GROUPS if columns.startswith("id") else GROUPS.replace("name TEXT, ", "")
@@ -90,9 +85,7 @@ def test_a_table_that_cannot_take_the_rows_is_refused(
     assert damstra_emulator.journal() == []
 
 
-def test_a_unique_index_is_as_good_as_a_primary_key(
-    damstra_emulator: DamstraEmulator, warehouse: Database
-) -> None:
+def test_unique_index_is_accepted_as_key(damstra_emulator: DamstraEmulator, warehouse: Database) -> None:
     run(step(table="first"))
     warehouse.execute("CREATE TABLE groups AS SELECT * FROM first")
     warehouse.execute("CREATE UNIQUE INDEX groups_id ON groups (id)")
@@ -105,14 +98,14 @@ def test_a_unique_index_is_as_good_as_a_primary_key(
     [
         ({"schema": "hr"}, "there is no schema 'hr' in this database"),
         ({"table": "hr.groups"}, "table is 'hr.groups'; did you mean schema='hr', table='groups'?"),
-        ({"table": " "}, "table is ' '; it is a name"),
-        ({"schema": ""}, "schema is ''; it is a name"),
+        ({"table": " "}, "table is ' '; it must be a name"),
+        ({"schema": ""}, "schema is ''; it must be a name"),
         ({"sql_conn_id": "damstra_default"}, "is a connection of type 'damstra', which is no SQL database"),
         ({"parent_ids": [1]}, "groups is one listing: it takes no parent_ids"),
     ],
     ids=str,
 )
-def test_what_cannot_be_written_to_is_refused(
+def test_invalid_target_is_rejected_before_first_request(
     arguments: dict[str, Any], why: str, damstra_emulator: DamstraEmulator, warehouse: Database
 ) -> None:
     assert why in refusal(step(**arguments))
@@ -127,12 +120,12 @@ def test_what_cannot_be_written_to_is_refused(
     ],
     ids=str,
 )
-def test_a_wrong_choice_is_refused_when_the_dag_is_read(arguments: dict[str, Any], why: str) -> None:
+def test_invalid_argument_is_rejected_at_parse_time(arguments: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         step(**arguments)
 
 
-def test_a_connection_of_an_unknown_type_is_refused(
+def test_unknown_connection_type_is_rejected(
     damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warehouse_is(monkeypatch, conn_type="oracle", host="127.0.0.1")
@@ -154,7 +147,7 @@ def test_a_connection_of_an_unknown_type_is_refused(
         ("USAGE ON SCHEMA staff; SELECT, INSERT, UPDATE ON staff.groups", "upsert", None),
     ],
 )
-def test_a_missing_right_is_named(
+def test_missing_privilege_is_reported_before_first_request(
     rights: str,
     mode: str,
     why: str | None,
@@ -181,7 +174,7 @@ def test_a_missing_right_is_named(
 
 @pytest.fixture
 def reader(on_postgresql: Database) -> Iterator[dict[str, Any]]:
-    """Return a connection of somebody who may do nothing that was not granted."""
+    """Return a connection of a role without privileges."""
     fields = {**on_postgresql.connection_fields(), "login": "reader", "password": "reader's"}
     on_postgresql.execute("CREATE ROLE reader LOGIN PASSWORD 'reader''s'")
     yield fields
@@ -189,7 +182,7 @@ def reader(on_postgresql: Database) -> Iterator[dict[str, Any]]:
     on_postgresql.execute("DROP ROLE reader")
 
 
-def test_a_table_that_cannot_be_made_is_named(
+def test_missing_create_privilege_is_reported(
     damstra_emulator: DamstraEmulator, reader: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warehouse_is(monkeypatch, **reader)
@@ -208,7 +201,7 @@ def test_a_table_that_cannot_be_made_is_named(
     ],
     ids=str,
 )
-def test_a_database_that_cannot_be_reached_is_tried_again(
+def test_unreachable_database_raises_retryable_error(
     change: dict[str, Any],
     why: str,
     damstra_emulator: DamstraEmulator,
@@ -224,9 +217,7 @@ def test_a_database_that_cannot_be_reached_is_tried_again(
     assert damstra_emulator.journal() == []
 
 
-def test_a_column_of_another_type_is_named(
-    damstra_emulator: DamstraEmulator, on_postgresql: Database
-) -> None:
+def test_column_of_wrong_type_is_reported(damstra_emulator: DamstraEmulator, on_postgresql: Database) -> None:
     run(step())
     on_postgresql.execute("ALTER TABLE groups ALTER COLUMN other_members TYPE integer USING 1")
     damstra_emulator.clear_journal()
@@ -237,7 +228,7 @@ def test_a_column_of_another_type_is_named(
     assert damstra_emulator.journal() == []
 
 
-def test_moments_are_utc_even_where_a_column_does_not_say_so(
+def test_timestamps_are_utc_in_columns_without_time_zone(
     damstra_emulator: DamstraEmulator, on_postgresql: Database
 ) -> None:
     run(step())
@@ -251,7 +242,7 @@ def test_moments_are_utc_even_where_a_column_does_not_say_so(
     assert [row[0] for row in on_postgresql.execute(moments)] == before
 
 
-def test_the_connection_s_own_options_are_kept(
+def test_connection_extras_are_honoured(
     damstra_emulator: DamstraEmulator, on_postgresql: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_postgresql.execute("CREATE SCHEMA staff")
@@ -261,19 +252,19 @@ def test_the_connection_s_own_options_are_kept(
     assert on_postgresql.execute("SELECT count(*) FROM staff.groups") == [(rows,)]
 
 
-def test_a_database_without_upserts_takes_no_columns_of_somebody_else(
+def test_database_without_upsert_rejects_extra_columns(
     damstra_emulator: DamstraEmulator, on_sqlite: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(step())
     on_sqlite.execute("ALTER TABLE groups ADD COLUMN site TEXT")
     monkeypatch.delitem(merging.INSERT_ON_CONFLICT, "sqlite")
     assert refusal(step()) == (
-        "the column site of the table groups is not one of the export's, and would be emptied: this database "
-        "replaces rows as a whole"
+        "the column site of the table groups is not one of the export's, and would be emptied: "
+        "on this database rows are deleted and inserted"
     )
 
 
-def test_a_database_without_upserts_needs_no_key(
+def test_database_without_upsert_needs_no_key(
     damstra_emulator: DamstraEmulator, on_sqlite: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_sqlite.execute(f"CREATE TABLE groups (id BIGINT, {GROUPS}, created_date TEXT, other_members TEXT)")
@@ -283,7 +274,5 @@ def test_a_database_without_upserts_needs_no_key(
     assert [result["inserted"] for result in results] == [results[0]["rows"], 0]
 
 
-def test_a_name_that_would_be_cut_off_is_refused(
-    damstra_emulator: DamstraEmulator, on_postgresql: Database
-) -> None:
-    assert refusal(step(table="x" * 64)).endswith("is too long a name: this database takes 63 bytes")
+def test_too_long_name_is_rejected(damstra_emulator: DamstraEmulator, on_postgresql: Database) -> None:
+    assert refusal(step(table="x" * 64)).endswith("is too long: this database allows 63 bytes")

@@ -1,1 +1,1 @@
-"""Rows as a table of a database, through SQLAlchemy, which comes with Airflow. Free of Airflow itself."""
+"""Loading of exported rows into a table of any database that SQLAlchemy knows."""

@@ -1,4 +1,4 @@
-"""What a database says when something goes wrong, in one sentence and without anybody's data."""
+"""Translation of database errors into one line without row data."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ if TYPE_CHECKING:
 
 
 class SqlError(Exception):
-    """A database cannot be reached, or failed: another attempt may succeed."""
+    """Report a database that cannot be reached or that failed; a retry may succeed."""
 
 
 @contextmanager
-def in_one_sentence(what: str) -> Iterator[None]:
-    """Turn a database's error into a sentence.
+def translate_database_errors(action: str) -> Iterator[None]:
+    """Replace an error of the database driver by one line.
 
-    :param what: what was tried.
-    :raises SqlError: if another attempt may succeed.
-    :raises ValueError: if none will.
+    :param action: the failed action, for the beginning of the message.
+    :raises SqlError: if a retry may succeed.
+    :raises ValueError: if the statement will fail again.
     """
     try:
         yield
     except DBAPIError as error:
-        # What follows the first line shows rows.
-        why = str(error.orig).strip().partition("\n")[0]
-        passes = error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
-    else:
-        return
-    raise (SqlError if passes else ValueError)(f"{what}: {why}")
+        # The lines after the first one quote rows.
+        reason = str(error.orig).strip().partition("\n")[0]
+        is_transient = error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
+        raise (SqlError if is_transient else ValueError)(f"{action}: {reason}") from None

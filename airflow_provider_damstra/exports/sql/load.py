@@ -1,4 +1,4 @@
-"""Rows into a table: batch by batch, or all at once when the last one is read."""
+"""Loading of rows into a table: batch by batch (upsert) or in one transaction at the end (replace)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import logging
 from collections import Counter
 from itertools import islice
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.exports.formats import write_json_lines
 from airflow_provider_damstra.exports.progress import Progress
 from airflow_provider_damstra.exports.sql.merge import Merge
-from airflow_provider_damstra.exports.sql.staging import Staging
+from airflow_provider_damstra.exports.sql.staging import StagingTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -26,71 +26,68 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def upsert_batches(engine: Engine, into: ResourceTable, batches: Iterable[Rows]) -> dict[str, Any]:
-    """Insert or update the rows, one transaction for each batch, and return what became of them.
+def upsert_batches(engine: Engine, target: ResourceTable, batches: Iterable[Rows]) -> dict[str, Any]:
+    """Insert or update rows, one transaction for each batch.
 
-    Nothing is open in the database while a batch is waited for.
+    No transaction is open while the next batch is read.
+
+    :return: the numbers of ``rows``, ``inserted`` and ``updated`` rows, and the ``watermark``.
     """
-    facts, watermark = Counter(rows=0, inserted=0, updated=0), None
+    counts, watermark = Counter(rows=0, inserted=0, updated=0), None
     for rows in batches:
         with engine.begin() as connection:
-            staging = Staging(connection, into)
+            staging = StagingTable(connection, target)
             staging.add(rows)
-            staging.make_quick_to_search()
-            facts.update(Merge(connection, into).upsert())
+            staging.create_key_index()
+            counts.update(Merge(connection, target).upsert())
             watermark = max(filter(None, (watermark, staging.watermark())), default=None)
             staging.drop()
-        facts["rows"] += len(rows)
-    return {**facts, "watermark": _text(watermark)}
+        counts["rows"] += len(rows)
+    return {**counts, "watermark": _isoformat(watermark)}
 
 
 def replace_all(
     engine: Engine,
-    into: ResourceTable,
+    target: ResourceTable,
     pages: Iterable[Rows],
     *,
     batch_size: int,
     kept_parents: Collection[int] = (),
-    is_certain: Callable[[], bool] = lambda: True,
+    is_complete: Callable[[], bool] = lambda: True,
 ) -> dict[str, Any]:
-    """Let the table hold these rows and no others: readers see all of the old ones, then all of the new.
+    """Replace all rows of the table in one transaction: readers see either the old rows or the new ones.
 
-    The rows wait in a file of this machine, so that nothing is open in the database while they are read, and
-    all that is done there is one transaction.
+    The rows are first written to a temporary file of this machine, so that no transaction is open while they
+    are read from the API.
 
-    :param batch_size: how many rows are in memory at once.
-    :param kept_parents: ids of groups, users or sessions whose rows stay; looked at when all rows are read.
-    :param is_certain: is asked when all rows are read whether none can have been missed; if one can, no row
-        is deleted.
+    :param batch_size: rows in memory at once.
+    :param kept_parents: ids of groups, users or sessions whose rows are kept; evaluated after the last page.
+    :param is_complete: called after the last page; returns False if a row may have been missed, in which
+        case no row is deleted.
+    :return: the numbers of ``rows``, ``inserted``, ``updated`` and ``deleted`` rows, and the ``watermark``.
     """
-    with TemporaryFile() as waiting:
-        count = write_json_lines(waiting, pages)["rows"]
-        deletes = is_certain()
+    with TemporaryFile() as file:
+        count = write_json_lines(file, pages)["rows"]
+        deletes = is_complete()
         if not deletes:
-            log.warning("A row may have been missed, so none is deleted from the table %s this time.", into)
-        log.info("%d rows are read; they go into the table %s now", count, into)
-        waiting.seek(0)
+            log.warning("A row may have been missed, so no row of the table %s is deleted this time.", target)
+        log.info("%d rows were read; writing them to the table %s", count, target)
+        file.seek(0)
         with engine.begin() as connection:
-            staging = Staging(connection, into)
-            for rows in _batches_in(waiting, size=batch_size):
-                staging.add(rows)
-            staging.make_quick_to_search()
-            merge = Merge(connection, into)
-            deleted = merge.delete_others(kept_parents) if deletes else 0
+            staging = StagingTable(connection, target)
+            while lines := list(islice(file, batch_size)):
+                staging.add([line.rstrip(b"\n") for line in lines])
+            staging.create_key_index()
+            merge = Merge(connection, target)
+            deleted = merge.delete_missing(kept_parents) if deletes else 0
             changed = merge.upsert()
             watermark = staging.watermark()
             staging.drop()
-    return {"rows": count, **changed, "deleted": deleted, "watermark": _text(watermark)}
+    return {"rows": count, **changed, "deleted": deleted, "watermark": _isoformat(watermark)}
 
 
-def _text(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
-
-
-def _batches_in(file: IO[bytes], *, size: int) -> Iterator[Rows]:
-    """Yield the rows of a file of JSON lines."""
-    while lines := list(islice(file, size)):
-        yield [line.rstrip(b"\n") for line in lines]
+def _isoformat(timestamp: datetime | None) -> str | None:
+    return timestamp.isoformat() if timestamp else None
 
 
 def batches_of(

@@ -1,4 +1,4 @@
-"""Statements that bring staged rows into their table, in standard SQL where that will do."""
+"""Statements that merge the staging table into the target table, in standard SQL where possible."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, delete, exists, func, insert, not_, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from airflow_provider_damstra.exports.sql.schema import NUMBER
+from airflow_provider_damstra.exports.sql.schema import ROW_NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -20,78 +20,80 @@ INSERT_ON_CONFLICT: dict[str, Callable[[Table], Any]] = {
     "postgresql": postgresql.insert,
     "sqlite": sqlite.insert,
 }
-"""What inserts or updates in one statement; in other databases a row is deleted and inserted again."""
+"""Dialects with INSERT ... ON CONFLICT; on other databases rows are deleted and inserted."""
 
 
 class Merge:
-    """Brings the rows of the staging table into the table.
+    """Merge the staged rows into the target table.
 
-    A row that is there already and differs is updated; one that does not differ is left alone. Of rows with
-    the same key the one read last counts: a listing can shift while it is read.
+    New rows are inserted, changed rows updated, unchanged rows left alone. If several staged rows have the
+    same key, the row that was read last is used: a listing can shift while it is read.
 
-    :param connection: one with a transaction under way.
+    :param connection: connection with an open transaction.
     """
 
-    def __init__(self, connection: Connection, into: ResourceTable) -> None:
-        # Without the option some databases' drivers are not asked how many rows were inserted.
+    def __init__(self, connection: Connection, target: ResourceTable) -> None:
+        # Without preserve_rowcount some drivers do not report how many rows were inserted.
         self._connection = connection.execution_options(preserve_rowcount=True)
-        self._into = into
-        self._table = into.table
-        self._staging = into.staging
+        self._target = target
+        self._table = target.table
+        self._staging = target.staging
         if connection.dialect.name == "postgresql":
-            # In a column without a time zone moments are UTC too, and not what the server's clock shows.
+            # Columns without time zone store UTC, independent of the server's time zone.
             connection.execute(text("SET LOCAL TIME ZONE 'UTC'"))
 
     def upsert(self) -> dict[str, int]:
-        """Return how many rows were ``inserted`` and ``updated``."""
-        inserted = self._count_new()
+        """Insert new and update changed rows; return the numbers ``inserted`` and ``updated``."""
+        inserted = self._count_new_rows()
         on_conflict = INSERT_ON_CONFLICT.get(self._connection.dialect.name)
-        changed = self._upsert_at_once(on_conflict) if on_conflict else self._delete_and_insert()
-        return {"inserted": inserted, "updated": changed - inserted}
+        affected = self._insert_on_conflict(on_conflict) if on_conflict else self._delete_and_insert()
+        return {"inserted": inserted, "updated": affected - inserted}
 
-    def delete_others(self, kept_parents: Collection[int] = ()) -> int:
-        """Return how many rows were deleted because they are not staged.
+    def delete_missing(self, kept_parents: Collection[int] = ()) -> int:
+        """Delete the rows that are not staged; return their number.
 
-        :param kept_parents: ids of groups, users or sessions whose rows stay: they could not be read.
+        :param kept_parents: ids of groups, users or sessions whose rows are kept: they could not be read.
         """
-        gone: Delete = delete(self._table).where(not_(self._same_key(self._staging)))
+        missing: Delete = delete(self._table).where(not_(self._same_key(self._staging)))
         if kept_parents:
-            parent = self._table.c[self._into.resource.parent_column]
-            gone = gone.where(or_(parent.is_(None), parent.not_in(kept_parents)))
-        return self._rows(gone)
+            parent = self._table.c[self._target.resource.parent_column]
+            missing = missing.where(or_(parent.is_(None), parent.not_in(kept_parents)))
+        return self._execute(missing)
 
-    def _upsert_at_once(self, on_conflict: Callable[[Table], Any]) -> int:
-        into = on_conflict(self._table).from_select(self._into.names, self._last_rows())
-        values = {name: into.excluded[name] for name in self._into.names if name not in self._into.key}
-        differs = or_(*(self._table.c[name].is_distinct_from(new) for name, new in values.items()))
-        return self._rows(
-            into.on_conflict_do_update(index_elements=self._into.key, set_=values, where=differs)
+    def _insert_on_conflict(self, on_conflict: Callable[[Table], Any]) -> int:
+        names = self._target.column_names
+        statement = on_conflict(self._table).from_select(names, self._latest_rows())
+        new_values = {name: statement.excluded[name] for name in names if name not in self._target.key}
+        differs = or_(*(self._table.c[name].is_distinct_from(new) for name, new in new_values.items()))
+        return self._execute(
+            statement.on_conflict_do_update(index_elements=self._target.key, set_=new_values, where=differs)
         )
 
     def _delete_and_insert(self) -> int:
-        self._rows(delete(self._table).where(self._same_key(self._staging)))
-        return self._rows(insert(self._table).from_select(list(self._into.names), self._last_rows()))
+        self._execute(delete(self._table).where(self._same_key(self._staging)))
+        names = list(self._target.column_names)
+        return self._execute(insert(self._table).from_select(names, self._latest_rows()))
 
-    def _count_new(self) -> int:
-        staged = self._last_rows().subquery()
+    def _count_new_rows(self) -> int:
+        staged = self._latest_rows().subquery()
         counted = select(func.count()).select_from(staged).where(not_(self._same_key(staged)))
         return self._connection.execute(counted).scalar_one()
 
-    def _last_rows(self) -> Select[Any]:
-        """Select the last row of each key, ordered, so that two of these do not wait for each other."""
-        key = [self._staging.c[name] for name in self._into.key]
-        place = func.row_number().over(partition_by=key, order_by=self._staging.c[NUMBER].desc())
-        names = [self._staging.c[name] for name in self._into.names]
-        staged = select(*names, place.label("_place")).subquery()
+    def _latest_rows(self) -> Select[Any]:
+        """Select the last row of each key, in key order, so that concurrent merges do not deadlock."""
+        key = [self._staging.c[name] for name in self._target.key]
+        rank = func.row_number().over(partition_by=key, order_by=self._staging.c[ROW_NUMBER].desc())
+        columns = [self._staging.c[name] for name in self._target.column_names]
+        staged = select(*columns, rank.label("_rank")).subquery()
         return (
-            select(*(staged.c[name] for name in self._into.names))
-            .where(staged.c["_place"] == 1)
-            .order_by(*(staged.c[name] for name in self._into.key))
+            select(*(staged.c[name] for name in self._target.column_names))
+            .where(staged.c["_rank"] == 1)
+            .order_by(*(staged.c[name] for name in self._target.key))
         )
 
     def _same_key(self, staged: FromClause) -> ColumnElement[bool]:
-        """Return whether there is a row with the same key: staged for one of the table, or the reverse."""
-        return exists().where(and_(*(staged.c[name] == self._table.c[name] for name in self._into.key)))
+        """Return EXISTS(a row with the same key), correlated with the enclosing statement."""
+        return exists().where(and_(*(staged.c[name] == self._table.c[name] for name in self._target.key)))
 
-    def _rows(self, statement: Any) -> int:
+    def _execute(self, statement: Any) -> int:
         return self._connection.execute(statement).rowcount

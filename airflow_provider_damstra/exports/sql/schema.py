@@ -1,4 +1,4 @@
-"""A resource as a table: its columns, what tells its rows apart, and the table on the way there."""
+"""SQLAlchemy tables of a resource: the target table and its staging table."""
 
 from __future__ import annotations
 
@@ -16,15 +16,27 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.exports.resources import Resource
 
-NUMBER = "_number"
-"""The column of the staging table that says in which order the rows were read."""
+ROW_NUMBER = "_number"
+"""Column of the staging table with the position of the row in the order of reading."""
+
+_SQL_TYPES: dict[ColumnType, TypeEngine[Any]] = {
+    ColumnType.INTEGER: BigInteger(),
+    ColumnType.NUMBER: Float(53),
+    ColumnType.TEXT: Text(),
+    ColumnType.BOOLEAN: Boolean(),
+    # SQLite has no timestamp type; ISO 8601 texts in UTC sort by time.
+    ColumnType.TIMESTAMP: DateTime(timezone=True).with_variant(Text(), "sqlite"),
+    ColumnType.JSON: Text().with_variant(JSONB(), "postgresql"),
+}
 
 
 @dataclass(frozen=True)
 class ResourceTable:
-    """The table that holds a resource's rows.
+    """Describe the target table of a resource.
 
-    :raises ValueError: if a name is none.
+    :param name: name of the table, without its schema.
+    :param schema: schema of the table; None for the connection's default.
+    :raises ValueError: if a name is empty, or contains the schema.
     """
 
     resource: Resource
@@ -33,9 +45,9 @@ class ResourceTable:
 
     def __post_init__(self) -> None:
         names: dict[str, Any] = {"table": self.name, "schema": self.schema}
-        for what, name in names.items():
-            if not (isinstance(name, str) and name.strip()) and not (what == "schema" and name is None):
-                raise ValueError(f"{what} is {name!r}; it is a name")
+        for argument, name in names.items():
+            if not (isinstance(name, str) and name.strip()) and not (argument == "schema" and name is None):
+                raise ValueError(f"{argument} is {name!r}; it must be a name")
         schema, dot, table = self.name.rpartition(".")
         if dot and self.schema is None:
             raise ValueError(f"table is {self.name!r}; did you mean schema={schema!r}, table={table!r}?")
@@ -45,43 +57,27 @@ class ResourceTable:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Return the names of the columns that tell a row from all others."""
+        """Return the names of the key columns."""
         return self.resource.key
 
     @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Return the names of its columns."""
+    def column_names(self) -> tuple[str, ...]:
+        """Return the names of all columns."""
         return tuple(column.name for column in columns_of(self.resource))
 
     @cached_property
     def table(self) -> Table:
-        """Return the table, as it is made where there is none."""
-        # No sequence for the key: the ids are Damstra's.
+        """Return the target table as it is created if it does not exist."""
+        # autoincrement=False: the ids come from Damstra, so the key needs no sequence.
         columns = [
-            Column(one.name, type_of(one.type), primary_key=one.is_key, autoincrement=False)
+            Column(one.name, _SQL_TYPES[one.type], primary_key=one.is_key, autoincrement=False)
             for one in columns_of(self.resource)
         ]
         return Table(self.name, MetaData(schema=self.schema), *columns)
 
     @cached_property
     def staging(self) -> Table:
-        """Return the temporary table in which rows wait until they are brought into the other at once."""
+        """Return the temporary table into which rows are copied before the merge."""
         columns = [Column(column.name, column.type) for column in self.table.columns]
-        number = Column(NUMBER, BigInteger, nullable=False)
+        number = Column(ROW_NUMBER, BigInteger, nullable=False)
         return Table("_damstra_rows", MetaData(), *columns, number, prefixes=["TEMPORARY"])
-
-
-_TYPES: dict[ColumnType, TypeEngine[Any]] = {
-    ColumnType.INTEGER: BigInteger(),
-    ColumnType.NUMBER: Float(53),
-    ColumnType.TEXT: Text(),
-    ColumnType.BOOLEAN: Boolean(),
-    # SQLite has no type for moments: as texts in UTC they sort by time.
-    ColumnType.TIMESTAMP: DateTime(timezone=True).with_variant(Text(), "sqlite"),
-    ColumnType.JSON: Text().with_variant(JSONB(), "postgresql"),
-}
-
-
-def type_of(kind: ColumnType) -> TypeEngine[Any]:
-    """Return the type of a column; for some databases it holds another one."""
-    return _TYPES[kind]

@@ -1,7 +1,13 @@
-"""Rows on the way into their table: in a temporary one, which nobody else sees."""
+"""The staging table: a temporary table, filled by COPY on PostgreSQL and by INSERT elsewhere.
+
+COPY is written here because the PostgreSQL hook's helpers open a connection of their own, which does not see
+a temporary table of this one.
+"""
 
 from __future__ import annotations
 
+import io
+import re
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -10,7 +16,6 @@ from sqlalchemy import Index, func, insert, select
 from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
 
 from airflow_provider_damstra.exports.schema import ColumnType, columns_of, text_of_moment, values_of
-from airflow_provider_damstra.exports.sql.copy import copy_lines, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,57 +25,90 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.exports.sql.schema import ResourceTable
 
+_ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+_COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
-class Staging:
-    """The temporary table of one connection.
 
-    :param connection: one with a transaction under way.
+class StagingTable:
+    """Create and fill the staging table of a connection.
+
+    :param connection: connection with an open transaction.
     """
 
-    def __init__(self, connection: Connection, into: ResourceTable) -> None:
+    def __init__(self, connection: Connection, target: ResourceTable) -> None:
         self._connection = connection
-        self._into = into
-        self._numbers = count()
-        connection.execute(CreateTable(into.staging))
+        self._resource = target.resource
+        self._key = target.key
+        self._table = target.staging
+        self._row_numbers = count()
+        connection.execute(CreateTable(self._table))
 
     def add(self, rows: Rows) -> None:
-        """Take rows in.
+        """Insert rows.
 
-        :raises DamstraResponseError: if a member of a row is of another type than documented.
+        :raises DamstraResponseError: if a field of a row has another type than documented.
         """
         if self._connection.dialect.name == "postgresql":
-            lines = lines_of(self._into.resource, rows, self._numbers)
-            copy_lines(self._connection, self._into.staging, lines)
+            self._copy(rows)
         elif rows:
-            self._connection.execute(insert(self._into.staging), list(self._values(rows)))
+            self._connection.execute(insert(self._table), list(self._parameters(rows)))
 
     def watermark(self) -> datetime | None:
-        """Return the latest ``modifiedDate`` of the rows, or None where they have none."""
-        column = self._into.staging.columns.get("modified_date")
+        """Return the latest ``modifiedDate`` in UTC, or None if the resource has no such field."""
+        column = self._table.columns.get("modified_date")
         if column is None:
             return None
         latest: datetime | str | None = self._connection.execute(select(func.max(column))).scalar_one()
         if latest is None:
             return None
-        moment = datetime.fromisoformat(latest) if isinstance(latest, str) else latest
-        # Where a database's moments have no time zone, they are in UTC.
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        timestamp = datetime.fromisoformat(latest) if isinstance(latest, str) else latest
+        # Databases without time zones return the stored UTC time as a naive datetime.
+        return timestamp.astimezone(UTC) if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
 
-    def make_quick_to_search(self) -> None:
-        """Make an index on the key, which is quicker when the rows are there."""
-        key = [self._into.staging.c[name] for name in self._into.key]
-        self._connection.execute(CreateIndex(Index(f"{self._into.staging.name}_key", *key)))
+    def create_key_index(self) -> None:
+        """Create an index on the key; after the load this is faster than maintaining it row by row."""
+        columns = [self._table.c[name] for name in self._key]
+        self._connection.execute(CreateIndex(Index(f"{self._table.name}_key", *columns)))
 
     def drop(self) -> None:
-        """Leave nothing to the next user of the connection, which may belong to a pool."""
-        self._connection.execute(DropTable(self._into.staging))
+        """Drop the table, because a pooled connection may be used again."""
+        self._connection.execute(DropTable(self._table))
 
-    def _values(self, rows: Rows) -> Iterator[dict[str, Any]]:
-        resource, has_no_moments = self._into.resource, self._connection.dialect.name == "sqlite"
-        moments = [one.name for one in columns_of(resource) if one.type is ColumnType.TIMESTAMP]
-        names = self._into.staging.columns.keys()
+    def _copy(self, rows: Rows) -> None:
+        """Load rows with COPY, which psycopg and psycopg2 offer under different names."""
+        quote = self._connection.dialect.identifier_preparer.quote
+        names = ", ".join(quote(column.name) for column in self._table.columns)
+        command = f"COPY {quote(self._table.name)} ({names}) FROM STDIN"
+        text = "".join(self._copy_lines(rows)).encode()
+        driver: Any = self._connection.connection
+        with driver.cursor() as cursor:
+            if hasattr(cursor, "copy"):
+                with cursor.copy(command) as target:
+                    target.write(text)
+            else:
+                cursor.copy_expert(command, io.BytesIO(text))
+
+    def _copy_lines(self, rows: Rows) -> Iterator[str]:
+        """Yield rows in COPY's text format; U+FFFD replaces NUL, which PostgreSQL cannot store."""
+        for row in map(bytes, rows):
+            # In JSON every character that COPY escapes is written with a backslash.
+            needs_escapes = b"\\" in row
+            values = values_of(self._resource, _ESCAPED_NUL.sub(rb"\1\\ufffd", row) if needs_escapes else row)
+            cells = ["\\N" if value is None else str(value) for value in values]
+            if needs_escapes:
+                cells = [
+                    cell if value is None else cell.translate(_COPY_ESCAPES)
+                    for cell, value in zip(cells, values, strict=True)
+                ]
+            yield "\t".join(cells) + f"\t{next(self._row_numbers)}\n"
+
+    def _parameters(self, rows: Rows) -> Iterator[dict[str, Any]]:
+        """Yield rows as parameters of INSERT, with timestamps as texts on SQLite."""
+        is_sqlite = self._connection.dialect.name == "sqlite"
+        timestamps = [one.name for one in columns_of(self._resource) if one.type is ColumnType.TIMESTAMP]
+        names = self._table.columns.keys()
         for row in rows:
-            values = dict(zip(names, (*values_of(resource, row), next(self._numbers)), strict=True))
-            if has_no_moments:
-                values |= {name: values[name] and text_of_moment(values[name]) for name in moments}
+            values = dict(zip(names, (*values_of(self._resource, row), next(self._row_numbers)), strict=True))
+            if is_sqlite:
+                values |= {name: values[name] and text_of_moment(values[name]) for name in timestamps}
             yield values
