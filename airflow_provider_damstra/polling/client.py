@@ -13,10 +13,12 @@ from airflow_provider_damstra.hooks.damstra import DamstraHook
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.asynchronous import AsyncClient
-    from airflow_provider_damstra.polling.subscriptions import Watch
+    from airflow_provider_damstra.polling.subscriptions import PolledQuery
 
 
-async def ask(connection: CurrentClient, watch: Watch, rows: frozenset[int] | None) -> tuple[Any, bool]:
+async def ask(
+    connection: ReloadingClient, watch: PolledQuery, rows: frozenset[int] | None
+) -> tuple[Any, bool]:
     """Return the answer to a query, and whether it is whole.
 
     If it fails, and the connection has changed meanwhile, it is asked there.
@@ -33,7 +35,7 @@ async def ask(connection: CurrentClient, watch: Watch, rows: frozenset[int] | No
     return await _answer(connection.client, watch, rows)
 
 
-async def _answer(client: AsyncClient, watch: Watch, rows: frozenset[int] | None) -> tuple[Any, bool]:
+async def _answer(client: AsyncClient, watch: PolledQuery, rows: frozenset[int] | None) -> tuple[Any, bool]:
     if not isinstance(watch.query, ListEndpoint):
         return await client.call(watch.query), True
     found: list[Any] = []
@@ -51,7 +53,7 @@ READ_EVERY = 1.0
 """Seconds at least between two times that a connection is read again, however many requests fail."""
 
 
-class CurrentClient:
+class ReloadingClient:
     """A client for as long as waits last: weeks, in which a key is rotated or an address changes.
 
     :param damstra_conn_id: id of the Airflow connection.

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow_provider_damstra.conditions.base import Condition, PollResult, Query, QueryFilter, is_not_found
 from airflow_provider_damstra.errors import DamstraError, is_final
 from airflow_provider_damstra.hooks.metrics import gauge_waits
-from airflow_provider_damstra.polling.client import CurrentClient, ask
-from airflow_provider_damstra.polling.schedule import next_poll
-from airflow_provider_damstra.polling.subscriptions import Subscription, Watch
+from airflow_provider_damstra.polling.client import ReloadingClient, ask
+from airflow_provider_damstra.polling.schedule import next_poll_at
+from airflow_provider_damstra.polling.subscriptions import PolledQuery, Subscription
 from airflow_provider_damstra.polling.timeouts import Deadlines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-HURRIED_EVERY = 1.0
+EXPEDITED_INTERVAL = 1.0
 """Seconds that lie between two times that the same query is asked, however often somebody hurries it."""
 
-GAUGED_EVERY = 1.0
+GAUGE_INTERVAL = 1.0
 """Seconds at least between two times that the number of waits is reported; that there is none is at once."""
 
 
-class Poller:
+class SharedPoller:
     """All waits of one event loop on one connection.
 
     A query that several waits have is asked once for all of them, and an answer younger than a wait's
@@ -40,17 +40,17 @@ class Poller:
         self._conn_id = damstra_conn_id
         self._on_empty = on_empty
         self._loop = asyncio.get_running_loop()
-        self._connection = CurrentClient(damstra_conn_id)
+        self._connection = ReloadingClient(damstra_conn_id)
         self._deadlines = Deadlines(self._loop)
         self._entrance = asyncio.Lock()
         self._most_askers = 1
-        self._watches: dict[Query, Watch] = {}
-        self._due: deque[Watch] = deque()
+        self._watches: dict[Query, PolledQuery] = {}
+        self._due: deque[PolledQuery] = deque()
         self._askers: set[asyncio.Task[None]] = set()
         self._waits = 0
         self._gauged, self._gauged_at = 0, float("-inf")
 
-    async def until_over(
+    async def poll_until_done(
         self,
         make_condition: Callable[[], Condition],
         *,
@@ -119,7 +119,7 @@ class Poller:
     def _gauge(self) -> None:
         """Say how many waits there are, but not thousands of times when thousands begin."""
         now = self._loop.time()
-        is_due = not self._waits or now - self._gauged_at >= GAUGED_EVERY
+        is_due = not self._waits or now - self._gauged_at >= GAUGE_INTERVAL
         if is_due and self._waits != self._gauged:
             self._gauged, self._gauged_at = self._waits, now
             gauge_waits(self._waits, damstra_conn_id=self._conn_id)
@@ -168,7 +168,7 @@ class Poller:
     ) -> bool:
         watch = self._watches.get(query)
         if watch is None:
-            watch = self._watches[query] = Watch(query)
+            watch = self._watches[query] = PolledQuery(query)
         watch.queries[subscription] = query_filter
         is_served = watch.serves(query_filter)
         if is_served and not is_new:
@@ -190,7 +190,7 @@ class Poller:
             watch.stop()
             del self._watches[query]
 
-    def _ask_now(self, watch: Watch) -> None:
+    def _ask_now(self, watch: PolledQuery) -> None:
         """Put a query in the line, unless it stands there, and see that somebody works on the line."""
         if watch.is_due:
             return
@@ -216,7 +216,7 @@ class Poller:
         # Before the loop has its next turn: what is due then needs somebody who asks.
         self._askers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
-    async def _ask(self, watch: Watch) -> None:
+    async def _ask(self, watch: PolledQuery) -> None:
         rows = watch.rows()
         watch.is_hurried = False
         watch.asked_at = self._loop.time()
@@ -254,7 +254,7 @@ class Poller:
         except Exception as error:
             subscription.end(error=error)
 
-    def _bear(self, watch: Watch, error: DamstraError) -> None:
+    def _bear(self, watch: PolledQuery, error: DamstraError) -> None:
         """End the waits that cannot bear this failure, and ask again later for the others."""
         watch.failures += 1
         watch.closed_until = self._loop.time() + (error.retry_after or 0.0)
@@ -271,10 +271,10 @@ class Poller:
                     self._tell(subscription, watch.query, error)
         self._schedule(watch)
 
-    def _schedule(self, watch: Watch) -> None:
+    def _schedule(self, watch: PolledQuery) -> None:
         if not watch.queries:
             return
-        due = next_poll(
+        due = next_poll_at(
             asked=watch.asked_at,
             now=self._loop.time(),
             interval=watch.interval(),
@@ -283,5 +283,5 @@ class Poller:
             not_before=watch.not_before(),
         )
         if watch.is_hurried and not watch.failures:
-            due = min(due, watch.asked_at + HURRIED_EVERY)
+            due = min(due, watch.asked_at + EXPEDITED_INTERVAL)
         watch.timer = self._loop.call_at(max(due, watch.closed_until), self._ask_now, watch)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-MISSED_AFTER = 60.0
+WEBHOOK_GRACE_PERIOD = 60.0
 """Seconds that a webhook has to arrive after its event was seen. If it comes later it is the duplicate."""
 
 REFUSED = 400
@@ -37,7 +37,7 @@ class Reconciler:
         """Return when the receiver has all events. While it is away, wait: what was seen is not kept yet."""
         waiting = list(events)
         if waiting:
-            await asyncio.sleep(MISSED_AFTER)
+            await asyncio.sleep(WEBHOOK_GRACE_PERIOD)
         while waiting:
             try:
                 async with receiver_session(self._conn_id) as session:

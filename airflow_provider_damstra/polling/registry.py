@@ -6,33 +6,33 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from airflow_provider_damstra.polling.poller import Poller
-from airflow_provider_damstra.polling.webhook_feed import start_following
+from airflow_provider_damstra.polling.poller import SharedPoller
+from airflow_provider_damstra.polling.webhook_feed import start_feed_consumer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine
 
     from airflow_provider_damstra.conditions.base import Condition, PollResult
 
-_POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()
+_POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedPoller]] = WeakKeyDictionary()
 
 
-def poll_until_over(
+def poll_until_done(
     make_condition: Callable[[], Condition], *, damstra_conn_id: str, **arguments: Any
 ) -> Coroutine[Any, Any, PollResult]:
     """Return, when awaited, the result of a wait, polling together with all others on the same connection.
 
     Await it at once, in the loop in which it is called. RequestModel and errors are those of
-    ``Poller.until_over``.
+    ``SharedPoller.poll_until_done``.
     """
     pollers = _POLLERS.setdefault(asyncio.get_running_loop(), {})
     poller = pollers.get(damstra_conn_id)
     if poller is None:
         poller = pollers[damstra_conn_id] = _make_poller(damstra_conn_id, pollers)
-    return poller.until_over(make_condition, **arguments)
+    return poller.poll_until_done(make_condition, **arguments)
 
 
-def _make_poller(damstra_conn_id: str, pollers: dict[str, Poller]) -> Poller:
+def _make_poller(damstra_conn_id: str, pollers: dict[str, SharedPoller]) -> SharedPoller:
     """Return a poller that leaves the others when its last wait does, and what follows webhooks with it."""
 
     def leave() -> None:
@@ -40,8 +40,8 @@ def _make_poller(damstra_conn_id: str, pollers: dict[str, Poller]) -> Poller:
         if follower:
             follower.cancel()
 
-    poller = Poller(damstra_conn_id=damstra_conn_id, on_empty=leave)
-    follower = start_following(damstra_conn_id, expedite=poller.poll_soon)
+    poller = SharedPoller(damstra_conn_id=damstra_conn_id, on_empty=leave)
+    follower = start_feed_consumer(damstra_conn_id, expedite=poller.poll_soon)
     return poller
 
 

@@ -14,7 +14,7 @@ LONGEST_PAUSE = 600.0
 """Seconds between two polls at most, when they fail one after the other."""
 
 
-def next_poll(
+def next_poll_at(
     *, asked: float, now: float, interval: float, failures: int, key: int, not_before: datetime | None = None
 ) -> float:
     """Return when to ask next, on the clock that ``now`` is read from.

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.conditions.schedule_changes import ScheduleChangesCondition
-from airflow_provider_damstra.polling.registry import poll_until_over
+from airflow_provider_damstra.polling.registry import poll_until_done
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -29,7 +29,7 @@ MOST = 100
 """Users in a batch: it is worked off, and kept by Airflow, before the next is taken."""
 
 
-class Looks:
+class SnapshotQueue:
     """Where looks arrive: of each user the newest, until it is taken."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Looks:
 
 
 @asynccontextmanager
-async def looking(
+async def watch_snapshots(
     *,
     user_ids: list[int] | None,
     group_id: int | None,
@@ -61,15 +61,15 @@ async def looking(
     poll_interval: float,
     pause: float,
     log: Logger,
-) -> AsyncIterator[Looks]:
+) -> AsyncIterator[SnapshotQueue]:
     """Yield where the looks arrive, while a task takes them.
 
     :param pause: seconds after which the connection is read again when Damstra refused it, or there is none.
     :param log: is told how the watch stands, and what hinders it.
     """
-    looks = Looks()
+    looks = SnapshotQueue()
     watch = partial(
-        poll_until_over,
+        poll_until_done,
         lambda: ScheduleChangesCondition(user_ids=user_ids, group_id=group_id, on_snapshot=looks.arrive),
         damstra_conn_id=damstra_conn_id,
         poll_interval=poll_interval,
@@ -96,7 +96,7 @@ async def _look(watch: Callable[[], Awaitable[PollResult]], *, pause: float, log
         await asyncio.sleep(pause)
 
 
-class Seen:
+class SnapshotStore:
     """The event trigger's cursor: what each user's schedules were like when their events were handed on.
 
     :param store: Airflow's asset state store (3.3), or None.
@@ -178,18 +178,21 @@ class Batch:
     is_over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class ConfirmedLooks(SharedStreamProducer):
+class SnapshotProducer(SharedStreamProducer):
     """Yields one batch after the other, each when Airflow has kept the events of the one before.
 
-    :param looking: opens the looks, when the stream begins.
+    :param watch_snapshots: opens the looks, when the stream begins.
     :param patience: seconds after which an empty batch is yielded, so that what could not be kept is tried
         again.
     """
 
     def __init__(
-        self, looking: Callable[[], Awaitable[AbstractAsyncContextManager[Looks]]], *, patience: float
+        self,
+        watch_snapshots: Callable[[], Awaitable[AbstractAsyncContextManager[SnapshotQueue]]],
+        *,
+        patience: float,
     ) -> None:
-        self._looking = looking
+        self._looking = watch_snapshots
         self._patience = patience
 
     async def open_stream(self) -> AsyncIterator[tuple[Any, Any]]:

@@ -107,7 +107,7 @@ class Subscription:
 
 
 @dataclass(eq=False)
-class Watch:
+class PolledQuery:
     """One query, and all who want its answer, each with what it wants of it."""
 
     query: Query

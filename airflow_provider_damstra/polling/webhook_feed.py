@@ -30,7 +30,7 @@ LONGEST_PAUSE = 60.0
 log = logging.getLogger(__name__)
 
 
-class Hint(BaseModel):
+class FeedEvent(BaseModel):
     """What somebody says has happened: worth a look and no more, for a webhook may say anything.
 
     In an event of an unknown name, what is called an id need not be one: the others are heard all the same.
@@ -41,26 +41,28 @@ class Hint(BaseModel):
     user_id: Any = None
 
 
-class News(BaseModel):
+class FeedPage(BaseModel):
     """The receiver's answer: what came after a cursor, and where to go on."""
 
     cursor: int
-    events: list[Hint]
+    events: list[FeedEvent]
 
 
-def start_following(damstra_conn_id: str, *, expedite: Callable[..., object]) -> asyncio.Task[None] | None:
+def start_feed_consumer(
+    damstra_conn_id: str, *, expedite: Callable[..., object]
+) -> asyncio.Task[None] | None:
     """Start a task that follows a connection's feed, or return None if nothing is received for it.
 
     :param expedite: is called with ``lesson_schedule_ids`` and ``user_ids``.
     """
     if not is_received(damstra_conn_id):
         return None
-    follower = Follower(damstra_conn_id, expedite=expedite)
+    follower = WebhookFeedConsumer(damstra_conn_id, expedite=expedite)
     # In an empty context: what it logs is about nobody's task in particular.
     return asyncio.get_running_loop().create_task(follower.follow(), context=Context())
 
 
-class Follower:
+class WebhookFeedConsumer:
     """Asks the receiver what was received for a connection, and hands on what it names.
 
     :param damstra_conn_id: id of the Airflow connection.
@@ -80,7 +82,7 @@ class Follower:
             pause = LONGEST_PAUSE
             try:
                 await self._follow_until_it_fails()
-            except UnavailableError as error:
+            except ReceiverUnavailableError as error:
                 log.debug("Waits on %s go on without webhooks: %s", self._conn_id, error)
             except Exception as error:
                 self._failures += 1
@@ -96,13 +98,13 @@ class Follower:
                 self._failures = 0
                 await asyncio.sleep(EVERY)
 
-    async def _ask(self, session: aiohttp.ClientSession) -> News:
+    async def _ask(self, session: aiohttp.ClientSession) -> FeedPage:
         query = {} if self._cursor is None else {"after": str(self._cursor)}
         async with session.get(own_feed_url(self._conn_id), params=query, allow_redirects=False) as response:
             check(response)
-            return News.model_validate_json(await response.read())
+            return FeedPage.model_validate_json(await response.read())
 
-    def _hand_on(self, news: News) -> None:
+    def _hand_on(self, news: FeedPage) -> None:
         """Hand on what is new: the feed repeats what is young, so that nothing is missed."""
         self._cursor = news.cursor
         new = [hint for hint in news.events if hint.id not in self._seen]
@@ -117,7 +119,7 @@ class Follower:
 TIMEOUT = 10.0
 
 
-class UnavailableError(RuntimeError):
+class ReceiverUnavailableError(RuntimeError):
     """There is nobody to ask: no token, or a receiver that does not know it."""
 
 
@@ -125,13 +127,13 @@ class UnavailableError(RuntimeError):
 async def receiver_session(damstra_conn_id: str) -> AsyncIterator[aiohttp.ClientSession]:
     """Yield a session that shows a connection's token to the receiver: follow no redirects with it.
 
-    :raises UnavailableError: if the connection has no token.
+    :raises ReceiverUnavailableError: if the connection has no token.
     """
     from airflow_provider_damstra.hooks.damstra import DamstraHook
 
     token = await DamstraHook(damstra_conn_id=damstra_conn_id).async_webhook_token()
     if token is None:
-        raise UnavailableError("the connection has no webhook_token")
+        raise ReceiverUnavailableError("the connection has no webhook_token")
     aiohttp = await asyncio.to_thread(_import_aiohttp)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT)
     headers = {"Authorization": f"Bearer {token}"}
@@ -142,11 +144,11 @@ async def receiver_session(damstra_conn_id: str) -> AsyncIterator[aiohttp.Client
 def check(response: aiohttp.ClientResponse) -> None:
     """Refuse what is no answer.
 
-    :raises UnavailableError: if the receiver is not there, or does not know the token.
+    :raises ReceiverUnavailableError: if the receiver is not there, or does not know the token.
     :raises RuntimeError: if it failed.
     """
     if response.status in (404, 405):
-        raise UnavailableError("the receiver is not enabled, or knows another token or network")
+        raise ReceiverUnavailableError("the receiver is not enabled, or knows another token or network")
     if response.status != 200:
         raise RuntimeError(f"the receiver answered {response.status}")
 

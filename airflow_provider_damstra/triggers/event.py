@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.conditions.schedule_changes import Snapshot
     from airflow_provider_damstra.polling.reconciliation import Reconciler
-    from airflow_provider_damstra.polling.snapshots import Batch, ConfirmedLooks, Looks, Seen
+    from airflow_provider_damstra.polling.snapshots import (
+        Batch,
+        SnapshotProducer,
+        SnapshotQueue,
+        SnapshotStore,
+    )
 
 LOOKED_AT_EVERY = 60.0
 RECONCILED_EVERY = 3600.0
@@ -119,12 +124,12 @@ class DamstraEventTrigger(BaseEventTrigger):
         return path, json.dumps(arguments)
 
     @classmethod
-    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> ConfirmedLooks:
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SnapshotProducer:
         """Return what yields the looks, and hears when Airflow has kept the events made of them (3.3)."""
-        from airflow_provider_damstra.polling.snapshots import ConfirmedLooks
+        from airflow_provider_damstra.polling.snapshots import SnapshotProducer
 
         trigger = cls(**kwargs)
-        return ConfirmedLooks(trigger._looking, patience=trigger._pause)
+        return SnapshotProducer(trigger._looking, patience=trigger._pause)
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Batch]) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each thing that happened; what was seen is kept once Airflow has them."""
@@ -136,7 +141,7 @@ class DamstraEventTrigger(BaseEventTrigger):
             batch.keep = partial(seen.keep, changed)
 
     async def _happened(
-        self, looks: dict[int, Snapshot], seen: Seen, changed: dict[int, Snapshot]
+        self, looks: dict[int, Snapshot], seen: SnapshotStore, changed: dict[int, Snapshot]
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield what happened since the looks before; what is to be kept then is in ``changed``."""
         from airflow_provider_damstra.conditions.schedule_changes import diff_snapshots
@@ -156,12 +161,12 @@ class DamstraEventTrigger(BaseEventTrigger):
     def _pause(self) -> float:
         return max(self.refusal_pause, self.poll_interval)
 
-    async def _looking(self) -> AbstractAsyncContextManager[Looks]:
+    async def _looking(self) -> AbstractAsyncContextManager[SnapshotQueue]:
         """Return what opens the looks. Its import takes a while, in which others are to have their turn."""
         import asyncio
 
-        looking = await asyncio.to_thread(_import_looking)
-        opened: AbstractAsyncContextManager[Looks] = looking(
+        watch_snapshots = await asyncio.to_thread(_import_looking)
+        opened: AbstractAsyncContextManager[SnapshotQueue] = watch_snapshots(
             user_ids=self.user_ids,
             group_id=self.group_id,
             damstra_conn_id=self.damstra_conn_id,
@@ -176,12 +181,12 @@ class DamstraEventTrigger(BaseEventTrigger):
 
         return Reconciler(self.damstra_conn_id, pause=self.refusal_pause, say=self.log.warning)
 
-    def _seen(self) -> Seen:
-        from airflow_provider_damstra.polling.snapshots import Seen
+    def _seen(self) -> SnapshotStore:
+        from airflow_provider_damstra.polling.snapshots import SnapshotStore
 
         # Whom it watches is not part of it: who comes later is no reason to forget the others.
         watched = json.dumps([self.damstra_conn_id, self.events, self.reconcile])
-        return Seen(
+        return SnapshotStore(
             store=getattr(self, "asset_state_store", None),
             prefix=f"damstra-{sha256(watched.encode()).hexdigest()[:12]}",
             pause=self.refusal_pause,
@@ -190,6 +195,6 @@ class DamstraEventTrigger(BaseEventTrigger):
 
 
 def _import_looking() -> Any:
-    from airflow_provider_damstra.polling.snapshots import looking
+    from airflow_provider_damstra.polling.snapshots import watch_snapshots
 
-    return looking
+    return watch_snapshots

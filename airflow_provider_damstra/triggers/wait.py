@@ -20,8 +20,8 @@ from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCo
 from airflow_provider_damstra.conditions.user import UserCondition
 from airflow_provider_damstra.conditions.user_lessons import GroupLessonCondition, UserLessonsCondition
 from airflow_provider_damstra.errors import DamstraError, is_final
-from airflow_provider_damstra.polling.registry import poll_until_over
-from airflow_provider_damstra.triggers.xcoms import TaskInstanceInTriggerer, hand_on
+from airflow_provider_damstra.polling.registry import poll_until_done
+from airflow_provider_damstra.triggers.xcoms import TaskInstanceInTriggerer, push_result
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -100,7 +100,7 @@ class DamstraWaitTrigger(BaseTrigger):
         remaining = None if self.deadline is None else self.deadline - time.time()
         # All in this frame: what is awaited through a frame more takes half a kilobyte more for each wait.
         try:
-            result = await poll_until_over(
+            result = await poll_until_done(
                 self._create_condition,
                 damstra_conn_id=self.damstra_conn_id,
                 poll_interval=self.poll_interval,
@@ -141,7 +141,7 @@ class DamstraWaitTrigger(BaseTrigger):
         A failure goes to a worker: Airflow would retry one that ended here, and this one no retry can mend.
         """
         if event["status"] == "success":
-            return TaskSuccessEvent() if await hand_on(self.task_instance, event["result"]) else None
+            return TaskSuccessEvent() if await push_result(self.task_instance, event["result"]) else None
         # Without a triggerer, in dag.test(), only a worker can skip.
         is_soft = self.soft_fail and event["status"] in ("failed", "timeout")
         if is_soft and self.task_instance is not None:

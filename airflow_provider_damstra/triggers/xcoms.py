@@ -38,7 +38,7 @@ class TaskInstanceInTriggerer:
         return [value for value in values if value is not None] or None
 
 
-async def hand_on(task_instance: Any, result: Any) -> bool:
+async def push_result(task_instance: Any, result: Any) -> bool:
     """Push what a task returns as a worker would, and return whether that could be done from here.
 
     The XComs of a ``TaskSuccessEvent`` reach the next task as texts, and go past an XCom backend. How many

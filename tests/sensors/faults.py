@@ -42,7 +42,7 @@ def struck(emulator: DamstraEmulator) -> int:
 
 
 _ALIEN = "The answer is not one of Damstra's: check the connection's host, and any proxy before it."
-# That the pause is kept is the poller's affair (tests/triggers/test_budgets.py).
+# That the pause is kept is the poller's affair (tests/polling/test_failure_limits.py).
 _BUSY = {"status": 429, "headers": {"Retry-After": "0"}, "body": {"error": "Slow down"}}
 
 # What a further look may mend.

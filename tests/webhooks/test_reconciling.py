@@ -13,9 +13,8 @@ from airflow_provider_damstra.event_names import SCHEDULE_CANCELLED, SCHEDULE_CH
 from airflow_provider_damstra.polling import reconciliation as reconciling
 from airflow_provider_damstra.webhooks import inbox
 from tests.clients.clock import until_in_loop
-from tests.triggers.event_store import Store
-from tests.triggers.event_streams import running, watcher
-from tests.triggers.polling import LAST, THIRD, until_asked
+from tests.polling.helpers import LAST, THIRD, wait_for_requests
+from tests.triggers.helpers import FakeStateStore, event_trigger, running_trigger
 from tests.webhooks.serving import CONN_ID, HOST, OWNER, Served
 
 if TYPE_CHECKING:
@@ -33,14 +32,14 @@ def emulator(
     connection = {**json.loads(damstra_emulator.connection_json), "extra": {"webhook_token": receiver.token}}
     monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", json.dumps(connection))
     monkeypatch.setenv("AIRFLOW__DAMSTRA__RECEIVER_URL", f"http://{HOST}:{receiver.port}")
-    monkeypatch.setattr(reconciling, "MISSED_AFTER", 0.0)
+    monkeypatch.setattr(reconciling, "WEBHOOK_GRACE_PERIOD", 0.0)
     return damstra_emulator
 
 
 @asynccontextmanager
-async def reconciled(trigger: DamstraEventTrigger, store: Store) -> AsyncIterator[None]:
+async def reconciled(trigger: DamstraEventTrigger, store: FakeStateStore) -> AsyncIterator[None]:
     """Let a trigger look once before something happens."""
-    async with running(trigger) as fired:
+    async with running_trigger(trigger) as fired:
         await until_in_loop(lambda: bool(store), "the first look to be kept")
         yield
         assert fired == []
@@ -55,8 +54,8 @@ def taken() -> set[tuple[str, int, str]]:
 
 
 async def test_what_the_webhook_brought_is_left_to_it(emulator: DamstraEmulator, receiver: Served) -> None:
-    store = Store()
-    async with reconciled(watcher(reconcile=True, store=store), store):
+    store = FakeStateStore()
+    async with reconciled(event_trigger(reconcile=True, store=store), store):
         before = dict(store)
         await asyncio.to_thread(emulator.add_webhook, f"http://{HOST}:{receiver.port}{receiver.address()}")
         await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
@@ -66,8 +65,8 @@ async def test_what_the_webhook_brought_is_left_to_it(emulator: DamstraEmulator,
 
 
 async def test_what_no_webhook_brought_is_handed_over_and_confirmed(emulator: DamstraEmulator) -> None:
-    store = Store()
-    async with reconciled(watcher(reconcile=True, store=store), store):
+    store = FakeStateStore()
+    async with reconciled(event_trigger(reconcile=True, store=store), store):
         await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
         later = emulator.now.replace(microsecond=0)
         await asyncio.to_thread(emulator.move_lesson_schedule, LAST, later)
@@ -86,15 +85,15 @@ async def test_what_no_webhook_brought_is_handed_over_and_confirmed(emulator: Da
 async def test_while_the_receiver_is_away_what_was_seen_is_not_kept(
     emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, trigger = Store(), watcher
+    store, trigger = FakeStateStore(), event_trigger
     async with reconciled(trigger(reconcile=True, store=store), store):
         before = dict(store)
         with monkeypatch.context() as away:
             away.setenv("AIRFLOW__DAMSTRA__RECEIVER_URL", "http://127.0.0.1:9")
             await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
-            await until_asked(emulator, len(await asyncio.to_thread(emulator.journal)) + 3)
+            await wait_for_requests(emulator, len(await asyncio.to_thread(emulator.journal)) + 3)
             assert store == before
     # The triggerer is restarted, and the receiver is there again.
-    async with running(watcher(reconcile=True, store=store)):
+    async with running_trigger(event_trigger(reconcile=True, store=store)):
         await until_in_loop(lambda: bool(inbox.listed()), "what was missed")
     assert taken() == {(SCHEDULE_COMPLETED, THIRD, "polling")}

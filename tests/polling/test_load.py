@@ -15,7 +15,7 @@ from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCo
 from airflow_provider_damstra.endpoints import ListUserLessonSchedules, ScheduleUser
 from airflow_provider_damstra.testing import DamstraEmulator
 from tests.clients.faces import settings_for
-from tests.triggers.polling import begin, moments, stop, until_asked
+from tests.polling.helpers import cancel, request_times, start_wait, wait_for_requests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -69,10 +69,10 @@ async def a_thousand_waits(crowd: Crowd) -> AsyncIterator[None]:
         for one in ids
     ]
     assert len(waits) == 1000
-    tasks = [begin(wait, poll_interval=INTERVAL) for wait in waits]
+    tasks = [start_wait(wait, poll_interval=INTERVAL) for wait in waits]
     yield
     assert not any(task.done() for task in tasks)
-    await stop(*tasks)
+    await cancel(*tasks)
 
 
 async def worst_lag(seconds: float) -> float:
@@ -88,8 +88,8 @@ async def test_a_thousand_waits_on_a_hundred_users_ask_once_for_each_user_in_an_
     emulator: DamstraEmulator, crowd: Crowd
 ) -> None:
     async with a_thousand_waits(crowd):
-        await until_asked(emulator, 3 * len(USERS) + 10)
-    came = await moments(emulator)
+        await wait_for_requests(emulator, 3 * len(USERS) + 10)
+    came = await request_times(emulator)
     begun = min(came)
     # Over all of them: on a busy machine some come late, and count in the next.
     assert sum(moment < begun + 3 * INTERVAL for moment in came) <= 3 * 105

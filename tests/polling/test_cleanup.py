@@ -12,19 +12,19 @@ import pytest
 from airflow_provider_damstra.endpoints import ListUserLessonSchedules
 from airflow_provider_damstra.errors import DamstraServerError
 from tests.clients.clock import until_in_loop
-from tests.triggers.polling import (
+from tests.polling.helpers import (
     LIAM,
     THIRD,
-    Curious,
-    begin,
-    curious,
+    CountingCondition,
+    cancel,
+    counting_condition,
+    listing_path,
     other_tasks,
-    path,
-    requests,
-    stop,
-    timers,
-    until_asked,
-    until_struck,
+    pending_timers,
+    request_counts,
+    start_wait,
+    wait_for_fault_hits,
+    wait_for_requests,
 )
 
 if TYPE_CHECKING:
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.http import Request
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.triggers.conftest import Connect
+    from tests.polling.conftest import Connect
 
-FOR_EVER = 1_000_000
+NEVER_DONE = 1_000_000
 
 
 async def nothing_is_left(sessions: list[aiohttp.ClientSession]) -> None:
     """Wait until no task runs any more, and check the rest."""
     await until_in_loop(lambda: not other_tasks(), "nothing runs any more")
-    assert not timers()
+    assert not pending_timers()
     assert all(session.closed for session in sessions)
 
 
@@ -48,7 +48,11 @@ async def test_the_last_to_leave_closes_the_connection_and_the_next_opens_anothe
     emulator: DamstraEmulator, sessions: list[aiohttp.ClientSession]
 ) -> None:
     for count in (1, 2, 3):
-        await asyncio.gather(begin(curious()), begin(curious(1012)), begin(curious(1012)))
+        await asyncio.gather(
+            start_wait(counting_condition()),
+            start_wait(counting_condition(1012)),
+            start_wait(counting_condition(1012)),
+        )
         assert len(sessions) == count
         await nothing_is_left(sessions)
     gc.collect()  # An unclosed session or socket would be a warning, and so an error.
@@ -58,8 +62,8 @@ async def test_a_new_wait_can_begin_in_the_moment_in_which_the_last_ends(
     emulator: DamstraEmulator, sessions: list[aiohttp.ClientSession]
 ) -> None:
     begun: list[asyncio.Task[object]] = []
-    first = begin(curious())
-    first.add_done_callback(lambda _: begun.append(begin(curious())))
+    first = start_wait(counting_condition())
+    first.add_done_callback(lambda _: begun.append(start_wait(counting_condition())))
     await first
     await until_in_loop(lambda: bool(begun), "the second has begun")
     await begun[0]
@@ -71,13 +75,13 @@ async def test_a_new_wait_can_begin_in_the_moment_in_which_the_last_ends(
 async def test_a_wait_that_is_cancelled_early_leaves_nothing_behind(
     emulator: DamstraEmulator, sessions: list[aiohttp.ClientSession], ticks: int
 ) -> None:
-    wait = begin(curious(enough=FOR_EVER), poll_interval=0.01)
+    wait = start_wait(counting_condition(enough=NEVER_DONE), poll_interval=0.01)
     for _ in range(ticks):
         await asyncio.sleep(0)
-    await stop(wait)
+    await cancel(wait)
     assert wait.cancelled()
     await nothing_is_left(sessions)
-    await begin(curious())
+    await start_wait(counting_condition())
     await nothing_is_left(sessions)
 
 
@@ -85,34 +89,34 @@ async def test_a_wait_that_is_cancelled_in_flight_leaves_nothing_behind(
     emulator: DamstraEmulator, sessions: list[aiohttp.ClientSession]
 ) -> None:
     emulator.add_fault("delay", delay=0.2)
-    wait = begin(curious(enough=FOR_EVER))
-    await until_struck(emulator)
-    await stop(wait)
+    wait = start_wait(counting_condition(enough=NEVER_DONE))
+    await wait_for_fault_hits(emulator)
+    await cancel(wait)
     assert sessions
     await nothing_is_left(sessions)
     gc.collect()
-    await until_asked(emulator, 1)
+    await wait_for_requests(emulator, 1)
 
 
 async def test_a_wait_that_is_cancelled_between_two_looks_leaves_nothing_behind(
     emulator: DamstraEmulator, sessions: list[aiohttp.ClientSession]
 ) -> None:
-    waiting = curious(enough=FOR_EVER)
-    wait = begin(waiting)
+    waiting = counting_condition(enough=NEVER_DONE)
+    wait = start_wait(waiting)
     await until_in_loop(lambda: bool(waiting.answers), "the first answer")
-    assert timers()
-    await stop(wait)
+    assert pending_timers()
+    await cancel(wait)
     assert sessions
     await nothing_is_left(sessions)
 
 
 async def test_others_go_on_when_one_ends_or_is_cancelled(emulator: DamstraEmulator) -> None:
-    staying = curious(enough=2)
-    held = begin(staying, poll_interval=0.03)
-    cancelled = begin(curious(enough=FOR_EVER), poll_interval=0.03)
-    await begin(curious(), poll_interval=0.03)
-    await stop(cancelled)
-    await until_asked(emulator, 3)
+    staying = counting_condition(enough=2)
+    held = start_wait(staying, poll_interval=0.03)
+    cancelled = start_wait(counting_condition(enough=NEVER_DONE), poll_interval=0.03)
+    await start_wait(counting_condition(), poll_interval=0.03)
+    await cancel(cancelled)
+    await wait_for_requests(emulator, 3)
     await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
     async with asyncio.timeout(5):
         assert (await held).result == [2]
@@ -123,15 +127,15 @@ async def test_what_nobody_wants_to_know_any_more_is_not_asked(
 ) -> None:
     connect(max_concurrency=1)
     emulator.add_fault("delay", delay=0.2, count=1)
-    held = begin(curious(enough=FOR_EVER))
-    await until_struck(emulator)
-    leaving = curious(1012)
-    left = begin(leaving)
+    held = start_wait(counting_condition(enough=NEVER_DONE))
+    await wait_for_fault_hits(emulator)
+    leaving = counting_condition(1012)
+    left = start_wait(leaving)
     await until_in_loop(lambda: leaving.has_begun, "its query stands in the line")
-    await stop(left)
-    await begin(curious(1013))
-    assert await requests(emulator) == {path(): 1, path(1013): 1}
-    await stop(held)
+    await cancel(left)
+    await start_wait(counting_condition(1013))
+    assert await request_counts(emulator) == {listing_path(): 1, listing_path(1013): 1}
+    await cancel(held)
 
 
 async def test_a_question_that_cannot_even_be_sent_ends_all_who_ask_it(emulator: DamstraEmulator) -> None:
@@ -139,31 +143,33 @@ async def test_a_question_that_cannot_even_be_sent_ends_all_who_ask_it(emulator:
         def page_request(self, *, start: int, size: int) -> Request:
             raise LookupError("I have no words for this")
 
-    staying = curious(enough=FOR_EVER)
-    held = begin(staying)
+    staying = counting_condition(enough=NEVER_DONE)
+    held = start_wait(staying)
     await until_in_loop(lambda: bool(staying.answers), "the connection is open")
     waits = []
     # So that one comes in every moment of another's failure.
     for number in range(100):
-        waits.append(begin(Curious([Unsayable(user_id=LIAM)])))
+        waits.append(start_wait(CountingCondition([Unsayable(user_id=LIAM)])))
         for _ in range(number % 5):
             await asyncio.sleep(0)
     async with asyncio.timeout(5):
         errors = await asyncio.gather(*waits, return_exceptions=True)
     assert {str(error) for error in errors} == {"I have no words for this"}
-    await stop(held)
+    await cancel(held)
 
 
 async def test_a_question_that_a_wait_has_no_more_is_not_asked_any_more(emulator: DamstraEmulator) -> None:
-    class Narrowing(Curious):
+    class Narrowing(CountingCondition):
         def update(self, query: object, answer: object) -> None:
             self.answers.append(answer)
             self.questions = self.questions[:1]
 
-    wait = begin(Narrowing(curious(1011, 1012).questions, enough=FOR_EVER), poll_interval=0.02)
-    await until_asked(emulator, 6)
-    await stop(wait)
-    assert (await requests(emulator))[path(1012)] <= 1
+    wait = start_wait(
+        Narrowing(counting_condition(1011, 1012).questions, enough=NEVER_DONE), poll_interval=0.02
+    )
+    await wait_for_requests(emulator, 6)
+    await cancel(wait)
+    assert (await request_counts(emulator))[listing_path(1012)] <= 1
 
 
 @pytest.mark.parametrize("most", [1, 8])
@@ -172,13 +178,13 @@ async def test_a_wait_that_cannot_cope_with_an_answer_ends_alone(
 ) -> None:
     connect(max_concurrency=most)
 
-    class Stumbling(Curious):
+    class Stumbling(CountingCondition):
         def update(self, query: object, answer: object) -> None:
             raise ValueError("I cannot read this")
 
-    same, other = curious(enough=2), curious(1012)
-    stumbling = begin(Stumbling(curious().questions))
-    others = [begin(same, poll_interval=0.02), begin(other)]
+    same, other = counting_condition(enough=2), counting_condition(1012)
+    stumbling = start_wait(Stumbling(counting_condition().questions))
+    others = [start_wait(same, poll_interval=0.02), start_wait(other)]
     async with asyncio.timeout(5):
         with pytest.raises(ValueError, match="I cannot read this"):
             await stumbling
@@ -193,7 +199,7 @@ async def test_the_connection_is_closed_after_failures_too(
 ) -> None:
     emulator.add_fault("status", status=503)
     with pytest.raises(DamstraServerError):
-        await begin(curious(), poll_interval=0.01, max_poll_failures=1)
+        await start_wait(counting_condition(), poll_interval=0.01, max_poll_failures=1)
     assert sessions
     await nothing_is_left(sessions)
 
@@ -204,15 +210,15 @@ async def test_a_question_that_is_due_in_the_moment_in_which_the_last_answer_com
     connect(max_concurrency=1)
 
     def count_slowly(request: Request, status: int | None, seconds: float) -> None:
-        if request.path == path(1012):
-            due = min(timer.when() for timer in timers())
+        if request.path == listing_path(1012):
+            due = min(timer.when() for timer in pending_timers())
             threading.Event().wait(max(due - asyncio.get_running_loop().time(), 0) + 0.001)
 
     monkeypatch.setattr("airflow_provider_damstra.hooks.metrics.count_request", count_slowly)
-    waiting = curious(enough=FOR_EVER)
-    held = begin(waiting, poll_interval=0.05)
+    waiting = counting_condition(enough=NEVER_DONE)
+    held = start_wait(waiting, poll_interval=0.05)
     await until_in_loop(lambda: bool(waiting.answers), "the first answer")
-    await begin(curious(1012, rows=frozenset()))
+    await start_wait(counting_condition(1012, rows=frozenset()))
     emulator.clear_journal()
-    await until_asked(emulator, 2)
-    await stop(held)
+    await wait_for_requests(emulator, 2)
+    await cancel(held)

@@ -14,27 +14,27 @@ from airflow_provider_damstra.conditions.base import QueryFilter
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule
 from airflow_provider_damstra.polling import poller as polling
 from airflow_provider_damstra.polling.client import ask
-from airflow_provider_damstra.polling.poller import HURRIED_EVERY
+from airflow_provider_damstra.polling.poller import EXPEDITED_INTERVAL
 from airflow_provider_damstra.polling.registry import poll_soon
 from tests.clients.clock import until_in_loop
-from tests.triggers.polling import (
+from tests.polling.helpers import (
     FIRST,
     LAST,
     LIAM,
     PAUSE,
     SECOND,
     THIRD,
-    Curious,
-    Said,
-    begin,
-    curious,
-    listing,
-    path,
-    requests,
-    stop,
-    timers,
-    until_asked,
-    until_struck,
+    CountingCondition,
+    LogRecorder,
+    cancel,
+    counting_condition,
+    listing_path,
+    pending_timers,
+    request_counts,
+    start_wait,
+    user_listing,
+    wait_for_fault_hits,
+    wait_for_requests,
 )
 
 if TYPE_CHECKING:
@@ -45,16 +45,16 @@ if TYPE_CHECKING:
 
 OTHER = 1012
 ALONE = GetLessonSchedule(lesson_schedule_id=FIRST)
-FOR_EVER = 1_000_000
+NEVER_DONE = 1_000_000
 
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(polling, "HURRIED_EVERY", 0.1)
+    monkeypatch.setattr(polling, "EXPEDITED_INTERVAL", 0.1)
 
 
 @dataclass
-class Patient(Curious):
+class Patient(CountingCondition):
     """A wait for what cannot change before tomorrow."""
 
     def queries(self) -> dict[Query, QueryFilter]:
@@ -68,27 +68,30 @@ def hint(**names: Any) -> int:
     return poll_soon(damstra_conn_id="damstra_default", **names)
 
 
-async def begun(*waits: Curious) -> list[asyncio.Task[Any]]:
+async def begun(*waits: CountingCondition) -> list[asyncio.Task[Any]]:
     """Let waits begin that do not end, until each has its first answer."""
-    tasks = [begin(wait) for wait in waits]
+    tasks = [start_wait(wait) for wait in waits]
     await until_in_loop(lambda: all(wait.answers for wait in waits), "the first answers")
     return tasks
 
 
 def seconds_to_next_poll() -> float:
     """Return when the poller asks next, or 0 if nothing is planned."""
-    due = [timer.when() for timer in timers() if "_ask_now" in repr(timer)]
+    due = [timer.when() for timer in pending_timers() if "_ask_now" in repr(timer)]
     return min(due) - asyncio.get_running_loop().time() if due else 0.0
 
 
 @pytest.mark.parametrize(
     ("make_condition", "names"),
     [
-        (lambda: curious(enough=FOR_EVER), {"user_ids": [LIAM]}),
-        (lambda: curious(enough=FOR_EVER), {"lesson_schedule_ids": [LAST]}),
-        (lambda: curious(enough=FOR_EVER, rows=frozenset({FIRST})), {"lesson_schedule_ids": [FIRST]}),
-        (lambda: Curious([ALONE], FOR_EVER), {"lesson_schedule_ids": [FIRST]}),
-        (lambda: Patient([listing()], FOR_EVER), {"user_ids": [LIAM]}),
+        (lambda: counting_condition(enough=NEVER_DONE), {"user_ids": [LIAM]}),
+        (lambda: counting_condition(enough=NEVER_DONE), {"lesson_schedule_ids": [LAST]}),
+        (
+            lambda: counting_condition(enough=NEVER_DONE, rows=frozenset({FIRST})),
+            {"lesson_schedule_ids": [FIRST]},
+        ),
+        (lambda: CountingCondition([ALONE], NEVER_DONE), {"lesson_schedule_ids": [FIRST]}),
+        (lambda: Patient([user_listing()], NEVER_DONE), {"user_ids": [LIAM]}),
     ],
     ids=[
         "the user",
@@ -99,31 +102,33 @@ def seconds_to_next_poll() -> float:
     ],
 )
 async def test_what_the_hint_is_about_is_asked_long_before_its_time(
-    emulator: DamstraEmulator, make_condition: Callable[[], Curious], names: dict[str, Any]
+    emulator: DamstraEmulator, make_condition: Callable[[], CountingCondition], names: dict[str, Any]
 ) -> None:
     tasks = await begun(make_condition())
     assert hint(**names) == 1
-    await until_asked(emulator, 2)
-    await stop(*tasks)
+    await wait_for_requests(emulator, 2)
+    await cancel(*tasks)
 
 
 async def test_what_it_is_not_about_is_not_asked(emulator: DamstraEmulator) -> None:
     tasks = await begun(
-        curious(enough=FOR_EVER),
-        curious(OTHER, enough=FOR_EVER),
-        Curious([GetLessonSchedule(lesson_schedule_id=SECOND)], FOR_EVER),
+        counting_condition(enough=NEVER_DONE),
+        counting_condition(OTHER, enough=NEVER_DONE),
+        CountingCondition([GetLessonSchedule(lesson_schedule_id=SECOND)], NEVER_DONE),
     )
     assert hint(user_ids=[OTHER]) == 1
     assert hint(lesson_schedule_ids=[1], user_ids=[2]) == 0
-    await until_asked(emulator, 4)
-    await stop(*tasks)
-    assert {one: count for one, count in (await requests(emulator)).items() if count > 1} == {path(OTHER): 2}
+    await wait_for_requests(emulator, 4)
+    await cancel(*tasks)
+    assert {one: count for one, count in (await request_counts(emulator)).items() if count > 1} == {
+        listing_path(OTHER): 2
+    }
 
 
 async def test_many_hints_make_one_request_a_second(
     emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(polling, "HURRIED_EVERY", HURRIED_EVERY)
+    monkeypatch.setattr(polling, "EXPEDITED_INTERVAL", EXPEDITED_INTERVAL)
     asked: list[float] = []
 
     async def noted(*arguments: Any) -> Any:
@@ -132,37 +137,37 @@ async def test_many_hints_make_one_request_a_second(
         return await ask(*arguments)
 
     monkeypatch.setattr(polling, "ask", noted)
-    tasks = await begun(*(curious(enough=FOR_EVER) for _ in range(20)))
+    tasks = await begun(*(counting_condition(enough=NEVER_DONE) for _ in range(20)))
     async with asyncio.timeout(10):
         while len(asked) < 4:
             assert hint(user_ids=[LIAM], lesson_schedule_ids=[FIRST, SECOND]) == 1
             await asyncio.sleep(PAUSE)
-    await stop(*tasks)
-    assert min(later - earlier for earlier, later in pairwise(asked)) > HURRIED_EVERY * 0.99
-    assert sum((await requests(emulator)).values()) <= len(asked)
+    await cancel(*tasks)
+    assert min(later - earlier for earlier, later in pairwise(asked)) > EXPEDITED_INTERVAL * 0.99
+    assert sum((await request_counts(emulator)).values()) <= len(asked)
 
 
 async def test_after_a_hint_it_keeps_its_interval_again(emulator: DamstraEmulator) -> None:
-    tasks = await begun(curious(enough=FOR_EVER))
+    tasks = await begun(counting_condition(enough=NEVER_DONE))
     hint(user_ids=[LIAM])
-    await until_asked(emulator, 2)
+    await wait_for_requests(emulator, 2)
     await until_in_loop(lambda: seconds_to_next_poll() > 100, "the interval")
-    await stop(*tasks)
+    await cancel(*tasks)
 
 
 async def test_what_is_on_its_way_may_be_older_than_the_hint(emulator: DamstraEmulator) -> None:
     emulator.add_fault("delay", delay=0.2, count=1)
-    wait = curious(enough=FOR_EVER)
-    task = begin(wait)
-    await until_struck(emulator)
+    wait = counting_condition(enough=NEVER_DONE)
+    task = start_wait(wait)
+    await wait_for_fault_hits(emulator)
     assert hint(user_ids=[LIAM]) == 1
-    await until_asked(emulator, 2)
-    await stop(task)
+    await wait_for_requests(emulator, 2)
+    await cancel(task)
 
 
 async def test_a_change_is_seen(emulator: DamstraEmulator) -> None:
-    wait = curious(enough=2)
-    task = begin(wait)
+    wait = counting_condition(enough=2)
+    task = start_wait(wait)
     await until_in_loop(lambda: bool(wait.answers), "the first answer")
     await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
     hint(lesson_schedule_ids=[THIRD])
@@ -173,19 +178,19 @@ async def test_a_change_is_seen(emulator: DamstraEmulator) -> None:
 
 async def test_what_fails_keeps_its_distance(emulator: DamstraEmulator) -> None:
     emulator.add_fault("status", status=503)
-    said = Said()
-    task = begin(curious(), say=said)
+    said = LogRecorder()
+    task = start_wait(counting_condition(), say=said)
     await until_in_loop(lambda: bool(said.failures), "the first failure")
-    before = [timer.when() for timer in timers()]
+    before = [timer.when() for timer in pending_timers()]
     assert hint(user_ids=[LIAM]) == 1
-    assert [timer.when() for timer in timers()] == before
-    await stop(task)
+    assert [timer.when() for timer in pending_timers()] == before
+    await cancel(task)
 
 
 async def test_where_nobody_waits_there_is_nothing_to_ask(emulator: DamstraEmulator) -> None:
     assert hint(user_ids=[LIAM]) == 0
-    tasks = await begun(curious(enough=FOR_EVER))
+    tasks = await begun(counting_condition(enough=NEVER_DONE))
     assert poll_soon(damstra_conn_id="another", user_ids=[LIAM]) == 0
-    await stop(*tasks)
+    await cancel(*tasks)
     assert hint(user_ids=[LIAM]) == 0
-    assert await requests(emulator) == {path(): 1}
+    assert await request_counts(emulator) == {listing_path(): 1}

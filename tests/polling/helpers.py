@@ -1,4 +1,4 @@
-"""Waits that a test can look into, and the poller's traces: requests, tasks, timers and sessions."""
+"""Waits that a test can look into, and the poller's traces: requests, tasks, pending_timers and sessions."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_damstra.conditions.base import PollResult, Query, QueryFilter
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
-from airflow_provider_damstra.polling.registry import poll_until_over
+from airflow_provider_damstra.polling.registry import poll_until_done
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from airflow_provider_damstra.testing import DamstraEmulator
 
-Seen = TypeVar("Seen")
+T = TypeVar("T")
 
-NEVER = 3600.0
+LONG_INTERVAL = 3600.0
 """An interval that is longer than any test."""
 
 PAUSE = 0.01
@@ -31,7 +31,7 @@ FIRST, SECOND, THIRD, LAST = 30001, 30013, 30040, 30067
 
 
 @dataclass
-class Curious:
+class CountingCondition:
     """A wait that is over once it has learnt often enough; the same answer again is nothing to update.
 
     :param rows: what it wants of each listing; None is for all.
@@ -58,18 +58,18 @@ class Curious:
         return PollResult(is_done=self.enough == count, progress=f"{count} answers", result=[count])
 
 
-def listing(user_id: int = LIAM) -> ListUserLessonSchedules:
+def user_listing(user_id: int = LIAM) -> ListUserLessonSchedules:
     """Return the query for a user's schedules."""
     return ListUserLessonSchedules(user_id=user_id)
 
 
-def curious(*users: int, **changes: Any) -> Curious:
+def counting_condition(*users: int, **changes: Any) -> CountingCondition:
     """Return a wait that asks for users' schedules, by default Liam's."""
-    return Curious([listing(user) for user in users or (LIAM,)], **changes)
+    return CountingCondition([user_listing(user) for user in users or (LIAM,)], **changes)
 
 
 @dataclass
-class Said:
+class LogRecorder:
     """What a wait has said."""
 
     lines: list[str] = field(default_factory=list)
@@ -83,21 +83,21 @@ class Said:
         return [line.rpartition(". ")[2] for line in self.lines if "Failure" in line]
 
 
-def begin(wait: Any, *, conn_id: str = "damstra_default", **changes: Any) -> asyncio.Task[PollResult]:
+def start_wait(wait: Any, *, conn_id: str = "damstra_default", **changes: Any) -> asyncio.Task[PollResult]:
     """Let a wait begin in a task of its own."""
-    arguments = {"poll_interval": NEVER, "max_poll_failures": 5, "say": Said(), **changes}
-    task = asyncio.create_task(poll_until_over(lambda: wait, damstra_conn_id=conn_id, **arguments))
+    arguments = {"poll_interval": LONG_INTERVAL, "max_poll_failures": 5, "say": LogRecorder(), **changes}
+    task = asyncio.create_task(poll_until_done(lambda: wait, damstra_conn_id=conn_id, **arguments))
     # Who asks for its result or not: its error is not to turn up in another test.
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
     return task
 
 
-async def requests(emulator: DamstraEmulator) -> Counter[str]:
+async def request_counts(emulator: DamstraEmulator) -> Counter[str]:
     """Return how often which path was asked for."""
     return Counter(entry["path"] for entry in await _looks(emulator))
 
 
-async def moments(emulator: DamstraEmulator) -> list[float]:
+async def request_times(emulator: DamstraEmulator) -> list[float]:
     """Return when requests came, in seconds."""
     return [datetime.fromisoformat(entry["time"]).timestamp() for entry in await _looks(emulator)]
 
@@ -108,17 +108,17 @@ async def _looks(emulator: DamstraEmulator) -> list[dict[str, Any]]:
     return [entry for entry in journal if entry["query"].get("startIndex", "0") == "0"]
 
 
-async def until_asked(emulator: DamstraEmulator, count: int) -> None:
+async def wait_for_requests(emulator: DamstraEmulator, count: int) -> None:
     """Wait until there were so many requests."""
     await _until(lambda: _looks(emulator), lambda looks: len(looks) >= count)
 
 
-async def until_struck(emulator: DamstraEmulator, count: int = 1) -> None:
+async def wait_for_fault_hits(emulator: DamstraEmulator, count: int = 1) -> None:
     """Wait until faults have struck so many requests: those that are delayed are in flight then."""
     await _until(lambda: _strikes(emulator), lambda strikes: strikes >= count)
 
 
-async def until_nobody_asks(waits: int) -> None:
+async def wait_until_idle(waits: int) -> None:
     """Wait until this loop has no task but those of so many waits: a moment between two looks."""
 
     async def others() -> int:
@@ -127,7 +127,7 @@ async def until_nobody_asks(waits: int) -> None:
     await _until(others, lambda count: count <= waits)
 
 
-async def _until(look: Callable[[], Awaitable[Seen]], is_enough: Callable[[Seen], bool]) -> None:
+async def _until(look: Callable[[], Awaitable[T]], is_enough: Callable[[T], bool]) -> None:
     async with asyncio.timeout(10):
         while True:
             if is_enough(await look()):
@@ -135,16 +135,16 @@ async def _until(look: Callable[[], Awaitable[Seen]], is_enough: Callable[[Seen]
             await asyncio.sleep(PAUSE)
 
 
-async def stop(*waits: asyncio.Task[Any]) -> None:
+async def cancel(*waits: asyncio.Task[Any]) -> None:
     """Cancel waits, and wait until they are gone."""
     for wait in waits:
         wait.cancel()
     await asyncio.wait(waits)
 
 
-def path(user_id: int = LIAM) -> str:
+def listing_path(user_id: int = LIAM) -> str:
     """Return the path of a user's listing."""
-    return listing(user_id).request().path
+    return user_listing(user_id).request().path
 
 
 async def _strikes(emulator: DamstraEmulator) -> int:
@@ -153,8 +153,8 @@ async def _strikes(emulator: DamstraEmulator) -> int:
     return sum(rule["hits"] for rule in rules)
 
 
-def timers() -> list[asyncio.TimerHandle]:
-    """Return the timers of this loop that are still to go off."""
+def pending_timers() -> list[asyncio.TimerHandle]:
+    """Return the pending_timers of this loop that are still to go off."""
     loop: Any = asyncio.get_running_loop()
     return [timer for timer in loop._scheduled if not timer.cancelled()]
 

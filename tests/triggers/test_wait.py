@@ -18,9 +18,18 @@ from structlog.testing import capture_logs
 
 from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
 from airflow_provider_damstra.triggers.wait import CONDITIONS, DamstraWaitTrigger
-from airflow_provider_damstra.triggers.xcoms import hand_on
+from airflow_provider_damstra.triggers.xcoms import push_result
 from tests.clients.clock import until_in_loop
-from tests.triggers.polling import FIRST, LIAM, THIRD, Said, begin, curious, other_tasks, until_asked
+from tests.polling.helpers import (
+    FIRST,
+    LIAM,
+    THIRD,
+    LogRecorder,
+    counting_condition,
+    other_tasks,
+    start_wait,
+    wait_for_requests,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -85,10 +94,10 @@ async def test_it_only_reads(condition: str, emulator: DamstraEmulator) -> None:
 async def test_the_deadline_is_a_moment_and_outlives_a_restart(emulator: DamstraEmulator) -> None:
     deadline = time.time() + 0.4
     stored = trigger("LessonScheduleCondition", lesson_schedule_ids=[OPEN], deadline=deadline)
-    running = asyncio.create_task(events(stored))
-    await until_asked(emulator, 2)
-    running.cancel()
-    await asyncio.wait([running])
+    running_trigger = asyncio.create_task(events(stored))
+    await wait_for_requests(emulator, 2)
+    running_trigger.cancel()
+    await asyncio.wait([running_trigger])
     (event,) = await events(restored(stored))
     assert event.payload == {
         "status": "timeout",
@@ -147,16 +156,18 @@ async def test_a_result_that_is_not_to_be_pushed_is_not(monkeypatch: pytest.Monk
             lesson_schedule_ids=[[OPEN]]
         )
         for task in (one, several):
-            assert await hand_on(SimpleNamespace(task=task, **place), [LIAM])
+            assert await push_result(SimpleNamespace(task=task, **place), [LIAM])
     assert pushed == [[LIAM]] * 2
 
 
 async def test_a_trigger_that_is_cancelled_leaves_nothing_behind(emulator: DamstraEmulator) -> None:
-    running = asyncio.create_task(events(trigger("LessonScheduleCondition", lesson_schedule_ids=[OPEN])))
-    await until_asked(emulator, 2)
-    running.cancel()
-    await asyncio.wait([running])
-    assert running.cancelled()
+    running_trigger = asyncio.create_task(
+        events(trigger("LessonScheduleCondition", lesson_schedule_ids=[OPEN]))
+    )
+    await wait_for_requests(emulator, 2)
+    running_trigger.cancel()
+    await asyncio.wait([running_trigger])
+    assert running_trigger.cancelled()
     assert not other_tasks()
 
 
@@ -166,8 +177,8 @@ async def test_each_wait_speaks_in_the_context_of_its_own_task(emulator: Damstra
 
     async def wait(name: str) -> None:
         task_id.set(name)
-        await begin(
-            curious(enough=2),
+        await start_wait(
+            counting_condition(enough=2),
             poll_interval=0.02,
             say=lambda text: said.setdefault(name, set()).add(task_id.get()),
         )
@@ -197,8 +208,8 @@ async def test_failures_stand_in_the_log_of_the_triggers_own_task(
 
 
 async def test_the_log_tells_that_a_failure_has_passed(emulator: DamstraEmulator) -> None:
-    said = Said()
-    held = begin(curious(enough=1_000_000), poll_interval=0.02, say=said)
+    said = LogRecorder()
+    held = start_wait(counting_condition(enough=1_000_000), poll_interval=0.02, say=said)
     await until_in_loop(lambda: bool(said.lines), "the first progress")
     emulator.add_fault("status", status=503, count=1)
     await until_in_loop(lambda: len(said.lines) == 3, "the failure and its passing")

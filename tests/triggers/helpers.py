@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.triggers.event import DamstraEventTrigger
-from tests.triggers.polling import LIAM
+from tests.polling.helpers import LIAM
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,7 +21,34 @@ Fired = list[tuple[str, int]]
 """Which events, for which schedules."""
 
 
-def watcher(*, store: Any = None, **changes: Any) -> DamstraEventTrigger:
+class FakeStateStore(dict[str, str]):
+    """It keeps JSON, as Airflow's does.
+
+    :param invalid_response: how often it cannot be read.
+    :param unwritable: how often it cannot be written.
+    """
+
+    def __init__(self, content: Any = (), *, invalid_response: int = 0, unwritable: int = 0) -> None:
+        super().__init__(content)
+        self._unreadable = invalid_response
+        self._unwritable = unwritable
+
+    async def aget(self, key: str) -> Any:
+        """Return what is kept, or None."""
+        if self._unreadable:
+            self._unreadable -= 1
+            raise RuntimeError("The API server is away.")
+        return json.loads(self[key]) if key in self else None
+
+    async def aset(self, key: str, value: Any) -> None:
+        """Keep a value."""
+        if self._unwritable:
+            self._unwritable -= 1
+            raise RuntimeError("The API server is away.")
+        self[key] = json.dumps(value)
+
+
+def event_trigger(*, store: Any = None, **changes: Any) -> DamstraEventTrigger:
     """Return a trigger that watches Liam."""
     trigger = DamstraEventTrigger(
         **{"user_ids": [LIAM], "poll_interval": SOON, "refusal_pause": SOON, **changes}
@@ -30,7 +58,7 @@ def watcher(*, store: Any = None, **changes: Any) -> DamstraEventTrigger:
 
 
 @asynccontextmanager
-async def running(trigger: DamstraEventTrigger) -> AsyncIterator[Fired]:
+async def running_trigger(trigger: DamstraEventTrigger) -> AsyncIterator[Fired]:
     """Yield what a trigger has fired by now in its plain loop."""
     fired: Fired = []
 
@@ -43,7 +71,7 @@ async def running(trigger: DamstraEventTrigger) -> AsyncIterator[Fired]:
 
 
 @asynccontextmanager
-async def streaming(trigger: DamstraEventTrigger, *, is_kept: bool = True) -> AsyncIterator[Fired]:
+async def streaming_trigger(trigger: DamstraEventTrigger, *, is_kept: bool = True) -> AsyncIterator[Fired]:
     """Yield what a trigger has fired by now in a shared stream, as Airflow's triggerer drives it.
 
     :param is_kept: whether Airflow confirms that its database has the events.

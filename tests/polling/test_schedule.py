@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_damstra.polling.schedule import LONGEST_PAUSE, SLOT, next_poll
+from airflow_provider_damstra.polling.schedule import LONGEST_PAUSE, SLOT, next_poll_at
 
 INTERVAL = 60.0
 MOMENTS = (0.0, 0.25, 59.9, 60.0, 1234.5678, 86_400.0)
@@ -18,12 +18,12 @@ def after(
     asked: float, *, latency: float = 0.0, interval: float = INTERVAL, failures: int = 0, key: int = 7
 ) -> float:
     """Return when a query is asked next whose answer took a while."""
-    return next_poll(asked=asked, now=asked + latency, interval=interval, failures=failures, key=key)
+    return next_poll_at(asked=asked, now=asked + latency, interval=interval, failures=failures, key=key)
 
 
 def at(asked: float, not_before: datetime, *, failures: int = 0) -> float:
     """Return when a query is asked next whose answer cannot change before a moment."""
-    return next_poll(
+    return next_poll_at(
         asked=asked, now=asked, interval=INTERVAL, failures=failures, key=7, not_before=not_before
     )
 

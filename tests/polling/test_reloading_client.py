@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_damstra.testing import DamstraEmulator
-from tests.triggers.polling import begin, curious, until_asked
+from tests.polling.helpers import counting_condition, start_wait, wait_for_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from airflow_provider_damstra.conditions.base import PollResult
-    from tests.triggers.conftest import Connect
+    from tests.polling.conftest import Connect
 
 CONNECTION = "AIRFLOW_CONN_DAMSTRA_DEFAULT"
 NEW_KEY = "the-key-after-the-rotation"
@@ -48,8 +48,8 @@ async def statuses(emulator: DamstraEmulator) -> list[int]:
 
 async def waiting(emulator: DamstraEmulator, count: int = 1) -> list[asyncio.Task[PollResult]]:
     """Let waits begin, each on a user of its own; return them when they have looked once."""
-    waits = [begin(curious(1011 + one, enough=2), poll_interval=0.3) for one in range(count)]
-    await until_asked(emulator, count)
+    waits = [start_wait(counting_condition(1011 + one, enough=2), poll_interval=0.3) for one in range(count)]
+    await wait_for_requests(emulator, count)
     return waits
 
 
@@ -69,7 +69,7 @@ async def test_waits_go_on_with_what_the_connection_says_by_now(
         emulator.add_fault("drop_before")
     other.complete_lesson_schedule(30040)
     other.complete_lesson_schedule(30041)
-    await asyncio.wait_for(until_asked(other, 3), 10)
+    await asyncio.wait_for(wait_for_requests(other, 3), 10)
     assert set(await statuses(other)) == {200}
     assert not any(wait.done() and wait.exception() for wait in waits)
     assert len(sessions) == 2
