@@ -1,4 +1,4 @@
-"""A group's training matrix as a file."""
+"""The operator that writes the training matrix of a group to a file."""
 
 from __future__ import annotations
 
@@ -18,30 +18,32 @@ if TYPE_CHECKING:
 
 
 class DamstraTrainingMatrixOperator(DamstraOperator):
-    """Write people by lessons with status and due date for a group, and return where and what it counts.
+    """Write the training matrix of a group (users by lessons, with status and due date) to a file.
 
-    Returns ``{"uri", "people", "lessons", "statuses": {"overdue": 3, ...}, "bytes", "sha256"}``. A status is
-    ``completed``, ``due``, ``overdue``, ``scheduled``, ``cancelled`` or ``not scheduled``, or a word of
-    Damstra's own that this provider does not know; it is of the moment of reading. Of several schedules of a
-    person for a lesson the latest decides: one that has not begun yet only if none has, a cancelled one only
-    if there is no other. The file is written under another name and then moved.
+    A status is ``completed``, ``due``, ``overdue``, ``scheduled``, ``cancelled`` or ``not scheduled``, or a
+    status of Damstra's that this provider does not know, at the time of reading. Of several schedules of a
+    user for a lesson the latest counts: one that has not started only if no other has, a cancelled one only
+    if there is no other. The file is written under a temporary name and then moved.
 
-    HTML is one file without scripts that loads nothing, ready to be sent by mail. CSV is UTF-8 with a byte
-    order mark; a value that starts with ``= + - @``, a tab or a carriage return, which a spreadsheet might
-    take for a formula, gets a leading apostrophe. Parquet has the same columns, with types.
+    HTML is one file without scripts or external assets, suitable for mail. CSV is UTF-8 with a byte order
+    mark; a value that a spreadsheet would evaluate as a formula (it starts with ``= + - @``, a tab or a
+    carriage return) gets a leading apostrophe. Parquet has the same columns, typed.
 
-    Calls ``getGroup``, ``listGroupMembers``, and ``listUserLessonSchedules`` for each person, as many at once
-    as the connection's ``max_concurrency`` allows; ``listLessons`` with ``lesson_ids``, and ``listGroups``
-    with ``include_child_groups``. If one of the requests fails, so does the task, and no file is written.
+    Calls ``getGroup``, ``listGroupMembers``, and ``listUserLessonSchedules`` for each member, at most the
+    connection's ``max_concurrency`` at once; ``listLessons`` with ``lesson_ids``, and ``listGroups`` with
+    ``include_child_groups``. If a request fails, the task fails and no file is written.
 
     :param group_id: the group (templated).
     :param target_path: path or URL of the file on any object storage (templated).
-    :param lesson_ids: the columns; default all lessons that a member is or was scheduled to (templated).
+    :param lesson_ids: ids of the lessons, one column each; default all lessons that a member is or was
+        scheduled to (templated).
     :param title: heading of the HTML file; default the group's name (templated).
     :param file_format: ``html``, ``csv`` or ``parquet``, which needs the extra ``parquet``.
-    :param include_child_groups: show the members of the groups below, too.
-    :param include_inactive: show people who are not in the organisation any more, too.
-    :param time_zone: IANA name of the zone in which days are counted, such as ``Australia/Perth``.
+    :param include_child_groups: include the members of all groups below.
+    :param include_inactive: include inactive users.
+    :param time_zone: IANA time zone of the dates, such as ``Australia/Perth``.
+    :return: ``{"uri", "people", "lessons", "statuses": {"overdue": 3, ...}, "bytes", "sha256"}``.
+    :raises DamstraNotFoundError: if the group or a lesson does not exist.
     """
 
     template_fields = ("group_id", "target_path", "lesson_ids", "title", "damstra_conn_id")
@@ -63,7 +65,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         one_of("file_format", file_format, "html", "csv", "parquet")
         one_of("include_child_groups", include_child_groups, True, False)
         one_of("include_inactive", include_inactive, True, False)
-        _refuse_unknown_zone(time_zone)
+        _validate_time_zone(time_zone)
         self.group_id = group_id
         self.target_path = target_path
         self.lesson_ids = lesson_ids
@@ -74,7 +76,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         self.time_zone = time_zone
 
     def act(self, context: Context) -> dict[str, Any]:
-        """Return where the file is, what it counts, its size and its SHA-256."""
+        """Write the file and return its URI, counts, size and SHA-256."""
         from airflow_provider_damstra.exports.formats import refuse_missing_format
         from airflow_provider_damstra.exports.training_matrix.matrix import (
             TrainingMatrixRequest,
@@ -90,30 +92,28 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         refuse_what_is_no_file("target_path", self.target_path, attempt=self.attempt)
         refuse_missing_format(self.file_format, None)
         matrix = read_training_matrix(self.caller, wanted)
-        content = self._content(matrix)
+        content = self._to_bytes(matrix)
         write_whole(self.target_path, content, attempt=self.attempt)
-        counts = {"people": len(matrix.people), "lessons": len(matrix.lessons), "statuses": matrix.counts()}
+        counts = {"people": len(matrix.rows), "lessons": len(matrix.lessons), "statuses": matrix.counts()}
         self.log.info("Training matrix of group %s: %s (%s)", matrix.group.name, self.target_path, counts)
         digest = hashlib.sha256(content).hexdigest()
         return {"uri": self.target_path, **counts, "bytes": len(content), "sha256": digest}
 
-    def _content(self, matrix: TrainingMatrix) -> bytes:
+    def _to_bytes(self, matrix: TrainingMatrix) -> bytes:
         time_zone = ZoneInfo(self.time_zone)
-        if self.file_format == "csv":
-            from airflow_provider_damstra.exports.training_matrix.csv_file import as_csv
+        if self.file_format == "html":
+            from airflow_provider_damstra.exports.training_matrix.html import to_html
 
-            return as_csv(matrix, time_zone=time_zone)
-        if self.file_format == "parquet":
-            from airflow_provider_damstra.exports.training_matrix.parquet import as_parquet
+            return to_html(matrix, time_zone=time_zone, title=self.title)
+        from airflow_provider_damstra.exports.training_matrix.tabular import to_csv, to_parquet
 
-            return as_parquet(matrix, time_zone=time_zone)
-        from airflow_provider_damstra.exports.training_matrix.html import as_html
-
-        return as_html(matrix, time_zone=time_zone, title=self.title)
+        return (to_csv if self.file_format == "csv" else to_parquet)(matrix, time_zone=time_zone)
 
 
-def _refuse_unknown_zone(name: str) -> None:
+def _validate_time_zone(name: str) -> None:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        raise ValueError(f"time_zone is {name!r}; it is an IANA time zone such as Australia/Perth") from None
+        raise ValueError(
+            f"time_zone is {name!r}; it must be an IANA time zone such as Australia/Perth"
+        ) from None

@@ -1,4 +1,4 @@
-"""A training matrix: which schedule decides, and what stands in the files."""
+"""Training matrix: the deciding schedule of a lesson, and the contents of the files."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from airflow_provider_damstra.exports.training_matrix.csv_file import as_csv, safe_in_a_spreadsheet
-from airflow_provider_damstra.exports.training_matrix.html import as_html
+from airflow_provider_damstra.exports.training_matrix.html import to_html
 from airflow_provider_damstra.exports.training_matrix.matrix import (
-    Person,
-    Standing,
+    MatrixCell,
+    MatrixRow,
     TrainingMatrix,
+    cell_of,
     deciding_schedule,
-    standing_of,
 )
+from airflow_provider_damstra.exports.training_matrix.tabular import escape_formula, to_csv
 from airflow_provider_damstra.models import Group, User, UserLessonSchedule
 
 PERTH = ZoneInfo("Australia/Perth")
@@ -50,7 +50,7 @@ DECIDING: list[tuple[str, list[Any], int]] = [
 
 
 @pytest.mark.parametrize(("rows", "expected"), [case[1:] for case in DECIDING], ids=[c[0] for c in DECIDING])
-def test_the_latest_schedule_that_matters_decides(rows: list[Any], expected: int) -> None:
+def test_deciding_schedule_is_latest_started(rows: list[Any], expected: int) -> None:
     assert deciding_schedule(rows).id == expected
 
 
@@ -67,47 +67,47 @@ def test_the_latest_schedule_that_matters_decides(rows: list[Any], expected: int
         (None, None, "open"),
     ],
 )
-def test_the_word_is_the_models_or_the_apis_own(status: str | None, completed: str | None, word: str) -> None:
-    assert standing_of(schedule(1, status, JANUARY, completed)).status == word
+def test_cell_status_is_state_or_api_status(status: str | None, completed: str | None, word: str) -> None:
+    assert cell_of(schedule(1, status, JANUARY, completed)).status == word
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_no_text_is_a_formula(start: str) -> None:
-    assert safe_in_a_spreadsheet(f"{start}cmd()") == f"'{start}cmd()"
-    assert safe_in_a_spreadsheet(f"a{start}") == f"a{start}"
+def test_escape_formula_prefixes_apostrophe(start: str) -> None:
+    assert escape_formula(f"{start}cmd()") == f"'{start}cmd()"
+    assert escape_formula(f"a{start}") == f"a{start}"
 
 
-def test_nothing_is_an_empty_text() -> None:
-    assert (safe_in_a_spreadsheet(None), safe_in_a_spreadsheet(7)) == ("", "7")
+def test_escape_formula_of_none_is_empty() -> None:
+    assert (escape_formula(None), escape_formula(7)) == ("", "7")
 
 
 HOSTILE = "<script>alert(1)</script>\"'&"
 
 
-def matrix(*, word: str = "expired <b>") -> TrainingMatrix:
-    """Return a matrix whose every text does its worst."""
+def matrix(*, status: str = "expired <b>") -> TrainingMatrix:
+    """Return a matrix with markup, formulas and line breaks in every text."""
     users = [
         {"id": 7, "firstName": HOSTILE, "employeeNumber": "-7", "clientStatusId": 57},
         {"id": 8, "firstName": "=cmd()", "lastName": 'Ng,\n"Zoë"', "employeeNumber": "@8"},
     ]
-    standings = (
-        {1: Standing(status="completed", due=EVENING, completed=EVENING)},
-        {2: Standing(status=word)},
+    cells = (
+        {1: MatrixCell(status="completed", due=EVENING, completed=EVENING)},
+        {2: MatrixCell(status=status)},
     )
-    people = [
-        Person(user=User.model_validate(user), groups=(f"+{HOSTILE}", "B"), standings=one)
-        for user, one in zip(users, standings, strict=True)
+    rows = [
+        MatrixRow(user=User.model_validate(user), groups=(f"+{HOSTILE}", "B"), cells=one)
+        for user, one in zip(users, cells, strict=True)
     ]
     return TrainingMatrix(
         group=Group(id=1, name=HOSTILE),
         lessons={1: "=HYPERLINK()", 2: HOSTILE},
-        people=people,
+        rows=rows,
         read_at=EVENING,
     )
 
 
-def test_csv_holds_all_and_no_formula() -> None:
-    content = as_csv(matrix(), time_zone=PERTH)
+def test_csv_contains_all_values_and_escapes_formulas() -> None:
+    content = to_csv(matrix(), time_zone=PERTH)
     header, first, second = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
     assert content.startswith(b"\xef\xbb\xbfuser_id,")
     assert header == [
@@ -127,7 +127,7 @@ def test_csv_holds_all_and_no_formula() -> None:
 
 
 class Page(HTMLParser):
-    """Collects what a browser would see."""
+    """Parse the tags and cell texts of a page."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__()
@@ -154,8 +154,8 @@ class Page(HTMLParser):
             self.rows[-1][-1] += f"|{data}" if self.open[-1] == "small" else data
 
 
-def test_html_shows_every_text_as_it_is() -> None:
-    page = Page(as_html(matrix(), time_zone=PERTH))
+def test_html_escapes_every_text() -> None:
+    page = Page(to_html(matrix(), time_zone=PERTH))
     assert page.open == []
     assert page.rows == [
         ["Name", "Employee number", "=HYPERLINK()", HOSTILE],
@@ -164,8 +164,8 @@ def test_html_shows_every_text_as_it_is() -> None:
     ]
 
 
-def test_html_has_no_script_and_loads_nothing() -> None:
-    content = as_html(matrix(), time_zone=PERTH)
+def test_html_has_no_script_and_no_external_asset() -> None:
+    content = to_html(matrix(), time_zone=PERTH)
     page = Page(content)
     assert {tag for tag, _ in page.tags} == {
         *("html", "head", "meta", "title", "style", "body", "h1", "p", "ul", "li"),
@@ -178,8 +178,8 @@ def test_html_has_no_script_and_loads_nothing() -> None:
     assert b"default-src 'none'" in content
 
 
-def test_html_says_of_when_it_is_and_what_the_colours_mean() -> None:
-    text = as_html(matrix(), time_zone=PERTH, title="A & <B>").decode()
+def test_html_shows_read_time_and_legend() -> None:
+    text = to_html(matrix(), time_zone=PERTH, title="A & <B>").decode()
     assert "<title>A &amp; &lt;B&gt;</title>" in text
     assert "<h1>A &amp; &lt;B&gt;</h1>" in text
     assert "2026-04-01 04:00 Australia/Perth" in text
@@ -201,8 +201,8 @@ def test_html_says_of_when_it_is_and_what_the_colours_mean() -> None:
     assert all(colours[words if "expired" not in words else "? expired <b>"] == one for one, words in cells)
 
 
-def test_a_long_table_keeps_its_header_and_prints() -> None:
-    text = as_html(matrix(), time_zone=UTC).decode()
+def test_html_header_is_sticky_and_repeats_in_print() -> None:
+    text = to_html(matrix(), time_zone=UTC).decode()
     style = text[text.index("<style>") : text.index("</style>")]
     assert "thead th { position: sticky; top: 0" in style
     printed = style[style.index("@media print") :]
@@ -210,5 +210,5 @@ def test_a_long_table_keeps_its_header_and_prints() -> None:
     assert "print-color-adjust: exact" in printed
 
 
-def test_counts_are_those_of_the_cells() -> None:
+def test_counts_equal_number_of_cells_by_status() -> None:
     assert matrix().counts() == {"not scheduled": 2, "completed": 1, "expired <b>": 1}

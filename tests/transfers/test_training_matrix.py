@@ -1,4 +1,4 @@
-"""The training matrix operator: what the file holds, what is asked, and what is refused."""
+"""Training matrix operator: file contents, requests sent, invalid input."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def listed(api: Api, user_id: int) -> list[dict[str, Any]]:
     return found
 
 
-def test_it_shows_what_the_api_lists(damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path) -> None:
+def test_matrix_shows_schedules_listed_by_api(
+    damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
     path = tmp_path / "new" / "matrix.csv"
     result = run(step(f"file://{path}")).value
     people = rows(path)
@@ -70,7 +72,7 @@ def test_it_shows_what_the_api_lists(damstra_emulator: DamstraEmulator, api: Api
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_parquet_shows_the_same_with_types(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_parquet_equals_csv_with_types(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     run(step(tmp_path / "a.csv"))
     run(step(tmp_path / "a.parquet", file_format="parquet"))
     table = parquet.read_table(tmp_path / "a.parquet")
@@ -84,7 +86,9 @@ def test_parquet_shows_the_same_with_types(damstra_emulator: DamstraEmulator, tm
     assert types == {"int64", "string", "bool", "date32[day]"}
 
 
-def test_it_only_reads_and_each_person_once(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_matrix_sends_only_get_and_one_listing_per_member(
+    damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
     people = run(step(tmp_path / "a.csv")).value["people"]
     asked = [(entry["path"], str(entry["query"])) for entry in damstra_emulator.journal()]
     assert len(asked) == len(set(asked))
@@ -92,9 +96,7 @@ def test_it_only_reads_and_each_person_once(damstra_emulator: DamstraEmulator, t
     assert {entry["method"] for entry in damstra_emulator.journal()} == {"GET"}
 
 
-def test_the_lessons_that_are_named_are_the_columns(
-    damstra_emulator: DamstraEmulator, tmp_path: Path
-) -> None:
+def test_lesson_ids_select_columns(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     result = run(step(tmp_path / "a.csv", lesson_ids=f"{HAUL_TRUCK_LESSON},{INDUCTION}")).value
     header = list(rows(tmp_path / "a.csv")[0])
     assert [name for name in header if name.endswith("status")] == [
@@ -105,7 +107,7 @@ def test_the_lessons_that_are_named_are_the_columns(
     assert result["statuses"]["not scheduled"] >= result["people"]
 
 
-def test_a_later_schedule_replaces_an_earlier_one(
+def test_later_schedule_replaces_earlier_one(
     damstra_emulator: DamstraEmulator,
     api: Api,
     tmp_path: Path,
@@ -125,7 +127,7 @@ def test_a_later_schedule_replaces_an_earlier_one(
     assert induction() == "completed"
 
 
-def test_groups_below_bring_their_members_each_once(
+def test_members_of_child_groups_appear_once(
     damstra_emulator: DamstraEmulator,
     api: Api,
     tmp_path: Path,
@@ -144,7 +146,7 @@ def test_groups_below_bring_their_members_each_once(
     assert people[1013] == "Apprentices"
 
 
-def test_who_has_left_is_shown_if_wanted(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_inactive_users_are_optional(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     for include_inactive in (False, True):
         path = tmp_path / f"{include_inactive}.csv"
         run(step(path, group_id=MINE, include_inactive=include_inactive))
@@ -153,7 +155,9 @@ def test_who_has_left_is_shown_if_wanted(damstra_emulator: DamstraEmulator, tmp_
         assert active["1011"] == "yes"
 
 
-def test_hostile_names_do_nothing(damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path) -> None:
+def test_markup_and_formulas_in_names_are_escaped(
+    damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+) -> None:
     formula, script = "=cmd('calc')", "<script>alert(1)</script>"
     group = api.send("/group", name=script, description="").json()["id"]
     user = {"userName": "x", "firstName": formula, "lastName": script, "employeeNumber": "@1"}
@@ -169,12 +173,12 @@ def test_hostile_names_do_nothing(damstra_emulator: DamstraEmulator, api: Api, t
     assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 4
 
 
-def test_a_group_without_members_is_an_empty_matrix(
+def test_group_without_members_gives_empty_matrix(
     damstra_emulator: DamstraEmulator,
     api: Api,
     tmp_path: Path,
 ) -> None:
-    group = api.send("/group", name="Nobody", description="").json()["id"]
+    group = api.send("/group", name="Empty group", description="").json()["id"]
     for file_format in ("csv", "html"):
         result = run(step(tmp_path / "a", group_id=group, file_format=file_format)).value
         assert (result["people"], result["lessons"], result["statuses"]) == (0, 0, {})
@@ -185,7 +189,7 @@ def test_a_group_without_members_is_an_empty_matrix(
     ("arguments", "why"),
     [({"group_id": 9999}, "No group|group"), ({"lesson_ids": [INDUCTION, 998, 999]}, "Lesson 998, 999 does")],
 )
-def test_what_does_not_exist_is_named(
+def test_unknown_group_or_lesson_is_reported(
     arguments: dict[str, Any], why: str, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     message = error(step(tmp_path / "a.csv", **arguments), DamstraNotFoundError)
@@ -193,7 +197,7 @@ def test_what_does_not_exist_is_named(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_matrix_with_a_gap_is_not_written(
+def test_failed_listing_writes_no_file(
     damstra_emulator: DamstraEmulator,
     connect: Connect,
     tmp_path: Path,
@@ -209,7 +213,7 @@ def test_a_matrix_with_a_gap_is_not_written(
     assert "1021" in {row["user_id"] for row in rows(path)}
 
 
-def test_the_file_is_the_same_however_many_requests_are_under_way(
+def test_file_is_independent_of_concurrency(
     damstra_emulator: DamstraEmulator,
     connect: Connect,
     tmp_path: Path,
@@ -224,7 +228,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"file_format": "xlsx"}, "file_format is 'xlsx'; it can be html or csv or parquet"),
     ({"include_child_groups": "yes"}, "include_child_groups is 'yes'"),
     ({"include_inactive": None}, "include_inactive is None"),
-    ({"time_zone": "Perth"}, "time_zone is 'Perth'; it is an IANA time zone"),
+    ({"time_zone": "Perth"}, "time_zone is 'Perth'; it must be an IANA time zone"),
     ({"time_zone": None}, "time_zone is None"),
     ({"time_zone": "../etc/passwd"}, "time_zone is '../etc/passwd'"),
     ({"group_id": "Pit Crew A"}, "group_id: "),
@@ -240,7 +244,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("arguments", "why"), WRONG, ids=str)
-def test_bad_input_is_refused_before_the_first_request(
+def test_invalid_input_is_rejected_before_first_request(
     arguments: dict[str, Any], why: str, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()

@@ -1,9 +1,9 @@
-"""A group's training matrix: who is how far with which lesson, read from Damstra Learning."""
+"""Training matrix of a group: the status of each lesson for each member, read from Damstra Learning."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.models.user import User
 
 NOT_SCHEDULED = "not scheduled"
-"""The status of a lesson that a person was never scheduled to."""
+"""Status of a lesson that the user was never scheduled to."""
 
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 log = logging.getLogger(__name__)
 
 
 class TrainingMatrixRequest(RequestModel):
-    """Whose training is shown, and in which lessons."""
+    """Select the rows and columns of a training matrix."""
 
     group_id: Identifier
     lesson_ids: SomeIdentifiers | None = None
@@ -42,76 +42,82 @@ class TrainingMatrixRequest(RequestModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
-    """How far one person is with one lesson."""
+class MatrixCell:
+    """Status and dates of one lesson for one user."""
 
     status: str
     due: datetime | None = None
     completed: datetime | None = None
 
 
-NEVER_SCHEDULED = Standing(status=NOT_SCHEDULED)
+_EMPTY_CELL = MatrixCell(status=NOT_SCHEDULED)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Person:
-    """A row: somebody, the groups through which they are in it, and how far they are, by lesson id."""
+class MatrixRow:
+    """One user.
+
+    :param groups: names of the selected groups that the user is a member of.
+    :param cells: cells by lesson id.
+    """
 
     user: User
     groups: tuple[str, ...]
-    standings: Mapping[int, Standing]
+    cells: Mapping[int, MatrixCell]
 
-    def standing(self, lesson_id: int) -> Standing:
-        """Return how far they are with a lesson."""
-        return self.standings.get(lesson_id, NEVER_SCHEDULED)
+    def cell(self, lesson_id: int) -> MatrixCell:
+        """Return the cell of a lesson."""
+        return self.cells.get(lesson_id, _EMPTY_CELL)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingMatrix:
-    """People by lessons.
+    """Hold users by lessons.
 
-    :param lessons: the names of the lessons by id, in the order of the columns.
-    :param people: the rows, by name.
-    :param read_at: when it was read: the statuses are of that moment.
+    :param lessons: names of the lessons by id, in the order of the columns.
+    :param rows: users in the order of their names.
+    :param read_at: time at which the statuses were read.
     """
 
     group: Group
     lessons: Mapping[int, str]
-    people: Sequence[Person]
+    rows: Sequence[MatrixRow]
     read_at: datetime
 
     def counts(self) -> dict[str, int]:
-        """Return how many cells have each status, the most frequent first."""
-        statuses = (one.standing(lesson).status for one in self.people for lesson in self.lessons)
+        """Return the number of cells with each status, the most frequent first."""
+        statuses = (row.cell(lesson).status for row in self.rows for lesson in self.lessons)
         return dict(Counter(statuses).most_common())
 
 
 def read_training_matrix(caller: Caller, wanted: TrainingMatrixRequest) -> TrainingMatrix:
-    """Return a group's training matrix. Each person's schedules are read side by side.
+    """Read the training matrix of a group; the schedules of several users are read concurrently.
 
     :raises DamstraNotFoundError: if the group or a lesson does not exist.
-    :raises DamstraError: if one of the requests failed: a matrix with a gap would be misread.
+    :raises DamstraError: if a request failed: a matrix with missing rows would be misread.
     """
     read_at = datetime.now(UTC)
     group = caller.call(GetGroup(group_id=wanted.group_id))
     named = _lesson_names(caller, wanted.lesson_ids) if wanted.lesson_ids else None
-    groups = [group, *(_below(caller, group) if wanted.include_child_groups else ())]
+    groups = [group, *(_descendants(caller, group) if wanted.include_child_groups else ())]
     members = _members(caller, groups, include_inactive=wanted.include_inactive)
-    schedules = gather(lambda one: _deciding(caller, one[0].id), members, what="people's schedules read")
-    people = [
-        Person(user=user, groups=names, standings={one: standing_of(row) for one, row in rows.items()})
-        for (user, names), rows in zip(members, schedules, strict=True)
+    schedules = gather(
+        lambda one: _deciding_schedules(caller, one[0].id), members, what="people's schedules read"
+    )
+    rows = [
+        MatrixRow(user=user, groups=names, cells={lesson: cell_of(one) for lesson, one in found.items()})
+        for (user, names), found in zip(members, schedules, strict=True)
     ]
     return TrainingMatrix(
         group=group,
         lessons=named or _lessons_in(schedules),
-        people=sorted(people, key=lambda one: (one.user.full_name.casefold(), one.user.id)),
+        rows=sorted(rows, key=lambda row: (row.user.full_name.casefold(), row.user.id)),
         read_at=read_at,
     )
 
 
 def _lesson_names(caller: Caller, lesson_ids: Sequence[int]) -> dict[int, str]:
-    """Return the names of lessons, each that of the newest version, in the order in which they are named."""
+    """Return the names of lessons, from their newest versions, in the order of the ids."""
     rows = sorted(caller.iterate(ListLessons(lesson_ids=tuple(lesson_ids))), key=lambda row: row.version or 0)
     names = {row.lesson_id: row.name or f"lesson {row.lesson_id}" for row in rows}
     unknown = [str(one) for one in lesson_ids if one not in names]
@@ -120,25 +126,25 @@ def _lesson_names(caller: Caller, lesson_ids: Sequence[int]) -> dict[int, str]:
     return {one: names[one] for one in lesson_ids}
 
 
-def _below(caller: Caller, top: Group) -> list[Group]:
-    """Return the active groups below a group, at any depth."""
+def _descendants(caller: Caller, top: Group) -> list[Group]:
+    """Return the active groups below a group, at any depth; a cycle of parents ends the search."""
     children: dict[int | None, list[Group]] = {}
     for group in caller.iterate(ListGroups()):
         children.setdefault(group.parent_id, []).append(group)
     found: dict[int, Group] = {}
-    waiting = list(children.get(top.id, ()))
-    while waiting:
-        group = waiting.pop(0)
+    queue = deque(children.get(top.id, ()))
+    while queue:
+        group = queue.popleft()
         if group.id not in found and group.id != top.id:
             found[group.id] = group
-            waiting += children.get(group.id, ())
+            queue += children.get(group.id, ())
     return list(found.values())
 
 
 def _members(
     caller: Caller, groups: Sequence[Group], *, include_inactive: bool
 ) -> list[tuple[User, tuple[str, ...]]]:
-    """Return who is in the groups, each once, with the names of their groups."""
+    """Return the members of the groups, each once, with the names of their groups."""
     listings = gather(
         lambda group: list(caller.iterate(ListGroupMembers(group_id=group.id))), groups, what="groups read"
     )
@@ -152,56 +158,56 @@ def _members(
     return [(user, tuple(names[user.id])) for user in users.values()]
 
 
-def _deciding(caller: Caller, user_id: int) -> dict[int, UserLessonSchedule]:
-    """Return the schedule of each lesson that says how far a user is."""
+def _deciding_schedules(caller: Caller, user_id: int) -> dict[int, UserLessonSchedule]:
+    """Return for each lesson the schedule that determines the status of a user."""
     by_lesson: dict[int, list[UserLessonSchedule]] = {}
     for row in caller.iterate(ListUserLessonSchedules(user_id=user_id)):
         if row.lesson_id is None:
-            log.warning("Lesson schedule %d of user %d names no lesson; it is left out.", row.id, user_id)
+            log.warning("Lesson schedule %d of user %d has no lesson id and is left out.", row.id, user_id)
         else:
             by_lesson.setdefault(row.lesson_id, []).append(row)
     return {lesson_id: deciding_schedule(rows) for lesson_id, rows in by_lesson.items()}
 
 
 def deciding_schedule(rows: Iterable[UserLessonSchedule]) -> UserLessonSchedule:
-    """Return which of a user's schedules of one lesson says how far the user is.
+    """Return which of a user's schedules of one lesson determines the status.
 
-    It is the latest, by its start or its completion. One that has not begun yet counts only if there is none
-    that has: next year's refresher does not hide that this year's is overdue. A cancelled one counts only if
-    there is no other.
+    It is the one with the latest start or completion. A schedule that has not started counts only if no other
+    has started: next year's refresher does not hide an overdue one of this year. A cancelled schedule counts
+    only if there is no other.
     """
-    return max(rows, key=lambda row: (_weight(row), _latest(row), row.id))
+    return max(rows, key=lambda row: (_priority(row), _latest_date(row), row.id))
 
 
-def _weight(row: UserLessonSchedule) -> int:
+def _priority(row: UserLessonSchedule) -> int:
     if row.is_cancelled:
         return 0
     return 1 if row.is_open and row.status == LessonScheduleStatus.SCHEDULED else 2
 
 
-def _latest(row: UserLessonSchedule) -> datetime:
-    return max(filter(None, (row.start_date, row.lesson_completed_date)), default=_LONG_AGO)
+def _latest_date(row: UserLessonSchedule) -> datetime:
+    return max(filter(None, (row.start_date, row.lesson_completed_date)), default=_EARLIEST)
 
 
-def standing_of(row: UserLessonSchedule) -> Standing:
-    """Return how far a schedule is; of one that is under way, in the API's own word."""
+def cell_of(row: UserLessonSchedule) -> MatrixCell:
+    """Return the cell of a schedule; the status of an open schedule is the API's own term."""
     status = str(row.status or row.state) if row.state == "open" else row.state
-    return Standing(status=status, due=row.end_date, completed=row.lesson_completed_date)
+    return MatrixCell(status=status, due=row.end_date, completed=row.lesson_completed_date)
 
 
-def date_of(moment: datetime | None, time_zone: tzinfo) -> date | None:
-    """Return the day of a moment."""
-    return None if moment is None else moment.astimezone(time_zone).date()
+def local_date(timestamp: datetime | None, time_zone: tzinfo) -> date | None:
+    """Return the date of a timestamp in a time zone."""
+    return None if timestamp is None else timestamp.astimezone(time_zone).date()
 
 
-def day(moment: datetime | None, time_zone: tzinfo) -> str:
-    """Return the day of a moment as ``2026-01-31``, or nothing."""
-    found = date_of(moment, time_zone)
+def format_date(timestamp: datetime | None, time_zone: tzinfo) -> str:
+    """Return the date of a timestamp as ``2026-01-31``, or an empty text."""
+    found = local_date(timestamp, time_zone)
     return found.isoformat() if found else ""
 
 
 def _lessons_in(schedules: Iterable[Mapping[int, UserLessonSchedule]]) -> dict[int, str]:
-    """Return the names of the lessons that somebody is or was scheduled to, as the newest version has it."""
+    """Return the names, from the newest versions, of all lessons with a schedule."""
     newest: dict[int, tuple[int, str]] = {}
     for rows in schedules:
         for lesson_id, row in rows.items():
