@@ -25,10 +25,12 @@ from airflow_provider_damstra.errors import (
     DamstraRequestError,
 )
 from airflow_provider_damstra.models.lesson_schedule import ShortLessonSchedule, UserLessonSchedule
-from airflow_provider_damstra.services.idempotency import Caller, fan_out
+from airflow_provider_damstra.services.concurrency import map_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+
+    from airflow_provider_damstra.services.idempotency import SupportsCalls
 
 Query = Endpoint[Any]
 
@@ -165,7 +167,7 @@ def create_condition(kind: type[Condition], arguments: Mapping[str, Any]) -> Con
     raise ValueError(f"{kind.__name__} cannot begin: {why}")
 
 
-def poll(caller: Caller, condition: Condition) -> PollResult:
+def poll(client: SupportsCalls, condition: Condition) -> PollResult:
     """Return how things stand now, asking from this thread.
 
     :raises DamstraError: if a query could not be answered.
@@ -173,8 +175,13 @@ def poll(caller: Caller, condition: Condition) -> PollResult:
     asked: set[Query] = set()
     while questions := _due(condition.queries(), asked):
         asked |= questions.keys()
-        answers = fan_out(lambda one: _ask(caller, *one), list(questions.items()), what="questions answered")
-        for (query, _), answer in answers:
+        answers = map_concurrently(
+            lambda one: _ask(client, *one),
+            list(questions.items()),
+            description="questions answered",
+            return_errors=True,
+        )
+        for query, answer in zip(questions, answers, strict=True):
             if isinstance(answer, DamstraError) and not is_not_found(answer):
                 raise answer
             condition.update(query, answer)
@@ -195,10 +202,10 @@ def _due(queries: dict[Query, QueryFilter], asked: Collection[Query]) -> dict[Qu
     }
 
 
-def _ask(caller: Caller, query: Query, query_filter: QueryFilter) -> Any:
+def _ask(client: SupportsCalls, query: Query, query_filter: QueryFilter) -> Any:
     if not isinstance(query, ListEndpoint):
-        return caller.call(query)
-    with closing(caller.iterate(query)) as listing:  # type: ignore[type-var]
+        return client.call(query)
+    with closing(client.iterate(query)) as listing:  # type: ignore[type-var]
         return read_until_found(listing, query_filter.rows)
 
 

@@ -11,7 +11,7 @@ from airflow_provider_damstra.endpoints.group import ListGroupMembers
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import Identifier, SomeIdentifiers
 from airflow_provider_damstra.errors import DamstraNotFoundError
-from airflow_provider_damstra.services.idempotency import shown
+from airflow_provider_damstra.services.idempotency import format_ids
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -136,7 +136,7 @@ class GroupLessonCondition:
         progress = f"{len(done)} of {count} members of group {group} completed lesson {self._lesson_id}"
         return PollResult(
             is_done=len(done) >= needed or is_lost,
-            failure=f"{progress}; cancelled or overdue for users {shown(lost)}." if is_lost else None,
+            failure=f"{progress}; cancelled or overdue for users {format_ids(lost)}." if is_lost else None,
             progress=progress,
             result=done,
         )

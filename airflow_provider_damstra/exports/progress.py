@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.services.idempotency import PROGRESS_EVERY
+from airflow_provider_damstra.services.concurrency import PROGRESS_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -52,7 +52,7 @@ class Progress:
         self._done += done
         self._rows += rows
         now = self._clock()
-        if now - self._said_at >= PROGRESS_EVERY:
+        if now - self._said_at >= PROGRESS_INTERVAL:
             self._said_at = now
             log.info("%s: %s", self._what, self._how_far(now - self._began))
 

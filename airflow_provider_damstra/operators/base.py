@@ -34,8 +34,8 @@ SECONDS_TO_LIVE = 4.0
 class DamstraOperator(BaseOperator):
     """A step that calls Damstra Learning.
 
-    A subclass says in ``act`` what it does. What no retry can mend (a wrong key, a missing permission, bad
-    input) fails the task at once; the rest is left to Airflow's retries.
+    A subclass implements ``_execute``. Errors that no retry can mend (a wrong key, a missing permission, bad
+    input) fail the task at once; the rest is left to Airflow's retries.
 
     :param damstra_conn_id: id of the Airflow connection (templated).
     """
@@ -57,7 +57,7 @@ class DamstraOperator(BaseOperator):
         return DamstraHook(damstra_conn_id=self.damstra_conn_id)
 
     @cached_property
-    def caller(self) -> RecordingClient:
+    def client(self) -> RecordingClient:
         """Return what makes the calls of this attempt, and knows what they changed."""
         from airflow_provider_damstra.services.intent_log import RecordingClient
 
@@ -71,7 +71,7 @@ class DamstraOperator(BaseOperator):
         self._is_acting = True
         try:
             with fail_fast_on_permanent_errors():
-                return self.act(context)
+                return self._execute(context)
         except BaseException:
             if self._is_killed:
                 self.clean_up()
@@ -104,18 +104,18 @@ class DamstraOperator(BaseOperator):
 
     def sent(self) -> str:
         """Return what this attempt asked Damstra Learning to change, in short."""
-        changes = [str(change.request()) for change in self.caller.changes]
+        changes = [str(change.request()) for change in self.client.changes]
         more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
         return (", ".join(changes[:5]) or "nothing") + more
 
     def return_or_write_secret(self, endpoint: Endpoint[str], path: str | None) -> str:
         """Return the path of the file that the answer was written to, or without a path the answer."""
         if path is None:
-            return self.caller.call(endpoint)
+            return self.client.call(endpoint)
         from airflow_provider_damstra.storage import refuse_what_is_no_file, write_whole
 
         refuse_what_is_no_file("path", path, attempt=self.attempt)
-        secret = self.caller.call(endpoint)
+        secret = self.client.call(endpoint)
         write_whole(path, secret.encode(), attempt=self.attempt, private=True)
         return path
 
@@ -127,7 +127,7 @@ class DamstraOperator(BaseOperator):
         with opened_whole(path, attempt=self.attempt) as file:
             return {"path": path, **write_json_lines(file, pages)}
 
-    def act(self, context: Context) -> Any:
+    def _execute(self, context: Context) -> Any:
         """Do the step: what a subclass is for."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it does")
 
@@ -199,13 +199,13 @@ class RollbackOnKillMixin(DamstraOperator):
         from airflow_provider_damstra.errors import DamstraError
         from airflow_provider_damstra.services.rollback import take_back
 
-        if not (self.cancel_on_kill and self.caller.changes):
+        if not (self.cancel_on_kill and self.client.changes):
             super().clean_up()
             return
         client = self.hook.client_with(timeout=SECONDS_TO_LIVE / 2, max_retries=0)
-        for change in reversed(self.caller.changes):
+        for change in reversed(self.client.changes):
             what = change.request()
-            self.caller.will_take_back(change)
+            self.client.will_take_back(change)
             try:
                 self.log.warning("Killed. %s: %s.", what, take_back(client, change))
             except DamstraError as error:

@@ -51,7 +51,7 @@ class DamstraCallOperator(DamstraOperator):
         self.path = path
         self.return_in_clear = return_in_clear
 
-    def act(self, context: Context) -> Any:
+    def _execute(self, context: Context) -> Any:
         """Return the answer, fit for XCom."""
         from airflow_provider_damstra.services.raw_call import named_endpoint, refuse_to_repeat
         from airflow_provider_damstra.storage import refuse_what_is_no_file
@@ -63,17 +63,17 @@ class DamstraCallOperator(DamstraOperator):
             refuse_what_is_no_file("path", self.path, attempt=self.attempt)
         if call.request().is_idempotent:
             return self._answer(call)
-        refuse_to_repeat(self.caller, call)
+        refuse_to_repeat(self.client, call)
         answer = self._answer(call)
         # It is known what became of it: who clears the task wants it once more.
-        self.caller.forget()
+        self.client.forget()
         return answer
 
     def _answer(self, call: Endpoint[Any]) -> Any:
         from airflow_provider_damstra.services.raw_call import json_answer
 
         if self.path is None:
-            return json_answer(self.caller, call)
+            return json_answer(self.client, call)
         return self.deliver_lines(self._pages(call), self.path)
 
     def _pages(self, call: Endpoint[Any]) -> Iterable[Rows]:
@@ -85,4 +85,4 @@ class DamstraCallOperator(DamstraOperator):
         if isinstance(call, ListEndpoint):
             pages: Iterable[Rows] = self.hook.get_conn().pages(call, reader=RawReader())
             return pages
-        return [[*json_lines(self.caller, call)]]
+        return [[*json_lines(self.client, call)]]

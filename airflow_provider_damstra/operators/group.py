@@ -50,13 +50,13 @@ class DamstraCreateGroupOperator(RollbackOnKillMixin):
         self.parent_id = parent_id
         self.if_exists = if_exists
 
-    def act(self, context: Context) -> int:
+    def _execute(self, context: Context) -> int:
         """Return the group's id."""
         from airflow_provider_damstra.endpoints import CreateGroup
         from airflow_provider_damstra.services.group import ensure_group
 
         wanted = CreateGroup(name=self.name, description=self.description, parent_id=self.parent_id)
-        group, was_created = ensure_group(self.caller, wanted, if_exists=self.if_exists)
+        group, was_created = ensure_group(self.client, wanted, if_exists=self.if_exists)
         self.log.info(
             "Group %r (id %d) %s", group.name, group.id, "created" if was_created else "is there already"
         )
@@ -92,11 +92,11 @@ class DamstraUpdateGroupOperator(DamstraOperator):
         self.description = description
         self.parent_id = parent_id
 
-    def act(self, context: Context) -> bool:
+    def _execute(self, context: Context) -> bool:
         """Return whether something was changed."""
         from airflow_provider_damstra.services.group import update_group
 
-        return update_group(self.caller, group_id=self.group_id, changes=given(self, *_CHANGES))
+        return update_group(self.client, group_id=self.group_id, changes=given(self, *_CHANGES))
 
 
 class DamstraInactivateGroupOperator(DamstraOperator):
@@ -116,12 +116,12 @@ class DamstraInactivateGroupOperator(DamstraOperator):
         self.group_id = group_id
         self.strict = strict
 
-    def act(self, context: Context) -> bool:
+    def _execute(self, context: Context) -> bool:
         """Return whether this step made it inactive."""
         from airflow_provider_damstra.endpoints import InactivateGroup
         from airflow_provider_damstra.services.group import inactivate_group
 
-        return inactivate_group(self.caller, InactivateGroup(group_id=self.group_id), strict=self.strict)
+        return inactivate_group(self.client, InactivateGroup(group_id=self.group_id), strict=self.strict)
 
 
 class _MembershipOperator(UserListMixin):
@@ -138,15 +138,15 @@ class _MembershipOperator(UserListMixin):
         self.group_id = group_id
         self.strict = strict
 
-    def act(self, context: Context) -> list[int]:
+    def _execute(self, context: Context) -> list[int]:
         """Return for whom something changed."""
         from airflow_provider_damstra import endpoints
         from airflow_provider_damstra.services.group import change_membership
-        from airflow_provider_damstra.services.idempotency import shown
+        from airflow_provider_damstra.services.idempotency import format_ids
 
         wanted = getattr(endpoints, self.endpoint_name)(group_id=self.group_id, user_ids=self.user_ids)
-        changed = change_membership(self.caller, wanted, strict=self.strict)
-        self.log.info("Group %s: %s for users %s", self.group_id, self.endpoint_name, shown(changed))
+        changed = change_membership(self.client, wanted, strict=self.strict)
+        self.log.info("Group %s: %s for users %s", self.group_id, self.endpoint_name, format_ids(changed))
         return changed
 
 
@@ -250,7 +250,7 @@ class DamstraSyncGroupMembersOperator(ResultFileMixin):
         self.only_plan = dry_run
         self.max_removals = max_removals
 
-    def act(self, context: Context) -> Any:
+    def _execute(self, context: Context) -> Any:
         """Return who was added and who was removed, or the file that they are in."""
         from airflow_provider_damstra import endpoints
         from airflow_provider_damstra.services.group import make_equal, plan_membership
@@ -258,11 +258,11 @@ class DamstraSyncGroupMembersOperator(ResultFileMixin):
         self.refuse_unwritable_result()
         add = getattr(endpoints, f"AddGroup{self.who.title()}")
         wanted = add(group_id=self.group_id, user_ids=self.user_ids)
-        plan = plan_membership(self.caller, wanted)
+        plan = plan_membership(self.client, wanted)
         self.log.info("Group %d: %s", wanted.group_id, plan)
         plan.refuse_too_many_removals(self.max_removals)
         if not self.only_plan:
-            plan = make_equal(self.caller, wanted, plan)
+            plan = make_equal(self.client, wanted, plan)
         outcome = {"added": plan.added, "removed": plan.removed}
         for name, ids in outcome.items():
             context["ti"].xcom_push(key=name, value=ids if self.result_path is None else len(ids))

@@ -66,7 +66,7 @@ class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
         self.notes = notes
         self.if_exists = if_exists
 
-    def act(self, context: Context) -> int:
+    def _execute(self, context: Context) -> int:
         """Return the session's id."""
         from airflow_provider_damstra.endpoints import CreateIltSession
         from airflow_provider_damstra.services.ilt_session import ensure_session
@@ -79,7 +79,7 @@ class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
             instructor_id=self.instructor_id,
             notes=self.notes,
         )
-        session, was_created = ensure_session(self.caller, wanted, if_exists=self.if_exists)
+        session, was_created = ensure_session(self.client, wanted, if_exists=self.if_exists)
         self.log.info("ILT session %d %s", session.id, "created" if was_created else "is there already")
         return session.id
 
@@ -126,12 +126,12 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
         self.notes = notes
         self.number_of_places = number_of_places
 
-    def act(self, context: Context) -> bool:
+    def _execute(self, context: Context) -> bool:
         """Return whether something was changed."""
         from airflow_provider_damstra.services.ilt_session import update_session
 
         changes = given(self, *_CHANGES)
-        return update_session(self.caller, ilt_session_id=self.ilt_session_id, changes=changes)
+        return update_session(self.client, ilt_session_id=self.ilt_session_id, changes=changes)
 
 
 class DamstraCompleteIltSessionOperator(DamstraOperator):
@@ -151,12 +151,12 @@ class DamstraCompleteIltSessionOperator(DamstraOperator):
         self.ilt_session_id = ilt_session_id
         self.strict = strict
 
-    def act(self, context: Context) -> bool:
+    def _execute(self, context: Context) -> bool:
         """Return whether this step completed it."""
         from airflow_provider_damstra.endpoints import CompleteIltSession
         from airflow_provider_damstra.services.ilt_session import end
 
-        return end(self.caller, CompleteIltSession(ilt_session_id=self.ilt_session_id), strict=self.strict)
+        return end(self.client, CompleteIltSession(ilt_session_id=self.ilt_session_id), strict=self.strict)
 
 
 class DamstraCancelIltSessionOperator(DamstraOperator):
@@ -188,7 +188,7 @@ class DamstraCancelIltSessionOperator(DamstraOperator):
         self.notify_instructor = notify_instructor
         self.strict = strict
 
-    def act(self, context: Context) -> bool:
+    def _execute(self, context: Context) -> bool:
         """Return whether this step cancelled it."""
         from airflow_provider_damstra.endpoints import CancelIltSession
         from airflow_provider_damstra.services.ilt_session import end
@@ -198,7 +198,7 @@ class DamstraCancelIltSessionOperator(DamstraOperator):
             ilt_session_cancellation_trainee_notification_enabled=self.notify_trainees,
             ilt_session_cancellation_instructor_notification_enabled=self.notify_instructor,
         )
-        return end(self.caller, wanted, strict=self.strict)
+        return end(self.client, wanted, strict=self.strict)
 
 
 class _RegistrationOperator(UserListMixin):
@@ -227,17 +227,17 @@ class _RegistrationOperator(UserListMixin):
         self.ilt_session_id = ilt_session_id
         self.strict = strict
 
-    def act(self, context: Context) -> list[int]:
+    def _execute(self, context: Context) -> list[int]:
         """Return for whom something changed."""
         from airflow_provider_damstra import endpoints
-        from airflow_provider_damstra.services.idempotency import shown
+        from airflow_provider_damstra.services.idempotency import format_ids
         from airflow_provider_damstra.services.ilt_session import change_registration
 
         endpoint = getattr(endpoints, self.endpoint_name)
         wanted = endpoint(ilt_session_id=self.ilt_session_id, user_ids=self.user_ids)
-        changed = change_registration(self.caller, wanted, strict=self.strict)
+        changed = change_registration(self.client, wanted, strict=self.strict)
         self.log.info(
-            "ILT session %s: %s for users %s", self.ilt_session_id, self.endpoint_name, shown(changed)
+            "ILT session %s: %s for users %s", self.ilt_session_id, self.endpoint_name, format_ids(changed)
         )
         return changed
 
@@ -298,13 +298,13 @@ class DamstraSaveIltSessionProgressOperator(DamstraOperator):
         self.progress = progress
         self.user_ids = user_ids
 
-    def act(self, context: Context) -> int:
+    def _execute(self, context: Context) -> int:
         """Return how many attendees' records changed."""
         from airflow_provider_damstra.services.ilt_session import Attendance, save_progress
 
         attendance = Attendance(
             ilt_session_id=self.ilt_session_id, progress=self.progress, user_ids=self.user_ids
         )
-        changed = save_progress(self.caller, attendance)
+        changed = save_progress(self.client, attendance)
         self.log.info("ILT session %s: %d records of attendance changed", self.ilt_session_id, changed)
         return changed

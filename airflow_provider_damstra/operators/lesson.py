@@ -94,7 +94,7 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
         self.if_completed = if_completed
         self.on_partial_failure = on_partial_failure
 
-    def act(self, context: Context) -> Any:
+    def _execute(self, context: Context) -> Any:
         """Return each user's lesson schedules, or the file that they are in."""
         from airflow_provider_damstra.services.lesson import LessonAssignment, schedule_users
 
@@ -109,9 +109,9 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
             schedule_date=self.schedule_date,
         )
         run: Any = context.get("dag_run")
-        calls = assignment.calls(self.caller)
+        calls = assignment.calls(self.client)
         done, failed = schedule_users(
-            self.caller,
+            self.client,
             calls,
             refused=self._refused(calls),
             if_completed=self.if_completed,
@@ -131,7 +131,7 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
 
         if self.if_exists == "return":
             return ()
-        return frozenset(self.attempts.keep_first("open_before", open_schedules(self.caller, calls)))
+        return frozenset(self.attempts.keep_first("open_before", open_schedules(self.client, calls)))
 
     def _report(self, failed: dict[int, DamstraError], *, done: int) -> None:
         """Say who failed and why; and fail, if that is wanted or nothing worked.
@@ -196,7 +196,7 @@ class DamstraCompleteLessonOperator(DamstraOperator):
         self.completed_date = completed_date
         self.manually_completed_by_user_id = manually_completed_by_user_id
 
-    def act(self, context: Context) -> list[int]:
+    def _execute(self, context: Context) -> list[int]:
         """Return the completed lesson schedules."""
         from airflow_provider_damstra.endpoints import CompleteLesson
         from airflow_provider_damstra.services.lesson import complete_lesson
@@ -208,7 +208,7 @@ class DamstraCompleteLessonOperator(DamstraOperator):
             completed_date=self.completed_date,
             manually_completed_by_user_id=self.manually_completed_by_user_id,
         )
-        ids, was_recorded = complete_lesson(self.caller, wanted)
+        ids, was_recorded = complete_lesson(self.client, wanted)
         self.log.info(
             "User %s: completion %s", self.user_id, "recorded" if was_recorded else "is there already"
         )
@@ -237,7 +237,7 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
         self.path = path
         self.on_missing = on_missing
 
-    def act(self, context: Context) -> dict[str, Any]:
+    def _execute(self, context: Context) -> dict[str, Any]:
         """Return the file's place, size and SHA-256."""
         import hashlib
 
@@ -262,7 +262,7 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
         from airflow_provider_damstra.errors import DamstraNotFoundError
 
         try:
-            return self.caller.call(call)
+            return self.client.call(call)
         except DamstraNotFoundError as error:
             # What a proxy does not find may be there.
             if self.on_missing == "fail" or error.is_foreign:
@@ -301,7 +301,7 @@ class DamstraGetEmbedUrlOperator(DamstraOperator):
         self.path = path
         self.all_lesson_types = all_lesson_types
 
-    def act(self, context: Context) -> str:
+    def _execute(self, context: Context) -> str:
         """Return the path of the file that holds the URL, or the URL itself."""
         from airflow_provider_damstra.endpoints import GetEmbedUrl, GetEmbedUrlAllLessonTypes
 

@@ -88,12 +88,12 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
         self.batch_size = batch_size
         self.keep_roles = keep_roles
 
-    def act(self, context: Context) -> Any:
+    def _execute(self, context: Context) -> Any:
         """Return the users' ids, or the file that they are in."""
         from airflow_provider_damstra.services.user_import.upsert import carry_out, plan_import
 
         self.refuse_unwritable_result()
-        plan = plan_import(self.caller, self._rows(), match_by=self.match_by, keep_roles=self.keep_roles)
+        plan = plan_import(self.client, self._rows(), match_by=self.match_by, keep_roles=self.keep_roles)
         before = self.attempts.keep_first("users_before", plan.present_ids)
         changed = self.attempts.add("users_changed", plan.differing_ids)
         user_ids = carry_out(plan, batch_size=self.batch_size)
@@ -172,14 +172,14 @@ class DamstraCreateUserOperator(RollbackOnKillMixin):
         self.user = user
         self.if_exists = if_exists
 
-    def act(self, context: Context) -> int:
+    def _execute(self, context: Context) -> int:
         """Return the user's id."""
         from airflow_provider_damstra.endpoints import CreateUser
         from airflow_provider_damstra.services.user import ensure_user
 
         refuse_password(self.user)
         wanted = CreateUser.model_validate(mapping("user", self.user))
-        user_id, was_created = ensure_user(self.caller, wanted, if_exists=self.if_exists)
+        user_id, was_created = ensure_user(self.client, wanted, if_exists=self.if_exists)
         self.log.info("User %d %s", user_id, "created" if was_created else "is there already")
         return user_id
 
@@ -203,12 +203,12 @@ class DamstraUpdateUserOperator(DamstraOperator):
         self.user_id = user_id
         self.changes = changes
 
-    def act(self, context: Context) -> bool:
+    def _execute(self, context: Context) -> bool:
         """Return whether something was changed."""
         from airflow_provider_damstra.services.user import update_user
 
         refuse_password(self.changes)
-        return update_user(self.caller, user_id=self.user_id, changes=mapping("changes", self.changes))
+        return update_user(self.client, user_id=self.user_id, changes=mapping("changes", self.changes))
 
 
 class _ActivationOperator(DamstraOperator):
@@ -223,13 +223,13 @@ class _ActivationOperator(DamstraOperator):
         self.user_id = user_id
         self.strict = strict
 
-    def act(self, context: Context) -> bool:
+    def _execute(self, context: Context) -> bool:
         """Return whether something was changed."""
         from airflow_provider_damstra import endpoints
         from airflow_provider_damstra.services.user import set_active
 
         wanted = getattr(endpoints, self.endpoint_name)(user_id=self.user_id)
-        return set_active(self.caller, wanted, strict=self.strict)
+        return set_active(self.client, wanted, strict=self.strict)
 
 
 class DamstraActivateUserOperator(_ActivationOperator):
@@ -288,7 +288,7 @@ class DamstraGenerateLoginUrlOperator(DamstraOperator):
         self.path = path
         self.expires_in = expires_in
 
-    def act(self, context: Context) -> str:
+    def _execute(self, context: Context) -> str:
         """Return the path of the file that holds the URL, or the URL itself."""
         from airflow_provider_damstra.endpoints import GenerateLoginUrl
 

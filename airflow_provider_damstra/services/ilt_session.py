@@ -25,12 +25,12 @@ from airflow_provider_damstra.endpoints.types import Identifier, SomeIdentifiers
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraNotFoundError
 from airflow_provider_damstra.services.changes import checked_changes
 from airflow_provider_damstra.services.idempotency import (
-    Caller,
+    SupportsCalls,
     call_and_verify,
     changed_by_earlier_try,
+    format_ids,
     get_or_create,
     refuse_if_strict,
-    shown,
 )
 from airflow_provider_damstra.services.intent_log import sent_before_for, was_sent_before
 
@@ -40,56 +40,58 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.models.ilt_session import IltSession, IltSessionAttendee
 
 
-def find_session(caller: Caller, wanted: CreateIltSession) -> IltSession | None:
+def find_session(client: SupportsCalls, wanted: CreateIltSession) -> IltSession | None:
     """Return the session of the same lesson, times, instructor and place unless cancelled, or None."""
-    sessions = caller.iterate(ListIltSessions(instructor_id=wanted.instructor_id))
+    sessions = client.iterate(ListIltSessions(instructor_id=wanted.instructor_id))
     return next((one for one in sessions if not one.is_cancelled and _is_same(one, wanted)), None)
 
 
 def ensure_session(
-    caller: Caller, wanted: CreateIltSession, *, if_exists: str = "return"
+    client: SupportsCalls, wanted: CreateIltSession, *, if_exists: str = "return"
 ) -> tuple[IltSession, bool]:
     """Return the session that is wanted, and whether it was created here.
 
     :param if_exists: ``return`` it as it is, or ``fail``.
     """
-    session, was_created = get_or_create(caller, wanted, find=lambda: find_session(caller, wanted))
+    session, was_created = get_or_create(client, wanted, find=lambda: find_session(client, wanted))
     if not was_created and if_exists == "fail":
         raise DamstraConflictError(f"The ILT session exists already (id {session.id}).")
     return session, was_created
 
 
-def end(caller: Caller, wanted: CompleteIltSession | CancelIltSession, *, strict: bool = False) -> bool:
+def end(
+    client: SupportsCalls, wanted: CompleteIltSession | CancelIltSession, *, strict: bool = False
+) -> bool:
     """Complete or cancel a session, and return False if that was done before."""
     cancelling = isinstance(wanted, CancelIltSession)
 
     def is_done() -> bool:
-        session = caller.call(GetIltSession(ilt_session_id=wanted.ilt_session_id))
+        session = client.call(GetIltSession(ilt_session_id=wanted.ilt_session_id))
         return session.is_cancelled if cancelling else session.is_completed
 
     if is_done():
         state = "cancelled" if cancelling else "completed"
         message = f"ILT session {wanted.ilt_session_id} is {state} already."
-        return changed_by_earlier_try(caller, wanted, message, strict=strict)
-    return call_and_verify(caller, wanted, is_done=is_done)
+        return changed_by_earlier_try(client, wanted, message, strict=strict)
+    return call_and_verify(client, wanted, is_done=is_done)
 
 
-def update_session(caller: Caller, *, ilt_session_id: Any, changes: Mapping[str, Any]) -> bool:
+def update_session(client: SupportsCalls, *, ilt_session_id: Any, changes: Mapping[str, Any]) -> bool:
     """Change what differs, and return False if nothing does. Instructor and location are always sent."""
     members = {**changes, "ilt_session_id": ilt_session_id}
     checked = checked_changes(UpdateIltSession, members, instructor_id=1, location="")
     question = GetIltSession(ilt_session_id=checked["ilt_session_id"])
 
     def present() -> dict[str, Any]:
-        session = caller.call(question)
+        session = client.call(question)
         return {name: getattr(session, name) for name in ("instructor_id", "location", *changes)}
 
     before = present()
     wanted = UpdateIltSession.model_validate({**before, **checked})
     after = {name: getattr(wanted, name) for name in before}
     if after == before:
-        return was_sent_before(caller, wanted)
-    return call_and_verify(caller, wanted, is_done=lambda: present() == after)
+        return was_sent_before(client, wanted)
+    return call_and_verify(client, wanted, is_done=lambda: present() == after)
 
 
 def _is_same(session: IltSession, wanted: CreateIltSession) -> bool:
@@ -102,7 +104,7 @@ def _is_same(session: IltSession, wanted: CreateIltSession) -> bool:
 
 
 def change_registration(
-    caller: Caller, wanted: BulkRegisterIltSession | BulkDeregisterIltSession, *, strict: bool = False
+    client: SupportsCalls, wanted: BulkRegisterIltSession | BulkDeregisterIltSession, *, strict: bool = False
 ) -> list[int]:
     """Register or deregister those users for whom that changes something, and return their ids.
 
@@ -113,27 +115,27 @@ def change_registration(
     registering = isinstance(wanted, BulkRegisterIltSession)
 
     def still_to_do(user_ids: Collection[int]) -> tuple[int, ...]:
-        present = attendees(caller, wanted.ilt_session_id)
+        present = attendees(client, wanted.ilt_session_id)
         return tuple(user_id for user_id in user_ids if (user_id in present) != registering)
 
     todo = still_to_do(wanted.user_ids)
-    ours = {*todo, *sent_before_for(caller, wanted)}
+    ours = {*todo, *sent_before_for(client, wanted)}
     already = [user_id for user_id in wanted.user_ids if user_id not in ours]
     if already:
         state = "registered" if registering else "not registered"
         refuse_if_strict(
-            f"ILT session {wanted.ilt_session_id}: users {shown(already)} are {state} already.",
+            f"ILT session {wanted.ilt_session_id}: users {format_ids(already)} are {state} already.",
             strict=strict,
         )
     if todo:
         call = wanted.model_copy(update={"user_ids": todo})
-        call_and_verify(caller, call, is_done=lambda: not still_to_do(todo))
+        call_and_verify(client, call, is_done=lambda: not still_to_do(todo))
     return [user_id for user_id in wanted.user_ids if user_id in ours]
 
 
-def attendees(caller: Caller, ilt_session_id: int) -> dict[int, IltSessionAttendee]:
+def attendees(client: SupportsCalls, ilt_session_id: int) -> dict[int, IltSessionAttendee]:
     """Return who is registered, by user id."""
-    rows = caller.iterate(ListIltSessionAttendees(ilt_session_id=ilt_session_id))
+    rows = client.iterate(ListIltSessionAttendees(ilt_session_id=ilt_session_id))
     return {row.user_id: row for row in rows if row.user_id is not None}
 
 
@@ -169,12 +171,12 @@ class Attendance(RequestModel):
         return self.progress or dict.fromkeys(self.user_ids or (), did_both)
 
 
-def save_progress(caller: Caller, attendance: Attendance) -> int:
+def save_progress(client: SupportsCalls, attendance: Attendance) -> int:
     """Record attendance, and return how many attendees' records changed, in earlier attempts too.
 
     :raises DamstraNotFoundError: naming the users who are not registered; nothing is recorded then.
     """
-    present = attendees(caller, attendance.ilt_session_id)
+    present = attendees(client, attendance.ilt_session_id)
     records = attendance.records()
     strangers = sorted(records.keys() - present.keys())
     if strangers:
@@ -193,11 +195,11 @@ def save_progress(caller: Caller, attendance: Attendance) -> int:
     if changes:
         call = whole.model_copy(update={"attendees": changes})
         call_and_verify(
-            caller,
+            client,
             call,
-            is_done=lambda: not _missing(call, attendees(caller, call.ilt_session_id).values()),
+            is_done=lambda: not _missing(call, attendees(client, call.ilt_session_id).values()),
         )
-    ours = {one.id for one in changes} | sent_before_for(caller, whole)
+    ours = {one.id for one in changes} | sent_before_for(client, whole)
     return sum(one.id in ours for one in whole.attendees)
 
 

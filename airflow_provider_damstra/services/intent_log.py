@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
-    from airflow_provider_damstra.services.idempotency import Answer, Caller, Row
+    from airflow_provider_damstra.services.idempotency import Answer, Row, SupportsCalls
 
 Intent = dict[str, Any]
 """A change that is about to be asked for, as JSON: the request, a digest of its body, whose it is, and if it
@@ -31,14 +31,14 @@ class Memory(Protocol):
 
 
 class RecordingClient:
-    """A caller that notes each change before it is sent: for the end of this attempt, and for later ones.
+    """A client that notes each change before it is sent: for the end of this attempt, and for later ones.
 
-    :param caller: makes the calls.
+    :param client: makes the calls.
     :param memory: keeps what is intended for later attempts.
     """
 
-    def __init__(self, caller: Caller, memory: Memory) -> None:
-        self._caller = caller
+    def __init__(self, client: SupportsCalls, memory: Memory) -> None:
+        self._client = client
         self._memory = memory
         self._intents: list[Intent] = []
         self.changes: list[Endpoint[Any]] = []
@@ -46,10 +46,10 @@ class RecordingClient:
     def call(self, endpoint: Endpoint[Answer]) -> Answer:
         """Return the answer to one call; what surely was not carried out is noted no longer."""
         if endpoint.method == "GET":
-            return self._caller.call(endpoint)
+            return self._client.call(endpoint)
         self.changes.append(endpoint)
         try:
-            return self._caller.call(endpoint)
+            return self._client.call(endpoint)
         except DamstraError as error:
             if not error.may_have_been_carried_out:
                 self.changes.remove(endpoint)
@@ -57,7 +57,7 @@ class RecordingClient:
 
     def iterate(self, endpoint: ListEndpoint[Row]) -> Iterator[Row]:
         """Yield the rows of a listing."""
-        return self._caller.iterate(endpoint)
+        return self._client.iterate(endpoint)
 
     @cached_property
     def earlier(self) -> list[Intent]:
@@ -99,34 +99,34 @@ class RecordingClient:
         self._memory.keep_intents([])
 
 
-def send(caller: Caller, change: Endpoint[Answer]) -> Answer:
+def send(client: SupportsCalls, change: Endpoint[Answer]) -> Answer:
     """Return the answer to a call, of which later attempts of the task know that it was sent."""
-    if not isinstance(caller, RecordingClient):
-        return caller.call(change)
-    with caller.intending(_intent(change)):
-        return caller.call(change)
+    if not isinstance(client, RecordingClient):
+        return client.call(change)
+    with client.intending(_intent(change)):
+        return client.call(change)
 
 
-def was_sent_before(caller: Caller, change: Endpoint[Any]) -> bool:
+def was_sent_before(client: SupportsCalls, change: Endpoint[Any]) -> bool:
     """Return whether an earlier attempt of the task sent this: what is so already is then its own doing."""
-    return isinstance(caller, RecordingClient) and any(_is_of(change, intent) for intent in caller.earlier)
+    return isinstance(client, RecordingClient) and any(_is_of(change, intent) for intent in client.earlier)
 
 
-def restore(caller: Caller, change: Endpoint[Any], *, again: Callable[[], object]) -> None:
+def restore(client: SupportsCalls, change: Endpoint[Any], *, again: Callable[[], object]) -> None:
     """Do again, once, what an earlier attempt of the task did by this change, and undid when killed."""
-    if not isinstance(caller, RecordingClient):
+    if not isinstance(client, RecordingClient):
         return
-    if any(_is_of(change, intent) and intent["is_taken_back"] for intent in caller.earlier):
+    if any(_is_of(change, intent) and intent["is_taken_back"] for intent in client.earlier):
         again()
-        caller.has_restored(change)
+        client.has_restored(change)
 
 
-def sent_before_for(caller: Caller, change: Endpoint[Any]) -> set[int]:
+def sent_before_for(client: SupportsCalls, change: Endpoint[Any]) -> set[int]:
     """Return the users, or attendees, for whom earlier attempts of the task sent a request such as this."""
-    if not isinstance(caller, RecordingClient):
+    if not isinstance(client, RecordingClient):
         return set()
     request = str(change.request())
-    return {one for intent in caller.earlier if intent["request"] == request for one in intent["ids"]}
+    return {one for intent in client.earlier if intent["request"] == request for one in intent["ids"]}
 
 
 def _intent(change: Endpoint[Any]) -> Intent:

@@ -24,7 +24,8 @@ from airflow_provider_damstra.errors import (
     DamstraRequestError,
 )
 from airflow_provider_damstra.models.lesson_schedule import GracePeriodUnit, UserLessonSchedule
-from airflow_provider_damstra.services.idempotency import Caller, fan_out, gather, get_or_create
+from airflow_provider_damstra.services.concurrency import map_concurrently
+from airflow_provider_damstra.services.idempotency import SupportsCalls, get_or_create
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -56,9 +57,9 @@ class LessonAssignment(RequestModel):
     grace_period_unit: GracePeriodUnit
     schedule_date: UtcDateTime | None = None
 
-    def calls(self, caller: Caller) -> list[ScheduleUser]:
+    def calls(self, client: SupportsCalls) -> list[ScheduleUser]:
         """Return a request for each user; lessons named otherwise than by version are looked up once."""
-        versions = self.lesson_version_ids or self._looked_up(caller)
+        versions = self.lesson_version_ids or self._looked_up(client)
         return [
             ScheduleUser(
                 user_id=user_id,
@@ -70,10 +71,10 @@ class LessonAssignment(RequestModel):
             for user_id in self.user_ids
         ]
 
-    def _looked_up(self, caller: Caller) -> tuple[int, ...]:
+    def _looked_up(self, client: SupportsCalls) -> tuple[int, ...]:
         if self.lesson_ids:
-            return tuple(versions_by_id(caller, self.lesson_ids))
-        return tuple(versions_by_name(caller, self.lesson_names or ()))
+            return tuple(versions_by_id(client, self.lesson_ids))
+        return tuple(versions_by_name(client, self.lesson_names or ()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,22 +95,22 @@ class Scheduled:
         return sorted({*self.created, *self.existing})
 
 
-def versions_by_id(caller: Caller, lesson_ids: Sequence[int]) -> list[int]:
+def versions_by_id(client: SupportsCalls, lesson_ids: Sequence[int]) -> list[int]:
     """Return for each lesson the id of its newest version that can be scheduled.
 
     :raises DamstraError: naming every lesson that does not exist or cannot be scheduled.
     """
-    rows = list(caller.iterate(ListLessons(lesson_ids=tuple(lesson_ids))))
+    rows = list(client.iterate(ListLessons(lesson_ids=tuple(lesson_ids))))
     return _newest({str(one): [row for row in rows if row.lesson_id == one] for one in lesson_ids})
 
 
-def versions_by_name(caller: Caller, names: Sequence[str]) -> list[int]:
+def versions_by_name(client: SupportsCalls, names: Sequence[str]) -> list[int]:
     """Return for each lesson name the id of its newest version that can be scheduled.
 
     :raises DamstraError: naming every lesson that does not exist, is not unique or cannot be scheduled.
     """
     found = {
-        repr(name): [row for row in caller.iterate(ListLessons(q=name)) if row.name == name] for name in names
+        repr(name): [row for row in client.iterate(ListLessons(q=name)) if row.name == name] for name in names
     }
     for name, rows in found.items():
         ids = {row.lesson_id for row in rows if row.can_be_scheduled}
@@ -140,7 +141,7 @@ def _newest(rows_by_lesson: dict[str, list[Lesson]]) -> list[int]:
     ]
 
 
-def open_schedules(caller: Caller, calls: Sequence[ScheduleUser]) -> list[int]:
+def open_schedules(client: SupportsCalls, calls: Sequence[ScheduleUser]) -> list[int]:
     """Return the ids of the open schedules that the calls' users have of what is wanted.
 
     :raises DamstraError: if a user's schedules could not be read. One who does not exist has none.
@@ -148,33 +149,38 @@ def open_schedules(caller: Caller, calls: Sequence[ScheduleUser]) -> list[int]:
 
     def rows_of(call: ScheduleUser) -> list[UserLessonSchedule]:
         try:
-            return _wanted_rows(caller, call)
+            return _wanted_rows(client, call)
         except DamstraNotFoundError:
             return []
 
-    found = gather(rows_of, calls, what="users looked up")
+    found = map_concurrently(rows_of, calls, description="users looked up")
     return [row.id for rows in found for row in rows if row.is_open]
 
 
 def schedule_users(
-    caller: Caller, calls: Sequence[ScheduleUser], **rules: Any
+    client: SupportsCalls, calls: Sequence[ScheduleUser], **rules: Any
 ) -> tuple[list[Scheduled], dict[int, DamstraError]]:
     """Schedule several users, and return what became of those it worked for and the errors of the others.
 
     RequestModel are those of ``schedule_user``.
     """
-    outcomes = fan_out(
-        lambda call: schedule_user(caller, call, **rules),
+    outcomes = map_concurrently(
+        lambda call: schedule_user(client, call, **rules),
         calls,
-        what="users scheduled",
+        description="users scheduled",
+        return_errors=True,
     )
-    done = [outcome for _, outcome in outcomes if isinstance(outcome, Scheduled)]
-    failed = {call.user_id: outcome for call, outcome in outcomes if isinstance(outcome, DamstraError)}
+    done = [outcome for outcome in outcomes if isinstance(outcome, Scheduled)]
+    failed = {
+        call.user_id: outcome
+        for call, outcome in zip(calls, outcomes, strict=True)
+        if isinstance(outcome, DamstraError)
+    }
     return done, failed
 
 
 def schedule_user(
-    caller: Caller,
+    client: SupportsCalls,
     call: ScheduleUser,
     *,
     refused: Collection[int] = (),
@@ -192,7 +198,7 @@ def schedule_user(
     :param since: a completed schedule that was created since then is the one that is wanted, and no older
         one.
     """
-    rows = _wanted_rows(caller, call)
+    rows = _wanted_rows(client, call)
     existing = _present(rows, call, since=since)
     unwelcome = [one for one in _ids(existing) if one in refused]
     if unwelcome:
@@ -203,14 +209,14 @@ def schedule_user(
     if missing is None:
         return Scheduled(user_id=call.user_id, existing=_ids(existing))
     try:
-        return Scheduled(user_id=call.user_id, created=caller.call(missing), existing=_ids(existing))
+        return Scheduled(user_id=call.user_id, created=client.call(missing), existing=_ids(existing))
     except DamstraError as error:
         is_conflict = isinstance(error, DamstraConflictError)
         if not (is_conflict or error.may_have_been_carried_out):
             raise
-    found = _present(_wanted_rows(caller, missing), missing, since=since)
+    found = _present(_wanted_rows(client, missing), missing, since=since)
     rest = _without(missing, found)
-    added = caller.call(rest) if rest else []
+    added = client.call(rest) if rest else []
     # After a lost answer what is found was created by it; after a conflict somebody else did.
     ours, others = ({}, found) if is_conflict else (found, {})
     return Scheduled(
@@ -220,9 +226,9 @@ def schedule_user(
     )
 
 
-def _wanted_rows(caller: Caller, call: ScheduleUser) -> list[UserLessonSchedule]:
+def _wanted_rows(client: SupportsCalls, call: ScheduleUser) -> list[UserLessonSchedule]:
     """Return the user's schedules of the lesson versions that the call names."""
-    rows = caller.iterate(ListUserLessonSchedules(user_id=call.user_id))
+    rows = client.iterate(ListUserLessonSchedules(user_id=call.user_id))
     return [row for row in rows if row.lesson_version_id in call.lesson_version_ids]
 
 
@@ -260,14 +266,14 @@ def _ids(rows: Mapping[int, UserLessonSchedule]) -> list[int]:
     return sorted(row.id for row in rows.values())
 
 
-def complete_lesson(caller: Caller, wanted: CompleteLesson) -> tuple[list[int], bool]:
+def complete_lesson(client: SupportsCalls, wanted: CompleteLesson) -> tuple[list[int], bool]:
     """Return the ids of the completed schedules, and whether the completion was recorded here."""
-    return get_or_create(caller, wanted, find=lambda: _completed(caller, wanted))
+    return get_or_create(client, wanted, find=lambda: _completed(client, wanted))
 
 
-def _completed(caller: Caller, wanted: CompleteLesson) -> list[int] | None:
+def _completed(client: SupportsCalls, wanted: CompleteLesson) -> list[int] | None:
     """Return the schedules of the lesson that were completed at that second: the API keeps no more."""
-    rows = caller.iterate(
+    rows = client.iterate(
         ListUserLessonSchedules(user_id=wanted.user_id, status=LessonScheduleFilter.COMPLETED)
     )
     return [row.id for row in rows if _is_it(row, wanted)] or None

@@ -15,7 +15,7 @@ from airflow_provider_damstra.services.intent_log import send, was_sent_before
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_damstra.services.idempotency import Caller
+    from airflow_provider_damstra.services.idempotency import SupportsCalls
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
 
@@ -40,33 +40,33 @@ def named_endpoint(
     return kind.model_validate(dict(arguments))
 
 
-def json_answer(caller: Caller, call: Endpoint[Any]) -> Any:
+def json_answer(client: SupportsCalls, call: Endpoint[Any]) -> Any:
     """Return the answer with the API's own names, fit for JSON; a listing whole."""
-    answer = list(caller.iterate(call)) if isinstance(call, ListEndpoint) else _answer(caller, call)
+    answer = list(client.iterate(call)) if isinstance(call, ListEndpoint) else _answer(client, call)
     return [_plain(one) for one in answer] if isinstance(answer, list) else _plain(answer)
 
 
-def json_lines(caller: Caller, call: Endpoint[Any]) -> list[bytes]:
+def json_lines(client: SupportsCalls, call: Endpoint[Any]) -> list[bytes]:
     """Return the answer as lines of JSON: one, or one for each id of a list."""
-    answer = json_answer(caller, call)
+    answer = json_answer(client, call)
     return [json.dumps(one).encode() for one in (answer if isinstance(answer, list) else [answer])]
 
 
-def refuse_to_repeat(caller: RecordingClient, call: Endpoint[Any]) -> None:
+def refuse_to_repeat(client: RecordingClient, call: Endpoint[Any]) -> None:
     """Refuse, once, what an earlier attempt of the task sent: doing it twice may do harm.
 
     :raises DamstraConflictError: saying what to do.
     """
-    if was_sent_before(caller, call):
-        caller.forget()
+    if was_sent_before(client, call):
+        client.forget()
         raise DamstraConflictError(
             f"{call.request()} was sent by an earlier attempt of this task, which did not learn what became "
             "of it: look in Damstra whether it was carried out. If it was not, clear the task: that sends it."
         )
 
 
-def _answer(caller: Caller, call: Endpoint[Any]) -> Any:
-    return caller.call(call) if call.request().is_idempotent else send(caller, call)
+def _answer(client: SupportsCalls, call: Endpoint[Any]) -> Any:
+    return client.call(call) if call.request().is_idempotent else send(client, call)
 
 
 def _plain(answer: Any) -> Any:

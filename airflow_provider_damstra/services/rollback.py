@@ -25,10 +25,10 @@ from airflow_provider_damstra.services.user import find_user, set_active
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.base import Endpoint
-    from airflow_provider_damstra.services.idempotency import Caller
+    from airflow_provider_damstra.services.idempotency import SupportsCalls
 
 
-def take_back(caller: Caller, change: Endpoint[Any]) -> str:
+def take_back(client: SupportsCalls, change: Endpoint[Any]) -> str:
     """Undo a change that was sent, whether or not its answer came, and return what became of it.
 
     What is created is looked for first by what names it: the action that sent it had found none before.
@@ -37,27 +37,27 @@ def take_back(caller: Caller, change: Endpoint[Any]) -> str:
     """
     match change:
         case CreateIltSession():
-            session = find_session(caller, change)
+            session = find_session(client, change)
             if session:
-                end(caller, _cancellation_nobody_hears_of(session.id))
+                end(client, _cancellation_nobody_hears_of(session.id))
                 return f"ILT session {session.id} is cancelled"
         case CreateGroup():
-            group = find_group(caller, name=change.name, parent_id=change.parent_id)
+            group = find_group(client, name=change.name, parent_id=change.parent_id)
             if group:
-                inactivate_group(caller, InactivateGroup(group_id=group.id))
+                inactivate_group(client, InactivateGroup(group_id=group.id))
                 return f"group {group.id} is inactive"
         case CreateUser():
-            user = find_user(caller, change)
+            user = find_user(client, change)
             if user:
-                set_active(caller, InactivateUser(user_id=user.id))
+                set_active(client, InactivateUser(user_id=user.id))
                 return f"user {user.id} is inactive"
         case AddGroupMembers() | AddGroupSupervisors():
             removing = RemoveGroupMembers if isinstance(change, AddGroupMembers) else RemoveGroupSupervisors
             wanted = removing(group_id=change.group_id, user_ids=change.user_ids)
-            return f"users {change_membership(caller, wanted)} are out of group {change.group_id} again"
+            return f"users {change_membership(client, wanted)} are out of group {change.group_id} again"
         case BulkRegisterIltSession():
             leaving = BulkDeregisterIltSession(ilt_session_id=change.ilt_session_id, user_ids=change.user_ids)
-            return f"users {change_registration(caller, leaving)} are deregistered again"
+            return f"users {change_registration(client, leaving)} are deregistered again"
         case _:
             return "it stays as it is, for the API cannot take it back"
     return "it is not there, so there is nothing to take back; look again if Damstra was slow to answer"

@@ -15,7 +15,7 @@ from airflow_provider_damstra.errors import DamstraConflictError
 from airflow_provider_damstra.models.user import CreatedUser
 from airflow_provider_damstra.services.changes import checked_changes
 from airflow_provider_damstra.services.idempotency import (
-    Caller,
+    SupportsCalls,
     call_and_verify,
     changed_by_earlier_try,
     get_or_create,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.models.user import User
 
 
-def find_user(caller: Caller, wanted: CreateUser) -> User | None:
+def find_user(client: SupportsCalls, wanted: CreateUser) -> User | None:
     """Return the user with the same employee number, else e-mail address, else user name; active or not.
 
     :raises DamstraConflictError: if several users have it.
@@ -37,7 +37,7 @@ def find_user(caller: Caller, wanted: CreateUser) -> User | None:
     for name, (_, search) in MATCHES.items():
         value = getattr(wanted, name)
         if value:
-            found = [user for user in caller.iterate(search(value)) if _is_same(getattr(user, name), value)]
+            found = [user for user in client.iterate(search(value)) if _is_same(getattr(user, name), value)]
             if len(found) > 1:
                 ids = ", ".join(str(user.id) for user in found)
                 raise DamstraConflictError(f"Users {ids} have the same {name}: correct them in Damstra.")
@@ -51,24 +51,24 @@ def _is_same(one: str | None, other: str) -> bool:
     return (one or "").casefold() == other.casefold()
 
 
-def ensure_user(caller: Caller, wanted: CreateUser, *, if_exists: str = "return") -> tuple[int, bool]:
+def ensure_user(client: SupportsCalls, wanted: CreateUser, *, if_exists: str = "return") -> tuple[int, bool]:
     """Return the user's id, and whether it was created here.
 
     :param if_exists: ``return`` it as it is, ``update`` what differs, or ``fail``.
     """
 
     def find() -> CreatedUser | None:
-        user = find_user(caller, wanted)
+        user = find_user(client, wanted)
         return CreatedUser.model_construct(id=user.id) if user else None
 
-    user, was_created = get_or_create(caller, wanted, find=find)
+    user, was_created = get_or_create(client, wanted, find=find)
     if not was_created and if_exists == "fail":
         raise DamstraConflictError(f"The user exists already (id {user.id}).")
     # Only if a killed attempt made it inactive: anybody else who did had reasons.
-    restore(caller, wanted, again=lambda: set_active(caller, ActivateUser(user_id=user.id)))
+    restore(client, wanted, again=lambda: set_active(client, ActivateUser(user_id=user.id)))
     if not was_created and if_exists == "update":
         update_user(
-            caller, user_id=user.id, changes=wanted.model_dump(exclude_none=True, exclude=_ONLY_AT_CREATION)
+            client, user_id=user.id, changes=wanted.model_dump(exclude_none=True, exclude=_ONLY_AT_CREATION)
         )
     return user.id, was_created
 
@@ -83,22 +83,22 @@ _NOBODY: dict[str, Any] = {
 }
 
 
-def update_user(caller: Caller, *, user_id: Any, changes: Mapping[str, Any]) -> bool:
+def update_user(client: SupportsCalls, *, user_id: Any, changes: Mapping[str, Any]) -> bool:
     """Change what differs, and return False if nothing does.
 
     The API replaces a user's data as a whole, so the present data are read and sent along.
     """
     checked = checked_changes(UpdateUser, {**changes, "user_id": user_id}, **_NOBODY)
     question = GetUser(user_id=checked["user_id"])
-    present = _data(caller.call(question))
+    present = _data(client.call(question))
     wanted = UpdateUser(**{**present, **checked})
 
     def is_done() -> bool:
-        return _data(wanted) == _data(caller.call(question))
+        return _data(wanted) == _data(client.call(question))
 
     if _data(wanted) == present:
-        return was_sent_before(caller, wanted)
-    return call_and_verify(caller, wanted, is_done=is_done)
+        return was_sent_before(client, wanted)
+    return call_and_verify(client, wanted, is_done=is_done)
 
 
 def _data(user: User | UpdateUser) -> dict[str, Any]:
@@ -109,16 +109,16 @@ def _data(user: User | UpdateUser) -> dict[str, Any]:
     return data | {name: tuple(sorted(set(getattr(user, name) or ()))) for name in _SETS}
 
 
-def set_active(caller: Caller, wanted: ActivateUser | InactivateUser, *, strict: bool = False) -> bool:
+def set_active(client: SupportsCalls, wanted: ActivateUser | InactivateUser, *, strict: bool = False) -> bool:
     """Make a user active or inactive, and return False if it is so already."""
     active = isinstance(wanted, ActivateUser)
 
     def is_done() -> bool:
-        return caller.call(GetUser(user_id=wanted.user_id)).is_active == active
+        return client.call(GetUser(user_id=wanted.user_id)).is_active == active
 
     if is_done():
         state = "active" if active else "inactive"
         return changed_by_earlier_try(
-            caller, wanted, f"User {wanted.user_id} is {state} already.", strict=strict
+            client, wanted, f"User {wanted.user_id} is {state} already.", strict=strict
         )
-    return call_and_verify(caller, wanted, is_done=is_done)
+    return call_and_verify(client, wanted, is_done=is_done)

@@ -152,7 +152,7 @@ class ResourceTransfer(DamstraOperator):
         )
         return sha256(json.dumps(read, default=str, sort_keys=True).encode()).hexdigest()
 
-    def client(self) -> Client:
+    def open_client(self) -> Client:
         """Return a client with this step's own settings. Close it after use."""
         # Pages of one row could not overlap.
         page_size = max(self.page_size or self.hook.settings.page_size, 2)

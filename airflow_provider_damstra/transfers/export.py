@@ -100,7 +100,7 @@ class DamstraExportOperator(ResourceTransfer):
         self.inlets = [*self.inlets, *filter(None, (self._source,))]
         self.outlets = self.outlets or [alias_of(self)]
 
-    def act(self, context: Context) -> dict[str, Any]:
+    def _execute(self, context: Context) -> dict[str, Any]:
         """Return where the file is and what is in it."""
         export = self.export(knows_what_comes_again=self._is_compared)
         self._refuse_what_cannot_be_written()
@@ -136,7 +136,7 @@ class DamstraExportOperator(ResourceTransfer):
 
     def _write(self, export: Export, context: Context) -> dict[str, Any]:
         """Write the file, and what is to be known of it in the next DAG run."""
-        with self.client() as client, self._pages(export, client, context) as pages:
+        with self.open_client() as client, self._pages(export, client, context) as pages:
             if not self._is_compared:
                 return {**self._write_file(export.resource, pages), "watermark": None}
             following = self._following(export, context)

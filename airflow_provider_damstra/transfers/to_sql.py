@@ -73,7 +73,7 @@ class DamstraToSqlOperator(ResourceTransfer):
         self.add_missing_columns = add_missing_columns
         self.sql_hook_params = sql_hook_params
 
-    def act(self, context: Context) -> dict[str, Any]:
+    def _execute(self, context: Context) -> dict[str, Any]:
         """Return what became of the rows."""
         from airflow_provider_damstra.exports.sql.errors import translate_database_errors
         from airflow_provider_damstra.exports.sql.prepare import prepare_table
@@ -118,7 +118,7 @@ class DamstraToSqlOperator(ResourceTransfer):
     ) -> dict[str, Any]:
         from airflow_provider_damstra.exports.sql import load as loading
 
-        with self.client() as client:
+        with self.open_client() as client:
             if self.write_mode == "replace":
                 # What waits for its turn is gone with the attempt, so the next has to read all.
                 pages = (batch.rows for batch in loading.read_with_progress(export, client))

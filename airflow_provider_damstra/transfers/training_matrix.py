@@ -75,7 +75,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         self.include_inactive = include_inactive
         self.time_zone = time_zone
 
-    def act(self, context: Context) -> dict[str, Any]:
+    def _execute(self, context: Context) -> dict[str, Any]:
         """Write the file and return its URI, counts, size and SHA-256."""
         from airflow_provider_damstra.exports.formats import refuse_missing_format
         from airflow_provider_damstra.exports.training_matrix.matrix import (
@@ -91,7 +91,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         )
         refuse_what_is_no_file("target_path", self.target_path, attempt=self.attempt)
         refuse_missing_format(self.file_format, None)
-        matrix = read_training_matrix(self.caller, wanted)
+        matrix = read_training_matrix(self.client, wanted)
         content = self._to_bytes(matrix)
         write_whole(self.target_path, content, attempt=self.attempt)
         counts = {"people": len(matrix.rows), "lessons": len(matrix.lessons), "statuses": matrix.counts()}

@@ -67,7 +67,7 @@ def _export(scenario: Scenario, concurrency: int, target: Path) -> int:
         page_size=scenario.page_size,
     )
     context: Any = {"ti": SimpleNamespace(task_id="export")}
-    rows: int = operator.act(context)["rows"]
+    rows: int = operator._execute(context)["rows"]
     return rows
 
 

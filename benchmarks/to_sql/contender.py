@@ -55,7 +55,7 @@ def damstra(conn_id: str, mode: str) -> Load:
             max_concurrency=16,
             page_size=scenario.page_size,
         )
-        rows: int = operator.act({})["rows"]
+        rows: int = operator._execute({})["rows"]
         return rows
 
     return load

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Answering:
-    """A caller that knows the answers, and notes what it is asked."""
+    """A client that knows the answers, and notes what it is asked."""
 
     answers: dict[Query, Any]
     asked: Counter[Query] = field(default_factory=Counter)
@@ -52,7 +52,7 @@ def test_a_page_that_a_proxy_does_not_find_says_nothing_of_a_schedule() -> None:
 
 
 def test_it_asks_until_nothing_is_left_to_ask_and_each_question_once() -> None:
-    caller = Answering(
+    client = Answering(
         {
             alone(1): found(1, USER),
             alone(2): found(2, OTHER),
@@ -62,44 +62,44 @@ def test_it_asks_until_nothing_is_left_to_ask_and_each_question_once() -> None:
         }
     )
     wait = LessonScheduleCondition(lesson_schedule_ids=[1, 2, 3])
-    assert poll(caller, wait).result == [2, 3]
-    assert caller.asked == dict.fromkeys(caller.answers, 1)
+    assert poll(client, wait).result == [2, 3]
+    assert client.asked == dict.fromkeys(client.answers, 1)
 
 
 def test_the_next_look_asks_only_about_what_is_open() -> None:
-    caller = Answering({listing(USER): [row(1, "completed")], listing(OTHER): [row(2)]})
+    client = Answering({listing(USER): [row(1, "completed")], listing(OTHER): [row(2)]})
     wait = LessonScheduleCondition(lesson_schedule_ids=[1, 2], owners={"1": USER, "2": OTHER})
-    poll(caller, wait)
-    poll(caller, wait)
-    assert caller.asked == {listing(USER): 1, listing(OTHER): 2}
+    poll(client, wait)
+    poll(client, wait)
+    assert client.asked == {listing(USER): 1, listing(OTHER): 2}
 
 
 def test_a_listing_is_read_as_far_as_the_last_row_that_is_wanted() -> None:
-    caller = Answering({listing(): [row(number) for number in range(1, 100)]})
-    poll(caller, LessonScheduleCondition(lesson_schedule_ids=[3, 5], owners={"3": USER, "5": USER}))
-    assert caller.rows_read == 5
+    client = Answering({listing(): [row(number) for number in range(1, 100)]})
+    poll(client, LessonScheduleCondition(lesson_schedule_ids=[3, 5], owners={"3": USER, "5": USER}))
+    assert client.rows_read == 5
 
 
 def test_a_row_that_is_not_listed_is_asked_for_in_the_same_look() -> None:
-    caller = Answering({listing(): [row(1), row(2)], alone(9): NOT_FOUND})
-    result = poll(caller, LessonScheduleCondition(lesson_schedule_ids=[9], owners={"9": USER}))
-    assert caller.rows_read == 2
+    client = Answering({listing(): [row(1), row(2)], alone(9): NOT_FOUND})
+    result = poll(client, LessonScheduleCondition(lesson_schedule_ids=[9], owners={"9": USER}))
+    assert client.rows_read == 2
     assert result.failure
 
 
 def test_what_cannot_change_yet_is_not_asked_again() -> None:
-    caller = Answering({listing(): [row(1, start_date=TOMORROW)]})
+    client = Answering({listing(): [row(1, start_date=TOMORROW)]})
     wait = LessonScheduleCondition(lesson_schedule_ids=[1], owners={"1": USER})
     for _ in range(3):
-        assert not poll(caller, wait).is_done
-    assert caller.asked == {listing(): 1}
+        assert not poll(client, wait).is_done
+    assert client.asked == {listing(): 1}
 
 
 def test_an_error_ends_the_look_but_what_was_learnt_stays() -> None:
     problem = DamstraServerError("Out of order")
-    caller = Answering({listing(USER): [row(1, "completed")], listing(OTHER): problem})
+    client = Answering({listing(USER): [row(1, "completed")], listing(OTHER): problem})
     wait = LessonScheduleCondition(lesson_schedule_ids=[1, 2], owners={"1": USER, "2": OTHER})
     with pytest.raises(DamstraServerError) as caught:
-        poll(caller, wait)
+        poll(client, wait)
     assert caught.value is problem
     assert wait.evaluate().result == [1]

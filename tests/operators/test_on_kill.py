@@ -88,18 +88,18 @@ def test_what_was_refused_is_not_this_tasks_to_take_back(
     damstra_emulator.add_fault("status", status=status, method="POST", path="/group")
     operator = CREATE_GROUP.make(tmp_path, cancel_on_kill=True)
     error(operator)
-    assert len(operator.caller.changes) == noted
+    assert len(operator.client.changes) == noted
 
 
 def overdue(operator: DamstraOperator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run an operator whose ``execution_timeout`` is over once it has done its work."""
-    act = operator.act
+    act = operator._execute
 
     def act_too_long(context: object) -> None:
         act(context)  # type: ignore[arg-type]
         raise AirflowTaskTimeout
 
-    monkeypatch.setattr(operator, "act", act_too_long)
+    monkeypatch.setattr(operator, "_execute", act_too_long)
     with pytest.raises(AirflowTaskTimeout):
         run(operator)
     operator.on_kill()

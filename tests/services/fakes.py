@@ -1,4 +1,4 @@
-"""A caller whose answers are written down before."""
+"""A client whose answers are written down before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 Row = TypeVar("Row", bound=Model)
 
 
-class ScriptedCaller:
+class ScriptedClient:
     """Answers calls with what it was given, in that order: an exception is raised, anything else returned."""
 
     def __init__(self, *answers: Any) -> None:

@@ -15,7 +15,7 @@ from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSch
 from airflow_provider_damstra.endpoints.types import Identifier, SomeIdentifiers
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus, UserLessonSchedule
-from airflow_provider_damstra.services.idempotency import Caller, gather
+from airflow_provider_damstra.services.concurrency import map_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.models.group import Group
     from airflow_provider_damstra.models.user import User
+    from airflow_provider_damstra.services.idempotency import SupportsCalls
 
 NOT_SCHEDULED = "not scheduled"
 """Status of a lesson that the user was never scheduled to."""
@@ -90,19 +91,19 @@ class TrainingMatrix:
         return dict(Counter(statuses).most_common())
 
 
-def read_training_matrix(caller: Caller, wanted: TrainingMatrixRequest) -> TrainingMatrix:
+def read_training_matrix(client: SupportsCalls, wanted: TrainingMatrixRequest) -> TrainingMatrix:
     """Read the training matrix of a group; the schedules of several users are read concurrently.
 
     :raises DamstraNotFoundError: if the group or a lesson does not exist.
     :raises DamstraError: if a request failed: a matrix with missing rows would be misread.
     """
     read_at = datetime.now(UTC)
-    group = caller.call(GetGroup(group_id=wanted.group_id))
-    named = _lesson_names(caller, wanted.lesson_ids) if wanted.lesson_ids else None
-    groups = [group, *(_descendants(caller, group) if wanted.include_child_groups else ())]
-    members = _members(caller, groups, include_inactive=wanted.include_inactive)
-    schedules = gather(
-        lambda one: _deciding_schedules(caller, one[0].id), members, what="people's schedules read"
+    group = client.call(GetGroup(group_id=wanted.group_id))
+    named = _lesson_names(client, wanted.lesson_ids) if wanted.lesson_ids else None
+    groups = [group, *(_descendants(client, group) if wanted.include_child_groups else ())]
+    members = _members(client, groups, include_inactive=wanted.include_inactive)
+    schedules = map_concurrently(
+        lambda one: _deciding_schedules(client, one[0].id), members, description="people's schedules read"
     )
     rows = [
         MatrixRow(user=user, groups=names, cells={lesson: cell_of(one) for lesson, one in found.items()})
@@ -116,9 +117,9 @@ def read_training_matrix(caller: Caller, wanted: TrainingMatrixRequest) -> Train
     )
 
 
-def _lesson_names(caller: Caller, lesson_ids: Sequence[int]) -> dict[int, str]:
+def _lesson_names(client: SupportsCalls, lesson_ids: Sequence[int]) -> dict[int, str]:
     """Return the names of lessons, from their newest versions, in the order of the ids."""
-    rows = sorted(caller.iterate(ListLessons(lesson_ids=tuple(lesson_ids))), key=lambda row: row.version or 0)
+    rows = sorted(client.iterate(ListLessons(lesson_ids=tuple(lesson_ids))), key=lambda row: row.version or 0)
     names = {row.lesson_id: row.name or f"lesson {row.lesson_id}" for row in rows}
     unknown = [str(one) for one in lesson_ids if one not in names]
     if unknown:
@@ -126,10 +127,10 @@ def _lesson_names(caller: Caller, lesson_ids: Sequence[int]) -> dict[int, str]:
     return {one: names[one] for one in lesson_ids}
 
 
-def _descendants(caller: Caller, top: Group) -> list[Group]:
+def _descendants(client: SupportsCalls, top: Group) -> list[Group]:
     """Return the active groups below a group, at any depth; a cycle of parents ends the search."""
     children: dict[int | None, list[Group]] = {}
-    for group in caller.iterate(ListGroups()):
+    for group in client.iterate(ListGroups()):
         children.setdefault(group.parent_id, []).append(group)
     found: dict[int, Group] = {}
     queue = deque(children.get(top.id, ()))
@@ -142,11 +143,13 @@ def _descendants(caller: Caller, top: Group) -> list[Group]:
 
 
 def _members(
-    caller: Caller, groups: Sequence[Group], *, include_inactive: bool
+    client: SupportsCalls, groups: Sequence[Group], *, include_inactive: bool
 ) -> list[tuple[User, tuple[str, ...]]]:
     """Return the members of the groups, each once, with the names of their groups."""
-    listings = gather(
-        lambda group: list(caller.iterate(ListGroupMembers(group_id=group.id))), groups, what="groups read"
+    listings = map_concurrently(
+        lambda group: list(client.iterate(ListGroupMembers(group_id=group.id))),
+        groups,
+        description="groups read",
     )
     users: dict[int, User] = {}
     names: dict[int, list[str]] = {}
@@ -158,10 +161,10 @@ def _members(
     return [(user, tuple(names[user.id])) for user in users.values()]
 
 
-def _deciding_schedules(caller: Caller, user_id: int) -> dict[int, UserLessonSchedule]:
+def _deciding_schedules(client: SupportsCalls, user_id: int) -> dict[int, UserLessonSchedule]:
     """Return for each lesson the schedule that determines the status of a user."""
     by_lesson: dict[int, list[UserLessonSchedule]] = {}
-    for row in caller.iterate(ListUserLessonSchedules(user_id=user_id)):
+    for row in client.iterate(ListUserLessonSchedules(user_id=user_id)):
         if row.lesson_id is None:
             log.warning("Lesson schedule %d of user %d has no lesson id and is left out.", row.id, user_id)
         else:

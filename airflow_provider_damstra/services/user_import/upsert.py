@@ -15,10 +15,12 @@ from airflow_provider_damstra.endpoints.user import (
 )
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraError
 from airflow_provider_damstra.models.user import Role, User
-from airflow_provider_damstra.services.idempotency import Caller, fan_out
+from airflow_provider_damstra.services.concurrency import map_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from airflow_provider_damstra.services.idempotency import SupportsCalls
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +44,8 @@ _SEARCHED_ONE_BY_ONE = 200
 class Matcher:
     """Recognises users by one member, as the import does."""
 
-    def __init__(self, caller: Caller, *, match_by: str) -> None:
-        self.caller = caller
+    def __init__(self, client: SupportsCalls, *, match_by: str) -> None:
+        self.client = client
         self.match_by = match_by
         self.merge_type, self._search = MATCHES[match_by]
 
@@ -71,15 +73,12 @@ class Matcher:
 
     def _candidates(self, rows: Sequence[ImportedUser]) -> list[User]:
         if len(rows) > _SEARCHED_ONE_BY_ONE:
-            return list(self.caller.iterate(ListUsers(active_value=ActiveValue.ALL)))
-        outcomes = fan_out(self._search_one, rows, what="users looked up")
-        for _, outcome in outcomes:
-            if isinstance(outcome, DamstraError):
-                raise outcome
-        return [user for _, users in outcomes if not isinstance(users, DamstraError) for user in users]
+            return list(self.client.iterate(ListUsers(active_value=ActiveValue.ALL)))
+        found = map_concurrently(self._search_one, rows, description="users looked up")
+        return [user for users in found for user in users]
 
     def _search_one(self, row: ImportedUser) -> list[User]:
-        return list(self.caller.iterate(self._search(str(getattr(row, self.match_by)))))
+        return list(self.client.iterate(self._search(str(getattr(row, self.match_by)))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,14 +108,14 @@ class ImportPlan:
 
 
 def plan_import(
-    caller: Caller, rows: Sequence[ImportedUser], *, match_by: str, keep_roles: bool
+    client: SupportsCalls, rows: Sequence[ImportedUser], *, match_by: str, keep_roles: bool
 ) -> ImportPlan:
     """Return which rows are of users who are missing or differ.
 
     :param match_by: a name in ``MATCHES``; every row has it.
     :param keep_roles: send the present roles of a user whose row names none: the import would reset them.
     """
-    matcher = Matcher(caller, match_by=match_by)
+    matcher = Matcher(client, match_by=match_by)
     before = matcher.find(rows)
     wanted = [_with_roles(row, before.get(matcher.key(row))) if keep_roles else row for row in rows]
     to_send = [row for row in wanted if not _is_as_wanted(before.get(matcher.key(row)), row)]
@@ -147,7 +146,7 @@ def _import(matcher: Matcher, batch: Sequence[ImportedUser]) -> dict[str, int]:
     """Import one batch and return ids by key; if the answer is lost, look whether it was done."""
     call = BulkUserImport(users=tuple(batch), merge_type=matcher.merge_type)
     try:
-        users = {matcher.key(user): user.id for user in matcher.caller.call(call)}
+        users = {matcher.key(user): user.id for user in matcher.client.call(call)}
     except DamstraError as error:
         if not error.may_have_been_carried_out:
             raise

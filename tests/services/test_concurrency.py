@@ -1,4 +1,4 @@
-"""Many questions at once: order, errors, progress, and how many at most."""
+"""``map_concurrently``: order, errors, progress and the number of threads."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError
-from airflow_provider_damstra.services import idempotency as caller
-from airflow_provider_damstra.services.idempotency import WORKERS, fan_out, gather
+from airflow_provider_damstra.services import concurrency
+from airflow_provider_damstra.services.concurrency import MAX_WORKERS, map_concurrently
 
 
 def take_turns(count: int) -> list[threading.Event]:
@@ -17,7 +17,7 @@ def take_turns(count: int) -> list[threading.Event]:
     return [threading.Event() for _ in range(count)]
 
 
-def test_results_are_in_the_order_of_the_items_whoever_is_done_first() -> None:
+def test_map_concurrently_keeps_the_order_of_items() -> None:
     turns = take_turns(5)
 
     def last_one_first(item: int) -> int:
@@ -26,10 +26,10 @@ def test_results_are_in_the_order_of_the_items_whoever_is_done_first() -> None:
         turns[item].set()
         return item * item
 
-    assert fan_out(last_one_first, range(5), what="squares") == [(0, 0), (1, 1), (2, 4), (3, 9), (4, 16)]
+    assert map_concurrently(last_one_first, range(5), description="squares") == [0, 1, 4, 9, 16]
 
 
-def test_an_error_of_one_item_is_its_outcome() -> None:
+def test_return_errors_puts_an_error_in_the_place_of_its_result() -> None:
     error = DamstraNotFoundError("nobody")
 
     def fails_at_two(item: int) -> int:
@@ -37,10 +37,11 @@ def test_an_error_of_one_item_is_its_outcome() -> None:
             raise error
         return item
 
-    assert fan_out(fails_at_two, [1, 2, 3], what="items") == [(1, 1), (2, error), (3, 3)]
+    outcomes = map_concurrently(fails_at_two, [1, 2, 3], description="items", return_errors=True)
+    assert outcomes == [1, error, 3]
 
 
-def test_what_has_to_be_whole_ends_with_the_first_error() -> None:
+def test_first_error_is_raised_and_cancels_items_not_started() -> None:
     begun: list[int] = []
     pause = threading.Event()
 
@@ -52,17 +53,17 @@ def test_what_has_to_be_whole_ends_with_the_first_error() -> None:
         return item
 
     with pytest.raises(DamstraNotFoundError, match="nobody"):
-        gather(fails_at_once, range(40 * WORKERS), what="items")
-    assert len(begun) < 20 * WORKERS
-    assert gather(str, [2, 1], what="items") == ["2", "1"]
+        map_concurrently(fails_at_once, range(40 * MAX_WORKERS), description="items")
+    assert len(begun) < 20 * MAX_WORKERS
+    assert map_concurrently(str, [2, 1], description="items") == ["2", "1"]
 
 
-def test_nothing_to_do_is_nothing_done() -> None:
+def test_no_items_give_no_results() -> None:
     empty: list[int] = []
-    assert fan_out(str, empty, what="items") == []
+    assert map_concurrently(str, empty, description="items") == []
 
 
-def test_any_other_error_ends_it_and_what_has_not_begun_does_not_begin() -> None:
+def test_return_errors_raises_errors_that_are_not_damstra_errors() -> None:
     begun: list[int] = []
     pause = threading.Event()
 
@@ -73,12 +74,12 @@ def test_any_other_error_ends_it_and_what_has_not_begun_does_not_begin() -> None
         pause.wait(0.02)
 
     with pytest.raises(ZeroDivisionError):
-        fan_out(fails_at_once, range(40 * WORKERS), what="items")
-    assert len(begun) < 20 * WORKERS
+        map_concurrently(fails_at_once, range(40 * MAX_WORKERS), description="items", return_errors=True)
+    assert len(begun) < 20 * MAX_WORKERS
 
 
-def test_so_many_at_most_are_worked_on_at_once() -> None:
-    lock, everybody_is_in = threading.Lock(), threading.Barrier(WORKERS, timeout=10)
+def test_at_most_max_workers_run_at_once() -> None:
+    lock, everybody_is_in = threading.Lock(), threading.Barrier(MAX_WORKERS, timeout=10)
     inside, peak = 0, 0
 
     def count(item: int) -> None:
@@ -90,19 +91,19 @@ def test_so_many_at_most_are_worked_on_at_once() -> None:
         with lock:
             inside -= 1
 
-    outcomes = fan_out(count, range(3 * WORKERS), what="items")
-    assert len(outcomes) == 3 * WORKERS
-    assert peak == WORKERS
+    outcomes = map_concurrently(count, range(3 * MAX_WORKERS), description="items")
+    assert len(outcomes) == 3 * MAX_WORKERS
+    assert peak == MAX_WORKERS
 
 
-def test_progress_is_told_now_and_then(
+def test_progress_is_logged_once_per_interval(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    fan_out(str, [1, 2, 3], what="users scheduled")
+    map_concurrently(str, [1, 2, 3], description="users scheduled")
     assert caplog.messages == []
-    monkeypatch.setattr(caller, "PROGRESS_EVERY", 0.0)
-    fan_out(str, [1, 2, 3], what="users scheduled")
+    monkeypatch.setattr(concurrency, "PROGRESS_INTERVAL", 0.0)
+    map_concurrently(str, [1, 2, 3], description="users scheduled")
     assert caplog.messages == [f"{count} of 3 users scheduled" for count in (1, 2, 3)]
 
 
@@ -111,6 +112,6 @@ def test_errors_count_as_progress(monkeypatch: pytest.MonkeyPatch, caplog: pytes
         raise DamstraError("no")
 
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(caller, "PROGRESS_EVERY", 0.0)
-    fan_out(fails, [1], what="users")
+    monkeypatch.setattr(concurrency, "PROGRESS_INTERVAL", 0.0)
+    map_concurrently(fails, [1], description="users", return_errors=True)
     assert caplog.messages == ["1 of 1 users"]

@@ -20,11 +20,11 @@ from airflow_provider_damstra.errors import (
 from airflow_provider_damstra.models.group import Group
 from airflow_provider_damstra.services.idempotency import (
     call_and_verify,
+    format_ids,
     get_or_create,
     refuse_if_strict,
-    shown,
 )
-from tests.services.fakes import Looks, ScriptedCaller
+from tests.services.fakes import Looks, ScriptedClient
 
 CALL = InactivateUser(user_id=7)
 CREATE = CreateGroup(name="Welders", description="All of them")
@@ -46,109 +46,109 @@ NOT_CARRIED_OUT = [
 
 
 def test_a_success_is_not_looked_up() -> None:
-    caller, is_done = ScriptedCaller(None), Looks()
-    assert call_and_verify(caller, CALL, is_done=is_done)
-    assert (len(caller.calls), is_done.count) == (1, 0)
+    client, is_done = ScriptedClient(None), Looks()
+    assert call_and_verify(client, CALL, is_done=is_done)
+    assert (len(client.calls), is_done.count) == (1, 0)
 
 
 def test_after_a_conflict_what_is_there_was_there_before() -> None:
-    caller = ScriptedCaller(CONFLICT)
-    assert not call_and_verify(caller, CALL, is_done=Looks(True))
-    assert len(caller.calls) == 1
+    client = ScriptedClient(CONFLICT)
+    assert not call_and_verify(client, CALL, is_done=Looks(True))
+    assert len(client.calls) == 1
 
 
 def test_a_conflict_with_something_else_is_an_error() -> None:
-    caller = ScriptedCaller(CONFLICT)
+    client = ScriptedClient(CONFLICT)
     with pytest.raises(DamstraConflictError, match="exists"):
-        call_and_verify(caller, CALL, is_done=Looks(False))
-    assert len(caller.calls) == 1
+        call_and_verify(client, CALL, is_done=Looks(False))
+    assert len(client.calls) == 1
 
 
 @pytest.mark.parametrize("lost", LOST, ids=str)
 def test_after_a_lost_answer_what_is_there_was_brought_about(lost: DamstraError) -> None:
-    caller = ScriptedCaller(lost)
-    assert call_and_verify(caller, CALL, is_done=Looks(True))
-    assert len(caller.calls) == 1
+    client = ScriptedClient(lost)
+    assert call_and_verify(client, CALL, is_done=Looks(True))
+    assert len(client.calls) == 1
 
 
 @pytest.mark.parametrize("lost", LOST, ids=str)
 def test_after_a_lost_answer_what_is_not_there_is_asked_for_once_more(
     lost: DamstraError, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caller = ScriptedCaller(lost, None)
-    assert call_and_verify(caller, CALL, is_done=Looks(False))
-    assert caller.calls == [CALL, CALL]
+    client = ScriptedClient(lost, None)
+    assert call_and_verify(client, CALL, is_done=Looks(False))
+    assert client.calls == [CALL, CALL]
     assert f"{lost} Its effect is not there; it is sent once more." in caplog.text
 
 
 def test_it_is_asked_for_once_more_only() -> None:
-    caller, is_done = ScriptedCaller(*LOST[:2]), Looks(False)
+    client, is_done = ScriptedClient(*LOST[:2]), Looks(False)
     with pytest.raises(DamstraServerError):
-        call_and_verify(caller, CALL, is_done=is_done)
-    assert (len(caller.calls), is_done.count) == (2, 1)
+        call_and_verify(client, CALL, is_done=is_done)
+    assert (len(client.calls), is_done.count) == (2, 1)
 
 
 @pytest.mark.parametrize("error", NOT_CARRIED_OUT, ids=str)
 def test_what_was_not_carried_out_is_not_looked_up(error: DamstraError) -> None:
-    caller, is_done = ScriptedCaller(error), Looks()
+    client, is_done = ScriptedClient(error), Looks()
     with pytest.raises(type(error)):
-        call_and_verify(caller, CALL, is_done=is_done)
-    assert (len(caller.calls), is_done.count) == (1, 0)
+        call_and_verify(client, CALL, is_done=is_done)
+    assert (len(client.calls), is_done.count) == (1, 0)
 
 
 def test_a_look_that_fails_sends_nothing_again() -> None:
-    caller = ScriptedCaller(LOST[0])
+    client = ScriptedClient(LOST[0])
     with pytest.raises(DamstraServerError):
-        call_and_verify(caller, CALL, is_done=Looks(LOST[1]))
-    assert len(caller.calls) == 1
+        call_and_verify(client, CALL, is_done=Looks(LOST[1]))
+    assert len(client.calls) == 1
 
 
 def test_what_is_found_is_not_created() -> None:
-    caller = ScriptedCaller()
-    assert get_or_create(caller, CREATE, find=Looks(GROUP)) == (GROUP, False)
-    assert caller.calls == []
+    client = ScriptedClient()
+    assert get_or_create(client, CREATE, find=Looks(GROUP)) == (GROUP, False)
+    assert client.calls == []
 
 
 def test_what_is_not_found_is_created() -> None:
-    caller, find = ScriptedCaller(GROUP), Looks(None)
-    assert get_or_create(caller, CREATE, find=find) == (GROUP, True)
+    client, find = ScriptedClient(GROUP), Looks(None)
+    assert get_or_create(client, CREATE, find=find) == (GROUP, True)
     assert find.count == 1
 
 
 @pytest.mark.parametrize("lost", LOST, ids=str)
 def test_what_is_found_after_a_lost_answer_was_created_here(lost: DamstraError) -> None:
-    caller = ScriptedCaller(lost)
-    assert get_or_create(caller, CREATE, find=Looks(None, GROUP)) == (GROUP, True)
-    assert len(caller.calls) == 1
+    client = ScriptedClient(lost)
+    assert get_or_create(client, CREATE, find=Looks(None, GROUP)) == (GROUP, True)
+    assert len(client.calls) == 1
 
 
 def test_what_is_found_after_a_conflict_was_created_by_somebody_else() -> None:
-    assert get_or_create(ScriptedCaller(CONFLICT), CREATE, find=Looks(None, GROUP)) == (GROUP, False)
+    assert get_or_create(ScriptedClient(CONFLICT), CREATE, find=Looks(None, GROUP)) == (GROUP, False)
 
 
 @pytest.mark.parametrize("lost", LOST, ids=str)
 def test_what_is_not_found_after_a_lost_answer_is_not_sent_again_at_once(lost: DamstraError) -> None:
     # A slow server may still be at it, and would create it twice.
-    caller = ScriptedCaller(lost, GROUP)
+    client = ScriptedClient(lost, GROUP)
     with pytest.raises(type(lost)) as caught:
-        get_or_create(caller, CREATE, find=Looks(None, None))
+        get_or_create(client, CREATE, find=Looks(None, None))
     assert caught.value is lost
-    assert len(caller.calls) == 1
+    assert len(client.calls) == 1
 
 
 def test_a_conflict_with_what_cannot_be_found_is_an_error() -> None:
-    caller = ScriptedCaller(CONFLICT)
+    client = ScriptedClient(CONFLICT)
     with pytest.raises(DamstraConflictError):
-        get_or_create(caller, CREATE, find=Looks(None, None))
-    assert len(caller.calls) == 1
+        get_or_create(client, CREATE, find=Looks(None, None))
+    assert len(client.calls) == 1
 
 
 @pytest.mark.parametrize("error", NOT_CARRIED_OUT, ids=str)
 def test_what_was_certainly_not_created_is_not_looked_for_again(error: DamstraError) -> None:
-    caller, find = ScriptedCaller(error), Looks(None)
+    client, find = ScriptedClient(error), Looks(None)
     with pytest.raises(type(error)):
-        get_or_create(caller, CREATE, find=find)
-    assert (len(caller.calls), find.count) == (1, 1)
+        get_or_create(client, CREATE, find=find)
+    assert (len(client.calls), find.count) == (1, 1)
 
 
 def test_what_is_so_already_is_logged_or_an_error(caplog: pytest.LogCaptureFixture) -> None:
@@ -160,5 +160,5 @@ def test_what_is_so_already_is_logged_or_an_error(caplog: pytest.LogCaptureFixtu
 
 
 def test_a_log_shows_a_hundred_ids() -> None:
-    assert shown([1, 2]) == "[1, 2]"
-    assert shown(range(103)) == f"{list(range(100))} and 3 more"
+    assert format_ids([1, 2]) == "[1, 2]"
+    assert format_ids(range(103)) == f"{list(range(100))} and 3 more"
