@@ -21,7 +21,7 @@ from airflow_provider_damstra.emulator.fault_middleware import ENTRY, Gate
 from airflow_provider_damstra.emulator.parsing import parse_body, parse_call, parse_query, parse_window
 from airflow_provider_damstra.emulator.routing import Route, emulator
 from airflow_provider_damstra.emulator.settings import API, Settings
-from airflow_provider_damstra.emulator.state import World
+from airflow_provider_damstra.emulator.state import EmulatorState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -40,13 +40,13 @@ def create_app(settings: Settings) -> FastAPI:
 
     :raises ValueError: if the settings name a seed that there is not, or a file that is not a store.
     """
-    world = World(settings)
+    state = EmulatorState(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        await world.webhooks.close()
-        world.store.close()
+        await state.webhooks.close()
+        state.store.close()
 
     app = FastAPI(
         title="Damstra Learning emulator",
@@ -56,13 +56,13 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_middleware(Gate, world=world)
-    app.include_router(control_plane(world))
+    app.add_middleware(Gate, state=state)
+    app.include_router(control_plane(state))
     explain_invalid(app)
     # Starlette's own routes: what a call has to hold is the endpoint classes' business, not FastAPI's.
     for route in emulator.all:
         app.router.routes.append(
-            StarletteRoute(API + route.endpoint.path, _answer(world, route), methods=route.methods)
+            StarletteRoute(API + route.endpoint.path, _answer(state, route), methods=route.methods)
         )
     for path in ("/", "/touch/{user_id}"):
         app.router.routes.append(StarletteRoute(path, _page))
@@ -73,10 +73,10 @@ async def _page(_: Request) -> Response:
     return HTMLResponse(_PAGE)
 
 
-def _answer(world: World, route: Route) -> Callable[[Request], Awaitable[Response]]:
+def _answer(state: EmulatorState, route: Route) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
-            return _carry_out(world, route, request)
+            return _carry_out(state, route, request)
         except Refusal as refusal:
             return refused(refusal)
         except OverflowError as error:
@@ -93,21 +93,21 @@ def refused(refusal: Refusal) -> Response:
     return rendering.json_response(refusal.body, status=refusal.status)
 
 
-def _carry_out(world: World, route: Route, request: Request) -> Response:
-    _check_key(world, route, request)
+def _carry_out(state: EmulatorState, route: Route, request: Request) -> Response:
+    _check_key(state, route, request)
     entry = getattr(request.state, ENTRY)
     query, paging = parse_query(route.endpoint, entry.query)
-    window = parse_window(paging, world.settings.page_cap)
+    window = parse_window(paging, state.settings.page_cap)
     body = parse_body(entry.raw_body, request.headers.get("content-type", ""))
     call = parse_call(route.endpoint, dict(request.path_params), query, body)
     base_url = f"{request.url.scheme}://{request.url.netloc}"
-    with world.visit(base_url=base_url, window=window) as visit:
-        response = route.render(route.handle(call, visit))
-    entry.rows = visit.changes
+    with state.unit_of_work(base_url=base_url, window=window) as uow:
+        response = route.render(route.handle(call, uow))
+    entry.rows = uow.changes
     return response
 
 
-def _check_key(world: World, route: Route, request: Request) -> None:
+def _check_key(state: EmulatorState, route: Route, request: Request) -> None:
     given = request.headers.get("accesskey", "").encode()
-    if not compare_digest(given, world.settings.access_key.encode()):
+    if not compare_digest(given, state.settings.access_key.encode()):
         raise refusals.wrong_key(route.wrong_key)

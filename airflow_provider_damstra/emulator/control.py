@@ -20,7 +20,7 @@ from airflow_provider_damstra.emulator.settings import CONTROL
 from airflow_provider_damstra.webhooks.events import EVENTS
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.emulator.state import World
+    from airflow_provider_damstra.emulator.state import EmulatorState
 
 
 def _known_seed(name: str) -> str:
@@ -89,11 +89,11 @@ class Webhook(_Order):
     event: Annotated[str, AfterValidator(_known_event)] | None = None
 
 
-def control_plane(world: World) -> APIRouter:
+def control_plane(state: EmulatorState) -> APIRouter:
     """Return the routes of the control plane."""
     router = APIRouter(prefix=CONTROL, dependencies=[Depends(_only_from_here)], tags=["control plane"])
     for part in (_beginning, _clock, _schedules, _webhooks, _faults, _journal):
-        part(router, world)
+        part(router, state)
     return router
 
 
@@ -116,133 +116,133 @@ async def _only_from_here(request: Request) -> None:
         raise Refusal(403, {"error": "the control plane answers on the loopback interface only"})
 
 
-def _beginning(router: APIRouter, world: World) -> None:
+def _beginning(router: APIRouter, state: EmulatorState) -> None:
     @router.post("/reset")
     async def reset(order: Reset | None = None) -> dict[str, str]:
         """Start again: seed, clock, faults, journal and webhooks."""
-        world.reset(order.seed if order else None)
-        return _reading(world)
+        state.reset(order.seed if order else None)
+        return _reading(state)
 
     @router.post("/seed")
     async def seed(order: Seed) -> dict[str, str]:
         """Empty the store and fill it with a seed."""
-        world.fill(order.name)
+        state.fill(order.name)
         return {"name": order.name}
 
 
-def _reading(world: World) -> dict[str, str]:
-    return {"now": milliseconds_in_utc(world.clock.now())}
+def _reading(state: EmulatorState) -> dict[str, str]:
+    return {"now": milliseconds_in_utc(state.clock.now())}
 
 
-def _clock(router: APIRouter, world: World) -> None:
+def _clock(router: APIRouter, state: EmulatorState) -> None:
     @router.get("/clock")
     async def read() -> dict[str, str]:
         """Return the emulator's present moment."""
-        return _reading(world)
+        return _reading(state)
 
     @router.put("/clock")
     async def set_clock(order: ClockReading) -> dict[str, str]:
         """Set the clock, which goes on from there."""
-        world.clock.set(order.now)
-        world.keep_clock()
-        return _reading(world)
+        state.clock.set(order.now)
+        state.keep_clock()
+        return _reading(state)
 
     @router.post("/clock/advance")
     async def advance(order: Advance) -> dict[str, str]:
         """Let time pass at once."""
-        world.clock.advance(order.seconds)
-        world.keep_clock()
-        return _reading(world)
+        state.clock.advance(order.seconds)
+        state.keep_clock()
+        return _reading(state)
 
 
-def _schedules(router: APIRouter, world: World) -> None:
+def _schedules(router: APIRouter, state: EmulatorState) -> None:
     @router.post("/lesson_schedules/{schedule_id}/complete")
     async def complete(schedule_id: int, order: Completion | None = None) -> dict[str, Any]:
         """Complete a lesson as its trainee does in the app."""
-        with world.visit() as visit:
-            schedule_rows.complete_schedule(visit, schedule_id, passed=order.passed if order else True)
-            return schedule_rows.state(visit, schedule_id)
+        with state.unit_of_work() as uow:
+            schedule_rows.complete_schedule(uow, schedule_id, passed=order.passed if order else True)
+            return schedule_rows.state(uow, schedule_id)
 
     @router.post("/lesson_schedules/{schedule_id}/start")
     async def start(schedule_id: int) -> dict[str, Any]:
         """Begin with a lesson as its trainee does in the app."""
-        with world.visit() as visit:
-            schedule_rows.start_schedule(visit, schedule_id)
-            return schedule_rows.state(visit, schedule_id)
+        with state.unit_of_work() as uow:
+            schedule_rows.start_schedule(uow, schedule_id)
+            return schedule_rows.state(uow, schedule_id)
 
     @router.post("/lesson_schedules/{schedule_id}/cancel")
     async def cancel(schedule_id: int) -> dict[str, Any]:
         """Cancel a lesson schedule as an administrator does in the app."""
-        with world.visit() as visit:
-            schedule_rows.cancel_schedule(visit, schedule_id)
-            return schedule_rows.state(visit, schedule_id)
+        with state.unit_of_work() as uow:
+            schedule_rows.cancel_schedule(uow, schedule_id)
+            return schedule_rows.state(uow, schedule_id)
 
     @router.post("/lesson_schedules/{schedule_id}/reschedule")
     async def reschedule(schedule_id: int, order: Move) -> dict[str, Any]:
         """Move a lesson schedule as an administrator does in the app."""
-        with world.visit() as visit:
-            schedule_rows.move_schedule(visit, schedule_id, order.schedule_date)
-            return schedule_rows.state(visit, schedule_id)
+        with state.unit_of_work() as uow:
+            schedule_rows.move_schedule(uow, schedule_id, order.schedule_date)
+            return schedule_rows.state(uow, schedule_id)
 
 
-def _webhooks(router: APIRouter, world: World) -> None:
+def _webhooks(router: APIRouter, state: EmulatorState) -> None:
     @router.get("/webhooks")
     async def webhooks() -> list[dict[str, Any]]:
         """Return all webhooks."""
-        return [dict(row) for row in world.store.rows("SELECT id, url, event FROM webhooks ORDER BY id")]
+        return [dict(row) for row in state.store.fetch_all("SELECT id, url, event FROM webhooks ORDER BY id")]
 
     @router.post("/webhooks")
     async def add(order: Webhook) -> dict[str, Any]:
         """Add a webhook."""
-        with world.visit() as visit:
+        with state.unit_of_work() as uow:
             sql = "INSERT INTO webhooks (url, event, created_date) VALUES (?, ?, ?)"
-            row_id = world.store.write(sql, [order.url, order.event, visit.at]).lastrowid
+            row_id = state.store.execute(sql, [order.url, order.event, uow.at]).lastrowid
         return {"id": row_id, "url": order.url, "event": order.event}
 
     @router.delete("/webhooks", status_code=204, response_model=None)
     async def delete_all() -> None:
         """Delete all webhooks."""
-        with world.store.transaction():
-            world.store.write("DELETE FROM webhooks")
+        with state.store.transaction():
+            state.store.execute("DELETE FROM webhooks")
 
     @router.delete("/webhooks/{webhook_id}", status_code=204, response_model=None)
     async def delete(webhook_id: int) -> None:
         """Delete one webhook."""
-        with world.visit() as visit:
-            if not visit.delete("webhooks", id=webhook_id):
+        with state.unit_of_work() as uow:
+            if not uow.delete("webhooks", id=webhook_id):
                 raise Refusal(404, {"error": f"there is no webhook {webhook_id}"})
 
     @router.get("/webhooks/deliveries")
     async def deliveries() -> list[dict[str, Any]]:
         """Return all deliveries, in the order of the events."""
-        return world.webhooks.deliveries()
+        return state.webhooks.deliveries()
 
 
-def _faults(router: APIRouter, world: World) -> None:
+def _faults(router: APIRouter, state: EmulatorState) -> None:
     @router.get("/faults")
     async def faults() -> list[dict[str, Any]]:
         """Return all rules with how often they have struck."""
-        return [rule.as_json() for rule in world.faults.rules]
+        return [rule.as_json() for rule in state.faults.rules]
 
     @router.post("/faults")
     async def add(rule: FaultRule) -> dict[str, Any]:
         """Add a rule."""
-        world.faults.add(rule)
+        state.faults.add(rule)
         return rule.as_json()
 
     @router.delete("/faults", status_code=204, response_model=None)
     async def delete() -> None:
         """Remove all rules."""
-        world.faults.clear()
+        state.faults.clear()
 
 
-def _journal(router: APIRouter, world: World) -> None:
+def _journal(router: APIRouter, state: EmulatorState) -> None:
     @router.get("/journal")
     async def journal(method: str | None = None, path: str | None = None) -> list[dict[str, Any]]:
         """Return the requests, those that fit if method or path are given."""
-        return world.journal.entries(method, path)
+        return state.journal.entries(method, path)
 
     @router.delete("/journal", status_code=204, response_model=None)
     async def delete() -> None:
         """Forget all requests."""
-        world.journal.clear()
+        state.journal.clear()

@@ -17,7 +17,7 @@ from airflow_provider_damstra.emulator.settings import API
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from airflow_provider_damstra.emulator.state import World
+    from airflow_provider_damstra.emulator.state import EmulatorState
 
 ENTRY = "journal_entry"
 TRANSPORT = "transport"
@@ -47,9 +47,9 @@ class _Answer:
 class Gate:
     """ASGI middleware around the API; the control plane passes it untouched."""
 
-    def __init__(self, app: ASGIApp, *, world: World) -> None:
+    def __init__(self, app: ASGIApp, *, state: EmulatorState) -> None:
         self._app = app
-        self._world = world
+        self._world = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic.alias_generators import to_camel
 
-from airflow_provider_damstra.emulator.routing import fits
+from airflow_provider_damstra.emulator.routing import match_route
 
 if TYPE_CHECKING:
     from typing import Self
@@ -30,7 +30,7 @@ class FaultRule(BaseModel):
     """Which requests go wrong, how, and how often.
 
     :param count: how many requests it is for; without it, all.
-    :param probability: how likely a request that fits goes wrong; without it, certain.
+    :param probability: how likely a request that match_route goes wrong; without it, certain.
     :param seed: makes the same requests go wrong each time.
     :param status: of ``status`` and ``html``, the answer's status.
     :param body: of ``status``, the answer's body: a text as it is, anything else as JSON.
@@ -67,7 +67,7 @@ class FaultRule(BaseModel):
 
     def strikes(self, method: str, path: str) -> bool:
         """Return whether the rule is for this request; if so, it counts."""
-        if not fits(self.method, self.path, method, path) or self.is_used_up:
+        if not match_route(self.method, self.path, method, path) or self.is_used_up:
             return False
         if self.probability is not None and self._random.random() >= self.probability:
             return False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from airflow_provider_damstra.emulator.clock import milliseconds_in_utc
-from airflow_provider_damstra.emulator.routing import fits
+from airflow_provider_damstra.emulator.routing import match_route
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -66,7 +66,9 @@ class Journal:
 
     def entries(self, method: str | None = None, path: str | None = None) -> list[dict[str, Any]]:
         """Return the entries that fit a method and a pattern of paths."""
-        return [entry.as_json() for entry in self._entries if fits(method, path, entry.method, entry.path)]
+        return [
+            entry.as_json() for entry in self._entries if match_route(method, path, entry.method, entry.path)
+        ]
 
 
 def _readable(raw: bytes) -> Any:

@@ -15,13 +15,13 @@ from airflow_provider_damstra.endpoints.base import Endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_damstra.emulator.unit_of_work import Visit
+    from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
 
 _WILDCARD = re.compile(r"\*\*|\*|\{[^/}]*\}")
 
 
-def fits(method: str | None, path: str | None, of_method: str, of_path: str) -> bool:
-    """Return whether a request's method and path fit a method and a pattern; None fits all.
+def match_route(method: str | None, path: str | None, of_method: str, of_path: str) -> bool:
+    """Return whether a request's method and path fit a method and a pattern; None match_route all.
 
     ``*`` and ``{anything}`` stand for one part of the path, ``**`` for any number of parts.
     """
@@ -48,7 +48,7 @@ class Route:
     """One operation with the function that answers it."""
 
     endpoint: type[Endpoint[Any]]
-    handle: Callable[[Any, Visit], Any]
+    handle: Callable[[Any, UnitOfWork], Any]
     render: rendering.Render
     wrong_key: dict[str, Any]
 
@@ -70,14 +70,14 @@ class Routes:
         *,
         render: rendering.Render | None = None,
         wrong_key: dict[str, Any] = refusals.INVALID_KEY,
-    ) -> Callable[[Callable[[Call, Visit], Answer]], Callable[[Call, Visit], Answer]]:
+    ) -> Callable[[Callable[[Call, UnitOfWork], Answer]], Callable[[Call, UnitOfWork], Answer]]:
         """Make the decorated function the one that answers an endpoint's calls.
 
         :param render: how its result becomes a response; by default as the type of answer suggests.
         :param wrong_key: the body of the refusal of a wrong key, which is not the same everywhere.
         """
 
-        def register(handle: Callable[[Call, Visit], Answer]) -> Callable[[Call, Visit], Answer]:
+        def register(handle: Callable[[Call, UnitOfWork], Answer]) -> Callable[[Call, UnitOfWork], Answer]:
             chosen = render or _RENDER.get(endpoint.answer_type(), rendering.as_json)
             self.all.append(Route(endpoint=endpoint, handle=handle, render=chosen, wrong_key=wrong_key))
             return handle

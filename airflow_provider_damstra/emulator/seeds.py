@@ -150,5 +150,5 @@ def _put(store: Store, table: str, rows: Iterable[dict[str, Any]]) -> None:
         return
     marks = ", ".join(f":{name}" for name in first)
     sql = f"INSERT INTO {table} ({', '.join(first)}) VALUES ({marks})"
-    store.write_many(sql, [first])
-    store.write_many(sql, waiting)
+    store.execute_many(sql, [first])
+    store.execute_many(sql, waiting)

@@ -11,7 +11,7 @@ from airflow_provider_damstra.emulator.clock import Clock
 from airflow_provider_damstra.emulator.faults import Faults
 from airflow_provider_damstra.emulator.journal import Journal
 from airflow_provider_damstra.emulator.store import Store
-from airflow_provider_damstra.emulator.unit_of_work import Visit, Window
+from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork, Window
 from airflow_provider_damstra.emulator.webhooks import Webhooks
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _OFFSET = "clock offset in seconds"
 _SEED = "seed"
 
 
-class World:
+class EmulatorState:
     """The store, the clock, the faults, the journal and the webhooks of one emulator.
 
     :raises ValueError: if the settings name a seed that there is not, or a file that is not a store.
@@ -37,10 +37,10 @@ class World:
         self.faults = Faults()
         self.journal = Journal()
         self.webhooks = Webhooks(timeout=settings.webhook_timeout, pause=settings.webhook_pause)
-        if self.store.setting(_SEED) is None:
+        if self.store.get_setting(_SEED) is None:
             self.reset()
         else:
-            self.clock.offset = timedelta(seconds=float(self.store.setting(_OFFSET) or 0))
+            self.clock.offset = timedelta(seconds=float(self.store.get_setting(_OFFSET) or 0))
 
     def reset(self, seed: str | None = None) -> None:
         """Start again: the clock as at the start, the store filled anew, no faults, journal or webhooks."""
@@ -51,7 +51,7 @@ class World:
         if self.settings.clock is not None:
             self.clock.set(self.settings.clock)
         with self.store.transaction():
-            self.store.write("DELETE FROM webhooks")
+            self.store.execute("DELETE FROM webhooks")
             self._fill(seed or self.settings.seed)
 
     def fill(self, seed: str) -> None:
@@ -62,7 +62,7 @@ class World:
     def _fill(self, seed: str) -> None:
         self.store.clear()
         seeds.find(seed)(self.store, self.clock.now())
-        self.store.keep_setting(_SEED, seed)
+        self.store.set_setting(_SEED, seed)
         self._keep_offset()
 
     def keep_clock(self) -> None:
@@ -71,12 +71,12 @@ class World:
             self._keep_offset()
 
     def _keep_offset(self) -> None:
-        self.store.keep_setting(_OFFSET, str(self.clock.offset.total_seconds()))
+        self.store.set_setting(_OFFSET, str(self.clock.offset.total_seconds()))
 
     @contextmanager
-    def visit(self, *, base_url: str = "", window: Window | None = None) -> Iterator[Visit]:
+    def unit_of_work(self, *, base_url: str = "", window: Window | None = None) -> Iterator[UnitOfWork]:
         """Let something happen in the store as a whole or not at all; its events are sent afterwards."""
-        visit = Visit(store=self.store, now=self.clock.now(), base_url=base_url, window=window or Window())
+        uow = UnitOfWork(store=self.store, now=self.clock.now(), base_url=base_url, window=window or Window())
         with self.store.transaction():
-            yield visit
-        self.webhooks.send(self.store, visit.events)
+            yield uow
+        self.webhooks.send(self.store, uow.events)

@@ -40,8 +40,8 @@ class Store:
         self._db.row_factory = sqlite3.Row
         # Another emulator on the same file is to fail at once, not to change what this one remembers.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        found = self.value("PRAGMA user_version")
-        if found == 0 and self.value("SELECT count(*) FROM sqlite_master"):
+        found = self.fetch_value("PRAGMA user_version")
+        if found == 0 and self.fetch_value("SELECT count(*) FROM sqlite_master"):
             raise ValueError(f"{path} is a database of another program")
         if found not in (0, schema.VERSION):
             raise ValueError(f"{path} is of another version of the emulator: delete it, or name another")
@@ -69,18 +69,18 @@ class Store:
             raise
         self._db.execute("COMMIT")
 
-    def rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
+    def fetch_all(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
         """Return all rows that a query finds."""
         return self._db.execute(sql, values).fetchall()
 
-    def row(self, sql: str, values: Values = ()) -> sqlite3.Row | None:
+    def fetch_one(self, sql: str, values: Values = ()) -> sqlite3.Row | None:
         """Return the first row that a query finds, or None."""
         row: sqlite3.Row | None = self._db.execute(sql, values).fetchone()
         return row
 
-    def value(self, sql: str, values: Values = ()) -> Any:
+    def fetch_value(self, sql: str, values: Values = ()) -> Any:
         """Return the first value of the first row, or None."""
-        row = self.row(sql, values)
+        row = self.fetch_one(sql, values)
         return row[0] if row else None
 
     def count(self, tail: str, values: dict[str, Any]) -> int:
@@ -92,15 +92,15 @@ class Store:
         if key not in self._counts:
             if len(self._counts) >= _REMEMBERED:
                 self._counts.clear()
-            self._counts[key] = self.value(f"SELECT count(*) {tail}", values)
+            self._counts[key] = self.fetch_value(f"SELECT count(*) {tail}", values)
         return self._counts[key]
 
-    def write(self, sql: str, values: Values = ()) -> sqlite3.Cursor:
+    def execute(self, sql: str, values: Values = ()) -> sqlite3.Cursor:
         """Carry out a change and return its cursor."""
         self._counts.clear()
         return self._db.execute(sql, values)
 
-    def write_many(self, sql: str, rows: Iterable[Values]) -> None:
+    def execute_many(self, sql: str, rows: Iterable[Values]) -> None:
         """Carry out the same change for many rows."""
         self._counts.clear()
         self._db.executemany(sql, rows)
@@ -108,19 +108,19 @@ class Store:
     def clear(self) -> None:
         """Empty the tables that a seed fills, and let their ids start again."""
         for table in schema.TABLES:
-            self.write(f"DELETE FROM {table}")
-            self.write("DELETE FROM sqlite_sequence WHERE name = ?", [table])
+            self.execute(f"DELETE FROM {table}")
+            self.execute("DELETE FROM sqlite_sequence WHERE name = ?", [table])
         firsts = [(table, first - 1) for table, first in schema.FIRST_IDS.items()]
-        self.write_many("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", firsts)
+        self.execute_many("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", firsts)
 
-    def setting(self, name: str) -> str | None:
+    def get_setting(self, name: str) -> str | None:
         """Return what was kept under a name, or None."""
-        value: str | None = self.value("SELECT value FROM settings WHERE name = ?", [name])
+        value: str | None = self.fetch_value("SELECT value FROM settings WHERE name = ?", [name])
         return value
 
-    def keep_setting(self, name: str, value: str) -> None:
+    def set_setting(self, name: str, value: str) -> None:
         """Keep a text under a name."""
-        self.write("INSERT OR REPLACE INTO settings VALUES (?, ?)", [name, value])
+        self.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", [name, value])
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One visit to the store: what a handler reads and writes, counts and reports, as one transaction."""
+"""One uow to the store: what a handler reads and writes, counts and reports, as one transaction."""
 
 # ruff: noqa: S608 (tables and columns are named in this package, values are bound)
 
@@ -32,7 +32,7 @@ class Window:
 
 
 @dataclass(kw_only=True)
-class Visit:
+class UnitOfWork:
     """What a handler works with.
 
     :param now: the moment of the request on the emulator's clock.
@@ -58,7 +58,7 @@ class Visit:
 
     def find(self, table: str, row_id: int) -> sqlite3.Row | None:
         """Return one row by its id, or None."""
-        return self.store.row(f"SELECT * FROM {table} WHERE id = ?", [row_id])
+        return self.store.fetch_one(f"SELECT * FROM {table} WHERE id = ?", [row_id])
 
     def need_user(self, user_id: int) -> sqlite3.Row:
         """Return a user's row, or refuse."""
@@ -80,8 +80,8 @@ class Visit:
             SELECT user_id FROM user_roles JOIN users ON users.id = user_id
             WHERE role_id IN (?, ?) AND client_status_id = ? ORDER BY role_id DESC, user_id LIMIT 1
         """
-        found = self.store.value(sql, [Role.OWNER, Role.ADMIN, ClientStatus.ACTIVE])
-        return int(found or self.store.value("SELECT min(id) FROM users"))
+        found = self.store.fetch_value(sql, [Role.OWNER, Role.ADMIN, ClientStatus.ACTIVE])
+        return int(found or self.store.fetch_value("SELECT min(id) FROM users"))
 
     def page(
         self, columns: str, tail: str, values: dict[str, Any], *, order: str = "id"
@@ -89,7 +89,7 @@ class Visit:
         """Return the rows of the window: ``columns`` of what ``tail`` (FROM ... WHERE ...) finds."""
         window = {"window_size": self.window.size, "window_start": self.window.start}
         sql = f"SELECT {columns} {tail} ORDER BY {order} LIMIT :window_size OFFSET :window_start"
-        return self.store.rows(sql, {**values, **window})
+        return self.store.fetch_all(sql, {**values, **window})
 
     def listing(self, results: list[Any], total: int | None, **extra: Any) -> Page[Any]:
         """Return a page of results; without a total it has no meta.
@@ -107,7 +107,7 @@ class Visit:
         values = {**values, "created_date": self.at, "modified_date": self.at}
         names = ", ".join(values)
         marks = ", ".join(f":{name}" for name in values)
-        row_id = self.store.write(f"INSERT INTO {table} ({names}) VALUES ({marks})", values).lastrowid
+        row_id = self.store.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values).lastrowid
         self._note(table, row_id, "insert")
         return row_id or 0
 
@@ -118,20 +118,22 @@ class Visit:
             return False
         values = {**values, "modified_date": self.at}
         pairs = ", ".join(f"{name} = :{name}" for name in values)
-        self.store.write(f"UPDATE {table} SET {pairs} WHERE id = :id", {**values, "id": row_id})
+        self.store.execute(f"UPDATE {table} SET {pairs} WHERE id = :id", {**values, "id": row_id})
         self._note(table, row_id, "update")
         return True
 
     def link(self, table: str, **keys: int) -> bool:
         """Add a row to a table that is a set; return whether it was not in it yet."""
         marks = ", ".join(f":{name}" for name in keys)
-        added = self.store.write(f"INSERT OR IGNORE INTO {table} ({', '.join(keys)}) VALUES ({marks})", keys)
+        added = self.store.execute(
+            f"INSERT OR IGNORE INTO {table} ({', '.join(keys)}) VALUES ({marks})", keys
+        )
         return self._note_if(added, table, keys, "insert")
 
     def delete(self, table: str, **keys: int) -> bool:
         """Take the row with these values out of a table; return whether it was in it."""
         condition = " AND ".join(f"{name} = :{name}" for name in keys)
-        deleted = self.store.write(f"DELETE FROM {table} WHERE {condition}", keys)
+        deleted = self.store.execute(f"DELETE FROM {table} WHERE {condition}", keys)
         return self._note_if(deleted, table, keys, "delete")
 
     def _note_if(self, cursor: sqlite3.Cursor, table: str, keys: dict[str, int], action: str) -> bool:

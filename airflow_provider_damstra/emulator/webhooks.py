@@ -72,7 +72,7 @@ class Webhooks:
         """Queue events for the webhooks that want them; must be called in the event loop's thread."""
         if not events:
             return
-        webhooks = store.rows("SELECT * FROM webhooks ORDER BY id")
+        webhooks = store.fetch_all("SELECT * FROM webhooks ORDER BY id")
         for body in events:
             for webhook in webhooks:
                 if webhook["event"] in (None, body["name"]):

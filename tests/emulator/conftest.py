@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_damstra.testing import DamstraEmulator
-from tests.emulator.http import Api
+from tests.emulator.api_client import ApiClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ def emulator(running_emulator: DamstraEmulator) -> DamstraEmulator:
 
 
 @pytest.fixture
-def api(emulator: DamstraEmulator) -> Iterator[Api]:
+def api(emulator: DamstraEmulator) -> Iterator[ApiClient]:
     """Return a client of the API that sends the right key."""
-    with closing(Api(emulator.url, emulator.access_key)) as client:
+    with closing(ApiClient(emulator.url, emulator.access_key)) as client:
         yield client

@@ -6,7 +6,14 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from tests.emulator.http import COMING, CONFINED_SPACE, FORTNIGHT, HAUL_TRUCK, TRAINEES, Api
+from tests.emulator.api_client import (
+    CONFINED_SPACE,
+    GRACE_PERIOD,
+    HAUL_TRUCK,
+    TRAINEES,
+    UPCOMING_SESSION,
+    ApiClient,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -16,8 +23,8 @@ LIAM = TRAINEES[0]
 
 def test_of_many_who_schedule_the_same_at_once_one_succeeds(emulator: DamstraEmulator) -> None:
     def schedule(_: int) -> int:
-        body = {"lessonVersionIds": [HAUL_TRUCK], **FORTNIGHT}
-        api = Api(emulator.url, emulator.access_key)
+        body = {"lessonVersionIds": [HAUL_TRUCK], **GRACE_PERIOD}
+        api = ApiClient(emulator.url, emulator.access_key)
         return api.request("POST", f"/user/{LIAM}/lesson_schedule", json=body).status_code
 
     with ThreadPoolExecutor(16) as pool:
@@ -27,7 +34,7 @@ def test_of_many_who_schedule_the_same_at_once_one_succeeds(emulator: DamstraEmu
 
 
 def test_of_many_who_register_at_once_as_many_succeed_as_there_are_places(
-    api: Api, emulator: DamstraEmulator
+    api: ApiClient, emulator: DamstraEmulator
 ) -> None:
     users = [user["id"] for user in api.send("/bulkUserImport", users=[{"firstName": "Copy"}] * 12).json()]
     for user_id in users:
@@ -35,9 +42,9 @@ def test_of_many_who_register_at_once_as_many_succeed_as_there_are_places(
 
     def register(user_id: int) -> int:
         body = {"userIds": [user_id]}
-        fresh = Api(emulator.url, emulator.access_key)
-        return fresh.request("POST", f"/ilt_session/{COMING}/bulk_register", json=body).status_code
+        fresh = ApiClient(emulator.url, emulator.access_key)
+        return fresh.request("POST", f"/ilt_session/{UPCOMING_SESSION}/bulk_register", json=body).status_code
 
     with ThreadPoolExecutor(12) as pool:
         assert Counter(pool.map(register, users)) == {200: 6, 409: 6}
-    assert api.read(f"/ilt_session/{COMING}")["numberOfAttendees"] == 8
+    assert api.get_json(f"/ilt_session/{UPCOMING_SESSION}")["numberOfAttendees"] == 8

@@ -11,8 +11,7 @@ import pytest
 from airflow_provider_damstra.emulator.app import create_app
 from airflow_provider_damstra.emulator.settings import Settings
 from tests.clients.clock import until
-from tests.emulator.control import control
-from tests.emulator.http import HAUL_TRUCK, TRAINEES, Api
+from tests.emulator.api_client import HAUL_TRUCK, TRAINEES, ApiClient, call_control_plane
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -37,7 +36,7 @@ def test_the_clock_can_be_set_and_goes_on_from_there(emulator: DamstraEmulator) 
     assert seconds_off(emulator, LONG_AGO + timedelta(hours=1)) < 2
 
 
-def test_what_is_written_bears_the_emulators_time(api: Api, emulator: DamstraEmulator) -> None:
+def test_what_is_written_bears_the_emulators_time(api: ApiClient, emulator: DamstraEmulator) -> None:
     emulator.set_clock(LONG_AGO)
     created = api.send("/user", firstName="Ann").json()
     assert created["createdDate"].startswith("2020-02-29T12:00:0")
@@ -68,13 +67,13 @@ def test_what_is_written_bears_the_emulators_time(api: Api, emulator: DamstraEmu
 def test_a_wrong_order_is_refused_by_name(
     emulator: DamstraEmulator, method: str, path: str, body: dict[str, Any], says: str
 ) -> None:
-    answer = control(emulator, method, path, body)
+    answer = call_control_plane(emulator, method, path, body)
     assert answer.status_code == 400
     assert says in answer.json()["error"]
 
 
-def test_a_reset_starts_everything_again(api: Api, emulator: DamstraEmulator) -> None:
-    before = api.read("/user", activeValue="all", maxResults=100)["results"]
+def test_a_reset_starts_everything_again(api: ApiClient, emulator: DamstraEmulator) -> None:
+    before = api.get_json("/user", activeValue="all", maxResults=100)["results"]
     first = api.schedule(TRAINEES[0], HAUL_TRUCK)
     api.send("/user", firstName="Ann")
     emulator.set_clock(LONG_AGO)
@@ -84,31 +83,35 @@ def test_a_reset_starts_everything_again(api: Api, emulator: DamstraEmulator) ->
     assert seconds_off(emulator, datetime.now(UTC)) < 2
     assert emulator.journal() == []
     for path in ("/webhooks", "/faults", "/webhooks/deliveries"):
-        assert control(emulator, "GET", path).json() == []
-    after = api.read("/user", activeValue="all", maxResults=100)["results"]
+        assert call_control_plane(emulator, "GET", path).json() == []
+    after = api.get_json("/user", activeValue="all", maxResults=100)["results"]
     assert [user["userName"] for user in after] == [user["userName"] for user in before]
     assert api.schedule(TRAINEES[0], HAUL_TRUCK) == first
 
 
-def test_a_reset_can_name_another_seed_for_once(api: Api, emulator: DamstraEmulator) -> None:
+def test_a_reset_can_name_another_seed_for_once(api: ApiClient, emulator: DamstraEmulator) -> None:
     emulator.reset(seed="empty")
-    assert api.read("/user", activeValue="all")["meta"]["totalResultCount"] == 1
+    assert api.get_json("/user", activeValue="all")["meta"]["totalResultCount"] == 1
     emulator.reset()
-    assert api.read("/user", activeValue="all")["meta"]["totalResultCount"] == 40
+    assert api.get_json("/user", activeValue="all")["meta"]["totalResultCount"] == 40
 
 
-def test_seeding_replaces_the_data_only(api: Api, emulator: DamstraEmulator) -> None:
+def test_seeding_replaces_the_data_only(api: ApiClient, emulator: DamstraEmulator) -> None:
     emulator.set_clock(LONG_AGO)
     emulator.add_webhook("http://127.0.0.1:9/")
-    assert control(emulator, "POST", "/seed", {"name": "large:1200"}).json() == {"name": "large:1200"}
-    assert api.read("/user", activeValue="all")["meta"]["totalResultCount"] == 1200
+    assert call_control_plane(emulator, "POST", "/seed", {"name": "large:1200"}).json() == {
+        "name": "large:1200"
+    }
+    assert api.get_json("/user", activeValue="all")["meta"]["totalResultCount"] == 1200
     assert seconds_off(emulator, LONG_AGO) < 5
-    assert len(control(emulator, "GET", "/webhooks").json()) == 1
+    assert len(call_control_plane(emulator, "GET", "/webhooks").json()) == 1
     assert len(emulator.journal()) == 1
 
 
 def test_a_schedules_new_state_is_answered(emulator: DamstraEmulator) -> None:
-    answer = control(emulator, "POST", "/lesson_schedules/30005/complete", {"passed": False}).json()
+    answer = call_control_plane(
+        emulator, "POST", "/lesson_schedules/30005/complete", {"passed": False}
+    ).json()
     assert answer == {
         "id": 30005,
         "userId": TRAINEES[4],
@@ -116,8 +119,10 @@ def test_a_schedules_new_state_is_answered(emulator: DamstraEmulator) -> None:
         "status": "completed",
         "passed": False,
     }
-    assert control(emulator, "POST", "/lesson_schedules/30006/start").json()["status"] == "due"
-    assert control(emulator, "POST", "/lesson_schedules/30006/cancel").json()["status"] == "cancelled"
+    assert call_control_plane(emulator, "POST", "/lesson_schedules/30006/start").json()["status"] == "due"
+    assert (
+        call_control_plane(emulator, "POST", "/lesson_schedules/30006/cancel").json()["status"] == "cancelled"
+    )
 
 
 @pytest.mark.parametrize(

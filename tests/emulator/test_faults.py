@@ -12,8 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from airflow_provider_damstra.emulator import server
 from airflow_provider_damstra.testing import DamstraEmulator
-from tests.emulator.control import control
-from tests.emulator.http import OWNER, Api
+from tests.emulator.api_client import OWNER, ApiClient, call_control_plane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,18 +28,18 @@ def running_emulator(request: pytest.FixtureRequest) -> Iterator[DamstraEmulator
             yield emulator
 
 
-def statuses(api: Api, count: int, path: str = "/user") -> list[int]:
+def statuses(api: ApiClient, count: int, path: str = "/user") -> list[int]:
     return [api.get(path).status_code for _ in range(count)]
 
 
-def groups(api: Api) -> list[str]:
-    return [group["name"] for group in api.read("/group", q="Welders")["results"]]
+def groups(api: ApiClient) -> list[str]:
+    return [group["name"] for group in api.get_json("/group", q="Welders")["results"]]
 
 
 WELDERS = {"name": "Welders", "description": "All of them"}
 
 
-def test_status_answers_with_headers_and_body(api: Api, emulator: DamstraEmulator) -> None:
+def test_status_answers_with_headers_and_body(api: ApiClient, emulator: DamstraEmulator) -> None:
     body = {"internalCode": 831, "error": "You are not authorised to make this request"}
     emulator.add_fault("status", status=403, headers={"Retry-After": "7"}, body=body, count=1)
     answer = api.request("POST", "/group", json=WELDERS)
@@ -51,19 +50,21 @@ def test_status_answers_with_headers_and_body(api: Api, emulator: DamstraEmulato
 @pytest.mark.parametrize(
     ("body", "text"), [(None, ""), ("Service Unavailable", "Service Unavailable"), ([1], "[1]")]
 )
-def test_status_may_have_a_text_or_no_body(api: Api, emulator: DamstraEmulator, body: Any, text: str) -> None:
+def test_status_may_have_a_text_or_no_body(
+    api: ApiClient, emulator: DamstraEmulator, body: Any, text: str
+) -> None:
     emulator.add_fault("status", status=503, body=body)
     assert api.get("/user").text == text
 
 
-def test_delay_waits_and_then_answers(api: Api, emulator: DamstraEmulator) -> None:
+def test_delay_waits_and_then_answers(api: ApiClient, emulator: DamstraEmulator) -> None:
     emulator.add_fault("delay", delay=0.15, count=1)
     began = time.monotonic()
     assert statuses(api, 1) == [200]
     assert 0.15 <= time.monotonic() - began < 5
 
 
-def test_a_delay_comes_before_another_fault(api: Api, emulator: DamstraEmulator) -> None:
+def test_a_delay_comes_before_another_fault(api: ApiClient, emulator: DamstraEmulator) -> None:
     emulator.add_fault("delay", delay=0.1)
     emulator.add_fault("status", status=500, delay=0.1)
     began = time.monotonic()
@@ -74,15 +75,17 @@ def test_a_delay_comes_before_another_fault(api: Api, emulator: DamstraEmulator)
 def test_others_are_answered_during_a_delay(emulator: DamstraEmulator) -> None:
     emulator.add_fault("delay", delay=5, path="/user")
     with (
-        closing(Api(emulator.url, emulator.access_key)) as waiting,
-        closing(Api(emulator.url, emulator.access_key)) as api,
+        closing(ApiClient(emulator.url, emulator.access_key)) as waiting,
+        closing(ApiClient(emulator.url, emulator.access_key)) as api,
     ):
         with pytest.raises(requests.exceptions.ReadTimeout):
             waiting.request("GET", "/user", read_timeout=0.1)
         assert statuses(api, 1, "/group") == [200]
 
 
-def test_drop_before_closes_the_connection_and_does_nothing(api: Api, emulator: DamstraEmulator) -> None:
+def test_drop_before_closes_the_connection_and_does_nothing(
+    api: ApiClient, emulator: DamstraEmulator
+) -> None:
     emulator.add_fault("drop_before", method="POST", count=1)
     with pytest.raises(requests.exceptions.ConnectionError):
         api.request("POST", "/group", json=WELDERS)
@@ -91,7 +94,7 @@ def test_drop_before_closes_the_connection_and_does_nothing(api: Api, emulator: 
     assert (entry["status"], entry["rows"], entry["fault"]) == (None, [], "drop_before")
 
 
-def test_drop_after_does_it_and_closes_the_connection(api: Api, emulator: DamstraEmulator) -> None:
+def test_drop_after_does_it_and_closes_the_connection(api: ApiClient, emulator: DamstraEmulator) -> None:
     emulator.add_fault("drop_after", method="POST", count=1)
     with pytest.raises(requests.exceptions.ConnectionError):
         api.request("POST", "/group", json=WELDERS)
@@ -101,7 +104,7 @@ def test_drop_after_does_it_and_closes_the_connection(api: Api, emulator: Damstr
     assert [row["table"] for row in entry["rows"]] == ["groups"]
 
 
-def test_truncate_breaks_off_the_body(api: Api, emulator: DamstraEmulator) -> None:
+def test_truncate_breaks_off_the_body(api: ApiClient, emulator: DamstraEmulator) -> None:
     whole = api.get("/user").content
     emulator.add_fault("truncate", count=1)
     with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
@@ -113,7 +116,7 @@ def test_truncate_breaks_off_the_body(api: Api, emulator: DamstraEmulator) -> No
     answer.close()
 
 
-def test_truncate_breaks_off_an_empty_body_too(api: Api, emulator: DamstraEmulator) -> None:
+def test_truncate_breaks_off_an_empty_body_too(api: ApiClient, emulator: DamstraEmulator) -> None:
     emulator.add_fault("truncate", count=1)
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         api.request("POST", f"/user/{OWNER}/activate")
@@ -121,7 +124,7 @@ def test_truncate_breaks_off_an_empty_body_too(api: Api, emulator: DamstraEmulat
 
 @pytest.mark.parametrize(("given", "status"), [(None, 502), (200, 200)])
 def test_html_answers_a_web_page_and_does_nothing(
-    api: Api, emulator: DamstraEmulator, given: int | None, status: int
+    api: ApiClient, emulator: DamstraEmulator, given: int | None, status: int
 ) -> None:
     emulator.add_fault("html", method="POST", headers={"Via": "proxy"}, status=given)
     answer = api.request("POST", "/group", json=WELDERS)
@@ -131,7 +134,7 @@ def test_html_answers_a_web_page_and_does_nothing(
 
 
 def test_no_fault_makes_the_server_complain(
-    api: Api, emulator: DamstraEmulator, caplog: pytest.LogCaptureFixture
+    api: ApiClient, emulator: DamstraEmulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     for kind in ("drop_before", "drop_after", "truncate"):
         emulator.add_fault(kind, count=1)
@@ -156,7 +159,7 @@ def test_no_fault_makes_the_server_complain(
     ],
 )
 def test_a_rule_strikes_what_fits_method_and_path(
-    api: Api, emulator: DamstraEmulator, rule: dict[str, str], struck: set[str]
+    api: ApiClient, emulator: DamstraEmulator, rule: dict[str, str], struck: set[str]
 ) -> None:
     emulator.add_fault("status", status=500, **rule)  # type: ignore[arg-type]
     calls = ["GET /user", "GET /user/1001", "POST /user/1001/activate", "GET /group"]
@@ -164,18 +167,18 @@ def test_a_rule_strikes_what_fits_method_and_path(
     assert found == struck
 
 
-def test_a_rule_strikes_as_often_as_it_says(api: Api, emulator: DamstraEmulator) -> None:
+def test_a_rule_strikes_as_often_as_it_says(api: ApiClient, emulator: DamstraEmulator) -> None:
     emulator.add_fault("status", status=500, count=2)
     emulator.add_fault("status", status=501, count=1)
     assert statuses(api, 5) == [500, 500, 501, 200, 200]
-    assert [rule["hits"] for rule in control(emulator, "GET", "/faults").json()] == [2, 1]
+    assert [rule["hits"] for rule in call_control_plane(emulator, "GET", "/faults").json()] == [2, 1]
     emulator.add_fault("status", status=500)
     emulator.clear_faults()
     assert statuses(api, 1) == [200]
 
 
 def test_a_probability_with_a_seed_strikes_the_same_requests_each_time(
-    api: Api, emulator: DamstraEmulator
+    api: ApiClient, emulator: DamstraEmulator
 ) -> None:
     runs = []
     for seed in (1, 1, 2):
@@ -186,7 +189,7 @@ def test_a_probability_with_a_seed_strikes_the_same_requests_each_time(
     assert 5 < runs[0].count(500) < 25
 
 
-def test_probability_0_never_strikes_and_1_always(api: Api, emulator: DamstraEmulator) -> None:
+def test_probability_0_never_strikes_and_1_always(api: ApiClient, emulator: DamstraEmulator) -> None:
     emulator.add_fault("status", status=500, probability=0)
     assert statuses(api, 10) == [200] * 10
     emulator.add_fault("status", status=501, probability=1, count=3)

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.emulator.http import CLOSED_GROUP, NOBODY, OWNER, PIT_CREW_A, SUPERVISOR, TRAINEES, Api
+from tests.emulator.api_client import (
+    INACTIVE_GROUP,
+    OWNER,
+    PIT_CREW_A,
+    SUPERVISOR,
+    TRAINEES,
+    UNKNOWN_ID,
+    ApiClient,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -16,13 +24,13 @@ LISTS = (("member", "members"), ("supervisor", "supervisors"))
 each_list = pytest.mark.parametrize(("listing", "change"), LISTS)
 
 
-def ids(api: Api, path: str) -> list[int]:
-    return [row["id"] for row in api.read(path, maxResults=100)["results"]]
+def ids(api: ApiClient, path: str) -> list[int]:
+    return [row["id"] for row in api.get_json(path, maxResults=100)["results"]]
 
 
 @each_list
 def test_users_are_added_and_removed_and_doing_it_twice_changes_nothing(
-    api: Api, emulator: DamstraEmulator, listing: str, change: str
+    api: ApiClient, emulator: DamstraEmulator, listing: str, change: str
 ) -> None:
     path = f"/group/{PIT_CREW_A}"
     before = ids(api, f"{path}/{listing}")
@@ -38,10 +46,12 @@ def test_users_are_added_and_removed_and_doing_it_twice_changes_nothing(
 
 @each_list
 @pytest.mark.parametrize("verb", ["add", "remove"])
-def test_unknown_users_are_404_and_nothing_is_changed(api: Api, listing: str, change: str, verb: str) -> None:
+def test_unknown_users_are_404_and_nothing_is_changed(
+    api: ApiClient, listing: str, change: str, verb: str
+) -> None:
     path = f"/group/{PIT_CREW_A}"
     before = ids(api, f"{path}/{listing}")
-    body = api.refused("POST", f"{path}/{verb}_{change}", 404, userIds=[*before, OWNER, NOBODY, 998])
+    body = api.expect_error("POST", f"{path}/{verb}_{change}", 404, userIds=[*before, OWNER, UNKNOWN_ID, 998])
     assert body["message"] == "User with id 999, 998 not found"
     assert ids(api, f"{path}/{listing}") == before
 
@@ -59,8 +69,8 @@ def test_unknown_users_are_404_and_nothing_is_changed(api: Api, listing: str, ch
         ("POST", "/inactivate", {}),
     ],
 )
-def test_an_unknown_group_is_842(api: Api, method: str, path: str, body: dict[str, object]) -> None:
-    assert api.refused(method, f"/group/7{path}", 404, **body) == {
+def test_an_unknown_group_is_842(api: ApiClient, method: str, path: str, body: dict[str, object]) -> None:
+    assert api.expect_error(method, f"/group/7{path}", 404, **body) == {
         "message": "Group with id 7 not found",
         "reason": "Group not found",
         "internalCode": 842,
@@ -68,8 +78,8 @@ def test_an_unknown_group_is_842(api: Api, method: str, path: str, body: dict[st
     }
 
 
-def test_asking_for_one_unknown_group_has_a_boolean_error(api: Api) -> None:
-    assert api.refused("GET", "/group/7", 404) == {
+def test_asking_for_one_unknown_group_has_a_boolean_error(api: ApiClient) -> None:
+    assert api.expect_error("GET", "/group/7", 404) == {
         "message": "No group found for that Id",
         "reason": "No Group found",
         "error": True,
@@ -77,43 +87,45 @@ def test_asking_for_one_unknown_group_has_a_boolean_error(api: Api) -> None:
     }
 
 
-def test_groups_are_found_by_a_part_of_their_name(api: Api) -> None:
+def test_groups_are_found_by_a_part_of_their_name(api: ApiClient) -> None:
     assert ids(api, "/group?q=pit") == [102, 103]
     assert ids(api, "/group?q=pi_") == []
     assert len(ids(api, "/group")) == 7
 
 
-def test_a_group_is_created_and_changed(api: Api) -> None:
+def test_a_group_is_created_and_changed(api: ApiClient) -> None:
     created = api.send("/group", name="Welders", description="All of them", parentId=MINE).json()
-    assert created == api.read(f"/group/{created['id']}")
+    assert created == api.get_json(f"/group/{created['id']}")
     assert (created["memberCount"], created["parentId"], created["clientId"]) == (0, MINE, 1)
     changed = api.send(f"/group/{created['id']}", name="Fitters", description="Some").json()
     assert (changed["name"], changed["description"], changed["parentId"]) == ("Fitters", "Some", MINE)
 
 
-def test_a_parent_must_exist_and_not_be_below(api: Api) -> None:
+def test_a_parent_must_exist_and_not_be_below(api: ApiClient) -> None:
     body = {"name": "x", "description": "y"}
-    assert api.refused("POST", "/group", 404, **body, parentId=7)["internalCode"] == 842
+    assert api.expect_error("POST", "/group", 404, **body, parentId=7)["internalCode"] == 842
     for parent in (MINE, PIT_CREW_A):
-        assert "below it" in api.refused("POST", f"/group/{MINE}", 400, **body, parentId=parent)["message"]
+        assert (
+            "below it" in api.expect_error("POST", f"/group/{MINE}", 400, **body, parentId=parent)["message"]
+        )
 
 
-def test_an_inactive_group_leaves_the_list_but_can_be_read(api: Api) -> None:
-    assert CLOSED_GROUP not in ids(api, "/group")
+def test_an_inactive_group_leaves_the_list_but_can_be_read(api: ApiClient) -> None:
+    assert INACTIVE_GROUP not in ids(api, "/group")
     api.send(f"/group/{PIT_CREW_A}/inactivate")
     assert PIT_CREW_A not in ids(api, "/group")
-    assert api.read(f"/group/{PIT_CREW_A}")["memberCount"] == len(ids(api, f"/group/{PIT_CREW_A}/member"))
+    assert api.get_json(f"/group/{PIT_CREW_A}")["memberCount"] == len(ids(api, f"/group/{PIT_CREW_A}/member"))
 
 
-def test_a_user_shows_its_groups(api: Api) -> None:
+def test_a_user_shows_its_groups(api: ApiClient) -> None:
     api.send(f"/group/{PIT_CREW_A}/add_members", userIds=[OWNER])
     api.send(f"/group/{PIT_CREW_A}/add_supervisors", userIds=[OWNER])
-    user = api.read(f"/user/{OWNER}")
+    user = api.get_json(f"/user/{OWNER}")
     assert (user["groups"], user["groupsSupervised"]) == ([{"id": PIT_CREW_A}], [{"id": PIT_CREW_A}])
-    assert {"id": PIT_CREW_A} in api.read(f"/user/{SUPERVISOR}")["groupsSupervised"]
+    assert {"id": PIT_CREW_A} in api.get_json(f"/user/{SUPERVISOR}")["groupsSupervised"]
 
 
-def test_members_come_in_pages(api: Api) -> None:
-    page = api.read(f"/group/{MINE}/member", startIndex=2, maxResults=3)
+def test_members_come_in_pages(api: ApiClient) -> None:
+    page = api.get_json(f"/group/{MINE}/member", startIndex=2, maxResults=3)
     assert [user["id"] for user in page["results"]] == ids(api, f"/group/{MINE}/member")[2:5]
     assert page["meta"] == {"totalResultCount": 18, "startIndex": 2, "endIndex": 5}

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.emulator.http import HAUL_TRUCK, NOBODY, OWNER, TRAINEES, Api
+from tests.emulator.api_client import HAUL_TRUCK, OWNER, TRAINEES, UNKNOWN_ID, ApiClient
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
 
 
-def test_every_request_is_there_with_all_that_matters(api: Api, emulator: DamstraEmulator) -> None:
+def test_every_request_is_there_with_all_that_matters(api: ApiClient, emulator: DamstraEmulator) -> None:
     before = f"{emulator.now:%Y-%m-%dT%H:%M}"
-    api.read("/user", q="a b", maxResults=1)
+    api.get_json("/user", q="a b", maxResults=1)
     schedule_id = api.schedule(TRAINEES[0], HAUL_TRUCK)
-    api.get(f"/user/{NOBODY}")
+    api.get(f"/user/{UNKNOWN_ID}")
     read, scheduled, refused = emulator.journal()
     assert read.pop("time") >= before
     assert read == {
@@ -38,14 +38,14 @@ def test_every_request_is_there_with_all_that_matters(api: Api, emulator: Damstr
 
 
 def test_what_was_sent_to_no_operation_or_with_a_wrong_key_is_there_too(emulator: DamstraEmulator) -> None:
-    Api(emulator.url, "wrong").request("POST", "/group", data=b"not JSON")
-    Api(emulator.url, None).get("/nowhere")
+    ApiClient(emulator.url, "wrong").request("POST", "/group", data=b"not JSON")
+    ApiClient(emulator.url, None).get("/nowhere")
     wrong_key, nowhere = emulator.journal()
     assert (wrong_key["status"], wrong_key["body"]) == (403, "not JSON")
     assert (nowhere["status"], nowhere["path"]) == (404, "/nowhere")
 
 
-def test_passwords_and_keys_are_not_kept(api: Api, emulator: DamstraEmulator) -> None:
+def test_passwords_and_keys_are_not_kept(api: ApiClient, emulator: DamstraEmulator) -> None:
     api.send("/user", userName="secretive", password="s3cr3t")
     api.request("POST", "/group", json={"nested": [{"Password": "s3cr3t"}]})
     assert emulator.journal()[0]["body"] == {"userName": "secretive", "password": "***"}
@@ -66,21 +66,21 @@ def test_passwords_and_keys_are_not_kept(api: Api, emulator: DamstraEmulator) ->
     ],
 )
 def test_the_journal_can_be_asked_for_a_part(
-    api: Api, emulator: DamstraEmulator, method: str | None, path: str | None, count: int
+    api: ApiClient, emulator: DamstraEmulator, method: str | None, path: str | None, count: int
 ) -> None:
-    for user_id in (OWNER, NOBODY):
+    for user_id in (OWNER, UNKNOWN_ID):
         api.get(f"/user/{user_id}")
     api.get("/group")
     api.send(f"/user/{OWNER}/activate")
     assert len(emulator.journal(method, path)) == count
 
 
-def test_the_journal_can_be_cleared(api: Api, emulator: DamstraEmulator) -> None:
-    api.read("/user")
+def test_the_journal_can_be_cleared(api: ApiClient, emulator: DamstraEmulator) -> None:
+    api.get_json("/user")
     emulator.clear_journal()
     assert emulator.journal() == []
 
 
-def test_what_is_rolled_back_is_no_change(api: Api, emulator: DamstraEmulator) -> None:
-    api.refused("POST", "/bulkUserImport", 409, users=[{"firstName": "New"}, {"userName": "m.kelly"}])
+def test_what_is_rolled_back_is_no_change(api: ApiClient, emulator: DamstraEmulator) -> None:
+    api.expect_error("POST", "/bulkUserImport", 409, users=[{"firstName": "New"}, {"userName": "m.kelly"}])
     assert emulator.journal()[-1]["rows"] == []

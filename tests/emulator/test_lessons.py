@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
 
 both_listings = pytest.mark.parametrize("path", ["/lesson", "/lessondetails"])
 
@@ -27,21 +27,21 @@ both_listings = pytest.mark.parametrize("path", ["/lesson", "/lessondetails"])
     ],
 )
 def test_lessons_are_listed_a_row_for_each_version(
-    api: Api, path: str, query: dict[str, Any], found: list[int]
+    api: ApiClient, path: str, query: dict[str, Any], found: list[int]
 ) -> None:
-    assert [row["lessonVersionId"] for row in api.read(path, **query)["results"]] == found
+    assert [row["lessonVersionId"] for row in api.get_json(path, **query)["results"]] == found
 
 
-def test_an_active_version_is_published_65(api: Api) -> None:
-    rows = api.read("/lessondetails", lessonIds="201")["results"]
+def test_an_active_version_is_published_65(api: ApiClient) -> None:
+    rows = api.get_json("/lessondetails", lessonIds="201")["results"]
     assert [(row["status"], row["published"], row["version"]) for row in rows] == [
         ("inactive", 66, 1),
         ("active", 65, 2),
     ]
 
 
-def test_custom_fields_come_with_their_version(api: Api) -> None:
-    old, new = api.read("/lesson", lessonIds="201")["results"]
+def test_custom_fields_come_with_their_version(api: ApiClient) -> None:
+    old, new = api.get_json("/lesson", lessonIds="201")["results"]
     assert old["lessonVersionCustomFields"] == []
     [field] = new["lessonVersionCustomFields"]
     assert (field["lessonVersionId"], field["fieldId"], field["value"]) == (2002, "customField1", "RIIWHS201")

@@ -18,8 +18,8 @@ import requests
 
 from airflow_provider_damstra.emulator.__main__ import main
 from airflow_provider_damstra.emulator.settings import Settings
-from airflow_provider_damstra.emulator.state import World
-from tests.emulator.http import HAUL_TRUCK, TRAINEES, Api
+from airflow_provider_damstra.emulator.state import EmulatorState
+from tests.emulator.api_client import HAUL_TRUCK, TRAINEES, ApiClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def running(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
     file = ("--db", str(tmp_path / "store.db"), "--seed", "demo")
-    with running(*file) as (url, process), closing(Api(url, KEY)) as api:
+    with running(*file) as (url, process), closing(ApiClient(url, KEY)) as api:
         created = [api.send("/user", firstName="Ann").json()["id"] for _ in range(20)]
         schedule_id = api.schedule(TRAINEES[0], HAUL_TRUCK)
         control = f"{url}/_emulator"
@@ -55,9 +55,9 @@ def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
         requests.put(f"{control}/clock", json={"now": "2031-01-31T00:00:00Z"}, timeout=10)
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=10)
-    with running(*file) as (url, process), closing(Api(url, KEY)) as api:
-        assert [api.read(f"/user/{user_id}")["id"] for user_id in created] == created
-        assert api.status_of(TRAINEES[0], schedule_id) == "overdue"
+    with running(*file) as (url, process), closing(ApiClient(url, KEY)) as api:
+        assert [api.get_json(f"/user/{user_id}")["id"] for user_id in created] == created
+        assert api.schedule_status(TRAINEES[0], schedule_id) == "overdue"
         assert len(requests.get(f"{url}/_emulator/webhooks", timeout=10).json()) == 1
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=10) == 0
@@ -67,22 +67,22 @@ def test_a_file_is_seeded_once_and_a_reset_uses_the_start_seed(tmp_path: Path) -
     file = tmp_path / "store.db"
     sizes = []
     for seed in ("empty", "demo"):
-        world = World(Settings(db=file, seed=seed))
-        sizes.append(world.store.value("SELECT count(*) FROM users"))
-        world.store.close()
-    world = World(Settings(db=file, seed="demo"))
-    world.reset()
-    sizes.append(world.store.value("SELECT count(*) FROM users"))
-    world.store.close()
+        state = EmulatorState(Settings(db=file, seed=seed))
+        sizes.append(state.store.fetch_value("SELECT count(*) FROM users"))
+        state.store.close()
+    state = EmulatorState(Settings(db=file, seed="demo"))
+    state.reset()
+    sizes.append(state.store.fetch_value("SELECT count(*) FROM users"))
+    state.store.close()
     assert sizes == [1, 1, 40]
 
 
 def test_two_emulators_do_not_share_a_file(tmp_path: Path) -> None:
     file = tmp_path / "store.db"
-    world = World(Settings(db=file, seed="empty"))
+    state = EmulatorState(Settings(db=file, seed="empty"))
     with pytest.raises(ValueError, match="cannot be used as a store: database is locked"):
-        World(Settings(db=file, seed="empty"))
-    world.store.close()
+        EmulatorState(Settings(db=file, seed="empty"))
+    state.store.close()
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,9 +131,9 @@ def test_a_seed_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str])
 
 def test_the_clock_can_start_somewhere_else_also_after_a_reset() -> None:
     start = datetime(2020, 2, 29, tzinfo=UTC)
-    world = World(Settings(seed="empty", clock=start))
+    state = EmulatorState(Settings(seed="empty", clock=start))
     for _ in range(2):
-        assert abs((world.clock.now() - start).total_seconds()) < 5
-        world.clock.advance(10_000)
-        world.reset()
-    world.store.close()
+        assert abs((state.clock.now() - start).total_seconds()) < 5
+        state.clock.advance(10_000)
+        state.reset()
+    state.store.close()

@@ -12,7 +12,7 @@ import requests
 
 from airflow_provider_damstra import endpoints
 from airflow_provider_damstra.emulator import handlers, routing
-from tests.emulator.http import FORTNIGHT, HAUL_TRUCK, OWNER, TRAINEES, Api
+from tests.emulator.api_client import GRACE_PERIOD, HAUL_TRUCK, OWNER, TRAINEES, ApiClient
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.base import Endpoint
@@ -60,21 +60,21 @@ def test_there_are_38_operations_and_each_has_one_handler() -> None:
 def test_a_wrong_key_is_refused_in_the_shape_of_the_page(
     emulator: DamstraEmulator, endpoint: type[Endpoint[Any]], key: str | None
 ) -> None:
-    with closing(Api(emulator.url, key)) as api:
+    with closing(ApiClient(emulator.url, key)) as api:
         answer = api.request(endpoint.method, path_of(endpoint))
     assert answer.status_code == 403
     assert answer.json() == (TOKEN_NOT_VALID if endpoint.__name__ in SHORT_BODY else INVALID_KEY)
 
 
 @each_endpoint
-def test_an_unknown_query_parameter_is_named(api: Api, endpoint: type[Endpoint[Any]]) -> None:
+def test_an_unknown_query_parameter_is_named(api: ApiClient, endpoint: type[Endpoint[Any]]) -> None:
     answer = api.request(endpoint.method, path_of(endpoint), params={"page_no": 1, "user_id": 2})
     assert answer.status_code == 400
     assert answer.json()["message"] == "unknown query parameter: page_no, user_id"
 
 
 @each_endpoint
-def test_an_unknown_body_member_is_named(api: Api, endpoint: type[Endpoint[Any]]) -> None:
+def test_an_unknown_body_member_is_named(api: ApiClient, endpoint: type[Endpoint[Any]]) -> None:
     answer = api.request(endpoint.method, path_of(endpoint), json={"nonsense": 1})
     assert answer.status_code == 400
     assert "nonsense" in answer.json()["message"]
@@ -85,25 +85,31 @@ def test_an_unknown_body_member_is_named(api: Api, endpoint: type[Endpoint[Any]]
     [
         ({}, "lessonVersionIds"),
         ({"lessonVersionIds": [HAUL_TRUCK], "gracePeriodUnit": "days"}, "gracePeriod"),
-        ({"lessonVersionIds": [], **FORTNIGHT}, "lessonVersionIds"),
-        ({"lessonVersionIds": [HAUL_TRUCK], **FORTNIGHT, "gracePeriod": 14}, "gracePeriod: must be a text"),
-        ({"lessonVersionIds": [HAUL_TRUCK], **FORTNIGHT, "gracePeriod": "9" * 12}, "gracePeriod"),
-        ({"lessonVersionIds": [HAUL_TRUCK], **FORTNIGHT, "gracePeriodUnit": "weeks"}, "gracePeriodUnit"),
-        ({"lessonVersionIds": [str(HAUL_TRUCK)], **FORTNIGHT}, "lessonVersionIds.0: must be a number"),
-        ({"lessonVersionIds": [True], **FORTNIGHT}, "lessonVersionIds.0: True is no number"),
-        ({"lesson_version_ids": [HAUL_TRUCK], **FORTNIGHT}, "lesson_version_ids"),
+        ({"lessonVersionIds": [], **GRACE_PERIOD}, "lessonVersionIds"),
         (
-            {"lessonVersionIds": [HAUL_TRUCK], **FORTNIGHT, "scheduleDate": None},
+            {"lessonVersionIds": [HAUL_TRUCK], **GRACE_PERIOD, "gracePeriod": 14},
+            "gracePeriod: must be a text",
+        ),
+        ({"lessonVersionIds": [HAUL_TRUCK], **GRACE_PERIOD, "gracePeriod": "9" * 12}, "gracePeriod"),
+        ({"lessonVersionIds": [HAUL_TRUCK], **GRACE_PERIOD, "gracePeriodUnit": "weeks"}, "gracePeriodUnit"),
+        ({"lessonVersionIds": [str(HAUL_TRUCK)], **GRACE_PERIOD}, "lessonVersionIds.0: must be a number"),
+        ({"lessonVersionIds": [True], **GRACE_PERIOD}, "lessonVersionIds.0: True is no number"),
+        ({"lesson_version_ids": [HAUL_TRUCK], **GRACE_PERIOD}, "lesson_version_ids"),
+        (
+            {"lessonVersionIds": [HAUL_TRUCK], **GRACE_PERIOD, "scheduleDate": None},
             "scheduleDate: must not be null",
         ),
-        ({"lessonVersionIds": [HAUL_TRUCK], **FORTNIGHT, "scheduleDate": "2026-01-31T09:00:00"}, "time zone"),
-        ({"lessonVersionIds": [HAUL_TRUCK], **FORTNIGHT, "userId": TRAINEE}, "userId"),
-        ({"lessonVersionIds": [HAUL_TRUCK, HAUL_TRUCK], **FORTNIGHT}, "more than once: 2006"),
-        ({"lessonVersionIds": [2**70], **FORTNIGHT}, "out of range"),
+        (
+            {"lessonVersionIds": [HAUL_TRUCK], **GRACE_PERIOD, "scheduleDate": "2026-01-31T09:00:00"},
+            "time zone",
+        ),
+        ({"lessonVersionIds": [HAUL_TRUCK], **GRACE_PERIOD, "userId": TRAINEE}, "userId"),
+        ({"lessonVersionIds": [HAUL_TRUCK, HAUL_TRUCK], **GRACE_PERIOD}, "more than once: 2006"),
+        ({"lessonVersionIds": [2**70], **GRACE_PERIOD}, "out of range"),
     ],
 )
 def test_a_body_with_something_missing_or_invalid_is_refused_by_name(
-    api: Api, emulator: DamstraEmulator, body: dict[str, Any], named: str
+    api: ApiClient, emulator: DamstraEmulator, body: dict[str, Any], named: str
 ) -> None:
     answer = api.request("POST", f"/user/{TRAINEE}/lesson_schedule", json=body)
     assert answer.status_code == 400
@@ -130,41 +136,43 @@ def test_a_body_with_something_missing_or_invalid_is_refused_by_name(
         (f"/user/{2**70}", "out of range"),
     ],
 )
-def test_an_invalid_parameter_is_refused_by_name(api: Api, path: str, named: str) -> None:
-    assert named in api.refused("GET", path, 400)["message"]
+def test_an_invalid_parameter_is_refused_by_name(api: ApiClient, path: str, named: str) -> None:
+    assert named in api.expect_error("GET", path, 400)["message"]
 
 
 @pytest.mark.parametrize("raw", [b"{", b"[1]", b'"x"', b"\xff", b"NaN", b"[" * 100_000])
-def test_a_body_that_is_no_json_object_is_refused(api: Api, emulator: DamstraEmulator, raw: bytes) -> None:
+def test_a_body_that_is_no_json_object_is_refused(
+    api: ApiClient, emulator: DamstraEmulator, raw: bytes
+) -> None:
     answer = api.request("POST", "/group", data=raw, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert "JSON" in answer.json()["message"]
     assert len(emulator.journal()) == 1
 
 
-def test_a_body_must_say_that_it_is_json(api: Api) -> None:
+def test_a_body_must_say_that_it_is_json(api: ApiClient) -> None:
     answer = api.request(
         "POST", "/group", data="name=x", headers={"Content-Type": "application/x-www-form-urlencoded"}
     )
     assert answer.status_code == 415
 
 
-def test_a_path_or_a_method_that_there_is_not_is_no_error_of_damstra(api: Api) -> None:
+def test_a_path_or_a_method_that_there_is_not_is_no_error_of_damstra(api: ApiClient) -> None:
     unknown, wrong = api.get("/users"), api.request("DELETE", "/user")
     assert (unknown.status_code, wrong.status_code) == (404, 405)
     assert "error" not in unknown.text + wrong.text
 
 
-def test_a_slash_at_the_end_of_the_path_makes_no_difference(api: Api) -> None:
-    assert api.read("/user/", roleId=7) == api.read("/user", roleId=7)
+def test_a_slash_at_the_end_of_the_path_makes_no_difference(api: ApiClient) -> None:
+    assert api.get_json("/user/", roleId=7) == api.get_json("/user", roleId=7)
 
 
-def test_login_and_embed_urls_lead_somewhere(api: Api) -> None:
+def test_login_and_embed_urls_lead_somewhere(api: ApiClient) -> None:
     url = api.send(f"/user/{OWNER}/generate_login_url").text
     assert requests.get(url, timeout=10).status_code == 200
 
 
-def test_half_a_request_is_not_carried_out(api: Api, emulator: DamstraEmulator) -> None:
+def test_half_a_request_is_not_carried_out(api: ApiClient, emulator: DamstraEmulator) -> None:
     address = urlsplit(emulator.url)
     head = (
         f"POST /api/v2/user/{TRAINEE}/inactivate HTTP/1.1\r\nHost: x\r\nAccessKey: {emulator.access_key}\r\n"
@@ -173,5 +181,5 @@ def test_half_a_request_is_not_carried_out(api: Api, emulator: DamstraEmulator) 
         connection.sendall(f"{head}Content-Length: 10\r\n\r\n{{}}".encode())
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(100) == b""
-    assert api.read(f"/user/{TRAINEE}")["clientStatusId"] == 56
+    assert api.get_json(f"/user/{TRAINEE}")["clientStatusId"] == 56
     assert len(emulator.journal()) == 1

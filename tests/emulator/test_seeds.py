@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_damstra.emulator import seeds
 from airflow_provider_damstra.emulator.store import Store
-from tests.emulator.http import TRAINEES, Api
+from tests.emulator.api_client import TRAINEES, ApiClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,12 +44,13 @@ def planted(seed: str, now: datetime = NOW) -> Iterator[Store]:
 def content(seed: str) -> list[list[tuple[object, ...]]]:
     with planted(seed) as store:
         return [
-            [tuple(row) for row in store.rows(f"SELECT * FROM {table} ORDER BY 1, 2")] for table in TABLES
+            [tuple(row) for row in store.fetch_all(f"SELECT * FROM {table} ORDER BY 1, 2")]
+            for table in TABLES
         ]
 
 
-def test_the_demo_has_forty_users_with_every_role(api: Api) -> None:
-    users = api.read("/user", activeValue="all", maxResults=100)["results"]
+def test_the_demo_has_forty_users_with_every_role(api: ApiClient) -> None:
+    users = api.get_json("/user", activeValue="all", maxResults=100)["results"]
     assert len(users) == 40
     assert {role for user in users for role in user["roles"]} == {3, 4, 5, 6, 7, 8}
     assert sum(7 in user["roles"] for user in users) == 1
@@ -58,27 +59,27 @@ def test_the_demo_has_forty_users_with_every_role(api: Api) -> None:
     assert any(user["groupsSupervised"] for user in users)
 
 
-def test_the_demo_has_six_lessons(api: Api) -> None:
-    rows = api.read("/lesson")["results"]
+def test_the_demo_has_six_lessons(api: ApiClient) -> None:
+    rows = api.get_json("/lesson")["results"]
     states = {
         row["lessonId"]: {other["status"] for other in rows if other["lessonId"] == row["lessonId"]}
         for row in rows
     }
     assert len(states) == 6
     assert [lesson_id for lesson_id, found in states.items() if "active" not in found] == [206]
-    led = [api.read(f"/ilt_session/{session_id}")["lessonName"] for session_id in (401, 402, 403)]
+    led = [api.get_json(f"/ilt_session/{session_id}")["lessonName"] for session_id in (401, 402, 403)]
     assert led == ["Confined Space Entry (instructor-led)"] * 3
 
 
-def test_the_demo_has_schedules_in_every_status_and_sessions_in_every_state(api: Api) -> None:
+def test_the_demo_has_schedules_in_every_status_and_sessions_in_every_state(api: ApiClient) -> None:
     found = Counter(
         row["status"]
         for user_id in TRAINEES
-        for row in api.read(f"/user/{user_id}/lesson_schedule")["results"]
+        for row in api.get_json(f"/user/{user_id}/lesson_schedule")["results"]
     )
     assert found.keys() == {"scheduled", "due", "overdue", "completed", "cancelled"}
     assert min(found.values()) >= 5
-    sessions = [api.read(f"/ilt_session/{session_id}") for session_id in (401, 402, 403)]
+    sessions = [api.get_json(f"/ilt_session/{session_id}") for session_id in (401, 402, 403)]
     assert [session["state"] for session in sessions] == ["past", "inprogress", "upcoming"]
     assert [session["statusId"] for session in sessions] == [2, 1, 1]
 
@@ -86,13 +87,13 @@ def test_the_demo_has_schedules_in_every_status_and_sessions_in_every_state(api:
 def test_the_demo_is_the_same_each_time_and_goes_with_the_clock() -> None:
     assert content("demo") == content("demo")
     with planted("demo", NOW + timedelta(days=1000)) as later:
-        assert later.value("SELECT starts_at FROM ilt_sessions WHERE id = 403") == "2028-11-03T01:00:00.000Z"
+        assert later.fetch_value("SELECT starts_at FROM ilt_sessions WHERE id = 403") == "2028-11-03T01:00:00.000Z"
 
 
 def test_the_empty_seed_is_one_active_administrator_and_nothing_else() -> None:
     with planted("empty") as store:
-        counts = {table: store.value(f"SELECT count(*) FROM {table}") for table in TABLES}
-        status = store.value("SELECT client_status_id FROM users")
+        counts = {table: store.fetch_value(f"SELECT count(*) FROM {table}") for table in TABLES}
+        status = store.fetch_value("SELECT client_status_id FROM users")
     assert {table: count for table, count in counts.items() if count} == {"users": 1, "user_roles": 2}
     assert status == 56
 
@@ -101,11 +102,11 @@ def test_the_empty_seed_is_one_active_administrator_and_nothing_else() -> None:
 def test_a_large_seed_has_as_many_users_as_it_says(size: int, crew: int | None) -> None:
     with planted(f"large:{size}") as store:
         sizes = "SELECT count(*) AS size FROM group_members GROUP BY group_id"
-        assert store.value("SELECT count(*) FROM users") == size
-        assert store.value("SELECT count(DISTINCT user_name) FROM users") == size
-        assert store.value("SELECT count(*) FROM group_members") == size - 1
-        assert store.value(f"SELECT max(size) FROM ({sizes})") == crew
-        assert store.value("SELECT count(*) FROM lessons") == 6
+        assert store.fetch_value("SELECT count(*) FROM users") == size
+        assert store.fetch_value("SELECT count(DISTINCT user_name) FROM users") == size
+        assert store.fetch_value("SELECT count(*) FROM group_members") == size - 1
+        assert store.fetch_value(f"SELECT max(size) FROM ({sizes})") == crew
+        assert store.fetch_value("SELECT count(*) FROM lessons") == 6
 
 
 @pytest.mark.parametrize("name", ["", "Demo", "large", "large:", "large:0", "large:-1", "large:99999999"])
@@ -114,16 +115,16 @@ def test_a_seed_that_there_is_not_is_refused(name: str) -> None:
         seeds.find(name)
 
 
-def test_a_large_emulator_answers_deep_pages_and_searches(emulator: DamstraEmulator, api: Api) -> None:
+def test_a_large_emulator_answers_deep_pages_and_searches(emulator: DamstraEmulator, api: ApiClient) -> None:
     emulator.reset(seed="large:20000")
-    assert api.read("/user", activeValue="all", startIndex=19_990)["meta"] == {
+    assert api.get_json("/user", activeValue="all", startIndex=19_990)["meta"] == {
         "totalResultCount": 20_000,
         "startIndex": 19_990,
         "endIndex": 20_000,
     }
-    assert api.read("/user", empId="E0019999")["results"][0]["userName"].endswith("19999")
-    assert api.read("/user", roleId=7)["meta"]["totalResultCount"] == 1
-    assert api.read("/user", roleId=6, startIndex=19_900)["meta"]["totalResultCount"] == 19_999
+    assert api.get_json("/user", empId="E0019999")["results"][0]["userName"].endswith("19999")
+    assert api.get_json("/user", roleId=7)["meta"]["totalResultCount"] == 1
+    assert api.get_json("/user", roleId=6, startIndex=19_900)["meta"]["totalResultCount"] == 19_999
 
 
 @pytest.mark.parametrize(
@@ -137,5 +138,5 @@ def test_a_large_emulator_answers_deep_pages_and_searches(emulator: DamstraEmula
 )
 def test_what_is_searched_exactly_has_an_index(where: str, index: str) -> None:
     with planted("empty") as store:
-        plan = store.rows(f"EXPLAIN QUERY PLAN SELECT id FROM users WHERE {where}")
+        plan = store.fetch_all(f"EXPLAIN QUERY PLAN SELECT id FROM users WHERE {where}")
     assert index in plan[0]["detail"]

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.emulator.http import (
-    FORTNIGHT,
+from tests.emulator.api_client import (
+    GRACE_PERIOD,
     HAUL_TRUCK,
     INSTRUCTOR,
     OWNER,
-    PAST,
+    PAST_SESSION,
     PIT_CREW_A,
-    RUNNING,
+    RUNNING_SESSION,
     TRAINEES,
-    Api,
+    ApiClient,
 )
 
 if TYPE_CHECKING:
@@ -38,13 +38,17 @@ OWN_ZONE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0800"
             ("startDate", "endDate", "lessonCompletedDate", "createdDate"),
             MILLISECONDS,
         ),
-        (f"/ilt_session/{PAST}", ("startDatetime", "endDatetime", "createdDate", "modifiedDate"), OWN_ZONE),
+        (
+            f"/ilt_session/{PAST_SESSION}",
+            ("startDatetime", "endDatetime", "createdDate", "modifiedDate"),
+            OWN_ZONE,
+        ),
     ],
 )
 def test_one_thing_has_the_date_format_of_its_resource(
-    api: Api, path: str, dates: tuple[str, ...], form: str
+    api: ApiClient, path: str, dates: tuple[str, ...], form: str
 ) -> None:
-    answer = api.read(path)
+    answer = api.get_json(path)
     for name in dates:
         assert re.fullmatch(form, answer[name]), answer[name]
 
@@ -58,32 +62,32 @@ def test_one_thing_has_the_date_format_of_its_resource(
         ("/lesson", ("createdDate", "modifiedDate"), SECONDS),
         (f"/user/{TRAINEES[0]}/lesson_schedule", ("startDate", "endDate", "createdDate"), MILLISECONDS),
         ("/ilt_session", ("startDatetime", "endDatetime", "createdDate"), OWN_ZONE),
-        (f"/ilt_session/{PAST}/attendees", ("createdDate", "modifiedDate"), OWN_ZONE),
+        (f"/ilt_session/{PAST_SESSION}/attendees", ("createdDate", "modifiedDate"), OWN_ZONE),
     ],
 )
 def test_a_row_of_a_listing_has_the_date_format_of_its_resource(
-    api: Api, path: str, dates: tuple[str, ...], form: str
+    api: ApiClient, path: str, dates: tuple[str, ...], form: str
 ) -> None:
-    row = api.read(path)["results"][0]
+    row = api.get_json(path)["results"][0]
     for name in dates:
         assert re.fullmatch(form, row[name]), row[name]
 
 
-def test_creating_a_user_answers_other_dates_than_reading_one(api: Api) -> None:
+def test_creating_a_user_answers_other_dates_than_reading_one(api: ApiClient) -> None:
     created = api.send("/user", firstName="Ann", lastName="Lee").json()
     assert created.keys() == {"id", "createdDate", "modifiedDate"}
     assert re.fullmatch(MILLISECONDS, created["createdDate"])
-    assert re.fullmatch(SECONDS, api.read(f"/user/{created['id']}")["createdDate"])
+    assert re.fullmatch(SECONDS, api.get_json(f"/user/{created['id']}")["createdDate"])
 
 
 @pytest.mark.parametrize("call", ["add_members", "remove_members", "add_supervisors", "remove_supervisors"])
-def test_changes_of_a_groups_users_answer_a_status_line_as_text(api: Api, call: str) -> None:
+def test_changes_of_a_groups_users_answer_a_status_line_as_text(api: ApiClient, call: str) -> None:
     answer = api.send(f"/group/{PIT_CREW_A}/{call}", userIds=[OWNER])
     assert answer.text == "HTTP/1.1 200 OK"
     assert answer.headers["Content-Type"] == "application/json"
 
 
-def test_what_answers_nothing_has_an_empty_body(api: Api) -> None:
+def test_what_answers_nothing_has_an_empty_body(api: ApiClient) -> None:
     notifications = {
         "iltSessionCancellationTraineeNotificationEnabled": True,
         "iltSessionCancellationInstructorNotificationEnabled": False,
@@ -92,32 +96,32 @@ def test_what_answers_nothing_has_an_empty_body(api: Api) -> None:
         api.send(f"/user/{OWNER}/activate"),
         api.send(f"/user/{TRAINEES[3]}/inactivate"),
         api.send(f"/group/{PIT_CREW_A}/inactivate"),
-        api.send(f"/ilt_session/{RUNNING}/bulk_register", userIds=[1021]),
-        api.send(f"/ilt_session/{RUNNING}/bulk_deregister", userIds=[1021]),
-        api.send(f"/ilt_session/{RUNNING}/save_progress", attendees=[{"id": 5005, "passed": True}]),
-        api.send(f"/ilt_session/{RUNNING}/cancel_session", **notifications),
+        api.send(f"/ilt_session/{RUNNING_SESSION}/bulk_register", userIds=[1021]),
+        api.send(f"/ilt_session/{RUNNING_SESSION}/bulk_deregister", userIds=[1021]),
+        api.send(f"/ilt_session/{RUNNING_SESSION}/save_progress", attendees=[{"id": 5005, "passed": True}]),
+        api.send(f"/ilt_session/{RUNNING_SESSION}/cancel_session", **notifications),
     ]
     assert [answer.text for answer in answers] == [""] * len(answers)
 
 
-def test_the_login_url_is_bare_text_that_is_called_json(api: Api, emulator: DamstraEmulator) -> None:
+def test_the_login_url_is_bare_text_that_is_called_json(api: ApiClient, emulator: DamstraEmulator) -> None:
     answer = api.request("POST", f"/user/{OWNER}/generate_login_url", params={"expiresIn": "day"})
     assert answer.text.startswith(emulator.url + "/")
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.text != api.request("POST", f"/user/{OWNER}/generate_login_url").text
 
 
-def test_a_users_schedules_have_no_meta_and_other_listings_do(api: Api) -> None:
-    assert api.read(f"/user/{TRAINEES[0]}/lesson_schedule").keys() == {"results"}
+def test_a_users_schedules_have_no_meta_and_other_listings_do(api: ApiClient) -> None:
+    assert api.get_json(f"/user/{TRAINEES[0]}/lesson_schedule").keys() == {"results"}
     for path in (
         "/user",
         "/group",
         "/lesson",
         "/lessondetails",
         "/ilt_session",
-        f"/ilt_session/{PAST}/attendees",
+        f"/ilt_session/{PAST_SESSION}/attendees",
     ):
-        page = api.read(path)
+        page = api.get_json(path)
         shown = {name: page["meta"][name] for name in ("totalResultCount", "startIndex", "endIndex")}
         assert shown == {
             "totalResultCount": page["meta"]["totalResultCount"],
@@ -126,8 +130,8 @@ def test_a_users_schedules_have_no_meta_and_other_listings_do(api: Api) -> None:
         }
 
 
-def test_lesson_details_have_an_id_that_is_the_text_null(api: Api) -> None:
-    page = api.read("/lessondetails")
+def test_lesson_details_have_an_id_that_is_the_text_null(api: ApiClient) -> None:
+    page = api.get_json("/lessondetails")
     assert (page["id"], page["meta"]["id"]) == ("null", "null")
     assert re.fullmatch(SECONDS, page["createdDate"])
     assert re.fullmatch(SECONDS, page["meta"]["modifiedDate"])
@@ -137,31 +141,31 @@ def test_lesson_details_have_an_id_that_is_the_text_null(api: Api) -> None:
     }
 
 
-def test_groups_of_a_user_are_objects_and_roles_are_numbers(api: Api) -> None:
-    user = api.read(f"/user/{TRAINEES[0]}")
+def test_groups_of_a_user_are_objects_and_roles_are_numbers(api: ApiClient) -> None:
+    user = api.get_json(f"/user/{TRAINEES[0]}")
     assert user["groups"] == [{"id": 101}, {"id": PIT_CREW_A}]
     assert user["groupsSupervised"] == []
     assert user["roles"] == [6]
 
 
-def test_a_schedule_by_id_has_no_status_and_one_in_the_users_list_has(api: Api) -> None:
+def test_a_schedule_by_id_has_no_status_and_one_in_the_users_list_has(api: ApiClient) -> None:
     schedule_id = api.schedule(TRAINEES[0], HAUL_TRUCK)
-    by_id = api.read(f"/lesson_schedule/{schedule_id}")
+    by_id = api.get_json(f"/lesson_schedule/{schedule_id}")
     assert not {"status", "statusId", "lessonCompletedDate"} & by_id.keys()
-    listed = api.read(f"/user/{TRAINEES[0]}/lesson_schedule", status="due")["results"][-1]
+    listed = api.get_json(f"/user/{TRAINEES[0]}/lesson_schedule", status="due")["results"][-1]
     assert (listed["id"], listed["status"], listed["statusId"]) == (schedule_id, "due", 92)
 
 
-def test_a_session_in_a_listing_names_its_instructor_and_one_by_id_its_state(api: Api) -> None:
-    listed, by_id = api.read("/ilt_session")["results"][0], api.read(f"/ilt_session/{PAST}")
+def test_a_session_in_a_listing_names_its_instructor_and_one_by_id_its_state(api: ApiClient) -> None:
+    listed, by_id = api.get_json("/ilt_session")["results"][0], api.get_json(f"/ilt_session/{PAST_SESSION}")
     assert listed["instructorFirstName"] == "Bruce"
     assert (by_id["state"], by_id["attendanceRate"], by_id["passRate"]) == ("past", 100, 75)
     assert not {"state", "passRate", "lessonName"} & listed.keys()
     assert not {"instructorFirstName", "instructorLastName"} & by_id.keys()
 
 
-def test_ids_that_were_created_come_in_an_object(api: Api) -> None:
-    order = {"lessonVersionIds": [HAUL_TRUCK], **FORTNIGHT}
+def test_ids_that_were_created_come_in_an_object(api: ApiClient) -> None:
+    order = {"lessonVersionIds": [HAUL_TRUCK], **GRACE_PERIOD}
     answer = api.send(f"/user/{INSTRUCTOR}/lesson_schedule", **order).json()
     assert list(answer) == ["ids"]
     assert isinstance(answer["ids"][0], int)

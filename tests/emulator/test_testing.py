@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from airflow_provider_damstra.testing import DamstraEmulator
-from tests.emulator.http import Api
+from tests.emulator.api_client import ApiClient
 
 ROOT = Path(__file__).parents[2]
 MODULE = "airflow_provider_damstra.testing"
@@ -100,12 +100,12 @@ def test_two_emulators_run_side_by_side() -> None:
         DamstraEmulator(seed="empty", access_key="one") as first,
         DamstraEmulator(seed="demo", access_key="two", page_cap=7) as second,
     ):
-        assert len(Api(first.url, "one").read("/user")["results"]) == 1
-        assert len(Api(second.url, "two").read("/user", maxResults=50)["results"]) == 7
-        assert Api(second.url, "one").get("/user").status_code == 403
+        assert len(ApiClient(first.url, "one").get_json("/user")["results"]) == 1
+        assert len(ApiClient(second.url, "two").get_json("/user", maxResults=50)["results"]) == 7
+        assert ApiClient(second.url, "one").get("/user").status_code == 403
         first.reset()
         assert first.journal() == []
-        assert len(Api(first.url, "one").read("/user", activeValue="all")["results"]) == 1
+        assert len(ApiClient(first.url, "one").get_json("/user", activeValue="all")["results"]) == 1
 
 
 def test_an_emulator_that_was_stopped_answers_no_more() -> None:

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.clients.clock import until
-from tests.emulator.control import control
-from tests.emulator.http import (
+from tests.emulator.api_client import (
     CONFINED_SPACE_LESSON,
     DATA_IMPORT,
     HAUL_TRUCK,
     OWNER,
-    RUNNING,
+    RUNNING_SESSION,
     TRAINEES,
-    Api,
+    ApiClient,
+    call_control_plane,
 )
 from tests.serving import served
 
@@ -97,7 +97,7 @@ def stamp_of(body: dict[str, Any]) -> str:
 
 
 def test_the_seven_events_have_the_members_and_types_of_the_page(
-    api: Api, emulator: DamstraEmulator, receiver: Receiver
+    api: ApiClient, emulator: DamstraEmulator, receiver: Receiver
 ) -> None:
     emulator.add_webhook(receiver.url)
     start = emulator.now + timedelta(days=3)
@@ -145,7 +145,7 @@ def test_the_seven_events_have_the_members_and_types_of_the_page(
 
 
 def test_a_webhook_for_one_event_hears_of_nothing_else(
-    api: Api, emulator: DamstraEmulator, receiver: Receiver
+    api: ApiClient, emulator: DamstraEmulator, receiver: Receiver
 ) -> None:
     emulator.add_webhook(receiver.url, event="lesson.schedule.completed")
     body = {"completedDate": "2026-01-31T09:00:00+0800", "manuallyCompletedByUserId": DATA_IMPORT}
@@ -155,13 +155,13 @@ def test_a_webhook_for_one_event_hears_of_nothing_else(
 
 
 def test_completing_a_session_tells_of_each_schedule(
-    api: Api, emulator: DamstraEmulator, receiver: Receiver
+    api: ApiClient, emulator: DamstraEmulator, receiver: Receiver
 ) -> None:
     emulator.add_webhook(receiver.url)
-    rows = api.read(f"/ilt_session/{RUNNING}/attendees")["results"][:2]
+    rows = api.get_json(f"/ilt_session/{RUNNING_SESSION}/attendees")["results"][:2]
     progress = [{"id": row["id"], "passed": True} for row in rows]
-    api.send(f"/ilt_session/{RUNNING}/save_progress", attendees=progress)
-    api.send(f"/ilt_session/{RUNNING}/complete")
+    api.send(f"/ilt_session/{RUNNING_SESSION}/save_progress", attendees=progress)
+    api.send(f"/ilt_session/{RUNNING_SESSION}/complete")
     settled(emulator, 2)
     assert [body["lessonScheduleId"] for body in receiver.bodies] == [
         str(row["lessonScheduleId"]) for row in rows
@@ -169,15 +169,17 @@ def test_completing_a_session_tells_of_each_schedule(
 
 
 def test_nothing_is_sent_of_what_changes_nothing_or_is_refused(
-    api: Api, emulator: DamstraEmulator, receiver: Receiver
+    api: ApiClient, emulator: DamstraEmulator, receiver: Receiver
 ) -> None:
     emulator.add_webhook(receiver.url)
     api.send(f"/user/{OWNER}/activate")
-    api.refused("POST", "/bulkUserImport", 409, users=[{"firstName": "New"}, {"userName": "m.kelly"}])
+    api.expect_error("POST", "/bulkUserImport", 409, users=[{"firstName": "New"}, {"userName": "m.kelly"}])
     assert emulator.deliveries() == []
 
 
-def test_events_arrive_in_order_though_one_has_to_be_sent_again(api: Api, emulator: DamstraEmulator) -> None:
+def test_events_arrive_in_order_though_one_has_to_be_sent_again(
+    api: ApiClient, emulator: DamstraEmulator
+) -> None:
     failures = iter([500, 302])
     with receiving(lambda body: next(failures, 200)) as receiver:
         emulator.add_webhook(receiver.url)
@@ -190,7 +192,7 @@ def test_events_arrive_in_order_though_one_has_to_be_sent_again(api: Api, emulat
     ]
 
 
-def test_after_three_tries_the_next_event_is_sent(api: Api, emulator: DamstraEmulator) -> None:
+def test_after_three_tries_the_next_event_is_sent(api: ApiClient, emulator: DamstraEmulator) -> None:
     def fail_the_first(body: dict[str, Any]) -> int:
         return 500 if body["name"] == "user.account.created" else 200
 
@@ -209,7 +211,7 @@ def test_after_three_tries_the_next_event_is_sent(api: Api, emulator: DamstraEmu
 
 
 def test_one_receiver_does_not_hold_up_another(
-    api: Api, emulator: DamstraEmulator, receiver: Receiver
+    api: ApiClient, emulator: DamstraEmulator, receiver: Receiver
 ) -> None:
     released = threading.Event()
 
@@ -227,7 +229,9 @@ def test_one_receiver_does_not_hold_up_another(
         settled(emulator, 2)
 
 
-def test_nobody_there_is_a_failed_delivery(api: Api, emulator: DamstraEmulator, receiver: Receiver) -> None:
+def test_nobody_there_is_a_failed_delivery(
+    api: ApiClient, emulator: DamstraEmulator, receiver: Receiver
+) -> None:
     emulator.add_webhook("http://127.0.0.1:9/")
     api.send("/user", firstName="Ann")
     [delivery] = settled(emulator, 1)
@@ -235,19 +239,21 @@ def test_nobody_there_is_a_failed_delivery(api: Api, emulator: DamstraEmulator, 
     assert delivery["last"].startswith("Client")
 
 
-def test_webhooks_are_listed_and_deleted(api: Api, emulator: DamstraEmulator, receiver: Receiver) -> None:
+def test_webhooks_are_listed_and_deleted(
+    api: ApiClient, emulator: DamstraEmulator, receiver: Receiver
+) -> None:
     first = emulator.add_webhook(receiver.url)
     second = emulator.add_webhook(receiver.url, event="user.account.created")
     listed = [{"id": first, "url": receiver.url, "event": None}]
-    assert control(emulator, "DELETE", f"/webhooks/{second}").status_code == 204
-    assert control(emulator, "GET", "/webhooks").json() == listed
-    assert control(emulator, "DELETE", f"/webhooks/{second}").status_code == 404
-    assert control(emulator, "DELETE", "/webhooks").status_code == 204
+    assert call_control_plane(emulator, "DELETE", f"/webhooks/{second}").status_code == 204
+    assert call_control_plane(emulator, "GET", "/webhooks").json() == listed
+    assert call_control_plane(emulator, "DELETE", f"/webhooks/{second}").status_code == 404
+    assert call_control_plane(emulator, "DELETE", "/webhooks").status_code == 204
     api.send("/user", firstName="Ann")
     assert emulator.deliveries() == []
 
 
-def test_a_reset_breaks_off_deliveries(api: Api, emulator: DamstraEmulator) -> None:
+def test_a_reset_breaks_off_deliveries(api: ApiClient, emulator: DamstraEmulator) -> None:
     with receiving(lambda body: 500) as receiver:
         emulator.add_webhook(receiver.url)
         api.send("/user", firstName="Ann")

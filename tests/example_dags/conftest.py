@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from tests.emulator.http import Api
+from tests.emulator.api_client import ApiClient
 from tests.example_dags.airflow_process import AirflowProcess, Run
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def run_dag(airflow: AirflowProcess, damstra_emulator: DamstraEmulator) -> RunDa
 
 
 @pytest.fixture
-def api(damstra_emulator: DamstraEmulator) -> Iterator[Api]:
+def api(damstra_emulator: DamstraEmulator) -> Iterator[ApiClient]:
     """Return a plain client of the emulator's API."""
-    with closing(Api(damstra_emulator.url, damstra_emulator.access_key)) as client:
+    with closing(ApiClient(damstra_emulator.url, damstra_emulator.access_key)) as client:
         yield client

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.emulator.routing import fits
+from airflow_provider_damstra.emulator.routing import match_route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -51,12 +51,14 @@ def do_lessons(emulator: DamstraEmulator, user_ids: Iterable[int]) -> None:
 
 
 def looks(emulator: DamstraEmulator, path: str, *, after: str | None = None) -> int:
-    """Return how often something was asked for as waits ask, since the last change that ``after`` fits."""
+    """Return how often something was asked for as waits ask, since the last change that matches ``after``."""
     entries = emulator.journal()
     if after is not None:
-        is_change = [entry["method"] != "GET" and fits(None, after, "", entry["path"]) for entry in entries]
+        is_change = [
+            entry["method"] != "GET" and match_route(None, after, "", entry["path"]) for entry in entries
+        ]
         entries = entries[len(entries) - is_change[::-1].index(True) :] if any(is_change) else []
-    asked = [entry for entry in entries if fits("GET", path, entry["method"], entry["path"])]
+    asked = [entry for entry in entries if match_route("GET", path, entry["method"], entry["path"])]
     return sum("status" not in entry["query"] for entry in asked)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.example_dags.conftest import RunDag
 
 ASSETS = "damstra://damstra_default"
@@ -25,13 +25,13 @@ HAUL_TRUCK, ITS_VERSION = "Haul Truck Pre-start Checks", 2006
 
 @pytest.mark.parametrize("has_partitions", [True, False])
 def test_the_next_lesson_of_the_path_is_scheduled_once(
-    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api, has_partitions: bool
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, has_partitions: bool
 ) -> None:
     key = str(LIAM) if has_partitions else None
     completed = Event(
         asset=f"{ASSETS}/lesson.schedule.completed", payload=about(LIAM, HIS_OPEN), partition_key=key
     )
-    rows = api.read(f"/user/{LIAM}/lesson_schedule")["results"]
+    rows = api.get_json(f"/user/{LIAM}/lesson_schedule")["results"]
     path = [*(row["lessonName"] for row in rows if row["status"] == "completed"), HAUL_TRUCK]
     run = run_dag("example_damstra_next_lesson", [completed, completed], path=path)
     assert run.succeeded()
@@ -59,7 +59,7 @@ def test_new_trainees_are_onboarded_and_others_left_alone(
 
 
 def test_what_was_cancelled_is_scheduled_again_if_somebody_says_so(
-    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     schedule_id = api.schedule(LIAM, ITS_VERSION)
     damstra_emulator.cancel_lesson_schedule(schedule_id)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.example_dags.conftest import RunDag
 
 DAG_ID = "example_damstra_ilt_session"
@@ -22,7 +22,7 @@ TRAINED, DUE, OVERDUE = 1015, 1035, 1030
 
 
 def test_the_session_is_held(
-    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     params = _files(tmp_path)
 
@@ -40,9 +40,9 @@ def test_the_session_is_held(
     assert run.states["cancel_session"] == "skipped"
 
     (session_id,) = inserted(damstra_emulator, "ilt_sessions")
-    session = api.read(f"/ilt_session/{session_id}")
+    session = api.get_json(f"/ilt_session/{session_id}")
     assert (session["statusId"], session["numberOfPlaces"]) == (2, 8)
-    attendees = api.read(f"/ilt_session/{session_id}/attendees")["results"]
+    attendees = api.get_json(f"/ilt_session/{session_id}/attendees")["results"]
     assert {one["userId"]: (one["attended"], one["passed"]) for one in attendees} == {
         TRAINED: (True, True),
         OVERDUE: (True, False),
@@ -51,11 +51,11 @@ def test_the_session_is_held(
     (passed,) = (one["lessonScheduleId"] for one in attendees if one["passed"])
     assert certificate.name == f"certificate-{passed}.pdf"
     assert certificate.read_bytes().startswith(b"%PDF-")
-    assert api.status_of(TRAINED, passed) == "completed"
+    assert api.schedule_status(TRAINED, passed) == "completed"
 
 
 def test_the_session_is_cancelled_for_too_few(
-    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     _do_theory(damstra_emulator, api)
     params = _files(tmp_path)
@@ -66,7 +66,7 @@ def test_the_session_is_cancelled_for_too_few(
     assert run.states["cancel_session"] == "success"
     assert run.states["wait_for_end"] == run.states["complete_session"] == "skipped"
     (session_id,) = inserted(damstra_emulator, "ilt_sessions")
-    assert api.read(f"/ilt_session/{session_id}")["statusId"] == 3
+    assert api.get_json(f"/ilt_session/{session_id}")["statusId"] == 3
     assert not (tmp_path / "certificates").exists()
 
 
@@ -83,9 +83,9 @@ def _files(folder: Path) -> dict[str, Any]:
     }
 
 
-def _do_theory(emulator: DamstraEmulator, api: Api) -> None:
+def _do_theory(emulator: DamstraEmulator, api: ApiClient) -> None:
     for user_id in (DUE, OVERDUE):
-        rows = api.read(f"/user/{user_id}/lesson_schedule")["results"]
+        rows = api.get_json(f"/user/{user_id}/lesson_schedule")["results"]
         emulator.complete_lesson_schedule(
             next(row["id"] for row in rows if row["lessonName"] == "Working at Heights")
         )

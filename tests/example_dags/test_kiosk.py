@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.emulator.http import FORMER
+from tests.emulator.api_client import INACTIVE_USER
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.example_dags.airflow_process import AirflowProcess
     from tests.example_dags.conftest import RunDag
 
@@ -19,13 +19,13 @@ DAG_ID = "example_damstra_kiosk"
 
 
 def test_who_was_here_before_is_let_in_again(
-    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
-    before = api.read(f"/user/{FORMER}")
+    before = api.get_json(f"/user/{INACTIVE_USER}")
     damstra_emulator.clear_journal()
     run = run_dag(DAG_ID, kiosk=tmp_path.as_uri(), first_name="W.", mobile_number="+61491570159")
     assert run.succeeded()
-    after = api.read(f"/user/{FORMER}")
+    after = api.get_json(f"/user/{INACTIVE_USER}")
     assert after == before | {
         "clientStatusId": 56,
         "mobileNumber": "+61491570159",
@@ -33,7 +33,7 @@ def test_who_was_here_before_is_let_in_again(
     }
     assert damstra_emulator.journal("POST", "/user") == []
     (lesson,) = map(json.loads, (tmp_path / "E1038" / "lessons.jsonl").read_text().splitlines())
-    assert (lesson["userId"], lesson["lessonName"]) == (FORMER, "Site Induction")
+    assert (lesson["userId"], lesson["lessonName"]) == (INACTIVE_USER, "Site Induction")
 
     damstra_emulator.clear_journal()
     assert run_dag(DAG_ID, kiosk=tmp_path.as_uri(), mobile_number="+61491570159").succeeded()
@@ -41,12 +41,12 @@ def test_who_was_here_before_is_let_in_again(
     assert [entry["path"] for entry in damstra_emulator.journal() if entry["rows"]] == []
 
 
-def test_who_is_new_gets_an_account(run_dag: RunDag, api: Api, tmp_path: Path) -> None:
+def test_who_is_new_gets_an_account(run_dag: RunDag, api: ApiClient, tmp_path: Path) -> None:
     person = {"first_name": "Sam", "last_name": "Quill", "email_address": "s.quill@example.com"}
     run = run_dag(DAG_ID, kiosk=tmp_path.as_uri(), employee_number="2041", **person)
     assert run.succeeded()
     assert run.returned["activate_user"] is False
-    user = api.read(f"/user/{run.returned['find_or_create_user']}")
+    user = api.get_json(f"/user/{run.returned['find_or_create_user']}")
     assert (user["employeeNumber"], user["lastName"]) == ("2041", "Quill")
 
 

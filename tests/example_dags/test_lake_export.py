@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.example_dags.conftest import RunDag
 
 DAG_ID = "example_damstra_lake_export"
@@ -25,7 +25,7 @@ def schedules(path: Path) -> list[dict[str, Any]]:
 
 
 def test_nights_bring_everything_that_is_small_and_what_is_new_of_the_rest(
-    run_dag: RunDag, api: Api, damstra_emulator: DamstraEmulator, tmp_path: Path
+    run_dag: RunDag, api: ApiClient, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     first = run_dag(DAG_ID, lake=tmp_path.as_uri())
     assert first.succeeded()
@@ -33,7 +33,7 @@ def test_nights_bring_everything_that_is_small_and_what_is_new_of_the_rest(
     assert files.keys() == {"users", "lessons", "ilt_sessions", "group_members"}
     for resource, path in files.items():
         assert parquet.read_metadata(path).num_rows == first.returned[f"export_{resource}"]["rows"] > 0
-    users = api.read("/user?startIndex=0&maxResults=100")["results"]
+    users = api.get_json("/user?startIndex=0&maxResults=100")["results"]
     assert parquet.read_table(files["users"])["id"].to_pylist() == [user["id"] for user in users]
     whole = first.returned["export_lesson_schedules"]
     assert len(schedules(tmp_path)) == whole["rows"] > 0

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.emulator.http import COMING
+from tests.emulator.api_client import UPCOMING_SESSION
 from tests.example_dags.files import write_csv
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.example_dags.conftest import RunDag
 
 DAG_ID = "example_damstra_offboarding"
@@ -21,7 +21,7 @@ SUPERVISED = (103, 104)
 
 
 def test_leavers_are_taken_out_of_everything(
-    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     emptied, kept = _group(api, "Shutdown 2026", MEMBERS), _group(api, "Fire wardens", [*MEMBERS, SOMEBODY])
     damstra_emulator.clear_journal()
@@ -30,7 +30,7 @@ def test_leavers_are_taken_out_of_everything(
     run = run_dag(DAG_ID, leavers=leavers)
     assert run.succeeded()
     for user_id in LEAVERS:
-        user = api.read(f"/user/{user_id}")
+        user = api.get_json(f"/user/{user_id}")
         assert (user["clientStatusId"], user["groups"], user["groupsSupervised"]) == (57, [], [])
     assert _registered(api) == []
     assert {group["id"] for group in _active_groups(api)} >= {kept, *SUPERVISED}
@@ -45,18 +45,18 @@ def test_leavers_are_taken_out_of_everything(
     assert damstra_emulator.journal("POST") == []
 
 
-def _group(api: Api, name: str, user_ids: list[int]) -> int:
+def _group(api: ApiClient, name: str, user_ids: list[int]) -> int:
     group_id: int = api.send("/group", name=name, description="For a while").json()["id"]
     api.send(f"/group/{group_id}/add_members", userIds=user_ids)
     return group_id
 
 
-def _active_groups(api: Api) -> list[dict[str, int]]:
-    groups: list[dict[str, int]] = api.read("/group", maxResults=100)["results"]
+def _active_groups(api: ApiClient) -> list[dict[str, int]]:
+    groups: list[dict[str, int]] = api.get_json("/group", maxResults=100)["results"]
     return groups
 
 
-def _registered(api: Api) -> list[int]:
+def _registered(api: ApiClient) -> list[int]:
     """Return which of the leavers are registered for the session to come."""
-    attendees = api.read(f"/ilt_session/{COMING}/attendees")["results"]
+    attendees = api.get_json(f"/ilt_session/{UPCOMING_SESSION}/attendees")["results"]
     return [one["userId"] for one in attendees if one["userId"] in LEAVERS]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.example_dags.conftest import RunDag
 
 DAG_ID = "example_damstra_onboarding"
@@ -24,7 +24,7 @@ WEEK = timedelta(days=7)
 
 
 def test_the_same_file_onboards_once(
-    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     new_starters = write_csv(tmp_path / "new.csv", _person("NS-1", "Aroha"), _person("NS-2", "Ben"))
     params = {"new_starters": new_starters, "certificates": (tmp_path / "certificates").as_uri()}
@@ -41,7 +41,7 @@ def test_the_same_file_onboards_once(
         "ilt_attendees": 2,
     }
     for user_id in NEW:
-        rows = api.read(f"/user/{user_id}/lesson_schedule")["results"]
+        rows = api.get_json(f"/user/{user_id}/lesson_schedule")["results"]
         assert {row["lessonName"] for row in rows if row["status"] == "completed"} == LESSONS
         files = [tmp_path / "certificates" / f"certificate-{row['id']}.pdf" for row in rows]
         assert all(file.read_bytes().startswith(b"%PDF-") for file in files)
@@ -53,7 +53,7 @@ def test_the_same_file_onboards_once(
 
 
 def test_who_has_done_the_online_lessons_only_needs_the_session(
-    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     new_starters = write_csv(tmp_path / "new.csv", _person("E1016", "Amelia"))
     run = run_dag(DAG_ID, new_starters=new_starters, certificates=tmp_path.as_uri())
@@ -61,7 +61,7 @@ def test_who_has_done_the_online_lessons_only_needs_the_session(
     assert run.states["wait_for_online_lessons"] == "skipped"
     (person,) = run.returned["schedule_classroom_lesson"]
     (schedule_id,) = person["lesson_schedule_ids"]
-    assert api.status_of(ONLY_ONLINE, schedule_id) == "completed"
+    assert api.schedule_status(ONLY_ONLINE, schedule_id) == "completed"
     assert [file.name for file in tmp_path.glob("*.pdf")] == [f"certificate-{schedule_id}.pdf"]
 
 

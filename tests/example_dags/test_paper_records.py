@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from tests.emulator.http import DATA_IMPORT
+from tests.emulator.api_client import DATA_IMPORT
 from tests.example_dags.files import write_csv
 from tests.example_dags.meanwhile import looks, meanwhile, until
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.example_dags.conftest import RunDag
 
 DAG_ID = "example_damstra_paper_records"
@@ -22,7 +22,7 @@ NEW_NUMBER = "E1041"
 
 
 def test_records_are_taken_in_once(
-    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     records = write_csv(
         tmp_path / "records.csv",
@@ -65,15 +65,15 @@ def _searches(emulator: DamstraEmulator, employee_number: str) -> int:
     return sum(entry["query"].get("empId") == employee_number for entry in emulator.journal("GET", "/user"))
 
 
-def _schedules(api: Api, user_id: int) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = api.read(f"/user/{user_id}/lesson_schedule", maxResults=100)["results"]
+def _schedules(api: ApiClient, user_id: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = api.get_json(f"/user/{user_id}/lesson_schedule", maxResults=100)["results"]
     return rows
 
 
-def _open(api: Api, user_id: int, lesson: str) -> int:
+def _open(api: ApiClient, user_id: int, lesson: str) -> int:
     rows = [row for row in _schedules(api, user_id) if row["lessonName"] == lesson]
     return next(int(row["id"]) for row in rows if row["status"] != "completed")
 
 
-def _completed(api: Api, user_id: int) -> set[str]:
+def _completed(api: ApiClient, user_id: int) -> set[str]:
     return {row["lessonName"] for row in _schedules(api, user_id) if row["status"] == "completed"}

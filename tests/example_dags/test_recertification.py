@@ -6,14 +6,14 @@ import csv
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tests.emulator.http import DATA_IMPORT, HAUL_TRUCK_LESSON
+from tests.emulator.api_client import DATA_IMPORT, HAUL_TRUCK_LESSON
 from tests.example_dags.meanwhile import do_lessons, inserted, meanwhile, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.example_dags.conftest import RunDag
 
 DAG_ID = "example_damstra_recertification"
@@ -21,7 +21,7 @@ CERTIFIED, EXPIRED, *NEVER, LAST = 1013, 1018, 1023, 1028, 1033
 
 
 def test_who_is_due_is_certified_again(
-    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     _completed_before(timedelta(days=60), CERTIFIED, damstra_emulator, api)
     _completed_before(timedelta(days=400), EXPIRED, damstra_emulator, api)
@@ -52,7 +52,7 @@ def test_who_is_due_is_certified_again(
     assert damstra_emulator.journal("POST") == []
 
 
-def _completed_before(ago: timedelta, user_id: int, emulator: DamstraEmulator, api: Api) -> None:
+def _completed_before(ago: timedelta, user_id: int, emulator: DamstraEmulator, api: ApiClient) -> None:
     """Let somebody have done the lesson some time ago."""
     now = emulator.now
     emulator.set_clock(now - ago)

@@ -8,14 +8,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.example_dags.conftest import RunDag
 
 DAG_ID = "example_damstra_training_matrix"
 
 
 def test_the_month_is_written_and_who_is_late_is_named(
-    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     damstra_emulator.clear_journal()
     run = run_dag(DAG_ID, folder=tmp_path.as_uri())
@@ -25,13 +25,13 @@ def test_the_month_is_written_and_who_is_late_is_named(
     assert {page["uri"], sheet["uri"]} == {path.as_uri() for path in tmp_path.iterdir()}
     assert page["statuses"] == sheet["statuses"]
     assert page["statuses"]["overdue"] > 0
-    members = api.read("/group/101/member", maxResults=100)["results"]
+    members = api.get_json("/group/101/member", maxResults=100)["results"]
     late = {user["employeeNumber"] for user in members if _is_late(api, user["id"])}
     assert set(run.returned["list_overdue"]) == late
     assert len(late) > 5
     assert {entry["method"] for entry in damstra_emulator.journal()} == {"GET"}
 
 
-def _is_late(api: Api, user_id: int) -> bool:
-    rows = api.read(f"/user/{user_id}/lesson_schedule", maxResults=100)["results"]
+def _is_late(api: ApiClient, user_id: int) -> bool:
+    rows = api.get_json(f"/user/{user_id}/lesson_schedule", maxResults=100)["results"]
     return any(row["status"] == "overdue" for row in rows)

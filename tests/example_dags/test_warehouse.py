@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.example_dags.airflow_process import AirflowProcess
     from tests.postgresql import PostgreSQL
 
@@ -17,7 +17,7 @@ CREW = 102
 def test_each_resource_has_its_table(
     airflow: AirflowProcess,
     damstra_emulator: DamstraEmulator,
-    api: Api,
+    api: ApiClient,
     postgresql: PostgreSQL,
     database: str,
 ) -> None:
@@ -36,6 +36,6 @@ def test_each_resource_has_its_table(
         users = warehouse.execute("SELECT id, user_name FROM training.damstra_users ORDER BY id").fetchall()
         crew = "SELECT id FROM training.damstra_group_members WHERE group_id = %s ORDER BY id"
         members = [row[0] for row in warehouse.execute(crew, [CREW]).fetchall()]
-    everybody = api.read("/user?startIndex=0&maxResults=100")["results"]
+    everybody = api.get_json("/user?startIndex=0&maxResults=100")["results"]
     assert users == [(user["id"], user["userName"]) for user in everybody]
-    assert members == [user["id"] for user in api.read(f"/group/{CREW}/member?maxResults=100")["results"]]
+    assert members == [user["id"] for user in api.get_json(f"/group/{CREW}/member?maxResults=100")["results"]]

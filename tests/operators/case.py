@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.operators.base import DamstraOperator
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
 
 FOLDER = "FOLDER/"
 """Stands in arguments and results for the folder of the test."""
@@ -42,7 +42,7 @@ class Case:
     xcoms: Mapping[str, Any] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
     shows: tuple[str, ...] = ()
-    prepare: Callable[[Api], object] | None = None
+    prepare: Callable[[ApiClient], object] | None = None
 
     def __str__(self) -> str:
         return f"{self.operator.__name__}{self.name and f' {self.name}'}"
@@ -57,14 +57,14 @@ class Case:
         result = self.result(folder) if callable(self.result) else self.result
         return Outcome(_in(folder, result), dict(self.xcoms))
 
-    def begin(self, emulator: DamstraEmulator, api: Api) -> None:
+    def begin(self, emulator: DamstraEmulator, api: ApiClient) -> None:
         """Set the stage: the demo's data, what is done before, and an empty journal."""
         emulator.reset()
         if self.prepare:
             self.prepare(api)
         emulator.clear_journal()
 
-    def run_once(self, emulator: DamstraEmulator, api: Api, folder: Path) -> tuple[Outcome, Trace]:
+    def run_once(self, emulator: DamstraEmulator, api: ApiClient, folder: Path) -> tuple[Outcome, Trace]:
         """Set the stage, run the operator once, and return what it left."""
         self.begin(emulator, api)
         outcome = run(self.make(folder))
@@ -79,10 +79,10 @@ class Trace:
     shown: list[Any]
 
     @classmethod
-    def of(cls, emulator: DamstraEmulator, api: Api, case: Case) -> Trace:
+    def of(cls, emulator: DamstraEmulator, api: ApiClient, case: Case) -> Trace:
         """Return what happened since the stage was set."""
         changes = changes_in(emulator)
-        return cls(changes=changes, shown=[_without_dates(api.read(path)) for path in case.shows])
+        return cls(changes=changes, shown=[_without_dates(api.get_json(path)) for path in case.shows])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ class Course:
     trace: Trace
 
     @classmethod
-    def of(cls, emulator: DamstraEmulator, api: Api, case: Case) -> Course:
+    def of(cls, emulator: DamstraEmulator, api: ApiClient, case: Case) -> Course:
         """Return what happened since the stage was set."""
         requests = [(entry["method"], entry["path"]) for entry in emulator.journal()]
         return cls(requests=requests, trace=Trace.of(emulator, api, case))

@@ -26,7 +26,7 @@ from tests.operators.case import FOLDER, Case
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
 
 NEW_SCHEDULE, NEW_SESSION = 30094, 404
 # Of Liam (1011), the site induction is completed and passed; of Olivia (1012), it is due.
@@ -35,7 +35,7 @@ LIAMS_HEIGHTS, OLIVIAS_HEIGHTS = 30040, 30041
 MORNING = "2025-03-01T09:00:00+08:00"
 
 
-def pass_one(api: Api) -> object:
+def pass_one(api: ApiClient) -> object:
     """Record that one of the attendees of the running session passed."""
     return api.send("/ilt_session/402/save_progress", attendees=[{"id": 5005, "passed": True}])
 

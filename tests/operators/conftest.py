@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from airflow_provider_damstra.clients.sync import Client
-from tests.emulator.http import Api
+from tests.emulator.api_client import ApiClient
 from tests.operators.case import Case, Course
 from tests.operators.running import run
 
@@ -55,9 +55,9 @@ def connect(damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
-def api(damstra_emulator: DamstraEmulator) -> Iterator[Api]:
+def api(damstra_emulator: DamstraEmulator) -> Iterator[ApiClient]:
     """Return a plain client of the emulator's API."""
-    with closing(Api(damstra_emulator.url, damstra_emulator.access_key)) as client:
+    with closing(ApiClient(damstra_emulator.url, damstra_emulator.access_key)) as client:
         yield client
 
 
@@ -68,7 +68,7 @@ def _courses() -> dict[str, Course]:
 
 @pytest.fixture
 def undisturbed(
-    _courses: dict[str, Course], damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    _courses: dict[str, Course], damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> Undisturbed:
     """Return what runs a case undisturbed, once for all tests, and returns its course."""
 

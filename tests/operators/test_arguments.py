@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.operators.base import DamstraOperator
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.operators.conftest import Connect, Undisturbed
 
 # What the author of a DAG decides when writing it; a wrong one is refused when the file is parsed.
@@ -82,7 +82,7 @@ def test_ids_may_be_texts(
     form: Any,
     undisturbed: Undisturbed,
     damstra_emulator: DamstraEmulator,
-    api: Api,
+    api: ApiClient,
     tmp_path: Path,
 ) -> None:
     course = undisturbed(case)
@@ -94,7 +94,7 @@ def test_ids_may_be_texts(
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_templates_are_rendered(
-    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     course = undisturbed(case)
     case.begin(damstra_emulator, api)
@@ -108,7 +108,7 @@ def test_templates_are_rendered(
 @pytest.mark.needs_airflow("3.2")  # before it only a whole DAG has that option
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_templates_may_be_rendered_as_what_they_are(
-    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     course = undisturbed(case)
     case.begin(damstra_emulator, api)
@@ -137,7 +137,7 @@ def test_an_employee_number_that_is_all_digits_may_be_a_number(
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_every_argument_but_options_can_be_expanded(
-    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     course = undisturbed(case)
     arguments = {name: getattr(case.make(tmp_path), name) for name in case.arguments if name not in OPTIONS}
@@ -162,7 +162,7 @@ def test_the_output_of_another_task_may_be_an_argument(case: Case, tmp_path: Pat
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_connection_that_is_named_is_used(
-    case: Case, damstra_emulator: DamstraEmulator, api: Api, connect: Connect, tmp_path: Path
+    case: Case, damstra_emulator: DamstraEmulator, api: ApiClient, connect: Connect, tmp_path: Path
 ) -> None:
     connect(password="wrong")
     connect("other")

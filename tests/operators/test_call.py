@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.operators.conftest import Connect
 
 CREATE_GROUP = {"name": "Welders", "description": "All of them"}
@@ -166,7 +166,7 @@ def test_arguments_that_do_not_fit_are_named(
     assert damstra_emulator.journal() == []
 
 
-def test_a_refusal_of_the_server_is_an_error(damstra_emulator: DamstraEmulator, api: Api) -> None:
+def test_a_refusal_of_the_server_is_an_error(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
     assert "999" in error(step("GetUser", {"user_id": 999}), DamstraError)
 
 

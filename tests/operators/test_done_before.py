@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.operators.base import DamstraOperator
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
 
 PEOPLE = {"group_id": 102, "user_ids": [1011, 1012]}
 ATTENDEES = {"ilt_session_id": 403, "user_ids": [1019, 1021]}
@@ -133,14 +133,14 @@ def test_what_exists_is_updated(
     arguments: dict[str, Any],
     shown: tuple[str, dict[str, Any]],
     damstra_emulator: DamstraEmulator,
-    api: Api,
+    api: ApiClient,
 ) -> None:
     def update() -> object:
         return run(kind(task_id="step", **arguments, if_exists="update")).value
 
     path, members = shown
     assert update() == update() == int(path.rpartition("/")[2])
-    assert api.read(path).items() >= members.items()
+    assert api.get_json(path).items() >= members.items()
     assert (
         len(damstra_emulator.journal(path=path, method="PUT"))
         + len(damstra_emulator.journal(path=path, method="POST"))
@@ -166,7 +166,7 @@ def test_a_session_that_is_there_is_an_error_if_wanted(
 
 
 def test_steps_before_a_session_was_completed_can_be_cleared(
-    damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     session = CREATE_ILT_SESSION.make(tmp_path)
     session_id = run(session).value
@@ -182,7 +182,7 @@ def test_steps_before_a_session_was_completed_can_be_cleared(
 
 
 def test_a_session_that_was_cancelled_is_created_anew(
-    damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     cancelled = run(CREATE_ILT_SESSION.make(tmp_path)).value
     run(DamstraCancelIltSessionOperator(task_id="step", ilt_session_id=cancelled))

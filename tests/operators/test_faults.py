@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.operators.conftest import Connect, Undisturbed
 
 
@@ -31,7 +31,7 @@ class Rehearsal:
     case: Case
     course: Course
     emulator: DamstraEmulator
-    api: Api
+    api: ApiClient
     folder: Path
 
     def begin(self) -> None:
@@ -46,7 +46,7 @@ class Rehearsal:
 
 @pytest.fixture
 def rehearsal(
-    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> Rehearsal:
     return Rehearsal(case, undisturbed(case), damstra_emulator, api, tmp_path)
 

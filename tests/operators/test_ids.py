@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NO_ID = ["seven", "", "None", 0, -7, 1.5, True, [1, 2], {"id": 7}, "1,2"]
 NO_IDS = ["one,two", "", "[]", "None", [], 0, [0], True, [True], 1.5, [1.5], {"id": 7}, [[7]], None]
-NOBODY = 999
+UNKNOWN_ID = 999
 REMOVING = ("DamstraRemove", "DamstraDeregister")
 
 
@@ -70,5 +70,5 @@ NEEDED = {name: one for name, one in {**ONE, **MANY}.items() if not name.startsw
 def test_what_there_is_not_is_named_and_nothing_is_changed(
     case: Case, name: str, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
-    assert str(NOBODY) in error(case.make(tmp_path, **{name: NOBODY}), DamstraNotFoundError)
+    assert str(UNKNOWN_ID) in error(case.make(tmp_path, **{name: UNKNOWN_ID}), DamstraNotFoundError)
     assert changes_in(damstra_emulator) == {}

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.operators.conftest import Undisturbed
 
 
 @pytest.mark.parametrize("case", [*CREATING, REGISTER], ids=str)
 def test_the_next_attempt_creates_nothing_twice(
-    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     course = undisturbed(case)
     for method, path, number in course.turns:
@@ -38,7 +38,7 @@ def test_the_next_attempt_creates_nothing_twice(
 
 
 def test_the_worker_was_killed_after_the_user_was_created(
-    damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     CREATE_USER.begin(damstra_emulator, api)
     worker = Worker(CREATE_USER, tmp_path, damstra_emulator.connection_json)

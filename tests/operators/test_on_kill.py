@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.operators.base import DamstraOperator
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.operators.conftest import Undisturbed
 
 TAKEN_BACK = (
@@ -44,7 +44,7 @@ def test_what_a_killed_task_created_is_taken_back_if_asked(
     then: tuple[str, ...],
     undisturbed: Undisturbed,
     damstra_emulator: DamstraEmulator,
-    api: Api,
+    api: ApiClient,
     tmp_path: Path,
 ) -> None:
     method, path = changing_request(undisturbed, case)
@@ -57,7 +57,7 @@ def test_what_a_killed_task_created_is_taken_back_if_asked(
 
 @pytest.mark.parametrize("case", [*CASES, COMPLETE_LESSON], ids=str)
 def test_otherwise_it_stays_and_the_task_goes_no_further(
-    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     course = undisturbed(case)
     method, path = changing_request(undisturbed, case)
@@ -70,7 +70,7 @@ def test_otherwise_it_stays_and_the_task_goes_no_further(
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_what_was_there_before_is_not_touched(
-    case: Case, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    case: Case, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     case.begin(damstra_emulator, api)
     run(case.make(tmp_path))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.operators.base import DamstraOperator
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.operators.conftest import Connect
 
 CREW, COMING = {"group_id": 102}, {"ilt_session_id": 403}
@@ -136,28 +136,28 @@ def test_what_is_kept_names_nobody(damstra_emulator: DamstraEmulator) -> None:
 
 
 def test_a_user_whom_a_killed_attempt_made_inactive_again_is_active_after_the_next(
-    damstra_emulator: DamstraEmulator, api: Api
+    damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     store = StateStore()
     arguments: dict[str, Any] = {"user": ADA, "cancel_on_kill": True}
     operator = user.DamstraCreateUserOperator(task_id="step", **arguments)
     run(operator, task_state_store=store)
     operator.on_kill()
-    assert api.read(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.NOT_CURRENT
+    assert api.get_json(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.NOT_CURRENT
     assert attempt(user.DamstraCreateUserOperator, arguments, store) == NEW_USER
-    assert api.read(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.ACTIVE
+    assert api.get_json(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.ACTIVE
     # Who has left since is not brought back when the task is cleared later.
     attempt(user.DamstraInactivateUserOperator, {"user_id": NEW_USER}, StateStore())
     assert attempt(user.DamstraCreateUserOperator, arguments, store) == NEW_USER
-    assert api.read(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.NOT_CURRENT
+    assert api.get_json(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.NOT_CURRENT
 
 
 def test_a_user_whom_somebody_else_made_inactive_stays_so(
-    damstra_emulator: DamstraEmulator, api: Api
+    damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     store = StateStore()
     arguments: dict[str, Any] = {"user": ADA, "cancel_on_kill": True}
     attempt(user.DamstraCreateUserOperator, arguments, store)
     attempt(user.DamstraInactivateUserOperator, {"user_id": NEW_USER}, StateStore())
     assert attempt(user.DamstraCreateUserOperator, arguments, store) == NEW_USER
-    assert api.read(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.NOT_CURRENT
+    assert api.get_json(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.NOT_CURRENT

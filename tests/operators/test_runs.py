@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
 
 
 def test_no_operator_is_forgotten() -> None:
@@ -30,7 +30,7 @@ def test_dags_import_every_operator_from_the_module_of_its_resource() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_it_returns_its_result_and_changes_each_row_once(
-    case: Case, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    case: Case, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     outcome, trace = case.run_once(damstra_emulator, api, tmp_path)
     assert outcome == case.expected(tmp_path)
@@ -39,7 +39,7 @@ def test_it_returns_its_result_and_changes_each_row_once(
 
 @pytest.mark.parametrize("case", CHANGING, ids=str)
 def test_what_it_changes_is_to_be_seen(
-    case: Case, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    case: Case, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     case.begin(damstra_emulator, api)
     before = Trace.of(damstra_emulator, api, case)
@@ -49,7 +49,7 @@ def test_what_it_changes_is_to_be_seen(
 
 @pytest.mark.parametrize("case", CHANGING, ids=str)
 def test_the_second_time_nothing_is_changed(
-    case: Case, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    case: Case, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     _, once = case.run_once(damstra_emulator, api, tmp_path)
     damstra_emulator.clear_journal()
@@ -60,7 +60,7 @@ def test_the_second_time_nothing_is_changed(
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_only_the_others_send_nothing_but_gets(
-    case: Case, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    case: Case, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     case.run_once(damstra_emulator, api, tmp_path)
     methods = {entry["method"] for entry in damstra_emulator.journal()}

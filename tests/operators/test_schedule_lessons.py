@@ -15,7 +15,7 @@ from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.operators.lesson import DamstraScheduleLessonsOperator
 from tests.clients.clock import until
 from tests.clients.rooms import Visitors
-from tests.emulator.http import FORMER, HAUL_TRUCK, NOBODY, TRAINEES
+from tests.emulator.api_client import HAUL_TRUCK, INACTIVE_USER, TRAINEES, UNKNOWN_ID
 from tests.operators.case import changes_in
 from tests.operators.cases_training import DUE_SCHEDULE, LIAMS_HEIGHTS, NEW_SCHEDULE, OLIVIAS_HEIGHTS
 from tests.operators.running import Outcome, error, refusal, run
@@ -83,7 +83,11 @@ def test_grace_period_and_date_are_sent(damstra_emulator: DamstraEmulator) -> No
 
 
 WRONG = [
-    ({"lesson_ids": [204, NOBODY]}, DamstraNotFoundError, "Lesson 999 does not exist; nobody was scheduled."),
+    (
+        {"lesson_ids": [204, UNKNOWN_ID]},
+        DamstraNotFoundError,
+        "Lesson 999 does not exist; nobody was scheduled.",
+    ),
     (
         {"lesson_names": ["Haul Truck", "Site Induction"]},
         DamstraNotFoundError,
@@ -168,17 +172,17 @@ def test_what_was_done_long_ago_does_not_keep_from_scheduling_it_again(
 def test_a_user_who_fails_does_not_keep_the_others_from_being_scheduled(
     damstra_emulator: DamstraEmulator,
 ) -> None:
-    why = refusal(step(user_ids=[1011, FORMER, 1013], lesson_ids=204))
+    why = refusal(step(user_ids=[1011, INACTIVE_USER, 1013], lesson_ids=204))
     assert why.startswith("1 users could not be scheduled, 2 were:\n  user 1038: ScheduleUser ")
     assert "User 1038 is not active and cannot be scheduled" in why
     assert changes_in(damstra_emulator) == {"insert lesson_schedules": 2}
 
 
 def test_the_others_may_be_enough(damstra_emulator: DamstraEmulator) -> None:
-    arguments = {"user_ids": [1011, FORMER, NOBODY, 1013], "lesson_ids": 204}
+    arguments = {"user_ids": [1011, INACTIVE_USER, UNKNOWN_ID, 1013], "lesson_ids": 204}
     outcome = run(step(**arguments, on_partial_failure="continue"))
     assert [one["user_id"] for one in outcome.value] == [1011, 1013]
-    assert outcome.xcoms == {"failed": [FORMER, NOBODY]}
+    assert outcome.xcoms == {"failed": [INACTIVE_USER, UNKNOWN_ID]}
 
 
 def test_of_many_who_fail_some_are_shown(damstra_emulator: DamstraEmulator) -> None:
@@ -200,7 +204,7 @@ def test_what_a_later_attempt_can_mend_is_tried_again_though_another_user_fails_
 ) -> None:
     connect(extra={"max_retries": 0})
     damstra_emulator.add_fault("status", status=429, path="/user/1011/lesson_schedule", count=1)
-    operator = step(user_ids=[FORMER, 1011], lesson_ids=204)
+    operator = step(user_ids=[INACTIVE_USER, 1011], lesson_ids=204)
     why = error(operator)
     assert "user 1038: " in why
     assert "user 1011: " in why

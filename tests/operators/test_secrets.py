@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.operators.base import DamstraOperator
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
 
 OPERATORS: list[tuple[type[DamstraOperator], dict[str, Any]]] = [
     (DamstraGenerateLoginUrlOperator, {"user_id": 1011}),
@@ -110,7 +110,7 @@ def test_an_answer_that_cannot_be_read_is_not_shown(
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_access_key_is_never_logged(
-    case: Any, damstra_emulator: DamstraEmulator, api: Api, log: Log, tmp_path: Path
+    case: Any, damstra_emulator: DamstraEmulator, api: ApiClient, log: Log, tmp_path: Path
 ) -> None:
     case.begin(damstra_emulator, api)
     run(case.make(tmp_path))

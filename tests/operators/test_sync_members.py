@@ -14,15 +14,15 @@ from tests.operators.running import error, run
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
 
 
 def step(user_ids: Any, **arguments: Any) -> DamstraSyncGroupMembersOperator:
     return DamstraSyncGroupMembersOperator(task_id="step", group_id=102, user_ids=user_ids, **arguments)
 
 
-def members(api: Api, kind: str = "member") -> list[int]:
-    return [user["id"] for user in api.read(f"/group/102/{kind}")["results"]]
+def members(api: ApiClient, kind: str = "member") -> list[int]:
+    return [user["id"] for user in api.get_json(f"/group/102/{kind}")["results"]]
 
 
 def calls(emulator: DamstraEmulator) -> list[str]:
@@ -33,12 +33,14 @@ def changing(emulator: DamstraEmulator) -> list[str]:
     return [call for call in calls(emulator) if not call.startswith("GET")]
 
 
-def test_members_are_equal_to_the_list_afterwards(damstra_emulator: DamstraEmulator, api: Api) -> None:
+def test_members_are_equal_to_the_list_afterwards(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
     assert run(step([1012, 1011, 1013])).value == {"added": [1012, 1013], "removed": MEMBERS_OF_102[1:]}
     assert members(api) == [1011, 1012, 1013]
 
 
-def test_supervisors_are_equal_to_the_list_afterwards(damstra_emulator: DamstraEmulator, api: Api) -> None:
+def test_supervisors_are_equal_to_the_list_afterwards(
+    damstra_emulator: DamstraEmulator, api: ApiClient
+) -> None:
     assert run(step([1006], who="supervisors")).value == {"added": [1006], "removed": [1005]}
     assert members(api, "supervisor") == [1006]
     assert members(api) == MEMBERS_OF_102
@@ -73,7 +75,9 @@ def test_who_is_in_it_is_asked_once(damstra_emulator: DamstraEmulator) -> None:
     ]
 
 
-def test_a_dry_run_returns_the_plan_and_changes_nothing(damstra_emulator: DamstraEmulator, api: Api) -> None:
+def test_a_dry_run_returns_the_plan_and_changes_nothing(
+    damstra_emulator: DamstraEmulator, api: ApiClient
+) -> None:
     plan = run(step([1012], dry_run=True)).value
     assert changing(damstra_emulator) == []
     assert plan == run(step([1012])).value
@@ -109,6 +113,8 @@ def test_additions_are_not_limited(damstra_emulator: DamstraEmulator) -> None:
     assert changes_in(damstra_emulator) == {"insert group_members": 2}
 
 
-def test_an_unknown_user_is_named_and_nobody_is_removed(damstra_emulator: DamstraEmulator, api: Api) -> None:
+def test_an_unknown_user_is_named_and_nobody_is_removed(
+    damstra_emulator: DamstraEmulator, api: ApiClient
+) -> None:
     assert "999" in error(step([1011, 999]))
     assert members(api) == MEMBERS_OF_102

@@ -18,7 +18,7 @@ from tests.operators.running import error, run
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
 
 # A trainee in the groups 101 and 102; an administrator and owner.
 LIAM, MARGARET = 1011, 1001
@@ -48,11 +48,11 @@ def sent(emulator: DamstraEmulator) -> list[dict[str, Any]]:
     ids=str,
 )
 def test_what_is_not_given_of_a_user_stays(
-    changes: dict[str, Any], shown: dict[str, Any], damstra_emulator: DamstraEmulator, api: Api
+    changes: dict[str, Any], shown: dict[str, Any], damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
-    before = api.read(f"/user/{LIAM}")
+    before = api.get_json(f"/user/{LIAM}")
     assert update_user(LIAM, **changes) is True
-    after = api.read(f"/user/{LIAM}")
+    after = api.get_json(f"/user/{LIAM}")
     changed = {name: after.get(name) for name in {**before, **after} if after.get(name) != before.get(name)}
     assert {name: value for name, value in changed.items() if name != "modifiedDate"} == shown
 
@@ -76,11 +76,11 @@ def test_what_is_so_already_of_a_user_is_not_sent(
     assert sent(damstra_emulator) == []
 
 
-def test_a_user_without_a_phone_can_be_updated(damstra_emulator: DamstraEmulator, api: Api) -> None:
+def test_a_user_without_a_phone_can_be_updated(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
     user = {"user_name": "ada", "first_name": "Ada"}
     user_id = run(DamstraCreateUserOperator(task_id="step", user=user)).value
     assert update_user(user_id, last_name="Byron") is True
-    assert api.read(f"/user/{user_id}")["lastName"] == "Byron"
+    assert api.get_json(f"/user/{user_id}")["lastName"] == "Byron"
     assert update_user(user_id, last_name="Byron") is False
 
 
@@ -100,11 +100,11 @@ def test_a_user_is_found_however_the_user_name_is_written(damstra_emulator: Dams
     ids=str,
 )
 def test_what_is_not_given_of_a_group_stays(
-    changes: dict[str, Any], members: dict[str, Any], damstra_emulator: DamstraEmulator, api: Api
+    changes: dict[str, Any], members: dict[str, Any], damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
-    before = api.read("/group/103")
+    before = api.get_json("/group/103")
     assert run(DamstraUpdateGroupOperator(task_id="step", group_id=103, **changes)).value is True
-    assert api.read("/group/103") == {**before, **members}
+    assert api.get_json("/group/103") == {**before, **members}
 
 
 @pytest.mark.parametrize(
@@ -118,18 +118,18 @@ def test_what_is_not_given_of_a_group_stays(
     ids=str,
 )
 def test_what_is_not_given_of_a_session_stays(
-    changes: dict[str, Any], members: dict[str, Any], damstra_emulator: DamstraEmulator, api: Api
+    changes: dict[str, Any], members: dict[str, Any], damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
-    before = api.read("/ilt_session/403")
+    before = api.get_json("/ilt_session/403")
     operator = DamstraUpdateIltSessionOperator(task_id="step", ilt_session_id=403, **changes)
     assert run(operator).value is True
-    after = api.read("/ilt_session/403")
+    after = api.get_json("/ilt_session/403")
     assert after == {**before, **members, "modifiedDate": after["modifiedDate"]}
     again = DamstraUpdateIltSessionOperator(task_id="step", ilt_session_id=403, **changes)
     assert run(again).value is False
 
 
-def test_what_is_not_given_of_an_attendee_stays(damstra_emulator: DamstraEmulator, api: Api) -> None:
+def test_what_is_not_given_of_an_attendee_stays(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
     def save(**progress: bool) -> Any:
         operator = DamstraSaveIltSessionProgressOperator(
             task_id="step", ilt_session_id=402, progress={1015: progress, "1016": {"attended": False}}
@@ -137,7 +137,7 @@ def test_what_is_not_given_of_an_attendee_stays(damstra_emulator: DamstraEmulato
         return run(operator).value
 
     assert [save(attended=True), save(passed=True), save(attended=True, passed=True)] == [1, 1, 0]
-    shown = {one["userId"]: one for one in api.read("/ilt_session/402/attendees")["results"]}
+    shown = {one["userId"]: one for one in api.get_json("/ilt_session/402/attendees")["results"]}
     assert [(one["attended"], one["passed"]) for one in (shown[1015], shown[1016])] == [
         (True, True),
         (False, False),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
 
     Step = Callable[..., DamstraUpsertUsersOperator]
 
@@ -69,19 +69,21 @@ def test_a_quoted_cell_may_hold_a_new_line(step: Step, damstra_emulator: Damstra
     assert [user["lastName"] for user in sent(damstra_emulator)] == ["Byron\nCountess", "Byron"]
 
 
-def test_an_empty_cell_keeps_what_is_there(step: Step, damstra_emulator: DamstraEmulator, api: Api) -> None:
-    before = api.read("/user/1007")
+def test_an_empty_cell_keeps_what_is_there(
+    step: Step, damstra_emulator: DamstraEmulator, api: ApiClient
+) -> None:
+    before = api.get_json("/user/1007")
     run(step(f"{HEADER}E1007,Mei,Chan,,  ,\n"))
-    after = api.read("/user/1007")
+    after = api.get_json("/user/1007")
     assert after == {**before, "lastName": "Chan", "modifiedDate": after["modifiedDate"]}
 
 
 @pytest.mark.parametrize("roles", ["5;8", "SUPERVISOR;INSTRUCTOR", "supervisor|8", '"5,8"', " 8 ; 5;"])
 def test_roles_are_numbers_or_names(
-    roles: str, step: Step, damstra_emulator: DamstraEmulator, api: Api
+    roles: str, step: Step, damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     run(step(f"{HEADER}E1011,Liam,Murphy,,,{roles}\n"))
-    assert api.read("/user/1011")["roles"] == [5, 8]
+    assert api.get_json("/user/1011")["roles"] == [5, 8]
 
 
 @pytest.mark.parametrize("name", ["people.jsonl", "people.ndjson", "PEOPLE.JSONL"])

@@ -16,7 +16,7 @@ from tests.operators.running import error, refusal, run
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.operators.conftest import Connect
 
 LIAM = {"employee_number": "E1011", "first_name": "Liam", "last_name": "Murphy"}
@@ -87,31 +87,33 @@ def test_more_users_than_are_worth_a_search_each_are_recognised_too(
 
 @pytest.mark.parametrize(("keep_roles", "roles"), [(True, [5, 6]), (False, [6])])
 def test_roles_that_no_row_names_are_kept_if_wanted(
-    keep_roles: bool, roles: list[int], damstra_emulator: DamstraEmulator, api: Api
+    keep_roles: bool, roles: list[int], damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     run(step([MEI], keep_roles=keep_roles))
-    assert api.read("/user/1007")["roles"] == roles
+    assert api.get_json("/user/1007")["roles"] == roles
 
 
 @pytest.mark.parametrize(
     "roles", [[5, 8], (Role.SUPERVISOR, Role.INSTRUCTOR), "SUPERVISOR;INSTRUCTOR", "5,8"]
 )
-def test_roles_that_a_row_names_are_given(roles: Any, damstra_emulator: DamstraEmulator, api: Api) -> None:
+def test_roles_that_a_row_names_are_given(
+    roles: Any, damstra_emulator: DamstraEmulator, api: ApiClient
+) -> None:
     run(step([{**LIAM, "roles": roles}]))
-    assert api.read("/user/1011")["roles"] == [5, 8]
+    assert api.get_json("/user/1011")["roles"] == [5, 8]
     again = run(step([{**LIAM, "roles": roles}]))
     assert again.xcoms["unchanged"] == [1011]
 
 
-def test_roles_in_a_list_may_be_names(damstra_emulator: DamstraEmulator, api: Api) -> None:
+def test_roles_in_a_list_may_be_names(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
     run(step([{**LIAM, "roles": ["SUPERVISOR", "trainee", 8]}]))
-    assert api.read("/user/1011")["roles"] == [5, 6, 8]
+    assert api.get_json("/user/1011")["roles"] == [5, 6, 8]
 
 
-def test_what_a_row_does_not_name_stays(damstra_emulator: DamstraEmulator, api: Api) -> None:
-    before = api.read("/user/1007")
+def test_what_a_row_does_not_name_stays(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
+    before = api.get_json("/user/1007")
     run(step([{**MEI, "phone_number": None}]))
-    after = api.read("/user/1007")
+    after = api.get_json("/user/1007")
     assert after == {**before, "lastName": "Chan", "modifiedDate": after["modifiedDate"]}
 
 

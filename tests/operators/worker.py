@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.clients.clock import until
-from tests.emulator.control import control
+from tests.emulator.api_client import call_control_plane
 from tests.operators.catalogue import CASES
 from tests.operators.faults import strike
 from tests.operators.running import run
@@ -80,7 +80,7 @@ def frozen_at(
     """Run a worker, and freeze it between the handling of a request and its answer."""
 
     def is_at_it() -> bool:
-        (fault,) = control(emulator, "GET", "/faults").json()
+        (fault,) = call_control_plane(emulator, "GET", "/faults").json()
         return bool(fault["hits"])
 
     strike(emulator, SLOWLY, method=method, path=path, number=number)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.operators.conftest import Connect
     from tests.s3.server import S3Server
 
@@ -141,7 +141,7 @@ def test_a_killed_one_leaves_no_file_and_the_next_attempt_nothing_else(
 
 
 def test_what_is_new_and_what_is_gone_since_the_last_run(
-    bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator, api: Api
+    bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     lake = Lake(f"{bucket}/users")
     arguments: dict[str, Any] = {"resource": "group_members", "parent_ids": [CREW], "find_deleted": True}

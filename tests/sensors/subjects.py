@@ -21,7 +21,7 @@ from airflow_provider_damstra.sensors.lesson_schedule import (
     DamstraUserLessonsSensor,
 )
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
-from tests.emulator.http import COMING, RUNNING
+from tests.emulator.api_client import RUNNING_SESSION, UPCOMING_SESSION
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.sync import Client
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LIAM, HEIGHTS, SCHEDULE = 1011, 202, 30040
 NEW_GROUP, NEW_USER = 109, 1041
 NEW_NUMBER = "E9001"
-NOBODY = 999_999
+UNKNOWN_ID = 999_999
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Office:
         self.client.call(AddGroupMembers(group_id=NEW_GROUP, user_ids=LIAM))
 
     def complete_the_session(self) -> None:
-        self.client.call(CompleteIltSession(ilt_session_id=RUNNING))
+        self.client.call(CompleteIltSession(ilt_session_id=RUNNING_SESSION))
 
     def cancel_the_sessions(self) -> None:
-        for session in (RUNNING, COMING):
+        for session in (RUNNING_SESSION, UPCOMING_SESSION):
             self.client.call(
                 CancelIltSession(
                     ilt_session_id=session,
@@ -120,8 +120,8 @@ SUBJECTS = (
         turn_bad=Office.cancel_the_schedule,
         why_not=f"{_LOST} {SCHEDULE} (Working at Heights for Liam Murphy) is cancelled."
         " 0 of 1 lesson schedules completed (1 cancelled).",
-        unknown={"lesson_schedule_ids": [NOBODY]},
-        who=f"{_LOST} {NOBODY} is gone. 0 of 1 lesson schedules completed (1 gone).",
+        unknown={"lesson_schedule_ids": [UNKNOWN_ID]},
+        who=f"{_LOST} {UNKNOWN_ID} is gone. 0 of 1 lesson schedules completed (1 gone).",
     ),
     Subject(
         name="a user's lessons",
@@ -131,8 +131,8 @@ SUBJECTS = (
         come_true=Office.complete_the_schedule,
         turn_bad=Office.cancel_the_schedule,
         why_not=f"User {LIAM} completed 0 of 1 lessons; lesson {HEIGHTS} is cancelled.",
-        unknown={"user_id": NOBODY, "lesson_ids": [HEIGHTS]},
-        who=f"User {NOBODY} does not exist.",
+        unknown={"user_id": UNKNOWN_ID, "lesson_ids": [HEIGHTS]},
+        who=f"User {UNKNOWN_ID} does not exist.",
     ),
     Subject(
         name="a group",
@@ -143,31 +143,31 @@ SUBJECTS = (
         turn_bad=Office.cancel_the_schedule,
         why_not=f"0 of 1 members of group {NEW_GROUP} completed lesson {HEIGHTS};"
         f" cancelled or overdue for users [{LIAM}].",
-        unknown={"group_id": NOBODY, "lesson_id": HEIGHTS},
-        who=f"Group {NOBODY} does not exist.",
+        unknown={"group_id": UNKNOWN_ID, "lesson_id": HEIGHTS},
+        who=f"Group {UNKNOWN_ID} does not exist.",
         prepare=Office.form_a_group,
     ),
     Subject(
         name="a session's state",
         sensor=DamstraIltSessionSensor,
-        arguments={"ilt_session_id": COMING, "state": "inprogress"},
-        result=[COMING],
+        arguments={"ilt_session_id": UPCOMING_SESSION, "state": "inprogress"},
+        result=[UPCOMING_SESSION],
         come_true=Office.begin_the_session,
         turn_bad=Office.cancel_the_sessions,
-        why_not=f"ILT session {COMING} is upcoming, cancelled, and will not change.",
-        unknown={"ilt_session_id": NOBODY, "state": "inprogress"},
-        who=f"ILT session {NOBODY} does not exist.",
+        why_not=f"ILT session {UPCOMING_SESSION} is upcoming, cancelled, and will not change.",
+        unknown={"ilt_session_id": UNKNOWN_ID, "state": "inprogress"},
+        who=f"ILT session {UNKNOWN_ID} does not exist.",
     ),
     Subject(
         name="a session's status",
         sensor=DamstraIltSessionSensor,
-        arguments={"ilt_session_id": RUNNING, "status": "completed"},
-        result=[RUNNING],
+        arguments={"ilt_session_id": RUNNING_SESSION, "status": "completed"},
+        result=[RUNNING_SESSION],
         come_true=Office.complete_the_session,
         turn_bad=Office.cancel_the_sessions,
-        why_not=f"ILT session {RUNNING} is inprogress, cancelled, and will not change.",
-        unknown={"ilt_session_id": NOBODY, "status": "completed"},
-        who=f"ILT session {NOBODY} does not exist.",
+        why_not=f"ILT session {RUNNING_SESSION} is inprogress, cancelled, and will not change.",
+        unknown={"ilt_session_id": UNKNOWN_ID, "status": "completed"},
+        who=f"ILT session {UNKNOWN_ID} does not exist.",
     ),
     Subject(
         name="a user",

@@ -10,7 +10,7 @@ from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonSchedu
 from tests.sensors.meanwhile import after_requests
 from tests.sensors.outcome import TIME_IS_UP, Ending, Outcome, failed, skipped
 from tests.sensors.running import MODES, run
-from tests.sensors.subjects import NOBODY
+from tests.sensors.subjects import UNKNOWN_ID
 
 if TYPE_CHECKING:
     from tests.sensors.subjects import Office, Subject
@@ -93,8 +93,8 @@ def test_the_first_look_sees_all_that_is_completed(wait_for: str | float, mode: 
 
 @every_mode
 def test_the_first_look_sees_all_that_is_lost(mode: str, office: Office) -> None:
-    outcome = run(DamstraLessonScheduleSensor, mode, {"lesson_schedule_ids": [NOBODY, NOBODY + 1]})
+    outcome = run(DamstraLessonScheduleSensor, mode, {"lesson_schedule_ids": [UNKNOWN_ID, UNKNOWN_ID + 1]})
     assert outcome == failed(
-        f"It can no longer come true: lesson schedule {NOBODY} is gone; lesson schedule {NOBODY + 1} is gone."
-        " 0 of 2 lesson schedules completed (2 gone)."
+        f"It can no longer come true: lesson schedule {UNKNOWN_ID} is gone; "
+        f"lesson schedule {UNKNOWN_ID + 1} is gone. 0 of 2 lesson schedules completed (2 gone)."
     )

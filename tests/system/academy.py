@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.emulator.schema import FIRST_IDS
 from airflow_provider_damstra.emulator.settings import Settings
-from airflow_provider_damstra.emulator.state import World
+from airflow_provider_damstra.emulator.state import EmulatorState
 from demo.emulator_instance import EmulatorInstance
-from tests.emulator.http import Api
+from tests.emulator.api_client import ApiClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,9 +35,9 @@ class Academy(EmulatorInstance):
         super().__init__(root=root, name="academy", options=("--db", str(root / "academy.db")))
 
     @cached_property
-    def http(self) -> Api:
+    def http(self) -> ApiClient:
         """The API as any program would use it."""
-        return Api(self.url, self.access_key)
+        return ApiClient(self.url, self.access_key)
 
     @property
     def connection(self) -> dict[str, str]:
@@ -96,15 +96,15 @@ class Academy(EmulatorInstance):
 
 def _filled(db: Path) -> list[int]:
     """Fill a new store and return the ids of its ten lesson versions, all to be scheduled."""
-    world = World(Settings(db=db, seed=f"large:{USERS}"))
+    state = EmulatorState(Settings(db=db, seed=f"large:{USERS}"))
     try:
-        with world.visit() as visit:
+        with state.unit_of_work() as uow:
             lessons = [
-                world.store.write("INSERT INTO lessons (instructor_led) VALUES (0)").lastrowid
+                state.store.execute("INSERT INTO lessons (instructor_led) VALUES (0)").lastrowid
                 for _ in range(LESSONS)
             ]
             return [
-                visit.insert(
+                uow.insert(
                     "lesson_versions",
                     lesson_id=lesson_id,
                     version=1,
@@ -119,4 +119,4 @@ def _filled(db: Path) -> list[int]:
                 for lesson_id in lessons
             ]
     finally:
-        world.store.close()
+        state.store.close()

@@ -63,5 +63,5 @@ def test_each_request_was_sent_once(run: Run, academy: Academy) -> None:
 
 def test_the_second_attempt_returns_what_the_first_did(run: Run, academy: Academy) -> None:
     group_id = run.xcom("create")
-    assert academy.http.read(f"/group/{group_id}")["name"] == NAME
+    assert academy.http.get_json(f"/group/{group_id}")["name"] == NAME
     assert run.xcom("join") == academy.users(1, 2)

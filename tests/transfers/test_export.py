@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
 
 LIAM, CREW = 1012, 102
 
@@ -37,14 +37,14 @@ def parquet_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def listed(api: Api, path: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = api.read(f"{path}?startIndex=0&maxResults=100")["results"]
+def listed(api: ApiClient, path: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = api.get_json(f"{path}?startIndex=0&maxResults=100")["results"]
     return rows
 
 
 @pytest.mark.parametrize("page_size", [1, 7, 100])
 def test_all_rows_come_in_order_as_they_are(
-    page_size: int, damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    page_size: int, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     path = tmp_path / "new" / "users.jsonl"
     result = run(step(path, page_size=page_size)).value
@@ -74,7 +74,7 @@ def test_every_resource_can_be_exported(
 
 
 def test_a_group_s_members_say_which_group_they_are_in(
-    damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     path = tmp_path / "members.jsonl"
     run(step(path, "group_members"))
@@ -88,7 +88,7 @@ def test_a_group_s_members_say_which_group_they_are_in(
 
 
 def test_only_some_users_schedules_with_a_filter(
-    damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     path = tmp_path / "due.jsonl"
     run(step(path, "lesson_schedules", parent_ids=f"{LIAM},1014", filters={"status": "due"}))
@@ -103,7 +103,7 @@ def test_the_parents_can_be_filtered(damstra_emulator: DamstraEmulator, tmp_path
     assert {row["groupId"] for row in lines(path)} == {CREW}
 
 
-def test_csv_reads_back(damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path) -> None:
+def test_csv_reads_back(damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
     run(step(path, file_format="csv"))
     rows = table(path)

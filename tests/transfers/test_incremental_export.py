@@ -14,7 +14,7 @@ from tests.transfers.variables import Variables
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.operators.conftest import Connect
 
 LIAM, AROHA, CREW = 1012, 1014, 102
@@ -33,7 +33,7 @@ def runs(lake: str, damstra_emulator: DamstraEmulator, variables: Variables) -> 
     return Lake(lake)
 
 
-def test_a_run_writes_what_is_new(runs: Lake, damstra_emulator: DamstraEmulator, api: Api) -> None:
+def test_a_run_writes_what_is_new(runs: Lake, damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
     first = runs.export("first", **SOME)
     assert first["rows"] == len(runs.ids("first")) > 3
     assert runs.export("second", **SOME)["rows"] == 0
@@ -55,7 +55,7 @@ def test_what_the_clock_changes_is_new(runs: Lake, damstra_emulator: DamstraEmul
 
 
 def test_two_changes_within_one_moment_are_two(
-    runs: Lake, damstra_emulator: DamstraEmulator, api: Api
+    runs: Lake, damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     one = api.schedule(LIAM, 2006)
     runs.export("first", **SOME)
@@ -65,7 +65,7 @@ def test_two_changes_within_one_moment_are_two(
     assert sorted(runs.ids("second")) == [one, other]
 
 
-def test_resources_without_a_date_are_compared_as_they_are(runs: Lake, api: Api) -> None:
+def test_resources_without_a_date_are_compared_as_they_are(runs: Lake, api: ApiClient) -> None:
     runs.export("first", resource="groups")
     api.send(f"/group/{CREW}", name="Pit Crew A", description="Nights")
     runs.export("second", resource="groups")
@@ -86,7 +86,7 @@ def test_a_full_refresh_writes_all_and_the_next_run_goes_on_from_there(runs: Lak
     assert runs.export("third", full_refresh="false", **SOME)["rows"] == 0
 
 
-def test_what_is_gone_is_named(runs: Lake, api: Api) -> None:
+def test_what_is_gone_is_named(runs: Lake, api: ApiClient) -> None:
     members: dict[str, Any] = {"resource": "group_members", "parent_ids": CREW, "find_deleted": True}
     first = runs.export("first", **members)
     assert (first["deleted"], runs.rows("first.jsonl.deleted.jsonl")) == (0, [])
@@ -98,7 +98,7 @@ def test_what_is_gone_is_named(runs: Lake, api: Api) -> None:
     assert runs.export("third", **members)["deleted"] == 0
 
 
-def test_a_full_export_can_name_what_is_gone_too(runs: Lake, api: Api) -> None:
+def test_a_full_export_can_name_what_is_gone_too(runs: Lake, api: ApiClient) -> None:
     members: dict[str, Any] = {"resource": "group_members", "parent_ids": CREW, "find_deleted": True}
     runs.export("first", incremental=False, **members)
     gone = runs.ids("first")[0]
@@ -108,7 +108,7 @@ def test_a_full_export_can_name_what_is_gone_too(runs: Lake, api: Api) -> None:
     assert len(runs.ids("second")) == len(runs.ids("first")) - 1
 
 
-def test_a_run_that_runs_again_writes_the_same(runs: Lake, api: Api) -> None:
+def test_a_run_that_runs_again_writes_the_same(runs: Lake, api: ApiClient) -> None:
     runs.export("first", day=1, **SOME)
     added = api.schedule(LIAM, 2006)
     runs.export("second", day=2, **SOME)
@@ -136,7 +136,7 @@ def test_if_what_is_kept_is_gone_all_rows_are_new(runs: Lake) -> None:
 
 
 def test_before_airflow_3_3_a_variable_keeps_it_which_later_ones_find(
-    runs: Lake, variables: Variables, api: Api
+    runs: Lake, variables: Variables, api: ApiClient
 ) -> None:
     now, runs.context = runs.context, {}
     runs.export("first", **SOME)
@@ -150,7 +150,7 @@ def test_before_airflow_3_3_a_variable_keeps_it_which_later_ones_find(
 
 
 def test_somebody_who_was_left_out_is_not_forgotten(
-    runs: Lake, damstra_emulator: DamstraEmulator, api: Api, connect: Connect
+    runs: Lake, damstra_emulator: DamstraEmulator, api: ApiClient, connect: Connect
 ) -> None:
     connect(extra={"max_retries": 0})
     runs.export("first", **SOME)
@@ -165,7 +165,7 @@ def test_somebody_who_was_left_out_is_not_forgotten(
 
 
 def test_what_an_earlier_run_found_deleted_does_not_stay_beside_a_newer_file(
-    runs: Lake, damstra_emulator: DamstraEmulator, api: Api, connect: Connect
+    runs: Lake, damstra_emulator: DamstraEmulator, api: ApiClient, connect: Connect
 ) -> None:
     connect(extra={"max_retries": 0})
     members: dict[str, Any] = {
@@ -189,7 +189,7 @@ def test_what_an_earlier_run_found_deleted_does_not_stay_beside_a_newer_file(
 
 
 def test_nothing_moves_on_before_the_file_is_there(
-    runs: Lake, damstra_emulator: DamstraEmulator, api: Api, connect: Connect
+    runs: Lake, damstra_emulator: DamstraEmulator, api: ApiClient, connect: Connect
 ) -> None:
     connect(extra={"max_retries": 0})
     runs.export("first", **SOME)
@@ -239,7 +239,7 @@ def test_a_full_refresh_is_yes_or_no(runs: Lake, damstra_emulator: DamstraEmulat
     assert damstra_emulator.journal() == []
 
 
-def test_two_days_that_run_again_lose_nothing(runs: Lake, api: Api) -> None:
+def test_two_days_that_run_again_lose_nothing(runs: Lake, api: ApiClient) -> None:
     runs.export("monday", day=2, **SOME)
     added = api.schedule(LIAM, 2006)
     runs.export("tuesday", day=3, **SOME)

@@ -19,7 +19,7 @@ from tests.operators.running import StateStore, error, run
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.operators.conftest import Connect
     from tests.transfers.databases import Database
 
@@ -32,8 +32,8 @@ def step(resource: str = "users", **arguments: Any) -> DamstraToSqlOperator:
     return DamstraToSqlOperator(task_id="to_sql", **given)
 
 
-def listed(api: Api, path: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = api.read(f"{path}?startIndex=0&maxResults=100")["results"]
+def listed(api: ApiClient, path: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = api.get_json(f"{path}?startIndex=0&maxResults=100")["results"]
     return rows
 
 
@@ -60,7 +60,7 @@ def test_loads_each_row_of_every_resource_once(
 
 @pytest.mark.parametrize("mode", MODES)
 def test_watermark_is_latest_modified_date(
-    mode: str, damstra_emulator: DamstraEmulator, api: Api, warehouse: Database
+    mode: str, damstra_emulator: DamstraEmulator, api: ApiClient, warehouse: Database
 ) -> None:
     latest = max(datetime.fromisoformat(user["modifiedDate"]) for user in listed(api, "/user"))
     result = run(step(write_mode=mode, batch_size=5, page_size=5)).value
@@ -92,7 +92,7 @@ def test_columns_have_types_of_model_fields(
 
 
 def test_loaded_values_equal_api_values(
-    damstra_emulator: DamstraEmulator, api: Api, warehouse: Database
+    damstra_emulator: DamstraEmulator, api: ApiClient, warehouse: Database
 ) -> None:
     run(step())
     rows = warehouse.execute(
@@ -118,7 +118,7 @@ def test_second_load_updates_changed_and_inserts_new_rows(
     mode: str,
     has_upserts: bool,
     damstra_emulator: DamstraEmulator,
-    api: Api,
+    api: ApiClient,
     warehouse: Database,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -13,14 +13,14 @@ from pyarrow import parquet
 
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraServerError
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
-from tests.emulator.http import HAUL_TRUCK_LESSON, PIT_CREW_A, TRAINEES
+from tests.emulator.api_client import HAUL_TRUCK_LESSON, PIT_CREW_A, TRAINEES
 from tests.operators.running import error, refusal_anywhere, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.http import Api
+    from tests.emulator.api_client import ApiClient
     from tests.operators.conftest import Connect
 
 MINE, INDUCTION = 101, 201
@@ -36,18 +36,18 @@ def rows(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def listed(api: Api, user_id: int) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = api.read(f"/user/{user_id}/lesson_schedule", maxResults=100)["results"]
+def listed(api: ApiClient, user_id: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = api.get_json(f"/user/{user_id}/lesson_schedule", maxResults=100)["results"]
     return found
 
 
 def test_matrix_shows_schedules_listed_by_api(
-    damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     path = tmp_path / "new" / "matrix.csv"
     result = run(step(f"file://{path}")).value
     people = rows(path)
-    expected = {user["id"] for user in api.read("/group/102/member")["results"] if user["id"] in TRAINEES}
+    expected = {user["id"] for user in api.get_json("/group/102/member")["results"] if user["id"] in TRAINEES}
     assert {int(row["user_id"]) for row in people} == expected
     assert len(expected) > 4
     assert [row["name"] for row in people] == sorted((row["name"] for row in people), key=str.casefold)
@@ -109,7 +109,7 @@ def test_lesson_ids_select_columns(damstra_emulator: DamstraEmulator, tmp_path: 
 
 def test_later_schedule_replaces_earlier_one(
     damstra_emulator: DamstraEmulator,
-    api: Api,
+    api: ApiClient,
     tmp_path: Path,
 ) -> None:
     def induction() -> str:
@@ -129,7 +129,7 @@ def test_later_schedule_replaces_earlier_one(
 
 def test_members_of_child_groups_appear_once(
     damstra_emulator: DamstraEmulator,
-    api: Api,
+    api: ApiClient,
     tmp_path: Path,
 ) -> None:
     top = api.send("/group", name="Whole site", description="").json()["id"]
@@ -140,7 +140,7 @@ def test_members_of_child_groups_appear_once(
     assert run(step(tmp_path / "alone.csv", group_id=top)).value["people"] == 0
     run(step(tmp_path / "all.csv", group_id=top, include_child_groups=True))
     people = {int(row["user_id"]): row["groups"] for row in rows(tmp_path / "all.csv")}
-    members = [api.read(f"/group/{one}/member")["results"] for one in (102, 103, below)]
+    members = [api.get_json(f"/group/{one}/member")["results"] for one in (102, 103, below)]
     assert set(people) == {user["id"] for found in members for user in found if user["id"] in TRAINEES}
     assert people[1011] == "Crew 102; Apprentices"
     assert people[1013] == "Apprentices"
@@ -156,7 +156,7 @@ def test_inactive_users_are_optional(damstra_emulator: DamstraEmulator, tmp_path
 
 
 def test_markup_and_formulas_in_names_are_escaped(
-    damstra_emulator: DamstraEmulator, api: Api, tmp_path: Path
+    damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     formula, script = "=cmd('calc')", "<script>alert(1)</script>"
     group = api.send("/group", name=script, description="").json()["id"]
@@ -175,7 +175,7 @@ def test_markup_and_formulas_in_names_are_escaped(
 
 def test_group_without_members_gives_empty_matrix(
     damstra_emulator: DamstraEmulator,
-    api: Api,
+    api: ApiClient,
     tmp_path: Path,
 ) -> None:
     group = api.send("/group", name="Empty group", description="").json()["id"]

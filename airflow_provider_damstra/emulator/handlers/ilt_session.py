@@ -38,12 +38,12 @@ from airflow_provider_damstra.endpoints.ilt_session import (
 from airflow_provider_damstra.models.ilt_session import IltSession, IltSessionAttendee, IltSessionStatus
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.emulator.unit_of_work import Visit
+    from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
     from airflow_provider_damstra.models.base import Page
 
 
 @emulator.answers(ListIltSessions, wrong_key=refusals.TOKEN_NOT_VALID)
-def list_ilt_sessions(call: ListIltSessions, visit: Visit) -> Page[IltSession]:
+def list_ilt_sessions(call: ListIltSessions, uow: UnitOfWork) -> Page[IltSession]:
     """Return a page of the sessions that all given parameters fit."""
     attends = "SELECT 1 FROM ilt_attendees WHERE session_id = s.id AND lesson_schedule_id = :schedule"
     where, values = fitting(
@@ -54,25 +54,25 @@ def list_ilt_sessions(call: ListIltSessions, visit: Visit) -> Page[IltSession]:
             "instructor": ("s.instructor_id = :instructor", call.instructor_id),
         }
     )
-    values["now"] = visit.at
+    values["now"] = uow.at
     tail = f"{JOINS} WHERE {where}"
-    sessions = [session_from(row) for row in visit.page(COLUMNS, tail, values, order="s.id")]
-    return visit.listing(sessions, visit.store.value(f"SELECT count(*) {tail}", values))
+    sessions = [session_from(row) for row in uow.page(COLUMNS, tail, values, order="s.id")]
+    return uow.listing(sessions, uow.store.fetch_value(f"SELECT count(*) {tail}", values))
 
 
 @emulator.answers(GetIltSession, wrong_key=refusals.TOKEN_NOT_VALID)
-def get_ilt_session(call: GetIltSession, visit: Visit) -> IltSession:
+def get_ilt_session(call: GetIltSession, uow: UnitOfWork) -> IltSession:
     """Return one session with its state and rates."""
-    return one_session(visit, call.ilt_session_id)
+    return one_session(uow, call.ilt_session_id)
 
 
 @emulator.answers(CreateIltSession)
-def create_ilt_session(call: CreateIltSession, visit: Visit) -> IltSession:
+def create_ilt_session(call: CreateIltSession, uow: UnitOfWork) -> IltSession:
     """Create an active session with any number of places."""
-    need_instructor(visit, call.instructor_id)
+    need_instructor(uow, call.instructor_id)
     if call.lesson_id is not None:
-        need_lesson(visit, call.lesson_id)
-    session_id = visit.insert(
+        need_lesson(uow, call.lesson_id)
+    session_id = uow.insert(
         "ilt_sessions",
         lesson_id=call.lesson_id,
         instructor_id=call.instructor_id,
@@ -83,85 +83,85 @@ def create_ilt_session(call: CreateIltSession, visit: Visit) -> IltSession:
         starts_at=stored(call.start_datetime),
         ends_at=stored(call.end_datetime),
     )
-    row = visit.store.rows(f"SELECT {COLUMNS} {JOINS} WHERE s.id = ?", [session_id])[0]
+    row = uow.store.fetch_all(f"SELECT {COLUMNS} {JOINS} WHERE s.id = ?", [session_id])[0]
     return session_from(row)
 
 
 @emulator.answers(UpdateIltSession)
-def update_ilt_session(call: UpdateIltSession, visit: Visit) -> IltSession:
+def update_ilt_session(call: UpdateIltSession, uow: UnitOfWork) -> IltSession:
     """Change a session; giving it status 2 or 3 completes or cancels it."""
-    session = need_session(visit, call.ilt_session_id)
-    need_instructor(visit, call.instructor_id)
+    session = need_session(uow, call.ilt_session_id)
+    need_instructor(uow, call.instructor_id)
     given = call.model_dump(
         exclude_none=True, include={"instructor_id", "location", "notes", "number_of_places"}
     )
-    _refuse_too_few_places(visit, call)
-    visit.update("ilt_sessions", call.ilt_session_id, **given)
+    _refuse_too_few_places(uow, call)
+    uow.update("ilt_sessions", call.ilt_session_id, **given)
     if call.status_id not in (None, session["status_id"]):
-        end_session(visit, call.ilt_session_id, call.status_id or IltSessionStatus.ACTIVE)
-    return one_session(visit, call.ilt_session_id)
+        end_session(uow, call.ilt_session_id, call.status_id or IltSessionStatus.ACTIVE)
+    return one_session(uow, call.ilt_session_id)
 
 
 @emulator.answers(CompleteIltSession)
-def complete_ilt_session(call: CompleteIltSession, visit: Visit) -> None:
+def complete_ilt_session(call: CompleteIltSession, uow: UnitOfWork) -> None:
     """Complete a session and the schedules of the attendees who passed."""
-    need_session(visit, call.ilt_session_id)
-    end_session(visit, call.ilt_session_id, IltSessionStatus.COMPLETED)
+    need_session(uow, call.ilt_session_id)
+    end_session(uow, call.ilt_session_id, IltSessionStatus.COMPLETED)
 
 
 @emulator.answers(CancelIltSession)
-def cancel_ilt_session(call: CancelIltSession, visit: Visit) -> None:
+def cancel_ilt_session(call: CancelIltSession, uow: UnitOfWork) -> None:
     """Cancel a session; the schedules of its attendees stay open."""
-    need_session(visit, call.ilt_session_id)
-    end_session(visit, call.ilt_session_id, IltSessionStatus.CANCELLED)
-    visit.update("ilt_sessions", call.ilt_session_id, **call.model_dump(exclude={"ilt_session_id"}))
+    need_session(uow, call.ilt_session_id)
+    end_session(uow, call.ilt_session_id, IltSessionStatus.CANCELLED)
+    uow.update("ilt_sessions", call.ilt_session_id, **call.model_dump(exclude={"ilt_session_id"}))
 
 
 @emulator.answers(BulkRegisterIltSession)
-def bulk_register_ilt_session(call: BulkRegisterIltSession, visit: Visit) -> None:
+def bulk_register_ilt_session(call: BulkRegisterIltSession, uow: UnitOfWork) -> None:
     """Register users, all or none; one who is registered already stays so."""
-    session = need_active_session(visit, call.ilt_session_id)
-    visit.need_users(call.user_ids)
-    register(visit, session, call.user_ids)
+    session = need_active_session(uow, call.ilt_session_id)
+    uow.need_users(call.user_ids)
+    register(uow, session, call.user_ids)
 
 
 @emulator.answers(BulkDeregisterIltSession)
-def bulk_deregister_ilt_session(call: BulkDeregisterIltSession, visit: Visit) -> None:
+def bulk_deregister_ilt_session(call: BulkDeregisterIltSession, uow: UnitOfWork) -> None:
     """Deregister users; nothing changes for one who is not registered."""
-    need_active_session(visit, call.ilt_session_id)
-    visit.need_users(call.user_ids)
+    need_active_session(uow, call.ilt_session_id)
+    uow.need_users(call.user_ids)
     for user_id in call.user_ids:
-        visit.delete("ilt_attendees", session_id=call.ilt_session_id, user_id=user_id)
+        uow.delete("ilt_attendees", session_id=call.ilt_session_id, user_id=user_id)
 
 
 @emulator.answers(ListIltSessionAttendees, wrong_key=refusals.TOKEN_NOT_VALID)
-def list_ilt_session_attendees(call: ListIltSessionAttendees, visit: Visit) -> Page[IltSessionAttendee]:
+def list_ilt_session_attendees(call: ListIltSessionAttendees, uow: UnitOfWork) -> Page[IltSessionAttendee]:
     """Return a page of a session's attendees."""
-    need_session(visit, call.ilt_session_id)
+    need_session(uow, call.ilt_session_id)
     tail = """
         FROM ilt_attendees a JOIN users u ON u.id = a.user_id JOIN users r ON r.id = a.registering_user_id
         WHERE a.session_id = :session_id
     """
     values = {"session_id": call.ilt_session_id}
-    attendees = [attendee_from(row) for row in visit.page(ATTENDEE_COLUMNS, tail, values, order="a.id")]
-    return visit.listing(attendees, visit.store.count(tail, values))
+    attendees = [attendee_from(row) for row in uow.page(ATTENDEE_COLUMNS, tail, values, order="a.id")]
+    return uow.listing(attendees, uow.store.count(tail, values))
 
 
 @emulator.answers(SaveIltSessionProgress)
-def save_ilt_session_progress(call: SaveIltSessionProgress, visit: Visit) -> None:
+def save_ilt_session_progress(call: SaveIltSessionProgress, uow: UnitOfWork) -> None:
     """Record who attended and who passed; what is not given stays."""
-    need_active_session(visit, call.ilt_session_id)
+    need_active_session(uow, call.ilt_session_id)
     of_session = "SELECT id FROM ilt_attendees WHERE session_id = ?"
-    known = {row["id"] for row in visit.store.rows(of_session, [call.ilt_session_id])}
+    known = {row["id"] for row in uow.store.fetch_all(of_session, [call.ilt_session_id])}
     unknown = [attendee.id for attendee in call.attendees if attendee.id not in known]
     if unknown:
         raise refusals.not_found(f"Attendee of session {call.ilt_session_id}", unknown)
     for attendee in call.attendees:
-        visit.update("ilt_attendees", attendee.id, **attendee.model_dump(exclude={"id"}, exclude_none=True))
+        uow.update("ilt_attendees", attendee.id, **attendee.model_dump(exclude={"id"}, exclude_none=True))
 
 
-def _refuse_too_few_places(visit: Visit, call: UpdateIltSession) -> None:
-    attendees = visit.store.value(
+def _refuse_too_few_places(uow: UnitOfWork, call: UpdateIltSession) -> None:
+    attendees = uow.store.fetch_value(
         "SELECT count(*) FROM ilt_attendees WHERE session_id = ?", [call.ilt_session_id]
     )
     if call.number_of_places is not None and call.number_of_places < attendees:

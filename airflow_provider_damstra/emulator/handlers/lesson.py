@@ -17,7 +17,7 @@ from airflow_provider_damstra.models.lesson import Lesson, LessonDetails, Lesson
 if TYPE_CHECKING:
     import sqlite3
 
-    from airflow_provider_damstra.emulator.unit_of_work import Visit
+    from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
     from airflow_provider_damstra.models.base import Page
 
 # The page shows 65 for an active lesson; the other numbers are the emulator's.
@@ -31,23 +31,23 @@ PUBLISHED = {
 
 
 @emulator.answers(ListLessons, wrong_key=refusals.TOKEN_NOT_VALID)
-def list_lessons(call: ListLessons, visit: Visit) -> Page[Lesson]:
+def list_lessons(call: ListLessons, uow: UnitOfWork) -> Page[Lesson]:
     """Return a page of lesson versions with their custom fields."""
-    rows, total = _versions(call, visit)
-    fields = _custom_fields(visit, [row["lesson_version_id"] for row in rows])
+    rows, total = _versions(call, uow)
+    fields = _custom_fields(uow, [row["lesson_version_id"] for row in rows])
     lessons = [
         Lesson(**dict(row), lesson_version_custom_fields=fields[row["lesson_version_id"]]) for row in rows
     ]
-    return visit.listing(lessons, total)
+    return uow.listing(lessons, total)
 
 
 @emulator.answers(ListLessonDetails, wrong_key=refusals.TOKEN_NOT_VALID)
-def list_lesson_details(call: ListLessonDetails, visit: Visit) -> Page[LessonDetails]:
+def list_lesson_details(call: ListLessonDetails, uow: UnitOfWork) -> Page[LessonDetails]:
     """Return a page of lesson versions with their publishing details.
 
     The page and its meta have dates and, for an id, the text ``null``: the vendor's page shows them so.
     """
-    rows, total = _versions(call, visit)
+    rows, total = _versions(call, uow)
     left_out = {"questionnaire_type", "created_date", "modified_date"}
     details = [
         LessonDetails(
@@ -56,11 +56,11 @@ def list_lesson_details(call: ListLessonDetails, visit: Visit) -> Page[LessonDet
         )
         for row in rows
     ]
-    moment = seconds_in_utc(visit.now)
-    return visit.listing(details, total, createdDate=moment, modifiedDate=moment, id="null")
+    moment = seconds_in_utc(uow.now)
+    return uow.listing(details, total, createdDate=moment, modifiedDate=moment, id="null")
 
 
-def _versions(call: ListLessons | ListLessonDetails, visit: Visit) -> tuple[list[sqlite3.Row], int]:
+def _versions(call: ListLessons | ListLessonDetails, uow: UnitOfWork) -> tuple[list[sqlite3.Row], int]:
     columns = f"""
         id AS lesson_version_id, lesson_id, name, duration, status, in_library,
         version, {CLIENT_ID} AS client_id, questionnaire_type, created_date, modified_date
@@ -77,15 +77,15 @@ def _versions(call: ListLessons | ListLessonDetails, visit: Visit) -> tuple[list
         }
     )
     tail = f"FROM lesson_versions WHERE {where}"
-    return visit.page(columns, tail, values), visit.store.count(tail, values)
+    return uow.page(columns, tail, values), uow.store.count(tail, values)
 
 
-def _custom_fields(visit: Visit, version_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
+def _custom_fields(uow: UnitOfWork, version_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
     sql = """
         SELECT * FROM lesson_version_custom_fields
         WHERE lesson_version_id IN (SELECT value FROM json_each(?)) ORDER BY id
     """
-    for row in visit.store.rows(sql, [json.dumps(version_ids)]):
+    for row in uow.store.fetch_all(sql, [json.dumps(version_ids)]):
         found[row["lesson_version_id"]].append(dict(row))
     return found

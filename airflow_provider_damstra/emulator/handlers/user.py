@@ -31,14 +31,14 @@ from airflow_provider_damstra.endpoints.user import (
 from airflow_provider_damstra.models.user import ClientStatus, CreatedUser, User
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.emulator.unit_of_work import Visit
+    from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
     from airflow_provider_damstra.models.base import Page
 
 _STATUS = {ActiveValue.ACTIVE: ClientStatus.ACTIVE, ActiveValue.INACTIVE: ClientStatus.NOT_CURRENT}
 
 
 @emulator.answers(ListUsers)
-def list_users(call: ListUsers, visit: Visit) -> Page[User]:
+def list_users(call: ListUsers, uow: UnitOfWork) -> Page[User]:
     """Return a page of the users that all given parameters fit."""
     conditions: dict[str, tuple[str, Any]] = {
         "status": ("client_status_id = :status", _STATUS.get(call.active_value or ActiveValue.ACTIVE)),
@@ -52,44 +52,44 @@ def list_users(call: ListUsers, visit: Visit) -> Page[User]:
     }
     where, values = fitting(conditions)
     if call.role_id is None:
-        return user_page(visit, f"FROM users WHERE {where}", values)
+        return user_page(uow, f"FROM users WHERE {where}", values)
     # A plain JOIN would be read from the users' side, though hardly any user has some of the roles.
     joined = "FROM user_roles CROSS JOIN users ON users.id = user_id"
-    return user_page(visit, f"{joined} WHERE {where}", values, user_id="user_id")
+    return user_page(uow, f"{joined} WHERE {where}", values, user_id="user_id")
 
 
 @emulator.answers(GetUser)
-def get_user(call: GetUser, visit: Visit) -> User:
+def get_user(call: GetUser, uow: UnitOfWork) -> User:
     """Return one user, active or not."""
-    return one_user(visit, call.user_id)
+    return one_user(uow, call.user_id)
 
 
 @emulator.answers(CreateUser)
-def create_user(call: CreateUser, visit: Visit) -> CreatedUser:
+def create_user(call: CreateUser, uow: UnitOfWork) -> CreatedUser:
     """Create a user and return its id and dates."""
     values = call.model_dump(
         exclude_none=True, exclude={"send_welcome_email", "password", "roles", "groups", "groups_supervised"}
     )
     user_id = add_user(
-        visit,
+        uow,
         values,
         roles=call.roles,
         groups=call.groups,
         groups_supervised=call.groups_supervised,
         has_password=call.password is not None,
     )
-    return CreatedUser(id=user_id, created_date=visit.now, modified_date=visit.now)
+    return CreatedUser(id=user_id, created_date=uow.now, modified_date=uow.now)
 
 
 @emulator.answers(UpdateUser)
-def update_user(call: UpdateUser, visit: Visit) -> User:
+def update_user(call: UpdateUser, uow: UnitOfWork) -> User:
     """Replace a user's data; what need not be given, and is not, stays."""
-    visit.need_user(call.user_id)
+    uow.need_user(call.user_id)
     values = call.model_dump(
         exclude={"user_id", "password", "roles", "groups", "groups_supervised", "user_name"}
     )
     change_user(
-        visit,
+        uow,
         call.user_id,
         values if call.user_name is None else {**values, "user_name": call.user_name},
         roles=call.roles,
@@ -97,36 +97,36 @@ def update_user(call: UpdateUser, visit: Visit) -> User:
         groups_supervised=call.groups_supervised,
         has_password=call.password is not None,
     )
-    return one_user(visit, call.user_id)
+    return one_user(uow, call.user_id)
 
 
 @emulator.answers(BulkUserImport)
-def bulk_user_import(call: BulkUserImport, visit: Visit) -> list[User]:
+def bulk_user_import(call: BulkUserImport, uow: UnitOfWork) -> list[User]:
     """Create or merge users, all or none, and return them in the order in which they were given."""
     merge_type = call.merge_type or MergeType.NONE
-    ids = [import_user(visit, imported, merge_type) for imported in call.users]
-    users = {user.id: user for user in users_from(visit, ids)}
+    ids = [import_user(uow, imported, merge_type) for imported in call.users]
+    users = {user.id: user for user in users_from(uow, ids)}
     return [users[user_id] for user_id in ids]
 
 
 @emulator.answers(ActivateUser)
-def activate_user(call: ActivateUser, visit: Visit) -> None:
+def activate_user(call: ActivateUser, uow: UnitOfWork) -> None:
     """Make a user active."""
-    visit.need_user(call.user_id)
-    if visit.update("users", call.user_id, client_status_id=ClientStatus.ACTIVE):
-        visit.report("user.settings.updated", call.user_id, visit.acting_user_id)
+    uow.need_user(call.user_id)
+    if uow.update("users", call.user_id, client_status_id=ClientStatus.ACTIVE):
+        uow.report("user.settings.updated", call.user_id, uow.acting_user_id)
 
 
 @emulator.answers(InactivateUser)
-def inactivate_user(call: InactivateUser, visit: Visit) -> None:
+def inactivate_user(call: InactivateUser, uow: UnitOfWork) -> None:
     """Make a user inactive."""
-    user = visit.need_user(call.user_id)
-    if visit.update("users", call.user_id, client_status_id=ClientStatus.NOT_CURRENT):
-        visit.report("user.account.inactivate", user["user_name"], call.user_id)
+    user = uow.need_user(call.user_id)
+    if uow.update("users", call.user_id, client_status_id=ClientStatus.NOT_CURRENT):
+        uow.report("user.account.inactivate", user["user_name"], call.user_id)
 
 
 @emulator.answers(GenerateLoginUrl, render=rendering.as_bare_text)
-def generate_login_url(call: GenerateLoginUrl, visit: Visit) -> str:
+def generate_login_url(call: GenerateLoginUrl, uow: UnitOfWork) -> str:
     """Return a URL on the emulator's own address with a new token."""
-    visit.need_user(call.user_id)
-    return f"{visit.base_url}/touch/{call.user_id}?token={secrets.token_urlsafe(24)}"
+    uow.need_user(call.user_id)
+    return f"{uow.base_url}/touch/{call.user_id}?token={secrets.token_urlsafe(24)}"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-    from airflow_provider_damstra.emulator.unit_of_work import Visit
+    from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
 
 STATE = "CASE WHEN :now < s.starts_at THEN 1 WHEN :now < s.ends_at THEN 2 ELSE 3 END"
 JOINS = "FROM ilt_sessions s JOIN users i ON i.id = s.instructor_id"
@@ -69,10 +69,10 @@ def attendee_from(row: sqlite3.Row) -> IltSessionAttendee:
     return IltSessionAttendee(**{**dict(row), **_dates(row)})
 
 
-def one_session(visit: Visit, session_id: int) -> IltSession:
+def one_session(uow: UnitOfWork, session_id: int) -> IltSession:
     """Return one session with its state and rates, or refuse."""
-    need_session(visit, session_id)
-    row = visit.store.rows(_DETAILS, {"id": session_id, "now": visit.at})[0]
+    need_session(uow, session_id)
+    row = uow.store.fetch_all(_DETAILS, {"id": session_id, "now": uow.at})[0]
     members = {**dict(row), **_dates(row)}
     attended, passed = members.pop("attended"), members.pop("passed")
     attendees = row["number_of_attendees"] or 1
@@ -83,48 +83,48 @@ def one_session(visit: Visit, session_id: int) -> IltSession:
     )
 
 
-def need_session(visit: Visit, session_id: int) -> sqlite3.Row:
+def need_session(uow: UnitOfWork, session_id: int) -> sqlite3.Row:
     """Return a session's row, or refuse."""
-    row = visit.find("ilt_sessions", session_id)
+    row = uow.find("ilt_sessions", session_id)
     if row is None:
         raise refusals.not_found("ILT session", [session_id])
     return row
 
 
-def need_active_session(visit: Visit, session_id: int) -> sqlite3.Row:
+def need_active_session(uow: UnitOfWork, session_id: int) -> sqlite3.Row:
     """Return the row of a session that is neither completed nor cancelled, or refuse."""
-    row = need_session(visit, session_id)
+    row = need_session(uow, session_id)
     if row["status_id"] != IltSessionStatus.ACTIVE:
         over = IltSessionStatus(row["status_id"]).name.lower()
         raise refusals.conflict(f"ILT session {session_id} is {over} already")
     return row
 
 
-def need_instructor(visit: Visit, user_id: int) -> None:
+def need_instructor(uow: UnitOfWork, user_id: int) -> None:
     """Refuse a user who cannot run a session."""
-    user = visit.need_user(user_id)
+    user = uow.need_user(user_id)
     sql = "SELECT 1 FROM user_roles WHERE user_id = ? AND role_id = ?"
-    if user["client_status_id"] != ClientStatus.ACTIVE or not visit.store.value(
+    if user["client_status_id"] != ClientStatus.ACTIVE or not uow.store.fetch_value(
         sql, [user_id, Role.INSTRUCTOR]
     ):
         raise refusals.bad_request(f"instructorId: user {user_id} is not an active instructor (role 8)")
 
 
-def need_lesson(visit: Visit, lesson_id: int) -> None:
+def need_lesson(uow: UnitOfWork, lesson_id: int) -> None:
     """Refuse a lesson that no session can be held for."""
-    if visit.find("lessons", lesson_id) is None:
+    if uow.find("lessons", lesson_id) is None:
         raise refusals.not_found("Lesson", [lesson_id])
     sql = "SELECT 1 FROM lesson_versions WHERE lesson_id = ? AND status = 'active'"
-    if not visit.store.value(sql, [lesson_id]):
+    if not uow.store.fetch_value(sql, [lesson_id]):
         raise refusals.bad_request(f"lessonId: lesson {lesson_id} is not active")
 
 
-def register(visit: Visit, session: sqlite3.Row, user_ids: Iterable[int]) -> None:
+def register(uow: UnitOfWork, session: sqlite3.Row, user_ids: Iterable[int]) -> None:
     """Register users who are not yet; each needs an open schedule for the lesson, and a free place."""
     sql = "SELECT user_id FROM ilt_attendees WHERE session_id = ?"
-    present = {row["user_id"] for row in visit.store.rows(sql, [session["id"]])}
+    present = {row["user_id"] for row in uow.store.fetch_all(sql, [session["id"]])}
     new = [user_id for user_id in user_ids if user_id not in present]
-    schedules = {user_id: _open_schedule_id(visit, user_id, session["lesson_id"]) for user_id in new}
+    schedules = {user_id: _open_schedule_id(uow, user_id, session["lesson_id"]) for user_id in new}
     unscheduled = [user_id for user_id, schedule_id in schedules.items() if schedule_id is None]
     if unscheduled:
         named = ", ".join(map(str, unscheduled))
@@ -136,34 +136,34 @@ def register(visit: Visit, session: sqlite3.Row, user_ids: Iterable[int]) -> Non
             f"ILT session {session['id']} has {free} free of {places} places, not {len(new)}"
         )
     for user_id, schedule_id in schedules.items():
-        visit.insert(
+        uow.insert(
             "ilt_attendees",
             session_id=session["id"],
             user_id=user_id,
             lesson_schedule_id=schedule_id,
-            registering_user_id=visit.acting_user_id,
+            registering_user_id=uow.acting_user_id,
         )
 
 
-def end_session(visit: Visit, session_id: int, status: IltSessionStatus) -> None:
+def end_session(uow: UnitOfWork, session_id: int, status: IltSessionStatus) -> None:
     """Complete or cancel an active session, or refuse; a completed one completes who passed."""
-    session = need_active_session(visit, session_id)
-    visit.update("ilt_sessions", session_id, status_id=status)
+    session = need_active_session(uow, session_id)
+    uow.update("ilt_sessions", session_id, status_id=status)
     if status == IltSessionStatus.COMPLETED:
         sql = f"""
             SELECT s.id FROM ilt_attendees a JOIN lesson_schedules s ON s.id = a.lesson_schedule_id
             WHERE a.session_id = ? AND a.passed AND {IS_OPEN} ORDER BY a.id
         """
-        for row in visit.store.rows(sql, [session_id]):
-            complete_schedule(visit, row["id"], by_hand=session["instructor_id"])
+        for row in uow.store.fetch_all(sql, [session_id]):
+            complete_schedule(uow, row["id"], by_hand=session["instructor_id"])
 
 
-def _open_schedule_id(visit: Visit, user_id: int, lesson_id: int | None) -> int | None:
+def _open_schedule_id(uow: UnitOfWork, user_id: int, lesson_id: int | None) -> int | None:
     sql = f"""
         SELECT min(s.id) FROM lesson_schedules s JOIN lesson_versions v ON v.id = s.lesson_version_id
         WHERE s.user_id = ? AND v.lesson_id = ? AND {IS_OPEN}
     """
-    found: int | None = visit.store.value(sql, [user_id, lesson_id])
+    found: int | None = uow.store.fetch_value(sql, [user_id, lesson_id])
     return found
 
 

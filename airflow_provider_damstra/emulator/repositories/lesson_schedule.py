@@ -14,7 +14,7 @@ from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus
 if TYPE_CHECKING:
     import sqlite3
 
-    from airflow_provider_damstra.emulator.unit_of_work import Visit
+    from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
 
 # The page shows 94 for completed; the other numbers are the emulator's.
 STATUS_IDS = {
@@ -59,22 +59,22 @@ COLUMNS = f"""
 """
 
 
-def thumbnail(visit: Visit, version_id: int) -> str:
+def thumbnail(uow: UnitOfWork, version_id: int) -> str:
     """Return the address of a lesson version's picture."""
-    return f"{visit.base_url}/downloads/lessons/{version_id}/thumbnail.png"
+    return f"{uow.base_url}/downloads/lessons/{version_id}/thumbnail.png"
 
 
-def need_schedule(visit: Visit, schedule_id: int) -> sqlite3.Row:
+def need_schedule(uow: UnitOfWork, schedule_id: int) -> sqlite3.Row:
     """Return a schedule's row, or refuse."""
-    row = visit.find("lesson_schedules", schedule_id)
+    row = uow.find("lesson_schedules", schedule_id)
     if row is None:
         raise refusals.schedule_not_found()
     return row
 
 
-def need_open_schedule(visit: Visit, schedule_id: int) -> sqlite3.Row:
+def need_open_schedule(uow: UnitOfWork, schedule_id: int) -> sqlite3.Row:
     """Return an open schedule's row, or refuse."""
-    row = need_schedule(visit, schedule_id)
+    row = need_schedule(uow, schedule_id)
     if row["lesson_completed_date"] is not None:
         raise refusals.schedule_completed()
     if row["cancelled_date"] is not None:
@@ -82,28 +82,28 @@ def need_open_schedule(visit: Visit, schedule_id: int) -> sqlite3.Row:
     return row
 
 
-def open_schedule_id(visit: Visit, user_id: int, version_id: int) -> int | None:
+def open_schedule_id(uow: UnitOfWork, user_id: int, version_id: int) -> int | None:
     """Return the id of a user's open schedule for a lesson version, or None."""
     sql = f"SELECT id FROM lesson_schedules s WHERE user_id = ? AND lesson_version_id = ? AND {IS_OPEN}"
-    found: int | None = visit.store.value(sql, [user_id, version_id])
+    found: int | None = uow.store.fetch_value(sql, [user_id, version_id])
     return found
 
 
-def add_schedule(visit: Visit, user_id: int, version_id: int, *, start: datetime, end: datetime) -> int:
+def add_schedule(uow: UnitOfWork, user_id: int, version_id: int, *, start: datetime, end: datetime) -> int:
     """Add a schedule and return its id."""
-    schedule_id = visit.insert(
+    schedule_id = uow.insert(
         "lesson_schedules",
         user_id=user_id,
         lesson_version_id=version_id,
         start_date=stored(start),
         end_date=stored(end),
     )
-    visit.report("lesson.schedule.created", schedule_id, user_id)
+    uow.report("lesson.schedule.created", schedule_id, user_id)
     return schedule_id
 
 
 def complete_schedule(
-    visit: Visit,
+    uow: UnitOfWork,
     schedule_id: int,
     *,
     passed: bool = True,
@@ -115,9 +115,9 @@ def complete_schedule(
     :param by_hand: the user who records the completion; without one, the trainee completed the lesson.
     :param moment: when the lesson was completed; now by default.
     """
-    row = need_open_schedule(visit, schedule_id)
-    completed = stored(moment or visit.now)
-    visit.update(
+    row = need_open_schedule(uow, schedule_id)
+    completed = stored(moment or uow.now)
+    uow.update(
         "lesson_schedules",
         schedule_id,
         lesson_started_date=row["lesson_started_date"] or completed,
@@ -126,38 +126,38 @@ def complete_schedule(
         is_manual=by_hand is not None,
         passed=passed,
     )
-    visit.report("lesson.schedule.completed", schedule_id, row["user_id"])
+    uow.report("lesson.schedule.completed", schedule_id, row["user_id"])
 
 
-def cancel_schedule(visit: Visit, schedule_id: int) -> None:
+def cancel_schedule(uow: UnitOfWork, schedule_id: int) -> None:
     """Cancel an open schedule, or refuse."""
-    row = need_open_schedule(visit, schedule_id)
-    visit.update("lesson_schedules", schedule_id, cancelled_date=visit.at)
-    visit.report("lesson.schedule.cancelled", schedule_id, row["user_id"], "SCHEDULE_CANCELLED_MANUALLY")
+    row = need_open_schedule(uow, schedule_id)
+    uow.update("lesson_schedules", schedule_id, cancelled_date=uow.at)
+    uow.report("lesson.schedule.cancelled", schedule_id, row["user_id"], "SCHEDULE_CANCELLED_MANUALLY")
 
 
-def start_schedule(visit: Visit, schedule_id: int) -> None:
+def start_schedule(uow: UnitOfWork, schedule_id: int) -> None:
     """Let the trainee begin with the lesson, or refuse; beginning again changes nothing."""
-    row = need_open_schedule(visit, schedule_id)
-    if visit.at < row["start_date"]:
+    row = need_open_schedule(uow, schedule_id)
+    if uow.at < row["start_date"]:
         raise refusals.conflict(f"Lesson schedule {schedule_id} cannot be started before {row['start_date']}")
-    visit.update("lesson_schedules", schedule_id, lesson_started_date=row["lesson_started_date"] or visit.at)
+    uow.update("lesson_schedules", schedule_id, lesson_started_date=row["lesson_started_date"] or uow.at)
 
 
-def move_schedule(visit: Visit, schedule_id: int, start: datetime) -> None:
+def move_schedule(uow: UnitOfWork, schedule_id: int, start: datetime) -> None:
     """Give an open schedule another start, and as much time as before, or refuse."""
-    row = need_open_schedule(visit, schedule_id)
+    row = need_open_schedule(uow, schedule_id)
     length = datetime.fromisoformat(row["end_date"]) - datetime.fromisoformat(row["start_date"])
     moved = {"start_date": stored(start), "end_date": stored(start + length)}
-    if visit.update("lesson_schedules", schedule_id, **moved):
-        visit.report("lesson.schedule.changed", moved["start_date"], schedule_id, row["user_id"])
+    if uow.update("lesson_schedules", schedule_id, **moved):
+        uow.report("lesson.schedule.changed", moved["start_date"], schedule_id, row["user_id"])
 
 
-def state(visit: Visit, schedule_id: int) -> dict[str, Any]:
+def state(uow: UnitOfWork, schedule_id: int) -> dict[str, Any]:
     """Return id, user, lesson and status of a schedule, for the control plane."""
-    need_schedule(visit, schedule_id)
+    need_schedule(uow, schedule_id)
     sql = f"SELECT s.id, s.user_id, v.name, {STATUS} AS status, s.passed {JOINS} WHERE s.id = :id"
-    row = dict(visit.store.row(sql, {"id": schedule_id, "now": visit.at}) or {})
+    row = dict(uow.store.fetch_one(sql, {"id": schedule_id, "now": uow.at}) or {})
     passed = None if row["passed"] is None else bool(row["passed"])
     return {
         "id": row["id"],
