@@ -87,7 +87,8 @@ def test_the_demo_has_schedules_in_every_status_and_sessions_in_every_state(api:
 def test_the_demo_is_the_same_each_time_and_goes_with_the_clock() -> None:
     assert content("demo") == content("demo")
     with planted("demo", NOW + timedelta(days=1000)) as later:
-        assert later.fetch_value("SELECT starts_at FROM ilt_sessions WHERE id = 403") == "2028-11-03T01:00:00.000Z"
+        starts_at = later.fetch_value("SELECT starts_at FROM ilt_sessions WHERE id = 403")
+        assert starts_at == "2028-11-03T01:00:00.000Z"
 
 
 def test_the_empty_seed_is_one_active_administrator_and_nothing_else() -> None:
