@@ -1,4 +1,4 @@
-"""Files are whole or not there, however many tasks write them, on disks and on object storage."""
+"""Atomic writes on local disks and object storage, also by several tasks at once."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io.store import attach
 
 from airflow_provider_damstra.storage import (
-    Attempt,
-    opened_to_read,
-    opened_whole,
-    refuse_what_is_no_file,
-    write_whole,
+    StoragePath,
+    TaskTry,
+    atomic_open,
+    atomic_write,
+    open_for_reading,
+    validate_writable_path,
 )
-from airflow_provider_damstra.storage_path import StoragePath
 from tests.conftest import ObjectStorage
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-def attempt(task_id: str = "export", *, number: int = 1, map_index: int = -1) -> Attempt:
+def task_try(task_id: str = "export", *, number: int = 1, map_index: int = -1) -> TaskTry:
     names = {"dag_id": "dag", "task_id": task_id, "run_id": "run", "map_index": map_index}
-    return Attempt.of(cast("Context", {"ti": SimpleNamespace(**names, try_number=number)}))
+    return TaskTry.of(cast("Context", {"ti": SimpleNamespace(**names, try_number=number)}))
 
 
 @pytest.fixture(params=["disk", "object storage"])
@@ -42,147 +42,147 @@ def names_in(folder: str) -> list[str]:
     return sorted(path.name for path in ObjectStoragePath(folder).iterdir())
 
 
-def test_a_file_is_there_when_it_is_whole(folder: str) -> None:
+def test_atomic_open_creates_file_when_block_ends(folder: str) -> None:
     path = f"{folder}/new/users.jsonl"
-    with opened_whole(path, attempt=attempt()) as file:
+    with atomic_open(path, task_try=task_try()) as file:
         file.write(b"one\n")
         assert not ObjectStoragePath(path).exists()
     assert ObjectStoragePath(path).read_bytes() == b"one\n"
     assert names_in(f"{folder}/new") == ["users.jsonl"]
 
 
-def test_what_was_there_stays_if_writing_fails(folder: str) -> None:
+def test_atomic_open_keeps_existing_file_when_block_fails(folder: str) -> None:
     path = f"{folder}/users.jsonl"
-    write_whole(path, b"before", attempt=attempt())
-    with suppress(KeyError), opened_whole(path, attempt=attempt()) as file:
-        file.write(b"half of")
+    atomic_write(path, b"before", task_try=task_try())
+    with suppress(KeyError), atomic_open(path, task_try=task_try()) as file:
+        file.write(b"part of")
         raise KeyError
     assert ObjectStoragePath(path).read_bytes() == b"before"
     assert names_in(folder) == ["users.jsonl"]
 
 
-@pytest.mark.parametrize("other", [attempt("other"), attempt(number=2), attempt(map_index=1)], ids=str)
-def test_two_who_write_the_same_file_do_not_disturb_each_other(folder: str, other: Attempt) -> None:
+@pytest.mark.parametrize("other", [task_try("other"), task_try(number=2), task_try(map_index=1)], ids=str)
+def test_concurrent_writers_of_one_path_do_not_interfere(folder: str, other: TaskTry) -> None:
     path = f"{folder}/users.jsonl"
-    with opened_whole(path, attempt=other) as file:
+    with atomic_open(path, task_try=other) as file:
         file.write(b"the other's ")
-        write_whole(path, b"mine", attempt=attempt())
+        atomic_write(path, b"mine", task_try=task_try())
         assert ObjectStoragePath(path).read_bytes() == b"mine"
         file.write(b"file")
     assert ObjectStoragePath(path).read_bytes() == b"the other's file"
 
 
-def test_an_attempt_removes_what_killed_ones_of_its_task_left(folder: str) -> None:
+def test_task_try_removes_temporary_files_of_killed_tries_of_same_task(folder: str) -> None:
     target = StoragePath(f"{folder}/users.jsonl")
-    for dead in (attempt(), attempt(number=2), attempt("other")):
-        dead.unfinished(target).write_bytes(b"half")
-    write_whole(str(target), b"whole", attempt=attempt(number=3))
-    assert names_in(folder) == [attempt("other").unfinished(target).name, "users.jsonl"]
+    for dead in (task_try(), task_try(number=2), task_try("other")):
+        dead.temporary_path(target).write_bytes(b"partial")
+    atomic_write(str(target), b"complete", task_try=task_try(number=3))
+    assert names_in(folder) == [task_try("other").temporary_path(target).name, "users.jsonl"]
 
 
-def test_a_private_file_is_never_readable_to_others(tmp_path: Path) -> None:
+def test_private_file_is_never_readable_by_others(tmp_path: Path) -> None:
     path = tmp_path / "url"
-    with opened_whole(str(path), attempt=attempt(), private=True) as file:
+    with atomic_open(str(path), task_try=task_try(), private=True) as file:
         file.write(b"secret")
-        (unfinished,) = tmp_path.iterdir()
-        assert unfinished.stat().st_mode & 0o077 == 0
+        (temporary,) = tmp_path.iterdir()
+        assert temporary.stat().st_mode & 0o077 == 0
     assert path.stat().st_mode & 0o077 == 0
 
 
-def test_a_folder_nobody_may_write_into_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_validate_writable_path_rejects_read_only_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path: Any = str(tmp_path / "new" / "users.jsonl")
-    refuse_what_is_no_file("target_path", path, attempt=attempt())
-    # Whoever runs this test may be root, who may write anywhere.
+    validate_writable_path("target_path", path, task_try=task_try())
+    # The user that runs this test may be root, who may write anywhere.
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(ValueError, match=f"this process may not write into {tmp_path}$"):
-        refuse_what_is_no_file("target_path", path, attempt=attempt())
+        validate_writable_path("target_path", path, task_try=task_try())
 
 
-class Guarded(ObjectStorage):
-    """Object storage that nobody may write into."""
+class ReadOnlyStorage(ObjectStorage):
+    """Object storage that denies writes."""
 
     def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: Any) -> None:
         raise PermissionError("Access Denied")
 
 
 class AzureError(Exception):
-    """An error of a file system's own."""
+    """An exception type that only one file system raises."""
 
     def __init__(self, message: str, status_code: int | None = None) -> None:
         super().__init__(message)
         self.status_code = status_code
 
 
-class OutOfReach(ObjectStorage):
-    """Object storage that does not answer."""
+class UnreachableStorage(ObjectStorage):
+    """Object storage that does not respond."""
 
     def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: Any) -> None:
         raise AzureError("no answer")
 
 
-class WithoutContainer(ObjectStorage):
-    """Object storage that answers with more than a sentence."""
+class MissingContainerStorage(ObjectStorage):
+    """Object storage whose error has a status code and several lines."""
 
     def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: Any) -> None:
         raise AzureError("The specified container does not exist.\nRequestId: 1", status_code=404)
 
 
-def test_an_object_storage_nobody_may_write_into_is_refused(
+def test_validate_writable_path_rejects_read_only_object_storage(
     lake: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = f"{lake}/users.jsonl"
-    refuse_what_is_no_file("target_path", path, attempt=attempt())
+    validate_writable_path("target_path", path, task_try=task_try())
     assert not ObjectStoragePath(path).exists()
-    monkeypatch.setattr(attach("memory"), "fs", Guarded())
+    monkeypatch.setattr(attach("memory"), "fs", ReadOnlyStorage())
     with pytest.raises(ValueError, match=f"^target_path '{path}' cannot be written: Access Denied$"):
-        refuse_what_is_no_file("target_path", path, attempt=attempt())
+        validate_writable_path("target_path", path, task_try=task_try())
 
 
-def test_one_that_does_not_answer_may_do_so_later(lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attach("memory"), "fs", OutOfReach())
+def test_unreachable_storage_is_retryable(lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attach("memory"), "fs", UnreachableStorage())
     with pytest.raises(OSError, match=r"^target_path 'memory://.*' cannot be written: no answer$"):
-        refuse_what_is_no_file("target_path", f"{lake}/users.jsonl", attempt=attempt())
+        validate_writable_path("target_path", f"{lake}/users.jsonl", task_try=task_try())
 
 
-def test_what_an_answer_s_status_says_is_final_and_its_first_line_enough(
+def test_error_with_permanent_status_is_not_retryable_and_shows_first_line(
     lake: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attach("memory"), "fs", WithoutContainer())
+    monkeypatch.setattr(attach("memory"), "fs", MissingContainerStorage())
     with pytest.raises(ValueError, match=r"cannot be written: The specified container does not exist\.$"):
-        refuse_what_is_no_file("target_path", f"{lake}/users.jsonl", attempt=attempt())
+        validate_writable_path("target_path", f"{lake}/users.jsonl", task_try=task_try())
 
 
 @pytest.mark.parametrize("name", ["users [1].jsonl", "users?.jsonl", "20*/users.jsonl"])
-def test_what_object_storage_takes_for_a_pattern_is_refused_there_only(
-    name: str, lake: str, tmp_path: Path
-) -> None:
+def test_glob_characters_are_rejected_on_object_storage_only(name: str, lake: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="for a pattern"):
-        refuse_what_is_no_file("target_path", f"{lake}/{name}", attempt=attempt())
-    refuse_what_is_no_file("target_path", f"{tmp_path}/{name}", attempt=attempt())
-    write_whole(f"{tmp_path}/{name}", b"rows", attempt=attempt())
+        validate_writable_path("target_path", f"{lake}/{name}", task_try=task_try())
+    validate_writable_path("target_path", f"{tmp_path}/{name}", task_try=task_try())
+    atomic_write(f"{tmp_path}/{name}", b"rows", task_try=task_try())
     assert (tmp_path / name).read_bytes() == b"rows"
 
 
-def test_what_lets_airflow_reach_an_object_storage_is_named() -> None:
+def test_missing_provider_package_is_named() -> None:
     path = "gs://bucket/users.jsonl"
     with pytest.raises(ValueError, match=r"pip install 'apache-airflow-providers-google'$"):
-        refuse_what_is_no_file("target_path", path, attempt=attempt())
+        validate_writable_path("target_path", path, task_try=task_try())
     with (
         pytest.raises(ValueError, match=r"users_path .* 'apache-airflow-providers-google'$"),
-        opened_to_read("users_path", path),
+        open_for_reading("users_path", path),
     ):
         pass
 
 
-def test_why_it_failed_is_said_although_tidying_up_fails_too(
+def test_failing_cleanup_is_logged_and_does_not_replace_error(
     lake: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(self: object) -> None:
         raise PermissionError("Access Denied")
 
-    monkeypatch.setattr(StoragePath, "remove", refuse)
-    with suppress(KeyError), opened_whole(f"{lake}/users.jsonl", attempt=attempt()) as file:
-        file.write(b"half of")
+    monkeypatch.setattr(StoragePath, "unlink", refuse)
+    with suppress(KeyError), atomic_open(f"{lake}/users.jsonl", task_try=task_try()) as file:
+        file.write(b"part of")
         raise KeyError
     assert "may be left behind: Access Denied" in caplog.text
-    assert names_in(lake) == [".users.jsonl." + attempt().task + "-1.unfinished"]
+    assert names_in(lake) == [".users.jsonl." + task_try().task + "-1.unfinished"]

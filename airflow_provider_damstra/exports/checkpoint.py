@@ -150,15 +150,15 @@ class Checkpoint:
     def remove(self) -> None:
         """Remove all that is kept, unless an attempt that has begun after this one goes on with it."""
         if self._mark.exists() and self._marks() <= self._marks_before:
-            self._folder.remove_folder()
+            self._folder.rmtree()
 
     def _begin(self, arguments: str, owner: Mapping[str, Any]) -> None:
         begun = _read_json(self._folder / _BEGUN)
         is_same = isinstance(begun, dict) and begun.get("arguments") == arguments
         goes_on = is_same and _is_fresh(begun)
         if not goes_on:
-            self._folder.remove_folder()
-        self._folder.make_folder()
+            self._folder.rmtree()
+        self._folder.mkdir()
         self._mark.write_bytes(b"")
         self._marks_before = self._marks()
         if goes_on:
@@ -169,12 +169,12 @@ class Checkpoint:
 
     def _marks(self) -> set[str]:
         """Return the attempts that have begun."""
-        return {name for name in self._folder.names() if name.endswith(".attempt")}
+        return {name for name in self._folder.list_names() if name.endswith(".attempt")}
 
     def _recall(self) -> None:
         """Find each listing that one attempt has read to its end, and how far the others were read."""
         self.parent_ids = _read_json(self._folder / "parents.json")
-        sizes = self._folder.sizes()
+        sizes = self._folder.list_sizes()
         parts = sorted(name.removesuffix(".index") for name in sizes if name.endswith(".index"))
         for _, of_one_attempt in groupby(parts, key=lambda part: part.partition("-")[0]):
             read = KeptListings()

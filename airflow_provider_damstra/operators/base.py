@@ -12,7 +12,7 @@ from airflow_provider_damstra.error_mapping import fail_fast_on_permanent_errors
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
 from airflow_provider_damstra.map_index import map_index_template_for
-from airflow_provider_damstra.storage import Attempt
+from airflow_provider_damstra.storage import TaskTry
 from airflow_provider_damstra.task_state import Attempts
 from airflow_provider_damstra.validation import flags, is_empty, one_of
 
@@ -42,7 +42,7 @@ class DamstraOperator(BaseOperator):
 
     ui_color = "#fff1dc"
     operator_extra_links = (DamstraLink(),)
-    attempt = Attempt()
+    task_try = TaskTry()
     attempts = Attempts({})
     _is_acting = False
     _is_killed = False
@@ -66,7 +66,7 @@ class DamstraOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         """Do the step and return its result, fit for XCom."""
         map_index_template_for(self, context)
-        self.attempt = Attempt.of(context)
+        self.task_try = TaskTry.of(context)
         self.attempts = Attempts(context)
         self._is_acting = True
         try:
@@ -112,19 +112,19 @@ class DamstraOperator(BaseOperator):
         """Return the path of the file that the answer was written to, or without a path the answer."""
         if path is None:
             return self.client.call(endpoint)
-        from airflow_provider_damstra.storage import refuse_what_is_no_file, write_whole
+        from airflow_provider_damstra.storage import atomic_write, validate_writable_path
 
-        refuse_what_is_no_file("path", path, attempt=self.attempt)
+        validate_writable_path("path", path, task_try=self.task_try)
         secret = self.client.call(endpoint)
-        write_whole(path, secret.encode(), attempt=self.attempt, private=True)
+        atomic_write(path, secret.encode(), task_try=self.task_try, private=True)
         return path
 
     def deliver_lines(self, pages: Iterable[Rows], path: str) -> dict[str, Any]:
         """Write lines of JSON to a file, and return its ``path``, ``rows`` and ``sha256``."""
         from airflow_provider_damstra.exports.formats import write_json_lines
-        from airflow_provider_damstra.storage import opened_whole
+        from airflow_provider_damstra.storage import atomic_open
 
-        with opened_whole(path, attempt=self.attempt) as file:
+        with atomic_open(path, task_try=self.task_try) as file:
             return {"path": path, **write_json_lines(file, pages)}
 
     def _execute(self, context: Context) -> Any:
@@ -171,9 +171,9 @@ class ResultFileMixin(DamstraOperator):
         :raises ValueError: saying what is wrong with it.
         """
         if self.result_path is not None:
-            from airflow_provider_damstra.storage import refuse_what_is_no_file
+            from airflow_provider_damstra.storage import validate_writable_path
 
-            refuse_what_is_no_file("result_path", self.result_path, attempt=self.attempt)
+            validate_writable_path("result_path", self.result_path, task_try=self.task_try)
 
     def deliver(self, rows: list[dict[str, Any]]) -> Any:
         """Return the rows, or the ``path``, ``rows`` and ``sha256`` of the file that they were written to."""

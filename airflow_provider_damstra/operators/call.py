@@ -54,13 +54,13 @@ class DamstraCallOperator(DamstraOperator):
     def _execute(self, context: Context) -> Any:
         """Return the answer, fit for XCom."""
         from airflow_provider_damstra.services.raw_call import named_endpoint, refuse_to_repeat
-        from airflow_provider_damstra.storage import refuse_what_is_no_file
+        from airflow_provider_damstra.storage import validate_writable_path
 
         arguments = mapping("arguments", self.arguments or {})
         refuse_password(arguments)
         call = named_endpoint(self.endpoint, arguments, secret_in_clear=self.return_in_clear)
         if self.path is not None:
-            refuse_what_is_no_file("path", self.path, attempt=self.attempt)
+            validate_writable_path("path", self.path, task_try=self.task_try)
         if call.request().is_idempotent:
             return self._answer(call)
         refuse_to_repeat(self.client, call)

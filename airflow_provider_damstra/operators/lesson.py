@@ -242,14 +242,14 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
         import hashlib
 
         from airflow_provider_damstra.endpoints import DownloadCertificate
-        from airflow_provider_damstra.storage import refuse_what_is_no_file, write_whole
+        from airflow_provider_damstra.storage import atomic_write, validate_writable_path
 
         call = DownloadCertificate(lesson_schedule_id=self.lesson_schedule_id)
         is_folder = str(self.path).endswith("/")
         path = f"{self.path}certificate-{call.lesson_schedule_id}.pdf" if is_folder else self.path
-        refuse_what_is_no_file("path", path, attempt=self.attempt)
+        validate_writable_path("path", path, task_try=self.task_try)
         content = self._downloaded(call)
-        write_whole(path, content, attempt=self.attempt)
+        atomic_write(path, content, task_try=self.task_try)
         self.log.info(
             "Certificate of lesson schedule %s: %s (%d bytes)", self.lesson_schedule_id, path, len(content)
         )

@@ -139,9 +139,9 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
         return ((f"row {number}", row) for number, row in enumerate(self.users or (), start=1))
 
     def _text(self) -> str:
-        from airflow_provider_damstra.storage import opened_to_read
+        from airflow_provider_damstra.storage import open_for_reading
 
-        with opened_to_read("users_path", self.users_path) as file:
+        with open_for_reading("users_path", self.users_path) as file:
             content = file.read()
         try:
             return content.decode()

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from airflow.sdk import Asset, AssetAlias, ObjectStoragePath
 
-from airflow_provider_damstra.storage_path import LOCAL_PROTOCOLS
+from airflow_provider_damstra.storage import LOCAL_PROTOCOLS
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_damstra.operators.base import DamstraOperator
-from airflow_provider_damstra.storage import opened_to_read
+from airflow_provider_damstra.storage import open_for_reading
 from airflow_provider_damstra.validation import mapping, number, one_of
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class ResourceTransfer(DamstraOperator):
         refuse_unreadable_ids(self.parent_ids_path)
         usual = ("id", resource.parent_argument, resource.parent_member)
         columns = (self.parent_ids_column,) if self.parent_ids_column else usual
-        with opened_to_read("parent_ids_path", self.parent_ids_path) as file:
+        with open_for_reading("parent_ids_path", self.parent_ids_path) as file:
             return read_ids(file, name=self.parent_ids_path, columns=columns)
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any] | None:

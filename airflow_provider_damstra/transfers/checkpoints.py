@@ -6,8 +6,7 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.storage import UNFINISHED, Attempt, tidying_up
-from airflow_provider_damstra.storage_path import StoragePath
+from airflow_provider_damstra.storage import TEMPORARY_SUFFIX, StoragePath, TaskTry, log_cleanup_errors
 from airflow_provider_damstra.task_state import Attempts
 
 if TYPE_CHECKING:
@@ -38,8 +37,8 @@ def checkpoint_beside(target_path: str, context: Context, *, arguments: str) -> 
 
     attempts = Attempts(context)
     owner = _owner(context)
-    folder = _folder(target_path, Attempt.of(context), attempts.kept_text(_KEY))
-    with tidying_up():
+    folder = _folder(target_path, TaskTry.of(context), attempts.kept_text(_KEY))
+    with log_cleanup_errors():
         _sweep(folder.parent, context, owner)
     checkpoint = Checkpoint(folder, arguments=arguments, writes_through=folder.is_local, owner=owner)
     attempts.keep_text(_KEY, str(folder))
@@ -47,19 +46,19 @@ def checkpoint_beside(target_path: str, context: Context, *, arguments: str) -> 
         yield checkpoint
     except BaseException:
         if not _comes_another(context):
-            with tidying_up():
+            with log_cleanup_errors():
                 checkpoint.remove()
         raise
     checkpoint.remove()
 
 
-def _folder(target_path: str, attempt: Attempt, kept: str | None) -> StoragePath:
+def _folder(target_path: str, task_try: TaskTry, kept: str | None) -> StoragePath:
     target = StoragePath(target_path)
     if kept is not None:
         earlier = StoragePath(kept)
         if earlier.exists():
             return earlier
-    return target.parent / f".{target.name}.{attempt.task}{_ENDING}"
+    return target.parent / f".{target.name}.{task_try.task}{_ENDING}"
 
 
 def _comes_another(context: Context) -> bool:
@@ -82,18 +81,18 @@ def _sweep(place: StoragePath, context: Context, owner: Mapping[str, Any]) -> No
         is_same_task = all(other.get(name) == owner[name] for name in ("dag_id", "task_id"))
         return is_same_task and other["run_id"] != owner["run_id"] and _is_over(context, other)
 
-    names = place.names()
+    names = place.list_names()
     for name in (one for one in names if one.startswith(".") and one.endswith(_ENDING)):
         if is_left_behind(place / name, is_over=is_over):
             log.info("%s is removed: a killed attempt of another DAG run has left it.", place / name)
             for unfinished in (one for one in names if _is_unfinished(one, of=name)):
-                (place / unfinished).remove()
-            (place / name).remove_folder()
+                (place / unfinished).unlink()
+            (place / name).rmtree()
 
 
 def _is_unfinished(name: str, *, of: str) -> bool:
     """Return whether a file is what an attempt wrote that kept its parts in a folder of a name."""
-    return name.startswith(of.removesuffix(_ENDING) + "-") and name.endswith(UNFINISHED)
+    return name.startswith(of.removesuffix(_ENDING) + "-") and name.endswith(TEMPORARY_SUFFIX)
 
 
 def _is_over(context: Context, owner: Mapping[str, Any]) -> bool:

@@ -128,9 +128,9 @@ class DamstraExportOperator(ResourceTransfer):
 
     def _refuse_what_cannot_be_written(self) -> None:
         from airflow_provider_damstra.exports.formats import refuse_missing_format
-        from airflow_provider_damstra.storage import refuse_what_is_no_file
+        from airflow_provider_damstra.storage import validate_writable_path
 
-        refuse_what_is_no_file("target_path", self.target_path, attempt=self.attempt)
+        validate_writable_path("target_path", self.target_path, task_try=self.task_try)
         refuse_missing_format(self.file_format, self.compression)
         switch("full_refresh", self.full_refresh)
 
@@ -149,9 +149,9 @@ class DamstraExportOperator(ResourceTransfer):
 
     def _write_file(self, resource: Resource, pages: Iterator[Rows]) -> dict[str, Any]:
         from airflow_provider_damstra.exports.formats import write_rows
-        from airflow_provider_damstra.storage import opened_whole
+        from airflow_provider_damstra.storage import atomic_open
 
-        with opened_whole(self.target_path, attempt=self.attempt) as file:
+        with atomic_open(self.target_path, task_try=self.task_try) as file:
             return write_rows(
                 file, resource, pages, file_format=self.file_format, compression=self.compression
             )
@@ -178,7 +178,7 @@ class DamstraExportOperator(ResourceTransfer):
         key = self.fingerprint(export, self._target_as_written, map_index)
         return IncrementalExport(
             target_path=self.target_path,
-            attempt=self.attempt,
+            task_try=self.task_try,
             state=KeptState(context, asset=self._source, key=f"damstra_export_{key[:32]}"),
             run=run_of(context),
             all_rows=not self.incremental or switch("full_refresh", self.full_refresh),

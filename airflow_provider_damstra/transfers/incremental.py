@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from logging import getLogger
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.storage import opened_whole
-from airflow_provider_damstra.storage_path import StoragePath
+from airflow_provider_damstra.storage import StoragePath, atomic_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.incremental import Increment, Run
     from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.exports.resources import Resource
-    from airflow_provider_damstra.storage import Attempt
+    from airflow_provider_damstra.storage import TaskTry
     from airflow_provider_damstra.transfers.state import KeptState
 
 log = getLogger(__name__)
@@ -35,7 +34,7 @@ class IncrementalExport:
     """
 
     target_path: str
-    attempt: Attempt
+    task_try: TaskTry
     state: KeptState
     run: Run
     all_rows: bool
@@ -62,7 +61,7 @@ class IncrementalExport:
         """
         yield from increment.new_rows(pages)
         if self.finds_deleted:
-            StoragePath(self._deleted_path).remove()
+            StoragePath(self._deleted_path).unlink()
 
     def finish(self, increment: Increment, *, is_complete: bool, is_certain: bool) -> dict[str, Any]:
         """Keep what this export was, now that its file is in place, and return what is to be known of it.
@@ -86,7 +85,7 @@ class IncrementalExport:
             increment.keep_missing()
         if self.finds_deleted:
             facts["deleted_uri"] = self._deleted_path
-            with opened_whole(self._deleted_path, attempt=self.attempt) as file:
+            with atomic_open(self._deleted_path, task_try=self.task_try) as file:
                 facts["deleted"] = increment.write_deleted(file)
         self._keep(increment, watermark=facts["watermark"])
         return facts
@@ -98,19 +97,19 @@ class IncrementalExport:
     def _keep(self, increment: Increment, *, watermark: str | None) -> None:
         from airflow_provider_damstra.exports.incremental import Following
 
-        *earlier, versions = (self._versions_path(number) for number in range(1, self.attempt.number + 1))
-        with opened_whole(versions, attempt=self.attempt) as file:
+        *earlier, versions = (self._versions_path(number) for number in range(1, self.task_try.number + 1))
+        with atomic_open(versions, task_try=self.task_try) as file:
             increment.write_versions(file)
         this = Following(
             watermark=watermark, versions=versions, run=self.run, compared_with=self._compared_with
         )
         self.state.set(this.as_json())
         for path in {*earlier, *self._last.files()} - this.files():
-            StoragePath(path).remove()
+            StoragePath(path).unlink()
 
     def _versions_path(self, number: int) -> str:
         target = StoragePath(self.target_path)
-        return str(target.parent / f".{target.name}.{self.attempt.task}-{number}.versions.gz")
+        return str(target.parent / f".{target.name}.{self.task_try.task}-{number}.versions.gz")
 
 
 def run_of(context: Context) -> Run:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_provider_damstra.operators.base import DamstraOperator
-from airflow_provider_damstra.storage import refuse_what_is_no_file, write_whole
+from airflow_provider_damstra.storage import atomic_write, validate_writable_path
 from airflow_provider_damstra.validation import one_of
 
 if TYPE_CHECKING:
@@ -89,11 +89,11 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
             include_child_groups=self.include_child_groups,
             include_inactive=self.include_inactive,
         )
-        refuse_what_is_no_file("target_path", self.target_path, attempt=self.attempt)
+        validate_writable_path("target_path", self.target_path, task_try=self.task_try)
         refuse_missing_format(self.file_format, None)
         matrix = read_training_matrix(self.client, wanted)
         content = self._to_bytes(matrix)
-        write_whole(self.target_path, content, attempt=self.attempt)
+        atomic_write(self.target_path, content, task_try=self.task_try)
         counts = {"people": len(matrix.rows), "lessons": len(matrix.lessons), "statuses": matrix.counts()}
         self.log.info("Training matrix of group %s: %s (%s)", matrix.group.name, self.target_path, counts)
         digest = hashlib.sha256(content).hexdigest()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_damstra.storage_path import StoragePath
+from airflow_provider_damstra.storage import StoragePath
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from airflow_provider_damstra.exports.checkpoint import Checkpoint
 from airflow_provider_damstra.exports.reader import Batch
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.storage_path import StoragePath
+    from airflow_provider_damstra.storage import StoragePath
 
 ONE, TWO, THREE = 1011, 1012, 1013
 

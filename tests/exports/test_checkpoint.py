@@ -11,7 +11,7 @@ from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.exports import checkpoint as checkpoints
 from airflow_provider_damstra.exports import chunks as parts
 from airflow_provider_damstra.exports.checkpoint import Checkpoint, is_left_behind
-from airflow_provider_damstra.storage_path import StoragePath
+from airflow_provider_damstra.storage import StoragePath
 from tests.exports.kept import ONE, THREE, TWO, numbers, opened, page
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def test_a_listing_whose_beginning_was_lost_is_not_whole(
         first.add(batch)
     first.close_part()
     assert opened(folder).done == {ONE}
-    (folder / sorted(name for name in folder.sizes() if name.endswith(".rows"))[0]).remove()
+    (folder / sorted(name for name in folder.list_sizes() if name.endswith(".rows"))[0]).unlink()
     assert opened(folder).done == set()
 
 
@@ -141,7 +141,7 @@ def test_many_parts_are_read_one_after_the_other(
     for number in reversed(range(20)):
         checkpoint.add(page(number, number))
     checkpoint.close_part()
-    assert len([name for name in folder.sizes() if name.endswith(".rows")]) > 5
+    assert len([name for name in folder.list_sizes() if name.endswith(".rows")]) > 5
     assert numbers(checkpoint) == list(range(20))
 
 
@@ -156,7 +156,7 @@ def test_other_arguments_and_too_old_rows_start_clean(
     monkeypatch.setattr(checkpoints, "KEPT_FOR", timedelta())
     late = opened(folder)
     assert (late.done, late.parent_ids) == (set(), None)
-    assert sorted(name.rpartition(".")[2] for name in folder.sizes()) == ["attempt", "json"]
+    assert sorted(name.rpartition(".")[2] for name in folder.list_sizes()) == ["attempt", "json"]
 
 
 def test_an_attempt_that_was_taken_for_dead_leaves_what_another_goes_on_with(

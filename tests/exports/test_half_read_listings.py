@@ -18,7 +18,7 @@ from tests.exports.moving import Moving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_damstra.storage_path import StoragePath
+    from airflow_provider_damstra.storage import StoragePath
 
 
 def test_a_listing_that_shifts_between_two_attempts_loses_nothing(folder: StoragePath) -> None:
@@ -123,7 +123,7 @@ def test_a_half_read_listing_whose_beginning_was_lost_is_read_anew(
     monkeypatch.setattr(parts, "_BYTES_IN_A_PART", 1)
     group = members()
     broken_off(folder, group, pages=2)
-    (folder / min(name for name in folder.sizes() if name.endswith(lost))).remove()
+    (folder / min(name for name in folder.list_sizes() if name.endswith(lost))).unlink()
     assert read(folder, group) == list(range(30))
     assert group.asked[0] == 0
 

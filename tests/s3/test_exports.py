@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.errors import DamstraServerError
-from airflow_provider_damstra.storage import Attempt, opened_whole, write_whole
-from airflow_provider_damstra.storage_path import StoragePath
+from airflow_provider_damstra.storage import StoragePath, TaskTry, atomic_open, atomic_write
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
 from tests.clients.clock import until
@@ -57,7 +56,7 @@ def test_a_file_is_what_it_is_on_a_disk_also_the_second_time(
 
 def test_a_large_file_is_sent_in_parts_and_seen_when_it_is_whole(bucket: str, s3: S3Server) -> None:
     rows = [bytes([65 + number]) * (PART // 2) for number in range(5)]
-    with opened_whole(f"{bucket}/users", attempt=Attempt()) as file:
+    with atomic_open(f"{bucket}/users", task_try=TaskTry()) as file:
         # A thread of its own writes rows while others are on their way.
         writer = threading.Thread(target=lambda: [file.write(one) for one in rows])
         writer.start()
@@ -70,8 +69,8 @@ def test_a_large_file_is_sent_in_parts_and_seen_when_it_is_whole(bucket: str, s3
 
 
 def test_one_that_fails_leaves_what_was_there(bucket: str, s3: S3Server) -> None:
-    write_whole(f"{bucket}/users", b"before", attempt=Attempt())
-    with suppress(KeyError), opened_whole(f"{bucket}/users", attempt=Attempt()) as file:
+    atomic_write(f"{bucket}/users", b"before", task_try=TaskTry())
+    with suppress(KeyError), atomic_open(f"{bucket}/users", task_try=TaskTry()) as file:
         file.write(b"x" * (PART + 1))
         raise KeyError
     assert s3.names("lake") == ["users"]
@@ -81,13 +80,13 @@ def test_one_that_fails_leaves_what_was_there(bucket: str, s3: S3Server) -> None
 
 def test_an_attempt_ends_the_upload_that_a_killed_one_began(bucket: str, s3: S3Server) -> None:
     killed, other = (
-        Attempt(task=task).unfinished(StoragePath(f"{bucket}/users")) for task in ("mine", "other")
+        TaskTry(task=task).temporary_path(StoragePath(f"{bucket}/users")) for task in ("mine", "other")
     )
     files: list[Any] = [killed.open("wb"), other.open("wb")]
     for file in files:
         file.write(b"x" * (PART + 1))
     assert s3.unfinished_uploads("lake") == [killed.name, other.name]
-    write_whole(f"{bucket}/users", b"whole", attempt=Attempt(task="mine", number=2))
+    atomic_write(f"{bucket}/users", b"whole", task_try=TaskTry(task="mine", number=2))
     assert s3.unfinished_uploads("lake") == [other.name]
     assert s3.names("lake") == ["users"]
     for file in files:

@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_damstra.endpoints import AddGroupMembers, RemoveGroupMembers
 from airflow_provider_damstra.exports import checkpoint
 from airflow_provider_damstra.hooks.damstra import DamstraHook
-from airflow_provider_damstra.storage_path import StoragePath
+from airflow_provider_damstra.storage import StoragePath
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from tests.clients.clock import until
 from tests.operators.running import StateStore, run
