@@ -1,4 +1,6 @@
-"""Assets that stand for Damstra's webhook events: ``damstra://<connection>/<event>``. Cheap to import.
+"""Damstra's webhook events: their names, and their Airflow assets, ``damstra://<connection>/<event>``.
+
+Importing it is cheap and loads no Airflow: conditions, the receiver and Airflow's asset machinery use it.
 
 ::
 
@@ -11,14 +13,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from airflow.sdk import Asset
-
-from airflow_provider_damstra.event_names import ALL_EVENTS, EVENT_NAMES
-
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
     from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
+    from airflow.sdk import Asset
+
+SCHEDULE_COMPLETED = "lesson.schedule.completed"
+SCHEDULE_CHANGED = "lesson.schedule.changed"
+SCHEDULE_CREATED = "lesson.schedule.created"
+SCHEDULE_CANCELLED = "lesson.schedule.cancelled"
+USER_CREATED = "user.account.created"
+USER_UPDATED = "user.settings.updated"
+USER_INACTIVATED = "user.account.inactivate"
+
+EVENT_NAMES = (
+    SCHEDULE_COMPLETED,
+    SCHEDULE_CHANGED,
+    SCHEDULE_CREATED,
+    SCHEDULE_CANCELLED,
+    USER_CREATED,
+    USER_UPDATED,
+    USER_INACTIVATED,
+)
+
+SCHEDULE_EVENTS = (SCHEDULE_CREATED, SCHEDULE_CHANGED, SCHEDULE_COMPLETED, SCHEDULE_CANCELLED)
+"""The events of a lesson schedule, in the order of its life."""
+
+ALL_EVENTS = "all"
+"""Stands for every event of a connection, including events of unknown names."""
 
 SCHEME = "damstra"
 DEFAULT_CONNECTION = "damstra_default"
@@ -30,11 +53,13 @@ def damstra_event(
     """Return the asset that is updated whenever Damstra reports an event.
 
     :param name: Damstra's name of the event, such as ``lesson.schedule.completed``; ``all`` for every event,
-        those of names that this provider does not know too.
-    :param conn_id: id of the Airflow connection whose webhook brings the event.
-    :param extra: what the asset itself is to hold.
-    :raises ValueError: if there is no such event.
+        including events whose name this provider does not know.
+    :param conn_id: id of the Airflow connection whose webhook receives the event.
+    :param extra: the ``extra`` of the asset.
+    :raises ValueError: if there is no such event, or ``conn_id`` is empty.
     """
+    from airflow.sdk import Asset
+
     return Asset(uri=event_uri(name, conn_id=conn_id), extra=extra or {})
 
 
@@ -43,31 +68,31 @@ def event_uri(name: str, *, conn_id: str) -> str:
 
     :raises ValueError: if there is no such event, or no connection is named.
     """
-    _check(conn_id, name)
+    _validate(conn_id, name)
     return f"{SCHEME}://{quote(conn_id, safe='')}/{name}"
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
-    """Return the one form of a ``damstra://`` URI, for Airflow.
+    """Return the normalized form of a ``damstra://`` URI. Airflow calls it for each asset of this scheme.
 
     :raises ValueError: if it names no connection, or an event that does not exist.
     """
     conn_id, name = unquote(uri.netloc), uri.path.strip("/").lower()
     if uri.query:
         raise ValueError(f"A {SCHEME}:// URI has no query, but this one has {uri.query!r}.")
-    _check(conn_id, name)
+    _validate(conn_id, name)
     return uri._replace(netloc=quote(conn_id, safe=""), path=f"/{name}")
 
 
 def convert_asset_to_openlineage(asset: Asset, lineage_context: object) -> OpenLineageDataset:
-    """Return what OpenLineage calls an event's asset: the connection is the namespace, the event the name."""
+    """Return the OpenLineage dataset of an event's asset: namespace is the connection, name the event."""
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
     parts = urlsplit(asset.uri)
     return Dataset(namespace=f"{SCHEME}://{parts.netloc}", name=parts.path.strip("/"))
 
 
-def _check(conn_id: str, name: str) -> None:
+def _validate(conn_id: str, name: str) -> None:
     if not conn_id:
         raise ValueError(f"A {SCHEME}:// asset names its connection: {SCHEME}://<connection>/<event>.")
     if name not in (*EVENT_NAMES, ALL_EVENTS):

@@ -15,15 +15,15 @@ def fail_fast_on_permanent_errors() -> Iterator[None]:
     from airflow.providers.common.compat.sdk import AirflowFailException
     from pydantic import ValidationError
 
-    from airflow_provider_damstra.endpoints.base import format_argument_error
-    from airflow_provider_damstra.errors import DamstraError, is_final
+    from airflow_provider_damstra.errors import DamstraError, is_permanent
+    from airflow_provider_damstra.validation_errors import format_argument_error
 
     try:
         yield
     except ValidationError as error:
         raise AirflowFailException(f"{error.title} was not sent: {format_argument_error(error)}") from None
     except DamstraError as error:
-        if is_final(error):
+        if is_permanent(error):
             raise AirflowFailException(str(error)) from error
         raise
     except ValueError as error:

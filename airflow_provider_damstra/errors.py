@@ -18,7 +18,7 @@ class DamstraError(Exception):
     :param status: the HTTP status of the answer, or None where there was no answer.
     :param internal_code: the vendor's own number of the error (``internalCode``), or None.
     :param retry_after: seconds the server asked to wait, or None.
-    :param is_foreign: whether the answer does not look like Damstra's: a proxy may have given it.
+    :param is_from_proxy: whether the answer does not look like Damstra's: a proxy may have given it.
     """
 
     advice = ""
@@ -31,17 +31,17 @@ class DamstraError(Exception):
         status: int | None = None,
         internal_code: int | None = None,
         retry_after: float | None = None,
-        is_foreign: bool = False,
+        is_from_proxy: bool = False,
     ) -> None:
         super().__init__(message)
         self.request = request
         self.status = status
         self.internal_code = internal_code
         self.retry_after = retry_after
-        self.is_foreign = is_foreign
+        self.is_from_proxy = is_from_proxy
 
     @property
-    def may_have_been_carried_out(self) -> bool:
+    def outcome_unknown(self) -> bool:
         """Return whether the server may have done what was asked although the call failed."""
         return False
 
@@ -90,29 +90,29 @@ class DamstraServerError(DamstraError):
     advice = "Damstra has a problem; try again later."
 
     @property
-    def may_have_been_carried_out(self) -> bool:
+    def outcome_unknown(self) -> bool:
         """Return whether the request changes something: the server may have failed after doing it."""
-        return self.request is None or self.request.changes_something
+        return self.request is None or self.request.is_write
 
 
 class DamstraTransportError(DamstraError):
     """No answer came: no connection, a time-out, or a connection that broke.
 
     :param was_sent: whether the request may have reached the server.
-    :param can_be_repeated: whether another try can help (it cannot when a certificate is refused).
+    :param is_transient: whether another try can help (it cannot when a certificate is refused).
     """
 
     def __init__(
-        self, message: str, *, was_sent: bool = True, can_be_repeated: bool = True, **kwargs: Any
+        self, message: str, *, was_sent: bool = True, is_transient: bool = True, **kwargs: Any
     ) -> None:
         super().__init__(message, **kwargs)
         self.was_sent = was_sent
-        self.can_be_repeated = can_be_repeated
+        self.is_transient = is_transient
 
     @property
-    def may_have_been_carried_out(self) -> bool:
+    def outcome_unknown(self) -> bool:
         """Return whether the request changes something and may have reached the server."""
-        return self.was_sent and (self.request is None or self.request.changes_something)
+        return self.was_sent and (self.request is None or self.request.is_write)
 
 
 class DamstraResponseError(DamstraError):
@@ -126,9 +126,9 @@ class DamstraResponseError(DamstraError):
         self.is_truncated = is_truncated
 
     @property
-    def may_have_been_carried_out(self) -> bool:
+    def outcome_unknown(self) -> bool:
         """Return whether the request changes something: the server answered, if unreadably."""
-        return self.request is None or self.request.changes_something
+        return self.request is None or self.request.is_write
 
 
 # First the vendor's numbers, then what its texts say, then the status: the page that documents the API lost
@@ -160,11 +160,11 @@ _BY_STATUS: dict[int, type[DamstraError]] = {
 _QUOTED = 300
 
 
-def error_from(request: Request, response: Response) -> DamstraError | None:
+def error_from_response(request: Request, response: Response) -> DamstraError | None:
     """Return the error that an answer is, or None if it is a success."""
     if 300 <= response.status < 400:
         return _redirect(request, response)
-    body = error_body(response)
+    body = parse_error_body(response)
     if response.is_success and body is None:
         return None
     kind = _kind(response, body)
@@ -174,11 +174,11 @@ def error_from(request: Request, response: Response) -> DamstraError | None:
         status=response.status,
         internal_code=_number(body, "internalCode"),
         retry_after=response.retry_after,
-        is_foreign=body is None and (response.is_html or _by_text(response) is None),
+        is_from_proxy=body is None and (response.is_html or _by_text(response) is None),
     )
 
 
-def error_body(response: Response) -> dict[str, Any] | None:
+def parse_error_body(response: Response) -> dict[str, Any] | None:
     """Return the body if it is one of Damstra's error bodies, else None.
 
     A success whose body carries an error is one too: the page does not say which statuses errors have.
@@ -223,7 +223,7 @@ def _number(body: dict[str, Any] | None, member: str) -> int | None:
 def _message(
     request: Request, response: Response, body: dict[str, Any] | None, kind: type[DamstraError]
 ) -> str:
-    said = " - ".join(_sayings(body)) if body else quote(response)
+    said = " - ".join(_reasons(body)) if body else response_excerpt(response)
     code = _number(body, "internalCode")
     numbers = f"HTTP {response.status}" + (f", code {code}" if code else "")
     advice = kind.advice
@@ -232,12 +232,26 @@ def _message(
     return f"{request} failed ({numbers}): {said.rstrip('.')}. {advice}".rstrip()
 
 
-def _sayings(body: dict[str, Any]) -> list[str]:
+def _reasons(body: dict[str, Any]) -> list[str]:
     texts = (body.get(member) for member in ("message", "reason", "error"))
     return [text for text in texts if isinstance(text, str) and text] or ["no reason given"]
 
 
-def quote(response: Response) -> str:
+def invalid_response(request: Request, response: Response, why: str) -> DamstraResponseError:
+    """Return the error for a success that cannot be read."""
+    said = (
+        "it is not shown, for it holds a secret" if request.response_is_secret else response_excerpt(response)
+    )
+    return DamstraResponseError(
+        f"{request} answered HTTP {response.status}, but the answer cannot be read ({why}): {said}",
+        request=request,
+        status=response.status,
+        # As pydantic and msgspec say it.
+        is_truncated="EOF while parsing" in why or "truncated" in why,
+    )
+
+
+def response_excerpt(response: Response) -> str:
     """Return the beginning of an answer's text in one line, fit for a log."""
     text = " ".join(response.text.split())
     if not text:
@@ -255,14 +269,14 @@ def _redirect(request: Request, response: Response) -> DamstraResponseError:
     )
 
 
-def is_worth_retrying(error: BaseException) -> bool:
+def is_retryable(error: BaseException) -> bool:
     """Return whether the same request can be sent again at once without doing anything twice.
 
     A request that was refused (429) or never left can; any other only if it is idempotent by its method.
     """
     if isinstance(error, DamstraRateLimitError):
         return True
-    if isinstance(error, DamstraTransportError) and not error.can_be_repeated:
+    if isinstance(error, DamstraTransportError) and not error.is_transient:
         return False
     if isinstance(error, DamstraTransportError) and not error.was_sent:
         return True
@@ -276,18 +290,18 @@ def _is_idempotent(error: DamstraError) -> bool:
     return error.request is not None and error.request.is_idempotent
 
 
-def is_final(error: DamstraError) -> bool:
+def is_permanent(error: DamstraError) -> bool:
     """Return whether retrying is useless: the same call fails again until a person changes something.
 
     What has no request was refused by this provider itself.
     """
     if isinstance(error, DamstraTransportError):
-        return not error.can_be_repeated
-    if error.request is None or concerns_everybody(error):
+        return not error.is_transient
+    if error.request is None or affects_every_call(error):
         return True
     return type(error) is DamstraRequestError
 
 
-def concerns_everybody(error: DamstraError) -> bool:
+def affects_every_call(error: DamstraError) -> bool:
     """Return whether an error has nothing to do with whom the call was about."""
     return isinstance(error, (DamstraConfigurationError, DamstraAuthError, DamstraPermissionError))

@@ -26,7 +26,7 @@ class Request:
     :param path: the path below the API's base address, such as ``/user/7``.
     :param query: names and texts, in the order of the endpoint's fields.
     :param body: the JSON body, or None for none. It may hold a password: it is not part of the repr.
-    :param answer_is_secret: whether the answer must not be shown in a log or an error.
+    :param response_is_secret: whether the answer must not be shown in a log or an error.
     """
 
     operation: str
@@ -34,7 +34,7 @@ class Request:
     path: str
     query: tuple[tuple[str, str], ...] = ()
     body: Mapping[str, Any] | None = field(default=None, repr=False)
-    answer_is_secret: bool = False
+    response_is_secret: bool = False
 
     def __str__(self) -> str:
         """Return operation, method and path with Damstra's own ids; the rest may be personal data."""
@@ -52,7 +52,7 @@ class Request:
         return None if self.body is None else json.dumps(self.body, separators=(",", ":")).encode()
 
     @property
-    def changes_something(self) -> bool:
+    def is_write(self) -> bool:
         """Return whether the request does more than read."""
         return self.method != "GET"
 

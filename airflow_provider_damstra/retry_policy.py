@@ -10,7 +10,7 @@ try:
 except ImportError:  # Airflow before 3.3
     RetryPolicy = object  # type: ignore[assignment, misc]
 
-from airflow_provider_damstra.errors import DamstraError, is_final
+from airflow_provider_damstra.errors import DamstraError, is_permanent
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -43,14 +43,14 @@ class DamstraRetryPolicy(RetryPolicy):
             return RetryDecision.fail(reason=str(exception))
         if not isinstance(exception, DamstraError):
             return RetryDecision.default()
-        if is_final(exception):
+        if is_permanent(exception):
             return RetryDecision.fail(reason=str(exception))
         if exception.retry_after is not None:
             wait = timedelta(seconds=exception.retry_after)
             return RetryDecision.retry(
                 delay=wait, reason=f"Damstra asks to wait {exception.retry_after:g} s."
             )
-        if exception.may_have_been_carried_out:
+        if exception.outcome_unknown:
             return RetryDecision.retry(
                 reason="Nobody knows whether it was carried out; the next try looks first."
             )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     """One id or several: a list, a text such as ``1,2``, a template, or another task's output."""
 
 
-def comes_later(value: Any) -> bool:
+def is_rendered_later(value: Any) -> bool:
     """Return whether a value is only known when the task runs: a template, or another task's output."""
     from airflow.sdk import XComArg
 
@@ -32,7 +32,7 @@ def is_empty(value: Any) -> bool:
     return isinstance(value, Sized) and not len(value)
 
 
-def one_of(name: str, value: Any, *allowed: str | bool | None) -> None:
+def validate_choice(name: str, value: Any, *allowed: str | bool | None) -> None:
     """Refuse a value that is not among the allowed ones.
 
     :raises ValueError: naming the argument and what it can be.
@@ -43,7 +43,7 @@ def one_of(name: str, value: Any, *allowed: str | bool | None) -> None:
         )
 
 
-def exactly_one(**arguments: Any) -> None:
+def validate_exactly_one(**arguments: Any) -> None:
     """Refuse none and more than one of several arguments that exclude each other.
 
     :raises ValueError: naming the arguments, and which of them were given.
@@ -53,7 +53,7 @@ def exactly_one(**arguments: Any) -> None:
         raise ValueError(f"give exactly one of {', '.join(arguments)}; given: {', '.join(given) or 'none'}")
 
 
-def at_least_one(**arguments: Any) -> None:
+def validate_at_least_one(**arguments: Any) -> None:
     """Refuse a step of which no argument says what it is to do.
 
     :raises ValueError: naming the arguments.
@@ -62,13 +62,13 @@ def at_least_one(**arguments: Any) -> None:
         raise ValueError(f"give at least one of {', '.join(arguments)}; there is nothing to do otherwise")
 
 
-def given(owner: object, *names: str) -> dict[str, Any]:
+def provided_arguments(owner: object, *names: str) -> dict[str, Any]:
     """Return those of an operator's arguments that are given."""
     values = {name: getattr(owner, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def some_of(name: str, values: Any, *allowed: str) -> None:
+def validate_subset(name: str, values: Any, *allowed: str) -> None:
     """Refuse a list that holds anything but the allowed values.
 
     :raises ValueError: naming the argument and what it can hold.
@@ -77,7 +77,7 @@ def some_of(name: str, values: Any, *allowed: str) -> None:
         raise ValueError(f"{name} is {values!r}; it is a list that can hold {' and '.join(allowed)}")
 
 
-def flags(**values: Any) -> None:
+def validate_booleans(**values: Any) -> None:
     """Refuse what is neither True nor False: a text such as ``"false"`` would count as true.
 
     :raises ValueError: naming the argument.
@@ -87,7 +87,7 @@ def flags(**values: Any) -> None:
             raise ValueError(f"{name} is {value!r}; it can be True or False")
 
 
-def number(name: str, value: Any, *, at_least: float) -> None:
+def validate_number(name: str, value: Any, *, at_least: float) -> None:
     """Refuse what is no number, or too small a one.
 
     :raises ValueError: naming the argument and how much it must be.
@@ -96,17 +96,17 @@ def number(name: str, value: Any, *, at_least: float) -> None:
         raise ValueError(f"{name} is {value!r}; it is a number of at least {at_least:g}")
 
 
-def whole_number(name: str, value: Any, *, at_least: int) -> None:
+def validate_integer(name: str, value: Any, *, at_least: int) -> None:
     """Refuse what is no whole number, or too small a one.
 
     :raises ValueError: naming the argument and how much it must be.
     """
-    number(name, value, at_least=at_least)
+    validate_number(name, value, at_least=at_least)
     if not isinstance(value, int):
         raise ValueError(f"{name} is {value!r}; it is a whole number")
 
 
-def ids(name: str, values: Any) -> list[int]:
+def parse_ids(name: str, values: Any) -> list[int]:
     """Return ids as numbers, in their order, each once.
 
     :raises ValueError: naming the argument, if there is none, or one is no id.
@@ -118,17 +118,17 @@ def ids(name: str, values: Any) -> list[int]:
     return list(dict.fromkeys(found))
 
 
-def switch(name: str, value: Any) -> bool:
+def parse_bool(name: str, value: Any) -> bool:
     """Return what may be a template that renders to ``True`` or ``false`` as a boolean.
 
     :raises ValueError: naming the argument, if it is something else.
     """
     text = str(value).lower()
-    one_of(name, text if text in ("true", "false") else value, "true", "false")
+    validate_choice(name, text if text in ("true", "false") else value, "true", "false")
     return text == "true"
 
 
-def mapping(name: str, value: Any) -> dict[str, Any]:
+def parse_mapping(name: str, value: Any) -> dict[str, Any]:
     """Return names and values as a dictionary.
 
     :raises ValueError: naming the argument, if it is something else, such as a template that renders to text.
@@ -138,7 +138,7 @@ def mapping(name: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def refuse_password(members: Any) -> None:
+def validate_no_password(members: Any) -> None:
     """Refuse a password among templated members, which Airflow keeps and shows.
 
     :raises ValueError: if there is one.

@@ -9,8 +9,12 @@ import pytest
 from airflow.providers.common.compat.openlineage import facet
 from airflow.sdk import Asset
 
-from airflow_provider_damstra.assets import convert_asset_to_openlineage, damstra_event, sanitize_uri
-from airflow_provider_damstra.event_names import EVENT_NAMES
+from airflow_provider_damstra.assets import (
+    EVENT_NAMES,
+    convert_asset_to_openlineage,
+    damstra_event,
+    sanitize_uri,
+)
 
 
 @pytest.mark.parametrize("name", [*EVENT_NAMES, "all"])

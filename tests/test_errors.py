@@ -18,10 +18,10 @@ from airflow_provider_damstra.errors import (
     DamstraResponseError,
     DamstraServerError,
     DamstraTransportError,
-    error_body,
-    error_from,
-    is_final,
-    is_worth_retrying,
+    error_from_response,
+    is_permanent,
+    is_retryable,
+    parse_error_body,
 )
 from airflow_provider_damstra.http import Response
 
@@ -81,7 +81,7 @@ def answer(status: int, body: Any, **headers: str) -> Response:
 
 
 def error(status: int, body: Any, **headers: str) -> DamstraError:
-    found = error_from(READ, answer(status, body, **headers))
+    found = error_from_response(READ, answer(status, body, **headers))
     assert found is not None
     return found
 
@@ -142,13 +142,13 @@ def test_a_body_that_is_not_quite_json_is_read_as_text() -> None:
     ],
 )
 def test_a_success_is_no_error(body: Any) -> None:
-    assert error_from(READ, answer(200, body)) is None
+    assert error_from_response(READ, answer(200, body)) is None
 
 
 def test_a_text_about_an_error_inside_a_success_is_no_error() -> None:
     page = {"results": [{"id": 1, "notes": '"error": "already exists", "internalCode": 806'}]}
-    assert error_from(READ, answer(200, page)) is None
-    assert error_body(answer(200, page)) is None
+    assert error_from_response(READ, answer(200, page)) is None
+    assert parse_error_body(answer(200, page)) is None
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 304, 307, 308])
@@ -192,7 +192,7 @@ def test_a_long_answer_is_quoted_in_part_and_an_empty_one_named() -> None:
 
 def test_the_error_of_a_secret_call_still_says_what_the_server_said() -> None:
     request = GenerateLoginUrl(user_id=7).request()
-    found = error_from(request, answer(404, {"error": "User not found"}))
+    found = error_from_response(request, answer(404, {"error": "User not found"}))
     assert "User not found" in str(found)
 
 
@@ -203,7 +203,7 @@ DECISIONS: list[Decision] = [
     (errors.DamstraServerError, {}, "yynn", "nyyy"),
     (errors.DamstraTransportError, {}, "yynn", "nyyy"),
     (errors.DamstraTransportError, {"was_sent": False}, "yyyy", "nnnn"),
-    (errors.DamstraTransportError, {"was_sent": False, "can_be_repeated": False}, "nnnn", "nnnn"),
+    (errors.DamstraTransportError, {"was_sent": False, "is_transient": False}, "nnnn", "nnnn"),
     (errors.DamstraResponseError, {}, "nnnn", "nyyy"),
     (errors.DamstraResponseError, {"is_truncated": True}, "yynn", "nyyy"),
     (errors.DamstraAuthError, {}, "nnnn", "nnnn"),
@@ -220,19 +220,19 @@ def test_what_is_sent_again_and_what_may_have_been_done(
     kind: type[DamstraError], options: dict[str, Any], again: str, done: str
 ) -> None:
     found = [kind("no", request=request, **options) for request in (READ, PUT, SEND, CHANGE)]
-    assert "".join("ny"[is_worth_retrying(one)] for one in found) == again
-    assert "".join("ny"[one.may_have_been_carried_out] for one in found) == done
+    assert "".join("ny"[is_retryable(one)] for one in found) == again
+    assert "".join("ny"[one.outcome_unknown] for one in found) == done
 
 
 @pytest.mark.parametrize("kind", [DamstraServerError, DamstraTransportError, DamstraResponseError])
 def test_of_an_unknown_request_the_worst_is_assumed(kind: type[DamstraError]) -> None:
-    assert kind("no").may_have_been_carried_out
-    assert not is_worth_retrying(kind("no"))
+    assert kind("no").outcome_unknown
+    assert not is_retryable(kind("no"))
 
 
 @pytest.mark.parametrize("other", [ValueError("no"), KeyboardInterrupt(), TimeoutError()])
 def test_what_is_not_ours_is_not_sent_again(other: BaseException) -> None:
-    assert not is_worth_retrying(other)
+    assert not is_retryable(other)
 
 
 FINAL = {
@@ -245,8 +245,8 @@ FINAL = {
 
 @pytest.mark.parametrize("kind", dict.fromkeys(decision[0] for decision in DECISIONS))
 def test_only_what_a_person_has_to_mend_is_final(kind: type[DamstraError]) -> None:
-    assert is_final(kind("no", request=READ)) is (kind in FINAL)
-    assert is_final(DamstraTransportError("no", was_sent=False, can_be_repeated=False))
+    assert is_permanent(kind("no", request=READ)) is (kind in FINAL)
+    assert is_permanent(DamstraTransportError("no", was_sent=False, is_transient=False))
 
 
 def failed(kind: type[DamstraError], options: dict[str, Any]) -> DamstraError:
@@ -262,7 +262,7 @@ def test_an_error_survives_pickling_with_all_it_knows(
     assert type(copy) is kind
     assert (str(copy), copy.args, vars(copy)) == (str(found), found.args, vars(found))
     assert copy.request == SEND
-    assert copy.may_have_been_carried_out is found.may_have_been_carried_out
+    assert copy.outcome_unknown is found.outcome_unknown
 
 
 def _fail() -> None:
@@ -284,5 +284,5 @@ def test_there_is_one_tree_to_catch(name: str) -> None:
 
 
 def test_what_this_provider_refused_itself_is_final() -> None:
-    assert is_final(errors.DamstraConflictError("Two groups have that name."))
-    assert not is_final(DamstraTransportError("Nobody answered."))
+    assert is_permanent(errors.DamstraConflictError("Two groups have that name."))
+    assert not is_permanent(DamstraTransportError("Nobody answered."))

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_damstra.assets import damstra_event
+from airflow_provider_damstra.assets import EVENT_NAMES, damstra_event
 from airflow_provider_damstra.cli import get_cli_commands
-from airflow_provider_damstra.event_names import EVENT_NAMES
 from airflow_provider_damstra.get_provider_info import CONFIGURATION
 
 ROOT = Path(__file__).parent.parent

@@ -23,7 +23,7 @@ from pydantic_core import PydanticUndefined
 import airflow_provider_damstra
 from airflow_provider_damstra.clients.settings import ClientOptions
 from airflow_provider_damstra.get_provider_info import get_provider_info
-from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, settings_from
+from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, settings_from_connection
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.webhooks.config import receiver_configuration
 from airflow_provider_damstra.webhooks.db.manager import DamstraDBManager
@@ -130,7 +130,7 @@ def test_a_field_takes_what_is_read_from_it(name: str) -> None:
         read = getattr(DamstraConnectionExtra.model_validate({name: samples[kind]}), name)
         assert read == samples[kind] or isinstance(read, SecretStr) or read is True
     assert "null" in described["type"]
-    assert settings_from(connection(extra={name: None})) == settings_from(connection())
+    assert settings_from_connection(connection(extra={name: None})) == settings_from_connection(connection())
 
 
 def test_secrets_are_typed_as_passwords() -> None:
@@ -234,4 +234,4 @@ def test_the_form_shows_what_a_connection_has() -> None:
     behaviour = CONNECTION["ui-field-behaviour"]
     assert behaviour["relabeling"]["password"] == "Access key"
     assert set(behaviour["hidden-fields"]) == {"login", "schema"}
-    assert behaviour["placeholders"]["host"] in settings_from(connection()).base_url
+    assert behaviour["placeholders"]["host"] in settings_from_connection(connection()).base_url

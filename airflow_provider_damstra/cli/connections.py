@@ -6,14 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow.configuration import ensure_secrets_loaded
 from airflow.models import Connection
 from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 from airflow.secrets.metastore import MetastoreBackend
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from airflow_provider_damstra.hooks.connection import extra_of
+from airflow_provider_damstra.hooks.connection import find_connection, parse_extra
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 
 if TYPE_CHECKING:
@@ -38,10 +37,10 @@ def find(conn_id: str) -> Found:
 
     :raises SystemExit: saying what to do, if there is none that can be used.
     """
-    for backend in ensure_secrets_loaded():
-        if connection := backend.get_connection(conn_id):
-            origin = None if isinstance(backend, MetastoreBackend) else _name(backend, conn_id)
-            return Found(_checked(connection), origin)
+    if found := find_connection(conn_id):
+        connection, backend = found
+        origin = None if isinstance(backend, MetastoreBackend) else _name(backend, conn_id)
+        return Found(_checked(connection), origin)
     raise SystemExit(
         f"There is no connection {conn_id!r}. Make it first: airflow connections add {conn_id} "
         f"--conn-type {DamstraHook.conn_type} --conn-password <access key>"
@@ -70,7 +69,7 @@ def _checked(connection: Any) -> Extra:
             f"Connection {connection.conn_id!r} is of type {connection.conn_type!r}, not "
             f"{DamstraHook.conn_type!r}."
         )
-    return extra_of(connection)
+    return parse_extra(connection)
 
 
 def _name(backend: Any, conn_id: str) -> str:

@@ -12,10 +12,9 @@ from airflow.models.asset import AssetModel
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from airflow_provider_damstra.assets import event_uri
+from airflow_provider_damstra.assets import ALL_EVENTS, EVENT_NAMES, event_uri
 from airflow_provider_damstra.cli.connections import find
 from airflow_provider_damstra.cli.decorators import command
-from airflow_provider_damstra.event_names import ALL_EVENTS, EVENT_NAMES
 from airflow_provider_damstra.webhooks.addresses import own_webhook_url
 from airflow_provider_damstra.webhooks.auth import accepted_tokens
 from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError

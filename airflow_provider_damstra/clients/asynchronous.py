@@ -76,7 +76,7 @@ class AsyncClient:
         :raises DamstraError: if it failed.
         """
         answer = await self._try(lambda: self._core.converse(endpoint))
-        if self._on_secret and endpoint.answer_is_secret:
+        if self._on_secret and endpoint.response_is_secret:
             await self._on_secret(str(answer))
         return answer
 

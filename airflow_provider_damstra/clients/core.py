@@ -17,8 +17,8 @@ from airflow_provider_damstra.errors import (
     DamstraError,
     DamstraResponseError,
     DamstraTransportError,
-    error_body,
-    is_worth_retrying,
+    is_retryable,
+    parse_error_body,
 )
 from airflow_provider_damstra.http import Request, Response
 from airflow_provider_damstra.models.base import Model
@@ -98,14 +98,14 @@ class ClientCore:
 
         :raises DamstraError: the failure, if another try is no use.
         """
-        if not is_worth_retrying(first):
+        if not is_retryable(first):
             raise first
         return iter([first])
 
     def retrying(self) -> dict[str, Any]:
         """Return how tenacity's loops have to try: the same on both faces."""
         return {
-            "retry": retry_if_exception(is_worth_retrying),
+            "retry": retry_if_exception(is_retryable),
             "wait": _wait,
             "stop": self._gives_up,
             "before_sleep": self._say_so,
@@ -146,7 +146,7 @@ class ClientCore:
             "proxy with its own certificate stands between, set the extra verify to its CA bundle.",
             request=request,
             was_sent=False,
-            can_be_repeated=False,
+            is_transient=False,
         )
 
     def observed(self, request: Request, started: float, status: int | None = None) -> None:
@@ -187,7 +187,7 @@ def wait_less(waited: float) -> Callable[[RetryCallState], float]:
 
 
 def _lacks_method(response: Response) -> bool:
-    return response.status in (404, 405) and error_body(response) is None
+    return response.status in (404, 405) and parse_error_body(response) is None
 
 
 def _wait(state: RetryCallState) -> float:
@@ -203,7 +203,7 @@ def _retry_after(state: RetryCallState) -> float | None:
 def _fate(request: Request, *, was_sent: bool = True) -> str:
     if not was_sent:
         return "The request was not sent: check the connection's host and port, and the network."
-    if not request.changes_something:
+    if not request.is_write:
         return "Nothing was changed by it."
     if request.is_idempotent:
         return "It may have been carried out; sending it again does no harm."

@@ -107,9 +107,7 @@ class PageMemory:
         if page is not None and known == fingerprint and response.is_success:
             return page
         read = (
-            endpoint.read_short(self._row, request, response)
-            if self._row
-            else endpoint.read(request, response)
+            endpoint.read_as(self._row, request, response) if self._row else endpoint.read(request, response)
         )
         page = read.model_copy(update={"results": [self._reduce(row) for row in read.results]})
         self._pages[request.query] = (fingerprint, page)

@@ -11,7 +11,8 @@ import msgspec
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from airflow_provider_damstra.endpoints.base import invalid_response, refusal
+from airflow_provider_damstra.errors import invalid_response
+from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,7 @@ def raw_page(endpoint: ListEndpoint[Any], body: bytes) -> RawPage:
 def key_of(row: RawRow, listing: ListEndpoint[Any]) -> Key | None:
     """Return what tells a row from the others of its listing, or None if it has no such thing."""
     try:
-        keyed: Any = _key_decoder(listing.row_type().row_key_member).decode(row)
+        keyed: Any = _key_decoder(listing.row_type().row_key_field).decode(row)
     except NO_PAGE:
         return None
     key: Key = keyed.key
@@ -116,7 +117,7 @@ class StreamedPage:
             try:
                 model = read(bytes(row))
             except ValidationError as error:
-                why = refusal(error)
+                why = format_validation_error(error)
                 break
             yield model
         else:

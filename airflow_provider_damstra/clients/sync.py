@@ -71,7 +71,7 @@ class Client:
         :raises DamstraError: if it failed.
         """
         answer = self._try(lambda: self._core.converse(endpoint))
-        if self._on_secret and endpoint.answer_is_secret:
+        if self._on_secret and endpoint.response_is_secret:
             self._on_secret(str(answer))
         return answer
 

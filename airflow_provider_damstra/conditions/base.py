@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pydantic import ValidationError
 
 from airflow_provider_damstra.clients.paging import PageMemory
-from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, format_argument_error
+from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.errors import (
     DamstraError,
@@ -24,8 +24,9 @@ from airflow_provider_damstra.errors import (
     DamstraPermissionError,
     DamstraRequestError,
 )
-from airflow_provider_damstra.models.lesson_schedule import ShortLessonSchedule, UserLessonSchedule
+from airflow_provider_damstra.models.lesson_schedule import LessonScheduleSummary, UserLessonSchedule
 from airflow_provider_damstra.services.concurrency import map_concurrently
+from airflow_provider_damstra.validation_errors import format_argument_error
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -106,7 +107,7 @@ class ScheduleState:
     last_name: str | None = None
 
     @classmethod
-    def from_row(cls, row: UserLessonSchedule | ShortLessonSchedule) -> ScheduleState:
+    def from_row(cls, row: UserLessonSchedule | LessonScheduleSummary) -> ScheduleState:
         """Return how a schedule in the list of a user's stands."""
         return cls(
             row.id,
@@ -146,13 +147,15 @@ def required_count(share: float, count: int) -> int:
 
 def compact_row(row: Any) -> Any:
     """Return of a row what waits need of it."""
-    return ScheduleState.from_row(row) if isinstance(row, (UserLessonSchedule, ShortLessonSchedule)) else row
+    return (
+        ScheduleState.from_row(row) if isinstance(row, (UserLessonSchedule, LessonScheduleSummary)) else row
+    )
 
 
 def page_cache_for(query: Query) -> PageMemory:
     """Return what remembers the pages of a query, with no more of a row than waits need."""
     is_schedules = isinstance(query, ListUserLessonSchedules)
-    return PageMemory(row=ShortLessonSchedule if is_schedules else None, reduce=compact_row)
+    return PageMemory(row=LessonScheduleSummary if is_schedules else None, reduce=compact_row)
 
 
 def create_condition(kind: type[Condition], arguments: Mapping[str, Any]) -> Condition:
@@ -190,7 +193,7 @@ def poll(client: SupportsCalls, condition: Condition) -> PollResult:
 
 def is_not_found(error: DamstraError) -> bool:
     """Return whether Damstra says that something does not exist, and not a proxy that it finds no page."""
-    return isinstance(error, DamstraNotFoundError) and not error.is_foreign
+    return isinstance(error, DamstraNotFoundError) and not error.is_from_proxy
 
 
 def _due(queries: dict[Query, QueryFilter], asked: Collection[Query]) -> dict[Query, QueryFilter]:

@@ -20,7 +20,7 @@ from airflow_provider_damstra.conditions.base import (
 from airflow_provider_damstra.conditions.threshold import parse_number, validate_wait_for
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
-from airflow_provider_damstra.endpoints.types import SomeIdentifiers
+from airflow_provider_damstra.endpoints.types import IdentifierList
 from airflow_provider_damstra.errors import DamstraNotFoundError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _NONE: frozenset[int] = frozenset()
 
 
 class _Ids(RequestModel):
-    lesson_schedule_ids: SomeIdentifiers
+    lesson_schedule_ids: IdentifierList
 
 
 class LessonScheduleCondition:

@@ -6,6 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
+from airflow_provider_damstra.assets import (
+    SCHEDULE_CANCELLED,
+    SCHEDULE_CHANGED,
+    SCHEDULE_COMPLETED,
+    SCHEDULE_CREATED,
+)
 from airflow_provider_damstra.conditions.base import (
     OptionalQueryFilter,
     PollResult,
@@ -16,13 +22,7 @@ from airflow_provider_damstra.conditions.base import (
 )
 from airflow_provider_damstra.endpoints.group import ListGroupMembers
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
-from airflow_provider_damstra.endpoints.types import SomeIdentifiers
-from airflow_provider_damstra.event_names import (
-    SCHEDULE_CANCELLED,
-    SCHEDULE_CHANGED,
-    SCHEDULE_COMPLETED,
-    SCHEDULE_CREATED,
-)
+from airflow_provider_damstra.endpoints.types import IdentifierList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -37,7 +37,7 @@ Snapshot = dict[str, list[str | None]]
 UNKNOWN = "unknown"
 """What polling can say of why a schedule was cancelled: a webhook would name the reason."""
 
-_IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(SomeIdentifiers)
+_IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(IdentifierList)
 _ENDINGS = {"completed": SCHEDULE_COMPLETED, "cancelled": SCHEDULE_CANCELLED}
 
 

@@ -9,7 +9,7 @@ from airflow_provider_damstra.conditions.threshold import parse_number, validate
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.group import ListGroupMembers
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
-from airflow_provider_damstra.endpoints.types import Identifier, SomeIdentifiers
+from airflow_provider_damstra.endpoints.types import Identifier, IdentifierList
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.services.idempotency import format_ids
 
@@ -23,7 +23,7 @@ _BEST_FIRST = ("completed", "open", "overdue", "cancelled")
 
 class _UserLessons(RequestModel):
     user_id: Identifier
-    lesson_ids: SomeIdentifiers
+    lesson_ids: IdentifierList
 
 
 class _GroupLesson(RequestModel):

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from airflow_provider_damstra.emulator.api_errors import bad_request, unsupported_media_type
 from airflow_provider_damstra.emulator.rendering import JSON
 from airflow_provider_damstra.emulator.unit_of_work import DEFAULT_PAGE_SIZE, Window
-from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, refusal
+from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
+from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,7 @@ def parse_call(
     try:
         call = endpoint.model_validate({**query, **body, **_by_alias(endpoint, path)})
     except ValidationError as error:
-        raise bad_request(refusal(error)) from None
+        raise bad_request(format_validation_error(error)) from None
     _refuse_another_form(body, call.request().body or {})
     return call
 
@@ -90,7 +91,9 @@ def _by_alias(endpoint: type[Endpoint[Any]], path: dict[str, str]) -> dict[str, 
 
 def _names(endpoint: type[Endpoint[Any]], wanted: str) -> set[str]:
     fields = endpoint.model_fields
-    return {fields[name].alias or name for name, place in endpoint.places().items() if place == wanted}
+    return {
+        fields[name].alias or name for name, place in endpoint.field_locations().items() if place == wanted
+    }
 
 
 def _refuse_unknown(kind: str, given: dict[str, Any], known: set[str]) -> None:

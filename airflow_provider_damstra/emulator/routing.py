@@ -78,7 +78,7 @@ class Routes:
         """
 
         def register(handle: Callable[[Call, UnitOfWork], Answer]) -> Callable[[Call, UnitOfWork], Answer]:
-            chosen = render or _RENDER.get(endpoint.answer_type(), rendering.as_json)
+            chosen = render or _RENDER.get(endpoint.result_type(), rendering.as_json)
             self.all.append(Route(endpoint=endpoint, handle=handle, render=chosen, wrong_key=wrong_key))
             return handle
 

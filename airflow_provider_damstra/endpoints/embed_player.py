@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import TypeAdapter
 
-from airflow_provider_damstra.endpoints.base import Endpoint, parse
+from airflow_provider_damstra.endpoints.base import Endpoint, parse_json
 from airflow_provider_damstra.endpoints.types import Identifier
 from airflow_provider_damstra.models.base import Model
 
@@ -24,11 +24,11 @@ _EMBED_PLAYER: TypeAdapter[Any] = TypeAdapter(_EmbedPlayer)
 class _AnswersEmbedUrl(Endpoint[str]):
     """An operation that answers ``{"embedUrl": "..."}``: a secret, for the URL carries a token."""
 
-    answer_is_secret: ClassVar[bool] = True
+    response_is_secret: ClassVar[bool] = True
 
-    def answer(self, request: Request, response: Response) -> str:
+    def parse_result(self, request: Request, response: Response) -> str:
         """Return the URL."""
-        url: str = parse(_EMBED_PLAYER, request, response).embed_url
+        url: str = parse_json(_EMBED_PLAYER, request, response).embed_url
         return url
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, NoContentEndpoint
-from airflow_provider_damstra.endpoints.types import Identifier, Name, SomeIdentifiers
+from airflow_provider_damstra.endpoints.types import Identifier, IdentifierList, Name
 from airflow_provider_damstra.models.group import Group
 from airflow_provider_damstra.models.user import User
 
@@ -47,14 +47,14 @@ class AddGroupMembers(NoContentEndpoint, method="POST", path="/group/{group_id}/
     """Put users into a group."""
 
     group_id: Identifier
-    user_ids: SomeIdentifiers
+    user_ids: IdentifierList
 
 
 class RemoveGroupMembers(NoContentEndpoint, method="POST", path="/group/{group_id}/remove_members"):
     """Take users out of a group."""
 
     group_id: Identifier
-    user_ids: SomeIdentifiers
+    user_ids: IdentifierList
 
 
 class ListGroupSupervisors(ListEndpoint[User], path="/group/{group_id}/supervisor"):
@@ -67,14 +67,14 @@ class AddGroupSupervisors(NoContentEndpoint, method="POST", path="/group/{group_
     """Make users supervisors of a group."""
 
     group_id: Identifier
-    user_ids: SomeIdentifiers
+    user_ids: IdentifierList
 
 
 class RemoveGroupSupervisors(NoContentEndpoint, method="POST", path="/group/{group_id}/remove_supervisors"):
     """End users' supervision of a group."""
 
     group_id: Identifier
-    user_ids: SomeIdentifiers
+    user_ids: IdentifierList
 
 
 class InactivateGroup(NoContentEndpoint, method="POST", path="/group/{group_id}/inactivate"):

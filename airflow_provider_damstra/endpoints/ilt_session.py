@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, ValidationInfo, field_validator
 
 from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, NoContentEndpoint, RequestModel
-from airflow_provider_damstra.endpoints.types import Count, Identifier, SessionMoment, SomeIdentifiers
+from airflow_provider_damstra.endpoints.types import Count, Identifier, IdentifierList, SessionDateTime
 from airflow_provider_damstra.models.ilt_session import (
     IltSession,
     IltSessionAttendee,
@@ -38,8 +38,8 @@ class CreateIltSession(Endpoint[IltSession], method="POST", path="/ilt_session")
     """Create an ILT session and return it. Only an update can limit its places."""
 
     lesson_id: Identifier | None = None
-    start_datetime: SessionMoment
-    end_datetime: SessionMoment
+    start_datetime: SessionDateTime
+    end_datetime: SessionDateTime
     location: str
     instructor_id: Identifier
     notes: str | None = None
@@ -84,7 +84,7 @@ class BulkRegisterIltSession(
     """Register users, who must be scheduled to the session's lesson already."""
 
     ilt_session_id: Identifier
-    user_ids: SomeIdentifiers
+    user_ids: IdentifierList
 
 
 class BulkDeregisterIltSession(
@@ -93,7 +93,7 @@ class BulkDeregisterIltSession(
     """Deregister users."""
 
     ilt_session_id: Identifier
-    user_ids: SomeIdentifiers
+    user_ids: IdentifierList
 
 
 class ListIltSessionAttendees(
@@ -101,7 +101,7 @@ class ListIltSessionAttendees(
 ):
     """List who is registered, who attended and who passed."""
 
-    sends_paging_at_first = False
+    sends_paging_on_first_page = False
 
     ilt_session_id: Identifier
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, invalid_response, parse
-from airflow_provider_damstra.endpoints.types import Digits, Identifier, SomeIdentifiers, UtcDateTime
+from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, parse_json
+from airflow_provider_damstra.endpoints.types import Digits, Identifier, IdentifierList, UtcDateTime
+from airflow_provider_damstra.errors import invalid_response
 from airflow_provider_damstra.models.base import Model
 from airflow_provider_damstra.models.lesson_schedule import (
     GracePeriodUnit,
@@ -42,9 +43,9 @@ _IDS: TypeAdapter[Any] = TypeAdapter(_Ids)
 class _AnswersIds(Endpoint[list[int]]):
     """An operation that answers ``{"ids": [...]}``."""
 
-    def answer(self, request: Request, response: Response) -> list[int]:
+    def parse_result(self, request: Request, response: Response) -> list[int]:
         """Return the ids."""
-        ids: list[int] = parse(_IDS, request, response).ids
+        ids: list[int] = parse_json(_IDS, request, response).ids
         return ids
 
 
@@ -65,7 +66,7 @@ class ScheduleUser(_AnswersIds, method="POST", path="/user/{user_id}/lesson_sche
     """Schedule a user to lessons and return the ids of the schedules that were created."""
 
     user_id: Identifier
-    lesson_version_ids: SomeIdentifiers
+    lesson_version_ids: IdentifierList
     schedule_date: UtcDateTime | None = None
     grace_period: Digits
     grace_period_unit: GracePeriodUnit
@@ -95,7 +96,7 @@ class DownloadCertificate(Endpoint[bytes], path="/lesson_schedule/{lesson_schedu
 
     lesson_schedule_id: Identifier
 
-    def answer(self, request: Request, response: Response) -> bytes:
+    def parse_result(self, request: Request, response: Response) -> bytes:
         """Return the file's bytes."""
         if not response.body.lstrip()[:5].startswith(b"%PDF"):
             raise invalid_response(request, response, "it is no PDF file")

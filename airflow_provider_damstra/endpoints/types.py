@@ -81,7 +81,7 @@ def _listed(value: Any) -> Any:
     return list(value)
 
 
-def refuse_twice(values: tuple[Value, ...]) -> tuple[Value, ...]:
+def validate_unique(values: tuple[Value, ...]) -> tuple[Value, ...]:
     """Return the values, if each is there once.
 
     :raises ValueError: naming the others.
@@ -117,8 +117,8 @@ Name = Annotated[str, Field(min_length=1, pattern=r"\S")]
 EmployeeNumber = Annotated[str, BeforeValidator(_number_as_text)]
 """A text that is often all digits; ``4711`` is ``"4711"``."""
 
-SomeIdentifiers = Annotated[
-    tuple[Identifier, ...], BeforeValidator(_listed), AfterValidator(refuse_twice), Field(min_length=1)
+IdentifierList = Annotated[
+    tuple[Identifier, ...], BeforeValidator(_listed), AfterValidator(validate_unique), Field(min_length=1)
 ]
 """One id or more, none twice. A rendered template is accepted too: ``1,2`` or ``[1, 2]``."""
 
@@ -145,7 +145,7 @@ UtcDateTime = Annotated[
 ]
 """A moment to the second, sent as ``2015-10-29T15:28:59+0000``; one without a zone is refused."""
 
-SessionMoment = Annotated[
+SessionDateTime = Annotated[
     datetime,
     BeforeValidator(_refuse_number),
     AfterValidator(_refuse_naive),

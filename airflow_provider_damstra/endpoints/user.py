@@ -13,10 +13,10 @@ from airflow_provider_damstra.endpoints.base import (
     ListEndpoint,
     NoContentEndpoint,
     RequestModel,
-    invalid_response,
-    parse,
+    parse_json,
 )
 from airflow_provider_damstra.endpoints.types import EmployeeNumber, Identifier, Password, References
+from airflow_provider_damstra.errors import invalid_response
 from airflow_provider_damstra.models.user import CreatedUser, Role, User
 
 if TYPE_CHECKING:
@@ -120,9 +120,9 @@ class UpdateUser(Endpoint[User], method="PUT", path="/user/{user_id}"):
             return {name: value for name, value in data.items() if name not in ("user_id", "userId")}
         return data
 
-    def body(self, members: dict[str, Any]) -> dict[str, Any]:
+    def build_body(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Return the members with the id, which the API wants in the body too."""
-        return {"id": self.user_id, **members}
+        return {"id": self.user_id, **fields}
 
 
 class BulkUserImport(Endpoint[list[User]], method="POST", path="/bulkUserImport"):
@@ -150,16 +150,16 @@ _TEXT_OR_OBJECT: TypeAdapter[Any] = TypeAdapter(str | dict[str, Any])
 class GenerateLoginUrl(Endpoint[str], method="POST", path="/user/{user_id}/generate_login_url"):
     """Return a URL that logs the user in without a password: a secret."""
 
-    answer_is_secret: ClassVar[bool] = True
+    response_is_secret: ClassVar[bool] = True
 
     user_id: Identifier
     expires_in: Annotated[LoginUrlExpiry | None, IN_QUERY] = None
 
-    def answer(self, request: Request, response: Response) -> str:
+    def parse_result(self, request: Request, response: Response) -> str:
         """Return the URL, whether it came as bare text, as a JSON text, or in an object."""
         text = response.text.strip()
         if text[:1] in ('"', "{", "["):
-            value = parse(_TEXT_OR_OBJECT, request, response)
+            value = parse_json(_TEXT_OR_OBJECT, request, response)
             text = value.strip() if isinstance(value, str) else _only_text(value)
         if text in ("", "null", "true", "false") or response.is_html:
             raise invalid_response(request, response, "there is no URL in it")

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_provider_damstra.clients.raw_pages import NO_PAGE, RawPage, RawRow, raw_page
-from airflow_provider_damstra.endpoints.base import invalid_response
-from airflow_provider_damstra.errors import error_from
+from airflow_provider_damstra.errors import error_from_response, invalid_response
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.base import ListEndpoint
@@ -41,7 +40,7 @@ class RawReader:
                 return page
         # Only now, for what has results is no error. Out here, so that none carries the other, which shows
         # what came.
-        raise error_from(request, response) or invalid_response(request, response, why)
+        raise error_from_response(request, response) or invalid_response(request, response, why)
 
 
 def _on_one_line(body: bytes) -> bytes:

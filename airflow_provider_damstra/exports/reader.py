@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from pydantic import ValidationError
 
-from airflow_provider_damstra.endpoints.base import RequestModel, refusal
-from airflow_provider_damstra.endpoints.types import SomeIdentifiers
+from airflow_provider_damstra.endpoints.base import RequestModel
+from airflow_provider_damstra.endpoints.types import IdentifierList
 from airflow_provider_damstra.errors import (
     DamstraError,
     DamstraNotFoundError,
@@ -22,6 +22,7 @@ from airflow_provider_damstra.exports.consistent_pagination import WholeListing
 from airflow_provider_damstra.exports.many_listings import pages_as_they_come
 from airflow_provider_damstra.exports.raw_pages import RawRow
 from airflow_provider_damstra.exports.resources import RESOURCES, Listing, Resource
+from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -39,7 +40,7 @@ _PARENT = msgspec.json.Decoder(_Parent, strict=False)
 
 
 class _Parents(RequestModel):
-    parent_ids: SomeIdentifiers
+    parent_ids: IdentifierList
 
 
 def ids_of_parents(given: Any) -> tuple[int, ...] | None:
@@ -52,7 +53,7 @@ def ids_of_parents(given: Any) -> tuple[int, ...] | None:
     try:
         return _Parents(parent_ids=given).parent_ids
     except ValidationError as error:
-        why = refusal(error)
+        why = format_validation_error(error)
     raise ValueError(why)
 
 
@@ -247,5 +248,5 @@ def _is_about_one(error: DamstraError) -> bool:
     if isinstance(error, DamstraServerError):
         return error.status == 500
     if isinstance(error, DamstraNotFoundError):
-        return not error.is_foreign
+        return not error.is_from_proxy
     return isinstance(error, (DamstraRequestError, DamstraResponseError))

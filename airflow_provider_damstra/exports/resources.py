@@ -47,7 +47,7 @@ class Resource:
     @property
     def key(self) -> tuple[str, ...]:
         """Return the columns that together tell a row from all others."""
-        own = self.model.row_key_member
+        own = self.model.row_key_field
         return (self.parent_argument, own) if self.adds_parent else (own,)
 
     @property

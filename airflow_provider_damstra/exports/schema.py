@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import ValidationError
 
-from airflow_provider_damstra.endpoints.base import refusal
 from airflow_provider_damstra.errors import DamstraResponseError
+from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +77,7 @@ def values_of(resource: Resource, row: RawRow) -> tuple[Any, ...]:
     try:
         return _values(resource, resource.model.model_validate_json(bytes(row)))
     except ValidationError as error:
-        why = refusal(error)
+        why = format_validation_error(error)
     except _NotPlain as error:
         why = str(error)
     # Out here, so that the error does not carry pydantic's, which shows what came.

@@ -12,8 +12,8 @@ from pydantic import Field, SecretStr, ValidationError
 
 from airflow_provider_damstra.clients.settings import ClientOptions, ClientSettings
 from airflow_provider_damstra.clients.trust import check_bundle
-from airflow_provider_damstra.endpoints.base import refusal
 from airflow_provider_damstra.errors import DamstraConfigurationError
+from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -33,13 +33,13 @@ class DamstraConnectionExtra(ClientOptions):
     ] = None
 
 
-def settings_from(connection: Connection) -> ClientSettings:
+def settings_from_connection(connection: Connection) -> ClientSettings:
     """Return the client's settings.
 
     :raises DamstraConfigurationError: naming every field of the connection that cannot be used.
     """
     try:
-        extra = DamstraConnectionExtra.model_validate(extra_of(connection))
+        extra = DamstraConnectionExtra.model_validate(parse_extra(connection))
         check_bundle(extra.verify)
         options = extra.model_dump(include=set(ClientOptions.model_fields))
         return ClientSettings(
@@ -48,7 +48,7 @@ def settings_from(connection: Connection) -> ClientSettings:
             **options,
         )
     except ValidationError as error:
-        why = refusal(error)
+        why = format_validation_error(error)
         if error.title == ClientSettings.__name__:
             why = why.replace("access_key:", "the access key (field Password) is not usable:")
         known = ", ".join(DamstraConnectionExtra.model_fields)
@@ -63,7 +63,34 @@ def settings_from(connection: Connection) -> ClientSettings:
         ) from None
 
 
-def extra_of(connection: Connection) -> dict[str, Any]:
+def find_connection(conn_id: str) -> tuple[Any, Any] | None:
+    """Return a connection and the secrets backend that holds it, or None if no backend does.
+
+    For the API server and the command line; tasks and triggers ask the Task SDK. Airflow's own lookup treats
+    a backend that fails as one without the connection.
+
+    :raises Exception: whatever a secrets backend raises.
+    """
+    from airflow.configuration import ensure_secrets_loaded
+
+    for backend in ensure_secrets_loaded():
+        if connection := backend.get_connection(conn_id):
+            return connection, backend
+    return None
+
+
+def load_settings(conn_id: str) -> ClientSettings:
+    """Return the client settings of a connection, in the API server.
+
+    :raises DamstraConfigurationError: if there is no such connection, or it cannot be used.
+    """
+    found = find_connection(conn_id)
+    if found is None:
+        raise DamstraConfigurationError(f"There is no connection {conn_id!r}.")
+    return settings_from_connection(found[0])
+
+
+def parse_extra(connection: Connection) -> dict[str, Any]:
     """Return the members of a connection's extra that have a value.
 
     :raises ValueError: if it is no JSON object.

@@ -30,16 +30,16 @@ _PROBLEMS: tuple[tuple[type[DamstraError], str], ...] = (
 )
 
 
-def check(settings: Callable[[], ClientSettings]) -> tuple[bool, str]:
+def check_connection(load_settings: Callable[[], ClientSettings]) -> tuple[bool, str]:
     """Return whether one request for one user succeeds, and what to tell the person who asked."""
     try:
-        once = settings().model_copy(update={"max_retries": 0, "page_size": 1})
+        once = load_settings().model_copy(update={"max_retries": 0, "page_size": 1})
         with Client(once) as client:
             next(client.iterate(ListUsers(), concurrency=1), None)
     except DamstraTransportError as error:
         kind = (
             "Network problem"
-            if error.can_be_repeated
+            if error.is_transient
             else "TLS problem: the server's certificate is not trusted"
         )
         return False, f"{kind}. {error}"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Row = TypeVar("Row", bound=Model)
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class DamstraHook(BaseHook):
@@ -50,13 +50,13 @@ class DamstraHook(BaseHook):
 
         :raises DamstraConfigurationError: naming what is wrong with it.
         """
-        from airflow_provider_damstra.hooks.connection import settings_from
+        from airflow_provider_damstra.hooks.connection import settings_from_connection
 
-        settings = settings_from(self.get_connection(self.damstra_conn_id))
+        settings = settings_from_connection(self.get_connection(self.damstra_conn_id))
         _mask(settings.access_key.get_secret_value())
         return settings
 
-    def renew(self) -> bool:
+    def reload_connection(self) -> bool:
         """Read the connection again, and return whether it says something else: that counts from now on.
 
         For who has used the hook for hours, and was refused. What cannot be read now changes nothing.
@@ -80,10 +80,10 @@ class DamstraHook(BaseHook):
         # Threads of a fan-out may be the first to ask, all at once.
         with self._lock:
             if self._made is None:
-                self._made = self.client_with()
+                self._made = self.create_client()
             return self._made
 
-    def client_with(self, **changes: Any) -> Client:
+    def create_client(self, **changes: Any) -> Client:
         """Return a client of one's own, with some of the connection's settings changed. Close it after use.
 
         :param changes: names and values, such as ``max_concurrency=32``; None changes nothing.
@@ -99,7 +99,7 @@ class DamstraHook(BaseHook):
         """Return the client behind this hook; it is made once."""
         return self._client
 
-    def call(self, endpoint: Endpoint[Answer]) -> Answer:
+    def call(self, endpoint: Endpoint[Result]) -> Result:
         """Return the answer to one call. An answer that is a secret is masked in Airflow's logs.
 
         :param endpoint: the operation with its arguments, such as ``GetUser(user_id=7)``.
@@ -137,9 +137,9 @@ class DamstraHook(BaseHook):
         await asyncio.to_thread(_import_what_an_event_loop_needs)
         from airflow.providers.common.compat.connection import get_async_connection
 
-        from airflow_provider_damstra.hooks.connection import settings_from
+        from airflow_provider_damstra.hooks.connection import settings_from_connection
 
-        settings = settings_from(await get_async_connection(self.damstra_conn_id, hook=type(self)))
+        settings = settings_from_connection(await get_async_connection(self.damstra_conn_id, hook=type(self)))
         await _mask_in_loop(settings.access_key.get_secret_value())
         return settings
 
@@ -150,10 +150,10 @@ class DamstraHook(BaseHook):
         await asyncio.to_thread(_import_what_an_event_loop_needs)
         from airflow.providers.common.compat.connection import get_async_connection
 
-        from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, extra_of
+        from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, parse_extra
 
         connection = await get_async_connection(self.damstra_conn_id, hook=type(self))
-        extra = DamstraConnectionExtra.model_validate(extra_of(connection))
+        extra = DamstraConnectionExtra.model_validate(parse_extra(connection))
         if extra.webhook_token is None:
             return None
         token = extra.webhook_token.get_secret_value()
@@ -165,9 +165,9 @@ class DamstraHook(BaseHook):
 
         Calls ``listUsers`` for one row, without retries.
         """
-        from airflow_provider_damstra.hooks.connection_test import check
+        from airflow_provider_damstra.hooks.connection_test import check_connection
 
-        return check(lambda: self.settings)
+        return check_connection(lambda: self.settings)
 
 
 def _import_what_an_event_loop_needs() -> None:

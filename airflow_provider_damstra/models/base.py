@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from airflow_provider_damstra.models.lenient import AssumeUtc, UnwrapField, none_is_empty
+from airflow_provider_damstra.models.lenient import AssumeUtc, UnwrapField, none_to_empty_list
 
 Timestamp = Annotated[datetime, AssumeUtc()]
 """A timezone-aware datetime; a text without zone (groups have them) is UTC."""
@@ -28,10 +28,10 @@ class Model(BaseModel):
     """An answer of the API: lenient on reading, immutable afterwards.
 
     Members that this provider does not know are kept in ``model_extra`` and survive
-    ``model_dump(by_alias=True)``. ``row_key_member`` names what tells a row from the others of its listing.
+    ``model_dump(by_alias=True)``. ``row_key_field`` names what tells a row from the others of its listing.
     """
 
-    row_key_member: ClassVar[str] = "id"
+    row_key_field: ClassVar[str] = "id"
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -44,7 +44,7 @@ class Model(BaseModel):
     @property
     def row_key(self) -> Any:
         """Return what tells this row from the others of its listing."""
-        return getattr(self, self.row_key_member, None)
+        return getattr(self, self.row_key_field, None)
 
 
 class PageMeta(Model):
@@ -61,7 +61,7 @@ Row = TypeVar("Row", bound=Model)
 class Page(Model, Generic[Row]):
     """One page of a listing."""
 
-    results: Annotated[list[Row], BeforeValidator(none_is_empty)]
+    results: Annotated[list[Row], BeforeValidator(none_to_empty_list)]
     meta: PageMeta | None = Field(default=None)
 
     @property

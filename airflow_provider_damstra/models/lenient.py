@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import core_schema
 
-if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
-    from pydantic.json_schema import JsonSchemaValue
-    from pydantic_core import CoreSchema, ErrorDetails
+from airflow_provider_damstra.validation_errors import FALLBACK, FAST_PATH
 
-_QUICK, _FULL = "<quick>", "<full>"
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
+
 # What the vendor writes where there is no value; its own page shows an id that is the string "null".
 _NOTHING = frozenset({"", "null", "undefined"})
 
@@ -70,30 +71,21 @@ class UnwrapField(_Lenient):
 
     def _unwrap(self, value: Any) -> Any:
         if not isinstance(value, list):
-            return none_is_empty(value)
+            return none_to_empty_list(value)
         return [
             item[self._member] if isinstance(item, dict) and self._member in item else item for item in value
         ]
 
 
-def none_is_empty(value: Any) -> Any:
+def none_to_empty_list(value: Any) -> Any:
     """Return an empty list for None: the vendor leaves out what is empty."""
     return [] if value is None else value
 
 
-def problems_of(error: ValidationError) -> list[ErrorDetails]:
-    """Return which members do not fit and why, each once, although it was read in two ways."""
-    found = error.errors(include_url=False, include_context=False)
-    problems = [one for one in found if _QUICK not in one["loc"]]
-    for one in problems:
-        one["loc"] = tuple(part for part in one["loc"] if part != _FULL)
-    return problems
-
-
-def fast_path_or_fallback(quick: CoreSchema, full: CoreSchema, *, declared: CoreSchema) -> CoreSchema:
-    """Return a schema that tries the quick schema first and then the full one."""
+def fast_path_or_fallback(fast: CoreSchema, fallback: CoreSchema, *, declared: CoreSchema) -> CoreSchema:
+    """Return a schema that tries ``fast``, then ``fallback``; its JSON schema is that of ``declared``."""
     return core_schema.union_schema(
-        [(quick, _QUICK), (full, _FULL)], mode="left_to_right", metadata={"declared": declared}
+        [(fast, FAST_PATH), (fallback, FALLBACK)], mode="left_to_right", metadata={"declared": declared}
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from airflow_provider_damstra.models.base import Model, Number, OptionalTimestamp
-from airflow_provider_damstra.models.lenient import none_is_empty
+from airflow_provider_damstra.models.lenient import none_to_empty_list
 
 
 class LessonStatus(StrEnum):
@@ -38,7 +38,7 @@ class LessonVersionCustomField(Model):
 class _LessonVersion(Model):
     """What both listings say of one version of a lesson, their row. ``duration`` is in milliseconds."""
 
-    row_key_member = "lesson_version_id"
+    row_key_field = "lesson_version_id"
 
     lesson_version_id: int
     lesson_id: int | None = None
@@ -60,7 +60,7 @@ class Lesson(_LessonVersion):
 
     questionnaire_type: int | None = None
     lesson_version_custom_fields: Annotated[
-        list[LessonVersionCustomField], BeforeValidator(none_is_empty)
+        list[LessonVersionCustomField], BeforeValidator(none_to_empty_list)
     ] = Field(default_factory=list)
     created_date: OptionalTimestamp = None
     modified_date: OptionalTimestamp = None

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from airflow_provider_damstra.models.base import Model, Number, OptionalTimestamp
-from airflow_provider_damstra.models.lenient import none_is_empty
+from airflow_provider_damstra.models.lenient import none_to_empty_list
 
 
 class LessonScheduleStatus(StrEnum):
@@ -71,12 +71,12 @@ class LessonSchedule(_Schedule):
     active: bool | None = None
     client_id: int | None = None
     client_name: str | None = None
-    reminders: Annotated[list[Any], BeforeValidator(none_is_empty)] = Field(default_factory=list)
-    question_results: Annotated[list[Any], BeforeValidator(none_is_empty)] = Field(default_factory=list)
+    reminders: Annotated[list[Any], BeforeValidator(none_to_empty_list)] = Field(default_factory=list)
+    question_results: Annotated[list[Any], BeforeValidator(none_to_empty_list)] = Field(default_factory=list)
     user_user_name: str | None = None
     user_employee_number: str | None = None
-    user_groups: Annotated[list[Any], BeforeValidator(none_is_empty)] = Field(default_factory=list)
-    supervisors: Annotated[list[Any], BeforeValidator(none_is_empty)] = Field(default_factory=list)
+    user_groups: Annotated[list[Any], BeforeValidator(none_to_empty_list)] = Field(default_factory=list)
+    supervisors: Annotated[list[Any], BeforeValidator(none_to_empty_list)] = Field(default_factory=list)
     published: int | None = None
     questionnaire_pass_rate: Number | None = None
     schedule_over_email_attempted: bool | None = None
@@ -134,7 +134,7 @@ class UserLessonSchedule(_HasStatus, _Schedule):
     status_id: int | None = None
 
 
-class ShortLessonSchedule(_HasStatus, Model):
+class LessonScheduleSummary(_HasStatus, Model):
     """Of a lesson schedule in the list of a user's, what waiting for it needs: quick to read."""
 
     model_config = ConfigDict(extra="ignore")

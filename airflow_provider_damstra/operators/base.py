@@ -14,7 +14,7 @@ from airflow_provider_damstra.links import DamstraLink
 from airflow_provider_damstra.map_index import map_index_template_for
 from airflow_provider_damstra.storage import TaskTry
 from airflow_provider_damstra.task_state import Attempts
-from airflow_provider_damstra.validation import flags, is_empty, one_of
+from airflow_provider_damstra.validation import is_empty, validate_booleans, validate_choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -141,7 +141,7 @@ class UserListMixin(DamstraOperator):
 
     def __init__(self, *, user_ids: Ids, on_empty: str = "fail", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        one_of("on_empty", on_empty, "fail", "skip")
+        validate_choice("on_empty", on_empty, "fail", "skip")
         self.user_ids = user_ids
         self.on_empty = on_empty
 
@@ -191,7 +191,7 @@ class RollbackOnKillMixin(DamstraOperator):
 
     def __init__(self, *, cancel_on_kill: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        flags(cancel_on_kill=cancel_on_kill)
+        validate_booleans(cancel_on_kill=cancel_on_kill)
         self.cancel_on_kill = cancel_on_kill
 
     def clean_up(self) -> None:
@@ -202,7 +202,7 @@ class RollbackOnKillMixin(DamstraOperator):
         if not (self.cancel_on_kill and self.client.changes):
             super().clean_up()
             return
-        client = self.hook.client_with(timeout=SECONDS_TO_LIVE / 2, max_retries=0)
+        client = self.hook.create_client(timeout=SECONDS_TO_LIVE / 2, max_retries=0)
         for change in reversed(self.client.changes):
             what = change.request()
             self.client.will_take_back(change)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_damstra.operators.base import DamstraOperator
-from airflow_provider_damstra.validation import flags, mapping, refuse_password
+from airflow_provider_damstra.validation import parse_mapping, validate_booleans, validate_no_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,8 +44,8 @@ class DamstraCallOperator(DamstraOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        refuse_password(arguments)
-        flags(return_in_clear=return_in_clear)
+        validate_no_password(arguments)
+        validate_booleans(return_in_clear=return_in_clear)
         self.endpoint = endpoint
         self.arguments = arguments
         self.path = path
@@ -56,8 +56,8 @@ class DamstraCallOperator(DamstraOperator):
         from airflow_provider_damstra.services.raw_call import named_endpoint, refuse_to_repeat
         from airflow_provider_damstra.storage import validate_writable_path
 
-        arguments = mapping("arguments", self.arguments or {})
-        refuse_password(arguments)
+        arguments = parse_mapping("arguments", self.arguments or {})
+        validate_no_password(arguments)
         call = named_endpoint(self.endpoint, arguments, secret_in_clear=self.return_in_clear)
         if self.path is not None:
             validate_writable_path("path", self.path, task_try=self.task_try)

@@ -10,7 +10,13 @@ from airflow_provider_damstra.operators.base import (
     RollbackOnKillMixin,
     UserListMixin,
 )
-from airflow_provider_damstra.validation import at_least_one, flags, given, number, one_of
+from airflow_provider_damstra.validation import (
+    provided_arguments,
+    validate_at_least_one,
+    validate_booleans,
+    validate_choice,
+    validate_number,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,7 +50,7 @@ class DamstraCreateGroupOperator(RollbackOnKillMixin):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        one_of("if_exists", if_exists, "return", "update", "fail")
+        validate_choice("if_exists", if_exists, "return", "update", "fail")
         self.name = name
         self.description = description
         self.parent_id = parent_id
@@ -86,7 +92,7 @@ class DamstraUpdateGroupOperator(DamstraOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        at_least_one(name=name, description=description, parent_id=parent_id)
+        validate_at_least_one(name=name, description=description, parent_id=parent_id)
         self.group_id = group_id
         self.name = name
         self.description = description
@@ -96,7 +102,7 @@ class DamstraUpdateGroupOperator(DamstraOperator):
         """Return whether something was changed."""
         from airflow_provider_damstra.services.group import update_group
 
-        return update_group(self.client, group_id=self.group_id, changes=given(self, *_CHANGES))
+        return update_group(self.client, group_id=self.group_id, changes=provided_arguments(self, *_CHANGES))
 
 
 class DamstraInactivateGroupOperator(DamstraOperator):
@@ -112,7 +118,7 @@ class DamstraInactivateGroupOperator(DamstraOperator):
 
     def __init__(self, *, group_id: Id, strict: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        flags(strict=strict)
+        validate_booleans(strict=strict)
         self.group_id = group_id
         self.strict = strict
 
@@ -134,7 +140,7 @@ class _MembershipOperator(UserListMixin):
         self, *, group_id: Id, user_ids: Ids, on_empty: str = "fail", strict: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(user_ids=user_ids, on_empty=on_empty, **kwargs)
-        flags(strict=strict)
+        validate_booleans(strict=strict)
         self.group_id = group_id
         self.strict = strict
 
@@ -240,10 +246,10 @@ class DamstraSyncGroupMembersOperator(ResultFileMixin):
         **kwargs: Any,
     ) -> None:
         super().__init__(result_path=result_path, **kwargs)
-        one_of("who", who, "members", "supervisors")
-        flags(dry_run=dry_run)
+        validate_choice("who", who, "members", "supervisors")
+        validate_booleans(dry_run=dry_run)
         if max_removals is not None:
-            number("max_removals", max_removals, at_least=0)
+            validate_number("max_removals", max_removals, at_least=0)
         self.group_id = group_id
         self.user_ids = user_ids
         self.who = who

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_damstra.operators.base import DamstraOperator, RollbackOnKillMixin, UserListMixin
-from airflow_provider_damstra.validation import at_least_one, exactly_one, flags, given, one_of
+from airflow_provider_damstra.validation import (
+    provided_arguments,
+    validate_at_least_one,
+    validate_booleans,
+    validate_choice,
+    validate_exactly_one,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +63,7 @@ class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        one_of("if_exists", if_exists, "return", "fail")
+        validate_choice("if_exists", if_exists, "return", "fail")
         self.lesson_id = lesson_id
         self.start_datetime = start_datetime
         self.end_datetime = end_datetime
@@ -117,7 +123,7 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        at_least_one(
+        validate_at_least_one(
             instructor_id=instructor_id, location=location, notes=notes, number_of_places=number_of_places
         )
         self.ilt_session_id = ilt_session_id
@@ -130,7 +136,7 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
         """Return whether something was changed."""
         from airflow_provider_damstra.services.ilt_session import update_session
 
-        changes = given(self, *_CHANGES)
+        changes = provided_arguments(self, *_CHANGES)
         return update_session(self.client, ilt_session_id=self.ilt_session_id, changes=changes)
 
 
@@ -147,7 +153,7 @@ class DamstraCompleteIltSessionOperator(DamstraOperator):
 
     def __init__(self, *, ilt_session_id: Id, strict: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        flags(strict=strict)
+        validate_booleans(strict=strict)
         self.ilt_session_id = ilt_session_id
         self.strict = strict
 
@@ -182,7 +188,7 @@ class DamstraCancelIltSessionOperator(DamstraOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        flags(notify_trainees=notify_trainees, notify_instructor=notify_instructor, strict=strict)
+        validate_booleans(notify_trainees=notify_trainees, notify_instructor=notify_instructor, strict=strict)
         self.ilt_session_id = ilt_session_id
         self.notify_trainees = notify_trainees
         self.notify_instructor = notify_instructor
@@ -223,7 +229,7 @@ class _RegistrationOperator(UserListMixin):
         **kwargs: Any,
     ) -> None:
         super().__init__(user_ids=user_ids, on_empty=on_empty, **kwargs)
-        flags(strict=strict)
+        validate_booleans(strict=strict)
         self.ilt_session_id = ilt_session_id
         self.strict = strict
 
@@ -293,7 +299,7 @@ class DamstraSaveIltSessionProgressOperator(DamstraOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        exactly_one(progress=progress, user_ids=user_ids)
+        validate_exactly_one(progress=progress, user_ids=user_ids)
         self.ilt_session_id = ilt_session_id
         self.progress = progress
         self.user_ids = user_ids

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.operators.base import DamstraOperator, ResultFileMixin, UserListMixin
-from airflow_provider_damstra.validation import exactly_one, flags, one_of
+from airflow_provider_damstra.validation import validate_booleans, validate_choice, validate_exactly_one
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -80,10 +80,12 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
         **kwargs: Any,
     ) -> None:
         super().__init__(user_ids=user_ids, on_empty=on_empty, result_path=result_path, **kwargs)
-        exactly_one(lesson_version_ids=lesson_version_ids, lesson_ids=lesson_ids, lesson_names=lesson_names)
-        one_of("if_exists", if_exists, "return", "fail")
-        one_of("if_completed", if_completed, "schedule", "skip")
-        one_of("on_partial_failure", on_partial_failure, "fail", "continue")
+        validate_exactly_one(
+            lesson_version_ids=lesson_version_ids, lesson_ids=lesson_ids, lesson_names=lesson_names
+        )
+        validate_choice("if_exists", if_exists, "return", "fail")
+        validate_choice("if_completed", if_completed, "schedule", "skip")
+        validate_choice("on_partial_failure", on_partial_failure, "fail", "continue")
         self.lesson_version_ids = lesson_version_ids
         self.lesson_ids = lesson_ids
         self.lesson_names = lesson_names
@@ -138,7 +140,7 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
 
         The error is one that a retry may mend, if there is one: the others do not take that chance away.
         """
-        from airflow_provider_damstra.errors import concerns_everybody, is_final
+        from airflow_provider_damstra.errors import affects_every_call, is_permanent
 
         if not failed:
             return
@@ -147,10 +149,10 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
         more = f"\n  and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
         shown = "".join(reasons[:_SHOWN]) + more
         message = f"{len(failed)} users could not be scheduled, {done} were:{shown}"
-        if self.on_partial_failure == "continue" and done and not any(map(concerns_everybody, errors)):
+        if self.on_partial_failure == "continue" and done and not any(map(affects_every_call, errors)):
             self.log.warning(message)
             return
-        chosen = next((error for error in errors if not is_final(error)), errors[0])
+        chosen = next((error for error in errors if not is_permanent(error)), errors[0])
         chosen.args = (message,)
         raise chosen
 
@@ -189,7 +191,7 @@ class DamstraCompleteLessonOperator(DamstraOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        exactly_one(lesson_id=lesson_id, lesson_version_id=lesson_version_id)
+        validate_exactly_one(lesson_id=lesson_id, lesson_version_id=lesson_version_id)
         self.user_id = user_id
         self.lesson_id = lesson_id
         self.lesson_version_id = lesson_version_id
@@ -232,7 +234,7 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
 
     def __init__(self, *, lesson_schedule_id: Id, path: str, on_missing: str = "fail", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        one_of("on_missing", on_missing, "fail", "skip")
+        validate_choice("on_missing", on_missing, "fail", "skip")
         self.lesson_schedule_id = lesson_schedule_id
         self.path = path
         self.on_missing = on_missing
@@ -265,7 +267,7 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
             return self.client.call(call)
         except DamstraNotFoundError as error:
             # What a proxy does not find may be there.
-            if self.on_missing == "fail" or error.is_foreign:
+            if self.on_missing == "fail" or error.is_from_proxy:
                 raise
             raise AirflowSkipException(f"There is no certificate: {error}") from error
 
@@ -295,8 +297,8 @@ class DamstraGetEmbedUrlOperator(DamstraOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        flags(all_lesson_types=all_lesson_types, return_in_clear=return_in_clear)
-        exactly_one(path=path, return_in_clear=return_in_clear or None)
+        validate_booleans(all_lesson_types=all_lesson_types, return_in_clear=return_in_clear)
+        validate_exactly_one(path=path, return_in_clear=return_in_clear or None)
         self.lesson_schedule_id = lesson_schedule_id
         self.path = path
         self.all_lesson_types = all_lesson_types

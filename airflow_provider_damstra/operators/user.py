@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_damstra.operators.base import DamstraOperator, ResultFileMixin, RollbackOnKillMixin
 from airflow_provider_damstra.validation import (
-    exactly_one,
-    flags,
-    mapping,
-    one_of,
-    refuse_password,
-    whole_number,
+    parse_mapping,
+    validate_booleans,
+    validate_choice,
+    validate_exactly_one,
+    validate_integer,
+    validate_no_password,
 )
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
         **kwargs: Any,
     ) -> None:
         super().__init__(result_path=result_path, **kwargs)
-        exactly_one(users=users, users_path=users_path)
-        whole_number("batch_size", batch_size, at_least=1)
-        flags(keep_roles=keep_roles)
-        refuse_password(users)
+        validate_exactly_one(users=users, users_path=users_path)
+        validate_integer("batch_size", batch_size, at_least=1)
+        validate_booleans(keep_roles=keep_roles)
+        validate_no_password(users)
         self.users = users
         self.users_path = users_path
         self.columns = columns
@@ -124,7 +124,7 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
         if self.users_path is None and not is_list:
             raise AirflowFailException(f"users is a {type(users).__name__}, not a list of rows")
         try:
-            columns = mapping("columns", self.columns or {})
+            columns = parse_mapping("columns", self.columns or {})
             rows = renamed(self._given_rows(), columns=columns, ignored=self.ignored_columns)
             return checked(rows, match_by=self.match_by)
         except ValueError as error:
@@ -167,8 +167,8 @@ class DamstraCreateUserOperator(RollbackOnKillMixin):
 
     def __init__(self, *, user: Mapping[str, Any], if_exists: str = "return", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        one_of("if_exists", if_exists, "return", "update", "fail")
-        refuse_password(user)
+        validate_choice("if_exists", if_exists, "return", "update", "fail")
+        validate_no_password(user)
         self.user = user
         self.if_exists = if_exists
 
@@ -177,8 +177,8 @@ class DamstraCreateUserOperator(RollbackOnKillMixin):
         from airflow_provider_damstra.endpoints import CreateUser
         from airflow_provider_damstra.services.user import ensure_user
 
-        refuse_password(self.user)
-        wanted = CreateUser.model_validate(mapping("user", self.user))
+        validate_no_password(self.user)
+        wanted = CreateUser.model_validate(parse_mapping("user", self.user))
         user_id, was_created = ensure_user(self.client, wanted, if_exists=self.if_exists)
         self.log.info("User %d %s", user_id, "created" if was_created else "is there already")
         return user_id
@@ -199,7 +199,7 @@ class DamstraUpdateUserOperator(DamstraOperator):
 
     def __init__(self, *, user_id: Id, changes: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        refuse_password(changes)
+        validate_no_password(changes)
         self.user_id = user_id
         self.changes = changes
 
@@ -207,8 +207,8 @@ class DamstraUpdateUserOperator(DamstraOperator):
         """Return whether something was changed."""
         from airflow_provider_damstra.services.user import update_user
 
-        refuse_password(self.changes)
-        return update_user(self.client, user_id=self.user_id, changes=mapping("changes", self.changes))
+        validate_no_password(self.changes)
+        return update_user(self.client, user_id=self.user_id, changes=parse_mapping("changes", self.changes))
 
 
 class _ActivationOperator(DamstraOperator):
@@ -219,7 +219,7 @@ class _ActivationOperator(DamstraOperator):
 
     def __init__(self, *, user_id: Id, strict: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        flags(strict=strict)
+        validate_booleans(strict=strict)
         self.user_id = user_id
         self.strict = strict
 
@@ -282,8 +282,8 @@ class DamstraGenerateLoginUrlOperator(DamstraOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        flags(return_in_clear=return_in_clear)
-        exactly_one(path=path, return_in_clear=return_in_clear or None)
+        validate_booleans(return_in_clear=return_in_clear)
+        validate_exactly_one(path=path, return_in_clear=return_in_clear or None)
         self.user_id = user_id
         self.path = path
         self.expires_in = expires_in

@@ -8,8 +8,8 @@ from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_damstra.conditions.base import Condition, PollResult, Query, QueryFilter, is_not_found
-from airflow_provider_damstra.errors import DamstraError, is_final
-from airflow_provider_damstra.hooks.metrics import gauge_waits
+from airflow_provider_damstra.errors import DamstraError, is_permanent
+from airflow_provider_damstra.hooks.metrics import gauge_waiting_tasks
 from airflow_provider_damstra.polling.client import ReloadingClient, ask
 from airflow_provider_damstra.polling.schedule import next_poll_at
 from airflow_provider_damstra.polling.subscriptions import PolledQuery, Subscription
@@ -122,7 +122,7 @@ class SharedPoller:
         is_due = not self._waits or now - self._gauged_at >= GAUGE_INTERVAL
         if is_due and self._waits != self._gauged:
             self._gauged, self._gauged_at = self._waits, now
-            gauge_waits(self._waits, damstra_conn_id=self._conn_id)
+            gauge_waiting_tasks(self._waits, damstra_conn_id=self._conn_id)
 
     async def _close(self) -> None:
         for watch in self._watches.values():
@@ -261,7 +261,7 @@ class SharedPoller:
         for subscription, query_filter in list(watch.queries.items()):
             count = subscription.count_failure(watch.query, now=self._loop.time())
             is_borne = isinstance(error, query_filter.tolerated)
-            if is_final(error) and not is_borne:
+            if is_permanent(error) and not is_borne:
                 subscription.end(PollResult(is_done=True, failure=str(error)))
             elif count > subscription.max_poll_failures:
                 subscription.end(error=error)

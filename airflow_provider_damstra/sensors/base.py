@@ -18,7 +18,7 @@ from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
 from airflow_provider_damstra.map_index import map_index_template_for
 from airflow_provider_damstra.sensors.failures import PollFailures
-from airflow_provider_damstra.validation import flags, whole_number
+from airflow_provider_damstra.validation import validate_booleans, validate_integer
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -59,8 +59,10 @@ class DamstraSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        flags(deferrable=deferrable, start_from_trigger=start_from_trigger, end_from_trigger=end_from_trigger)
-        whole_number("max_poll_failures", max_poll_failures, at_least=0)
+        validate_booleans(
+            deferrable=deferrable, start_from_trigger=start_from_trigger, end_from_trigger=end_from_trigger
+        )
+        validate_integer("max_poll_failures", max_poll_failures, at_least=0)
         self.deferrable = deferrable or start_from_trigger
         self.end_from_trigger = end_from_trigger
         self.max_poll_failures = max_poll_failures
@@ -198,7 +200,7 @@ class DamstraSensor(BaseSensorOperator):
         try:
             return poll(self.hook, self.condition)
         except DamstraError:
-            if not self.hook.renew():
+            if not self.hook.reload_connection():
                 raise
         return poll(self.hook, self.condition)
 

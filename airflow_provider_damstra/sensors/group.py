@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.conditions.threshold import validate_share
 from airflow_provider_damstra.sensors.base import DamstraSensor
-from airflow_provider_damstra.validation import comes_later, some_of
+from airflow_provider_damstra.validation import is_rendered_later, validate_subset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,9 +43,9 @@ class DamstraGroupLessonSensor(DamstraSensor):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not comes_later(threshold):
+        if not is_rendered_later(threshold):
             validate_share("threshold", threshold)
-        some_of("fail_on", fail_on, "cancelled", "overdue")
+        validate_subset("fail_on", fail_on, "cancelled", "overdue")
         self.group_id = group_id
         self.lesson_id = lesson_id
         self.threshold = threshold

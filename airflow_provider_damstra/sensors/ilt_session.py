@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.sensors.base import DamstraSensor
-from airflow_provider_damstra.validation import exactly_one, one_of
+from airflow_provider_damstra.validation import validate_choice, validate_exactly_one
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.validation import Id
@@ -29,9 +29,9 @@ class DamstraIltSessionSensor(DamstraSensor):
         self, *, ilt_session_id: Id, state: str | None = None, status: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        exactly_one(state=state, status=status)
-        one_of("state", state, None, "upcoming", "inprogress", "past")
-        one_of("status", status, None, "active", "completed", "cancelled")
+        validate_exactly_one(state=state, status=status)
+        validate_choice("state", state, None, "upcoming", "inprogress", "past")
+        validate_choice("status", status, None, "active", "completed", "cancelled")
         self.ilt_session_id = ilt_session_id
         self.state = state
         self.status = status

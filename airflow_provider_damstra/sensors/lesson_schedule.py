@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.conditions.threshold import validate_wait_for
 from airflow_provider_damstra.sensors.base import DamstraSensor
-from airflow_provider_damstra.validation import comes_later, some_of
+from airflow_provider_damstra.validation import is_rendered_later, validate_subset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,9 +46,9 @@ class DamstraLessonScheduleSensor(DamstraSensor):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not comes_later(wait_for):
+        if not is_rendered_later(wait_for):
             validate_wait_for("wait_for", wait_for)
-        some_of("fail_on", fail_on, "cancelled", "overdue")
+        validate_subset("fail_on", fail_on, "cancelled", "overdue")
         self.lesson_schedule_ids = lesson_schedule_ids
         self.wait_for = wait_for
         self.fail_on = list(fail_on)
@@ -102,7 +102,7 @@ class DamstraUserLessonsSensor(DamstraSensor):
         self, *, user_id: Id, lesson_ids: Ids, fail_on: Sequence[str] = ("cancelled",), **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        some_of("fail_on", fail_on, "cancelled", "overdue")
+        validate_subset("fail_on", fail_on, "cancelled", "overdue")
         self.user_id = user_id
         self.lesson_ids = lesson_ids
         self.fail_on = list(fail_on)

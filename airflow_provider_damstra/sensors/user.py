@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_damstra.sensors.base import DamstraSensor
-from airflow_provider_damstra.validation import exactly_one
+from airflow_provider_damstra.validation import validate_exactly_one
 
 
 class DamstraUserSensor(DamstraSensor):
@@ -26,7 +26,7 @@ class DamstraUserSensor(DamstraSensor):
         self, *, emp_id: str | int | None = None, email_address: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        exactly_one(emp_id=emp_id, email_address=email_address)
+        validate_exactly_one(emp_id=emp_id, email_address=email_address)
         self.emp_id = emp_id
         self.email_address = email_address
         self.start_where_asked()

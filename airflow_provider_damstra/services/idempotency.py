@@ -46,7 +46,7 @@ def call_and_verify(client: SupportsCalls, endpoint: Endpoint[Any], *, is_done: 
         return True
     except DamstraError as error:
         is_conflict = isinstance(error, DamstraConflictError)
-        if not (is_conflict or error.may_have_been_carried_out):
+        if not (is_conflict or error.outcome_unknown):
             raise
         if is_done():
             log.info("%s: it is so already.", endpoint.request())
@@ -76,7 +76,7 @@ def get_or_create(
         return send(client, wanted), True
     except DamstraError as error:
         is_conflict = isinstance(error, DamstraConflictError)
-        if not (is_conflict or error.may_have_been_carried_out):
+        if not (is_conflict or error.outcome_unknown):
             raise
         found = find()
         if found is None:

@@ -21,7 +21,7 @@ from airflow_provider_damstra.endpoints.ilt_session import (
     SaveIltSessionProgress,
     UpdateIltSession,
 )
-from airflow_provider_damstra.endpoints.types import Identifier, SomeIdentifiers, refuse_twice
+from airflow_provider_damstra.endpoints.types import Identifier, IdentifierList, validate_unique
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraNotFoundError
 from airflow_provider_damstra.services.changes import checked_changes
 from airflow_provider_damstra.services.idempotency import (
@@ -149,7 +149,7 @@ class AttendanceRecord(RequestModel):
 def _refuse_a_user_twice(progress: Any) -> Any:
     """Refuse a user who is named as a number and again as a text: one of the two would be lost."""
     if isinstance(progress, Mapping):
-        refuse_twice(tuple(str(one).strip() for one in progress))
+        validate_unique(tuple(str(one).strip() for one in progress))
     return progress
 
 
@@ -163,7 +163,7 @@ class Attendance(RequestModel):
 
     ilt_session_id: Identifier
     progress: Progress | None = None
-    user_ids: SomeIdentifiers | None = None
+    user_ids: IdentifierList | None = None
 
     def records(self) -> dict[int, AttendanceRecord]:
         """Return what is recorded, by user id."""

@@ -51,7 +51,7 @@ class RecordingClient:
         try:
             return self._client.call(endpoint)
         except DamstraError as error:
-            if not error.may_have_been_carried_out:
+            if not error.outcome_unknown:
                 self.changes.remove(endpoint)
             raise
 
@@ -72,7 +72,7 @@ class RecordingClient:
         try:
             yield
         except DamstraError as error:
-            if not error.may_have_been_carried_out:
+            if not error.outcome_unknown:
                 self._intents.remove(intent)
                 self._memory.keep_intents([*self.earlier, *self._intents])
             raise

@@ -16,7 +16,13 @@ from airflow_provider_damstra.endpoints.lesson_schedule import (
     ListUserLessonSchedules,
     ScheduleUser,
 )
-from airflow_provider_damstra.endpoints.types import Digits, Name, SomeIdentifiers, UtcDateTime, refuse_twice
+from airflow_provider_damstra.endpoints.types import (
+    Digits,
+    IdentifierList,
+    Name,
+    UtcDateTime,
+    validate_unique,
+)
 from airflow_provider_damstra.errors import (
     DamstraConflictError,
     DamstraError,
@@ -40,7 +46,7 @@ def _one_or_more(value: Any) -> Any:
 
 
 LessonNames = Annotated[
-    tuple[Name, ...], BeforeValidator(_one_or_more), AfterValidator(refuse_twice), Field(min_length=1)
+    tuple[Name, ...], BeforeValidator(_one_or_more), AfterValidator(validate_unique), Field(min_length=1)
 ]
 
 _CLOCKS_DIFFER_BY = timedelta(minutes=5)
@@ -49,9 +55,9 @@ _CLOCKS_DIFFER_BY = timedelta(minutes=5)
 class LessonAssignment(RequestModel):
     """Which users are to do which lessons, and until when. The lessons are named in one of three ways."""
 
-    user_ids: SomeIdentifiers
-    lesson_version_ids: SomeIdentifiers | None = None
-    lesson_ids: SomeIdentifiers | None = None
+    user_ids: IdentifierList
+    lesson_version_ids: IdentifierList | None = None
+    lesson_ids: IdentifierList | None = None
     lesson_names: LessonNames | None = None
     grace_period: Digits
     grace_period_unit: GracePeriodUnit
@@ -212,7 +218,7 @@ def schedule_user(
         return Scheduled(user_id=call.user_id, created=client.call(missing), existing=_ids(existing))
     except DamstraError as error:
         is_conflict = isinstance(error, DamstraConflictError)
-        if not (is_conflict or error.may_have_been_carried_out):
+        if not (is_conflict or error.outcome_unknown):
             raise
     found = _present(_wanted_rows(client, missing), missing, since=since)
     rest = _without(missing, found)

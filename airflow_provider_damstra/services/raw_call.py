@@ -31,9 +31,9 @@ def named_endpoint(
     if name not in endpoints.__all__:
         raise ValueError(f"there is no operation {name!r}; there are {', '.join(endpoints.__all__)}")
     kind: type[Endpoint[Any]] = getattr(endpoints, name)
-    if kind.answer_type() is bytes:
+    if kind.result_type() is bytes:
         raise ValueError(f"{name} answers a file, not JSON: DamstraDownloadCertificateOperator saves it")
-    if kind.answer_is_secret and not secret_in_clear:
+    if kind.response_is_secret and not secret_in_clear:
         raise ValueError(
             f"{name} answers a secret, which XCom would show: say return_in_clear=True if that is meant"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.storage import open_for_reading
-from airflow_provider_damstra.validation import mapping, number, one_of
+from airflow_provider_damstra.validation import parse_mapping, validate_choice, validate_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -76,10 +76,10 @@ class ResourceTransfer(DamstraOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        one_of("on_failed_parent", on_failed_parent, "fail", "skip")
+        validate_choice("on_failed_parent", on_failed_parent, "fail", "skip")
         for name, value in (("max_concurrency", max_concurrency), ("page_size", page_size)):
             if value is not None:
-                number(name, value, at_least=1)
+                validate_number(name, value, at_least=1)
         self.resource = resource
         self.filters = filters
         self.parent_ids = parent_ids
@@ -102,9 +102,9 @@ class ResourceTransfer(DamstraOperator):
         resource = named_resource(self.resource)
         export = Export(
             resource=resource,
-            filters=mapping("filters", self.filters or {}),
+            filters=parse_mapping("filters", self.filters or {}),
             parent_ids=self._parent_ids(resource),
-            parent_filters=mapping("parent_filters", self.parent_filters or {}),
+            parent_filters=parse_mapping("parent_filters", self.parent_filters or {}),
             max_concurrency=self.max_concurrency or self.hook.settings.max_concurrency,
             knows_what_comes_again=knows_what_comes_again,
             skips_failed_parents=self.on_failed_parent == "skip",
@@ -156,7 +156,7 @@ class ResourceTransfer(DamstraOperator):
         """Return a client with this step's own settings. Close it after use."""
         # Pages of one row could not overlap.
         page_size = max(self.page_size or self.hook.settings.page_size, 2)
-        return self.hook.client_with(max_concurrency=self.max_concurrency, page_size=page_size)
+        return self.hook.create_client(max_concurrency=self.max_concurrency, page_size=page_size)
 
     def failed_parents(self, export: Export) -> dict[str, str]:
         """Return the ids of those that were left out with the reason, the first of them, and log these."""

@@ -13,7 +13,7 @@ from airflow_provider_damstra.transfers.assets import (
     uri_of_file,
 )
 from airflow_provider_damstra.transfers.base import ResourceTransfer
-from airflow_provider_damstra.validation import one_of, switch
+from airflow_provider_damstra.validation import parse_bool, validate_choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,11 +83,11 @@ class DamstraExportOperator(ResourceTransfer):
         **kwargs: Any,
     ) -> None:
         super().__init__(resource=resource, **kwargs)
-        one_of("file_format", file_format, "jsonl", "csv", "parquet")
-        one_of("compression", compression, "gzip", "zstd", None)
-        one_of("checkpoint", checkpoint, True, False)
-        one_of("incremental", incremental, True, False)
-        one_of("find_deleted", find_deleted, True, False)
+        validate_choice("file_format", file_format, "jsonl", "csv", "parquet")
+        validate_choice("compression", compression, "gzip", "zstd", None)
+        validate_choice("checkpoint", checkpoint, True, False)
+        validate_choice("incremental", incremental, True, False)
+        validate_choice("find_deleted", find_deleted, True, False)
         self.target_path = target_path
         self.file_format = file_format
         self.compression = compression
@@ -132,7 +132,7 @@ class DamstraExportOperator(ResourceTransfer):
 
         validate_writable_path("target_path", self.target_path, task_try=self.task_try)
         refuse_missing_format(self.file_format, self.compression)
-        switch("full_refresh", self.full_refresh)
+        parse_bool("full_refresh", self.full_refresh)
 
     def _write(self, export: Export, context: Context) -> dict[str, Any]:
         """Write the file, and what is to be known of it in the next DAG run."""
@@ -181,6 +181,6 @@ class DamstraExportOperator(ResourceTransfer):
             task_try=self.task_try,
             state=KeptState(context, asset=self._source, key=f"damstra_export_{key[:32]}"),
             run=run_of(context),
-            all_rows=not self.incremental or switch("full_refresh", self.full_refresh),
+            all_rows=not self.incremental or parse_bool("full_refresh", self.full_refresh),
             finds_deleted=self.find_deleted,
         )

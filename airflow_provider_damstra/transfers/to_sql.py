@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.transfers.assets import alias_of, emit, uri_of
 from airflow_provider_damstra.transfers.base import ResourceTransfer
-from airflow_provider_damstra.validation import number, one_of
+from airflow_provider_damstra.validation import validate_choice, validate_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,8 +63,8 @@ class DamstraToSqlOperator(ResourceTransfer):
     ) -> None:
         super().__init__(**kwargs)
         self.outlets = self.outlets or [alias_of(self)]
-        one_of("write_mode", write_mode, "upsert", "replace")
-        number("batch_size", batch_size, at_least=1)
+        validate_choice("write_mode", write_mode, "upsert", "replace")
+        validate_number("batch_size", batch_size, at_least=1)
         self.sql_conn_id = sql_conn_id
         self.table = table
         self.schema = schema
@@ -78,12 +78,12 @@ class DamstraToSqlOperator(ResourceTransfer):
         from airflow_provider_damstra.exports.sql.errors import translate_database_errors
         from airflow_provider_damstra.exports.sql.prepare import prepare_table
         from airflow_provider_damstra.exports.sql.schema import ResourceTable
-        from airflow_provider_damstra.hooks.sql import engine_of
+        from airflow_provider_damstra.transfers.sql_engine import create_sql_engine
         from airflow_provider_damstra.transfers.written_parents import WrittenParents
 
         export = self.export(knows_what_comes_again=True)
         target = ResourceTable(export.resource, self.table, self.schema)
-        engine = engine_of(self.sql_conn_id, self.sql_hook_params)
+        engine = create_sql_engine(self.sql_conn_id, self.sql_hook_params)
         where = (self.sql_conn_id, str(target), self.write_mode)
         done = WrittenParents(context, arguments=self.fingerprint(export, *where))
         with translate_database_errors(f"the table {target} of {self.sql_conn_id} cannot be written"):
@@ -106,9 +106,9 @@ class DamstraToSqlOperator(ResourceTransfer):
 
     def _tell(self, engine: Engine, target: ResourceTable, facts: dict[str, Any], context: Context) -> None:
         """Let Airflow and OpenLineage know of the table."""
-        from airflow_provider_damstra.hooks.sql import place_of_table
+        from airflow_provider_damstra.transfers.sql_engine import table_location
 
-        server, names = place_of_table(engine, schema=target.schema, table=target.name)
+        server, names = table_location(engine, schema=target.schema, table=target.name)
         self.written = {"target": (server, ".".join(names)), "rows": facts["rows"]}
         known = {"table": str(target), "resource": self.resource, **facts}
         emit(self, context, uri=uri_of(server, *names), extra=known)

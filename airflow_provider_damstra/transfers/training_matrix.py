@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.storage import atomic_write, validate_writable_path
-from airflow_provider_damstra.validation import one_of
+from airflow_provider_damstra.validation import validate_choice
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -62,9 +62,9 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        one_of("file_format", file_format, "html", "csv", "parquet")
-        one_of("include_child_groups", include_child_groups, True, False)
-        one_of("include_inactive", include_inactive, True, False)
+        validate_choice("file_format", file_format, "html", "csv", "parquet")
+        validate_choice("include_child_groups", include_child_groups, True, False)
+        validate_choice("include_inactive", include_inactive, True, False)
         _validate_time_zone(time_zone)
         self.group_id = group_id
         self.target_path = target_path

@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_provider_damstra.event_names import SCHEDULE_EVENTS
-from airflow_provider_damstra.validation import exactly_one, ids, number, some_of
+from airflow_provider_damstra.assets import SCHEDULE_EVENTS
+from airflow_provider_damstra.validation import (
+    parse_ids,
+    validate_exactly_one,
+    validate_number,
+    validate_subset,
+)
 
 # DAG files import this module: what asks Damstra is imported by the triggerer, in a thread.
 if TYPE_CHECKING:
@@ -75,14 +80,14 @@ class DamstraEventTrigger(BaseEventTrigger):
         refusal_pause: float = 60.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        exactly_one(user_ids=user_ids, group_id=group_id)
-        some_of("events", events, *SCHEDULE_EVENTS)
+        validate_exactly_one(user_ids=user_ids, group_id=group_id)
+        validate_subset("events", events, *SCHEDULE_EVENTS)
         if poll_interval is None:
             poll_interval = RECONCILED_EVERY if reconcile else LOOKED_AT_EVERY
-        number("poll_interval", poll_interval, at_least=0)
-        number("refusal_pause", refusal_pause, at_least=0)
-        self.user_ids = None if user_ids is None else ids("user_ids", user_ids)
-        self.group_id = None if group_id is None else ids("group_id", [group_id])[0]
+        validate_number("poll_interval", poll_interval, at_least=0)
+        validate_number("refusal_pause", refusal_pause, at_least=0)
+        self.user_ids = None if user_ids is None else parse_ids("user_ids", user_ids)
+        self.group_id = None if group_id is None else parse_ids("group_id", [group_id])[0]
         self.events = sorted(events)
         self.damstra_conn_id = damstra_conn_id
         self.poll_interval = poll_interval

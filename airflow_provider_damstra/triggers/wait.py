@@ -19,7 +19,7 @@ from airflow_provider_damstra.conditions.ilt_session import IltSessionCondition
 from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
 from airflow_provider_damstra.conditions.user import UserCondition
 from airflow_provider_damstra.conditions.user_lessons import GroupLessonCondition, UserLessonsCondition
-from airflow_provider_damstra.errors import DamstraError, is_final
+from airflow_provider_damstra.errors import DamstraError, is_permanent
 from airflow_provider_damstra.polling.registry import poll_until_done
 from airflow_provider_damstra.triggers.xcoms import TaskInstanceInTriggerer, push_result
 
@@ -120,7 +120,7 @@ class DamstraWaitTrigger(BaseTrigger):
         if isinstance(error, AirflowNotFoundException):
             # The connection may be made before the next try.
             return {"status": "unreachable", "message": str(error)}
-        if isinstance(error, DamstraError) and not is_final(error):
+        if isinstance(error, DamstraError) and not is_permanent(error):
             count = self.max_poll_failures + 1
             return {"status": "unreachable", "message": f"{count} looks in a row failed: {error}"}
         return {"status": "failed", "message": str(error)}

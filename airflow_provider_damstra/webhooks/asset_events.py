@@ -19,8 +19,7 @@ from airflow.models.dag import DagModel
 from sqlalchemy import func, or_, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from airflow_provider_damstra.assets import SCHEME, event_uri
-from airflow_provider_damstra.event_names import ALL_EVENTS, EVENT_NAMES
+from airflow_provider_damstra.assets import ALL_EVENTS, EVENT_NAMES, SCHEME, event_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

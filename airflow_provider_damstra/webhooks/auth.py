@@ -11,8 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.hooks.connection import extra_of
-from airflow_provider_damstra.webhooks.connections import find_connection
+from airflow_provider_damstra.hooks.connection import find_connection, parse_extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -100,9 +99,9 @@ def _tokens_of(conn_id: str) -> list[str]:
 
     :raises Exception: whatever a secrets backend raises: a token must not be unknown because one fails.
     """
-    connection = find_connection(conn_id)
+    found = find_connection(conn_id)
     try:
-        extra = extra_of(connection) if connection else {}
+        extra = parse_extra(found[0]) if found else {}
     except ValueError:
         return []
     return accepted_tokens(extra, now=datetime.now(UTC))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, Field
 from pydantic_core import from_json
 
-from airflow_provider_damstra import event_names
+from airflow_provider_damstra import assets
 from airflow_provider_damstra.models.base import Model, Timestamp
 
 _EITHER = AliasChoices("userId", "userID")
@@ -121,13 +121,13 @@ class UserAccountInactivate(Event):
 
 
 EVENTS: dict[str, type[Event]] = {
-    event_names.SCHEDULE_COMPLETED: LessonScheduleCompleted,
-    event_names.SCHEDULE_CHANGED: LessonScheduleChanged,
-    event_names.SCHEDULE_CREATED: LessonScheduleCreated,
-    event_names.SCHEDULE_CANCELLED: LessonScheduleCancelled,
-    event_names.USER_CREATED: UserAccountCreated,
-    event_names.USER_UPDATED: UserSettingsUpdated,
-    event_names.USER_INACTIVATED: UserAccountInactivate,
+    assets.SCHEDULE_COMPLETED: LessonScheduleCompleted,
+    assets.SCHEDULE_CHANGED: LessonScheduleChanged,
+    assets.SCHEDULE_CREATED: LessonScheduleCreated,
+    assets.SCHEDULE_CANCELLED: LessonScheduleCancelled,
+    assets.USER_CREATED: UserAccountCreated,
+    assets.USER_UPDATED: UserSettingsUpdated,
+    assets.USER_INACTIVATED: UserAccountInactivate,
 }
 
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from airflow_provider_damstra.hooks.metrics import gauge_pending_events
 from airflow_provider_damstra.webhooks import inbox, settling
 from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError
-from airflow_provider_damstra.webhooks.metrics import gauge_waiting
 from airflow_provider_damstra.webhooks.verification import Checker
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Worker:
         """Count what waits and delete what is old, now and then."""
         while True:
             try:
-                gauge_waiting(await self._ask(inbox.count_waiting))
+                gauge_pending_events(await self._ask(inbox.count_waiting))
                 for _ in range(MOST_PURGES):
                     if not await self._ask(partial(inbox.purge, older_than=self._retention)):
                         break

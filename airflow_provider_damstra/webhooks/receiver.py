@@ -17,14 +17,14 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from airflow_provider_damstra.endpoints.base import refusal
+from airflow_provider_damstra.hooks.metrics import count_event, count_not_found
+from airflow_provider_damstra.validation_errors import format_validation_error
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.auth import Door, TokenHider, hidden_token
 from airflow_provider_damstra.webhooks.config import receiver_configuration
 from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, UnstorableEventError
 from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, keep_event
 from airflow_provider_damstra.webhooks.events import UnknownEvent
-from airflow_provider_damstra.webhooks.metrics import count_event, count_stranger
 from airflow_provider_damstra.webhooks.parsing import event_in, read_body
 from airflow_provider_damstra.webhooks.processor import Worker
 
@@ -144,7 +144,7 @@ class Receiver:
             return
         if not self._door.is_ready:
             raise _unavailable()
-        count_stranger()
+        count_not_found()
         raise HTTPException(404)
 
     async def _ask(self, query: Callable[[], Answer], conn_id: str) -> Answer:
@@ -187,7 +187,7 @@ async def _refusal(_: Request, error: Exception) -> JSONResponse:
 
 def _why(error: ValueError) -> str:
     """Return what is wrong with a body, without what it holds."""
-    return refusal(error) if isinstance(error, ValidationError) else str(error)
+    return format_validation_error(error) if isinstance(error, ValidationError) else str(error)
 
 
 def _hint(row: dict[str, Any]) -> dict[str, Any]:

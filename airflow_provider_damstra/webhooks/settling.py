@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
-from airflow_provider_damstra.event_names import EVENT_NAMES
+from airflow_provider_damstra.assets import EVENT_NAMES
+from airflow_provider_damstra.hooks.metrics import count_event
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.asset_events import update_assets
 from airflow_provider_damstra.webhooks.db.transactions import transaction
 from airflow_provider_damstra.webhooks.inbox import State
-from airflow_provider_damstra.webhooks.metrics import count_event
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.webhooks.inbox import Row

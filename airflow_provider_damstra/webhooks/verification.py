@@ -18,8 +18,9 @@ from airflow_provider_damstra.endpoints.lesson_schedule import (
 )
 from airflow_provider_damstra.endpoints.user import GetUser
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraRequestError, DamstraResponseError
+from airflow_provider_damstra.hooks.connection import load_settings
+from airflow_provider_damstra.hooks.metrics import count_server_request
 from airflow_provider_damstra.webhooks import settling
-from airflow_provider_damstra.webhooks.connections import settings_of
 from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, UnstorableEventError
 from airflow_provider_damstra.webhooks.events import (
     EVENTS,
@@ -32,7 +33,6 @@ from airflow_provider_damstra.webhooks.events import (
     UserAccountInactivate,
     UserSettingsUpdated,
 )
-from airflow_provider_damstra.webhooks.metrics import count_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -107,9 +107,9 @@ class Checker:
             return
         try:
             # What fails is tried again, but not here: it would keep others waiting.
-            settings = await self._ask_secrets(partial(settings_of, conn_id))
+            settings = await self._ask_secrets(partial(load_settings, conn_id))
             once = settings.model_copy(update={"timeout": REQUEST_SECONDS, "max_retries": 0})
-            async with AsyncClient(once, observe=count_request) as client:
+            async with AsyncClient(once, observe=count_server_request) as client:
                 looks = [self._confirm(row, event, client) for row, event in doubtful]
                 done = await asyncio.gather(*looks, return_exceptions=True)
         except Exception as error:
@@ -219,7 +219,7 @@ async def contradiction(event: Event, client: AsyncClient) -> str | None:
         return await _LOOKS[type(event)](event, client)
     except DamstraNotFoundError as error:
         # A proxy's page says nothing of Damstra's users and schedules.
-        if error.is_foreign:
+        if error.is_from_proxy:
             raise
         return "Damstra has no such schedule or user"
 

@@ -76,7 +76,7 @@ def _iterate(scenario: Scenario, concurrency: int) -> int:
     from airflow_provider_damstra.hooks.damstra import DamstraHook
 
     hook = DamstraHook()
-    with hook.client_with(max_concurrency=concurrency, page_size=scenario.page_size) as client:
+    with hook.create_client(max_concurrency=concurrency, page_size=scenario.page_size) as client:
         return sum(1 for _ in client.iterate(ListUsers()))
 
 

@@ -89,7 +89,7 @@ def test_a_proxy_that_refuses_is_a_clear_error(open_face: OpenFace, monkeypatch:
         error = open_face("https://damstra.example", max_retries=0).error(POST)
     assert "407 Proxy Authentication Required" in str(error)
     assert is_for_people(str(error)), str(error)
-    assert not error.may_have_been_carried_out
+    assert not error.outcome_unknown
 
 
 def test_a_proxy_of_another_kind_is_refused(open_face: OpenFace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ def test_a_failing_server_is_asked_once_where_it_might(
     damstra_emulator.add_fault("status", status=503, headers=headers)
     error = face.error(CALLS[method])
     assert type(error) is DamstraServerError
-    assert error.may_have_been_carried_out
+    assert error.outcome_unknown
     assert statuses(damstra_emulator) == [503]
     assert face.sleeps == []
 

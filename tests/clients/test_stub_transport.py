@@ -81,7 +81,7 @@ def test_a_post_that_fails_for_whatever_reason_is_sent_once(
     with pytest.raises(DamstraTransportError) as caught:
         client().call(CREATE)
     assert transport.count == 1
-    assert caught.value.may_have_been_carried_out
+    assert caught.value.outcome_unknown
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
@@ -109,4 +109,4 @@ def test_an_answer_whose_encoding_is_broken_was_an_answer_all_the_same(
     with pytest.raises(DamstraResponseError) as caught:
         client().call(CREATE)
     assert transport.count == 1
-    assert caught.value.may_have_been_carried_out
+    assert caught.value.outcome_unknown

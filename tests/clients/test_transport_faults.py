@@ -34,7 +34,7 @@ def test_a_schedule_is_sent_once_though_nobody_knows_whether_it_was_made(
     damstra_emulator.add_fault(drop, method="POST", path="/user/*/lesson_schedule")
     error = face.error(POST)
     assert type(error) is DamstraTransportError
-    assert error.may_have_been_carried_out
+    assert error.outcome_unknown
     assert "It may have been carried out, so it was not sent again" in str(error)
     assert (error.request, error.status) == (POST.request(), None)
     assert faults(damstra_emulator) == [drop]
@@ -45,7 +45,7 @@ def test_a_schedule_is_sent_once_though_nobody_knows_whether_it_was_made(
 @drops
 def test_a_change_of_a_session_is_sent_once(drop: str, face: Face, damstra_emulator: DamstraEmulator) -> None:
     damstra_emulator.add_fault(drop)
-    assert face.error(PATCH).may_have_been_carried_out
+    assert face.error(PATCH).outcome_unknown
     assert faults(damstra_emulator) == [drop]
 
 
@@ -78,7 +78,7 @@ def test_a_get_that_never_arrives_changed_nothing(
     damstra_emulator.add_fault(drop)
     error = face.error(GET)
     assert type(error) is DamstraTransportError
-    assert not error.may_have_been_carried_out
+    assert not error.outcome_unknown
     assert "Nothing was changed by it." in str(error)
     assert faults(damstra_emulator) == [drop] * 5
 
@@ -109,7 +109,7 @@ def test_an_answer_that_is_always_truncated_cannot_be_read(
     error = face.error(GET)
     assert type(error) is DamstraResponseError
     assert error.is_truncated
-    assert not error.may_have_been_carried_out
+    assert not error.outcome_unknown
     assert faults(damstra_emulator) == ["truncate"] * 5
 
 
@@ -119,7 +119,7 @@ def test_a_truncated_answer_to_a_schedule_is_not_asked_for_again(
     damstra_emulator.add_fault("truncate")
     error = face.error(POST)
     assert type(error) is DamstraResponseError
-    assert error.may_have_been_carried_out
+    assert error.outcome_unknown
     assert faults(damstra_emulator) == ["truncate"]
     assert len(created(damstra_emulator)) == 1
 
@@ -132,7 +132,7 @@ def test_a_web_page_instead_of_an_answer_cannot_be_read(
     error = face.error(call)
     assert type(error) is DamstraResponseError
     assert "502 Bad Gateway" in str(error)
-    assert error.may_have_been_carried_out is (call is not GET)
+    assert error.outcome_unknown is (call is not GET)
     assert faults(damstra_emulator) == ["html"]
 
 
@@ -154,7 +154,7 @@ def test_an_answer_that_takes_too_long_is_no_answer(
     error = face.error(call)
     assert type(error) is DamstraTransportError
     assert "nothing came for 0.1 s" in str(error)
-    assert error.may_have_been_carried_out is (call is POST)
+    assert error.outcome_unknown is (call is POST)
     until(lambda: len(damstra_emulator.journal()) == 1, "the emulator has handled the request")
     assert len(created(damstra_emulator)) == (1 if call is POST else 0)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.errors import DamstraError, DamstraTransportError, is_final
+from airflow_provider_damstra.errors import DamstraError, DamstraTransportError, is_permanent
 from tests.clients.calls import GET, POST
 from tests.clients.servers import closed_port, http_answer, raw_server
 from tests.clients.tls import certificate
@@ -27,7 +27,7 @@ def assert_clear(error: DamstraError, host: str) -> None:
     assert host in str(error)
     assert is_for_people(str(error)), str(error)
     assert len(str(error)) < 350
-    assert not error.may_have_been_carried_out
+    assert not error.outcome_unknown
     assert error.request is not None
 
 
@@ -66,7 +66,7 @@ def test_a_certificate_that_nobody_signed_is_refused_once(open_face: OpenFace, t
         assert "self-signed certificate" in str(error)
         assert "set the extra verify to its CA bundle" in str(error)
         assert isinstance(error, DamstraTransportError)
-        assert not error.can_be_repeated
+        assert not error.is_transient
         assert face.sleeps == []
         assert server.requests == []
 
@@ -134,7 +134,7 @@ def test_a_bundle_that_is_none_is_a_clear_error(
     with raw_server(USER, context=context) as server:
         with pytest.raises(DamstraError) as caught:
             open_face(server.url, verify=str(bundle)).call(GET)
-        assert is_final(caught.value)
+        assert is_permanent(caught.value)
         assert str(bundle) in str(caught.value)
         assert is_for_people(str(caught.value)), str(caught.value)
         assert server.requests == []
@@ -147,7 +147,7 @@ def test_a_server_that_speaks_something_else_gave_no_answer(answer: bytes, open_
         assert type(error) is DamstraTransportError
         assert server.url.removeprefix("http://") in str(error)
         assert is_for_people(str(error)), str(error)
-        assert error.may_have_been_carried_out
+        assert error.outcome_unknown
         assert len(server.requests) == 1
 
 

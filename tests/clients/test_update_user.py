@@ -91,7 +91,7 @@ def test_a_post_that_may_have_been_carried_out_is_not_sent_again(
     damstra_emulator.add_fault("drop_after", method="POST")
     error = face.error(PUT)
     assert type(error) is DamstraTransportError
-    assert error.may_have_been_carried_out
+    assert error.outcome_unknown
     assert error.request == PUT.request(method="POST")
     assert asked(damstra_emulator) == [("PUT", 405), ("POST", 200)]
 

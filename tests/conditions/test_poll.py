@@ -46,7 +46,7 @@ class Answering:
 
 
 def test_a_page_that_a_proxy_does_not_find_says_nothing_of_a_schedule() -> None:
-    lost = DamstraNotFoundError("no such page", is_foreign=True)
+    lost = DamstraNotFoundError("no such page", is_from_proxy=True)
     with pytest.raises(DamstraNotFoundError):
         poll(Answering({alone(1): lost}), LessonScheduleCondition(lesson_schedule_ids=[1]))
 

@@ -42,7 +42,7 @@ each_endpoint = pytest.mark.parametrize("endpoint", ALL, ids=lambda endpoint: en
 
 
 def path_of(endpoint: type[Endpoint[Any]]) -> str:
-    names = {name for name, place in endpoint.places().items() if place == "path"}
+    names = {name for name, place in endpoint.field_locations().items() if place == "path"}
     return endpoint.path.format(**dict.fromkeys(names, 1))
 
 

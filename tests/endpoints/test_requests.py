@@ -78,7 +78,7 @@ def test_a_request_says_what_on_whom_but_not_with_which_data() -> None:
 def test_the_method_tells_whether_it_changes_something_and_may_be_repeated(
     call: Endpoint[object], changes: bool, idempotent: bool
 ) -> None:
-    assert call.request().changes_something is changes
+    assert call.request().is_write is changes
     assert call.request().is_idempotent is idempotent
 
 
@@ -95,11 +95,11 @@ def test_attendees_are_first_asked_for_as_the_page_shows_it() -> None:
 
 
 def test_a_call_names_its_answer() -> None:
-    assert GetUser.answer_type() is User
-    assert ListUsers.answer_type() == Page[User]
+    assert GetUser.result_type() is User
+    assert ListUsers.result_type() == Page[User]
 
     class Nameless(Endpoint, path="/nothing"):  # type: ignore[type-arg]
         pass
 
-    with pytest.raises(TypeError, match="Nameless does not name its answer"):
-        Nameless.answer_type()
+    with pytest.raises(TypeError, match="Nameless does not name the type of its result"):
+        Nameless.result_type()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_damstra.endpoints import ListUsers
-from airflow_provider_damstra.errors import DamstraResponseError, DamstraServerError, is_worth_retrying
+from airflow_provider_damstra.errors import DamstraResponseError, DamstraServerError, is_retryable
 from airflow_provider_damstra.exports.raw_pages import RawPage, RawReader
 from airflow_provider_damstra.http import Response
 
@@ -54,13 +54,13 @@ def test_what_is_no_page_is_said_to_be_none(body: bytes) -> None:
     with pytest.raises(DamstraResponseError, match=r"ListUsers .* cannot be read") as caught:
         read(body)
     assert caught.value.__context__ is None
-    assert not is_worth_retrying(caught.value)
+    assert not is_retryable(caught.value)
 
 
 def test_a_page_that_broke_off_is_worth_another_try() -> None:
     with pytest.raises(DamstraResponseError) as caught:
         read(b'{"results": [{"id": 1}, {"i')
-    assert is_worth_retrying(caught.value)
+    assert is_retryable(caught.value)
 
 
 def test_an_error_is_an_error() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.errors import DamstraConfigurationError
-from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, settings_from
+from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, settings_from_connection
 from tests.hooks.connections import KEY, connection
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ NO_HOSTS = [
 
 @pytest.mark.parametrize(("host", "base_url"), HOSTS)
 def test_a_host_is_a_name_or_a_base_address(host: str | None, base_url: str) -> None:
-    assert settings_from(connection(host=host)).base_url == base_url
+    assert settings_from_connection(connection(host=host)).base_url == base_url
 
 
 @pytest.mark.parametrize(
@@ -78,35 +78,35 @@ def test_a_host_is_a_name_or_a_base_address(host: str | None, base_url: str) -> 
     ],
 )
 def test_a_port_of_its_own_counts_unless_the_host_has_one(host: str | None, base_url: str) -> None:
-    assert settings_from(connection(host=host, port=8443)).base_url == base_url
+    assert settings_from_connection(connection(host=host, port=8443)).base_url == base_url
 
 
 @pytest.mark.parametrize("host", UNENCRYPTED)
 def test_http_is_for_this_machine_unless_it_is_allowed(host: str) -> None:
     with pytest.raises(DamstraConfigurationError, match=r"unencrypted.*allow_http") as caught:
-        settings_from(connection(host=host))
+        settings_from_connection(connection(host=host))
     assert host in str(caught.value)
-    allowed = settings_from(connection(host=host, extra={"allow_http": True}))
+    allowed = settings_from_connection(connection(host=host, extra={"allow_http": True}))
     assert allowed.base_url == f"{host.lower()}/api/v2"
 
 
 @pytest.mark.parametrize("host", NO_HOSTS)
 def test_a_host_that_is_none_is_refused(host: str) -> None:
     with pytest.raises(DamstraConfigurationError, match=r"^Connection 'lms' cannot be used: ") as caught:
-        settings_from(connection(host=host))
+        settings_from_connection(connection(host=host))
     assert "host" in str(caught.value) or host in str(caught.value)
     assert "pass-of-john" not in str(caught.value)
 
 
 def test_a_port_that_is_none_is_refused() -> None:
     with pytest.raises(DamstraConfigurationError, match="99999"):
-        settings_from(connection(port=99999))
+        settings_from_connection(connection(port=99999))
 
 
 def test_every_extra_is_taken(tmp_path: Path) -> None:
     bundle = tmp_path / "bundle.pem"
     bundle.touch()
-    found = settings_from(
+    found = settings_from_connection(
         connection(
             extra={
                 "timeout": 5,
@@ -127,16 +127,16 @@ def test_every_extra_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize("blank", ["", "  ", None])
 @pytest.mark.parametrize("name", list(DamstraConnectionExtra.model_fields))
 def test_a_blank_extra_is_as_good_as_none(name: str, blank: str | None) -> None:
-    assert settings_from(connection(extra={name: blank})) == settings_from(connection())
+    assert settings_from_connection(connection(extra={name: blank})) == settings_from_connection(connection())
 
 
 def test_extras_of_a_uri_are_texts() -> None:
-    found = settings_from(
+    found = settings_from_connection(
         connection(extra={"timeout": "5", "max_retries": "0", "page_size": "50", "verify": "false"})
     )
     assert (found.timeout, found.max_retries, found.page_size, found.verify) == (5.0, 0, 50, False)
-    assert settings_from(connection(extra={"verify": "true"})).verify is True
-    allowed = settings_from(connection(host="http://lms.example", extra={"allow_http": "true"}))
+    assert settings_from_connection(connection(extra={"verify": "true"})).verify is True
+    allowed = settings_from_connection(connection(host="http://lms.example", extra={"allow_http": "true"}))
     assert allowed.host == "lms.example"
 
 
@@ -145,7 +145,7 @@ def test_extras_of_a_uri_are_texts() -> None:
 )
 def test_an_unknown_extra_is_named_and_the_known_ones_are_listed(name: str) -> None:
     with pytest.raises(DamstraConfigurationError) as caught:
-        settings_from(connection(extra={name: "value-of-it"}))
+        settings_from_connection(connection(extra={name: "value-of-it"}))
     assert f"{name}: there is no such extra" in str(caught.value)
     assert "value-of-it" not in str(caught.value)
     for known in DamstraConnectionExtra.model_fields:
@@ -171,35 +171,35 @@ def test_an_unknown_extra_is_named_and_the_known_ones_are_listed(name: str) -> N
 )
 def test_a_bad_value_is_named(name: str, value: Any) -> None:
     with pytest.raises(DamstraConfigurationError, match=rf"'lms' cannot be used: .*\b{name}\b") as caught:
-        settings_from(connection(extra={name: value}))
+        settings_from_connection(connection(extra={name: value}))
     assert "hush" not in str(caught.value)
 
 
 def test_all_that_is_bad_is_named_at_once() -> None:
     with pytest.raises(DamstraConfigurationError) as caught:
-        settings_from(connection(extra={"timeout": "soon", "page_size": 0, "nonsense": 1}))
+        settings_from_connection(connection(extra={"timeout": "soon", "page_size": 0, "nonsense": 1}))
     assert all(name in str(caught.value) for name in ("timeout", "page_size", "nonsense"))
 
 
 @pytest.mark.parametrize("extra", ["{", "timeout=5", "[1]", '"text"', "5"])
 def test_an_extra_that_is_no_json_object_is_called_so(extra: str) -> None:
     with pytest.raises(DamstraConfigurationError, match="extra is no JSON object"):
-        settings_from(connection(extra=extra))
+        settings_from_connection(connection(extra=extra))
 
 
 @pytest.mark.parametrize("key", [None, "", " ", "\n"])
 def test_a_missing_key_is_named_as_the_form_names_it(key: str | None) -> None:
     with pytest.raises(DamstraConfigurationError, match=r"access key \(field Password\).* empty"):
-        settings_from(connection(password=key))
+        settings_from_connection(connection(password=key))
 
 
 @pytest.mark.parametrize("key", [f"{KEY}\n{KEY}", f"{KEY} {KEY}", f"{KEY}\u00e9", f"{KEY}\x00"])
 def test_a_key_that_cannot_be_one_is_not_shown(key: str) -> None:
     with pytest.raises(DamstraConfigurationError, match=r"access key \(field Password\)") as caught:
-        settings_from(connection(password=key))
+        settings_from_connection(connection(password=key))
     assert KEY not in str(caught.value)
     assert KEY not in repr(caught.value)
 
 
 def test_blanks_around_a_key_are_not_part_of_it() -> None:
-    assert settings_from(connection(password=f" {KEY}\n")).access_key.get_secret_value() == KEY
+    assert settings_from_connection(connection(password=f" {KEY}\n")).access_key.get_secret_value() == KEY

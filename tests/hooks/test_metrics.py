@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import Stats
 from airflow_provider_damstra.endpoints import GetUser, ListGroupMembers, ListUsers
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
-from airflow_provider_damstra.hooks.metrics import gauge_waits
+from airflow_provider_damstra.hooks.metrics import gauge_waiting_tasks
 from tests.hooks.connections import environment
 
 if TYPE_CHECKING:
@@ -99,5 +99,5 @@ def test_a_request_without_an_answer_is_counted_too(
 def test_waits_are_gauged_by_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[tuple[Any, ...]] = []
     monkeypatch.setattr(Stats, "gauge", lambda *values, tags: said.append((*values, tags)))
-    gauge_waits(7, damstra_conn_id="mine")
+    gauge_waiting_tasks(7, damstra_conn_id="mine")
     assert said == [("damstra.waits", 7, {"connection": "mine"})]

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from airflow_provider_damstra.models import Group, User
-from airflow_provider_damstra.models.lenient import problems_of
+from airflow_provider_damstra.validation_errors import error_details
 
 NO_NUMBER = "Input should be a valid integer, unable to parse string as an integer"
 
@@ -32,7 +32,7 @@ def test_what_does_not_fit_is_said_once(member: str, value: Any, problems: list[
     with pytest.raises(ValidationError) as refused:
         User.model_validate({"id": 7, member: value})
     assert [
-        f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems_of(refused.value)
+        f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error_details(refused.value)
     ] == problems
 
 

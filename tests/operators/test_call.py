@@ -120,7 +120,7 @@ def test_a_secret_is_answered_in_clear_only_if_that_is_wanted(
 
 
 def test_every_secret_is_known() -> None:
-    secret = {name for name in endpoints.__all__ if getattr(endpoints, name).answer_is_secret}
+    secret = {name for name in endpoints.__all__ if getattr(endpoints, name).response_is_secret}
     assert secret == {name for name, _ in SECRETS}
 
 

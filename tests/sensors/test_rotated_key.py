@@ -49,9 +49,9 @@ def test_a_connection_that_says_the_same_or_is_gone_changes_nothing(
 ) -> None:
     hook = sensor().hook
     assert hook.settings.base_url.startswith(damstra_emulator.url)
-    assert not hook.renew()
+    assert not hook.reload_connection()
     monkeypatch.delenv(CONNECTION)
-    assert not hook.renew()
+    assert not hook.reload_connection()
     monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "damstra", "password": "x"}))
-    assert hook.renew()
+    assert hook.reload_connection()
     assert hook.settings.access_key.get_secret_value() == "x"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.event_names import SCHEDULE_CANCELLED, SCHEDULE_COMPLETED
+from airflow_provider_damstra.assets import SCHEDULE_CANCELLED, SCHEDULE_COMPLETED
 from demo.onboarding import OVER
 from demo.waiting import wait_until
 from tests.system.evidence import PATIENCE, Run, files_that_hold

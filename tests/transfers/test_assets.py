@@ -11,9 +11,9 @@ from airflow.sdk import DAG, Asset, AssetAlias
 from airflow.sdk.execution_time.context import OutletEventAccessors
 from sqlalchemy import create_engine
 
-from airflow_provider_damstra.hooks.sql import place_of_table
 from airflow_provider_damstra.transfers.assets import place_of
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
+from airflow_provider_damstra.transfers.sql_engine import table_location
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from tests.operators.running import run
 
@@ -140,7 +140,7 @@ def test_a_password_is_no_part_of_a_table_s_place(
 ) -> None:
     engine = create_engine(address)
     engine.dialect.default_schema_name = "public"
-    assert place_of_table(engine, schema=schema, table="users") == place
+    assert table_location(engine, schema=schema, table="users") == place
 
 
 def test_a_task_that_wrote_nothing_tells_nothing(tmp_path: Path) -> None:

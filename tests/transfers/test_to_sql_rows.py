@@ -16,7 +16,7 @@ from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.exports.sql.load import batches_of, replace_all, upsert_batches
 from airflow_provider_damstra.exports.sql.prepare import prepare_table
 from airflow_provider_damstra.exports.sql.schema import ResourceTable
-from airflow_provider_damstra.hooks.sql import engine_of
+from airflow_provider_damstra.transfers.sql_engine import create_sql_engine
 from tests.clients.clock import until
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def group(number: int, name: str | None = None, **members: Any) -> bytes:
 
 @pytest.fixture
 def engine(warehouse: Database) -> Engine:
-    found = engine_of("warehouse")
+    found = create_sql_engine("warehouse")
     prepare_table(found, TARGET, add_columns=False, deletes=True)
     return found
 
@@ -67,7 +67,7 @@ def test_text_round_trip(write: Any, engine: Engine, warehouse: Database) -> Non
 
 
 def test_nul_is_replaced_on_postgresql(on_postgresql: Database) -> None:
-    engine = engine_of("warehouse")
+    engine = create_sql_engine("warehouse")
     prepare_table(engine, TARGET, add_columns=False, deletes=False)
     upsert_batches(engine, TARGET, [[group(1, "a\0b\\\0", note="\0\\u0000")]])
     assert on_postgresql.execute("SELECT name, other_members FROM groups") == [
@@ -93,7 +93,7 @@ def test_empty_batches_write_nothing(write: Any, engine: Engine, warehouse: Data
 def test_replace_holds_no_connection_while_reading(
     on_postgresql: PostgreSQLDatabase,
 ) -> None:
-    engine = engine_of("warehouse")
+    engine = create_sql_engine("warehouse")
     prepare_table(engine, TARGET, add_columns=False, deletes=True)
 
     def pages() -> Iterator[Rows]:
@@ -115,7 +115,7 @@ def test_invalid_row_rolls_back_its_transaction(write: Any, engine: Engine, ware
 
 def test_replace_is_one_transaction(on_postgresql: PostgreSQLDatabase) -> None:
     """A connection pool in transaction mode then uses one session for it."""
-    engine = engine_of("warehouse")
+    engine = create_sql_engine("warehouse")
     prepare_table(engine, TARGET, add_columns=False, deletes=True)
     transactions: list[object] = []
     event.listen(engine, "begin", transactions.append)
@@ -135,7 +135,7 @@ def test_batches_close_at_size_and_report_parents_after_writing() -> None:
 
 
 def test_concurrent_upserts_of_same_rows_do_not_deadlock(on_postgresql: Database) -> None:
-    engine = engine_of("warehouse")
+    engine = create_sql_engine("warehouse")
     rows = [group(number, "x") for number in range(500)]
     orders = [rows, rows[::-1], rows[1::2] + rows[::2]]
 

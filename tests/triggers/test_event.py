@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_damstra.assets import SCHEDULE_CANCELLED, SCHEDULE_COMPLETED
 from airflow_provider_damstra.endpoints.group import AddGroupMembers, CreateGroup
-from airflow_provider_damstra.event_names import SCHEDULE_CANCELLED, SCHEDULE_COMPLETED
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.triggers.event import DamstraEventTrigger
 from tests.clients.clock import until_in_loop

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_damstra.event_names import SCHEDULE_COMPLETED
+from airflow_provider_damstra.assets import SCHEDULE_COMPLETED
 from airflow_provider_damstra.polling.snapshots import MOST, SnapshotQueue
 from tests.clients.clock import until_in_loop
 from tests.polling.helpers import LAST, LIAM, SECOND, THIRD, other_tasks, wait_for_requests

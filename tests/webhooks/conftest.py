@@ -17,8 +17,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import NullPool
 
+from airflow_provider_damstra.hooks import metrics
 from airflow_provider_damstra.webhooks import auth as door
-from airflow_provider_damstra.webhooks import inbox, metrics, settling
+from airflow_provider_damstra.webhooks import inbox, settling
 from airflow_provider_damstra.webhooks import processor as worker
 from airflow_provider_damstra.webhooks import verification as checking
 from airflow_provider_damstra.webhooks.db import manager as database
@@ -88,7 +89,9 @@ def refused_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Return how often what was counted by the receiver."""
     counts: Counter[str] = Counter()
-    monkeypatch.setattr(metrics.Stats, "incr", lambda name, **_: counts.update([name.split(".")[-1]]))
+    monkeypatch.setattr(
+        metrics.server_stats(), "incr", lambda name, **_: counts.update([name.split(".")[-1]])
+    )
     return counts
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.assets.manager import asset_manager
 
+from airflow_provider_damstra.assets import EVENT_NAMES
 from airflow_provider_damstra.endpoints import (
     ActivateUser,
     CreateUser,
@@ -16,7 +17,6 @@ from airflow_provider_damstra.endpoints import (
     ListLessons,
     ScheduleUser,
 )
-from airflow_provider_damstra.event_names import EVENT_NAMES
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.webhooks import inbox, settling
 from tests.airflows import BEFORE_3_2

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_damstra.event_names import SCHEDULE_CANCELLED, SCHEDULE_CHANGED, SCHEDULE_COMPLETED
+from airflow_provider_damstra.assets import SCHEDULE_CANCELLED, SCHEDULE_CHANGED, SCHEDULE_COMPLETED
 from airflow_provider_damstra.polling import reconciliation as reconciling
 from airflow_provider_damstra.webhooks import inbox
 from tests.clients.clock import until_in_loop

@@ -98,7 +98,7 @@ def test_a_secrets_backend_that_hangs_is_an_attempt_and_keeps_no_other_waiting(
     receiver: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = threading.Event()
-    monkeypatch.setattr(checking, "settings_of", lambda _: answers.wait(10))
+    monkeypatch.setattr(checking, "load_settings", lambda _: answers.wait(10))
     monkeypatch.setattr(worker, "HANDLING_SECONDS", 0.1)
     monkeypatch.setattr(settling, "GIVE_UP", timedelta(seconds=0.5))
     try:

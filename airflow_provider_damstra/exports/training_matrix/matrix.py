@@ -12,7 +12,7 @@ from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.group import GetGroup, ListGroupMembers, ListGroups
 from airflow_provider_damstra.endpoints.lesson import ListLessons
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
-from airflow_provider_damstra.endpoints.types import Identifier, SomeIdentifiers
+from airflow_provider_damstra.endpoints.types import Identifier, IdentifierList
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus, UserLessonSchedule
 from airflow_provider_damstra.services.concurrency import map_concurrently
@@ -37,7 +37,7 @@ class TrainingMatrixRequest(RequestModel):
     """Select the rows and columns of a training matrix."""
 
     group_id: Identifier
-    lesson_ids: SomeIdentifiers | None = None
+    lesson_ids: IdentifierList | None = None
     include_child_groups: bool = False
     include_inactive: bool = False
 

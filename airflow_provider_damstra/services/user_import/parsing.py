@@ -14,9 +14,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from airflow_provider_damstra.endpoints.base import refusal
 from airflow_provider_damstra.endpoints.user import ImportedUser
 from airflow_provider_damstra.models.user import Role
+from airflow_provider_damstra.validation_errors import format_validation_error
 
 _SHOWN = 20
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+")
@@ -114,7 +114,9 @@ def _user(row: Any, *, match_by: str) -> ImportedUser:
     try:
         user = ImportedUser.model_validate({**row, **_roles(row)})
     except ValidationError as error:
-        raise ValueError(refusal(error).replace("Extra inputs are not permitted", "no such column")) from None
+        raise ValueError(
+            format_validation_error(error).replace("Extra inputs are not permitted", "no such column")
+        ) from None
     missing = [name for name in {match_by: 1, **dict.fromkeys(_REQUIRED, 1)} if not getattr(user, name)]
     if missing:
         raise ValueError(f"{' and '.join(missing)} missing")

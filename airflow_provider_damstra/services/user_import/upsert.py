@@ -148,7 +148,7 @@ def _import(matcher: Matcher, batch: Sequence[ImportedUser]) -> dict[str, int]:
     try:
         users = {matcher.key(user): user.id for user in matcher.client.call(call)}
     except DamstraError as error:
-        if not error.may_have_been_carried_out:
+        if not error.outcome_unknown:
             raise
         found = matcher.find(batch)
         missing = sum(not _is_as_wanted(found.get(matcher.key(row)), row) for row in batch)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
-def engine_of(sql_conn_id: str, hook_params: Mapping[str, Any] | None = None) -> Engine:
+def create_sql_engine(sql_conn_id: str, hook_params: Mapping[str, Any] | None = None) -> Engine:
     """Return an engine whose connections are the hook's own, so that all that the hook knows holds for them.
 
     :param sql_conn_id: id of a connection to a database.
@@ -43,7 +43,7 @@ def engine_of(sql_conn_id: str, hook_params: Mapping[str, Any] | None = None) ->
         raise ValueError(f"{kind}, which SQLAlchemy cannot use: {error}") from error
 
 
-def place_of_table(engine: Engine, *, schema: str | None, table: str) -> tuple[str, tuple[str, ...]]:
+def table_location(engine: Engine, *, schema: str | None, table: str) -> tuple[str, tuple[str, ...]]:
     """Return where a table is, such as ``postgres://host:5432``, and its database, schema and name there.
 
     :param engine: one that was connected before, so that it knows which schema goes without saying.

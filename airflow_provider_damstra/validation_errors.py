@@ -1,0 +1,53 @@
+"""Format pydantic's validation errors in one line, without the invalid values: they may be secrets.
+
+Models, endpoints, exports and the receiver share it, so it stands below them and imports none of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+FAST_PATH, FALLBACK = "<fast>", "<fallback>"
+"""Tags of the two schemas of a lenient field (``models.lenient``); both are tried, one is reported."""
+
+_MAX_PROBLEMS = 10
+_NOT_A_NUMBER = ", not a number"
+_TEMPLATE_HINT = (
+    ". If it is a template: render_template_as_native_obj makes numbers of texts, and quotes keep them: "
+    "\"'{{ ... }}'\""
+)
+
+
+def format_validation_error(error: ValidationError) -> str:
+    """Return in one line which fields are invalid and why, at most ten of them."""
+    problems = [
+        f"{'.'.join(map(str, detail['loc'])) or 'the whole'}: {_reason(detail)}"
+        for detail in error_details(error)
+    ]
+    more = f"; and {len(problems) - _MAX_PROBLEMS} more" if len(problems) > _MAX_PROBLEMS else ""
+    return "; ".join(problems[:_MAX_PROBLEMS]) + more
+
+
+def format_argument_error(error: ValidationError) -> str:
+    """Return the same for the author of a DAG, with a hint about numbers that a template rendered."""
+    reason = format_validation_error(error)
+    return reason + _TEMPLATE_HINT if _NOT_A_NUMBER in reason else reason
+
+
+def error_details(error: ValidationError) -> list[ErrorDetails]:
+    """Return pydantic's error details, each once although a lenient field tries two schemas."""
+    details = error.errors(include_url=False, include_context=False)
+    details = [detail for detail in details if FAST_PATH not in detail["loc"]]
+    for detail in details:
+        detail["loc"] = tuple(part for part in detail["loc"] if part != FALLBACK)
+    return details
+
+
+def _reason(detail: ErrorDetails) -> str:
+    text = detail["msg"].removeprefix("Value error, ")
+    is_number = isinstance(detail["input"], (int, float)) and not isinstance(detail["input"], bool)
+    return text + _NOT_A_NUMBER if is_number and detail["type"] == "string_type" else text
