@@ -1,4 +1,4 @@
-# Everything runs in .venv, which the first target that needs it makes from pyproject.toml and constraints.txt.
+# Everything runs in .venv, which is created from pyproject.toml and constraints.txt by the first target that needs it.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
@@ -12,9 +12,9 @@ S3 := .venv-s3
 UV_PIP_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group dev --group s3 --group bench \
 	--universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
-# Airflows before the one in constraints.txt, and the day of their newest patch: what else is installed beside them is of
-# that day, as in the constraints that Airflow publishes for it. Newer than their day are only the packages named here: what
-# reads connections in the triggerer, zstd, and what runs a PostgreSQL in tests.
+# Airflow versions before the one in constraints.txt, with the date of their newest patch release: dependencies are resolved as
+# of that date, like the constraints that Airflow publishes. Only the packages named here are newer: the connection getters for
+# the triggerer, zstd, and the PostgreSQL for tests.
 COMPAT := 3.0 3.1 3.2
 DAY_3.0 := 2025-08-29
 DAY_3.1 := 2026-03-11
@@ -24,7 +24,7 @@ OF_ANY_DAY := $(addsuffix =false,$(addprefix --exclude-newer-package=,\
 COMPAT_TESTS := $(addprefix tests/,hooks models operators sensors triggers exports transfers webhooks cli test_*.py \
 	example_dags/test_loading.py)
 
-# A slow index is no reason to fail, nor is one that only this machine's own certificates vouch for.
+# Tolerate a slow package index and one with a certificate of the system's own CA.
 export UV_HTTP_TIMEOUT ?= 300
 export UV_SYSTEM_CERTS ?= true
 
@@ -41,19 +41,19 @@ up: $(INSTALLED)  ## start Airflow and the emulator and keep them until Ctrl-C
 	$(BIN)/python -m demo up
 
 .PHONY: test
-test: lint  ## lint, then every test, those with a real Airflow included
+test: lint  ## lint, then all tests, including those with a real Airflow
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not system"
 	$(BIN)/python -m pytest -m system
 	$(MAKE) s3
 
 .PHONY: s3
-s3: $(S3)/.installed  ## run the tests of exports to S3, on an S3 server of their own (seconds)
+s3: $(S3)/.installed  ## run the tests of exports to S3 on a local S3 server (seconds)
 	PYTHONDONTWRITEBYTECODE= $(S3)/bin/python -m pytest tests/s3
 
 .PHONY: compat
-compat: $(COMPAT:%=compat-%)  ## run what concerns Airflow on each older Airflow that pyproject.toml allows (minutes)
+compat: $(COMPAT:%=compat-%)  ## run the tests that depend on Airflow on each older supported Airflow (minutes)
 
-# Their own warnings are nothing that this project could mend.
+# Deprecation warnings inside old Airflow versions cannot be fixed here.
 .PHONY: $(COMPAT:%=compat-%)
 $(COMPAT:%=compat-%): compat-%: .venv-compat/%/.installed
 	.venv-compat/$*/bin/python -m pytest -n 2 --dist loadfile -W ignore -m "not system" $(COMPAT_TESTS)
@@ -65,14 +65,14 @@ lint: $(INSTALLED)  ## ruff (rules and format), mypy strict
 	$(BIN)/mypy
 
 .PHONY: bench
-bench: $(BENCHED)  ## measure waits, exports and loads of tables beside what else there is (half an hour)
+bench: $(BENCHED)  ## measure waits, exports and SQL loads beside other tools (half an hour)
 	$(BIN)/python -m benchmarks.waits
 	$(BIN)/python -m benchmarks.exports
 	$(BIN)/python -m benchmarks.to_sql
 	$(BIN)/python -m benchmarks.webhooks
 
 .PHONY: install
-install: $(INSTALLED)  ## make .venv (the other targets do that by themselves)
+install: $(INSTALLED)  ## create .venv (the other targets do this automatically)
 
 .PHONY: constraints
 constraints: $(BIN)/uv  ## pin the newest versions that pyproject.toml allows
@@ -83,7 +83,7 @@ clean:  ## remove .venv, the demo's files and every cache
 	rm -rf $(VENV) $(S3) .venv-compat .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Compiled at once, or every process would compile all of Airflow anew where PYTHONDONTWRITEBYTECODE is set.
+# Compile once: with PYTHONDONTWRITEBYTECODE every process would compile all of Airflow.
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/uv
 	@echo "Installing into $(VENV) (once, and again when pyproject.toml or constraints.txt change)"
 	$(BIN)/uv pip install --quiet --exact --python $(BIN)/python --constraint constraints.txt --editable '.[emulator,parquet,zstd]' --group dev --compile-bytecode
@@ -95,8 +95,7 @@ $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/uv
 		'apache-airflow==$*.*' --editable '.[emulator,parquet,zstd]' --group dev --compile-bytecode
 	@touch $@
 
-# Apart, for with Amazon's provider beside it every Airflow of the other tests would be seconds later. Compiled when it is
-# used: that is little of it.
+# A separate environment, because Amazon's provider adds seconds to each start of Airflow in the other tests.
 $(S3)/.installed: pyproject.toml constraints.txt | $(BIN)/uv
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
 	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --constraint constraints.txt \
