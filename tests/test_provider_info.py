@@ -25,7 +25,7 @@ from airflow_provider_damstra.clients.settings import ClientOptions
 from airflow_provider_damstra.get_provider_info import get_provider_info
 from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, settings_from_connection
 from airflow_provider_damstra.hooks.damstra import DamstraHook
-from airflow_provider_damstra.webhooks.config import receiver_configuration
+from airflow_provider_damstra.webhooks.config import load_receiver_config
 from airflow_provider_damstra.webhooks.db.manager import DamstraDBManager
 from tests.hooks.connections import connection
 
@@ -176,9 +176,9 @@ CHOSEN = {
 
 @pytest.mark.parametrize("name", CHOSEN)
 def test_an_option_has_an_environment_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = receiver_configuration()
+    before = load_receiver_config()
     monkeypatch.setenv(f"AIRFLOW__DAMSTRA__{name.upper()}", CHOSEN[name])
-    assert receiver_configuration() != before
+    assert load_receiver_config() != before
 
 
 ASK_AIRFLOW = """

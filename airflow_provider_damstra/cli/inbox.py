@@ -8,12 +8,12 @@ from airflow.cli.simple_table import AirflowConsole
 
 from airflow_provider_damstra.cli.decorators import command
 from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError
-from airflow_provider_damstra.webhooks.inbox import State, listed
+from airflow_provider_damstra.webhooks.inbox import EventState, list_events
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-OPEN = (State.WAITING, State.REFUSED)
+OPEN = (EventState.WAITING, EventState.REFUSED)
 
 
 @command
@@ -22,9 +22,9 @@ def inbox(args: Namespace) -> None:
 
     :raises SystemExit: if the metadata database cannot be asked.
     """
-    states = {"open": OPEN, "all": tuple(State)}.get(args.state) or (State(args.state),)
+    states = {"open": OPEN, "all": tuple(EventState)}.get(args.state) or (EventState(args.state),)
     try:
-        rows = listed(conn_id=args.conn_id, states=states, limit=args.limit)
+        rows = list_events(conn_id=args.conn_id, states=states, limit=args.limit)
     except InboxUnavailableError as error:
         raise SystemExit(str(error)) from None
     AirflowConsole().print_as(data=rows, output=args.output, mapper=_shown)

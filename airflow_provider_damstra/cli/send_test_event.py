@@ -15,11 +15,11 @@ from sqlalchemy import select
 from airflow_provider_damstra.assets import ALL_EVENTS, EVENT_NAMES, event_uri
 from airflow_provider_damstra.cli.connections import find
 from airflow_provider_damstra.cli.decorators import command
-from airflow_provider_damstra.webhooks.addresses import own_webhook_url
 from airflow_provider_damstra.webhooks.auth import accepted_tokens
+from airflow_provider_damstra.webhooks.config import internal_webhook_url
 from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError
-from airflow_provider_damstra.webhooks.events import read_event
-from airflow_provider_damstra.webhooks.inbox import State, listed
+from airflow_provider_damstra.webhooks.events import parse_event
+from airflow_provider_damstra.webhooks.inbox import EventState, list_events
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -44,14 +44,14 @@ def send_test_event(args: Namespace) -> None:
     _done(f"connection {args.conn_id!r} has a token (from {found.origin or 'the metadata database'})")
     body = json.dumps(_event(args)).encode()
     try:
-        event = read_event(body)
+        event = parse_event(body)
     except ValueError as error:
         raise SystemExit(f"That is no {args.name}: {error}") from None
     _send(args.conn_id, tokens[0], body)
     # Where polling saw the same before, that is the row.
-    digests = {event.digest(), event.occurrence()}
-    row = _settled(args.conn_id, digests, timeout=args.timeout)
-    if row["state"] != State.CONFIRMED:
+    dedup_keys = {event.dedup_key(), event.polling_dedup_key()}
+    row = _settled(args.conn_id, dedup_keys, timeout=args.timeout)
+    if row["state"] != EventState.CONFIRMED:
         raise SystemExit(f"Event {row['id']} is {row['state']}: {row['reason']}")
     _done(f"event {row['id']} is confirmed")
     _tell_assets(args.conn_id, args.name)
@@ -69,7 +69,7 @@ def _event(args: Namespace) -> dict[str, Any]:
 def _send(conn_id: str, token: str, body: bytes) -> None:
     import requests
 
-    address = own_webhook_url(conn_id, token)
+    address = internal_webhook_url(conn_id, token)
     shown = address.replace(token, "***")
     try:
         answer = requests.post(
@@ -95,28 +95,28 @@ def _send(conn_id: str, token: str, body: bytes) -> None:
     _done(f"POST {shown}: 200 {answer.json()['result']}")
 
 
-def _settled(conn_id: str, digests: set[str | None], *, timeout: float) -> dict[str, Any]:
+def _settled(conn_id: str, dedup_keys: set[str | None], *, timeout: float) -> dict[str, Any]:
     """Return the event's row when it waits no more, or when the time is up."""
     end = time.monotonic() + timeout
     pause = threading.Event()
     is_said = False
     while True:
-        row = _row(conn_id, digests)
+        row = _row(conn_id, dedup_keys)
         if not is_said:
             _done(f"event {row['id']} is in the inbox")
             is_said = True
-        if row["state"] != State.WAITING or time.monotonic() >= end:
+        if row["state"] != EventState.WAITING or time.monotonic() >= end:
             return row
         pause.wait(LOOK_EVERY)
 
 
-def _row(conn_id: str, digests: set[str | None]) -> dict[str, Any]:
+def _row(conn_id: str, dedup_keys: set[str | None]) -> dict[str, Any]:
     try:
-        rows = listed(conn_id=conn_id, limit=1000)
+        rows = list_events(conn_id=conn_id, limit=1000)
     except InboxUnavailableError as error:
         raise SystemExit(str(error)) from None
     for row in rows:
-        if row["digest"] in digests:
+        if row["dedup_key"] in dedup_keys:
             return row
     raise SystemExit("The event was received, but is not in this metadata database: is it the API server's?")
 

@@ -11,15 +11,14 @@ from airflow.configuration import conf
 
 from airflow_provider_damstra.cli.connections import change, find
 from airflow_provider_damstra.cli.decorators import command
-from airflow_provider_damstra.webhooks.addresses import is_received
-from airflow_provider_damstra.webhooks.addresses import webhook_url as address_of
 from airflow_provider_damstra.webhooks.auth import (
-    CURRENT,
-    PREVIOUS,
-    STAYS_VALID,
+    PREVIOUS_TOKENS_EXTRA,
+    ROTATION_GRACE_PERIOD,
+    TOKEN_EXTRA,
     accepted_tokens,
-    rotate,
+    rotate_token,
 )
+from airflow_provider_damstra.webhooks.config import public_webhook_url, receives_webhooks
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -42,24 +41,27 @@ def webhook_url(args: Namespace) -> None:
         # Another command may have made a token since this one looked.
         extra = change(
             args.conn_id,
-            lambda extra: extra if _has_token(extra, now) and not args.rotate else rotate(extra, now=now),
+            lambda extra: (
+                extra if _has_token(extra, now) and not args.rotate else rotate_token(extra, now=now)
+            ),
         )
         _say(f"A new token is in connection {args.conn_id!r}; the API servers know it in a few seconds.")
     else:
-        extra = rotate(found.extra, now=now)
+        extra = rotate_token(found.extra, now=now)
         _say_what_to_set(args.conn_id, found, extra)
     if args.rotate and has_token:
-        _say(f"The address before is accepted until {now + STAYS_VALID:%Y-%m-%d %H:%M} UTC: replace it.")
+        end = now + ROTATION_GRACE_PERIOD
+        _say(f"The address before is accepted until {end:%Y-%m-%d %H:%M} UTC: replace it.")
     _say_what_is_missing(args.conn_id)
-    print(address_of(args.conn_id, extra[CURRENT]))
+    print(public_webhook_url(args.conn_id, extra[TOKEN_EXTRA]))
 
 
 def _has_token(extra: Extra, now: datetime) -> bool:
-    return str(extra.get(CURRENT)) in accepted_tokens(extra, now=now)
+    return str(extra.get(TOKEN_EXTRA)) in accepted_tokens(extra, now=now)
 
 
 def _say_what_to_set(conn_id: str, found: Found, extra: Extra) -> None:
-    changed = {name: extra[name] for name in (CURRENT, PREVIOUS) if name in extra}
+    changed = {name: extra[name] for name in (TOKEN_EXTRA, PREVIOUS_TOKENS_EXTRA) if name in extra}
     _say(
         f"Connection {conn_id!r} comes from {found.origin}, which cannot be written from here. "
         f"The address below is accepted once these members of its extra are:\n{json.dumps(changed, indent=2)}"
@@ -68,7 +70,7 @@ def _say_what_to_set(conn_id: str, found: Found, extra: Extra) -> None:
 
 def _say_what_is_missing(conn_id: str) -> None:
     """Say why the address would not be answered."""
-    if not is_received(conn_id):
+    if not receives_webhooks(conn_id):
         _say(
             "It is not answered yet: set [damstra] webhooks_enabled = True, and name the connection in "
             "[damstra] webhook_conn_ids, for the API servers."

@@ -17,7 +17,7 @@ from airflow_provider_damstra.emulator.clock import milliseconds_in_utc
 from airflow_provider_damstra.emulator.faults import FaultRule  # noqa: TC001 (FastAPI reads it when it runs)
 from airflow_provider_damstra.emulator.repositories import lesson_schedule as schedule_rows
 from airflow_provider_damstra.emulator.settings import CONTROL
-from airflow_provider_damstra.webhooks.events import EVENTS
+from airflow_provider_damstra.webhooks.events import EVENT_TYPES
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.emulator.state import EmulatorState
@@ -29,8 +29,8 @@ def _known_seed(name: str) -> str:
 
 
 def _known_event(name: str) -> str:
-    if name not in EVENTS:
-        raise ValueError(f"there is no such event; there are {', '.join(sorted(EVENTS))}")
+    if name not in EVENT_TYPES:
+        raise ValueError(f"there is no such event; there are {', '.join(sorted(EVENT_TYPES))}")
     return name
 
 

@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.polling.webhook_feed import check, receiver_session
-from airflow_provider_damstra.webhooks.addresses import own_missed_url
-from airflow_provider_damstra.webhooks.events import EVENTS
+from airflow_provider_damstra.webhooks.config import internal_missed_event_url
+from airflow_provider_damstra.webhooks.events import EVENT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,12 +52,14 @@ class Reconciler:
 
     async def _bring_one(self, session: aiohttp.ClientSession, event: dict[str, Any]) -> None:
         try:
-            body = EVENTS[event["name"]].model_validate(event).model_dump(mode="json", by_alias=True)
+            body = EVENT_TYPES[event["name"]].model_validate(event).model_dump(mode="json", by_alias=True)
         except ValueError:
             # Such as a schedule without a date by now: no webhook says that, and the others must not wait.
             self._say("No webhook could say this, and it is left out: %s", event)
             return
-        async with session.post(own_missed_url(self._conn_id), json=body, allow_redirects=False) as response:
+        async with session.post(
+            internal_missed_event_url(self._conn_id), json=body, allow_redirects=False
+        ) as response:
             if response.status == REFUSED:
                 self._say("The receiver takes no such event: %s", event)
                 return

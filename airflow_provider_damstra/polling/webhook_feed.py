@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from airflow_provider_damstra.webhooks.addresses import is_received, own_feed_url
+from airflow_provider_damstra.webhooks.config import internal_feed_url, receives_webhooks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -55,7 +55,7 @@ def start_feed_consumer(
 
     :param expedite: is called with ``lesson_schedule_ids`` and ``user_ids``.
     """
-    if not is_received(damstra_conn_id):
+    if not receives_webhooks(damstra_conn_id):
         return None
     follower = WebhookFeedConsumer(damstra_conn_id, expedite=expedite)
     # In an empty context: what it logs is about nobody's task in particular.
@@ -100,7 +100,9 @@ class WebhookFeedConsumer:
 
     async def _ask(self, session: aiohttp.ClientSession) -> FeedPage:
         query = {} if self._cursor is None else {"after": str(self._cursor)}
-        async with session.get(own_feed_url(self._conn_id), params=query, allow_redirects=False) as response:
+        async with session.get(
+            internal_feed_url(self._conn_id), params=query, allow_redirects=False
+        ) as response:
             check(response)
             return FeedPage.model_validate_json(await response.read())
 

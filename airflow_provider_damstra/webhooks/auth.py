@@ -39,7 +39,7 @@ class Door:
     def __init__(self, conn_ids: Sequence[str] = (), networks: Sequence[Network] = ()) -> None:
         self._conn_ids = tuple(conn_ids)
         self._networks = tuple(networks)
-        nobody = fingerprint(make_token())
+        nobody = fingerprint(generate_token())
         self._nobody = (nobody,) * COMPARED
         self._accepted: dict[str, tuple[bytes, ...]] = {}
         self._unread = set(conn_ids)
@@ -112,32 +112,36 @@ RANDOM_BYTES = 32
 SHORTEST = 43
 """Characters of a token made of 32 random bytes: what is shorter is accepted by nobody."""
 
-STAYS_VALID = timedelta(days=1)
+ROTATION_GRACE_PERIOD = timedelta(days=1)
 """How long a token is accepted after another one took its place."""
 
-CURRENT = "webhook_token"
+TOKEN_EXTRA = "webhook_token"  # noqa: S105 (the name of a field)
 
-PREVIOUS = "webhook_tokens_previous"
+PREVIOUS_TOKENS_EXTRA = "webhook_tokens_previous"
 
 
-def make_token() -> str:
+def generate_token() -> str:
     """Return a new token: 32 random bytes, fit for an address."""
     return secrets.token_urlsafe(RANDOM_BYTES)
 
 
-def rotate(extra: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
+def rotate_token(extra: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
     """Return a connection's extra with a new token; the one it had stays valid for a day.
 
     :param extra: the connection's extra as it is, with whatever else it holds.
     """
-    kept = list(_still_valid(extra.get(PREVIOUS), now))
-    if current := extra.get(CURRENT):
-        kept.append((current, now + STAYS_VALID))
+    kept = list(_still_valid(extra.get(PREVIOUS_TOKENS_EXTRA), now))
+    if current := extra.get(TOKEN_EXTRA):
+        kept.append((current, now + ROTATION_GRACE_PERIOD))
     previous = " ".join(
         f"{token}:{until.astimezone(UTC).isoformat(timespec='seconds')}" for token, until in kept
     )
-    others = {name: value for name, value in extra.items() if name != PREVIOUS}
-    return {**others, CURRENT: make_token(), **({PREVIOUS: previous} if previous else {})}
+    others = {name: value for name, value in extra.items() if name != PREVIOUS_TOKENS_EXTRA}
+    return {
+        **others,
+        TOKEN_EXTRA: generate_token(),
+        **({PREVIOUS_TOKENS_EXTRA: previous} if previous else {}),
+    }
 
 
 def accepted_tokens(extra: Mapping[str, Any], *, now: datetime) -> list[str]:
@@ -147,8 +151,10 @@ def accepted_tokens(extra: Mapping[str, Any], *, now: datetime) -> list[str]:
         ``<token>:<end of its validity>``, separated by spaces.
     """
     # The youngest first: who compares only some of them keeps those.
-    previous = sorted(_still_valid(extra.get(PREVIOUS), now), key=lambda one: one[1], reverse=True)
-    tokens = [str(extra.get(CURRENT) or ""), *(token for token, _ in previous)]
+    previous = sorted(
+        _still_valid(extra.get(PREVIOUS_TOKENS_EXTRA), now), key=lambda one: one[1], reverse=True
+    )
+    tokens = [str(extra.get(TOKEN_EXTRA) or ""), *(token for token, _ in previous)]
     return [token for token in tokens if len(token) >= SHORTEST]
 
 

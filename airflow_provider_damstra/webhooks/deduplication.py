@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.events import LessonScheduleChanged
-from airflow_provider_damstra.webhooks.inbox import Delivery, State
-from airflow_provider_damstra.webhooks.parsing import moment_of
+from airflow_provider_damstra.webhooks.inbox import EventState, InsertResult
+from airflow_provider_damstra.webhooks.parsing import occurred_at_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,9 +26,9 @@ POLLING = "polling"
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-def keep_event(
+def insert_event(
     event: Event | UnknownEvent, payload: dict[str, Any], *, conn_id: str, source: str
-) -> Delivery:
+) -> InsertResult:
     """Keep an event, unless it is there already.
 
     What polling sees has no moment of its own, so it is compared by what happened to which schedule. It and a
@@ -38,36 +38,36 @@ def keep_event(
     :raises InboxUnavailableError: if it could not be kept now.
     :raises UnstorableEventError: if it can never be kept.
     """
-    moment = moment_of(event)
+    moment = occurred_at_of(event)
     keep = partial(
-        inbox.keep, conn_id=conn_id, name=event.name, payload=payload, source=source, happened_at=moment
+        inbox.insert, conn_id=conn_id, name=event.name, payload=payload, source=source, occurred_at=moment
     )
     if isinstance(event, LessonScheduleChanged):
-        digest = _digest_of_move(event, conn_id=conn_id, is_seen=source == POLLING)
-        return keep(digest=digest) if digest else Delivery.DUPLICATE
-    occurrence = event.occurrence()
-    if source != POLLING or occurrence is None:
-        return keep(digest=event.digest(), occurrence=occurrence)
+        dedup_key = _digest_of_move(event, conn_id=conn_id, is_seen=source == POLLING)
+        return keep(dedup_key=dedup_key) if dedup_key else InsertResult.DUPLICATE
+    polling_dedup_key = event.polling_dedup_key()
+    if source != POLLING or polling_dedup_key is None:
+        return keep(dedup_key=event.dedup_key(), polling_dedup_key=polling_dedup_key)
     if _was_brought(event, conn_id=conn_id):
-        return Delivery.DUPLICATE
-    return keep(digest=occurrence, occurrence=occurrence)
+        return InsertResult.DUPLICATE
+    return keep(dedup_key=polling_dedup_key, polling_dedup_key=polling_dedup_key)
 
 
 def _was_brought(event: Any, *, conn_id: str) -> bool:
     """Return whether what happens to a schedule once is there, and was not refused."""
-    rows = inbox.about_schedule(event.lesson_schedule_id, conn_id=conn_id, name=event.name)
+    rows = inbox.find_by_schedule(event.lesson_schedule_id, conn_id=conn_id, name=event.name)
     return any(
-        type(event).model_validate(row["payload"]).occurrence() == event.occurrence()
+        type(event).model_validate(row["payload"]).polling_dedup_key() == event.polling_dedup_key()
         for row in rows
-        if row["state"] != State.REFUSED
+        if row["state"] != EventState.REFUSED
     )
 
 
 def _digest_of_move(event: LessonScheduleChanged, *, conn_id: str, is_seen: bool) -> str | None:
-    """Return the digest under which a move is kept, or None if it is there already."""
+    """Return the dedup_key under which a move is kept, or None if it is there already."""
     now = datetime.now(UTC)
-    move = Move(to=event.occurrence(), at=min(event.time_stamp, now), is_seen=is_seen)
-    rows = inbox.about_schedule(
+    move = Move(to=event.polling_dedup_key(), at=min(event.time_stamp, now), is_seen=is_seen)
+    rows = inbox.find_by_schedule(
         event.lesson_schedule_id,
         conn_id=conn_id,
         name=event.name,
@@ -77,16 +77,16 @@ def _digest_of_move(event: LessonScheduleChanged, *, conn_id: str, is_seen: bool
     known = [_move_in(row) for row in rows]
     if is_known(move, known):
         return None
-    return event.occurrence(after=move_before(move, known)) if is_seen else event.digest()
+    return event.polling_dedup_key(after=move_before(move, known)) if is_seen else event.dedup_key()
 
 
 def _move_in(row: Row) -> Move:
     return Move(
-        to=LessonScheduleChanged.model_validate(row["payload"]).occurrence(),
+        to=LessonScheduleChanged.model_validate(row["payload"]).polling_dedup_key(),
         # Nothing happened after it was told: then a clock is ahead.
-        at=min(row["happened_at"], row["received_at"]),
+        at=min(row["occurred_at"], row["received_at"]),
         is_seen=row["source"] == POLLING,
-        is_refused=row["state"] == State.REFUSED,
+        is_refused=row["state"] == EventState.REFUSED,
         row_id=row["id"],
     )
 

@@ -1,4 +1,4 @@
-"""The seven webhook events: their names, their members with the vendor's own spelling, and their reading."""
+"""The seven webhook events: their names, their fields with the vendor's own spelling, and their reading."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ UserID = Annotated[int, Field(validation_alias=_EITHER, serialization_alias="use
 
 
 class Event(Model):
-    """What every event holds; members that this provider does not know are kept."""
+    """What every event holds; fields that this provider does not know are kept."""
 
     name: str
     time_stamp: Timestamp
 
-    def digest(self) -> str:
-        """Return what two deliveries of one event have in common: its known members, however spelled."""
+    def dedup_key(self) -> str:
+        """Return what two deliveries of one event have in common: its known fields, however spelled."""
         known = self.model_dump(mode="json", include=set(type(self).model_fields))
         return _digest(known)
 
-    def occurrence(self) -> str | None:
+    def polling_dedup_key(self) -> str | None:
         """Return what this has in common with the same event seen by polling; None if it cannot be seen.
 
         Who looks learns neither the moment nor the reason, only what happened to which schedule of whom. (An
@@ -49,11 +49,11 @@ class UnknownEvent(Model):
 
     name: Annotated[str, Field(strict=True)]
 
-    def digest(self) -> str:
+    def dedup_key(self) -> str:
         """Return what two deliveries of one event have in common: all of it."""
         return _digest(self.model_dump(mode="json", by_alias=True))
 
-    def occurrence(self) -> None:
+    def polling_dedup_key(self) -> None:
         """Return that polling sees no such event."""
 
 
@@ -71,7 +71,7 @@ class LessonScheduleChanged(Event):
     lesson_schedule_id: int
     user_id: UserID
 
-    def occurrence(self, *, after: int | None = None) -> str:
+    def polling_dedup_key(self, *, after: int | None = None) -> str:
         """Return also which date it was moved to, to the second: a schedule can be moved many times.
 
         :param after: which move to elsewhere came before, if it was there before that.
@@ -120,7 +120,7 @@ class UserAccountInactivate(Event):
     user_id: UserId
 
 
-EVENTS: dict[str, type[Event]] = {
+EVENT_TYPES: dict[str, type[Event]] = {
     assets.SCHEDULE_COMPLETED: LessonScheduleCompleted,
     assets.SCHEDULE_CHANGED: LessonScheduleChanged,
     assets.SCHEDULE_CREATED: LessonScheduleCreated,
@@ -131,22 +131,22 @@ EVENTS: dict[str, type[Event]] = {
 }
 
 
-def members(name: str) -> tuple[str, ...]:
-    """Return the members of an event's body beside name and time, spelled and ordered as the page does."""
-    fields = EVENTS[name].model_fields
+def body_fields(name: str) -> tuple[str, ...]:
+    """Return the fields of an event's body beside name and time, spelled and ordered as the page does."""
+    fields = EVENT_TYPES[name].model_fields
     return tuple(
         fields[field].serialization_alias or field for field in fields if field not in Event.model_fields
     )
 
 
-def read_event(body: bytes) -> Event | UnknownEvent:
+def parse_event(body: bytes) -> Event | UnknownEvent:
     """Return the event in a webhook's body.
 
     :raises ValueError: The body is no JSON, is nested too deeply, or lacks what its event holds.
     """
     content: Any = from_json(body, allow_inf_nan=False)
     name = content.get("name") if isinstance(content, dict) else None
-    return EVENTS.get(name if isinstance(name, str) else "", UnknownEvent).model_validate(content)
+    return EVENT_TYPES.get(name if isinstance(name, str) else "", UnknownEvent).model_validate(content)
 
 
 def _digest(content: dict[str, Any]) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from airflow_provider_damstra.webhooks.db.manager import LONGEST_NAME
-from airflow_provider_damstra.webhooks.events import UnknownEvent, read_event
+from airflow_provider_damstra.webhooks.db.manager import MAX_NAME_LENGTH
+from airflow_provider_damstra.webhooks.events import UnknownEvent, parse_event
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -62,12 +62,12 @@ def event_in(body: bytes) -> tuple[Event | UnknownEvent, dict[str, Any]]:
 
     :raises ValueError: if there is none, or it holds what cannot be kept.
     """
-    event = read_event(body)
+    event = parse_event(body)
     payload: dict[str, Any] = event.model_dump(mode="json")
-    if not event.name or len(event.name) > LONGEST_NAME:
-        raise ValueError(f"its name has no, or more than {LONGEST_NAME}, characters")
+    if not event.name or len(event.name) > MAX_NAME_LENGTH:
+        raise ValueError(f"its name has no, or more than {MAX_NAME_LENGTH}, characters")
     _check(payload, depth=1)
-    moment_of(event)
+    occurred_at_of(event)
     # What is kept is read again before it is confirmed: it must say the same then.
     kept = type(event).model_validate(payload)
     if any(getattr(kept, member) != getattr(event, member) for member in type(event).model_fields):
@@ -77,7 +77,7 @@ def event_in(body: bytes) -> tuple[Event | UnknownEvent, dict[str, Any]]:
     return event, payload
 
 
-def moment_of(event: Event | UnknownEvent) -> datetime | None:
+def occurred_at_of(event: Event | UnknownEvent) -> datetime | None:
     """Return when an event happened, if it says so.
 
     :raises ValueError: if that is no moment that a database knows.

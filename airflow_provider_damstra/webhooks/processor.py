@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.hooks.metrics import gauge_pending_events
-from airflow_provider_damstra.webhooks import inbox, settling
+from airflow_provider_damstra.webhooks import inbox, outcomes
 from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError
 from airflow_provider_damstra.webhooks.verification import Checker
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
-    from airflow_provider_damstra.webhooks.config import ReceiverConfiguration
+    from airflow_provider_damstra.webhooks.config import ReceiverConfig
     from airflow_provider_damstra.webhooks.inbox import Row
 
-    Answer = TypeVar("Answer")
+    Response = TypeVar("Response")
 
 SLOTS = 32
 """Events in the hands of one process at once."""
@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 class Worker:
     """Confirms events. Any number of them may run, in any number of processes."""
 
-    def __init__(self, configuration: ReceiverConfiguration) -> None:
+    def __init__(self, configuration: ReceiverConfig) -> None:
         self._retention = configuration.retention
         self._threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="damstra-worker")
         self._secrets_threads = ThreadPoolExecutor(SECRETS_THREADS, thread_name_prefix="damstra-secrets")
@@ -129,14 +129,14 @@ class Worker:
         with suppress(InboxUnavailableError, TimeoutError):
             async with asyncio.timeout(LETTING_GO_SECONDS):
                 for row in rows:
-                    await self._ask(partial(settling.failed, row, reason))
+                    await self._ask(partial(outcomes.failed, row, reason))
 
     async def _hand_back(self, rows: list[Row], reason: str) -> None:
         """Let events be taken again soon, if the database is there again; those that are settled stay so."""
         soon = datetime.now(UTC) + timedelta(seconds=LOOK_SECONDS)
         with suppress(InboxUnavailableError):
             for row in rows:
-                await self._ask(partial(inbox.postpone, row, until=soon, reason=reason))
+                await self._ask(partial(inbox.release, row, until=soon, reason=reason))
 
     def _is_done(self, task: asyncio.Task[None], *, count: int) -> None:
         self._busy.discard(task)
@@ -149,17 +149,17 @@ class Worker:
             try:
                 gauge_pending_events(await self._ask(inbox.count_waiting))
                 for _ in range(MOST_PURGES):
-                    if not await self._ask(partial(inbox.purge, older_than=self._retention)):
+                    if not await self._ask(partial(inbox.purge_expired, retention=self._retention)):
                         break
             except Exception as error:
                 self._complain(str(error))
             # Not all processes at the same moment.
             await asyncio.sleep(TIDY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 (no secret)
 
-    async def _ask(self, query: Callable[[], Answer]) -> Answer:
+    async def _ask(self, query: Callable[[], Response]) -> Response:
         return await asyncio.get_running_loop().run_in_executor(self._threads, query)
 
-    async def _ask_secrets(self, query: Callable[[], Answer]) -> Answer:
+    async def _ask_secrets(self, query: Callable[[], Response]) -> Response:
         return await asyncio.get_running_loop().run_in_executor(self._secrets_threads, query)
 
     def _complain(self, why: str) -> None:

@@ -21,9 +21,9 @@ from airflow_provider_damstra.hooks.metrics import count_event, count_not_found
 from airflow_provider_damstra.validation_errors import format_validation_error
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.auth import Door, TokenHider, hidden_token
-from airflow_provider_damstra.webhooks.config import receiver_configuration
+from airflow_provider_damstra.webhooks.config import load_receiver_config
 from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, UnstorableEventError
-from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, keep_event
+from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, insert_event
 from airflow_provider_damstra.webhooks.events import UnknownEvent
 from airflow_provider_damstra.webhooks.parsing import event_in, read_body
 from airflow_provider_damstra.webhooks.processor import Worker
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from typing import TypeVar
 
-    from airflow_provider_damstra.webhooks.config import ReceiverConfiguration
+    from airflow_provider_damstra.webhooks.config import ReceiverConfig
 
-    Answer = TypeVar("Answer")
+    Response = TypeVar("Response")
 
 RETRY_AFTER_SECONDS = 30
 STARTING_SECONDS = 5.0
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 def receiver_app() -> FastAPI:
     """Return the app, as Airflow's configuration says. What is wrong there leaves everything closed."""
     try:
-        configuration = receiver_configuration()
+        configuration = load_receiver_config()
     except ValueError as error:
         log.error("Damstra webhooks are not received until this is mended: %s", error)
         return Receiver(None).app()
@@ -60,7 +60,7 @@ class Receiver:
     :param configuration: what Airflow's configuration says; without one, nobody is known.
     """
 
-    def __init__(self, configuration: ReceiverConfiguration | None) -> None:
+    def __init__(self, configuration: ReceiverConfig | None) -> None:
         self._door = Door(configuration.conn_ids, configuration.networks) if configuration else Door()
         self._worker = Worker(configuration) if configuration else None
         self._threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="damstra-inbox")
@@ -115,7 +115,7 @@ class Receiver:
             event, payload = event_in(body)
         except ValueError as error:
             raise _rejection(conn_id, error) from None
-        keep = partial(keep_event, event, payload, conn_id=conn_id, source=source)
+        keep = partial(insert_event, event, payload, conn_id=conn_id, source=source)
         try:
             delivery = await self._ask(keep, conn_id)
         except UnstorableEventError as error:
@@ -128,13 +128,13 @@ class Receiver:
         return JSONResponse({"result": delivery.value})
 
     async def feed(self, request: Request, conn_id: str) -> JSONResponse:
-        """Answer what came after a cursor: ``GET /feed/<conn_id>?after=<cursor>``, the token as bearer."""
+        """Response what came after a cursor: ``GET /feed/<conn_id>?after=<cursor>``, the token as bearer."""
         self._let_in(request, conn_id, _bearer(request))
         after = request.query_params.get("after")
         if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 19):
             raise HTTPException(400, "after is no cursor.")
         cursor, rows = await self._ask(
-            partial(inbox.feed, conn_id, after=None if after is None else int(after)), conn_id
+            partial(inbox.read_feed, conn_id, after=None if after is None else int(after)), conn_id
         )
         return JSONResponse({"cursor": cursor, "events": [_hint(row) for row in rows]})
 
@@ -147,7 +147,7 @@ class Receiver:
         count_not_found()
         raise HTTPException(404)
 
-    async def _ask(self, query: Callable[[], Answer], conn_id: str) -> Answer:
+    async def _ask(self, query: Callable[[], Response], conn_id: str) -> Response:
         """Return the database's answer; it is asked in a thread, and not waited for without end."""
         try:
             async with asyncio.timeout(DATABASE_SECONDS):
@@ -176,7 +176,7 @@ def _unavailable() -> HTTPException:
 
 
 async def _refusal(_: Request, error: Exception) -> JSONResponse:
-    """Answer a refusal, and close the connection: what is left of a body is not read."""
+    """Response a refusal, and close the connection: what is left of a body is not read."""
     assert isinstance(error, HTTPException)  # noqa: S101 (what this handler is for)
     # A method that a path does not know is nobody's business either.
     status, detail = (404, "Not Found") if error.status_code == 405 else (error.status_code, error.detail)

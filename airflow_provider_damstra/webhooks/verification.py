@@ -20,10 +20,10 @@ from airflow_provider_damstra.endpoints.user import GetUser
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraRequestError, DamstraResponseError
 from airflow_provider_damstra.hooks.connection import load_settings
 from airflow_provider_damstra.hooks.metrics import count_server_request
-from airflow_provider_damstra.webhooks import settling
+from airflow_provider_damstra.webhooks import outcomes
 from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, UnstorableEventError
 from airflow_provider_damstra.webhooks.events import (
-    EVENTS,
+    EVENT_TYPES,
     Event,
     LessonScheduleCancelled,
     LessonScheduleChanged,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.models.lesson_schedule import LessonSchedule
     from airflow_provider_damstra.models.user import User
-    from airflow_provider_damstra.webhooks.config import ReceiverConfiguration
+    from airflow_provider_damstra.webhooks.config import ReceiverConfig
     from airflow_provider_damstra.webhooks.events import Event
     from airflow_provider_damstra.webhooks.inbox import Row
 
@@ -85,7 +85,7 @@ class Checker:
         to wait for them.
     """
 
-    def __init__(self, configuration: ReceiverConfiguration, *, ask: Ask, ask_secrets: Ask) -> None:
+    def __init__(self, configuration: ReceiverConfig, *, ask: Ask, ask_secrets: Ask) -> None:
         self._verifies = configuration.verify_events
         self._patience = configuration.verify_patience
         self._window = configuration.retention
@@ -120,16 +120,16 @@ class Checker:
 
     async def _settle_without_asking(self, row: Row) -> Event | None:
         """Settle what Damstra need not, or cannot, be asked about; return the event of what it can."""
-        if why := settling.given_up(row):
-            await self._ask(partial(settling.refuse, row, why))
+        if why := outcomes.given_up(row):
+            await self._ask(partial(outcomes.refuse, row, why))
             return None
         try:
             event = known_event(row["name"], row["payload"])
         except ValueError as error:
-            await self._ask(partial(settling.refuse, row, f"it cannot be read: {error}"))
+            await self._ask(partial(outcomes.refuse, row, f"it cannot be read: {error}"))
             return None
         if event and (late := is_too_old(event, received_at=row["received_at"], window=self._window)):
-            await self._ask(partial(settling.refuse, row, late))
+            await self._ask(partial(outcomes.refuse, row, late))
             return None
         if event and self._verifies:
             return event
@@ -153,23 +153,23 @@ class Checker:
         if why is None:
             await self._accept(row, is_verified=True)
         else:
-            await self._ask(partial(settling.contradicted, row, why, patience=self._patience))
+            await self._ask(partial(outcomes.contradicted, row, why, patience=self._patience))
 
     async def _accept(self, row: Row, *, is_verified: bool) -> None:
         try:
-            await self._ask(partial(settling.accept, row, is_verified=is_verified))
+            await self._ask(partial(outcomes.accept, row, is_verified=is_verified))
         except InboxUnavailableError:
             raise
         except UnstorableEventError as error:
-            await self._ask(partial(settling.refuse, row, f"it is malformed: {error}"))
+            await self._ask(partial(outcomes.refuse, row, f"it is malformed: {error}"))
         except Exception as error:
             # Airflow could not take it, perhaps because of one DAG: the others are not to wait for that.
-            log.exception("Damstra webhooks: Airflow did not take %s.", settling.describe(row))
+            log.exception("Damstra webhooks: Airflow did not take %s.", outcomes.describe(row))
             await self._fail([row], f"Airflow did not take it: {type(error).__name__}: {error}")
 
     async def _fail(self, rows: list[Row], reason: str, retry_after: float | None = None) -> None:
         for row in rows:
-            await self._ask(partial(settling.failed, row, reason, retry_after=retry_after))
+            await self._ask(partial(outcomes.failed, row, reason, retry_after=retry_after))
 
     def _note(self, conn_id: str, error: Exception) -> str:
         """Return what went wrong. If it would for every event, the connection is left alone for a while."""
@@ -191,7 +191,7 @@ SAME_MOMENT = timedelta(seconds=1)
 
 def known_event(name: str, payload: dict[str, Any]) -> Event | None:
     """Return a kept event, or None if its name is not one of Damstra's seven."""
-    kind = EVENTS.get(name)
+    kind = EVENT_TYPES.get(name)
     return None if kind is None else kind.model_validate(payload)
 
 

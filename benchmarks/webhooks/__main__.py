@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.webhooks.auth import make_token
+from airflow_provider_damstra.webhooks.auth import generate_token
 from benchmarks.serving import serving
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ BODY = json.dumps({"name": "lesson.schedule.completed"})
 
 def main(tries: int) -> None:
     """Print the times of each kind, and how far their ranks are from those of a wrong token."""
-    right = make_token()
+    right = generate_token()
     os.environ |= {
         "AIRFLOW__DAMSTRA__WEBHOOKS_ENABLED": "True",
         f"AIRFLOW_CONN_{CONN_ID.upper()}": json.dumps(
@@ -33,10 +33,10 @@ def main(tries: int) -> None:
         ),
     }
     kinds: dict[str, Callable[[], tuple[str, str]]] = {
-        "a wrong token": lambda: (CONN_ID, make_token()),
+        "a wrong token": lambda: (CONN_ID, generate_token()),
         "all but its last character right": lambda: (CONN_ID, right[:-1] + "~"),
         "another connection, right token": lambda: ("other", right),
-        "another connection, wrong token": lambda: ("other", make_token()),
+        "another connection, wrong token": lambda: ("other", generate_token()),
     }
     with serving("benchmarks.webhooks.server", "none") as port:
         times: dict[str, list[float]] = {kind: [] for kind in kinds}

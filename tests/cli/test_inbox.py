@@ -9,17 +9,17 @@ import pytest
 
 from airflow_provider_damstra.cli import STATES
 from airflow_provider_damstra.webhooks import inbox
-from airflow_provider_damstra.webhooks.db.manager import engine, metadata
+from airflow_provider_damstra.webhooks.db.manager import get_engine, metadata
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Damstra
 
 
 def keep(number: int, conn_id: str = "damstra_default") -> None:
-    inbox.keep(
+    inbox.insert(
         conn_id=conn_id,
         name="lesson.schedule.completed",
-        digest=str(number),
+        dedup_key=str(number),
         payload={"lesson_schedule_id": number, "user_id": 1023},
         source="webhook",
     )
@@ -42,7 +42,7 @@ def test_only_those_of_a_connection_or_in_a_state(damstra: Damstra) -> None:
 
 
 def test_every_state_can_be_asked_for() -> None:
-    assert set(STATES) == {"open", "all", *inbox.State}
+    assert set(STATES) == {"open", "all", *inbox.EventState}
 
 
 def test_the_table_is_for_people(damstra: Damstra) -> None:
@@ -52,6 +52,6 @@ def test_the_table_is_for_people(damstra: Damstra) -> None:
 
 
 def test_without_the_table_it_says_what_to_do(damstra: Damstra) -> None:
-    metadata.drop_all(engine())
+    metadata.drop_all(get_engine())
     with pytest.raises(SystemExit, match="Run: airflow db migrate"):
         damstra("inbox")

@@ -11,7 +11,7 @@ from airflow.models import Connection
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from airflow_provider_damstra.webhooks.auth import accepted_tokens, make_token
+from airflow_provider_damstra.webhooks.auth import accepted_tokens, generate_token
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Damstra
@@ -86,7 +86,7 @@ def test_it_says_why_the_address_would_not_be_answered(
 def test_what_comes_from_the_environment_is_not_written_but_told(
     damstra: Damstra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = make_token()
+    before = generate_token()
     value = {"conn_type": "damstra", "password": "the-access-key", "extra": {"webhook_token": before}}
     monkeypatch.setenv("AIRFLOW_CONN_DAMSTRA_MINE", json.dumps(value))
     assert damstra(*MINE)[0] == f"{PREFIX}{before}\n"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from airflow_provider_damstra.webhooks.auth import make_token
+from airflow_provider_damstra.webhooks.auth import generate_token
 from demo.waiting import wait_until
 from tests.postgresql import running_postgresql
 from tests.system.academy import CONNECTION
@@ -164,9 +164,9 @@ def test_each_event_of_a_burst_is_in_one_dag_run(burst: dict[str, list[Sent]], d
 
 
 ATTACKS: dict[str, Callable[[WebhookAirflow], str]] = {
-    "a wrong token": lambda airflow: airflow.address(CONNECTION, make_token()),
+    "a wrong token": lambda airflow: airflow.address(CONNECTION, generate_token()),
     "another connection's token": lambda airflow: airflow.address(CONNECTION, airflow.tokens[BURSTS[0]]),
-    "a connection that is not received": lambda airflow: "/damstra/webhooks/other/" + make_token(),
+    "a connection that is not received": lambda airflow: "/damstra/webhooks/other/" + generate_token(),
     "an unknown path": lambda airflow: "/damstra/webhook/" + CONNECTION,
 }
 

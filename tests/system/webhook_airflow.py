@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_damstra.webhooks.auth import make_token
+from airflow_provider_damstra.webhooks.auth import generate_token
 from demo.airflow_instance import AirflowInstance
 from tests.postgresql import HOST, USER
 from tests.system.academy import CONNECTION
@@ -46,7 +46,7 @@ class WebhookAirflow(AirflowInstance):
     """
 
     def __init__(self, *, root: Path, dags: Path, academy: Academy, postgresql: PostgreSQL) -> None:
-        self.tokens = {conn_id: make_token() for conn_id in (CONNECTION, *BURSTS)}
+        self.tokens = {conn_id: generate_token() for conn_id in (CONNECTION, *BURSTS)}
         (found,) = academy.connection.values()
         fields = json.loads(found)
         connections = {

@@ -19,11 +19,11 @@ from sqlalchemy.pool import NullPool
 
 from airflow_provider_damstra.hooks import metrics
 from airflow_provider_damstra.webhooks import auth as door
-from airflow_provider_damstra.webhooks import inbox, settling
+from airflow_provider_damstra.webhooks import inbox, outcomes
 from airflow_provider_damstra.webhooks import processor as worker
 from airflow_provider_damstra.webhooks import verification as checking
 from airflow_provider_damstra.webhooks.db import manager as database
-from tests.webhooks.serving import Served, running
+from tests.webhooks.receiver_server import ReceiverServer, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,9 @@ def metadata_database(_empty_metadata: Path, tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.fixture(scope="module")
-def _running_receiver(_empty_metadata: Path, _running_damstra_emulator: DamstraEmulator) -> Iterator[Served]:
+def _running_receiver(
+    _empty_metadata: Path, _running_damstra_emulator: DamstraEmulator
+) -> Iterator[ReceiverServer]:
     # Airflow's models are imported by now: threads that do it at the same time would wait for each other.
     # Between two tests, the worker looks at a database in which nothing waits.
     connection = json.loads(_running_damstra_emulator.connection_json)
@@ -74,7 +76,9 @@ def _running_receiver(_empty_metadata: Path, _running_damstra_emulator: DamstraE
 
 
 @pytest.fixture
-def receiver(_running_receiver: Served, metadata_database: Path, damstra_emulator: DamstraEmulator) -> Served:
+def receiver(
+    _running_receiver: ReceiverServer, metadata_database: Path, damstra_emulator: DamstraEmulator
+) -> ReceiverServer:
     """Return a receiver with one connection, to the emulator. One serves all tests of a file."""
     return _running_receiver
 
@@ -82,7 +86,7 @@ def receiver(_running_receiver: Served, metadata_database: Path, damstra_emulato
 @pytest.fixture
 def refused_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no delivery reopen what was refused: on a slow machine an event may be, before it comes again."""
-    monkeypatch.setattr(inbox, "MOST_REDELIVERIES", 0)
+    monkeypatch.setattr(inbox, "MAX_REDELIVERIES", 0)
 
 
 @pytest.fixture
@@ -103,6 +107,6 @@ def quickly() -> Iterator[pytest.MonkeyPatch]:
         patch.setattr(door, "REFRESH_SECONDS", 3600.0)
         patch.setattr(worker, "LOOK_SECONDS", 0.05)
         patch.setattr(checking, "FIRST_SILENCE", 0.02)
-        patch.setattr(settling, "SHORTEST_PAUSE", timedelta(milliseconds=20))
-        patch.setattr(settling, "LONGEST_PAUSE", timedelta(milliseconds=50))
+        patch.setattr(outcomes, "SHORTEST_PAUSE", timedelta(milliseconds=20))
+        patch.setattr(outcomes, "LONGEST_PAUSE", timedelta(milliseconds=50))
         yield patch

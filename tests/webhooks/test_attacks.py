@@ -15,12 +15,12 @@ from sqlalchemy import event as sqlalchemy_event
 
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks import parsing as bodies
-from airflow_provider_damstra.webhooks.auth import Door, make_token
-from airflow_provider_damstra.webhooks.db.manager import engine
-from airflow_provider_damstra.webhooks.db.manager import inbox as table
+from airflow_provider_damstra.webhooks.auth import Door, generate_token
+from airflow_provider_damstra.webhooks.db.manager import get_engine
+from airflow_provider_damstra.webhooks.db.manager import inbox_table as table
 from airflow_provider_damstra.webhooks.db.transactions import transaction
 from tests.airflows import http_access_log
-from tests.webhooks.serving import CONN_ID, HOST, Served, completed
+from tests.webhooks.receiver_server import CONN_ID, HOST, ReceiverServer, completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ MEGABYTE = 1024 * 1024
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left(
-    receiver: Served, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    receiver: ReceiverServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
     """See after each attack that nothing was stored, no token logged, and that the receiver still works."""
     requests: list[str] = []
@@ -39,7 +39,7 @@ def _nothing_is_left(
     if http_access_log is not None:
         monkeypatch.setattr(http_access_log, "logger", recorder)
     yield
-    assert inbox.listed() == []
+    assert inbox.list_events() == []
     assert receiver.post(completed()).json == {"result": "received"}
     logged = unquote(caplog.text + "".join(requests))
     assert "/damstra/webhooks/damstra_default/***" in logged
@@ -52,7 +52,7 @@ def shown(answer: Any) -> tuple[Any, ...]:
     return answer.status, {**answer.headers, "date": ""}, answer.body
 
 
-def raw(served: Served, request: bytes, *, more: bytes = b"", times: int = 1) -> bytes:
+def raw(served: ReceiverServer, request: bytes, *, more: bytes = b"", times: int = 1) -> bytes:
     """Send bytes as they are and return what comes back, until the server closes the connection."""
     with socket.create_connection((HOST, served.port), timeout=20) as connection:
         answer = b""
@@ -74,8 +74,8 @@ def posting(path: str, *headers: bytes) -> bytes:
     )
 
 
-STRANGERS: dict[str, Callable[[Served], str]] = {
-    "a wrong token": lambda served: served.address(token=make_token()),
+STRANGERS: dict[str, Callable[[ReceiverServer], str]] = {
+    "a wrong token": lambda served: served.address(token=generate_token()),
     "the right one but for its end": lambda served: served.address(token=served.token[:-1] + "~"),
     "the right one and more": lambda served: served.address(token=served.token + "x"),
     "the right one in capitals": lambda served: served.address(token=served.token.swapcase()),
@@ -101,38 +101,38 @@ STRANGERS: dict[str, Callable[[Served], str]] = {
 }
 
 
-def test_every_stranger_is_answered_alike(receiver: Served) -> None:
+def test_every_stranger_is_answered_alike(receiver: ReceiverServer) -> None:
     answers = {kind: shown(receiver.post(completed(), path(receiver))) for kind, path in STRANGERS.items()}
     assert {answer[0] for answer in answers.values()} == {404}
     assert len(set(map(str, answers.values()))) == 1, answers
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
-def test_no_other_method_is_known(method: str, receiver: Served) -> None:
+def test_no_other_method_is_known(method: str, receiver: ReceiverServer) -> None:
     body = json.dumps(completed()).encode()
     known = receiver.ask(method, receiver.address(), body)
-    unknown = receiver.ask(method, receiver.address(token=make_token()), body)
+    unknown = receiver.ask(method, receiver.address(token=generate_token()), body)
     assert (known.status, shown(known)) == (404, shown(unknown))
 
 
-def test_a_stranger_costs_no_question_to_the_database(receiver: Served) -> None:
+def test_a_stranger_costs_no_question_to_the_database(receiver: ReceiverServer) -> None:
     asked: list[str] = []
 
     def listen(_: object, __: object, statement: str, *___: object) -> None:
         asked.append(statement)
 
-    engine().dispose()
-    sqlalchemy_event.listen(engine(), "before_cursor_execute", listen)
+    get_engine().dispose()
+    sqlalchemy_event.listen(get_engine(), "before_cursor_execute", listen)
     for number in range(50):
         receiver.post(completed(), receiver.address(conn_id=f"c{number}"))
-        receiver.post(completed(), receiver.address(token=make_token()))
+        receiver.post(completed(), receiver.address(token=generate_token()))
     assert [statement for statement in asked if "damstra_webhook_inbox" not in statement] == []
     assert [statement for statement in asked if statement.startswith("INSERT")] == []
 
 
-def test_ten_megabytes_are_not_read(receiver: Served) -> None:
+def test_ten_megabytes_are_not_read(receiver: ReceiverServer) -> None:
     length = b"Content-Length: %d" % (10 * MEGABYTE)
-    for path, status in ((receiver.address(), b"413"), (receiver.address(token=make_token()), b"404")):
+    for path, status in ((receiver.address(), b"413"), (receiver.address(token=generate_token()), b"404")):
         answer = raw(receiver, posting(path, length), more=b"x" * MEGABYTE, times=10)
         assert answer in (b"",) or answer.split()[1] == status
     assert (
@@ -143,26 +143,26 @@ def test_ten_megabytes_are_not_read(receiver: Served) -> None:
     )
 
 
-def test_chunks_without_end_are_not_read(receiver: Served) -> None:
+def test_chunks_without_end_are_not_read(receiver: ReceiverServer) -> None:
     chunk = b"10000\r\n" + b"[" * 0x10000 + b"\r\n"
     request = posting(receiver.address(), b"Transfer-Encoding: chunked")
     answer = raw(receiver, request, more=chunk, times=50)
     assert answer == b"" or answer.split()[1] == b"413"
 
 
-def test_a_body_of_the_largest_size_is_read(receiver: Served) -> None:
+def test_a_body_of_the_largest_size_is_read(receiver: ReceiverServer) -> None:
     assert receiver.post(b" " * bodies.LARGEST).status == 400
     assert receiver.post(b" " * (bodies.LARGEST + 1)).status == 413
 
 
 @pytest.mark.parametrize("depth", [21, 150, 30_000])
-def test_deep_json_is_refused(depth: int, receiver: Served) -> None:
+def test_deep_json_is_refused(depth: int, receiver: ReceiverServer) -> None:
     assert receiver.post(b"[" * depth + b"]" * depth).status == 400
     nested = b'{"name": "lesson.retired", "x": ' + b"[" * depth + b"]" * depth + b"}"
     assert receiver.post(nested).status == 400
 
 
-def test_a_slow_body_is_not_waited_for(receiver: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_body_is_not_waited_for(receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "SLOWEST_SECONDS", 0.2)
     with socket.create_connection((HOST, receiver.port), timeout=20) as connection:
         connection.sendall(posting(receiver.address(), b"Content-Length: 100") + b'{"name"')
@@ -171,7 +171,7 @@ def test_a_slow_body_is_not_waited_for(receiver: Served, monkeypatch: pytest.Mon
         assert connection.recv(65536) == b""
 
 
-def test_a_body_that_breaks_off_is_nothing(receiver: Served) -> None:
+def test_a_body_that_breaks_off_is_nothing(receiver: ReceiverServer) -> None:
     raw(receiver, posting(receiver.address(), b"Content-Length: 1000") + json.dumps(completed()).encode())
 
 
@@ -190,14 +190,14 @@ HEADERS: dict[str, tuple[bytes, ...]] = {
 
 
 @pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
-def test_tricks_with_headers_do_nothing(headers: tuple[bytes, ...], receiver: Served) -> None:
+def test_tricks_with_headers_do_nothing(headers: tuple[bytes, ...], receiver: ReceiverServer) -> None:
     answer = raw(receiver, posting(receiver.address(), *headers) + b'{"na}')
     assert b"HTTP/1.1 2" not in answer
     assert b"HTTP/1.1 5" not in answer
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "x", "application/xml"])
-def test_only_json_is_taken(kind: str, receiver: Served) -> None:
+def test_only_json_is_taken(kind: str, receiver: ReceiverServer) -> None:
     assert receiver.post(completed(), **{"Content-Type": kind}).status == 415
 
 
@@ -219,28 +219,28 @@ BODIES: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_a_body_that_is_no_event_is_refused(body: bytes, receiver: Served) -> None:
+def test_a_body_that_is_no_event_is_refused(body: bytes, receiver: ReceiverServer) -> None:
     answer = receiver.post(body)
     assert (answer.status, answer.json) == (400, {"detail": "The body is no event."})
 
 
 @pytest.mark.usefixtures("refused_for_good")
-def test_a_replay_is_one_event(receiver: Served) -> None:
+def test_a_replay_is_one_event(receiver: ReceiverServer) -> None:
     body = json.dumps(completed()).encode()
     answers = [receiver.post(body).json["result"] for _ in range(5)]
     assert answers == ["received", *["duplicate"] * 4]
-    (row,) = inbox.listed()
+    (row,) = inbox.list_events()
     with transaction() as connection:
         connection.execute(table.delete().where(table.c.id == row["id"]))
 
 
 def test_a_token_cannot_be_guessed_by_the_clock() -> None:
     door = Door([CONN_ID])
-    right = make_token()
-    door.accept(CONN_ID, [make_token(), right])
+    right = generate_token()
+    door.accept(CONN_ID, [generate_token(), right])
     kinds = {
         "right but for the end": (CONN_ID, right[:-1] + "~"),
-        "wrong": (CONN_ID, make_token()),
+        "wrong": (CONN_ID, generate_token()),
         "of another connection": ("other", right),
     }
     times: dict[str, list[float]] = {kind: [] for kind in kinds}

@@ -1,4 +1,4 @@
-"""The provider's own table in Airflow's metadata database, under a database manager of its own."""
+"""The inbox table in Airflow's metadata database, and the database manager that creates and migrates it."""
 
 from __future__ import annotations
 
@@ -25,43 +25,41 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy.engine import Engine
 
-LONGEST_CONN_ID = 250
-LONGEST_NAME = 200
-MIGRATE = "airflow db migrate"
-"""What makes the table, and brings it up to date."""
+MAX_NAME_LENGTH = 200
+MIGRATE_COMMAND = "airflow db migrate"
 
 metadata = MetaData()
 
-inbox = Table(
+inbox_table = Table(
     "damstra_webhook_inbox",
     metadata,
-    # SQLite counts up only in a column of exactly this type.
+    # SQLite increments only a column of exactly this type.
     Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
-    Column("conn_id", String(LONGEST_CONN_ID), nullable=False),
-    Column("name", String(LONGEST_NAME), nullable=False),
-    Column("digest", String(64), nullable=False),
+    Column("conn_id", String(250), nullable=False),
+    Column("name", String(MAX_NAME_LENGTH), nullable=False),
+    Column("dedup_key", String(64), nullable=False),
     Column("payload", JSON, nullable=False),
     Column("source", String(50), nullable=False),
     Column("state", String(20), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("redeliveries", Integer, nullable=False),
-    Column("answers", Integer, nullable=False, server_default="0"),
+    Column("mismatches", Integer, nullable=False),
     Column("waiting_since", UtcDateTime, nullable=False),
     Column("next_attempt_at", UtcDateTime, nullable=False),
     Column("reason", Text, nullable=True),
-    Column("happened_at", UtcDateTime, nullable=False),
+    Column("occurred_at", UtcDateTime, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
-    Column("decided_at", UtcDateTime, nullable=True),
-    UniqueConstraint("conn_id", "digest", name="damstra_webhook_inbox_event_uq"),
-    Index("damstra_webhook_inbox_next_idx", "state", "next_attempt_at"),
+    Column("processed_at", UtcDateTime, nullable=True),
+    UniqueConstraint("conn_id", "dedup_key", name="damstra_webhook_inbox_event_uq"),
+    Index("damstra_webhook_inbox_due_idx", "state", "next_attempt_at"),
     Index("damstra_webhook_inbox_received_idx", "received_at"),
 )
 
 
-def engine() -> Engine:
-    """Return Airflow's engine for its metadata database.
+def get_engine() -> Engine:
+    """Return Airflow's engine of the metadata database.
 
-    :raises RuntimeError: in a process that has none, such as a task's.
+    :raises RuntimeError: in a process without one, such as a task's.
     """
     if settings.engine is None:
         raise RuntimeError("This process has no access to Airflow's metadata database.")
@@ -72,9 +70,9 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class DamstraDBManager(BaseDBManager):
-    """Makes and migrates the inbox of webhook events with ``airflow db migrate``.
+    """Create and migrate the inbox table with ``airflow db migrate``.
 
-    Airflow finds it through the provider's metadata. Where it does not (before 3.2), name this class in
+    Airflow 3.2 and newer find this class through the provider's metadata; for older versions, name it in
     ``[database] external_db_managers``.
     """
 
@@ -83,12 +81,17 @@ class DamstraDBManager(BaseDBManager):
     migration_dir = str(_MIGRATIONS)
     alembic_file = str(_MIGRATIONS / "alembic.ini")
     supports_table_dropping = True
-    revision_heads_map = {"0.1.0": "0002"}  # noqa: RUF012 (as its base class has it)
+    revision_heads_map = {"0.1.0": "0001"}  # noqa: RUF012 (as its base class has it)
 
     def downgrade(
         self, to_revision: str, from_revision: str | None = None, show_sql_only: bool = False, **_: Any
     ) -> None:
-        """Take the table back to an earlier revision, or away (``base``)."""
+        """Downgrade the table with alembic.
+
+        :param to_revision: a revision, or ``base`` to drop the table.
+        :param from_revision: the start of the SQL script, with `show_sql_only`.
+        :param show_sql_only: print the SQL instead of executing it.
+        """
         from alembic import command
 
         config: Config = self.get_alembic_config()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Transactions of Airflow's metadata database, and what it means when one fails."""
+"""Transactions of Airflow's metadata database, with its errors mapped to what the receiver has to answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from airflow_provider_damstra.webhooks.db.manager import MIGRATE, engine, inbox
+from airflow_provider_damstra.webhooks.db.manager import MIGRATE_COMMAND, get_engine, inbox_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,50 +17,52 @@ if TYPE_CHECKING:
 
 
 class InboxUnavailableError(Exception):
-    """The metadata database does not answer, or the table is not there."""
+    """The metadata database does not respond, or the inbox table is missing or outdated: retry later."""
 
 
 class UnstorableEventError(ValueError):
-    """The metadata database does not take what an event holds, and never will."""
+    """The metadata database rejects the content of an event: a retry would fail again."""
 
 
 @contextmanager
 def transaction() -> Iterator[Connection]:
     """Yield a connection in a transaction that is committed at the end.
 
-    :raises InboxUnavailableError: saying what to do.
-    :raises UnstorableEventError: if it is not the database that fails, but what it is given.
+    :raises IntegrityError: if a constraint is violated.
+    :raises InboxUnavailableError: if the database fails; it says what to do.
+    :raises UnstorableEventError: if the database rejects the values.
     """
     try:
-        with engine().begin() as connection:
+        with get_engine().begin() as connection:
             yield connection
     except IntegrityError:
         raise
     except DataError as error:
         raise UnstorableEventError(f"Airflow's metadata database does not take it: {_cause(error)}") from None
     except SQLAlchemyError as error:
-        raise InboxUnavailableError(_what_is_wrong(error)) from None
+        raise InboxUnavailableError(_describe(error)) from None
 
 
 def _cause(error: SQLAlchemyError) -> str:
     return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
 
 
-def _what_is_wrong(error: SQLAlchemyError) -> str:
+def _describe(error: SQLAlchemyError) -> str:
     cause = _cause(error)
     try:
-        missing = _missing()
+        missing = _find_missing_schema()
     except SQLAlchemyError:
         missing = None
     if missing:
-        return f"Airflow's metadata database has no {missing} ({cause}). Run: {MIGRATE}"
+        return f"Airflow's metadata database has no {missing} ({cause}). Run: {MIGRATE_COMMAND}"
     return f"Airflow's metadata database failed: {cause}"
 
 
-def _missing() -> str | None:
-    """Return what a migration would add, if there is something."""
-    there = inspect(engine())
-    if not there.has_table(inbox.name):
-        return f"table {inbox.name}"
-    columns = set(inbox.columns.keys()) - {column["name"] for column in there.get_columns(inbox.name)}
-    return f"column {', '.join(sorted(columns))} in table {inbox.name}" if columns else None
+def _find_missing_schema() -> str | None:
+    """Return the table or the columns that a migration would add, if any."""
+    inspector = inspect(get_engine())
+    if not inspector.has_table(inbox_table.name):
+        return f"table {inbox_table.name}"
+    existing = {column["name"] for column in inspector.get_columns(inbox_table.name)}
+    missing = sorted(set(inbox_table.columns.keys()) - existing)
+    return f"column {', '.join(missing)} in table {inbox_table.name}" if missing else None

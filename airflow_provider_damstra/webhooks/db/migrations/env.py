@@ -1,4 +1,4 @@
-"""Runs the migrations of the provider's own table, with a version table of its own."""
+"""Alembic environment of the inbox table, with a version table of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from airflow import settings
 from alembic import context
 
-from airflow_provider_damstra.webhooks.db.manager import DamstraDBManager, engine
+from airflow_provider_damstra.webhooks.db.manager import DamstraDBManager, get_engine
 
 _OPTIONS: dict[str, Any] = {
     "target_metadata": DamstraDBManager.metadata,
@@ -25,7 +25,7 @@ def _run_offline() -> None:
 
 
 def _run_online() -> None:
-    with engine().connect() as connection:
+    with get_engine().connect() as connection:
         context.configure(connection=connection, transaction_per_migration=True, **_OPTIONS)
         with context.begin_transaction():
             context.run_migrations()

@@ -1,1 +1,1 @@
-"""One file a revision."""
+"""Alembic revisions, one per file."""

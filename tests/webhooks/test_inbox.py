@@ -20,14 +20,19 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, delete, inspect
 from sqlalchemy.orm import Session
 
-from airflow_provider_damstra.webhooks import inbox, settling
+from airflow_provider_damstra.webhooks import inbox, outcomes
 from airflow_provider_damstra.webhooks.db import manager as database
 from airflow_provider_damstra.webhooks.db.manager import DamstraDBManager
 from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, transaction
-from airflow_provider_damstra.webhooks.inbox import Delivery, State
+from airflow_provider_damstra.webhooks.inbox import EventState, InsertResult
 from tests.airflows import BEFORE_3_2
 from tests.postgresql import HOST, USER
-from tests.webhooks.airflow_dags import a_dag_waits, asset_events, partition_of, queued_dags
+from tests.webhooks.metadata_db import (
+    create_dag,
+    list_asset_events,
+    list_queued_dags,
+    partition_key_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +81,7 @@ def _filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def full(_filled: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """Return a database with Airflow's tables and the inbox, without events, assets and DAGs."""
     with _filled.begin() as connection:
-        connection.execute(database.inbox.delete())
+        connection.execute(database.inbox_table.delete())
         for model in (AssetDagRunQueue, AssetEvent, DagScheduleAssetReference, AssetModel, DagModel):
             connection.execute(delete(model))
     yield from _made_airflows(_filled, monkeypatch)
@@ -95,9 +100,9 @@ def _made_airflows(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     engine.dispose()
 
 
-def keep(digest: str = "d", **more: Any) -> Delivery:
+def keep(dedup_key: str = "d", **more: Any) -> InsertResult:
     arguments = {"conn_id": CONN_ID, "name": "user.settings.updated", "payload": {"user_id": 7}}
-    return inbox.keep(**{**arguments, "digest": digest, "source": "webhook", **more})
+    return inbox.insert(**{**arguments, "dedup_key": dedup_key, "source": "webhook", **more})
 
 
 @pytest.mark.parametrize(
@@ -118,25 +123,36 @@ def test_migrations_make_the_table_that_the_code_expects(empty: Engine, choice: 
         options = {"version_table": DamstraDBManager.version_table_name, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, DamstraDBManager.metadata) == []
-    assert keep() == Delivery.RECEIVED
+    assert keep() == InsertResult.RECEIVED
 
 
-def test_migrations_go_back(empty: Engine) -> None:
+def test_downgrade_to_base_drops_table_and_upgrade_creates_it_again(empty: Engine) -> None:
     with Session(empty) as session:
         manager: Any = DamstraDBManager(session)  # type: ignore[no-untyped-call]
         manager.initdb()
         keep()
-        manager.downgrade("0001")
-        assert not manager.check_migration()
-        with pytest.raises(InboxUnavailableError, match=r"no column answers in .* Run: airflow"):
-            keep()
-        manager.upgradedb()
-        assert [row["answers"] for row in inbox.listed()] == [0]
         manager.downgrade("base")
         assert not manager.check_migration()
-    assert not inspect(empty).has_table(database.inbox.name)
-    with pytest.raises(InboxUnavailableError, match="Run: airflow db migrate"):
-        keep()
+        assert not inspect(empty).has_table(database.inbox_table.name)
+        with pytest.raises(InboxUnavailableError, match="Run: airflow db migrate"):
+            keep()
+        manager.upgradedb()
+        assert manager.check_migration()
+    assert keep() == InsertResult.RECEIVED
+
+
+def test_missing_column_error_names_column_and_migration_command(full: Engine) -> None:
+    table = database.inbox_table.name
+    with full.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN mismatches")
+    try:
+        with pytest.raises(InboxUnavailableError, match=r"no column mismatches in .* Run: airflow"):
+            keep()
+    finally:
+        with full.begin() as connection:
+            connection.exec_driver_sql(
+                f"ALTER TABLE {table} ADD COLUMN mismatches INTEGER NOT NULL DEFAULT 0"
+            )
 
 
 def test_a_database_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,47 +183,47 @@ def test_an_event_is_in_the_hands_of_one(full: Engine) -> None:
         claims = list(threads.map(lambda _: inbox.claim(limit=10, lease=LEASE), range(THREADS)))
     ids = [row["id"] for rows in claims for row in rows]
     ids += [row["id"] for row in inbox.claim(limit=20, lease=LEASE)]
-    assert sorted(ids) == sorted({row["id"] for row in inbox.listed()})
+    assert sorted(ids) == sorted({row["id"] for row in inbox.list_events()})
 
 
 def test_who_comes_too_late_decides_nothing(full: Engine) -> None:
-    a_dag_waits("one", "user.settings.updated")
+    create_dag("one", "user.settings.updated")
     keep()
     (late,) = inbox.claim(limit=1, lease=timedelta(0))
     (row,) = inbox.claim(limit=1, lease=LEASE)
-    settling.refuse(late, "too late")
-    inbox.postpone(late, until=datetime.now(UTC), reason="too late")
-    settling.accept(late, is_verified=True)
-    assert (inbox.listed()[0]["state"], list(asset_events())) == (State.WAITING, [])
-    settling.accept(row, is_verified=True)
-    settling.accept(row, is_verified=True)
-    assert inbox.listed()[0]["state"] == State.CONFIRMED
-    assert len(asset_events()) == 1
+    outcomes.refuse(late, "too late")
+    inbox.release(late, until=datetime.now(UTC), reason="too late")
+    outcomes.accept(late, is_verified=True)
+    assert (inbox.list_events()[0]["state"], list(list_asset_events())) == (EventState.WAITING, [])
+    outcomes.accept(row, is_verified=True)
+    outcomes.accept(row, is_verified=True)
+    assert inbox.list_events()[0]["state"] == EventState.CONFIRMED
+    assert len(list_asset_events()) == 1
 
 
 def test_an_event_is_settled_once_however_many_try(full: Engine) -> None:
-    a_dag_waits("one", "user.settings.updated")
-    a_dag_waits("all", "all")
+    create_dag("one", "user.settings.updated")
+    create_dag("all", "all")
     for number in range(10):
         keep(str(number), payload={"user_id": number})
     rows = inbox.claim(limit=10, lease=LEASE) * 4
     with ThreadPoolExecutor(THREADS) as threads:
-        list(threads.map(partial(settling.accept, is_verified=True), rows))
-    events = asset_events()
+        list(threads.map(partial(outcomes.accept, is_verified=True), rows))
+    events = list_asset_events()
     assert len(events) == 20
     users = sorted(str(event.extra["payload"]["user_id"]) for event in events)
     assert users == sorted("0123456789" * 2)
-    assert BEFORE_3_2 or users == sorted(map(str, map(partition_of, events)))
+    assert BEFORE_3_2 or users == sorted(map(str, map(partition_key_of, events)))
     times = [event.timestamp for event in events]
     assert times == sorted(times)
-    assert queued_dags() == ["all", "one"]
+    assert list_queued_dags() == ["all", "one"]
 
 
 @pytest.mark.needs_airflow("3.2")  # which has partitions: before it Airflow itself queues the DAGs
 def test_what_fails_in_airflow_leaves_the_event_as_it_was(
     full: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    a_dag_waits("one", "user.settings.updated")
+    create_dag("one", "user.settings.updated")
     keep()
     (row,) = inbox.claim(limit=1, lease=LEASE)
 
@@ -217,43 +233,43 @@ def test_what_fails_in_airflow_leaves_the_event_as_it_was(
     with monkeypatch.context() as patch:
         patch.setattr("airflow_provider_damstra.webhooks.asset_events._queued", fail)
         with pytest.raises(RuntimeError, match="Airflow fails"):
-            settling.accept(row, is_verified=True)
-    assert (inbox.listed()[0]["state"], list(asset_events())) == (State.WAITING, [])
-    settling.accept(row, is_verified=True)
-    assert len(asset_events()) == 1
+            outcomes.accept(row, is_verified=True)
+    assert (inbox.list_events()[0]["state"], list(list_asset_events())) == (EventState.WAITING, [])
+    outcomes.accept(row, is_verified=True)
+    assert len(list_asset_events()) == 1
 
 
 def test_old_events_are_purged_in_portions(full: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "PURGE_BATCH", 2)
+    monkeypatch.setattr(inbox, "PURGE_BATCH_SIZE", 2)
     now, day = datetime.now(UTC), timedelta(days=1)
     for number in range(3):
-        keep(str(number), happened_at=now - 10 * day)
-    keep("of tomorrow", happened_at=now + day)
-    keep("of no time", happened_at=datetime.max.replace(tzinfo=UTC))
+        keep(str(number), occurred_at=now - 10 * day)
+    keep("of tomorrow", occurred_at=now + day)
+    keep("of no time", occurred_at=datetime.max.replace(tzinfo=UTC))
     for row in inbox.claim(limit=5, lease=LEASE):
-        settling.refuse(row, "because")
-    keep("waiting", happened_at=now - 10 * day)
-    assert inbox.purge(older_than=day) == 0
+        outcomes.refuse(row, "because")
+    keep("waiting", occurred_at=now - 10 * day)
+    assert inbox.purge_expired(retention=day) == 0
     _received(now - 1.5 * day)
-    assert [inbox.purge(older_than=day) for _ in range(3)] == [2, 1, 0]
-    assert {row["digest"] for row in inbox.listed()} == {"of tomorrow", "of no time", "waiting"}
+    assert [inbox.purge_expired(retention=day) for _ in range(3)] == [2, 1, 0]
+    assert {row["dedup_key"] for row in inbox.list_events()} == {"of tomorrow", "of no time", "waiting"}
     _received(now - 2.5 * day)
-    assert [inbox.purge(older_than=day) for _ in range(2)] == [2, 0]
-    assert {row["digest"] for row in inbox.listed()} == {"waiting"}
+    assert [inbox.purge_expired(retention=day) for _ in range(2)] == [2, 0]
+    assert {row["dedup_key"] for row in inbox.list_events()} == {"waiting"}
 
 
 def _received(at: datetime) -> None:
     """Let all events have been received at a time."""
     with transaction() as connection:
-        connection.execute(database.inbox.update().values(received_at=at))
+        connection.execute(database.inbox_table.update().values(received_at=at))
 
 
 @pytest.mark.needs_airflow("3.2")  # which has partitions: before it Airflow itself queues the DAGs
 def test_a_queue_place_moves_with_the_newest_event(full: Engine) -> None:
-    a_dag_waits("one", "user.settings.updated")
+    create_dag("one", "user.settings.updated")
     for number in range(2):
         keep(str(number))
-        settling.accept(inbox.claim(limit=1, lease=LEASE)[0], is_verified=True)
+        outcomes.accept(inbox.claim(limit=1, lease=LEASE)[0], is_verified=True)
     with full.connect() as connection:
         places = connection.exec_driver_sql("SELECT created_at FROM asset_dag_run_queue").fetchall()
         last = connection.exec_driver_sql("SELECT max(timestamp) FROM asset_event").scalar()

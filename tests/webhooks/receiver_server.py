@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from starlette.routing import Mount
 
 from airflow_provider_damstra.emulator.server import listen
-from airflow_provider_damstra.webhooks.auth import make_token
+from airflow_provider_damstra.webhooks.auth import generate_token
 from airflow_provider_damstra.webhooks.plugin import DamstraPlugin
 from tests.airflows import http_access_log
 from tests.clients.clock import until
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 CONN_ID = "damstra_default"
 HOST = "127.0.0.1"
 
-OWNER, OPEN, DONE = 1011, 30040, 30001
+USER_ID, OPEN_ID, COMPLETED_ID = 1011, 30040, 30001
 """A trainee with a schedule that is due, and one that is completed."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     headers: dict[str, str]
     body: bytes
@@ -45,34 +45,34 @@ class Answer:
 
 
 @dataclass
-class Served:
+class ReceiverServer:
     """A receiver that runs, and what is needed to talk to it."""
 
     port: int
-    token: str = field(default_factory=make_token)
+    token: str = field(default_factory=generate_token)
 
     def address(self, conn_id: str = CONN_ID, token: str | None = None) -> str:
         return f"/damstra/webhooks/{conn_id}/{self.token if token is None else token}"
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> Response:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=30)
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
-            return Answer(
+            return Response(
                 answer.status, {name.lower(): text for name, text in answer.getheaders()}, answer.read()
             )
         finally:
             connection.close()
 
-    def post(self, event: Any, path: str | None = None, **headers: str) -> Answer:
+    def post(self, event: Any, path: str | None = None, **headers: str) -> Response:
         """Send an event as Damstra does."""
         body = event if isinstance(event, bytes) else json.dumps(event).encode()
         return self.ask("POST", path or self.address(), body, {"Content-Type": "application/json", **headers})
 
-    def feed(self, query: str = "", conn_id: str = CONN_ID, token: str | None = None) -> Answer:
+    def feed(self, query: str = "", conn_id: str = CONN_ID, token: str | None = None) -> Response:
         bearer = f"Bearer {self.token if token is None else token}"
         return self.ask("GET", f"/damstra/feed/{conn_id}{query}", headers={"Authorization": bearer})
 
@@ -90,14 +90,14 @@ def running(
     *,
     connection: Mapping[str, Any] | None = None,
     **options: str,
-) -> Iterator[Served]:
+) -> Iterator[ReceiverServer]:
     """Run the receiver.
 
     :param connection: fields of the connection beside its token.
     :param options: of the section ``[damstra]``.
     """
     listener = listen(HOST, 0)
-    served = Served(listener.getsockname()[1])
+    served = ReceiverServer(listener.getsockname()[1])
     fields = {"conn_type": "damstra", "password": "no-key", **(connection or {})}
     extra = {"webhook_token": served.token, **fields.pop("extra", {})}
     monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", json.dumps({**fields, "extra": extra}))

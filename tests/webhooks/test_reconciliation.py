@@ -15,7 +15,7 @@ from airflow_provider_damstra.webhooks import inbox
 from tests.clients.clock import until_in_loop
 from tests.polling.helpers import LAST, THIRD, wait_for_requests
 from tests.triggers.helpers import FakeStateStore, event_trigger, running_trigger
-from tests.webhooks.serving import CONN_ID, HOST, OWNER, Served
+from tests.webhooks.receiver_server import CONN_ID, HOST, USER_ID, ReceiverServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def emulator(
-    receiver: Served, damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
+    receiver: ReceiverServer, damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> DamstraEmulator:
     """Return the emulator, with a connection that has the receiver's token."""
     connection = {**json.loads(damstra_emulator.connection_json), "extra": {"webhook_token": receiver.token}}
@@ -47,19 +47,21 @@ async def reconciled(trigger: DamstraEventTrigger, store: FakeStateStore) -> Asy
 
 def taken() -> set[tuple[str, int, str]]:
     """Return what is in the inbox: what happened to which schedule, and who said so."""
-    rows = inbox.listed()
+    rows = inbox.list_events()
     found = {(row["name"], row["payload"]["lesson_schedule_id"], row["source"]) for row in rows}
     assert len(found) == len(rows)
     return found
 
 
-async def test_what_the_webhook_brought_is_left_to_it(emulator: DamstraEmulator, receiver: Served) -> None:
+async def test_what_the_webhook_brought_is_left_to_it(
+    emulator: DamstraEmulator, receiver: ReceiverServer
+) -> None:
     store = FakeStateStore()
     async with reconciled(event_trigger(reconcile=True, store=store), store):
         before = dict(store)
         await asyncio.to_thread(emulator.add_webhook, f"http://{HOST}:{receiver.port}{receiver.address()}")
         await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
-        await until_in_loop(lambda: bool(inbox.listed()), "the webhook")
+        await until_in_loop(lambda: bool(inbox.list_events()), "the webhook")
         await until_in_loop(lambda: store != before, "the completion to be seen")
     assert taken() == {(SCHEDULE_COMPLETED, THIRD, "webhook")}
 
@@ -70,16 +72,16 @@ async def test_what_no_webhook_brought_is_handed_over_and_confirmed(emulator: Da
         await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
         later = emulator.now.replace(microsecond=0)
         await asyncio.to_thread(emulator.move_lesson_schedule, LAST, later)
-        await until_in_loop(lambda: len(inbox.listed()) >= 2, "two events")
+        await until_in_loop(lambda: len(inbox.list_events()) >= 2, "two events")
         await asyncio.to_thread(emulator.cancel_lesson_schedule, LAST)
-        confirmed = (inbox.State.CONFIRMED,)
-        await until_in_loop(lambda: len(inbox.listed(states=confirmed)) == 3, "all to be confirmed")
+        confirmed = (inbox.EventState.CONFIRMED,)
+        await until_in_loop(lambda: len(inbox.list_events(states=confirmed)) == 3, "all to be confirmed")
     assert taken() == {
         (SCHEDULE_COMPLETED, THIRD, "polling"),
         (SCHEDULE_CHANGED, LAST, "polling"),
         (SCHEDULE_CANCELLED, LAST, "polling"),
     }
-    assert {row["payload"]["user_id"] for row in inbox.listed()} == {OWNER}
+    assert {row["payload"]["user_id"] for row in inbox.list_events()} == {USER_ID}
 
 
 async def test_while_the_receiver_is_away_what_was_seen_is_not_kept(
@@ -95,5 +97,5 @@ async def test_while_the_receiver_is_away_what_was_seen_is_not_kept(
             assert store == before
     # The triggerer is restarted, and the receiver is there again.
     async with running_trigger(event_trigger(reconcile=True, store=store)):
-        await until_in_loop(lambda: bool(inbox.listed()), "what was missed")
+        await until_in_loop(lambda: bool(inbox.list_events()), "what was missed")
     assert taken() == {(SCHEDULE_COMPLETED, THIRD, "polling")}

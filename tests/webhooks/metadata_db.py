@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from airflow_provider_damstra.assets import event_uri
 from airflow_provider_damstra.webhooks import inbox
-from airflow_provider_damstra.webhooks.inbox import State
+from airflow_provider_damstra.webhooks.inbox import EventState
 from demo.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 COMPLETED = "lesson.schedule.completed"
 
 
-def a_dag_waits(dag_id: str = "congratulate", *names: str, is_paused: bool = False, **of_asset: Any) -> None:
+def create_dag(dag_id: str = "congratulate", *names: str, is_paused: bool = False, **of_asset: Any) -> None:
     """Make a DAG that is scheduled on the assets of some events; of completions, if none is named."""
     with Session(settings.engine) as session:
         known = {"bundle_name": "dags", "timetable_summary": "x", "is_stale": False}
@@ -44,30 +44,30 @@ def a_dag_waits(dag_id: str = "congratulate", *names: str, is_paused: bool = Fal
         session.commit()
 
 
-def asset_events() -> Sequence[AssetEvent]:
+def list_asset_events() -> Sequence[AssetEvent]:
     """Return the asset events there are, in their order."""
     with Session(settings.engine) as session:
         return session.scalars(select(AssetEvent).order_by(AssetEvent.id)).all()
 
 
-def partition_of(event: AssetEvent) -> str | None:
+def partition_key_of(event: AssetEvent) -> str | None:
     """Return an event's partition, which none has before Airflow 3.2."""
     return getattr(event, "partition_key", None)
 
 
-def queued_dags() -> list[str]:
+def list_queued_dags() -> list[str]:
     """Return the ids of the DAGs that the scheduler is to run."""
     with Session(settings.engine) as session:
         return sorted(set(session.scalars(select(AssetDagRunQueue.target_dag_id))))
 
 
-def settled(count: int = 1) -> list[dict[str, Any]]:
+def wait_for_processed(count: int = 1) -> list[dict[str, Any]]:
     """Wait until so many events were decided; return them."""
-    decided = (State.CONFIRMED, State.REFUSED)
+    decided = (EventState.CONFIRMED, EventState.REFUSED)
     wait_until(
-        lambda: len(inbox.listed(states=decided)) >= count,
+        lambda: len(inbox.list_events(states=decided)) >= count,
         what="events to be decided",
         seconds=30,
         interval=0.02,
     )
-    return inbox.listed(states=decided)
+    return inbox.list_events(states=decided)

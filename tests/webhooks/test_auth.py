@@ -10,9 +10,9 @@ import pytest
 from airflow_provider_damstra.webhooks.auth import (
     accepted_tokens,
     fingerprint,
+    generate_token,
     is_among,
-    make_token,
-    rotate,
+    rotate_token,
 )
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 
 
 def test_a_token_is_32_random_bytes_fit_for_an_address() -> None:
-    tokens = {make_token() for _ in range(100)}
+    tokens = {generate_token() for _ in range(100)}
     assert len(tokens) == 100
     for token in tokens:
         assert len(base64.urlsafe_b64decode(token + "=")) == 32
@@ -28,8 +28,8 @@ def test_a_token_is_32_random_bytes_fit_for_an_address() -> None:
 
 
 def test_after_a_rotation_both_are_accepted_for_a_day() -> None:
-    old = make_token()
-    extra = rotate({"webhook_token": old, "timeout": 5}, now=NOW)
+    old = generate_token()
+    extra = rotate_token({"webhook_token": old, "timeout": 5}, now=NOW)
     new = extra["webhook_token"]
     assert extra["timeout"] == 5
     assert new != old
@@ -39,14 +39,14 @@ def test_after_a_rotation_both_are_accepted_for_a_day() -> None:
 
 
 def test_two_rotations_on_one_day_lose_neither() -> None:
-    first = rotate({}, now=NOW)
-    second = rotate(first, now=NOW + DAY / 4)
-    third = rotate(second, now=NOW + DAY / 2)
+    first = rotate_token({}, now=NOW)
+    second = rotate_token(first, now=NOW + DAY / 4)
+    third = rotate_token(second, now=NOW + DAY / 2)
     # The youngest first: the receiver compares only some of many.
     tokens = [extra["webhook_token"] for extra in (third, second, first)]
     assert accepted_tokens(third, now=NOW + DAY / 2) == tokens
-    assert accepted_tokens(rotate(third, now=NOW + 2 * DAY), now=NOW + 2 * DAY)[1:] == tokens[:1]
-    assert first["webhook_token"] not in rotate(third, now=NOW + 2 * DAY)["webhook_tokens_previous"]
+    assert accepted_tokens(rotate_token(third, now=NOW + 2 * DAY), now=NOW + 2 * DAY)[1:] == tokens[:1]
+    assert first["webhook_token"] not in rotate_token(third, now=NOW + 2 * DAY)["webhook_tokens_previous"]
 
 
 @pytest.mark.parametrize("token", [None, "", "secret", "x" * 42, " "])
@@ -56,13 +56,13 @@ def test_what_is_too_short_is_no_token(token: str | None) -> None:
 
 @pytest.mark.parametrize("previous", ["nonsense", ":", "a:b", f"{'x' * 43}", f"{'x' * 43}:soon", 7, None])
 def test_an_unreadable_previous_token_is_none(previous: object) -> None:
-    current = make_token()
+    current = generate_token()
     extra = {"webhook_token": current, "webhook_tokens_previous": previous}
     assert accepted_tokens(extra, now=NOW) == [current]
 
 
 def test_recognition_looks_at_all_of_them() -> None:
-    tokens = [make_token() for _ in range(4)]
+    tokens = [generate_token() for _ in range(4)]
     marks = [fingerprint(token) for token in tokens]
     assert all(is_among(fingerprint(token), marks) for token in tokens)
     assert not is_among(fingerprint(tokens[0][:-1]), marks)

@@ -12,9 +12,20 @@ import pytest
 from airflow_provider_damstra.webhooks import auth as door
 from airflow_provider_damstra.webhooks import inbox, receiver
 from tests.clients.clock import until
-from tests.webhooks.airflow_dags import COMPLETED, a_dag_waits, asset_events, settled
 from tests.webhooks.conftest import quickly
-from tests.webhooks.serving import DONE, OPEN, OWNER, completed, running
+from tests.webhooks.metadata_db import (
+    COMPLETED,
+    create_dag,
+    list_asset_events,
+    wait_for_processed,
+)
+from tests.webhooks.receiver_server import (
+    COMPLETED_ID,
+    OPEN_ID,
+    USER_ID,
+    completed,
+    running,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,40 +108,43 @@ def test_a_rotated_token_and_the_one_before_are_both_accepted(
 def test_what_damstra_shows_late_is_waited_for(
     damstra_emulator: DamstraEmulator, metadata_database: Path
 ) -> None:
-    a_dag_waits()
+    create_dag()
     with quickly() as patch, running(patch, connection=connection_to(damstra_emulator)) as served:
-        served.post(completed(OPEN, OWNER))
-        until(lambda: len(damstra_emulator.journal(path=f"/lesson_schedule/{OPEN}")) > 2, "it is looked at")
-        assert inbox.listed()[0]["state"] == "waiting"
-        damstra_emulator.complete_lesson_schedule(OPEN)
-        assert settled()[0]["state"] == "confirmed"
-    assert len(asset_events()) == 1
+        served.post(completed(OPEN_ID, USER_ID))
+        until(
+            lambda: len(damstra_emulator.journal(path=f"/lesson_schedule/{OPEN_ID}")) > 2,
+            "it is looked at",
+        )
+        assert inbox.list_events()[0]["state"] == "waiting"
+        damstra_emulator.complete_lesson_schedule(OPEN_ID)
+        assert wait_for_processed()[0]["state"] == "confirmed"
+    assert len(list_asset_events()) == 1
 
 
 def test_without_verification_an_event_is_taken_as_it_is(
     damstra_emulator: DamstraEmulator, metadata_database: Path
 ) -> None:
-    a_dag_waits()
+    create_dag()
     with quickly() as patch, running(patch, verify_events="False") as served:
-        served.post(completed(7, OWNER))
-        settled()
-    assert [event.extra["verified"] for event in asset_events()] == [False]
+        served.post(completed(7, USER_ID))
+        wait_for_processed()
+    assert [event.extra["verified"] for event in list_asset_events()] == [False]
     assert damstra_emulator.journal(path="/lesson_schedule/**") == []
 
 
 def test_events_that_waited_while_nobody_ran_are_confirmed_after_the_start(
     damstra_emulator: DamstraEmulator, metadata_database: Path
 ) -> None:
-    a_dag_waits()
-    event = completed(DONE, OWNER)
+    create_dag()
+    event = completed(COMPLETED_ID, USER_ID)
     payload = {
         "name": COMPLETED,
         "time_stamp": event["timeStamp"],
-        "lesson_schedule_id": DONE,
-        "user_id": OWNER,
+        "lesson_schedule_id": COMPLETED_ID,
+        "user_id": USER_ID,
     }
-    inbox.keep(conn_id="damstra_default", name=COMPLETED, digest="d", payload=payload, source="webhook")
+    inbox.insert(conn_id="damstra_default", name=COMPLETED, dedup_key="d", payload=payload, source="webhook")
     inbox.claim(limit=1, lease=timedelta(milliseconds=1))  # by a process that died
     with quickly() as patch, running(patch, connection=connection_to(damstra_emulator)):
-        assert settled()[0]["state"] == "confirmed"
-    assert len(asset_events()) == 1
+        assert wait_for_processed()[0]["state"] == "confirmed"
+    assert len(list_asset_events()) == 1

@@ -13,7 +13,7 @@ from airflow_provider_damstra.hooks.metrics import count_event
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.asset_events import update_assets
 from airflow_provider_damstra.webhooks.db.transactions import transaction
-from airflow_provider_damstra.webhooks.inbox import State
+from airflow_provider_damstra.webhooks.inbox import EventState
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.webhooks.inbox import Row
@@ -42,7 +42,7 @@ def accept(row: Row, *, is_verified: bool) -> None:
     }
     with transaction() as connection:
         # This comes first, so that no other process can do the same.
-        if not inbox.decide(row, State.CONFIRMED, connection=connection):
+        if not inbox.mark_processed(row, EventState.CONFIRMED, connection=connection):
             return
         # What rolls back this session makes the commit fail: nothing is committed by halves.
         with Session(connection, autoflush=False) as session:
@@ -65,7 +65,7 @@ def refuse(row: Row, reason: str) -> None:
     :raises InboxUnavailableError: if the database failed.
     """
     with transaction() as connection:
-        is_ours = inbox.decide(row, State.REFUSED, reason=reason, connection=connection)
+        is_ours = inbox.mark_processed(row, EventState.REFUSED, reason=reason, connection=connection)
     if is_ours:
         count_event("refused", conn_id=row["conn_id"])
         log.warning("Damstra webhooks: refused %s: %s.", describe(row), reason)
@@ -78,9 +78,9 @@ def contradicted(row: Row, reason: str, *, patience: timedelta) -> None:
 
     :raises InboxUnavailableError: if the database failed.
     """
-    pause = _pause_after(row["answers"], patience=patience)
+    pause = _pause_after(row["mismatches"], patience=patience)
     if pause:
-        inbox.postpone(row, until=datetime.now(UTC) + pause, reason=reason, is_answered=True)
+        inbox.release(row, until=datetime.now(UTC) + pause, reason=reason, is_mismatch=True)
     else:
         refuse(row, reason)
 
@@ -116,7 +116,7 @@ def failed(row: Row, reason: str, *, retry_after: float | None = None) -> None:
         refuse(row, f"it could not be confirmed for {GIVE_UP.days} days, last because {reason}")
     else:
         asked = now + min(timedelta(seconds=retry_after or 0), LONGEST_PAUSE)
-        inbox.postpone(row, until=max(_next_look(row), asked), reason=reason)
+        inbox.release(row, until=max(_next_look(row), asked), reason=reason)
 
 
 def describe(row: Row) -> str:

@@ -18,11 +18,23 @@ from airflow_provider_damstra.endpoints import (
     ScheduleUser,
 )
 from airflow_provider_damstra.hooks.damstra import DamstraHook
-from airflow_provider_damstra.webhooks import inbox, settling
+from airflow_provider_damstra.webhooks import inbox, outcomes
 from tests.airflows import BEFORE_3_2
 from tests.clients.clock import until
-from tests.webhooks.airflow_dags import a_dag_waits, asset_events, partition_of, queued_dags, settled
-from tests.webhooks.serving import DONE, OPEN, OWNER, Served, completed
+from tests.webhooks.metadata_db import (
+    create_dag,
+    list_asset_events,
+    list_queued_dags,
+    partition_key_of,
+    wait_for_processed,
+)
+from tests.webhooks.receiver_server import (
+    COMPLETED_ID,
+    OPEN_ID,
+    USER_ID,
+    ReceiverServer,
+    completed,
+)
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -31,39 +43,41 @@ if TYPE_CHECKING:
 
 
 def test_a_completion_that_is_one_updates_the_asset_once(
-    damstra_emulator: DamstraEmulator, receiver: Served
+    damstra_emulator: DamstraEmulator, receiver: ReceiverServer
 ) -> None:
-    a_dag_waits()
-    a_dag_waits("asleep", is_paused=True)
+    create_dag()
+    create_dag("asleep", is_paused=True)
     damstra_emulator.add_webhook(f"http://127.0.0.1:{receiver.port}{receiver.address()}")
-    damstra_emulator.complete_lesson_schedule(OPEN)
-    (row,) = settled()
+    damstra_emulator.complete_lesson_schedule(OPEN_ID)
+    (row,) = wait_for_processed()
     assert (row["state"], row["reason"]) == ("confirmed", None)
-    (event,) = asset_events()
+    (event,) = list_asset_events()
     assert event.extra == {
         "payload": row["payload"],
         "source": "webhook",
         "received_at": row["received_at"].isoformat(),
         "verified": True,
     }
-    assert event.extra["payload"]["lesson_schedule_id"] == OPEN
-    assert partition_of(event) == (None if BEFORE_3_2 else str(row["payload"]["user_id"]))
-    assert queued_dags() == ["congratulate"]
+    assert event.extra["payload"]["lesson_schedule_id"] == OPEN_ID
+    assert partition_key_of(event) == (None if BEFORE_3_2 else str(row["payload"]["user_id"]))
+    assert list_queued_dags() == ["congratulate"]
 
 
-def test_an_event_of_each_kind_is_confirmed(damstra_emulator: DamstraEmulator, receiver: Served) -> None:
-    a_dag_waits("each", *EVENT_NAMES)
-    a_dag_waits("all", "all")
+def test_an_event_of_each_kind_is_confirmed(
+    damstra_emulator: DamstraEmulator, receiver: ReceiverServer
+) -> None:
+    create_dag("each", *EVENT_NAMES)
+    create_dag("all", "all")
     damstra_emulator.add_webhook(f"http://127.0.0.1:{receiver.port}{receiver.address()}")
     hook = DamstraHook()
     new = CreateUser(user_name="n.new", first_name="N", last_name="New", email_address="n@example.com")
-    damstra_emulator.complete_lesson_schedule(OPEN)
+    damstra_emulator.complete_lesson_schedule(OPEN_ID)
     damstra_emulator.move_lesson_schedule(30068, datetime.now(UTC) + timedelta(days=3))
     user_id = hook.call(new).id
-    settled(3)
+    wait_for_processed(3)
     damstra_emulator.cancel_lesson_schedule(30068)
     hook.call(InactivateUser(user_id=user_id))
-    settled(5)
+    wait_for_processed(5)
     hook.call(ActivateUser(user_id=user_id))
     (lesson,) = islice(hook.iterate(ListLessons(published_states="active")), 1)
     version = lesson.lesson_version_id
@@ -75,67 +89,72 @@ def test_an_event_of_each_kind_is_confirmed(damstra_emulator: DamstraEmulator, r
             grace_period_unit="days",
         )
     )
-    rows = settled(7)
+    rows = wait_for_processed(7)
     assert {(row["name"], row["state"]) for row in rows} == {(name, "confirmed") for name in EVENT_NAMES}
-    assert len(asset_events()) == 14
+    assert len(list_asset_events()) == 14
 
 
 COUNTED = ("received", "duplicate", "unknown", "rejected", "not_found", "confirmed", "refused")
 FORGED = [
-    (completed(OPEN, OWNER), "the schedule is not completed"),
-    (completed(DONE, 1012), "the schedule is another user's (1011)"),
-    (completed(7, OWNER), "Damstra has no such schedule or user"),
-    (completed(DONE, 1012, name="lesson.schedule.created"), "another user's"),
+    (completed(OPEN_ID, USER_ID), "the schedule is not completed"),
+    (completed(COMPLETED_ID, 1012), "the schedule is another user's (1011)"),
+    (completed(7, USER_ID), "Damstra has no such schedule or user"),
+    (completed(COMPLETED_ID, 1012, name="lesson.schedule.created"), "another user's"),
     (
-        completed(OPEN, OWNER, name="lesson.schedule.changed", scheduleDate="2031-01-01T00:00:00Z"),
+        completed(OPEN_ID, USER_ID, name="lesson.schedule.changed", scheduleDate="2031-01-01T00:00:00Z"),
         "not 2031-01-01T00:00:00+00:00",
     ),
     (
-        completed(OPEN, OWNER, name="lesson.schedule.cancelled", cancellationReason="X"),
+        completed(OPEN_ID, USER_ID, name="lesson.schedule.cancelled", cancellationReason="X"),
         "no such cancelled schedule",
     ),
     (
-        completed(name="user.account.created", user=OWNER, userName="x", firstName="", lastName=""),
+        completed(name="user.account.created", user=USER_ID, userName="x", firstName="", lastName=""),
         "user 1011 has another user name",
     ),
-    (completed(name="user.account.inactivate", user=OWNER, userName="l.murphy"), "the user is active"),
+    (completed(name="user.account.inactivate", user=USER_ID, userName="l.murphy"), "the user is active"),
     (completed(name="user.settings.updated", user=99, actingUserId="1"), "no such schedule or user"),
-    (completed(DONE, OWNER, timeStamp="2020-01-01T00:00:00Z"), "cannot be told from a repetition"),
+    (
+        completed(COMPLETED_ID, USER_ID, timeStamp="2020-01-01T00:00:00Z"),
+        "cannot be told from a repetition",
+    ),
 ]
 
 
 def test_a_forged_event_is_refused_with_a_warning(
-    damstra_emulator: DamstraEmulator, receiver: Served, caplog: pytest.LogCaptureFixture
+    damstra_emulator: DamstraEmulator, receiver: ReceiverServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    a_dag_waits("each", *EVENT_NAMES)
-    a_dag_waits("all", "all")
+    create_dag("each", *EVENT_NAMES)
+    create_dag("all", "all")
     for event, _ in FORGED:
         assert receiver.post(event).status == 200
-    rows = settled(len(FORGED))
+    rows = wait_for_processed(len(FORGED))
     for row, (event, why) in zip(reversed(rows), FORGED, strict=True):
         assert row["state"] == "refused"
         assert why in row["reason"]
         assert f"refused event {row['id']} of connection 'damstra_default' ({event['name']}" in caplog.text
-    assert (list(asset_events()), queued_dags()) == ([], [])
+    assert (list(list_asset_events()), list_queued_dags()) == ([], [])
 
 
 def test_a_refused_event_that_comes_again_is_looked_at_again(
-    damstra_emulator: DamstraEmulator, receiver: Served
+    damstra_emulator: DamstraEmulator, receiver: ReceiverServer
 ) -> None:
-    event = completed(OPEN, OWNER)
+    event = completed(OPEN_ID, USER_ID)
     receiver.post(event)
-    assert settled()[0]["state"] == "refused"
-    damstra_emulator.complete_lesson_schedule(OPEN)
+    assert wait_for_processed()[0]["state"] == "refused"
+    damstra_emulator.complete_lesson_schedule(OPEN_ID)
     assert receiver.post(event).json == {"result": "received"}
-    until(lambda: inbox.listed()[0]["state"] == "confirmed", "it is confirmed")
+    until(lambda: inbox.list_events()[0]["state"] == "confirmed", "it is confirmed")
 
 
-def test_a_refused_event_is_not_looked_at_for_ever(receiver: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "MOST_REDELIVERIES", 1)
-    event = completed(7, OWNER)
-    for _ in range(inbox.MOST_REDELIVERIES + 1):
+def test_a_refused_event_is_not_looked_at_for_ever(
+    receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "MAX_REDELIVERIES", 1)
+    event = completed(7, USER_ID)
+    for _ in range(inbox.MAX_REDELIVERIES + 1):
         assert receiver.post(event).json == {"result": "received"}
-        until(lambda: inbox.listed()[0]["state"] == "refused", "it is refused")
+        until(lambda: inbox.list_events()[0]["state"] == "refused", "it is refused")
     assert receiver.post(event).json == {"result": "duplicate"}
 
 
@@ -143,30 +162,30 @@ def test_a_refused_event_is_not_looked_at_for_ever(receiver: Served, monkeypatch
     "fault", [{"kind": "status", "status": 500}, {"kind": "drop_before"}, {"kind": "html"}]
 )
 def test_while_damstra_fails_events_wait(
-    fault: dict[str, Any], damstra_emulator: DamstraEmulator, receiver: Served
+    fault: dict[str, Any], damstra_emulator: DamstraEmulator, receiver: ReceiverServer
 ) -> None:
-    a_dag_waits()
-    damstra_emulator.complete_lesson_schedule(OPEN)
+    create_dag()
+    damstra_emulator.complete_lesson_schedule(OPEN_ID)
     damstra_emulator.add_fault(**fault)
-    receiver.post(completed(OPEN, OWNER))
-    until(lambda: bool(inbox.listed()[0]["reason"]), "a look failed")
-    assert inbox.listed()[0]["state"] == "waiting"
-    assert list(asset_events()) == []
+    receiver.post(completed(OPEN_ID, USER_ID))
+    until(lambda: bool(inbox.list_events()[0]["reason"]), "a look failed")
+    assert inbox.list_events()[0]["state"] == "waiting"
+    assert list(list_asset_events()) == []
     damstra_emulator.clear_faults()
-    assert settled()[0]["state"] == "confirmed"
-    assert len(asset_events()) == 1
+    assert wait_for_processed()[0]["state"] == "confirmed"
+    assert len(list_asset_events()) == 1
 
 
 def test_what_cannot_be_confirmed_for_days_is_refused_and_said(
     damstra_emulator: DamstraEmulator,
-    receiver: Served,
+    receiver: ReceiverServer,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(settling, "GIVE_UP", timedelta(milliseconds=100))
+    monkeypatch.setattr(outcomes, "GIVE_UP", timedelta(milliseconds=100))
     damstra_emulator.add_fault("status", status=503)
-    receiver.post(completed(OPEN, OWNER))
-    (row,) = settled()
+    receiver.post(completed(OPEN_ID, USER_ID))
+    (row,) = wait_for_processed()
     assert row["state"] == "refused"
     assert "could not be confirmed" in row["reason"]
     until(lambda: row["reason"] in caplog.text, "it is said")
@@ -174,11 +193,11 @@ def test_what_cannot_be_confirmed_for_days_is_refused_and_said(
 
 def test_what_airflow_cannot_take_keeps_no_other_waiting(
     damstra_emulator: DamstraEmulator,
-    receiver: Served,
+    receiver: ReceiverServer,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    a_dag_waits("all", "all")
+    create_dag("all", "all")
     register = asset_manager.register_asset_change
 
     def fail(*, extra: dict[str, Any], **how: Any) -> None:
@@ -189,22 +208,27 @@ def test_what_airflow_cannot_take_keeps_no_other_waiting(
     with monkeypatch.context() as patch:
         patch.setattr(asset_manager, "register_asset_change", fail)
         receiver.post({"name": "lesson.retired"})
-        receiver.post(completed(DONE, OWNER))
-        assert settled()[0]["name"] == "lesson.schedule.completed"
-        until(lambda: "no such DAG" in str(inbox.listed()[1]["reason"]), "the failure is kept")
+        receiver.post(completed(COMPLETED_ID, USER_ID))
+        assert wait_for_processed()[0]["name"] == "lesson.schedule.completed"
+        until(lambda: "no such DAG" in str(inbox.list_events()[1]["reason"]), "the failure is kept")
     assert "Airflow did not take event" in caplog.text
-    assert len(settled(2)) == 2
-    assert len(asset_events()) == 2
+    assert len(wait_for_processed(2)) == 2
+    assert len(list_asset_events()) == 2
 
 
 def test_everything_is_counted(
-    damstra_emulator: DamstraEmulator, receiver: Served, counted: Counter[str]
+    damstra_emulator: DamstraEmulator, receiver: ReceiverServer, counted: Counter[str]
 ) -> None:
-    for event in (completed(DONE, OWNER), completed(7, OWNER), {"name": "lesson.retired"}, {"name": ""}):
+    for event in (
+        completed(COMPLETED_ID, USER_ID),
+        completed(7, USER_ID),
+        {"name": "lesson.retired"},
+        {"name": ""},
+    ):
         receiver.post(event)
     receiver.post({"name": "lesson.retired"})
     receiver.post(completed(), receiver.address(token="wrong"))
-    settled(3)
+    wait_for_processed(3)
     until(lambda: counted["confirmed"] + counted["refused"] == 3, "the last is counted")
     assert counted["request"] == len(damstra_emulator.journal(path="/lesson_schedule/**")) >= 2
     assert {name: counted[name] for name in COUNTED} == {
@@ -218,24 +242,26 @@ def test_everything_is_counted(
     }
 
 
-def test_an_unknown_event_updates_the_asset_of_all(receiver: Served) -> None:
-    a_dag_waits("all", "all")
-    a_dag_waits()
+def test_an_unknown_event_updates_the_asset_of_all(receiver: ReceiverServer) -> None:
+    create_dag("all", "all")
+    create_dag()
     receiver.post({"name": "lesson.retired", "lessonId": "7"})
-    settled()
-    (event,) = asset_events()
+    wait_for_processed()
+    (event,) = list_asset_events()
     assert event.extra["payload"] == {"name": "lesson.retired", "lessonId": "7"}
-    assert (event.extra["verified"], partition_of(event), queued_dags()) == (False, None, ["all"])
+    assert (event.extra["verified"], partition_key_of(event), list_queued_dags()) == (False, None, ["all"])
 
 
-def test_what_an_unknown_event_calls_an_id_is_no_partition(receiver: Served) -> None:
-    a_dag_waits("all", "all")
+def test_what_an_unknown_event_calls_an_id_is_no_partition(receiver: ReceiverServer) -> None:
+    create_dag("all", "all")
     receiver.post({"name": "lesson.retired", "user_id": "x" * 300})
-    settled()
-    assert [partition_of(event) for event in asset_events()] == [None]
+    wait_for_processed()
+    assert [partition_key_of(event) for event in list_asset_events()] == [None]
 
 
-def test_an_event_that_no_dag_knows_is_settled(damstra_emulator: DamstraEmulator, receiver: Served) -> None:
-    receiver.post(completed(DONE, OWNER))
-    assert settled()[0]["state"] == "confirmed"
-    assert list(asset_events()) == []
+def test_an_event_that_no_dag_knows_is_settled(
+    damstra_emulator: DamstraEmulator, receiver: ReceiverServer
+) -> None:
+    receiver.post(completed(COMPLETED_ID, USER_ID))
+    assert wait_for_processed()[0]["state"] == "confirmed"
+    assert list(list_asset_events()) == []

@@ -11,15 +11,21 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import DataError
 
-from airflow_provider_damstra.webhooks import inbox, settling
+from airflow_provider_damstra.webhooks import inbox, outcomes
 from airflow_provider_damstra.webhooks import processor as worker
 from airflow_provider_damstra.webhooks import receiver as receiver_module
 from airflow_provider_damstra.webhooks import verification as checking
 from airflow_provider_damstra.webhooks.asset_events import update_assets
-from airflow_provider_damstra.webhooks.db.manager import inbox as table
+from airflow_provider_damstra.webhooks.db.manager import inbox_table as table
 from airflow_provider_damstra.webhooks.db.transactions import transaction
-from tests.webhooks.airflow_dags import a_dag_waits, asset_events, settled
-from tests.webhooks.serving import DONE, OPEN, OWNER, Served, completed
+from tests.webhooks.metadata_db import create_dag, list_asset_events, wait_for_processed
+from tests.webhooks.receiver_server import (
+    COMPLETED_ID,
+    OPEN_ID,
+    USER_ID,
+    ReceiverServer,
+    completed,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +36,7 @@ PATIENCE = timedelta(seconds=120)
 
 
 def keep() -> None:
-    inbox.keep(conn_id="c", name="user.settings.updated", digest="d", payload={}, source="webhook")
+    inbox.insert(conn_id="c", name="user.settings.updated", dedup_key="d", payload={}, source="webhook")
 
 
 def claimed() -> inbox.Row:
@@ -45,12 +51,12 @@ def looked_at(*, until_refused_after: int) -> list[float]:
     """Let looks contradict the event until it is refused; return the pauses between them in seconds."""
     pauses = []
     for _ in range(until_refused_after):
-        settling.contradicted(claimed(), "not there", patience=PATIENCE)
-        (row,) = inbox.listed()
+        outcomes.contradicted(claimed(), "not there", patience=PATIENCE)
+        (row,) = inbox.list_events()
         assert row["state"] == "waiting"
         pauses.append((row["next_attempt_at"] - datetime.now(UTC)).total_seconds())
-    settling.contradicted(claimed(), "not there", patience=PATIENCE)
-    assert inbox.listed()[0]["state"] == "refused"
+    outcomes.contradicted(claimed(), "not there", patience=PATIENCE)
+    assert inbox.list_events()[0]["state"] == "refused"
     return pauses
 
 
@@ -61,8 +67,8 @@ def test_patience_is_the_pauses_between_looks(metadata_database: Path) -> None:
 
 def test_an_outage_spends_no_patience(metadata_database: Path) -> None:
     keep()
-    settling.contradicted(claimed(), "not there", patience=PATIENCE)
-    settling.failed(claimed(), "Damstra is down")
+    outcomes.contradicted(claimed(), "not there", patience=PATIENCE)
+    outcomes.failed(claimed(), "Damstra is down")
     with transaction() as connection:
         connection.execute(update(table).values(waiting_since=datetime.now(UTC) - timedelta(hours=5)))
     assert looked_at(until_refused_after=6) == pytest.approx([2, 4, 8, 16, 32, 57], abs=0.9)
@@ -76,53 +82,55 @@ def test_delivered_again_it_is_looked_at_with_new_patience(metadata_database: Pa
 
 
 def test_a_look_that_takes_too_long_is_an_attempt(
-    damstra_emulator: DamstraEmulator, receiver: Served, monkeypatch: pytest.MonkeyPatch
+    damstra_emulator: DamstraEmulator, receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def endless(event: Any, _: object) -> None:
-        if event.lesson_schedule_id == OPEN:
+        if event.lesson_schedule_id == OPEN_ID:
             await asyncio.Event().wait()
 
     monkeypatch.setattr(checking, "contradiction", endless)
     monkeypatch.setattr(checking, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(settling, "GIVE_UP", timedelta(seconds=0.3))
-    receiver.post(completed(OPEN, OWNER))
-    receiver.post(completed(DONE, OWNER))
-    rows = {row["payload"]["lesson_schedule_id"]: row for row in settled(2)}
-    assert rows[DONE]["state"] == "confirmed"
-    assert rows[OPEN]["state"] == "refused"
-    assert "Damstra took longer than" in rows[OPEN]["reason"]
-    assert rows[OPEN]["attempts"] > 1
+    monkeypatch.setattr(outcomes, "GIVE_UP", timedelta(seconds=0.3))
+    receiver.post(completed(OPEN_ID, USER_ID))
+    receiver.post(completed(COMPLETED_ID, USER_ID))
+    rows = {row["payload"]["lesson_schedule_id"]: row for row in wait_for_processed(2)}
+    assert rows[COMPLETED_ID]["state"] == "confirmed"
+    assert rows[OPEN_ID]["state"] == "refused"
+    assert "Damstra took longer than" in rows[OPEN_ID]["reason"]
+    assert rows[OPEN_ID]["attempts"] > 1
 
 
 def test_a_secrets_backend_that_hangs_is_an_attempt_and_keeps_no_other_waiting(
-    receiver: Served, monkeypatch: pytest.MonkeyPatch
+    receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = threading.Event()
     monkeypatch.setattr(checking, "load_settings", lambda _: answers.wait(10))
     monkeypatch.setattr(worker, "HANDLING_SECONDS", 0.1)
-    monkeypatch.setattr(settling, "GIVE_UP", timedelta(seconds=0.5))
+    monkeypatch.setattr(outcomes, "GIVE_UP", timedelta(seconds=0.5))
     try:
-        receiver.post(completed(DONE, OWNER))
-        assert "see whether the secrets backend" in settled()[0]["reason"]
+        receiver.post(completed(COMPLETED_ID, USER_ID))
+        assert "see whether the secrets backend" in wait_for_processed()[0]["reason"]
         receiver.post({"name": "lesson.retired"})
-        assert settled(2)[0]["state"] == "confirmed"
+        assert wait_for_processed(2)[0]["state"] == "confirmed"
     finally:
         answers.set()
 
 
-def test_what_killed_every_process_is_given_up(receiver: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settling, "MOST_ATTEMPTS", 0)
-    monkeypatch.setattr(settling, "GIVE_UP", timedelta(0))
-    receiver.post(completed(DONE, OWNER))
-    (row,) = settled()
+def test_what_killed_every_process_is_given_up(
+    receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcomes, "MOST_ATTEMPTS", 0)
+    monkeypatch.setattr(outcomes, "GIVE_UP", timedelta(0))
+    receiver.post(completed(COMPLETED_ID, USER_ID))
+    (row,) = wait_for_processed()
     assert row["state"] == "refused"
     assert "look for crashes in the API servers' logs" in row["reason"]
 
 
 def test_what_the_database_does_not_take_is_refused_at_once(
-    receiver: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    a_dag_waits("all", "all")
+    create_dag("all", "all")
 
     def store(name: str, **how: Any) -> Any:
         if name == "lesson.retired":
@@ -130,24 +138,24 @@ def test_what_the_database_does_not_take_is_refused_at_once(
         return update_assets(name, **how)
 
     with monkeypatch.context() as patch:
-        patch.setattr(settling, "update_assets", store)
+        patch.setattr(outcomes, "update_assets", store)
         for name in ("lesson.retired", "lesson.found"):
             receiver.post({"name": name})
-        found, retired = settled(2)
+        found, retired = wait_for_processed(2)
     assert (found["state"], retired["state"], retired["attempts"]) == ("confirmed", "refused", 1)
     assert "it is malformed" in retired["reason"]
     assert caplog.text.count(f"refused event {retired['id']} ") == 1
-    assert len(asset_events()) == 1
+    assert len(list_asset_events()) == 1
 
 
 def test_what_can_never_be_kept_is_not_asked_for_again(
-    receiver: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def keep(*_: object, **__: object) -> None:
         with transaction():
             raise DataError("INSERT", {}, Exception("value too long"))
 
-    monkeypatch.setattr(receiver_module, "keep_event", keep)
+    monkeypatch.setattr(receiver_module, "insert_event", keep)
     answer = receiver.post(completed())
     assert (answer.status, answer.json) == (400, {"detail": "The body is no event."})
     assert "is no event: Airflow's metadata database does not take it: value too long" in caplog.text
@@ -156,4 +164,4 @@ def test_what_can_never_be_kept_is_not_asked_for_again(
 def test_a_stranger_writes_no_line_of_the_log() -> None:
     payload = {"user_id": "\nERROR", "lesson_schedule_id": 7}
     row = {"id": 1, "conn_id": "c", "name": "x\nERROR", "payload": payload}
-    assert settling.describe(row) == "event 1 of connection 'c' ('x\\nERROR', lesson_schedule_id 7)"
+    assert outcomes.describe(row) == "event 1 of connection 'c' ('x\\nERROR', lesson_schedule_id 7)"

@@ -7,32 +7,32 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_damstra.webhooks import inbox, settling
-from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, keep_event
+from airflow_provider_damstra.webhooks import inbox, outcomes
+from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, insert_event
 from airflow_provider_damstra.webhooks.parsing import event_in
-from tests.webhooks.serving import CONN_ID, DONE, OWNER
+from tests.webhooks.receiver_server import COMPLETED_ID, CONN_ID, USER_ID
 
 BEGAN = datetime.now(UTC) - timedelta(hours=10)
 MONDAY, TUESDAY = "2026-11-23T01:33:27.000Z", "2026-11-24T01:33:27.000Z"
-RECEIVED, DUPLICATE = inbox.Delivery
+RECEIVED, DUPLICATE = inbox.InsertResult
 
 pytestmark = pytest.mark.usefixtures("metadata_database")
 whatever_the_clock = pytest.mark.parametrize("ahead", [-4.0, 0.0, 4.0])
 """Minutes by which Damstra's clock is ahead of Airflow's."""
 
 
-def tell(to: str, at: datetime, source: str) -> inbox.Delivery:
+def tell(to: str, at: datetime, source: str) -> inbox.InsertResult:
     """Tell that the schedule was moved to a date; return what became of it."""
-    ids = {"lessonScheduleId": DONE, "userID": OWNER}
+    ids = {"lessonScheduleId": COMPLETED_ID, "userID": USER_ID}
     body = {"name": "lesson.schedule.changed", **ids, "scheduleDate": to, "timeStamp": at.isoformat()}
-    return keep_event(*event_in(json.dumps(body).encode()), conn_id=CONN_ID, source=source)
+    return insert_event(*event_in(json.dumps(body).encode()), conn_id=CONN_ID, source=source)
 
 
-def webhook(to: str, minute: float, *, ahead: float = 0) -> inbox.Delivery:
+def webhook(to: str, minute: float, *, ahead: float = 0) -> inbox.InsertResult:
     return tell(to, BEGAN + timedelta(minutes=minute + ahead), WEBHOOK)
 
 
-def seen(to: str, minute: float) -> inbox.Delivery:
+def seen(to: str, minute: float) -> inbox.InsertResult:
     return tell(to, BEGAN + timedelta(minutes=minute), POLLING)
 
 
@@ -55,7 +55,7 @@ def test_the_webhook_first_and_then_polling(ahead: float) -> None:
     # The webhook of the way back is missing, and comes at last.
     assert seen(MONDAY, 130) == RECEIVED
     assert webhook(MONDAY, 120, ahead=ahead) == DUPLICATE
-    assert len(inbox.listed()) == 3
+    assert len(inbox.list_events()) == 3
 
 
 def test_polling_alone_sees_each_move_and_whoever_looks_later_sees_the_same() -> None:
@@ -77,12 +77,12 @@ def test_a_clock_that_is_far_ahead_makes_no_two_of_one() -> None:
 @pytest.mark.parametrize("at", [datetime.min, datetime.max])
 def test_no_time_is_too_far_away(at: datetime) -> None:
     for source in (WEBHOOK, POLLING):
-        assert tell(MONDAY, at.replace(tzinfo=UTC), source) in inbox.Delivery
+        assert tell(MONDAY, at.replace(tzinfo=UTC), source) in inbox.InsertResult
 
 
 def test_what_was_refused_tells_of_no_move() -> None:
     webhook(MONDAY, 0)
     for row in inbox.claim(limit=1, lease=timedelta(minutes=1)):
-        settling.refuse(row, "because")
+        outcomes.refuse(row, "because")
     assert seen(MONDAY, 10) == RECEIVED
     assert webhook(MONDAY, 1) == DUPLICATE
