@@ -1,1 +1,1 @@
-"""Conditions that sensors and triggers wait for: pure state machines without I/O."""
+"""Conditions that sensors and triggers wait for: pure state machines without I/O (sans-I/O)."""

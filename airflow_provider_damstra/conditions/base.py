@@ -1,11 +1,12 @@
-"""A wait says what it has to ask about, learns from the answers, and knows when it is over.
+"""The protocol of conditions, and how a worker polls one.
 
-Who asks, and when, is not its business: a worker asks all at once, the triggerer for many waits together.
+A condition returns the queries that it depends on, is updated with their responses, and evaluates to a
+``PollResult``. It sends nothing itself: ``poll`` sends its queries at once from a worker, and the shared
+poller of ``airflow_provider_damstra.polling`` sends those of many conditions together.
 """
 
 from __future__ import annotations
 
-import math
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,18 +36,20 @@ if TYPE_CHECKING:
 
 Query = Endpoint[Any]
 
+_BEST_STATE_FIRST = ("completed", "open", "overdue", "cancelled")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueryFilter:
-    """What a wait wants to know of one query.
+    """Which part of a query's response a condition needs, and from when on.
 
-    :param rows: keys of the rows of a listing that matter; it need not be read further than these. None is
-        for all.
-    :param not_before: when the answer can change at the earliest, or None for at any time.
+    :param rows: keys of the rows of a listing that are needed; it is read up to the last of them. None is for
+        all rows.
+    :param not_before: when the response can change at the earliest, or None for at any time.
     """
 
     tolerated: ClassVar[tuple[type[DamstraError], ...]] = ()
-    """Refusals that do not end a wait: it learns of them as of an answer, and the query is asked again."""
+    """Permanent errors that do not fail the condition: it is updated with them, and the query is repeated."""
 
     rows: Collection[int] | None = None
     not_before: datetime | None = None
@@ -59,7 +62,7 @@ class QueryFilter:
 
 
 class OptionalQueryFilter(QueryFilter):
-    """What a wait wants to know, and can do without if Damstra refuses to tell it."""
+    """A filter for a query whose response the condition can do without if Damstra refuses it."""
 
     __slots__ = ()
     tolerated = (DamstraPermissionError, DamstraRequestError)
@@ -67,12 +70,12 @@ class OptionalQueryFilter(QueryFilter):
 
 @dataclass(frozen=True, kw_only=True)
 class PollResult:
-    """How a wait stands.
+    """What a condition evaluates to.
 
-    :param is_done: whether there is nothing more to wait for.
-    :param failure: why it can never come true, or None.
+    :param is_done: whether the condition is met or has failed, so that waiting ends.
+    :param failure: why it can never be met, or None.
     :param progress: how far it is, for the log.
-    :param result: what the task returns once it is over; fit for XCom.
+    :param result: what the task returns when it is done; fit for XCom.
     """
 
     is_done: bool
@@ -82,21 +85,21 @@ class PollResult:
 
 
 class Condition(Protocol):
-    """What can be waited for."""
+    """A state machine that a sensor or trigger waits for."""
 
     def queries(self) -> dict[Query, QueryFilter]:
-        """Return what is to be asked, as far as is known by now."""
+        """Return the queries to send next; each update may change them."""
 
-    def update(self, query: Query, answer: Any) -> None:
-        """Take an answer: a model, rows of a listing, a ``DamstraNotFoundError``, a refusal it tolerates."""
+    def update(self, query: Query, response: Any) -> None:
+        """Store a response: a model, a listing's rows, a ``DamstraNotFoundError``, or a tolerated error."""
 
     def evaluate(self) -> PollResult:
-        """Return how things stand by what is known."""
+        """Return whether the condition is met, by the responses so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleState:
-    """What a wait needs of a lesson schedule: a tenth of the whole, for the triggerer keeps thousands."""
+    """The fields of a lesson schedule that conditions need: a tenth of the row, for triggerers keep many."""
 
     row_key: int
     lesson_id: int | None = None
@@ -108,104 +111,90 @@ class ScheduleState:
 
     @classmethod
     def from_row(cls, row: UserLessonSchedule | LessonScheduleSummary) -> ScheduleState:
-        """Return how a schedule in the list of a user's stands."""
-        return cls(
-            row.id,
-            row.lesson_id,
-            row.state,
-            _shared_zone(row.start_date),
-            *map(_shared, (row.lesson_name, row.user_first_name, row.user_last_name)),
-        )
+        """Return the state of a row of a user's listing; equal names and time zones share one object."""
+        names = (row.lesson_name, row.user_first_name, row.user_last_name)
+        start = row.start_date.astimezone(UTC) if row.start_date else None
+        return cls(row.id, row.lesson_id, row.state, start, *(name and intern(name) for name in names))
 
     def __str__(self) -> str:
-        """Return which schedule it is, and whose, and how it stands."""
-        who = " ".join(filter(None, (self.first_name, self.last_name)))
-        what = f" ({self.lesson_name} for {who})" if self.lesson_name and who else ""
-        return f"lesson schedule {self.row_key}{what} is {self.state}"
+        """Return the schedule's id, lesson, user and state."""
+        user = " ".join(filter(None, (self.first_name, self.last_name)))
+        details = f" ({self.lesson_name} for {user})" if self.lesson_name and user else ""
+        return f"lesson schedule {self.row_key}{details} is {self.state}"
 
 
-def _shared_zone(moment: datetime | None) -> datetime | None:
-    """Return the same moment with the one object for UTC that there is; pydantic makes one for each."""
-    return moment if moment is None else moment.astimezone(UTC)
-
-
-def _shared(text: str | None) -> str | None:
-    """Return the same object for equal texts: thousands of schedules share a few names."""
-    return text if text is None else intern(text)
+def best_lesson_state(rows: Collection[ScheduleState], lesson_id: int) -> str:
+    """Return the best state among a user's schedules of a lesson, or ``none`` if there is no schedule."""
+    states = {row.state for row in rows if row.lesson_id == lesson_id}
+    return next((state for state in _BEST_STATE_FIRST if state in states), "none")
 
 
 @lru_cache(maxsize=10_000)
 def user_schedules_query(user_id: int) -> ListUserLessonSchedules:
-    """Return the query for a user's schedules: the same object for all waits, which compares fastest."""
+    """Return the query for a user's schedules: one object for all conditions, which compares fastest."""
     return ListUserLessonSchedules(user_id=user_id)
 
 
-def required_count(share: float, count: int) -> int:
-    """Return how many are a share of so many, rounded up; 7 % of 100 are 7, whatever floating point says."""
-    return math.ceil(round(share * count, 9))
-
-
 def compact_row(row: Any) -> Any:
-    """Return of a row what waits need of it."""
-    return (
-        ScheduleState.from_row(row) if isinstance(row, (UserLessonSchedule, LessonScheduleSummary)) else row
-    )
+    """Return the part of a row that conditions need."""
+    is_schedule = isinstance(row, (UserLessonSchedule, LessonScheduleSummary))
+    return ScheduleState.from_row(row) if is_schedule else row
 
 
 def page_cache_for(query: Query) -> PageMemory:
-    """Return what remembers the pages of a query, with no more of a row than waits need."""
+    """Return a cache of a query's pages that stores compact rows."""
     is_schedules = isinstance(query, ListUserLessonSchedules)
     return PageMemory(row=LessonScheduleSummary if is_schedules else None, reduce=compact_row)
 
 
 def create_condition(kind: type[Condition], arguments: Mapping[str, Any]) -> Condition:
-    """Return a wait that begins.
+    """Return a new condition.
 
-    :raises ValueError: saying in one sentence what is wrong with the arguments.
+    :raises ValueError: naming the invalid arguments, without pydantic's multi-line report.
     """
     try:
         return kind(**arguments)
     except ValidationError as error:
-        why = format_argument_error(error)
-    raise ValueError(f"{kind.__name__} cannot begin: {why}")
+        problems = format_argument_error(error)
+    raise ValueError(f"{kind.__name__} has invalid arguments: {problems}")
 
 
 def poll(client: SupportsCalls, condition: Condition) -> PollResult:
-    """Return how things stand now, asking from this thread.
+    """Send each due query of a condition once, in threads, and return what it evaluates to.
 
-    :raises DamstraError: if a query could not be answered.
+    :raises DamstraError: if a query failed. Responses that arrived before are kept in the condition.
     """
-    asked: set[Query] = set()
-    while questions := _due(condition.queries(), asked):
-        asked |= questions.keys()
-        answers = map_concurrently(
-            lambda one: _ask(client, *one),
-            list(questions.items()),
-            description="questions answered",
+    sent: set[Query] = set()
+    while due := _due(condition.queries(), sent):
+        sent |= due.keys()
+        responses = map_concurrently(
+            lambda item: _send(client, *item),
+            list(due.items()),
+            description="queries answered",
             return_errors=True,
         )
-        for query, answer in zip(questions, answers, strict=True):
-            if isinstance(answer, DamstraError) and not is_not_found(answer):
-                raise answer
-            condition.update(query, answer)
+        for query, response in zip(due, responses, strict=True):
+            if isinstance(response, DamstraError) and not is_not_found(response):
+                raise response
+            condition.update(query, response)
     return condition.evaluate()
 
 
 def is_not_found(error: DamstraError) -> bool:
-    """Return whether Damstra says that something does not exist, and not a proxy that it finds no page."""
+    """Return whether Damstra reports that an object does not exist, as opposed to a 404 of a proxy."""
     return isinstance(error, DamstraNotFoundError) and not error.is_from_proxy
 
 
-def _due(queries: dict[Query, QueryFilter], asked: Collection[Query]) -> dict[Query, QueryFilter]:
+def _due(queries: dict[Query, QueryFilter], sent: Collection[Query]) -> dict[Query, QueryFilter]:
     now = datetime.now(UTC)
     return {
         query: query_filter
         for query, query_filter in queries.items()
-        if query not in asked and not (query_filter.not_before and query_filter.not_before > now)
+        if query not in sent and not (query_filter.not_before and query_filter.not_before > now)
     }
 
 
-def _ask(client: SupportsCalls, query: Query, query_filter: QueryFilter) -> Any:
+def _send(client: SupportsCalls, query: Query, query_filter: QueryFilter) -> Any:
     if not isinstance(query, ListEndpoint):
         return client.call(query)
     with closing(client.iterate(query)) as listing:  # type: ignore[type-var]
@@ -213,7 +202,7 @@ def _ask(client: SupportsCalls, query: Query, query_filter: QueryFilter) -> Any:
 
 
 def read_until_found(listing: Iterable[Any], wanted: Collection[int] | None) -> list[Any]:
-    """Return the rows of a listing, up to the last that is wanted: its end may cost another request."""
+    """Return a listing's compact rows up to the last wanted one: reading further may cost another request."""
     rows: list[Any] = []
     missing = set(wanted or ())
     for row in listing:

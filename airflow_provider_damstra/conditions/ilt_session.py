@@ -1,4 +1,4 @@
-"""Waiting for an ILT session to reach a state or a status."""
+"""The condition that an ILT session has reached a state or a status."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from airflow_provider_damstra.models.ilt_session import IltSessionStateName, Ilt
 if TYPE_CHECKING:
     from airflow_provider_damstra.models.ilt_session import IltSession
 
-_ORDER = list(IltSessionStateName)
+_STATES_IN_ORDER = list(IltSessionStateName)
 
 
 class IltSessionCondition:
-    """Over when a session is in a state (or past it), or has a status; it fails when that can no longer be.
+    """Met when a session has reached or passed a state, or has a status; fails when it can no longer.
 
     :param ilt_session_id: the session.
     :param state: ``upcoming``, ``inprogress`` or ``past``; or
     :param status: ``active``, ``completed`` or ``cancelled``.
+    :raises pydantic.ValidationError: if the id is invalid.
     """
 
     def __init__(self, *, ilt_session_id: Any, state: str | None = None, status: str | None = None) -> None:
@@ -28,36 +29,37 @@ class IltSessionCondition:
         self._state = IltSessionStateName(state) if state else None
         self._status = IltSessionStatus[status.upper()] if status else None
         self._session: IltSession | None = None
-        self._is_unknown = False
+        self._is_missing = False
 
     def queries(self) -> dict[Query, QueryFilter]:
-        """Return the session."""
+        """Return the query for the session."""
         return {self._query: QueryFilter()}
 
-    def update(self, query: Query, answer: Any) -> None:
-        """Take the session, or that there is none."""
-        self._is_unknown = isinstance(answer, DamstraNotFoundError)
-        self._session = None if self._is_unknown else answer
+    def update(self, query: Query, response: Any) -> None:
+        """Store the session, or that it does not exist."""
+        self._is_missing = isinstance(response, DamstraNotFoundError)
+        self._session = None if self._is_missing else response
 
     def evaluate(self) -> PollResult:
-        """Return whether the session is where it is wanted, or can no longer get there."""
+        """Return the session's id; done when it is where it should be, or cannot get there any more."""
         session = self._session
         name = f"ILT session {self._query.ilt_session_id}"
-        if self._is_unknown:
+        if self._is_missing:
             return PollResult(is_done=True, failure=f"{name} does not exist.")
         if session is None:
             return PollResult(is_done=False)
-        is_there = session.status_id == self._status if self._status else self._has_come(session)
+        is_met = session.status_id == self._status if self._status else self._has_reached_state(session)
         is_ended = session.is_cancelled or (session.is_completed and self._status is not None)
         progress = f"{name} is {session.state}, {session.status_name}"
         return PollResult(
-            is_done=is_there or is_ended,
-            failure=f"{progress}, and will not change." if is_ended and not is_there else None,
+            is_done=is_met or is_ended,
+            failure=f"{progress}, and will not change." if is_ended and not is_met else None,
             progress=progress,
             result=[session.id],
         )
 
-    def _has_come(self, session: IltSession) -> bool:
-        if session.is_cancelled or self._state is None or session.state not in _ORDER:
+    def _has_reached_state(self, session: IltSession) -> bool:
+        if session.is_cancelled or self._state is None or session.state not in _STATES_IN_ORDER:
             return False
-        return _ORDER.index(IltSessionStateName(session.state)) >= _ORDER.index(self._state)
+        current = _STATES_IN_ORDER.index(IltSessionStateName(session.state))
+        return current >= _STATES_IN_ORDER.index(self._state)

@@ -1,4 +1,4 @@
-"""What happened to users' lesson schedules between two looks: the API has no list of changes."""
+"""Events derived by comparing snapshots of users' lesson schedules: the API has no listing of changes."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.errors import DamstraError
 
 Snapshot = dict[str, list[str | None]]
-"""Of each schedule, by its id as a text: its state and its start date. Plain JSON, so that it can be kept."""
+"""State and start date of each schedule by its id as a text: plain JSON, so that state stores can keep it."""
 
-UNKNOWN = "unknown"
-"""What polling can say of why a schedule was cancelled: a webhook would name the reason."""
+UNKNOWN_REASON = "unknown"
+"""Cancellation reason of a polled event: only a webhook carries the reason."""
 
 _IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(IdentifierList)
-_ENDINGS = {"completed": SCHEDULE_COMPLETED, "cancelled": SCHEDULE_CANCELLED}
+_FINAL_STATES = {"completed": SCHEDULE_COMPLETED, "cancelled": SCHEDULE_CANCELLED}
 
 
 def to_snapshot(rows: Iterable[ScheduleState]) -> Snapshot:
-    """Return what is to be remembered of a user's schedules."""
+    """Return the snapshot of a user's schedules."""
     return {
         str(row.row_key): [row.state, row.start_date.isoformat() if row.start_date else None] for row in rows
     }
@@ -51,48 +51,48 @@ def to_snapshot(rows: Iterable[ScheduleState]) -> Snapshot:
 def diff_snapshots(
     user_id: int, before: Snapshot, after: Snapshot, *, observed_at: datetime
 ) -> list[dict[str, Any]]:
-    """Return what happened to a user's schedules, each event with all that its webhook would say of it.
+    """Return the events between two snapshots of a user's schedules, each with the fields of its webhook.
 
-    A schedule that is no longer listed is no event: Damstra lists cancelled ones too.
+    A schedule that is no longer listed makes no event: Damstra lists cancelled ones too.
 
-    :param observed_at: when the later look was: no list tells when something happened.
+    :param observed_at: time of the later snapshot, used as the events' time: no listing contains their own.
     """
     return [
         {
             "name": name,
             "lesson_schedule_id": int(schedule_id),
             "user_id": user_id,
-            "schedule_date": now[1],
+            "schedule_date": current[1],
             "time_stamp": observed_at.isoformat(),
-            **({"cancellation_reason": UNKNOWN} if name == SCHEDULE_CANCELLED else {}),
+            **({"cancellation_reason": UNKNOWN_REASON} if name == SCHEDULE_CANCELLED else {}),
             "source": "polling",
         }
-        for schedule_id, now in after.items()
-        for name in _names(before.get(schedule_id), now)
+        for schedule_id, current in after.items()
+        for name in _event_names(before.get(schedule_id), current)
     ]
 
 
-def _names(before: list[str | None] | None, now: list[str | None]) -> Iterator[str]:
-    """Yield what happened to one schedule."""
+def _event_names(before: list[str | None] | None, current: list[str | None]) -> Iterator[str]:
+    """Yield the names of the events of one schedule."""
     if before is None:
         yield SCHEDULE_CREATED
-    elif before[1] != now[1]:
+    elif before[1] != current[1]:
         yield SCHEDULE_CHANGED
-    state = now[0]
-    if state in _ENDINGS and (before is None or before[0] != state):
-        yield _ENDINGS[state]
+    state = current[0]
+    if state in _FINAL_STATES and (before is None or before[0] != state):
+        yield _FINAL_STATES[state]
 
 
 class ScheduleChangesCondition:
-    """Hands on what users' schedules look like, whenever that is learnt, and is never over by itself.
+    """Passes a snapshot of each user's schedules to a callback, whenever one is polled; never met by itself.
 
-    A user whose schedules may not be read does not end it: they are asked for again, ever more rarely. It
-    fails when that is so of all of them, for then the key is at fault.
+    A user whose schedules the access key may not read is tolerated and polled again, less and less often. If
+    that is so for all users, the condition fails, as the key itself must be wrong.
 
     :param user_ids: the users; or
-    :param group_id: the group whose members they are, whoever comes and goes.
-    :param on_snapshot: is told of a user and their schedules.
-    :raises pydantic.ValidationError: if an id is none.
+    :param group_id: the group whose active members they are, read again with every poll.
+    :param on_snapshot: is called with a user's id and the snapshot of their schedules.
+    :raises pydantic.ValidationError: if an id is invalid.
     """
 
     def __init__(
@@ -100,33 +100,33 @@ class ScheduleChangesCondition:
     ) -> None:
         self._group = None if group_id is None else ListGroupMembers(group_id=group_id)
         self._users = () if user_ids is None else _IDS.validate_python(user_ids)
-        self._refused: dict[int, DamstraError] = {}
+        self._errors: dict[int, DamstraError] = {}
         self._on_snapshot = on_snapshot
 
     def queries(self) -> dict[Query, QueryFilter]:
-        """Return the users' listings, and who the group's members are."""
+        """Return the group's members' listing and the users' listings."""
         queries: dict[Query, QueryFilter] = {self._group: QueryFilter()} if self._group else {}
         return queries | {user_schedules_query(user): OptionalQueryFilter() for user in self._users}
 
-    def update(self, query: Query, answer: Any) -> None:
-        """Take the members or a user's schedules. Who or what is gone has no changes."""
+    def update(self, query: Query, response: Any) -> None:
+        """Store the members, or pass on a user's schedules. A missing user or group has no changes."""
         if isinstance(query, ListUserLessonSchedules):
-            self._learn_schedules(query.user_id, answer)
-        elif isinstance(answer, list):
-            self._users = tuple(user.id for user in answer if user.is_active)
-            self._refused = {user: self._refused[user] for user in self._users if user in self._refused}
+            self._update_user(query.user_id, response)
+        elif isinstance(response, list):
+            self._users = tuple(user.id for user in response if user.is_active)
+            self._errors = {user: self._errors[user] for user in self._users if user in self._errors}
 
-    def _learn_schedules(self, user_id: int, answer: Any) -> None:
-        if isinstance(answer, list):
-            self._refused.pop(user_id, None)
-            self._on_snapshot(user_id, to_snapshot(answer))
-        elif not is_not_found(answer):
-            self._refused[user_id] = answer
+    def _update_user(self, user_id: int, response: Any) -> None:
+        if isinstance(response, list):
+            self._errors.pop(user_id, None)
+            self._on_snapshot(user_id, to_snapshot(response))
+        elif not is_not_found(response):
+            self._errors[user_id] = response
 
     def evaluate(self) -> PollResult:
-        """Return that there is more to come, unless nobody's schedules may be read."""
-        count, refused = len(self._users), len(self._refused)
+        """Return the progress, or a failure if the schedules of all users are refused."""
+        count, refused = len(self._users), len(self._errors)
         if refused and refused == count:
-            return PollResult(is_done=True, failure=str(next(iter(self._refused.values()))))
+            return PollResult(is_done=True, failure=str(next(iter(self._errors.values()))))
         but = f", but {refused} of them are refused" if refused else ""
         return PollResult(is_done=False, progress=f"Watching the lesson schedules of {count} users{but}")

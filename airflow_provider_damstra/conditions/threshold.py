@@ -1,25 +1,26 @@
-"""How many are enough: a share. Imports nothing, for DAG files check their arguments with it."""
+"""Shares such as ``threshold`` and ``wait_for``. Cheap to import: DAG files validate with it."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
 def validate_wait_for(name: str, value: Any) -> str | float:
-    """Return ``all``, ``any``, or a share above 0 and up to 1, and refuse anything else.
+    """Return ``all``, ``any``, or a share above 0 and up to 1.
 
-    :raises ValueError: naming the argument and what it can be.
+    :raises ValueError: naming the argument and its allowed values.
     """
     if value not in ("all", "any") and not _is_share(value):
         raise ValueError(f"{name} is {value!r}; it can be all, any, or a share above 0 and up to 1")
-    found: str | float = value
-    return found
+    valid: str | float = value
+    return valid
 
 
 def validate_share(name: str, value: Any) -> float:
-    """Return a share above 0 and up to 1, and refuse anything else.
+    """Return a share above 0 and up to 1.
 
-    :raises ValueError: naming the argument and what it can be.
+    :raises ValueError: naming the argument and its allowed values.
     """
     if not _is_share(value):
         raise ValueError(f"{name} is {value!r}; it can be a share above 0 and up to 1")
@@ -27,11 +28,16 @@ def validate_share(name: str, value: Any) -> float:
 
 
 def parse_number(value: Any) -> Any:
-    """Return the number that a template rendered to as a text, and anything else as it is."""
+    """Return the number in a text, as a template renders it; anything else unchanged."""
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:
         return value
+
+
+def required_count(share: float, count: int) -> int:
+    """Return a share of a count, rounded up. Exact for decimals: 7 % of 100 is 7, although 0.07 * 100 > 7."""
+    return math.ceil(round(share * count, 9))
 
 
 def _is_share(value: Any) -> bool:

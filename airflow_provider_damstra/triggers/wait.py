@@ -15,10 +15,10 @@ from airflow.triggers.base import (
 )
 
 from airflow_provider_damstra.conditions.base import create_condition
+from airflow_provider_damstra.conditions.group import GroupLessonCondition
 from airflow_provider_damstra.conditions.ilt_session import IltSessionCondition
 from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
-from airflow_provider_damstra.conditions.user import UserCondition
-from airflow_provider_damstra.conditions.user_lessons import GroupLessonCondition, UserLessonsCondition
+from airflow_provider_damstra.conditions.user import UserCondition, UserLessonsCondition
 from airflow_provider_damstra.errors import DamstraError, is_permanent
 from airflow_provider_damstra.polling.registry import poll_until_done
 from airflow_provider_damstra.triggers.xcoms import TaskInstanceInTriggerer, push_result

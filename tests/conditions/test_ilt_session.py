@@ -1,4 +1,4 @@
-"""When an ILT session is where it is wanted, and when it can no longer get there."""
+"""The condition that an ILT session has reached a state or a status."""
 
 from __future__ import annotations
 
@@ -10,78 +10,78 @@ from pydantic import ValidationError
 from airflow_provider_damstra.conditions.ilt_session import IltSessionCondition
 from airflow_provider_damstra.endpoints.ilt_session import GetIltSession
 from airflow_provider_damstra.models.ilt_session import IltSession
-from tests.conditions.answers import NOT_FOUND
+from tests.conditions.factories import NOT_FOUND
 
 ACTIVE, COMPLETED, CANCELLED = 1, 2, 3
-THERE, NOT_YET, NEVER = (True, False), (False, False), (True, True)
+MET, NOT_YET, FAILED = (True, False), (False, False), (True, True)
 
 
-def told(is_in: str | None, status_id: int | None, **wanted: Any) -> IltSessionCondition:
-    """Return a wait that knows how its session stands."""
-    wait = IltSessionCondition(ilt_session_id=4, **wanted)
-    session = {"id": 4, "state": is_in, "statusId": status_id}
-    wait.update(GetIltSession(ilt_session_id=4), IltSession.model_validate(session))
-    return wait
+def condition_for(session_state: str | None, status_id: int | None, **expected: Any) -> IltSessionCondition:
+    """Return a condition updated with a session of this state and status."""
+    condition = IltSessionCondition(ilt_session_id=4, **expected)
+    session = {"id": 4, "state": session_state, "statusId": status_id}
+    condition.update(GetIltSession(ilt_session_id=4), IltSession.model_validate(session))
+    return condition
 
 
 STATES = [
-    *(("upcoming", ACTIVE, "upcoming", THERE), ("upcoming", ACTIVE, "inprogress", NOT_YET)),
-    *(("upcoming", ACTIVE, "past", NOT_YET), ("inprogress", ACTIVE, "upcoming", THERE)),
-    *(("inprogress", ACTIVE, "inprogress", THERE), ("inprogress", ACTIVE, "past", NOT_YET)),
-    *(("past", ACTIVE, "upcoming", THERE), ("past", ACTIVE, "inprogress", THERE)),
-    ("past", ACTIVE, "past", THERE),
-    # It was completed before its time was over: its time will be over nevertheless.
-    *(("inprogress", COMPLETED, "past", NOT_YET), ("past", COMPLETED, "past", THERE)),
-    *(("upcoming", CANCELLED, "inprogress", NEVER), ("past", CANCELLED, "past", NEVER)),
+    *(("upcoming", ACTIVE, "upcoming", MET), ("upcoming", ACTIVE, "inprogress", NOT_YET)),
+    *(("upcoming", ACTIVE, "past", NOT_YET), ("inprogress", ACTIVE, "upcoming", MET)),
+    *(("inprogress", ACTIVE, "inprogress", MET), ("inprogress", ACTIVE, "past", NOT_YET)),
+    *(("past", ACTIVE, "upcoming", MET), ("past", ACTIVE, "inprogress", MET)),
+    ("past", ACTIVE, "past", MET),
+    # Completed ahead of its end date: it becomes past nevertheless.
+    *(("inprogress", COMPLETED, "past", NOT_YET), ("past", COMPLETED, "past", MET)),
+    *(("upcoming", CANCELLED, "inprogress", FAILED), ("past", CANCELLED, "past", FAILED)),
     *(("unheard of", ACTIVE, "past", NOT_YET), (None, ACTIVE, "past", NOT_YET)),
 ]
 STATUSES = [
-    *(("upcoming", ACTIVE, "active", THERE), ("past", ACTIVE, "completed", NOT_YET)),
-    *(("past", COMPLETED, "completed", THERE), ("past", COMPLETED, "active", NEVER)),
-    *(("past", COMPLETED, "cancelled", NEVER), ("upcoming", ACTIVE, "cancelled", NOT_YET)),
-    *(("upcoming", CANCELLED, "cancelled", THERE), ("upcoming", CANCELLED, "completed", NEVER)),
-    *(("upcoming", CANCELLED, "active", NEVER), ("past", 99, "completed", NOT_YET)),
+    *(("upcoming", ACTIVE, "active", MET), ("past", ACTIVE, "completed", NOT_YET)),
+    *(("past", COMPLETED, "completed", MET), ("past", COMPLETED, "active", FAILED)),
+    *(("past", COMPLETED, "cancelled", FAILED), ("upcoming", ACTIVE, "cancelled", NOT_YET)),
+    *(("upcoming", CANCELLED, "cancelled", MET), ("upcoming", CANCELLED, "completed", FAILED)),
+    *(("upcoming", CANCELLED, "active", FAILED), ("past", 99, "completed", NOT_YET)),
     ("past", None, "completed", NOT_YET),
 ]
 
 
-def ending(wait: IltSessionCondition) -> tuple[bool, bool]:
-    """Return whether a wait is over, and whether it has failed."""
-    return wait.evaluate().is_done, wait.evaluate().failure is not None
+def outcome(condition: IltSessionCondition) -> tuple[bool, bool]:
+    """Return whether a condition is done, and whether it has failed."""
+    return condition.evaluate().is_done, condition.evaluate().failure is not None
 
 
-@pytest.mark.parametrize(("is_in", "status", "wanted", "expected"), STATES)
-def test_states_come_one_after_the_other(
-    is_in: str | None, status: int, wanted: str, expected: tuple[bool, bool]
+@pytest.mark.parametrize(("actual", "status", "expected", "result"), STATES)
+def test_outcome_of_waiting_for_state(
+    actual: str | None, status: int, expected: str, result: tuple[bool, bool]
 ) -> None:
-    assert ending(told(is_in, status, state=wanted)) == expected
+    assert outcome(condition_for(actual, status, state=expected)) == result
 
 
-@pytest.mark.parametrize(("is_in", "status", "wanted", "expected"), STATUSES)
-def test_a_status_is_exactly_the_one_that_is_wanted(
-    is_in: str, status: int | None, wanted: str, expected: tuple[bool, bool]
+@pytest.mark.parametrize(("actual", "status", "expected", "result"), STATUSES)
+def test_outcome_of_waiting_for_status(
+    actual: str, status: int | None, expected: str, result: tuple[bool, bool]
 ) -> None:
-    assert ending(told(is_in, status, status=wanted)) == expected
+    assert outcome(condition_for(actual, status, status=expected)) == result
 
 
-def test_it_returns_the_session_and_tells_how_it_stands() -> None:
-    result = told("inprogress", ACTIVE, state="inprogress").evaluate()
+def test_result_is_session_id_and_progress_names_state() -> None:
+    result = condition_for("inprogress", ACTIVE, state="inprogress").evaluate()
     assert (result.result, result.progress) == ([4], "ILT session 4 is inprogress, active")
 
 
-def test_it_asks_for_the_session_only() -> None:
-    wait = IltSessionCondition(ilt_session_id="4", state="past")
-    assert wait.queries().keys() == {GetIltSession(ilt_session_id=4)}
-    assert ending(wait) == NOT_YET
+def test_queries_only_the_session() -> None:
+    condition = IltSessionCondition(ilt_session_id="4", state="past")
+    assert condition.queries().keys() == {GetIltSession(ilt_session_id=4)}
+    assert outcome(condition) == NOT_YET
 
 
-def test_a_session_that_does_not_exist_fails_it() -> None:
-    wait = told("upcoming", ACTIVE, state="past")
-    wait.update(GetIltSession(ilt_session_id=4), NOT_FOUND)
-    assert wait.evaluate().failure == "ILT session 4 does not exist."
+def test_missing_session_fails() -> None:
+    condition = condition_for("upcoming", ACTIVE, state="past")
+    condition.update(GetIltSession(ilt_session_id=4), NOT_FOUND)
+    assert condition.evaluate().failure == "ILT session 4 does not exist."
 
 
 @pytest.mark.parametrize("session", [None, "", "None", "next", 0])
-def test_what_is_no_session_is_refused(session: Any) -> None:
+def test_invalid_id_is_rejected(session: Any) -> None:
     with pytest.raises(ValidationError):
         IltSessionCondition(ilt_session_id=session, state="past")

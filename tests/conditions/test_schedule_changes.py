@@ -1,4 +1,4 @@
-"""What happened between two looks at a user's schedules."""
+"""Events derived from two snapshots of a user's schedules."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_damstra.conditions.schedule_changes import Snapshot, diff_snapshots, to_snapshot
-from tests.conditions.answers import USER, row
+from tests.conditions.factories import USER, row
 
 MONDAY, TUESDAY = datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def names(before: Snapshot, after: Snapshot) -> list[str]:
+def event_names(before: Snapshot, after: Snapshot) -> list[str]:
     events = diff_snapshots(USER, before, after, observed_at=TUESDAY)
     return [event["name"].removeprefix("lesson.schedule.") for event in events]
 
@@ -34,11 +34,11 @@ def names(before: Snapshot, after: Snapshot) -> list[str]:
         ([row(1), row(2)], [row(2, "cancelled"), row(1, "completed")], ["cancelled", "completed"]),
     ],
 )
-def test_each_difference_is_its_event(before: Any, after: Any, expected: list[str]) -> None:
-    assert names(to_snapshot(before), to_snapshot(after)) == expected
+def test_each_difference_makes_an_event(before: Any, after: Any, expected: list[str]) -> None:
+    assert event_names(to_snapshot(before), to_snapshot(after)) == expected
 
 
-def test_an_event_says_whose_and_which_and_when() -> None:
+def test_event_has_fields_of_its_webhook() -> None:
     (event,) = diff_snapshots(USER, {}, to_snapshot([row(30001, start_date=MONDAY)]), observed_at=TUESDAY)
     assert event == {
         "name": "lesson.schedule.created",

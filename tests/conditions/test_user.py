@@ -1,58 +1,121 @@
-"""When a user is there."""
+"""Conditions about one user."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from airflow_provider_damstra.conditions.user import UserCondition
+from airflow_provider_damstra.conditions.user import UserCondition, UserLessonsCondition
 from airflow_provider_damstra.endpoints.user import ListUsers
 from airflow_provider_damstra.models.user import User
-from tests.conditions.answers import NOT_FOUND
+from tests.conditions.factories import NOT_FOUND, USER, lesson_rows, user_query
 
 NUMBER, ADDRESS = "E9001", "ada@example.com"
+LESSON, OTHER_LESSON = 201, 202
 
 
-@pytest.mark.parametrize("wanted", [{"emp_id": NUMBER}, {"email_address": ADDRESS}])
-def test_it_searches_for_one_thing(wanted: dict[str, str]) -> None:
-    wait = UserCondition(**wanted)
-    assert wait.queries().keys() == {ListUsers(**wanted)}
-    assert not wait.evaluate().is_done
+@pytest.mark.parametrize("search", [{"emp_id": NUMBER}, {"email_address": ADDRESS}])
+def test_queries_by_emp_id_or_email_address(search: dict[str, str]) -> None:
+    condition = UserCondition(**search)
+    assert condition.queries().keys() == {ListUsers(**search)}
+    assert not condition.evaluate().is_done
 
 
 @pytest.mark.parametrize(
     ("ids", "is_done", "failure"),
     [([], False, None), ([7], True, None), ([7, 8], True, f"2 users are {NUMBER!r}: [7, 8].")],
 )
-def test_one_user_is_what_it_waits_for(ids: list[int], is_done: bool, failure: str | None) -> None:
-    wait = UserCondition(emp_id=NUMBER)
-    wait.update(ListUsers(emp_id=NUMBER), [User(id=one) for one in ids])
-    result = wait.evaluate()
+def test_outcome_by_number_of_users(ids: list[int], is_done: bool, failure: str | None) -> None:
+    condition = UserCondition(emp_id=NUMBER)
+    condition.update(ListUsers(emp_id=NUMBER), [User(id=one) for one in ids])
+    result = condition.evaluate()
     assert (result.is_done, result.failure, result.result) == (is_done, failure, ids)
 
 
-def test_progress_is_told_of_the_person() -> None:
-    wait = UserCondition(email_address=ADDRESS)
-    assert wait.evaluate().progress == f"User {ADDRESS!r} is not there yet"
-    wait.update(ListUsers(email_address=ADDRESS), [User(id=7)])
-    assert wait.evaluate().progress == f"User {ADDRESS!r} is there"
+def test_progress_names_user() -> None:
+    condition = UserCondition(email_address=ADDRESS)
+    assert condition.evaluate().progress == f"User {ADDRESS!r} does not exist yet"
+    condition.update(ListUsers(email_address=ADDRESS), [User(id=7)])
+    assert condition.evaluate().progress == f"User {ADDRESS!r} exists"
 
 
-def test_a_search_that_finds_nothing_at_all_goes_on() -> None:
-    wait = UserCondition(emp_id=NUMBER)
-    wait.update(ListUsers(emp_id=NUMBER), NOT_FOUND)
-    assert not wait.evaluate().is_done
+def test_not_found_is_not_done() -> None:
+    condition = UserCondition(emp_id=NUMBER)
+    condition.update(ListUsers(emp_id=NUMBER), NOT_FOUND)
+    assert not condition.evaluate().is_done
 
 
-def test_who_is_there_may_be_gone_at_the_next_look() -> None:
-    wait = UserCondition(emp_id=NUMBER)
-    wait.update(ListUsers(emp_id=NUMBER), [User(id=7)])
-    wait.update(ListUsers(emp_id=NUMBER), [])
-    assert not wait.evaluate().is_done
+def test_user_can_disappear_between_polls() -> None:
+    condition = UserCondition(emp_id=NUMBER)
+    condition.update(ListUsers(emp_id=NUMBER), [User(id=7)])
+    condition.update(ListUsers(emp_id=NUMBER), [])
+    assert not condition.evaluate().is_done
 
 
-@pytest.mark.parametrize("wanted", [{}, {"emp_id": ""}, {"emp_id": "  "}, {"email_address": ""}])
-def test_nobody_is_not_searched_for(wanted: dict[str, Any]) -> None:
+@pytest.mark.parametrize("search", [{}, {"emp_id": ""}, {"emp_id": "  "}, {"email_address": ""}])
+def test_empty_search_is_rejected(search: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"."):
-        UserCondition(**wanted)
+        UserCondition(**search)
+
+
+# The schedules, fail_on, and whether the condition is done and has failed.
+LESSON_STATES = [
+    ({}, ("cancelled",), False, False),
+    ({"_201": "completed"}, ("cancelled",), False, False),
+    ({"_201": "completed", "_202": "open"}, ("cancelled",), False, False),
+    ({"_201": "completed", "_202": "completed"}, ("cancelled",), True, False),
+    ({"_201": "completed", "_202": "cancelled"}, ("cancelled",), True, True),
+    ({"_201": "completed", "_202": "cancelled"}, (), False, False),
+    ({"_201": "completed", "_202": "overdue"}, ("cancelled",), False, False),
+    ({"_201": "completed", "_202": "overdue"}, ("overdue",), True, True),
+    ({"_201": "completed", "_202": "cancelled", "_202_again": "open"}, ("cancelled",), False, False),
+    ({"_201": "completed", "_202": "cancelled", "_202_again": "completed"}, ("cancelled",), True, False),
+    ({"_201": "completed", "_202": "completed", "_202_again": "overdue"}, ("overdue",), True, False),
+    ({"_201": "completed", "_202": "overdue", "_202_again": "open"}, ("overdue",), False, False),
+    ({"_201": "completed", "_203": "cancelled"}, ("cancelled",), False, False),
+]
+
+
+@pytest.mark.parametrize(("states", "fail_on", "is_done", "has_failed"), LESSON_STATES)
+def test_outcome_by_lesson_states(
+    states: dict[str, str], fail_on: tuple[str, ...], is_done: bool, has_failed: bool
+) -> None:
+    condition = UserLessonsCondition(user_id=USER, lesson_ids=[LESSON, OTHER_LESSON], fail_on=fail_on)
+    condition.update(user_query(), lesson_rows(**states))
+    result = condition.evaluate()
+    assert (result.is_done, result.failure is not None) == (is_done, has_failed)
+    completed = {int(name[1:4]) for name, state in states.items() if state == "completed"}
+    assert result.result == sorted(completed & {LESSON, OTHER_LESSON})
+
+
+def test_queries_users_schedules_until_all_lessons_are_completed() -> None:
+    condition = UserLessonsCondition(user_id=str(USER), lesson_ids="201,202")
+    assert condition.queries().keys() == {user_query()}
+    assert not condition.evaluate().is_done
+    condition.update(user_query(), lesson_rows(_201="completed"))
+    assert condition.evaluate().progress == f"User {USER} completed 1 of 2 lessons"
+
+
+def test_missing_user_fails() -> None:
+    condition = UserLessonsCondition(user_id=USER, lesson_ids=[LESSON])
+    condition.update(user_query(), NOT_FOUND)
+    assert condition.evaluate().failure == f"User {USER} does not exist."
+
+
+def test_failure_names_failed_lesson() -> None:
+    condition = UserLessonsCondition(user_id=USER, lesson_ids=[LESSON, OTHER_LESSON])
+    condition.update(user_query(), lesson_rows(_201="completed", _202="cancelled"))
+    assert (
+        condition.evaluate().failure
+        == f"User {USER} completed 1 of 2 lessons; lesson {OTHER_LESSON} is cancelled."
+    )
+
+
+@pytest.mark.parametrize(
+    "ids", [{"user_id": None}, {"user_id": "x"}, {"lesson_ids": []}, {"lesson_ids": "x"}]
+)
+def test_invalid_ids_are_rejected(ids: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        UserLessonsCondition(**{"user_id": USER, "lesson_ids": [LESSON], **ids})

@@ -109,7 +109,7 @@ class Subject:
         return self.name
 
 
-_LOST = "It can no longer come true: lesson schedule"
+_LOST = "The condition can no longer be met: lesson schedule"
 SUBJECTS = (
     Subject(
         name="lesson schedules",

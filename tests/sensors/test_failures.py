@@ -73,7 +73,7 @@ def test_ids_that_a_template_rendered_wrong_end_it_before_any_request(
     )
     outcome = task.attempt()
     assert outcome == (skipped if soft_fail else failed)(outcome.message)
-    assert outcome.message.removeprefix("LessonScheduleCondition cannot begin: ").startswith(
+    assert outcome.message.removeprefix("LessonScheduleCondition has invalid arguments: ").startswith(
         "lesson_schedule_ids"
     )
     assert "\n" not in outcome.message
@@ -90,22 +90,23 @@ NUMBER = "Input should be a valid integer, unable to parse string as an integer"
         (
             DamstraUserLessonsSensor,
             {"user_id": "x", "lesson_ids": [7, 7]},
-            f"UserLessonsCondition cannot begin: user_id: {NUMBER}; lesson_ids: named more than once: 7",
+            f"UserLessonsCondition has invalid arguments: user_id: {NUMBER}; "
+            "lesson_ids: named more than once: 7",
         ),
         (
             DamstraGroupLessonSensor,
             {"group_id": "x", "lesson_id": "y"},
-            f"GroupLessonCondition cannot begin: group_id: {NUMBER}; lesson_id: {NUMBER}",
+            f"GroupLessonCondition has invalid arguments: group_id: {NUMBER}; lesson_id: {NUMBER}",
         ),
         (
             DamstraIltSessionSensor,
             {"ilt_session_id": "x", "state": "past"},
-            f"IltSessionCondition cannot begin: ilt_session_id: {NUMBER}",
+            f"IltSessionCondition has invalid arguments: ilt_session_id: {NUMBER}",
         ),
         (
             DamstraUserSensor,
             {"emp_id": " "},
-            "there is neither an emp_id nor an email_address, so nobody is waited for",
+            "both emp_id and email_address are empty, so there is no user to wait for",
         ),
     ],
 )

@@ -95,6 +95,6 @@ def test_the_first_look_sees_all_that_is_completed(wait_for: str | float, mode: 
 def test_the_first_look_sees_all_that_is_lost(mode: str, office: Office) -> None:
     outcome = run(DamstraLessonScheduleSensor, mode, {"lesson_schedule_ids": [UNKNOWN_ID, UNKNOWN_ID + 1]})
     assert outcome == failed(
-        f"It can no longer come true: lesson schedule {UNKNOWN_ID} is gone; "
+        f"The condition can no longer be met: lesson schedule {UNKNOWN_ID} is gone; "
         f"lesson schedule {UNKNOWN_ID + 1} is gone. 0 of 2 lesson schedules completed (2 gone)."
     )

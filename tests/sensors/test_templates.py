@@ -126,7 +126,7 @@ def test_an_employee_number_that_is_all_digits_may_be_a_number(
 def test_what_is_no_employee_number_is_refused_before_the_first_request(number: Any, office: Office) -> None:
     outcome = Task(DamstraUserSensor, {"emp_id": number}).attempt()
     assert outcome.ending == Ending.FAILED
-    assert "UserCondition cannot begin: emp_id: Input should be a valid string" in outcome.message
+    assert "UserCondition has invalid arguments: emp_id: Input should be a valid string" in outcome.message
     assert office.emulator.journal() == []
 
 

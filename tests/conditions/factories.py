@@ -1,4 +1,4 @@
-"""Answers as waits update them, and what they ask for."""
+"""Responses that conditions are updated with, and the queries that they send."""
 
 from __future__ import annotations
 
@@ -14,40 +14,48 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.conditions.base import Condition, Query, QueryFilter
 
 USER, OTHER = 7, 8
-NOT_FOUND = DamstraNotFoundError("There is no such thing.")
+NOT_FOUND = DamstraNotFoundError("Not found.")
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 
-def alone(schedule_id: int) -> GetLessonSchedule:
+def schedule_query(schedule_id: int) -> GetLessonSchedule:
     """Return the query for one schedule."""
     return GetLessonSchedule(lesson_schedule_id=schedule_id)
 
 
-def listing(user_id: int = USER) -> ListUserLessonSchedules:
+def user_query(user_id: int = USER) -> ListUserLessonSchedules:
     """Return the query for a user's schedules."""
     return ListUserLessonSchedules(user_id=user_id)
 
 
-def found(schedule_id: int, user_id: int | None = USER, *, is_completed: bool = False) -> LessonSchedule:
-    """Return a schedule as it is asked for alone: without a status."""
+def schedule(schedule_id: int, user_id: int | None = USER, *, is_completed: bool = False) -> LessonSchedule:
+    """Return a schedule as ``getLessonSchedule`` does: without a status."""
     completed = datetime(2026, 5, 1, tzinfo=UTC) if is_completed else None
     return LessonSchedule(id=schedule_id, user_id=user_id, lesson_id=1, lesson_completed_date=completed)
 
 
 def row(schedule_id: int, state: str = "open", **more: Any) -> ScheduleState:
-    """Return a schedule as it stands in the list of a user's."""
+    """Return the state of a row in a user's listing."""
     return ScheduleState(schedule_id, more.pop("lesson_id", 1), state, **more)
 
 
-def query_filter(wait: Condition, query: Query) -> QueryFilter:
-    """Return what a wait wants to know of a query that it has."""
-    return wait.queries()[query]
+def lesson_rows(**states: str) -> list[ScheduleState]:
+    """Return schedules of lessons: ``lesson_rows(_201="completed", _201_again="open")``."""
+    return [
+        row(number, state, lesson_id=int(lesson.strip("_")[:3]))
+        for number, (lesson, state) in enumerate(states.items())
+    ]
 
 
-def wanted(wait: Condition) -> dict[int, list[int]]:
-    """Return by user which rows of the listings a wait wants."""
+def filter_of(condition: Condition, query: Query) -> QueryFilter:
+    """Return the filter of one of a condition's queries."""
+    return condition.queries()[query]
+
+
+def requested_rows(condition: Condition) -> dict[int, list[int]]:
+    """Return by user which rows of the listings a condition needs."""
     return {
         query.user_id: sorted(one.rows or ())
-        for query, one in wait.queries().items()
+        for query, one in condition.queries().items()
         if isinstance(query, ListUserLessonSchedules)
     }
