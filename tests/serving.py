@@ -14,7 +14,7 @@ Server = TypeVar("Server", bound="socketserver.BaseServer")
 
 
 @contextmanager
-def served(server: Server) -> Iterator[Server]:
+def serve_in_thread(server: Server) -> Iterator[Server]:
     """Yield a server that runs, and close it afterwards."""
     with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)

@@ -16,7 +16,7 @@ from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.operators.group import DamstraCreateGroupOperator
 from airflow_provider_damstra.retry_policy import DamstraRetryPolicy
-from tests.airflows import DagSerialization
+from tests.airflow_compat import DagSerialization
 from tests.hooks.connections import environment
 
 with suppress(ImportError):  # before Airflow 3.3, where no test here runs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from airflow_provider_damstra.cli import __main__ as cli
-from tests.airflows import BEFORE_3_2
+from tests.airflow_compat import BEFORE_3_2
 
 # What the receiver's tests have made for themselves.
 from tests.webhooks.conftest import (  # noqa: F401

@@ -12,7 +12,7 @@ from airflow_provider_damstra.endpoints import ListUsers
 from tests.clients.clock import until
 from tests.clients.faces import settings_for
 from tests.contract.stub import stub_server
-from tests.contract.table import json_answer
+from tests.contract.table import json_response
 
 if TYPE_CHECKING:
     import threading
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.clients.transport import Sent
     from airflow_provider_damstra.http import Request
-    from tests.contract.stub import Recorded, Stub
-    from tests.contract.table import Answer
+    from tests.contract.stub import RecordedRequest, StubServer
+    from tests.contract.table import StubResponse
 
 MOST = 8
 REQUESTS = [ListUsers().page_request(start=start, size=1) for start in range(MOST)]
 TOTAL = 12
 
 
-def page(request: Recorded) -> Answer:
+def page(request: RecordedRequest) -> StubResponse:
     """Return one user of a listing, or the one that is asked for."""
     if request.path.endswith("/user"):
-        return json_answer(
+        return json_response(
             {"results": [{"id": request.start_index + 1}], "meta": {"totalResultCount": TOTAL}}
         )
-    return json_answer({"id": int(request.path.rpartition("/")[2])})
+    return json_response({"id": int(request.path.rpartition("/")[2])})
 
 
 class Pages:
     """Asks a server for pages ahead, and keeps which were read."""
 
-    def __init__(self, server: Stub, **settings: Any) -> None:
+    def __init__(self, server: StubServer, **settings: Any) -> None:
         address = server.base_url.removesuffix("/api/v2")
         self.server = server
         self.settings = settings_for(address, max_concurrency=MOST, **settings)
@@ -65,7 +65,7 @@ class Pages:
 
 
 @contextmanager
-def pages_of(answer: Callable[[Recorded], Answer] = page, **settings: Any) -> Iterator[Pages]:
+def pages_of(answer: Callable[[RecordedRequest], StubResponse] = page, **settings: Any) -> Iterator[Pages]:
     with stub_server(answer) as server:
         pages = Pages(server, **settings)
         try:

@@ -9,7 +9,7 @@ import ssl
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from tests.serving import served
+from tests.serving import serve_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,5 +73,5 @@ def tunnel_proxy(
     :param refusal: status and reason with which it refuses every tunnel.
     :param context: what it needs to speak TLS itself.
     """
-    with served(TunnelProxy(refusal, context)) as proxy:
+    with serve_in_thread(TunnelProxy(refusal, context)) as proxy:
         yield proxy

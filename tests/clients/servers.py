@@ -8,7 +8,7 @@ import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tests.serving import served
+from tests.serving import serve_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,7 @@ def raw_server(
 
     :param keeps_open: whether it answers more than one request on a connection.
     """
-    with served(RawServer(answers, context, keeps_open=keeps_open)) as server:
+    with serve_in_thread(RawServer(answers, context, keeps_open=keeps_open)) as server:
         yield server
 
 

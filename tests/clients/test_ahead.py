@@ -24,8 +24,8 @@ from tests.clients.pages_ahead import MOST, REQUESTS, Pages, page, pages_of
 from tests.clients.rooms import free_places
 
 if TYPE_CHECKING:
-    from tests.contract.stub import Recorded
-    from tests.contract.table import Answer
+    from tests.contract.stub import RecordedRequest
+    from tests.contract.table import StubResponse
 
 
 def test_all_are_asked_and_come_in_order() -> None:
@@ -127,7 +127,7 @@ def test_what_is_not_taken_holds_no_turn_and_no_connection(asked_before: bool, t
 
 
 def test_a_page_that_fails_fails_in_its_turn() -> None:
-    def answer(request: Recorded) -> Answer:
+    def answer(request: RecordedRequest) -> StubResponse:
         if request.start_index == 2 and request.path.endswith("/user"):
             raise ConnectionError("the server dies of this one")
         return page(request)

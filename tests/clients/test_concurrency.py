@@ -15,12 +15,12 @@ from tests.clients.clock import until
 from tests.clients.faces import settings_for
 from tests.clients.rooms import Visitors
 from tests.contract.stub import stub_server
-from tests.contract.table import json_answer
+from tests.contract.table import json_response
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.settings import ClientSettings
-    from tests.contract.stub import Recorded
-    from tests.contract.table import Answer
+    from tests.contract.stub import RecordedRequest
+    from tests.contract.table import StubResponse
 
 
 async def ask_in_loop(settings: ClientSettings, count: int) -> list[Any]:
@@ -32,9 +32,9 @@ async def ask_in_loop(settings: ClientSettings, count: int) -> list[Any]:
 def test_clients_of_both_faces_share_one_limit(most: int) -> None:
     visitors = Visitors()
 
-    def answer(request: Recorded) -> Answer:
+    def answer(request: RecordedRequest) -> StubResponse:
         with visitors.inside():
-            return json_answer({"id": int(request.path.rpartition("/")[2])})
+            return json_response({"id": int(request.path.rpartition("/")[2])})
 
     with stub_server(answer) as server, ThreadPoolExecutor(8) as pool:
         settings = settings_for(server.base_url.removesuffix("/api/v2"), max_concurrency=most)
@@ -52,7 +52,7 @@ def test_clients_of_both_faces_share_one_limit(most: int) -> None:
 
 
 def test_threads_share_one_client() -> None:
-    with stub_server(lambda request: json_answer({"id": int(request.path.rpartition("/")[2])})) as server:
+    with stub_server(lambda request: json_response({"id": int(request.path.rpartition("/")[2])})) as server:
         settings = settings_for(server.base_url.removesuffix("/api/v2"), max_concurrency=4)
         with Client(settings) as client, ThreadPoolExecutor(8) as pool:
             found = list(pool.map(lambda one: client.call(GetUser(user_id=one)).id, range(1, 101)))
@@ -60,7 +60,7 @@ def test_threads_share_one_client() -> None:
 
 
 def test_tasks_share_one_client() -> None:
-    with stub_server(lambda request: json_answer({"id": int(request.path.rpartition("/")[2])})) as server:
+    with stub_server(lambda request: json_response({"id": int(request.path.rpartition("/")[2])})) as server:
         settings = settings_for(server.base_url.removesuffix("/api/v2"), max_concurrency=4)
         assert [user.id for user in asyncio.run(ask_in_loop(settings, 100))] == list(range(1, 101))
 
@@ -68,9 +68,9 @@ def test_tasks_share_one_client() -> None:
 def test_a_call_that_is_cancelled_leaves_its_place_to_the_next() -> None:
     visitors = Visitors()
 
-    def answer(_: Recorded) -> Answer:
+    def answer(_: RecordedRequest) -> StubResponse:
         with visitors.inside():
-            return json_answer({"id": 7})
+            return json_response({"id": 7})
 
     async def scenario(settings: ClientSettings) -> int:
         async with AsyncClient(settings) as client:

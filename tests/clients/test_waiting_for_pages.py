@@ -23,8 +23,8 @@ from tests.contract.stub import stub_server
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.contract.stub import Recorded
-    from tests.contract.table import Answer
+    from tests.contract.stub import RecordedRequest
+    from tests.contract.table import StubResponse
 
 
 @pytest.mark.parametrize("places", [1, 2, 4])
@@ -47,7 +47,7 @@ def test_who_needs_a_turn_waits_for_no_more_than_one(is_left: bool) -> None:
     door = threading.Event()
     asked_again = threading.Event()
 
-    def answer(request: Recorded) -> Answer:
+    def answer(request: RecordedRequest) -> StubResponse:
         is_held = request.path.endswith("/user") and (request.start_index > 0 or is_left)
         assert not (is_held and asked_again.is_set()) or door.wait(10)
         return page(request)

@@ -1,4 +1,4 @@
-"""The API over plain HTTP, and what its listings show."""
+"""A plain HTTP client of the API, independent of the package, with lookups in its listings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPEN = ("scheduled", "due", "overdue")
 
 
 class Api:
-    """A server of the API, asked without the package's client."""
+    """The API of a server, called without the package's clients."""
 
     def __init__(self, url: str, access_key: str) -> None:
         self._base = url + API
@@ -36,7 +36,7 @@ class Api:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Return the answer to a request; `headers` replace the one with the access key."""
+        """Send a request; `headers` replace the header with the access key."""
         return self._session.request(
             method,
             self._base + path,
@@ -47,11 +47,11 @@ class Api:
         )
 
     def get(self, path: str, **query: Any) -> Any:
-        """Return the JSON that a path answers."""
+        """Return the JSON of a GET."""
         return self._parsed(self.send("GET", path, query))
 
     def post(self, path: str, body: Any) -> Any:
-        """Return the JSON that a path answers to a body."""
+        """Return the JSON of a POST."""
         return self._parsed(self.send("POST", path, body=body))
 
     def results(self, path: str, **query: Any) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ class Api:
         return [user["id"] for user in islice(self.users(), number)]
 
     def group(self, listing: str = "member") -> dict[str, Any]:
-        """Return a group that somebody is a member, or a supervisor, of."""
+        """Return a group that has members, or supervisors."""
         return next(
             found for found in self.results("/group") if self.results(f"/group/{found['id']}/{listing}")
         )
@@ -96,11 +96,11 @@ class Api:
         return self.results("/ilt_session", status=1, **query)[0]
 
     def attendance(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return an active session that somebody is registered for, and an attendee of it."""
+        """Return an active session that has attendees, and one of them."""
         for session in self.results("/ilt_session", status=1):
             for attendee in self.get(f"/ilt_session/{session['id']}/attendees")["results"]:
                 return session, attendee
-        raise LookupError("nobody is registered for a session")
+        raise LookupError("no session has attendees")
 
     @staticmethod
     def _parsed(response: requests.Response) -> Any:

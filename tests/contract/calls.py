@@ -1,4 +1,4 @@
-"""A valid call of each operation, made from what the API's own listings show."""
+"""A valid call of each operation, with ids found in the API's own listings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STATES = {"upcoming": 1, "inprogress": 2, "past": 3}
 
 @dataclass(frozen=True)
 class Call:
-    """What a call gives: path parameters, query parameters, body."""
+    """The arguments of a call."""
 
     path_parameters: dict[str, Any] = field(default_factory=dict)
     query: dict[str, Any] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Call:
 
 
 def calls(*operation_ids: str) -> Callable[[Callable[[Api], Call]], Callable[[Api], Call]]:
-    """Register what makes a valid call of some operations."""
+    """Register a function that builds a valid call of some operations."""
 
     def register(make: Callable[[Api], Call]) -> Callable[[Api], Call]:
         CALLS.update(dict.fromkeys(operation_ids, make))
@@ -36,7 +36,7 @@ def calls(*operation_ids: str) -> Callable[[Callable[[Api], Call]], Callable[[Ap
 
 
 def example(operation_id: str) -> dict[str, Any]:
-    """Return a copy of the body that the page shows."""
+    """Return a copy of the documented body."""
     return dict(ROW[operation_id].body or {})
 
 
@@ -120,16 +120,16 @@ def _(api: Api) -> Call:
 
 @calls("removeGroupMembers")
 def _(api: Api) -> Call:
-    return removal(api, "member")
+    return removal_call(api, "member")
 
 
 @calls("removeGroupSupervisors")
 def _(api: Api) -> Call:
-    return removal(api, "supervisor")
+    return removal_call(api, "supervisor")
 
 
-def removal(api: Api, listing: str) -> Call:
-    """Return the removal of somebody who is in a group."""
+def removal_call(api: Api, listing: str) -> Call:
+    """Return a call that removes a user of a group."""
     group_id = api.group(listing)["id"]
     return Call(
         {"groupId": group_id}, body={"userIds": [api.results(f"/group/{group_id}/{listing}")[0]["id"]]}
@@ -215,11 +215,11 @@ def _(api: Api) -> Call:
 
 @calls("updateIltSession")
 def _(api: Api) -> Call:
-    return places(api, api.session(state=1))
+    return more_places_call(api, api.session(state=1))
 
 
-def places(api: Api, session: dict[str, Any]) -> Call:
-    """Return the update that makes room for ten more people in a session."""
+def more_places_call(api: Api, session: dict[str, Any]) -> Call:
+    """Return an update that adds ten places to a session."""
     taken = api.get(f"/ilt_session/{session['id']}")["numberOfAttendees"]
     body = {
         **example("updateIltSession"),
@@ -236,7 +236,7 @@ def _(api: Api) -> Call:
     user_id = api.unscheduled(version_id)
     schedule = {**example("scheduleUser"), "lessonVersionIds": [version_id]}
     api.post(f"/user/{user_id}/lesson_schedule", schedule)
-    assert api.send("PATCH", f"/ilt_session/{session['id']}", body=places(api, session).body).ok
+    assert api.send("PATCH", f"/ilt_session/{session['id']}", body=more_places_call(api, session).body).ok
     return Call({"iltSessionId": session["id"]}, body={"userIds": [user_id]})
 
 

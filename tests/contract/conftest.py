@@ -1,4 +1,4 @@
-"""The emulator, asked over plain HTTP."""
+"""The emulator's API over plain HTTP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def api(damstra_emulator: DamstraEmulator) -> Iterator[Api]:
-    """Return the emulator's API, with the data of the demo."""
+    """Return the emulator's API, with its default data."""
     api = Api(damstra_emulator.url, damstra_emulator.access_key)
     yield api
     api.close()

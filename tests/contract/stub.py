@@ -1,4 +1,4 @@
-"""An HTTP server that records what reaches it, as it stands on the wire, and gives prepared answers."""
+"""A stub HTTP server that records raw requests and sends prepared responses."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from tests.serving import served
+from tests.serving import serve_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.contract.table import Answer
+    from tests.contract.table import StubResponse
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """One request as it came over the wire."""
+class RecordedRequest:
+    """One received request."""
 
     method: str
     target: str
@@ -29,7 +29,7 @@ class Recorded:
 
     @property
     def path(self) -> str:
-        """The raw path, undecoded."""
+        """The undecoded path."""
         return self.target.partition("?")[0]
 
     @property
@@ -39,7 +39,7 @@ class Recorded:
 
     @property
     def start_index(self) -> int:
-        """The index that a listing asks to start at; 0 when it does not say."""
+        """The requested start index of a listing; 0 if it is absent."""
         return int(dict(self.query).get("startIndex", "0"))
 
     @property
@@ -48,51 +48,51 @@ class Recorded:
         return json.loads(self.raw_body) if self.raw_body else None
 
 
-class Stub(ThreadingHTTPServer):
-    """A server on the loopback interface that answers with what `answer` returns for a request."""
+class StubServer(ThreadingHTTPServer):
+    """A server on the loopback interface that sends the response returned by `respond`."""
 
-    def __init__(self, answer: Callable[[Recorded], Answer]) -> None:
+    def __init__(self, respond: Callable[[RecordedRequest], StubResponse]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.answer = answer
-        self.requests: list[Recorded] = []
+        self.respond = respond
+        self.requests: list[RecordedRequest] = []
 
     @property
     def base_url(self) -> str:
-        """The URL that a client is given."""
+        """The base URL for a client."""
         return f"http://127.0.0.1:{self.server_port}/api/v2"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Accept that a client goes away before its answer: it may ask for pages ahead that it then drops."""
+        """Ignore clients that disconnect early: prefetched pages may be abandoned."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Stub
+    server: StubServer
     protocol_version = "HTTP/1.1"
     timeout = 10
     disable_nagle_algorithm = True
 
-    def _answer(self) -> None:
+    def _respond(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        recorded = Recorded(self.command, self.path, headers, body)
+        recorded = RecordedRequest(self.command, self.path, headers, body)
         self.server.requests.append(recorded)
-        answer = self.server.answer(recorded)
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.raw)))
+        response = self.server.respond(recorded)
+        self.send_response(response.status)
+        self.send_header("Content-Type", response.content_type)
+        self.send_header("Content-Length", str(len(response.raw)))
         self.end_headers()
-        self.wfile.write(answer.raw)
+        self.wfile.write(response.raw)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _respond
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Keep the tests' output clean."""
+        """Write no access log."""
 
 
 @contextmanager
-def stub_server(answer: Callable[[Recorded], Answer]) -> Iterator[Stub]:
+def stub_server(respond: Callable[[RecordedRequest], StubResponse]) -> Iterator[StubServer]:
     """Yield a running stub server and stop it afterwards."""
-    with served(Stub(answer)) as server:
+    with serve_in_thread(StubServer(respond)) as server:
         yield server

@@ -13,7 +13,7 @@ from tests.contract.webhooks import BODIES, event
 
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.operation_id)
 PAGING = ["maxResults", "startIndex"]
-# The page's schemas name no required member here; the description adds one.
+# Not marked as required on the page; the description adds it.
 ADDED_REQUIRED = {
     "addGroupMembers": ("userIds",),
     "removeGroupMembers": ("userIds",),
@@ -22,23 +22,23 @@ ADDED_REQUIRED = {
 }
 
 
-def test_there_are_38_rows_one_for_each_operation() -> None:
+def test_table_has_one_row_for_each_of_38_operations() -> None:
     assert len(ROWS) == 38
     assert sorted(row.operation_id for row in ROWS) == sorted(openapi.operations())
 
 
-def test_the_package_exports_one_class_for_each_operation_and_none_more() -> None:
+def test_package_exports_exactly_one_class_for_each_operation() -> None:
     assert sorted(endpoints.__all__) == sorted(row.class_name for row in ROWS)
     assert len({getattr(endpoints, name) for name in endpoints.__all__}) == 38
 
 
-def parameters(operation: dict[str, Any], place: str) -> list[str]:
-    """Return the names of an operation's parameters in a place."""
-    return sorted(found["name"] for found in operation.get("parameters", ()) if found["in"] == place)
+def parameters(operation: dict[str, Any], location: str) -> list[str]:
+    """Return the names of an operation's parameters in a location (path or query)."""
+    return sorted(found["name"] for found in operation.get("parameters", ()) if found["in"] == location)
 
 
 @each_row
-def test_the_table_and_the_description_agree(row: Row) -> None:
+def test_table_matches_description(row: Row) -> None:
     method, path, operation = openapi.operations()[row.operation_id]
     assert (row.method, row.path) == (method, path)
     assert sorted(row.path_parameters) == parameters(operation, "path")
@@ -46,7 +46,7 @@ def test_the_table_and_the_description_agree(row: Row) -> None:
 
 
 @each_row
-def test_the_bodies_of_the_table_and_of_the_description_agree(row: Row) -> None:
+def test_bodies_of_table_match_description(row: Row) -> None:
     operation = openapi.operations()[row.operation_id][2]
     if row.body is None:
         assert "requestBody" not in operation
@@ -54,9 +54,9 @@ def test_the_bodies_of_the_table_and_of_the_description_agree(row: Row) -> None:
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     assert sorted(row.body) == sorted(schema["properties"])
     assert sorted(schema.get("required", ())) == sorted(ADDED_REQUIRED.get(row.operation_id, row.required))
-    assert openapi.complaints(schema, row.body) == []
+    assert openapi.schema_errors(schema, row.body) == []
 
 
-def test_the_webhook_bodies_are_those_of_the_description() -> None:
+def test_webhook_bodies_match_description() -> None:
     described = {name: shown["example"] for name, shown in openapi.SPEC["x-webhooks"].items()}
     assert {name: event(name) for name in BODIES} == described

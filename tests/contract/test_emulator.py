@@ -1,4 +1,4 @@
-"""The emulator over plain HTTP: valid calls answer as the page says, and what is wrong is refused."""
+"""The emulator over plain HTTP: documented responses for valid calls, errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from tests.contract import openapi
 from tests.contract.calls import CALLS, Call
-from tests.contract.shapes import strays
 from tests.contract.table import JSON, PAGES, ROW, ROWS, ErrorBody, Kind, Row
 from tests.contract.table import errors as bodies
 
@@ -24,7 +23,7 @@ UNKNOWN_ID = 99999999
 
 
 def send(api: Api, row: Row, call: Call, **changes: Any) -> requests.Response:
-    """Make a call of the row's operation; `changes` replace parts of the request."""
+    """Send a call of the row's operation; `changes` replace parts of the request."""
     request = {"path_parameters": call.path_parameters, "query": call.query, "body": call.body} | changes
     path = row.path.format_map(request.pop("path_parameters"))
     return api.send(row.method, path, **request)
@@ -35,10 +34,10 @@ def test_every_operation_has_a_valid_call() -> None:
 
 
 @each_row
-def test_a_valid_call_is_answered_as_the_page_says(api: Api, row: Row) -> None:
+def test_valid_call_returns_documented_response(api: Api, row: Row) -> None:
     response = send(api, row, CALLS[row.operation_id](api))
     assert response.status_code == 200, response.text
-    schemas = openapi.content_of(row.operation_id, 200)
+    schemas = openapi.response_schemas(row.operation_id, 200)
     if schemas:
         assert response.headers["content-type"].partition(";")[0] in schemas
     if row.kind is Kind.BYTES:
@@ -46,17 +45,15 @@ def test_a_valid_call_is_answered_as_the_page_says(api: Api, row: Row) -> None:
     elif row.kind is Kind.NOTHING:
         assert response.content == row.success.raw
     elif row.operation_id == "generateLoginUrl":
-        assert openapi.complaints(schemas[JSON], response.text) == []
+        assert openapi.schema_errors(schemas[JSON], response.text) == []
         assert response.text.startswith("http")
     else:
-        assert openapi.complaints(schemas[JSON], response.json()) == []
-        assert strays(row.success.parsed(), response.json()) == []
+        assert openapi.schema_errors(schemas[JSON], response.json()) == []
+        assert openapi.shape_differences(row.success.parsed(), response.json()) == []
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.kind in PAGES], ids=lambda row: row.operation_id)
-def test_a_listing_finds_what_it_is_asked_for_and_has_meta_where_the_page_shows_it(
-    api: Api, row: Row
-) -> None:
+def test_listing_returns_matching_rows_and_meta_where_documented(api: Api, row: Row) -> None:
     page = send(api, row, CALLS[row.operation_id](api)).json()
     assert page["results"]
     assert ("meta" in page) is (row.kind is Kind.PAGE)
@@ -64,48 +61,46 @@ def test_a_listing_finds_what_it_is_asked_for_and_has_meta_where_the_page_shows_
 
 @each_row
 @pytest.mark.parametrize("headers", [{}, {"AccessKey": "wrong"}], ids=["no-key", "wrong-key"])
-def test_a_call_without_the_key_is_refused_in_the_shape_of_the_page(
-    api: Api, row: Row, headers: dict[str, str]
-) -> None:
+def test_missing_or_wrong_key_returns_documented_error(api: Api, row: Row, headers: dict[str, str]) -> None:
     response = send(api, row, CALLS[row.operation_id](api), headers=headers)
-    shown = next(body for body in row.errors if body.internal_code == 806)
+    documented = next(body for body in row.errors if body.internal_code == 806)
     assert response.status_code == 403
-    assert response.json() == json.loads(shown.raw)
+    assert response.json() == json.loads(documented.raw)
 
 
 @each_row
-def test_an_unknown_query_parameter_is_refused_by_name(api: Api, row: Row) -> None:
+def test_unknown_query_parameter_returns_400_naming_it(api: Api, row: Row) -> None:
     call = CALLS[row.operation_id](api)
-    response = send(api, row, call, query={**call.query, "strangeParameter": "1"})
+    response = send(api, row, call, query={**call.query, "unknownParameter": "1"})
     assert response.status_code == 400
-    assert "strangeParameter" in response.text
+    assert "unknownParameter" in response.text
 
 
 @pytest.mark.parametrize("row", with_body, ids=lambda row: row.operation_id)
-def test_an_unknown_body_member_is_refused_by_name(api: Api, row: Row) -> None:
+def test_unknown_body_field_returns_400_naming_it(api: Api, row: Row) -> None:
     call = CALLS[row.operation_id](api)
-    response = send(api, row, call, body={**(call.body or {}), "strangeMember": 1})
+    response = send(api, row, call, body={**(call.body or {}), "unknownField": 1})
     assert response.status_code == 400
-    assert "strangeMember" in response.text
+    assert "unknownField" in response.text
 
 
 @pytest.mark.parametrize(
     ("operation_id", "items"), [("bulkUserImport", "users"), ("saveIltSessionProgress", "attendees")]
 )
-def test_an_unknown_member_of_an_item_is_refused_by_name(api: Api, operation_id: str, items: str) -> None:
+def test_unknown_field_of_list_item_returns_400_naming_it(api: Api, operation_id: str, items: str) -> None:
     call = CALLS[operation_id](api)
     body = call.body or {}
-    strange = [{**item, "strangeMember": 1} for item in body[items]]
-    response = send(api, ROW[operation_id], call, body={**body, items: strange})
+    items_with_unknown = [{**item, "unknownField": 1} for item in body[items]]
+    response = send(api, ROW[operation_id], call, body={**body, items: items_with_unknown})
     assert response.status_code == 400
-    assert "strangeMember" in response.text
+    assert "unknownField" in response.text
 
 
 @pytest.mark.parametrize(
     ("row", "name"),
     [pytest.param(row, name, id=f"{row.operation_id}-{name}") for row in with_body for name in row.required],
 )
-def test_a_missing_required_member_is_refused_by_name(api: Api, row: Row, name: str) -> None:
+def test_missing_required_field_returns_400_naming_it(api: Api, row: Row, name: str) -> None:
     call = CALLS[row.operation_id](api)
     body = {key: value for key, value in (call.body or {}).items() if key != name}
     response = send(api, row, call, body=body)
@@ -114,67 +109,70 @@ def test_a_missing_required_member_is_refused_by_name(api: Api, row: Row, name: 
 
 
 @pytest.mark.parametrize("query", [{}, {"lessonScheduleId": ""}], ids=["missing", "empty"])
-def test_an_embed_url_without_its_schedule_is_refused_by_name(api: Api, query: dict[str, str]) -> None:
+def test_embed_url_without_schedule_id_returns_400_naming_it(api: Api, query: dict[str, str]) -> None:
     response = api.send("GET", "/embed_player", query)
     assert response.status_code == 400
     assert "lessonScheduleId" in response.text
 
 
-def test_a_user_can_be_updated_with_either_method(api: Api) -> None:
+def test_update_user_accepts_put_and_post(api: Api) -> None:
     call = CALLS["updateUser"](api)
     path = ROW["updateUser"].path.format_map(call.path_parameters)
-    answers = [api.send(method, path, body=call.body) for method in ("PUT", "POST")]
-    assert [answer.status_code for answer in answers] == [200, 200]
+    responses = [api.send(method, path, body=call.body) for method in ("PUT", "POST")]
+    assert [response.status_code for response in responses] == [200, 200]
 
 
 @pytest.mark.parametrize(
     "row", [row for row in ROWS if row.path_parameters], ids=lambda row: row.operation_id
 )
-def test_an_unknown_id_is_not_found(api: Api, row: Row) -> None:
+def test_unknown_id_returns_404(api: Api, row: Row) -> None:
     unknown = dict.fromkeys(row.path_parameters, UNKNOWN_ID)
     call = CALLS[row.operation_id](api)
-    # Updating a user names it in the body too.
+    # updateUser repeats the id in the body.
     body = {**call.body, "id": UNKNOWN_ID} if call.body and "id" in call.body else call.body
     response = send(api, row, call, path_parameters=unknown, body=body)
     assert response.status_code == 404
-    for shown in row.errors:
-        if shown.status == 404:
-            assert_says(response, shown)
+    for documented in row.errors:
+        if documented.status == 404:
+            assert_is_documented_error(response, documented)
 
 
-def test_an_unknown_schedule_has_no_embed_url(api: Api) -> None:
+def test_embed_url_of_unknown_schedule_returns_404(api: Api) -> None:
     response = api.send("GET", "/embed_player", {"lessonScheduleId": UNKNOWN_ID})
     assert response.status_code == 404
-    assert_says(response, bodies.SCHEDULE_NOT_FOUND)
+    assert_is_documented_error(response, bodies.SCHEDULE_NOT_FOUND)
 
 
 @pytest.mark.parametrize(
-    ("status", "shown"), [("completed", bodies.SCHEDULE_COMPLETED), ("cancelled", bodies.SCHEDULE_CANCELLED)]
+    ("status", "documented"),
+    [("completed", bodies.SCHEDULE_COMPLETED), ("cancelled", bodies.SCHEDULE_CANCELLED)],
 )
-def test_a_schedule_that_is_over_has_no_embed_url(api: Api, status: str, shown: ErrorBody) -> None:
+def test_embed_url_of_completed_or_cancelled_schedule_returns_documented_error(
+    api: Api, status: str, documented: ErrorBody
+) -> None:
     schedule_id = next(api.schedules(status))["id"]
     for path, query in (
         ("/embed_player", {"lessonScheduleId": schedule_id}),
         (f"/embed_player/version/{schedule_id}", {}),
     ):
         response = api.send("GET", path, query)
-        assert response.status_code == shown.status
-        assert_says(response, shown)
+        assert response.status_code == documented.status
+        assert_is_documented_error(response, documented)
 
 
-def test_scheduling_twice_is_a_conflict(api: Api) -> None:
+def test_scheduling_a_lesson_twice_returns_conflict(api: Api) -> None:
     row = ROW["scheduleUser"]
     call = CALLS[row.operation_id](api)
     assert send(api, row, call).status_code == 200
     response = send(api, row, call)
     assert response.status_code == bodies.SCHEDULE_EXISTS.status
-    assert_says(response, bodies.SCHEDULE_EXISTS)
+    assert_is_documented_error(response, bodies.SCHEDULE_EXISTS)
 
 
-def assert_says(response: requests.Response, shown: ErrorBody) -> None:
-    """Check that an error is the one that the page shows, with the id that was asked for."""
-    if shown is bodies.NO_GROUP:
+def assert_is_documented_error(response: requests.Response, documented: ErrorBody) -> None:
+    """Check that an error response is the documented one, with the id of the request."""
+    if documented is bodies.NO_GROUP:
         assert "No group found for that Id" in response.text
     else:
-        wanted = json.loads(shown.raw.replace("with id 1 ", f"with id {UNKNOWN_ID} "))
+        wanted = json.loads(documented.raw.replace("with id 1 ", f"with id {UNKNOWN_ID} "))
         assert response.json() == wanted

@@ -1,13 +1,13 @@
-"""Which error each body of the page becomes, whatever status it comes with."""
+"""The exception for each documented error body, with its own status and with others."""
 
 from __future__ import annotations
 
 import pytest
 
 from airflow_provider_damstra import errors
-from tests.contract.faces import Face, both_faces
+from tests.contract.clients import ExampleCall, both_clients
 from tests.contract.stub import stub_server
-from tests.contract.table import ERROR_BODIES, ROW, ROWS, Answer, ErrorBody, Row, json_answer
+from tests.contract.table import ERROR_BODIES, ROW, ROWS, ErrorBody, Row, StubResponse, json_response
 from tests.contract.table import errors as bodies
 
 EXPECTED: dict[ErrorBody, type[errors.DamstraError]] = {
@@ -22,9 +22,9 @@ EXPECTED: dict[ErrorBody, type[errors.DamstraError]] = {
     bodies.SCHEDULE_COMPLETED: errors.DamstraConflictError,
     bodies.SCHEDULE_CANCELLED: errors.DamstraConflictError,
 }
-# The page lost the statuses, so each body may come with any of these.
+# The page does not show the statuses, so each body may be sent with any of these.
 STATUSES = (400, 401, 403, 404, 409, 422, 500, 503)
-HTML = Answer(b"<html><body><h1>Bad Gateway</h1></body></html>", content_type="text/html")
+HTML = StubResponse(b"<html><body><h1>Bad Gateway</h1></body></html>", content_type="text/html")
 BY_STATUS = {
     400: errors.DamstraRequestError,
     404: errors.DamstraNotFoundError,
@@ -36,25 +36,27 @@ BY_STATUS = {
 }
 
 
-def error_of(row: Row, ask: Face, answer: Answer) -> errors.DamstraError:
-    """Make the row's example call, answer it with an error, and return what the client raises."""
-    with stub_server(lambda _: answer) as server, pytest.raises(errors.DamstraError) as caught:
-        ask(row, server.base_url)
+def raised_error(row: Row, call: ExampleCall, response: StubResponse) -> errors.DamstraError:
+    """Make the row's example call against a server that sends an error, and return the client's exception."""
+    with stub_server(lambda _: response) as server, pytest.raises(errors.DamstraError) as caught:
+        call(row, server.base_url)
     return caught.value
 
 
-def test_every_body_has_an_expected_error() -> None:
-    shown = {body for row in ROWS for body in row.errors}
-    assert set(ERROR_BODIES) == shown == set(EXPECTED)
+def test_every_documented_body_has_an_expected_error() -> None:
+    documented = {body for row in ROWS for body in row.errors}
+    assert set(ERROR_BODIES) == documented == set(EXPECTED)
 
 
 @pytest.mark.parametrize(
     ("row", "body"),
     [pytest.param(row, body, id=f"{row.operation_id}-{body.name}") for row in ROWS for body in row.errors],
 )
-@both_faces
-def test_every_error_that_the_page_shows_for_an_operation(row: Row, body: ErrorBody, ask: Face) -> None:
-    error = error_of(row, ask, body.answer())
+@both_clients
+def test_documented_error_of_operation_raises_expected_class(
+    row: Row, body: ErrorBody, call: ExampleCall
+) -> None:
+    error = raised_error(row, call, body.response())
     assert type(error) is EXPECTED[body]
     assert error.status == body.status
     assert error.internal_code == body.internal_code
@@ -62,10 +64,10 @@ def test_every_error_that_the_page_shows_for_an_operation(row: Row, body: ErrorB
 
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("body", ERROR_BODIES, ids=lambda body: body.name)
-@both_faces
-def test_a_body_counts_for_more_than_its_status(body: ErrorBody, status: int, ask: Face) -> None:
+@both_clients
+def test_body_takes_precedence_over_status(body: ErrorBody, status: int, call: ExampleCall) -> None:
     row = next(row for row in ROWS if body in row.errors)
-    error = error_of(row, ask, body.answer(status))
+    error = raised_error(row, call, body.response(status))
     assert type(error) is EXPECTED[body]
     assert error.status == status
 
@@ -73,22 +75,24 @@ def test_a_body_counts_for_more_than_its_status(body: ErrorBody, status: int, as
 @pytest.mark.parametrize(
     "body", [body for body in ERROR_BODIES if body.internal_code], ids=lambda body: body.name
 )
-@both_faces
-def test_the_code_decides_without_any_text(body: ErrorBody, ask: Face) -> None:
-    error = error_of(ROW["getUser"], ask, json_answer({"internalCode": body.internal_code}, status=400))
+@both_clients
+def test_internal_code_alone_determines_class(body: ErrorBody, call: ExampleCall) -> None:
+    error = raised_error(
+        ROW["getUser"], call, json_response({"internalCode": body.internal_code}, status=400)
+    )
     assert type(error) is EXPECTED[body]
 
 
 @pytest.mark.parametrize("status", BY_STATUS)
-@both_faces
-def test_the_status_decides_where_the_body_says_nothing(status: int, ask: Face) -> None:
-    answer = Answer(HTML.raw, HTML.content_type, status)
-    error = error_of(ROW["getUser"], ask, answer)
+@both_clients
+def test_status_determines_class_for_unknown_body(status: int, call: ExampleCall) -> None:
+    response = StubResponse(HTML.raw, HTML.content_type, status)
+    error = raised_error(ROW["getUser"], call, response)
     assert type(error) is BY_STATUS[status]
     assert error.internal_code is None
 
 
 @pytest.mark.parametrize("operation_id", ["getUser", "listUsers", "scheduleUser", "getEmbedUrl"])
-@both_faces
-def test_a_success_that_cannot_be_read_is_an_error_of_the_answer(operation_id: str, ask: Face) -> None:
-    assert type(error_of(ROW[operation_id], ask, HTML)) is errors.DamstraResponseError
+@both_clients
+def test_unreadable_success_raises_response_error(operation_id: str, call: ExampleCall) -> None:
+    assert type(raised_error(ROW[operation_id], call, HTML)) is errors.DamstraResponseError

@@ -1,4 +1,4 @@
-"""The emulator under what the description allows and forbids: no crash, no answer of another shape."""
+"""Property-based tests of the emulator: generated requests get documented responses and no crash."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.contract.api import Api
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
-# The page declares these answers to be JSON and shows them as something else.
+# Declared as JSON on the page, but shown as something else there.
 NO_JSON = {("generateLoginUrl", 200), ("getGroup", 404)}
 EXAMPLES = 12
 UNKNOWN_ID = 99999999
@@ -30,7 +30,7 @@ schema.config.phases.update(phases=["examples", "fuzzing"])
 
 @pytest.fixture
 def ids(api: Api) -> dict[str, list[int]]:
-    """Return ids that exist, and one that does not, by the names of the parameters and members for them."""
+    """Return existing ids and an unknown one, by the names of the parameters and fields that hold them."""
     users = [user["id"] for user in api.results("/user", activeValue="all")]
     groups = [group["id"] for group in api.results("/group")]
     lessons = api.results("/lesson")
@@ -47,12 +47,12 @@ def ids(api: Api) -> dict[str, list[int]]:
     return {name: [*existing, UNKNOWN_ID] for name, existing in found.items()}
 
 
-def naming(value: Any, ids: dict[str, list[int]], name: str = "") -> Any:
-    """Return a value in which numbers that stand for something were replaced by ids of it."""
+def with_existing_ids(value: Any, ids: dict[str, list[int]], name: str = "") -> Any:
+    """Replace numbers in id fields by ids of the kind."""
     if isinstance(value, dict):
-        return {key: naming(member, ids, key) for key, member in value.items()}
+        return {key: with_existing_ids(member, ids, key) for key, member in value.items()}
     if isinstance(value, list):
-        return [naming(item, ids, name) for item in value]
+        return [with_existing_ids(item, ids, name) for item in value]
     if type(value) is int and name in ids:
         return ids[name][value % len(ids[name])]
     return value
@@ -66,11 +66,12 @@ def naming(value: Any, ids: dict[str, list[int]], name: str = "") -> Any:
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-def test_no_request_is_answered_in_a_way_that_is_not_described(
+def test_every_generated_request_gets_a_documented_response(
     case: schemathesis.Case[Any], damstra_emulator: DamstraEmulator, ids: dict[str, list[int]]
 ) -> None:
-    case.path_parameters, case.query = naming(case.path_parameters, ids), naming(case.query, ids)
-    case.body = naming(case.body, ids)
+    case.path_parameters = with_existing_ids(case.path_parameters, ids)
+    case.query = with_existing_ids(case.query, ids)
+    case.body = with_existing_ids(case.body, ids)
     response = case.call(
         base_url=damstra_emulator.url + API, headers={"AccessKey": damstra_emulator.access_key}
     )

@@ -23,7 +23,7 @@ from tests.emulator.api_client import (
     ApiClient,
     call_control_plane,
 )
-from tests.serving import served
+from tests.serving import serve_in_thread
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -70,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def receiving(statuses: Statuses | None = None) -> Iterator[Receiver]:
-    with served(Receiver(statuses)) as server:
+    with serve_in_thread(Receiver(statuses)) as server:
         yield server
 
 

@@ -16,7 +16,7 @@ import pytest
 from airflow_provider_damstra import operators, sensors, transfers
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.sensors.base import DamstraSensor
-from tests.airflows import BEFORE_3_2
+from tests.airflow_compat import BEFORE_3_2
 from tests.example_dags.airflow_process import DAGS
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ HEAVY = {"requests", "aiohttp", "fastapi", "uvicorn", "airflow_provider_damstra.
 
 LOAD = """
 import json, sys
-from tests.airflows import dag_bag
+from tests.airflow_compat import dag_bag
 
 bag = dag_bag(sys.argv[1])
 dags = {

@@ -17,7 +17,7 @@ from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.bases.operator import ExecutorSafeguard, TriggerFailureReason
 from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent
 
-from tests.airflows import AirflowRescheduleException, DagSerialization
+from tests.airflow_compat import AirflowRescheduleException, DagSerialization
 from tests.sensors.outcome import TIME_IS_UP, Ending, Outcome, failed, outcome_of, skipped, tried_again
 from tests.sensors.triggerer import Fired, first_event, payload_of, rebuilt
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.airflows import BEFORE_3_3
+from tests.airflow_compat import BEFORE_3_3
 from tests.clients.clock import until
 from tests.sensors.faults import LASTING, PASSING, Fault, struck
 from tests.sensors.outcome import Ending, Outcome, failed, skipped, tried_again

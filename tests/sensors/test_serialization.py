@@ -12,7 +12,7 @@ from airflow.sdk import DAG, BaseOperator
 
 from airflow_provider_damstra.sensors.lesson_schedule import DamstraUserLessonsSensor
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
-from tests.airflows import DagSerialization, stored
+from tests.airflow_compat import DagSerialization, stored_trigger_kwargs
 from tests.sensors.running import MODES, Task, UpstreamOutput
 from tests.sensors.subjects import LIAM
 
@@ -26,7 +26,7 @@ PULL = "{{ task_instance.xcom_pull(task_ids='upstream', dag_id='training', key='
 def start_of(task: Task) -> tuple[Any, dict[str, Any]]:
     """Return with what a stored task starts in the triggerer, and the trigger's arguments."""
     start = task.serialized().start_trigger_args
-    return start, stored(start.trigger_kwargs)
+    return start, stored_trigger_kwargs(start.trigger_kwargs)
 
 
 @pytest.mark.needs_airflow("3.3")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.airflows import BEFORE_3_3
+from tests.airflow_compat import BEFORE_3_3
 from tests.sensors.meanwhile import after_requests
 from tests.sensors.outcome import TIME_IS_UP, Ending, Outcome, failed, skipped
 from tests.sensors.running import MODES, Task

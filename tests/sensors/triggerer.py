@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from tests.airflows import logged_errors, stored
+from tests.airflow_compat import capture_logged_errors, stored_trigger_kwargs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -30,7 +30,7 @@ class Fired:
 
 def rebuilt(classpath: str, kwargs: dict[str, Any]) -> BaseTrigger:
     """Return a trigger as the triggerer builds it."""
-    trigger: BaseTrigger = pkgutil.resolve_name(classpath)(**stored(kwargs))
+    trigger: BaseTrigger = pkgutil.resolve_name(classpath)(**stored_trigger_kwargs(kwargs))
     return trigger
 
 
@@ -43,7 +43,7 @@ def first_event(
     :param context: what templates are rendered with, where the task starts in the triggerer.
     :raises TimeoutError: if the scheduler took it away.
     """
-    with logged_errors() as errors:
+    with capture_logged_errors() as errors:
         event = asyncio.run(_first_event(trigger, seconds, context))
     return Fired(event, errors)
 

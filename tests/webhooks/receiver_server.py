@@ -18,7 +18,7 @@ from starlette.routing import Mount
 from airflow_provider_damstra.emulator.server import listen
 from airflow_provider_damstra.webhooks.auth import generate_token
 from airflow_provider_damstra.webhooks.plugin import DamstraPlugin
-from tests.airflows import http_access_log
+from tests.airflow_compat import http_access_log
 from tests.clients.clock import until
 
 if TYPE_CHECKING:

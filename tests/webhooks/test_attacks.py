@@ -19,7 +19,7 @@ from airflow_provider_damstra.webhooks.auth import Door, generate_token
 from airflow_provider_damstra.webhooks.db.manager import get_engine
 from airflow_provider_damstra.webhooks.db.manager import inbox_table as table
 from airflow_provider_damstra.webhooks.db.transactions import transaction
-from tests.airflows import http_access_log
+from tests.airflow_compat import http_access_log
 from tests.webhooks.receiver_server import CONN_ID, HOST, ReceiverServer, completed
 
 if TYPE_CHECKING:

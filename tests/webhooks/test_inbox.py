@@ -25,7 +25,7 @@ from airflow_provider_damstra.webhooks.db import manager as database
 from airflow_provider_damstra.webhooks.db.manager import DamstraDBManager
 from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, transaction
 from airflow_provider_damstra.webhooks.inbox import EventState, InsertResult
-from tests.airflows import BEFORE_3_2
+from tests.airflow_compat import BEFORE_3_2
 from tests.postgresql import HOST, USER
 from tests.webhooks.metadata_db import (
     create_dag,

@@ -19,7 +19,7 @@ from airflow_provider_damstra.endpoints import (
 )
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.webhooks import inbox, outcomes
-from tests.airflows import BEFORE_3_2
+from tests.airflow_compat import BEFORE_3_2
 from tests.clients.clock import until
 from tests.webhooks.metadata_db import (
     create_dag,

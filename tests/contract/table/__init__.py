@@ -1,13 +1,23 @@
 """The 38 operations of the Damstra Learning REST API, transcribed by hand from its public page.
 
-Nothing here comes from the package: it is what the package is held against.
+Nothing here is derived from the package: it is an independent reference to test the package against.
 """
 
 from __future__ import annotations
 
 from tests.contract.table import embed_player, group, ilt_session, lesson, lesson_schedule, user
 from tests.contract.table.errors import ERROR_BODIES
-from tests.contract.table.row import API, JSON, PAGES, Answer, ErrorBody, Kind, Query, Row, json_answer
+from tests.contract.table.row import (
+    API,
+    JSON,
+    PAGES,
+    ErrorBody,
+    Kind,
+    Query,
+    Row,
+    StubResponse,
+    json_response,
+)
 
 ROWS = (
     *user.ROWS,
@@ -26,10 +36,10 @@ __all__ = [
     "PAGES",
     "ROW",
     "ROWS",
-    "Answer",
     "ErrorBody",
     "Kind",
     "Query",
     "Row",
-    "json_answer",
+    "StubResponse",
+    "json_response",
 ]

@@ -8,7 +8,7 @@ from tests.contract.table.errors import (
     SCHEDULE_COMPLETED,
     SCHEDULE_NOT_FOUND,
 )
-from tests.contract.table.row import Kind, Query, Row, json_answer
+from tests.contract.table.row import Kind, Query, Row, json_response
 
 EMBED_URL = (
     "https://app.velpic.com/#player/4321?embed=true&token=YThhZTYzMWYtOGY2ZS00ODFjLWI0MWMtNjM3N2UxMzhiNzkz"
@@ -22,7 +22,7 @@ ROWS = (
         path="/embed_player",
         query={"lessonScheduleId": Query(4321, "4321")},
         kind=Kind.URL,
-        success=json_answer({"embedUrl": EMBED_URL}),
+        success=json_response({"embedUrl": EMBED_URL}),
         errors=ERRORS,
     ),
     Row(
@@ -31,7 +31,7 @@ ROWS = (
         path="/embed_player/version/{lessonScheduleId}",
         path_parameters={"lessonScheduleId": 4321},
         kind=Kind.URL,
-        success=json_answer({"embedUrl": EMBED_URL}),
+        success=json_response({"embedUrl": EMBED_URL}),
         errors=ERRORS,
     ),
 )

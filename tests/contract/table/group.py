@@ -12,7 +12,7 @@ from tests.contract.table.errors import (
     SERVER_ERROR,
     TOKEN_NOT_VALID,
 )
-from tests.contract.table.row import Kind, Query, Row, json_answer
+from tests.contract.table.row import Kind, Query, Row, json_response
 from tests.contract.table.shared import NO_BODY, STATUS_LINE, USER, page_of
 
 GROUP: dict[str, Any] = {
@@ -42,7 +42,7 @@ def users_of_group(operation_id: str, path: str) -> Row:
 
 
 def change_of_users(operation_id: str, path: str) -> Row:
-    """Return the row of a change of a group's users; the page's schema names no required member."""
+    """Return the row of a change of a group's users; the page marks no field as required."""
     return Row(
         operation_id=operation_id,
         method="POST",
@@ -72,7 +72,7 @@ ROWS = (
         path="/group/{groupId}",
         path_parameters={"groupId": 1234},
         kind=Kind.OBJECT,
-        success=json_answer(GROUP),
+        success=json_response(GROUP),
         errors=(TOKEN_NOT_VALID, NO_GROUP),
     ),
     Row(
@@ -82,7 +82,7 @@ ROWS = (
         body=WRITTEN,
         required=("name", "description"),
         kind=Kind.OBJECT,
-        success=json_answer(GROUP),
+        success=json_response(GROUP),
         errors=(INVALID_KEY,),
     ),
     Row(
@@ -93,7 +93,7 @@ ROWS = (
         body=WRITTEN,
         required=("name", "description"),
         kind=Kind.OBJECT,
-        success=json_answer(GROUP),
+        success=json_response(GROUP),
         errors=(INVALID_KEY,),
     ),
     users_of_group("listGroupMembers", "/group/{groupId}/member"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.contract.table.errors import INVALID_KEY, TOKEN_NOT_VALID
-from tests.contract.table.row import Kind, Query, Row, json_answer
+from tests.contract.table.row import Kind, Query, Row, json_response
 from tests.contract.table.shared import NO_BODY, page_of
 
 SESSION_ID = {"iltSessionId": 1234}
@@ -67,7 +67,7 @@ ATTENDEE: dict[str, Any] = {
 def action(
     operation_id: str, path: str, body: dict[str, Any] | None = None, required: tuple[str, ...] = ()
 ) -> Row:
-    """Return the row of something that is done to a session and answers nothing."""
+    """Return the row of an action on a session without a result."""
     return Row(
         operation_id=operation_id,
         method="POST",
@@ -103,7 +103,7 @@ ROWS = (
         path="/ilt_session/{iltSessionId}",
         path_parameters=SESSION_ID,
         kind=Kind.OBJECT,
-        success=json_answer(DETAILS),
+        success=json_response(DETAILS),
         errors=(TOKEN_NOT_VALID,),
     ),
     Row(
@@ -120,7 +120,7 @@ ROWS = (
         },
         required=("startDatetime", "endDatetime", "location", "instructorId"),
         kind=Kind.OBJECT,
-        success=json_answer(SESSION),
+        success=json_response(SESSION),
         errors=(INVALID_KEY,),
     ),
     Row(
@@ -131,7 +131,7 @@ ROWS = (
         body={"instructorId": 731, "statusId": 1, "notes": "Test", "numberOfPlaces": 1, "location": "Here"},
         required=("instructorId", "location"),
         kind=Kind.OBJECT,
-        success=json_answer(DETAILS),
+        success=json_response(DETAILS),
         errors=(INVALID_KEY,),
     ),
     action("completeIltSession", "/ilt_session/{iltSessionId}/complete"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.contract.table.errors import TOKEN_NOT_VALID
-from tests.contract.table.row import Kind, Query, Row, json_answer
+from tests.contract.table.row import Kind, Query, Row, json_response
 from tests.contract.table.shared import META, page_of
 
 DATES = {"createdDate": "2015-10-29T15:28:59+0000", "modifiedDate": "2015-10-29T15:28:59+0000"}
@@ -68,7 +68,7 @@ ROWS = (
         query=QUERY,
         paging=True,
         kind=Kind.PAGE,
-        success=json_answer(
+        success=json_response(
             {"results": [DETAILS], "meta": {**META, "id": "null", **DATES}, **DATES, "id": "null"}
         ),
         errors=(TOKEN_NOT_VALID,),

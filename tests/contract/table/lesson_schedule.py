@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.contract.table.errors import INVALID_KEY, NOT_AUTHORISED, SCHEDULE_EXISTS
-from tests.contract.table.row import Answer, Kind, Query, Row, json_answer
+from tests.contract.table.row import Kind, Query, Row, StubResponse, json_response
 
 SCHEDULE: dict[str, Any] = {
     "startDate": "2016-08-24T15:00:00.000Z",
@@ -90,7 +90,7 @@ ROWS = (
         path="/lesson_schedule/{lessonScheduleId}",
         path_parameters={"lessonScheduleId": 17},
         kind=Kind.OBJECT,
-        success=json_answer(SCHEDULE),
+        success=json_response(SCHEDULE),
         errors=(INVALID_KEY,),
     ),
     Row(
@@ -101,7 +101,7 @@ ROWS = (
         query={"status": Query("completed", "completed")},
         paging=True,
         kind=Kind.PAGE_WITHOUT_META,
-        success=json_answer({"results": [SCHEDULE_OF_USER]}),
+        success=json_response({"results": [SCHEDULE_OF_USER]}),
         errors=(INVALID_KEY,),
     ),
     Row(
@@ -117,7 +117,7 @@ ROWS = (
         },
         required=("lessonVersionIds", "gracePeriod", "gracePeriodUnit"),
         kind=Kind.IDS,
-        success=json_answer({"ids": [1, 2, 3]}),
+        success=json_response({"ids": [1, 2, 3]}),
         errors=(SCHEDULE_EXISTS, INVALID_KEY),
     ),
     Row(
@@ -133,7 +133,7 @@ ROWS = (
         },
         required=("completedDate", "manuallyCompletedByUserId"),
         kind=Kind.IDS,
-        success=json_answer({"ids": [869]}),
+        success=json_response({"ids": [869]}),
         errors=(NOT_AUTHORISED, INVALID_KEY),
     ),
     Row(
@@ -142,7 +142,9 @@ ROWS = (
         path="/lesson_schedule/{lessonScheduleId}/certificate",
         path_parameters={"lessonScheduleId": 4321},
         kind=Kind.BYTES,
-        success=Answer(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\nany bytes\n%%EOF\n", content_type="application/pdf"),
+        success=StubResponse(
+            b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\nany bytes\n%%EOF\n", content_type="application/pdf"
+        ),
         errors=(INVALID_KEY, NOT_AUTHORISED),
     ),
 )

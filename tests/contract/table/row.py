@@ -1,4 +1,4 @@
-"""What a row of the contract's table holds."""
+"""The types of the contract table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ JSON = "application/json"
 
 
 class Kind(StrEnum):
-    """The kinds of answer that the API gives to a call that succeeded."""
+    """The kinds of successful responses."""
 
     OBJECT = "object"
     PAGE = "page"
@@ -31,26 +31,26 @@ PAGES = {Kind.PAGE, Kind.PAGE_WITHOUT_META}
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One answer as it stands on the wire."""
+class StubResponse:
+    """One raw response."""
 
     raw: bytes
     content_type: str = JSON
     status: int = 200
 
     def parsed(self) -> Any:
-        """Return the JSON value that the answer holds."""
+        """Return the body as a JSON value."""
         return json.loads(self.raw)
 
 
-def json_answer(value: Any, status: int = 200) -> Answer:
-    """Return the answer that holds a JSON value."""
-    return Answer(json.dumps(value).encode(), status=status)
+def json_response(value: Any, status: int = 200) -> StubResponse:
+    """Return a response with a JSON body."""
+    return StubResponse(json.dumps(value).encode(), status=status)
 
 
 @dataclass(frozen=True)
 class Query:
-    """A query parameter: the value that a caller gives and the text it becomes."""
+    """A query parameter: the Python value and the text that is sent."""
 
     value: Any
     text: str
@@ -58,16 +58,16 @@ class Query:
 
 @dataclass(frozen=True)
 class ErrorBody:
-    """An error body of the page; the status is documented, in the body, or assumed (the page lost them)."""
+    """An error body of the page; its status is documented, in the body, or assumed."""
 
     name: str
     status: int
     raw: str
     internal_code: int | None = None
 
-    def answer(self, status: int | None = None) -> Answer:
-        """Return the answer that carries this body, with its own status or another."""
-        return Answer(self.raw.encode(), status=status or self.status)
+    def response(self, status: int | None = None) -> StubResponse:
+        """Return a response with this body, with its own status or another."""
+        return StubResponse(self.raw.encode(), status=status or self.status)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class Row:
     method: str
     path: str
     kind: Kind
-    success: Answer
+    success: StubResponse
     path_parameters: Mapping[str, int] = field(default_factory=dict)
     query: Mapping[str, Query] = field(default_factory=dict)
     paging: bool = False
@@ -93,7 +93,7 @@ class Row:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """Everything that a caller gives, by the API's own names."""
+        """All arguments of the example call, by the API's own names."""
         query = {name: given.value for name, given in self.query.items()}
         return {**self.path_parameters, **query, **(self.body or {})}
 
@@ -109,12 +109,12 @@ class Row:
 
     @property
     def examples(self) -> list[dict[str, Any]]:
-        """The objects in the example answer: a page's results, an array's items, or the one object."""
+        """The objects in the example response: a page's results, an array's items, or the one object."""
         value = self.success.parsed()
         found = value["results"] if self.kind in PAGES else value
         return found if isinstance(found, list) else [found]
 
-    def empty_page(self) -> Answer:
-        """Return what a listing answers past its end."""
+    def empty_page(self) -> StubResponse:
+        """Return the response of a listing past its end."""
         value = {**self.success.parsed(), "results": []}
-        return json_answer(value)
+        return json_response(value)

@@ -1,10 +1,10 @@
-"""Answers that several operations of the page share."""
+"""Responses that several operations share."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.contract.table.row import Answer, json_answer
+from tests.contract.table.row import StubResponse, json_response
 
 META = {"totalResultCount": 20, "startIndex": 0, "endIndex": 20}
 
@@ -26,10 +26,10 @@ USER: dict[str, Any] = {
     "modifiedDate": "2015-10-29T15:28:59+0000",
 }
 
-NO_BODY = Answer(b"")
-STATUS_LINE = Answer(b"HTTP/1.1 200 OK")
+NO_BODY = StubResponse(b"")
+STATUS_LINE = StubResponse(b"HTTP/1.1 200 OK")
 
 
-def page_of(result: dict[str, Any]) -> Answer:
+def page_of(result: dict[str, Any]) -> StubResponse:
     """Return the page of one result, with the meta of the examples."""
-    return json_answer({"results": [result], "meta": META})
+    return json_response({"results": [result], "meta": META})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.contract.table.errors import INVALID_KEY, NOT_AUTHORISED, SERVER_ERROR
-from tests.contract.table.row import Answer, Kind, Query, Row, json_answer
+from tests.contract.table.row import Kind, Query, Row, StubResponse, json_response
 from tests.contract.table.shared import NO_BODY, USER, page_of
 
 ERRORS = (INVALID_KEY, NOT_AUTHORISED, SERVER_ERROR)
@@ -33,7 +33,7 @@ ROWS = (
         path="/user/{userId}",
         path_parameters={"userId": 1},
         kind=Kind.OBJECT,
-        success=json_answer(USER),
+        success=json_response(USER),
         errors=ERRORS,
     ),
     Row(
@@ -56,7 +56,7 @@ ROWS = (
             "timeZone": "Australia/Perth",
         },
         kind=Kind.OBJECT,
-        success=json_answer(
+        success=json_response(
             {
                 "id": 327027,
                 "createdDate": "2018-04-19T01:24:40.632Z",
@@ -97,7 +97,7 @@ ROWS = (
             "timeZone",
         ),
         kind=Kind.OBJECT,
-        success=json_answer(USER),
+        success=json_response(USER),
         errors=ERRORS,
     ),
     Row(
@@ -122,7 +122,7 @@ ROWS = (
         },
         required=("users",),
         kind=Kind.ARRAY,
-        success=json_answer([USER]),
+        success=json_response([USER]),
         errors=(INVALID_KEY,),
     ),
     Row(
@@ -150,7 +150,7 @@ ROWS = (
         path_parameters={"userId": 1},
         query={"expiresIn": Query("day", "day")},
         kind=Kind.URL,
-        success=Answer(b"touch_token_url"),
+        success=StubResponse(b"touch_token_url"),
         errors=ERRORS,
     ),
 )

@@ -31,7 +31,7 @@ BEFORE_3_3 = get_base_airflow_version_tuple() < (3, 3)
 DagSerialization: Any = vars(serialized_objects)["SerializedDAG" if BEFORE_3_2 else "DagSerialization"]
 
 
-def stored(kwargs: dict[str, Any]) -> dict[str, Any]:
+def stored_trigger_kwargs(kwargs: dict[str, Any]) -> dict[str, Any]:
     """Return a trigger's arguments as they come out of Airflow's database."""
     row = Trigger._decrypt_kwargs(Trigger.encrypt_kwargs(kwargs))
     if BEFORE_3_2:
@@ -42,7 +42,7 @@ def stored(kwargs: dict[str, Any]) -> dict[str, Any]:
     return {name: decode(value) for name, value in row.items()}
 
 
-def dag_bag(path: Path | str) -> Any:
+def load_dag_bag(path: Path | str) -> Any:
     """Return what Airflow finds in a folder or file of DAGs."""
     if BEFORE_3_2:
         from airflow.models.dagbag import DagBag
@@ -52,7 +52,7 @@ def dag_bag(path: Path | str) -> Any:
 
 
 @contextmanager
-def logged_errors() -> Iterator[list[str]]:
+def capture_logged_errors() -> Iterator[list[str]]:
     """Yield the errors logged in the block: through structlog, before Airflow 3.1 through logging."""
     errors: list[str] = []
     recorder = logging.Handler(logging.ERROR)

@@ -1,4 +1,4 @@
-"""The two faces of the client, asked in the same way."""
+"""The synchronous and the asynchronous client, called in the same way."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ACCESS_KEY = "the-key-of-the-contract"
 PAGE_SIZE = 20
 
 
-class Face(Protocol):
-    """Makes a row's example call and returns what the client returns; of a listing, all of it."""
+class ExampleCall(Protocol):
+    """Make a row's example call and return the client's result; for a listing, a list of all rows."""
 
     def __call__(self, row: Row, base_url: str) -> Any: ...
 
@@ -29,31 +29,31 @@ def _settings(base_url: str) -> ClientSettings:
     )
 
 
-def endpoint_of(row: Row) -> Any:
-    """Return the package's description of a row's example call, made from the API's own names."""
+def build_endpoint(row: Row) -> Any:
+    """Return the package's endpoint for a row's example call, created from the API's own names."""
     return getattr(endpoints, row.class_name).model_validate(row.arguments)
 
 
-def ask_sync(row: Row, base_url: str) -> Any:
-    """Ask through the synchronous client."""
-    endpoint = endpoint_of(row)
+def call_sync(row: Row, base_url: str) -> Any:
+    """Make the call with the synchronous client."""
+    endpoint = build_endpoint(row)
     with Client(_settings(base_url)) as client:
         return list(client.iterate(endpoint)) if row.kind in PAGES else client.call(endpoint)
 
 
-def ask_async(row: Row, base_url: str) -> Any:
-    """Ask through the asynchronous client."""
-    endpoint = endpoint_of(row)
+def call_async(row: Row, base_url: str) -> Any:
+    """Make the call with the asynchronous client."""
+    endpoint = build_endpoint(row)
 
-    async def ask() -> Any:
+    async def call() -> Any:
         async with AsyncClient(_settings(base_url)) as client:
             if row.kind in PAGES:
                 return [item async for item in client.iterate(endpoint)]
             return await client.call(endpoint)
 
-    return asyncio.run(ask())
+    return asyncio.run(call())
 
 
-both_faces = pytest.mark.parametrize(
-    "ask", [pytest.param(ask_sync, id="sync"), pytest.param(ask_async, id="async")]
+both_clients = pytest.mark.parametrize(
+    "call", [pytest.param(call_sync, id="sync"), pytest.param(call_async, id="async")]
 )
