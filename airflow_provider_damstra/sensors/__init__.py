@@ -1,1 +1,1 @@
-"""Waits of a DAG."""
+"""Sensors that wait for objects of Damstra Learning."""

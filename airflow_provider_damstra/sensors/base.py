@@ -121,7 +121,7 @@ class DamstraSensor(BaseSensorOperator):
                 raise AirflowSkipException(str(error)) from error
             raise
 
-    def start_where_asked(self) -> None:
+    def _configure_trigger_start(self) -> None:
         """Have Airflow start in the triggerer, if asked to: the last thing that a subclass's init does."""
         if not self.start_from_trigger:
             return

@@ -1,4 +1,4 @@
-"""The sensor that waits for a group to be trained."""
+"""The sensor that waits until the members of a group have completed a lesson."""
 
 from __future__ import annotations
 
@@ -17,16 +17,22 @@ if TYPE_CHECKING:
 
 
 class DamstraGroupLessonSensor(DamstraSensor):
-    """Wait until enough members of a group have completed a lesson, and return their user ids.
+    """Wait until enough active members of a group have completed a lesson.
 
-    Members may come and go meanwhile; an empty group is not done. Calls ``listGroupMembers``, and
-    ``listUserLessonSchedules`` for each member who is not done.
+    Members who join or leave while it waits are taken into account; with an empty group it goes on waiting.
+    Each poll calls ``listGroupMembers``, and ``listUserLessonSchedules`` for each member who has not
+    completed the lesson. Returns (XCom) the user ids of the members who have.
 
-    :param group_id: the group (templated).
-    :param lesson_id: the lesson (templated).
-    :param threshold: the share of the members that is enough, above 0 and up to 1 (templated).
-    :param fail_on: states of a member's lesson at which that member counts as lost: ``cancelled``,
-        ``overdue``.
+    Fails at once if the group does not exist, or if so many members have failed that the others are too few.
+
+    Modes, common arguments and error handling: see ``DamstraSensor``.
+
+    :param group_id: id of the group (templated).
+    :param lesson_id: id of the lesson (templated).
+    :param threshold: required share of the members, above 0 and up to 1 (templated).
+    :param fail_on: states in which a member's lesson counts as failed: ``cancelled``, ``overdue``. A member's
+        best lesson schedule counts.
+    :raises ValueError: if ``threshold`` or ``fail_on`` has another value.
     """
 
     condition_name = "GroupLessonCondition"
@@ -50,4 +56,4 @@ class DamstraGroupLessonSensor(DamstraSensor):
         self.lesson_id = lesson_id
         self.threshold = threshold
         self.fail_on = list(fail_on)
-        self.start_where_asked()
+        self._configure_trigger_start()

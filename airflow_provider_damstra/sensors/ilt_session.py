@@ -1,4 +1,4 @@
-"""The sensor that waits for an ILT session."""
+"""The sensor that waits for the state or the status of an ILT session."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ if TYPE_CHECKING:
 
 
 class DamstraIltSessionSensor(DamstraSensor):
-    """Wait until an ILT session is in a state, or past it, or has a status; fail when that can no longer be.
+    """Wait until an ILT session has reached or passed a state, or has a status.
 
-    Calls ``getIltSession``.
+    Each poll calls ``getIltSession``. Returns (XCom) a list with the session's id.
 
-    :param ilt_session_id: the session (templated).
-    :param state: where it is to be in time: ``upcoming``, ``inprogress`` or ``past``; or
-    :param status: what is to have become of it: ``active``, ``completed`` or ``cancelled``.
+    Fails at once if the session does not exist, or cannot reach the state or status any more: a cancelled
+    session reaches no state, and the status of a completed or cancelled session does not change.
+
+    Modes, common arguments and error handling: see ``DamstraSensor``.
+
+    :param ilt_session_id: id of the session (templated).
+    :param state: position in time to wait for: ``upcoming``, ``inprogress`` or ``past``; or
+    :param status: status to wait for: ``active``, ``completed`` or ``cancelled``.
+    :raises ValueError: if not exactly one of ``state`` and ``status`` is given, or it has another value.
     """
 
     condition_name = "IltSessionCondition"
@@ -35,4 +41,4 @@ class DamstraIltSessionSensor(DamstraSensor):
         self.ilt_session_id = ilt_session_id
         self.state = state
         self.status = status
-        self.start_where_asked()
+        self._configure_trigger_start()

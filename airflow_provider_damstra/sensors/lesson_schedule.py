@@ -1,4 +1,4 @@
-"""Sensors that wait for lessons to be completed."""
+"""Sensors that wait until lesson schedules, or lessons of a user, are completed."""
 
 from __future__ import annotations
 
@@ -20,17 +20,23 @@ _OWNERS = "damstra_schedule_owners"
 
 
 class DamstraLessonScheduleSensor(DamstraSensor):
-    """Wait until lesson schedules are completed, and return the ids of those that are.
+    """Wait until lesson schedules are completed: all, any or a share of them.
 
-    One sensor waits for one schedule or for a thousand. Calls ``getLessonSchedule`` once for each schedule
-    whose user is not known, and ``listUserLessonSchedules`` once for each user and look.
+    One sensor can wait for thousands of schedules. Each poll calls ``listUserLessonSchedules`` once per user
+    who has an open schedule, not before the first of these starts. The first poll also calls
+    ``getLessonSchedule`` for each schedule whose user is unknown, and later polls for a schedule that is not
+    listed. Returns (XCom) the ids of the completed schedules.
 
-    :param lesson_schedule_ids: ids, or what ``DamstraScheduleLessonsOperator`` returns, which saves finding
-        out whose they are (templated).
-    :param wait_for: ``all`` of them, ``any``, or the share that is enough, above 0 and up to 1
-        (templated).
-    :param fail_on: states at which a schedule counts as lost: ``cancelled``, ``overdue``. One that does not
-        exist any more always does. The wait fails when the rest cannot be enough.
+    Fails at once if so many schedules have failed that the others are too few.
+
+    Modes, common arguments and error handling: see ``DamstraSensor``.
+
+    :param lesson_schedule_ids: ids, or the result of ``DamstraScheduleLessonsOperator``, which names their
+        users and saves the calls of ``getLessonSchedule`` (templated).
+    :param wait_for: ``all``, ``any``, or the required share, above 0 and up to 1 (templated).
+    :param fail_on: states in which a schedule counts as failed: ``cancelled``, ``overdue``. A deleted
+        schedule always does.
+    :raises ValueError: if ``wait_for`` or ``fail_on`` has another value.
     """
 
     condition_name = "LessonScheduleCondition"
@@ -53,7 +59,7 @@ class DamstraLessonScheduleSensor(DamstraSensor):
         self.wait_for = wait_for
         self.fail_on = list(fail_on)
         self._owners: dict[str, int] = {}
-        self.start_where_asked()
+        self._configure_trigger_start()
 
     def _arguments(self) -> dict[str, Any]:
         known = {"owners": self._owners} if self._owners else {}
@@ -84,14 +90,19 @@ class DamstraLessonScheduleSensor(DamstraSensor):
 
 
 class DamstraUserLessonsSensor(DamstraSensor):
-    """Wait until a user has completed every one of some lessons, and return the lessons' ids.
+    """Wait until a user has completed each of some lessons, by any lesson schedule, existing or future.
 
-    It does not matter which lesson schedule it was, or whether there is one yet. Calls
-    ``listUserLessonSchedules``.
+    Each poll calls ``listUserLessonSchedules``. Returns (XCom) the ids of the lessons.
 
-    :param user_id: the user (templated).
-    :param lesson_ids: the lessons (templated).
-    :param fail_on: fail when a lesson's only schedules are ``cancelled``, or its open ones ``overdue``.
+    Fails at once if the user does not exist, or a lesson is in a state of ``fail_on``.
+
+    Modes, common arguments and error handling: see ``DamstraSensor``.
+
+    :param user_id: id of the user (templated).
+    :param lesson_ids: ids of the lessons (templated).
+    :param fail_on: states in which a lesson counts as failed: ``cancelled`` (it has only cancelled
+        schedules), ``overdue`` (it is neither completed nor open otherwise).
+    :raises ValueError: if ``fail_on`` has another value.
     """
 
     condition_name = "UserLessonsCondition"
@@ -106,4 +117,4 @@ class DamstraUserLessonsSensor(DamstraSensor):
         self.user_id = user_id
         self.lesson_ids = lesson_ids
         self.fail_on = list(fail_on)
-        self.start_where_asked()
+        self._configure_trigger_start()

@@ -1,4 +1,4 @@
-"""The sensor that waits for a user."""
+"""The sensor that waits until a user exists."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from airflow_provider_damstra.validation import validate_exactly_one
 
 
 class DamstraUserSensor(DamstraSensor):
-    """Wait until an active user is there, and return a list with its id; fail if there are several.
+    """Wait until an active user with an employee number or an e-mail address exists.
 
-    Calls ``listUsers``.
+    Each poll calls ``listUsers``. Returns (XCom) a list with the user's id.
 
-    :param emp_id: the employee number (templated). A whole number is taken as its digits; leading zeros are
-        only kept in a text; or
-    :param email_address: the e-mail address (templated).
+    Fails at once if several users match.
+
+    Modes, common arguments and error handling: see ``DamstraSensor``.
+
+    :param emp_id: employee number (templated). An integer is converted to text; leading zeros need a text; or
+    :param email_address: e-mail address (templated).
+    :raises ValueError: if not exactly one of them is given.
     """
 
     condition_name = "UserCondition"
@@ -29,4 +33,4 @@ class DamstraUserSensor(DamstraSensor):
         validate_exactly_one(emp_id=emp_id, email_address=email_address)
         self.emp_id = emp_id
         self.email_address = email_address
-        self.start_where_asked()
+        self._configure_trigger_start()
