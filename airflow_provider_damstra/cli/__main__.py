@@ -1,4 +1,4 @@
-"""``python -m airflow_provider_damstra.cli``: the commands where Airflow asks no provider (before 3.2)."""
+"""``python -m airflow_provider_damstra.cli``: the commands for Airflow before 3.2, which loads none."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Return what reads the words after ``airflow damstra``."""
+    """Return a parser of the arguments after ``airflow damstra``."""
     (group,) = get_cli_commands()
     parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=group.help)
-    commands = parser.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
     for command in group.subcommands:
-        one = commands.add_parser(command.name, help=command.help, description=command.description)
+        subparser = subparsers.add_parser(command.name, help=command.help, description=command.description)
         for argument in command.args:
-            argument.add_to_parser(one)
-        one.set_defaults(func=command.func)
+            argument.add_to_parser(subparser)
+        subparser.set_defaults(func=command.func)
     return parser
 
 
-def main(words: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command."""
-    given = get_parser().parse_args(words)
-    given.func(given)
+    namespace = get_parser().parse_args(arguments)
+    namespace.func(namespace)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Airflow's command line in this process, with a metadata database of the test's own."""
+"""Airflow's command line in this process, with a metadata database per test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_damstra.cli import __main__ as cli
 from tests.airflow_compat import BEFORE_3_2
 
-# What the receiver's tests have made for themselves.
+# Fixtures of the receiver's tests.
 from tests.webhooks.conftest import (  # noqa: F401
     _empty_metadata,
     _running_receiver,
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Damstra(Protocol):
-    """Runs a command, such as ``damstra("inbox", "--limit", "1")``, and returns its output and errors."""
+class RunCommand(Protocol):
+    """Run a command, such as ``run_command("inbox", "--limit", "1")``, and return its stdout and stderr."""
 
-    def __call__(self, *words: str) -> tuple[str, str]: ...
+    def __call__(self, *arguments: str) -> tuple[str, str]: ...
 
 
 @cache
 def _parser() -> tuple[ArgumentParser, list[str]]:
-    """Return what reads a command, and what comes before the words of one of Damstra's."""
+    """Return the parser of Airflow's commands, and the arguments before a command of this provider."""
     if BEFORE_3_2:
         return cli.get_parser(), []
     from airflow.cli.cli_parser import get_parser
@@ -40,18 +40,18 @@ def _parser() -> tuple[ArgumentParser, list[str]]:
 
 
 @pytest.fixture
-def damstra(
+def run_command(
     metadata_database: Path,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Damstra:
-    """Return what runs ``airflow damstra ...``."""
-    # Airflow would write the start of a command into its log of actions, and check its own tables' version.
+) -> RunCommand:
+    """Return a function that runs ``airflow damstra ...``."""
+    # Airflow would log the command as an action, and check the version of its own tables.
     monkeypatch.setenv("AIRFLOW__DATABASE__CHECK_MIGRATIONS", "False")
 
-    def run(*words: str) -> tuple[str, str]:
-        parser, before = _parser()
-        args: Any = parser.parse_args([*before, *words])
+    def run(*arguments: str) -> tuple[str, str]:
+        parser, prefix = _parser()
+        args: Any = parser.parse_args([*prefix, *arguments])
         capsys.readouterr()
         args.func(args)
         printed = capsys.readouterr()

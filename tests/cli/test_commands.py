@@ -1,4 +1,4 @@
-"""The commands are the same, whoever reads them."""
+"""The commands for Airflow versions that do not load those of providers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from airflow_provider_damstra.cli import __main__ as cli
 from airflow_provider_damstra.cli import get_cli_commands
 
 
-def test_python_runs_what_airflow_runs() -> None:
+def test_module_offers_all_commands() -> None:
     (group,) = get_cli_commands()
     for command in group.subcommands:
-        given = cli.get_parser().parse_args([command.name])
-        assert given.subcommand == command.name
-        assert callable(given.func)
+        namespace = cli.get_parser().parse_args([command.name])
+        assert namespace.subcommand == command.name
+        assert callable(namespace.func)

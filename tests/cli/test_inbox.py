@@ -1,4 +1,4 @@
-"""What waits in the inbox or was refused, as a table and for programs."""
+"""airflow damstra inbox."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.db.manager import get_engine, metadata
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Damstra
+    from tests.cli.conftest import RunCommand
 
 
-def keep(number: int, conn_id: str = "damstra_default") -> None:
+def insert(number: int, conn_id: str = "damstra_default") -> None:
     inbox.insert(
         conn_id=conn_id,
         name="lesson.schedule.completed",
@@ -25,33 +25,33 @@ def keep(number: int, conn_id: str = "damstra_default") -> None:
     )
 
 
-def test_what_waits_is_listed_the_newest_first(damstra: Damstra) -> None:
+def test_lists_waiting_events_newest_first(run_command: RunCommand) -> None:
     for number in (1, 2, 3):
-        keep(number)
-    rows = json.loads(damstra("inbox", "--output", "json", "--limit", "2")[0])
+        insert(number)
+    rows = json.loads(run_command("inbox", "--output", "json", "--limit", "2")[0])
     assert [row["lesson_schedule_id"] for row in rows] == ["3", "2"]
     assert {row["state"] for row in rows} == {"waiting"}
 
 
-def test_only_those_of_a_connection_or_in_a_state(damstra: Damstra) -> None:
-    keep(1)
-    keep(2, "another")
-    assert json.loads(damstra("inbox", "-o", "json", "--conn-id", "another")[0])[0]["user_id"] == "1023"
-    assert json.loads(damstra("inbox", "-o", "json", "--state", "refused")[0]) == []
-    assert len(json.loads(damstra("inbox", "-o", "json", "--state", "all")[0])) == 2
+def test_filters_by_connection_and_state(run_command: RunCommand) -> None:
+    insert(1)
+    insert(2, "another")
+    assert json.loads(run_command("inbox", "-o", "json", "--conn-id", "another")[0])[0]["user_id"] == "1023"
+    assert json.loads(run_command("inbox", "-o", "json", "--state", "refused")[0]) == []
+    assert len(json.loads(run_command("inbox", "-o", "json", "--state", "all")[0])) == 2
 
 
-def test_every_state_can_be_asked_for() -> None:
+def test_every_state_is_a_choice() -> None:
     assert set(STATES) == {"open", "all", *inbox.EventState}
 
 
-def test_the_table_is_for_people(damstra: Damstra) -> None:
-    assert "No data found" in damstra("inbox")[0]
-    keep(1)
-    assert "lesson.schedule.completed" in damstra("inbox")[0]
+def test_prints_table_by_default(run_command: RunCommand) -> None:
+    assert "No data found" in run_command("inbox")[0]
+    insert(1)
+    assert "lesson.schedule.completed" in run_command("inbox")[0]
 
 
-def test_without_the_table_it_says_what_to_do(damstra: Damstra) -> None:
+def test_missing_table_is_reported_with_advice(run_command: RunCommand) -> None:
     metadata.drop_all(get_engine())
     with pytest.raises(SystemExit, match="Run: airflow db migrate"):
-        damstra("inbox")
+        run_command("inbox")

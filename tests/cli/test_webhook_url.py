@@ -1,4 +1,4 @@
-"""The address to paste into Damstra: its token is made, kept, rotated, and told to nobody else."""
+"""airflow damstra webhook-url."""
 
 from __future__ import annotations
 
@@ -14,88 +14,86 @@ from sqlalchemy import select
 from airflow_provider_damstra.webhooks.auth import accepted_tokens, generate_token
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Damstra
+    from tests.cli.conftest import RunCommand
 
 PREFIX = "http://localhost:8080/damstra/webhooks/damstra_mine/"
-MINE = ("webhook-url", "--conn-id", "damstra_mine")
+COMMAND = ("webhook-url", "--conn-id", "damstra_mine")
 
 
-def make_connection(**fields: Any) -> None:
+def add_connection(**fields: Any) -> None:
     with create_session() as session:
         values = {"conn_type": "damstra", "password": "the-access-key", **fields}
         session.add(Connection(conn_id="damstra_mine", **values))
 
 
-def extra() -> dict[str, Any]:
+def stored_extra() -> dict[str, Any]:
     with create_session() as session:
         connection = session.scalar(select(Connection).where(Connection.conn_id == "damstra_mine"))
         assert connection is not None
         assert connection.password == "the-access-key"
-        found: dict[str, Any] = json.loads(connection.extra or "{}")
-        return found
+        extra: dict[str, Any] = json.loads(connection.extra or "{}")
+        return extra
 
 
 def accepted(**after: float) -> list[str]:
-    return accepted_tokens(extra(), now=datetime.now(UTC) + timedelta(**after))
+    return accepted_tokens(stored_extra(), now=datetime.now(UTC) + timedelta(**after))
 
 
-def test_a_token_is_made_once_and_the_rest_of_the_extra_stays(damstra: Damstra) -> None:
-    make_connection(extra=json.dumps({"page_size": 50}))
-    first, said = damstra(*MINE)
+def test_token_is_created_once_and_other_extra_is_kept(run_command: RunCommand) -> None:
+    add_connection(extra=json.dumps({"page_size": 50}))
+    first, hints = run_command(*COMMAND)
     (token,) = accepted()
     assert first == f"{PREFIX}{token}\n"
-    assert token not in said
-    assert extra() == {"page_size": 50, "webhook_token": token}
-    assert damstra(*MINE)[0] == first
+    assert token not in hints
+    assert stored_extra() == {"page_size": 50, "webhook_token": token}
+    assert run_command(*COMMAND)[0] == first
     assert accepted() == [token]
 
 
-def test_a_rotated_token_is_accepted_for_a_day(damstra: Damstra) -> None:
-    make_connection()
-    damstra(*MINE)
+def test_previous_token_is_accepted_for_a_day(run_command: RunCommand) -> None:
+    add_connection()
+    run_command(*COMMAND)
     (old,) = accepted()
-    address, said = damstra(*MINE, "--rotate")
+    url, hints = run_command(*COMMAND, "--rotate")
     new = accepted()[0]
-    assert address == f"{PREFIX}{new}\n"
-    assert "The address before is accepted until" in said
+    assert url == f"{PREFIX}{new}\n"
+    assert "The previous address is accepted until" in hints
     assert accepted(hours=23) == [new, old]
     assert accepted(hours=25) == [new]
 
 
-def test_a_token_that_is_too_short_is_replaced(damstra: Damstra) -> None:
-    make_connection(extra=json.dumps({"webhook_token": "short"}))
-    damstra(*MINE)
+def test_short_token_is_replaced(run_command: RunCommand) -> None:
+    add_connection(extra=json.dumps({"webhook_token": "short"}))
+    run_command(*COMMAND)
     assert len(accepted()) == 1
 
 
-def test_it_says_why_the_address_would_not_be_answered(
-    damstra: Damstra, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_connection()
-    _, said = damstra(*MINE)
-    assert "[damstra] webhooks_enabled = True" in said
-    assert "[api] base_url" in said
+def test_missing_settings_are_reported(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_connection()
+    _, hints = run_command(*COMMAND)
+    assert "[damstra] webhooks_enabled = True" in hints
+    assert "[api] base_url" in hints
     monkeypatch.setenv("AIRFLOW__DAMSTRA__WEBHOOKS_ENABLED", "True")
     monkeypatch.setenv("AIRFLOW__DAMSTRA__WEBHOOK_CONN_IDS", "damstra_mine")
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.com/mine/")
-    address, said = damstra(*MINE)
-    assert said == ""
-    assert address.startswith("https://airflow.example.com/mine/damstra/webhooks/damstra_mine/")
+    url, hints = run_command(*COMMAND)
+    assert hints == ""
+    assert url.startswith("https://airflow.example.com/mine/damstra/webhooks/damstra_mine/")
 
 
-def test_what_comes_from_the_environment_is_not_written_but_told(
-    damstra: Damstra, monkeypatch: pytest.MonkeyPatch
+def test_extra_for_connection_from_environment_is_printed(
+    run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = generate_token()
     value = {"conn_type": "damstra", "password": "the-access-key", "extra": {"webhook_token": before}}
     monkeypatch.setenv("AIRFLOW_CONN_DAMSTRA_MINE", json.dumps(value))
-    assert damstra(*MINE)[0] == f"{PREFIX}{before}\n"
-    address, said = damstra(*MINE, "--rotate")
-    assert "the environment variable AIRFLOW_CONN_DAMSTRA_MINE, which cannot be written" in said
-    told = json.loads(said[said.index("{") : said.index("}") + 1])
-    assert address == f"{PREFIX}{told['webhook_token']}\n"
-    assert accepted_tokens(told, now=datetime.now(UTC)) == [told["webhook_token"], before]
-    assert "the-access-key" not in said
+    assert run_command(*COMMAND)[0] == f"{PREFIX}{before}\n"
+    url, hints = run_command(*COMMAND, "--rotate")
+    assert "the environment variable AIRFLOW_CONN_DAMSTRA_MINE, which cannot be written" in hints
+    printed = json.loads(hints[hints.index("{") : hints.index("}") + 1])
+    assert url == f"{PREFIX}{printed['webhook_token']}\n"
+    assert accepted_tokens(printed, now=datetime.now(UTC)) == [printed["webhook_token"], before]
+    assert "the-access-key" not in hints
 
 
 @pytest.mark.parametrize(
@@ -105,8 +103,8 @@ def test_what_comes_from_the_environment_is_not_written_but_told(
         ({"conn_type": "http"}, "is of type 'http', not 'damstra'"),
     ],
 )
-def test_a_connection_that_cannot_be_used_is_left_as_it_is(damstra: Damstra, fields: Any, why: str) -> None:
+def test_unusable_connection_is_rejected(run_command: RunCommand, fields: Any, why: str) -> None:
     if fields is not None:
-        make_connection(**fields)
+        add_connection(**fields)
     with pytest.raises(SystemExit, match=why):
-        damstra(*MINE)
+        run_command(*COMMAND)
