@@ -1,63 +1,125 @@
-"""What one attempt of a task leaves for the next, as far as Airflow keeps such a thing (from 3.3)."""
+"""State that outlives a try of a task, the process of a rescheduled sensor, or a DAG run, as JSON values.
+
+============== =========================================== =================================
+class          what keeps the values, from Airflow 3.3      below Airflow 3.3
+============== =========================================== =================================
+``TaskState``  the task state store of the task instance    memory: each process starts empty
+``AssetState`` the state store of an inlet asset            an Airflow Variable
+============== =========================================== =================================
+
+Airflow shows the values to everyone who may see the task or the asset: no personal data, no secrets.
+"""
 
 from __future__ import annotations
 
+from logging import getLogger
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from collections.abc import Mapping
 
-    from airflow_provider_damstra.services.intent_log import Intent
+    from airflow.sdk import Asset, Context
 
-_INTENTS = "intents"
+log = getLogger(__name__)
 
 
-class Attempts:
-    """Remembers ids and texts over the attempts of one task.
+class TaskState:
+    """Values of one task instance, kept for its later tries and processes.
 
-    :param context: the task's context. Where Airflow keeps nothing, every attempt is the first.
+    :param context: the task's context. Without a task state store the values live as long as this object.
     """
 
-    def __init__(self, context: Context | dict[str, Any]) -> None:
-        self._store: Any = context.get("task_state_store")
+    def __init__(self, context: Context | Mapping[str, Any] | None = None) -> None:
+        store: Any = context.get("task_state_store") if context else None
+        self._store = _MemoryStore() if store is None else store
 
-    def keep_first(self, name: str, ids: list[int]) -> list[int]:
-        """Return what the first attempt kept under a name, which is these ids if this is the first."""
-        kept: list[int] | None = self._recall(name)
-        if kept is not None:
-            return kept
-        self._keep(name, ids)
-        return ids
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of this name, or the default."""
+        return self._store.get(_key(name), default)
 
-    def add(self, name: str, ids: list[int]) -> list[int]:
-        """Return these ids after all that earlier attempts added under the name."""
-        kept: list[int] = self._recall(name) or []
-        together = kept + [one for one in ids if one not in kept]
-        if together != kept:
-            self._keep(name, together)
-        return together
+    def set(self, name: str, value: Any) -> None:
+        """Store a value under a name; None is no value."""
+        self._store.set(_key(name), value)
 
-    def keep_intents(self, intents: list[Intent]) -> None:
-        """Keep what is about to be sent, and what was before."""
-        self._keep(_INTENTS, intents)
+    def delete(self, name: str) -> None:
+        """Delete a value, if there is one."""
+        self._store.delete(_key(name))
 
-    def kept_intents(self) -> list[Intent]:
-        """Return what earlier attempts were about to send."""
-        intents: list[Intent] | None = self._recall(_INTENTS)
-        return intents or []
+    def setdefault(self, name: str, value: Any) -> Any:
+        """Return the value of this name, and store the given one first if there is none."""
+        stored = self.get(name)
+        if stored is not None:
+            return stored
+        self.set(name, value)
+        return value
 
-    def keep_text(self, name: str, text: str) -> None:
-        """Keep a text under a name."""
-        self._keep(name, text)
+    def append(self, name: str, items: list[int]) -> list[int]:
+        """Append the items that a list does not contain yet, and return the list."""
+        stored: list[int] = self.get(name, [])
+        merged = list(dict.fromkeys([*stored, *items]))
+        if merged != stored:
+            self.set(name, merged)
+        return merged
 
-    def kept_text(self, name: str) -> str | None:
-        """Return the text that was last kept under a name."""
-        text: str | None = self._recall(name)
-        return text
 
-    def _recall(self, name: str) -> Any:
-        return self._store.get(f"damstra_{name}") if self._store is not None else None
+class AssetState:
+    """One value that a DAG run leaves for the next.
 
-    def _keep(self, name: str, value: list[int] | list[Intent] | str) -> None:
-        if self._store is not None:
-            self._store.set(f"damstra_{name}", value)
+    :param context: the task's context.
+    :param asset: an inlet of the task, whose state store keeps the value; None if the task has none.
+    :param name: what the value is, such as ``export``.
+    :param fingerprint: hex digest of what tells this value from the others of its name.
+    """
+
+    def __init__(self, context: Context, *, asset: Asset | None, name: str, fingerprint: str) -> None:
+        self._asset = asset
+        self._store = _asset_store(context, asset)
+        self._key = _key(f"{name}_{fingerprint[:32]}")
+
+    def get(self) -> dict[str, Any] | None:
+        """Return the value, or None if there is none yet.
+
+        A value that was stored in a Variable before Airflow was updated to 3.3 counts.
+        """
+        from airflow.sdk import Variable
+
+        stored: dict[str, Any] | None = self._store.get(self._key) if self._store is not None else None
+        if stored is None:
+            stored = Variable.get(self._key, default=None, deserialize_json=True)
+        return stored
+
+    def set(self, value: dict[str, Any]) -> None:
+        """Store a value."""
+        from airflow.sdk import Variable
+
+        if self._store is not None and self._asset is not None:
+            log.info("The state for the next DAG run is kept in the store of asset %s.", self._asset.name)
+            self._store.set(self._key, value)
+        else:
+            log.info("The state for the next DAG run is kept in the Airflow Variable %s.", self._key)
+            Variable.set(self._key, value, description="Where an export goes on", serialize_json=True)
+
+
+class _MemoryStore(dict[str, Any]):
+    """The methods of Airflow's stores on a dictionary."""
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = value
+
+    def delete(self, key: str) -> None:
+        self.pop(key, None)
+
+
+def _key(name: str) -> str:
+    return f"damstra_{name}"
+
+
+def _asset_store(context: Context, asset: Asset | None) -> Any:
+    stores = context.get("asset_state_store")
+    if stores is None or asset is None:
+        return None
+    try:
+        return stores[asset]
+    except KeyError:
+        # A mapped task: Airflow knows only the inlets that it was declared with.
+        return None

@@ -13,7 +13,7 @@ from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
 from airflow_provider_damstra.map_index import map_index_template_for
 from airflow_provider_damstra.storage import TaskTry
-from airflow_provider_damstra.task_state import Attempts
+from airflow_provider_damstra.task_state import TaskState
 from airflow_provider_damstra.validation import is_empty, validate_booleans, validate_choice
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ class DamstraOperator(BaseOperator):
     ui_color = "#fff1dc"
     operator_extra_links = (DamstraLink(),)
     task_try = TaskTry()
-    attempts = Attempts({})
     _is_acting = False
     _is_killed = False
 
     def __init__(self, *, damstra_conn_id: str = DamstraHook.default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.damstra_conn_id = damstra_conn_id
+        self.task_state = TaskState()
 
     @cached_property
     def hook(self) -> DamstraHook:
@@ -61,13 +61,13 @@ class DamstraOperator(BaseOperator):
         """Return what makes the calls of this attempt, and knows what they changed."""
         from airflow_provider_damstra.services.intent_log import RecordingClient
 
-        return RecordingClient(self.hook, self.attempts)
+        return RecordingClient(self.hook, self.task_state)
 
     def execute(self, context: Context) -> Any:
         """Do the step and return its result, fit for XCom."""
         map_index_template_for(self, context)
         self.task_try = TaskTry.of(context)
-        self.attempts = Attempts(context)
+        self.task_state = TaskState(context)
         self._is_acting = True
         try:
             with fail_fast_on_permanent_errors():

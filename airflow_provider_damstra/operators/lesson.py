@@ -133,7 +133,7 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
 
         if self.if_exists == "return":
             return ()
-        return frozenset(self.attempts.keep_first("open_before", open_schedules(self.client, calls)))
+        return frozenset(self.task_state.setdefault("open_before", open_schedules(self.client, calls)))
 
     def _report(self, failed: dict[int, DamstraError], *, done: int) -> None:
         """Say who failed and why; and fail, if that is wanted or nothing worked.

@@ -94,8 +94,8 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
 
         self.refuse_unwritable_result()
         plan = plan_import(self.client, self._rows(), match_by=self.match_by, keep_roles=self.keep_roles)
-        before = self.attempts.keep_first("users_before", plan.present_ids)
-        changed = self.attempts.add("users_changed", plan.differing_ids)
+        before = self.task_state.setdefault("users_before", plan.present_ids)
+        changed = self.task_state.append("users_changed", plan.differing_ids)
         user_ids = carry_out(plan, batch_size=self.batch_size)
         outcome = {
             "created": [one for one in user_ids if one not in before],

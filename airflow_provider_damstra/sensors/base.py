@@ -17,13 +17,15 @@ except ImportError:  # Airflow before 3.2
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
 from airflow_provider_damstra.map_index import map_index_template_for
-from airflow_provider_damstra.sensors.failures import PollFailures
+from airflow_provider_damstra.task_state import TaskState
 from airflow_provider_damstra.validation import validate_booleans, validate_integer
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_damstra.conditions.base import Condition, PollResult
+
+_POLL_FAILURES = "poll_failures"
 
 
 class DamstraSensor(BaseSensorOperator):
@@ -47,6 +49,7 @@ class DamstraSensor(BaseSensorOperator):
 
     ui_color = "#fde3c0"
     operator_extra_links = (DamstraLink(),)
+    _task_state: TaskState | None = None
 
     def __init__(
         self,
@@ -175,22 +178,32 @@ class DamstraSensor(BaseSensorOperator):
         from airflow_provider_damstra.error_mapping import fail_fast_on_permanent_errors
         from airflow_provider_damstra.errors import DamstraError
 
-        failures = PollFailures(context if self.reschedule else {}, self)
+        state = self.task_state(context)
+        failures: int = state.get(_POLL_FAILURES, 0)
         try:
             with fail_fast_on_permanent_errors():
                 result = self._ask()
         except DamstraError as error:
-            if failures.add_one() > self.max_poll_failures:
-                error.args = (f"{failures.count} looks in a row failed: {error}",)
-                failures.forget()
+            failures += 1
+            if failures > self.max_poll_failures:
+                error.args = (f"{failures} looks in a row failed: {error}",)
+                state.delete(_POLL_FAILURES)
                 raise
+            state.set(_POLL_FAILURES, failures)
             self.log.warning("%s", error)
             return None
-        failures.forget()
+        if failures:
+            state.delete(_POLL_FAILURES)
         if result.failure:
             raise AirflowFailException(result.failure)
         self.log.info("%s", result.progress)
         return result
+
+    def task_state(self, context: Context) -> TaskState:
+        """Return the state of this wait, which outlives the process where a sensor is rescheduled."""
+        if self._task_state is None:
+            self._task_state = TaskState(context if self.reschedule else None)
+        return self._task_state
 
     def _ask(self) -> PollResult:
         """Return how things stand; if that fails, and the connection has changed meanwhile, ask there."""

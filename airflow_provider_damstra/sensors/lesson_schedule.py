@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.conditions.base import PollResult
     from airflow_provider_damstra.validation import Id, Ids
 
-_OWNERS = "damstra_schedule_owners"
+_OWNERS = "schedule_owners"
 
 
 class DamstraLessonScheduleSensor(DamstraSensor):
@@ -70,14 +70,12 @@ class DamstraLessonScheduleSensor(DamstraSensor):
 
         That needs Airflow 3.3, which keeps it between the processes.
         """
-        store: Any = context.get("task_state_store") if self.reschedule else None
-        if store is None:
-            return super()._look(context)
-        self._owners = store.get(_OWNERS, {})
+        state = self.task_state(context)
+        self._owners = state.get(_OWNERS, {})
         result = super()._look(context)
         owners = self.found_out()["owners"]
         if owners != self._owners:
-            store.set(_OWNERS, owners)
+            state.set(_OWNERS, owners)
         return result
 
     def found_out(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.errors import DamstraError
 
@@ -14,32 +14,25 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
     from airflow_provider_damstra.services.idempotency import Answer, Row, SupportsCalls
+    from airflow_provider_damstra.task_state import TaskState
 
 Intent = dict[str, Any]
 """A change that is about to be asked for, as JSON: the request, a digest of its body, whose it is, and if it
 was undone again."""
 
-
-class Memory(Protocol):
-    """Keeps intents over the attempts of a task."""
-
-    def kept_intents(self) -> list[Intent]:
-        """Return what earlier attempts kept."""
-
-    def keep_intents(self, intents: list[Intent]) -> None:
-        """Keep these, and no others."""
+_INTENTS = "intents"
 
 
 class RecordingClient:
     """A client that notes each change before it is sent: for the end of this attempt, and for later ones.
 
     :param client: makes the calls.
-    :param memory: keeps what is intended for later attempts.
+    :param state: keeps what is intended for later attempts.
     """
 
-    def __init__(self, client: SupportsCalls, memory: Memory) -> None:
+    def __init__(self, client: SupportsCalls, state: TaskState) -> None:
         self._client = client
-        self._memory = memory
+        self._state = state
         self._intents: list[Intent] = []
         self.changes: list[Endpoint[Any]] = []
 
@@ -62,19 +55,20 @@ class RecordingClient:
     @cached_property
     def earlier(self) -> list[Intent]:
         """Return what earlier attempts of the task sent, but for what surely was not carried out."""
-        return self._memory.kept_intents()
+        intents: list[Intent] = self._state.get(_INTENTS, [])
+        return intents
 
     @contextmanager
     def intending(self, intent: Intent) -> Iterator[None]:
         """Keep an intent for later attempts, unless sending it here ends with its being refused."""
         self._intents.append(intent)
-        self._memory.keep_intents([*self.earlier, *self._intents])
+        self._state.set(_INTENTS, [*self.earlier, *self._intents])
         try:
             yield
         except DamstraError as error:
             if not error.outcome_unknown:
                 self._intents.remove(intent)
-                self._memory.keep_intents([*self.earlier, *self._intents])
+                self._state.set(_INTENTS, [*self.earlier, *self._intents])
             raise
 
     def will_take_back(self, change: Endpoint[Any]) -> None:
@@ -84,19 +78,19 @@ class RecordingClient:
                 intent["is_taken_back"] = True
         # Airflow may be the one that is going down, and that is no reason not to undo it.
         with suppress(Exception):
-            self._memory.keep_intents([*self.earlier, *self._intents])
+            self._state.set(_INTENTS, [*self.earlier, *self._intents])
 
     def has_restored(self, change: Endpoint[Any]) -> None:
         """Let later attempts know that what an earlier one undid is so again."""
         for intent in self.earlier:
             if _is_of(change, intent):
                 intent["is_taken_back"] = False
-        self._memory.keep_intents([*self.earlier, *self._intents])
+        self._state.set(_INTENTS, [*self.earlier, *self._intents])
 
     def forget(self) -> None:
         """Keep no intent any more, of this attempt or of earlier ones."""
         self._intents.clear()
-        self._memory.keep_intents([])
+        self._state.delete(_INTENTS)
 
 
 def send(client: SupportsCalls, change: Endpoint[Answer]) -> Answer:

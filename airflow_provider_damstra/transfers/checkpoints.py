@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.storage import TEMPORARY_SUFFIX, StoragePath, TaskTry, log_cleanup_errors
-from airflow_provider_damstra.task_state import Attempts
+from airflow_provider_damstra.task_state import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,13 +35,13 @@ def checkpoint_beside(target_path: str, context: Context, *, arguments: str) -> 
     """
     from airflow_provider_damstra.exports.checkpoint import Checkpoint
 
-    attempts = Attempts(context)
+    state = TaskState(context)
     owner = _owner(context)
-    folder = _folder(target_path, TaskTry.of(context), attempts.kept_text(_KEY))
+    folder = _folder(target_path, TaskTry.of(context), state.get(_KEY))
     with log_cleanup_errors():
         _sweep(folder.parent, context, owner)
     checkpoint = Checkpoint(folder, arguments=arguments, writes_through=folder.is_local, owner=owner)
-    attempts.keep_text(_KEY, str(folder))
+    state.set(_KEY, str(folder))
     try:
         yield checkpoint
     except BaseException:

@@ -171,15 +171,15 @@ class DamstraExportOperator(ResourceTransfer):
             yield pages_with_checkpoint(export, client, checkpoint)
 
     def _following(self, export: Export, context: Context) -> IncrementalExport:
+        from airflow_provider_damstra.task_state import AssetState
         from airflow_provider_damstra.transfers.incremental import IncrementalExport, run_of
-        from airflow_provider_damstra.transfers.state import KeptState
 
         map_index = getattr(context["ti"], "map_index", -1)
         key = self.fingerprint(export, self._target_as_written, map_index)
         return IncrementalExport(
             target_path=self.target_path,
             task_try=self.task_try,
-            state=KeptState(context, asset=self._source, key=f"damstra_export_{key[:32]}"),
+            state=AssetState(context, asset=self._source, name="export", fingerprint=key),
             run=run_of(context),
             all_rows=not self.incremental or parse_bool("full_refresh", self.full_refresh),
             finds_deleted=self.find_deleted,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.exports.resources import Resource
     from airflow_provider_damstra.storage import TaskTry
-    from airflow_provider_damstra.transfers.state import KeptState
+    from airflow_provider_damstra.task_state import AssetState
 
 log = getLogger(__name__)
 
@@ -35,7 +35,7 @@ class IncrementalExport:
 
     target_path: str
     task_try: TaskTry
-    state: KeptState
+    state: AssetState
     run: Run
     all_rows: bool
     finds_deleted: bool

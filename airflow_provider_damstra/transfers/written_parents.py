@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.task_state import Attempts
+from airflow_provider_damstra.task_state import TaskState
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,7 +20,7 @@ class WrittenParents:
     """
 
     def __init__(self, context: Context, *, arguments: str) -> None:
-        self._attempts = Attempts(context)
+        self._state = TaskState(context)
         self._arguments = arguments
         self._began_at = datetime.now(tz=UTC)
         self.ids: set[int] = set()
@@ -37,12 +36,12 @@ class WrittenParents:
         """Forget all: whoever runs the task again wants everybody read again."""
         if self.ids:
             self.ids.clear()
-            self._keep()
+            self._state.delete(_KEY)
 
     def _recall(self) -> None:
         from airflow_provider_damstra.exports.checkpoint import KEPT_FOR
 
-        kept = json.loads(self._attempts.kept_text(_KEY) or "{}")
+        kept = self._state.get(_KEY, {})
         if kept.get("arguments") == self._arguments:
             began_at = datetime.fromisoformat(kept["began_at"])
             if self._began_at - began_at < KEPT_FOR:
@@ -50,9 +49,11 @@ class WrittenParents:
                 self.ids.update(kept["ids"])
 
     def _keep(self) -> None:
-        kept = {
-            "arguments": self._arguments,
-            "began_at": self._began_at.isoformat(),
-            "ids": sorted(self.ids),
-        }
-        self._attempts.keep_text(_KEY, json.dumps(kept))
+        self._state.set(
+            _KEY,
+            {
+                "arguments": self._arguments,
+                "began_at": self._began_at.isoformat(),
+                "ids": sorted(self.ids),
+            },
+        )

@@ -108,6 +108,10 @@ class StateStore(dict[str, Any]):
         """Keep a value."""
         self[key] = fit_for_xcom(value)
 
+    def delete(self, key: str) -> None:
+        """Delete a value."""
+        self.pop(key, None)
+
 
 def run_with_retries(make: Callable[[], BaseOperator], *, retries: int = 1) -> Outcome:
     """Run an operator and, while it fails with what Airflow tries again, a fresh one, as Airflow would."""

@@ -18,6 +18,7 @@ from airflow.sdk.bases.operator import ExecutorSafeguard, TriggerFailureReason
 from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent
 
 from tests.airflow_compat import AirflowRescheduleException, DagSerialization
+from tests.operators.running import StateStore
 from tests.sensors.outcome import TIME_IS_UP, Ending, Outcome, failed, outcome_of, skipped, tried_again
 from tests.sensors.triggerer import Fired, first_event, payload_of, rebuilt
 
@@ -40,21 +41,6 @@ MODES: dict[str, dict[str, Any]] = {
 # The interval is so short that a test need not wait for it; the task has retries, as most tasks have.
 DEFAULTS: dict[str, Any] = {"task_id": "wait", "poke_interval": 0.01, "timeout": 20, "retries": 2}
 PLACE: dict[str, Any] = {"dag_id": "training", "task_id": "wait", "run_id": "today", "map_index": -1}
-
-
-@dataclass
-class StateStore:
-    """What a task keeps across its processes."""
-
-    kept: dict[str, Any] = field(default_factory=dict)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return what is kept."""
-        return self.kept.get(key, default)
-
-    def set(self, key: str, value: Any) -> None:
-        """Keep a value."""
-        self.kept[key] = json.loads(json.dumps(value))
 
 
 class Mapped(list[Any]):
