@@ -1,4 +1,7 @@
-"""What can go wrong: the exception tree, an answer's way into it, and what is worth another try."""
+"""The exceptions of the provider, their creation from HTTP responses, and their classification for retries.
+
+Free of Airflow and cheap to import: the retry policy uses it in DAG files.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,12 @@ if TYPE_CHECKING:
 class DamstraError(Exception):
     """A call to Damstra Learning failed.
 
-    :param message: what was tried, on whom, what the server said and what to do.
-    :param request: the request that failed, or None where there was none.
-    :param status: the HTTP status of the answer, or None where there was no answer.
-    :param internal_code: the vendor's own number of the error (``internalCode``), or None.
-    :param retry_after: seconds the server asked to wait, or None.
-    :param is_from_proxy: whether the answer does not look like Damstra's: a proxy may have given it.
+    :param message: the operation, the ids, the server's reason and advice.
+    :param request: the request that failed, or None if nothing was sent.
+    :param status: HTTP status of the response, or None without a response.
+    :param internal_code: the vendor's error code (``internalCode``), or None.
+    :param retry_after: seconds to wait, as requested by the server, or None.
+    :param is_from_proxy: whether the response does not look like Damstra's and may be a proxy's.
     """
 
     advice = ""
@@ -42,12 +45,12 @@ class DamstraError(Exception):
 
     @property
     def outcome_unknown(self) -> bool:
-        """Return whether the server may have done what was asked although the call failed."""
+        """Return whether the server may have applied the request although the call failed."""
         return False
 
 
 class DamstraConfigurationError(DamstraError, ValueError):
-    """The Airflow connection cannot be used as it is written; nothing was sent."""
+    """The Airflow connection is missing or invalid; nothing was sent."""
 
 
 class DamstraAuthError(DamstraError):
@@ -57,7 +60,7 @@ class DamstraAuthError(DamstraError):
 
 
 class DamstraPermissionError(DamstraError):
-    """The access key is right, but may not do this (831)."""
+    """The access key is valid, but lacks the permission for this call (831)."""
 
     advice = (
         "The key's account lacks the permission, or the subscription does not include this part of the API."
@@ -65,13 +68,13 @@ class DamstraPermissionError(DamstraError):
 
 
 class DamstraNotFoundError(DamstraError):
-    """What the request names does not exist (840, 842, 404)."""
+    """An object of the request does not exist (840, 842, 404)."""
 
     advice = "Check the id."
 
 
 class DamstraConflictError(DamstraError):
-    """What the request asks for exists already, or is over (already exists, 836, 837)."""
+    """The object exists already, or is completed or cancelled (already exists, 836, 837)."""
 
 
 class DamstraRequestError(DamstraError):
@@ -79,7 +82,7 @@ class DamstraRequestError(DamstraError):
 
 
 class DamstraRateLimitError(DamstraError):
-    """The server asks to slow down (429); the request was not carried out."""
+    """Too many requests (429); the request was not applied."""
 
     advice = "Lower requests_per_second or max_concurrency in the connection's extra."
 
@@ -91,15 +94,15 @@ class DamstraServerError(DamstraError):
 
     @property
     def outcome_unknown(self) -> bool:
-        """Return whether the request changes something: the server may have failed after doing it."""
+        """Return whether the request is a write: the server may have failed after applying it."""
         return self.request is None or self.request.is_write
 
 
 class DamstraTransportError(DamstraError):
-    """No answer came: no connection, a time-out, or a connection that broke.
+    """There is no response: the connection failed, timed out or was lost.
 
     :param was_sent: whether the request may have reached the server.
-    :param is_transient: whether another try can help (it cannot when a certificate is refused).
+    :param is_transient: whether a retry can succeed; False for an untrusted certificate.
     """
 
     def __init__(
@@ -111,14 +114,14 @@ class DamstraTransportError(DamstraError):
 
     @property
     def outcome_unknown(self) -> bool:
-        """Return whether the request changes something and may have reached the server."""
+        """Return whether the request is a write and may have reached the server."""
         return self.was_sent and (self.request is None or self.request.is_write)
 
 
 class DamstraResponseError(DamstraError):
-    """An answer came that cannot be read: truncated, not JSON, of another shape, or a redirect.
+    """The response cannot be read: truncated, not JSON, of an unexpected shape, or a redirect.
 
-    :param is_truncated: whether the answer broke off, so that asking again can help.
+    :param is_truncated: whether the body is incomplete, so that a retry can succeed.
     """
 
     def __init__(self, message: str, *, is_truncated: bool = False, **kwargs: Any) -> None:
@@ -127,12 +130,12 @@ class DamstraResponseError(DamstraError):
 
     @property
     def outcome_unknown(self) -> bool:
-        """Return whether the request changes something: the server answered, if unreadably."""
+        """Return whether the request is a write: the server processed it, with an unreadable response."""
         return self.request is None or self.request.is_write
 
 
-# First the vendor's numbers, then what its texts say, then the status: the page that documents the API lost
-# the statuses, some of its bodies have no number and one of them is not even JSON.
+# Precedence: internal code, then text, then status. The API's documentation omits the statuses, some of its
+# error bodies have no code and one of them is not valid JSON.
 _BY_CODE: dict[int, type[DamstraError]] = {
     806: DamstraAuthError,
     831: DamstraPermissionError,
@@ -157,31 +160,31 @@ _BY_STATUS: dict[int, type[DamstraError]] = {
     409: DamstraConflictError,
     429: DamstraRateLimitError,
 }
-_QUOTED = 300
+_EXCERPT_LENGTH = 300
 
 
 def error_from_response(request: Request, response: Response) -> DamstraError | None:
-    """Return the error that an answer is, or None if it is a success."""
+    """Return the exception for an error response or redirect, or None for a success."""
     if 300 <= response.status < 400:
         return _redirect(request, response)
     body = parse_error_body(response)
     if response.is_success and body is None:
         return None
-    kind = _kind(response, body)
-    return kind(
-        _message(request, response, body, kind),
+    error_class = _error_class(response, body)
+    return error_class(
+        _message(request, response, body, error_class),
         request=request,
         status=response.status,
-        internal_code=_number(body, "internalCode"),
+        internal_code=_int_field(body, "internalCode"),
         retry_after=response.retry_after,
         is_from_proxy=body is None and (response.is_html or _by_text(response) is None),
     )
 
 
 def parse_error_body(response: Response) -> dict[str, Any] | None:
-    """Return the body if it is one of Damstra's error bodies, else None.
+    """Return the body if it is an error body of Damstra, else None.
 
-    A success whose body carries an error is one too: the page does not say which statuses errors have.
+    A 2xx response with an error body is an error: the documentation does not say which statuses errors have.
     """
     if response.is_success and b'"error"' not in response.body and b'"internalCode"' not in response.body:
         return None
@@ -194,16 +197,16 @@ def parse_error_body(response: Response) -> dict[str, Any] | None:
     return None if response.is_success and ({"id", "results"} & body.keys()) else body
 
 
-def _kind(response: Response, body: dict[str, Any] | None) -> type[DamstraError]:
+def _error_class(response: Response, body: dict[str, Any] | None) -> type[DamstraError]:
     if response.status == 429:
         return DamstraRateLimitError
-    by_code = _BY_CODE.get(_number(body, "internalCode") or 0)
+    by_code = _BY_CODE.get(_int_field(body, "internalCode") or 0)
     if by_code:
         return by_code
     by_text = _by_text(response) if body is not None or not response.is_html else None
     if by_text:
         return by_text
-    status = _number(body, "statusCode") or response.status
+    status = _int_field(body, "statusCode") or response.status
     if status >= 500:
         return DamstraServerError
     return _BY_STATUS.get(status, DamstraRequestError)
@@ -213,50 +216,51 @@ def _by_text(response: Response) -> type[DamstraError] | None:
     return next((kind for pattern, kind in _BY_TEXT if pattern.search(response.text)), None)
 
 
-def _number(body: dict[str, Any] | None, member: str) -> int | None:
-    value = (body or {}).get(member)
+def _int_field(body: dict[str, Any] | None, name: str) -> int | None:
+    value = (body or {}).get(name)
     if isinstance(value, str) and value.isdigit():
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _message(
-    request: Request, response: Response, body: dict[str, Any] | None, kind: type[DamstraError]
+    request: Request, response: Response, body: dict[str, Any] | None, error_class: type[DamstraError]
 ) -> str:
-    said = " - ".join(_reasons(body)) if body else response_excerpt(response)
-    code = _number(body, "internalCode")
+    reason = " - ".join(_reasons(body)) if body else response_excerpt(response)
+    code = _int_field(body, "internalCode")
     numbers = f"HTTP {response.status}" + (f", code {code}" if code else "")
-    advice = kind.advice
-    if body is None and kind in (DamstraNotFoundError, DamstraPermissionError, DamstraAuthError):
-        advice = "The answer is not one of Damstra's: check the connection's host, and any proxy before it."
-    return f"{request} failed ({numbers}): {said.rstrip('.')}. {advice}".rstrip()
+    advice = error_class.advice
+    if body is None and error_class in (DamstraNotFoundError, DamstraPermissionError, DamstraAuthError):
+        advice = "The response is not Damstra's: check the connection's host, and any proxy before it."
+    return f"{request} failed ({numbers}): {reason.rstrip('.')}. {advice}".rstrip()
 
 
 def _reasons(body: dict[str, Any]) -> list[str]:
-    texts = (body.get(member) for member in ("message", "reason", "error"))
+    texts = (body.get(name) for name in ("message", "reason", "error"))
     return [text for text in texts if isinstance(text, str) and text] or ["no reason given"]
 
 
-def invalid_response(request: Request, response: Response, why: str) -> DamstraResponseError:
-    """Return the error for a success that cannot be read."""
-    said = (
-        "it is not shown, for it holds a secret" if request.response_is_secret else response_excerpt(response)
-    )
+def invalid_response(request: Request, response: Response, reason: str) -> DamstraResponseError:
+    """Return the error for a successful response that cannot be read.
+
+    :param reason: pydantic's or msgspec's message, which tells whether the body is truncated.
+    """
+    is_secret = request.response_is_secret
+    excerpt = "it is not shown, for it holds a secret" if is_secret else response_excerpt(response)
     return DamstraResponseError(
-        f"{request} answered HTTP {response.status}, but the answer cannot be read ({why}): {said}",
+        f"{request} answered HTTP {response.status}, but the response cannot be read ({reason}): {excerpt}",
         request=request,
         status=response.status,
-        # As pydantic and msgspec say it.
-        is_truncated="EOF while parsing" in why or "truncated" in why,
+        is_truncated="EOF while parsing" in reason or "truncated" in reason,
     )
 
 
 def response_excerpt(response: Response) -> str:
-    """Return the beginning of an answer's text in one line, fit for a log."""
+    """Return the beginning of a response's body as one line for messages."""
     text = " ".join(response.text.split())
     if not text:
-        return "the answer is empty"
-    return repr(text if len(text) <= _QUOTED else text[:_QUOTED] + "...")
+        return "the response is empty"
+    return repr(text if len(text) <= _EXCERPT_LENGTH else text[:_EXCERPT_LENGTH] + "...")
 
 
 def _redirect(request: Request, response: Response) -> DamstraResponseError:
@@ -270,9 +274,10 @@ def _redirect(request: Request, response: Response) -> DamstraResponseError:
 
 
 def is_retryable(error: BaseException) -> bool:
-    """Return whether the same request can be sent again at once without doing anything twice.
+    """Return whether a client may resend the request without the risk of applying it twice.
 
-    A request that was refused (429) or never left can; any other only if it is idempotent by its method.
+    A request that was refused (429) or never sent can be resent; after a server error, a lost connection or a
+    truncated response only GET and PUT. The docstring of the clients lists the retry rules.
     """
     if isinstance(error, DamstraRateLimitError):
         return True
@@ -291,9 +296,9 @@ def _is_idempotent(error: DamstraError) -> bool:
 
 
 def is_permanent(error: DamstraError) -> bool:
-    """Return whether retrying is useless: the same call fails again until a person changes something.
+    """Return whether a retry of the task is useless: the call fails until an argument or a setting changes.
 
-    What has no request was refused by this provider itself.
+    An error without a request was raised by this provider before anything was sent.
     """
     if isinstance(error, DamstraTransportError):
         return not error.is_transient
@@ -303,5 +308,5 @@ def is_permanent(error: DamstraError) -> bool:
 
 
 def affects_every_call(error: DamstraError) -> bool:
-    """Return whether an error has nothing to do with whom the call was about."""
+    """Return whether an error affects every call of the connection, whatever its arguments."""
     return isinstance(error, (DamstraConfigurationError, DamstraAuthError, DamstraPermissionError))

@@ -1,4 +1,4 @@
-"""What goes over the wire, as values: a request without host and key, and an answer."""
+"""HTTP requests and responses as values, independent of the HTTP library."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-_AT_MOST = 366 * 86400.0
-"""Seconds; a server that asks for more asks for nothing that can be reckoned with."""
+_MAX_RETRY_AFTER = 366 * 86400.0
+"""Seconds; larger values would overflow a ``timedelta`` or ``datetime``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One HTTP request, without host and key.
+    """One HTTP request to the API, without host and access key.
 
-    :param operation: the operation's name, for messages and metrics.
-    :param path: the path below the API's base address, such as ``/user/7``.
-    :param query: names and texts, in the order of the endpoint's fields.
-    :param body: the JSON body, or None for none. It may hold a password: it is not part of the repr.
-    :param response_is_secret: whether the answer must not be shown in a log or an error.
+    :param operation: name of the endpoint class, for messages and metrics.
+    :param path: the path below the API's base URL, such as ``/user/7``.
+    :param query: names and values, in the order of the endpoint's fields.
+    :param body: the JSON body, or None. It may contain a password: it is not part of the repr.
+    :param response_is_secret: whether the response must not be shown in a log or an error.
     """
 
     operation: str
@@ -37,34 +37,37 @@ class Request:
     response_is_secret: bool = False
 
     def __str__(self) -> str:
-        """Return operation, method and path with Damstra's own ids; the rest may be personal data."""
+        """Return operation, method, path and ids of the query; other query values may be personal data."""
         ids = [f"{name}={value}" for name, value in self.query if name.endswith("Id") and name != "empId"]
         return f"{self.operation} ({self.method} {self.path}{'?' if ids else ''}{'&'.join(ids)})"
 
     @property
     def target(self) -> str:
-        """Return path and query text as they go on the wire, the same on both faces."""
+        """Return the request target: path and encoded query, the same for both clients."""
         return f"{self.path}?{urlencode(self.query, quote_via=quote, safe=',')}" if self.query else self.path
 
     @property
     def content(self) -> bytes | None:
-        """Return the body as bytes, or None for none."""
+        """Return the JSON body as bytes, or None."""
         return None if self.body is None else json.dumps(self.body, separators=(",", ":")).encode()
 
     @property
     def is_write(self) -> bool:
-        """Return whether the request does more than read."""
+        """Return whether the request may change data."""
         return self.method != "GET"
 
     @property
     def is_idempotent(self) -> bool:
-        """Return whether sending it twice is the same as sending it once, by its method."""
+        """Return whether sending the request twice has the effect of sending it once, by its HTTP method."""
         return self.method in ("GET", "PUT")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """One HTTP answer. ``headers`` has lower-case names."""
+    """One HTTP response.
+
+    :param headers: by lower-case names.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -72,28 +75,28 @@ class Response:
 
     @property
     def is_success(self) -> bool:
-        """Return whether the status says so (2xx)."""
+        """Return whether the status is 2xx."""
         return 200 <= self.status < 300
 
     @property
     def is_html(self) -> bool:
-        """Return whether a web page came, as proxies send it, instead of an answer of the API."""
+        """Return whether the body is a web page, as a proxy or a login page sends it, and not the API."""
         return self.body.lstrip()[:1] == b"<"
 
     @cached_property
     def text(self) -> str:
-        """Return the body as text; what is not UTF-8 is replaced."""
+        """Return the body as text; bytes that are not UTF-8 are replaced."""
         return self.body.decode(errors="replace")
 
     @property
     def retry_after(self) -> float | None:
-        """Return the seconds that ``Retry-After`` (seconds or an HTTP date) asks to wait, or None."""
+        """Return the value of ``Retry-After`` (seconds or an HTTP date) in seconds, or None."""
         value = self.headers.get("retry-after", "").strip()
         if value.isascii() and value.isdigit():
-            return min(float(value), _AT_MOST)
+            return min(float(value), _MAX_RETRY_AFTER)
         try:
-            moment = parsedate_to_datetime(value)
+            retry_at = parsedate_to_datetime(value)
         except (ValueError, OverflowError):
             return None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max((moment - datetime.now(UTC)) / timedelta(seconds=1), 0.0)
+        retry_at = retry_at if retry_at.tzinfo else retry_at.replace(tzinfo=UTC)
+        return max((retry_at - datetime.now(UTC)) / timedelta(seconds=1), 0.0)

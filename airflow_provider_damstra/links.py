@@ -1,4 +1,4 @@
-"""The button that leads from a task to Damstra Learning."""
+"""The extra link from a task to Damstra Learning."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ if TYPE_CHECKING:
 
 
 class DamstraLink(BaseOperatorLink):
-    """Leads to the system that the connection names. Airflow keeps the address for failed tasks too."""
+    """Link to the web application of the task's connection.
+
+    Airflow stores the URL in XCom when the task runs, so failed and mapped tasks have it too.
+    """
 
     name = "Open in Damstra"
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
-        """Return the web application's address, or nothing if the connection cannot be used."""
+        """Return the web application's URL, or an empty text if the connection is missing or invalid."""
         from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
         from airflow_provider_damstra.errors import DamstraConfigurationError
 
         try:
-            address: str = operator.hook.settings.web_address
+            url: str = operator.hook.settings.web_address
         except (AirflowNotFoundException, DamstraConfigurationError):
             return ""
-        return address
+        return url

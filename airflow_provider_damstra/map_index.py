@@ -1,4 +1,4 @@
-"""What a mapped task is called in the grid: who or what it is about, instead of a number."""
+"""Names of mapped tasks in the grid (``map_index_template``): the user or lesson instead of an index."""
 
 from __future__ import annotations
 
@@ -10,47 +10,48 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
 _TEMPLATE = "map_index_template"
-_LONGEST = 60
+_MAX_LENGTH = 60
+_MAX_LIST_ITEMS = 2
 _USER = "user "
-_NAMES_OF_A_USER = ("user_id", "employee_number", "user_name", "email_address")
+_USER_KEYS = ("user_id", "employee_number", "user_name", "email_address")
 
 
-def map_index_template_for(operator: BaseOperator, context: Context) -> None:
-    """Name a mapped task after the argument that tells it from the others, unless the DAG's author does."""
+def set_map_index_template(operator: BaseOperator, context: Context) -> None:
+    """Name a mapped task after the argument that distinguishes it, unless the DAG sets a template itself."""
     is_mapped = getattr(context.get("ti"), "map_index", -1) >= 0
     if is_mapped and not context.get(_TEMPLATE):
-        name = next(_names(operator), "")
+        name = next(_candidate_names(operator), "")
         if name and "{" not in name:
-            context[_TEMPLATE] = name[:_LONGEST]  # type: ignore[literal-required]
+            context[_TEMPLATE] = name[:_MAX_LENGTH]  # type: ignore[literal-required]
 
 
-def _names(operator: BaseOperator) -> Iterator[str]:
-    """Yield names after the arguments that are mapped, and after the others."""
+def _candidate_names(operator: BaseOperator) -> Iterator[str]:
+    """Yield names made of the mapped arguments first, then of the other templated ones."""
     others = (field for field in operator.template_fields if field != "damstra_conn_id")
-    for field in dict.fromkeys([*_mapped(operator), *others]):
+    for field in dict.fromkeys([*_mapped_fields(operator), *others]):
         kind = field.removesuffix("s").removesuffix("_id").removesuffix("_name").replace("_", " ")
-        value = _shown(getattr(operator, field, None))
+        value = _format_value(getattr(operator, field, None))
         if value:
-            says_what_it_is = kind == "name" or value.startswith(_USER)
-            yield value if says_what_it_is else f"{kind} {value}"
+            is_self_explaining = kind == "name" or value.startswith(_USER)
+            yield value if is_self_explaining else f"{kind} {value}"
 
 
-def _mapped(operator: BaseOperator) -> Iterable[str]:
-    """Return the arguments that ``.expand()`` was given, as far as the DAG says."""
+def _mapped_fields(operator: BaseOperator) -> Iterable[str]:
+    """Return the arguments of ``.expand()``; none for ``.expand_kwargs()`` of an XCom."""
     dag: Any = operator.get_dag()
     mapped: Any = dag.task_dict.get(operator.task_id) if dag else None
-    given = getattr(getattr(mapped, "expand_input", None), "value", None)
-    return given if isinstance(given, dict) else ()
+    value = getattr(getattr(mapped, "expand_input", None), "value", None)
+    return value if isinstance(value, dict) else ()
 
 
-def _shown(value: Any) -> str:
-    """Return a short text for a value, or none for what has no short one."""
+def _format_value(value: Any) -> str:
+    """Return a short text for a value, or an empty one if there is none."""
     if isinstance(value, (list, tuple)):
-        shown = [_shown(one) for one in value[:2]]
-        more = f" and {len(value) - 2} more" if len(value) > 2 else ""
-        return ", ".join(shown) + more if all(shown) else ""
+        items = [_format_value(item) for item in value[:_MAX_LIST_ITEMS]]
+        more = f" and {len(value) - _MAX_LIST_ITEMS} more" if len(value) > _MAX_LIST_ITEMS else ""
+        return ", ".join(items) + more if all(items) else ""
     if isinstance(value, dict):
-        members = {name.replace("_", "").lower(): one for name, one in value.items()}
-        names = (_shown(members.get(name.replace("_", ""))) for name in _NAMES_OF_A_USER)
-        return next((f"{_USER}{one}" for one in names if one), "")
+        fields = {name.replace("_", "").lower(): item for name, item in value.items()}
+        names = (_format_value(fields.get(name.replace("_", ""))) for name in _USER_KEYS)
+        return next((f"{_USER}{name}" for name in names if name), "")
     return str(value) if isinstance(value, (int, str)) else ""

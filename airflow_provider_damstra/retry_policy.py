@@ -1,7 +1,12 @@
-"""Which failures Airflow retries, and when. Needs Airflow 3.3; before it, operators do what they can."""
+"""Which failures Airflow retries, and when.
+
+``fail_fast_on_permanent_errors`` works on every Airflow version and wraps each operator and sensor;
+``DamstraRetryPolicy`` needs Airflow 3.3 and adds the server's ``Retry-After``.
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +18,41 @@ except ImportError:  # Airflow before 3.3
 from airflow_provider_damstra.errors import DamstraError, is_permanent
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow.sdk import Context
 
 
-class DamstraRetryPolicy(RetryPolicy):
-    """Retries what can succeed, at the time that the server named, and nothing else.
+@contextmanager
+def fail_fast_on_permanent_errors() -> Iterator[None]:
+    """Raise ``AirflowFailException`` for errors that no retry can resolve, with a message of one line.
 
-    A refused key, a missing permission, arguments that do not fit and a refused request fail at once; after a
-    429 or 5xx the task waits as long as the server asks; a request of unknown fate is retried, for operators
-    look before they act.
+    These are invalid arguments and permanent Damstra errors (``errors.is_permanent``).
+    """
+    from airflow.providers.common.compat.sdk import AirflowFailException
+    from pydantic import ValidationError
+
+    from airflow_provider_damstra.validation_errors import format_argument_error
+
+    try:
+        yield
+    except ValidationError as error:
+        raise AirflowFailException(f"{error.title} was not sent: {format_argument_error(error)}") from None
+    except DamstraError as error:
+        if is_permanent(error):
+            raise AirflowFailException(str(error)) from error
+        raise
+    except ValueError as error:
+        # Validation of an argument that was a template until now.
+        raise AirflowFailException(str(error)) from error
+
+
+class DamstraRetryPolicy(RetryPolicy):
+    """Retry policy for tasks of this provider: fail at once on permanent errors, honour ``Retry-After``.
+
+    A refused key, a missing permission, invalid arguments and a refused request fail at once. After a 429 or
+    5xx the task waits for as long as the server asks. A write whose outcome is unknown is retried: operators
+    look up the current state before they write. Everything else follows the task's ``retries``.
 
     :raises AirflowOptionalProviderFeatureException: before Airflow 3.3, which has no retry policies.
     """
@@ -38,8 +69,8 @@ class DamstraRetryPolicy(RetryPolicy):
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
-        """Return what to do after a failure."""
-        if _is_about_arguments(exception):
+        """Return Airflow's decision after a failure of the task."""
+        if _is_invalid_argument(exception):
             return RetryDecision.fail(reason=str(exception))
         if not isinstance(exception, DamstraError):
             return RetryDecision.default()
@@ -52,22 +83,22 @@ class DamstraRetryPolicy(RetryPolicy):
             )
         if exception.outcome_unknown:
             return RetryDecision.retry(
-                reason="Nobody knows whether it was carried out; the next try looks first."
+                reason="The outcome of the request is unknown; the next try looks it up first."
             )
         return RetryDecision.default()
 
     def serialize(self) -> dict[str, Any]:
-        """Return what rebuilds it: it has no settings."""
+        """Return the settings for the serialized DAG: there are none."""
         return {}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> DamstraRetryPolicy:
-        """Return it again."""
+        """Return the policy of a serialized DAG."""
         return cls()
 
 
-def _is_about_arguments(exception: BaseException) -> bool:
-    """Return whether a call of the API could not even be made."""
+def _is_invalid_argument(exception: BaseException) -> bool:
+    """Return whether the arguments of an API call failed validation, before anything was sent."""
     from pydantic import ValidationError
 
     if not isinstance(exception, ValidationError):

@@ -1,4 +1,7 @@
-"""The forms that operators' arguments have, and checks of them that need no request."""
+"""Validation and parsing of operator arguments, without a request and without pydantic models.
+
+``validate_<what>`` raises ``ValueError`` and returns nothing; ``parse_<what>`` returns the converted value.
+"""
 
 from __future__ import annotations
 
@@ -19,32 +22,46 @@ if TYPE_CHECKING:
 
 
 def is_rendered_later(value: Any) -> bool:
-    """Return whether a value is only known when the task runs: a template, or another task's output."""
+    """Return whether a value is known only at run time: a template, or another task's output."""
     from airflow.sdk import XComArg
 
     return isinstance(value, XComArg) or (isinstance(value, str) and "{{" in value)
 
 
 def is_empty(value: Any) -> bool:
-    """Return whether a list holds nothing, be it an XCom's or a text that a template rendered to."""
+    """Return whether a list is empty, be it an XCom or a rendered text such as ``[]``."""
     if isinstance(value, str):
         return value.strip() in ("", "[]", "()")
     return isinstance(value, Sized) and not len(value)
 
 
-def validate_choice(name: str, value: Any, *allowed: str | bool | None) -> None:
-    """Refuse a value that is not among the allowed ones.
+def provided_arguments(operator: object, *names: str) -> dict[str, Any]:
+    """Return the named attributes of an operator that are not None."""
+    values = {name: getattr(operator, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
 
-    :raises ValueError: naming the argument and what it can be.
+
+def validate_choice(name: str, value: Any, *allowed: str | bool | None) -> None:
+    """Validate that a value is one of the allowed values.
+
+    :raises ValueError: naming the argument and the allowed values.
     """
     if value not in allowed:
-        raise ValueError(
-            f"{name} is {value!r}; it can be {' or '.join(str(one) for one in allowed if one is not None)}"
-        )
+        choices = " or ".join(str(choice) for choice in allowed if choice is not None)
+        raise ValueError(f"{name} is {value!r}; it can be {choices}")
+
+
+def validate_subset(name: str, values: Any, *allowed: str) -> None:
+    """Validate that a list contains only allowed values.
+
+    :raises ValueError: naming the argument and the allowed values.
+    """
+    if isinstance(values, str) or not set(values) <= set(allowed):
+        raise ValueError(f"{name} is {values!r}; it is a list that can hold {' and '.join(allowed)}")
 
 
 def validate_exactly_one(**arguments: Any) -> None:
-    """Refuse none and more than one of several arguments that exclude each other.
+    """Validate that exactly one of several mutually exclusive arguments is not None.
 
     :raises ValueError: naming the arguments, and which of them were given.
     """
@@ -54,7 +71,7 @@ def validate_exactly_one(**arguments: Any) -> None:
 
 
 def validate_at_least_one(**arguments: Any) -> None:
-    """Refuse a step of which no argument says what it is to do.
+    """Validate that at least one of several arguments is not None.
 
     :raises ValueError: naming the arguments.
     """
@@ -62,23 +79,8 @@ def validate_at_least_one(**arguments: Any) -> None:
         raise ValueError(f"give at least one of {', '.join(arguments)}; there is nothing to do otherwise")
 
 
-def provided_arguments(owner: object, *names: str) -> dict[str, Any]:
-    """Return those of an operator's arguments that are given."""
-    values = {name: getattr(owner, name) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def validate_subset(name: str, values: Any, *allowed: str) -> None:
-    """Refuse a list that holds anything but the allowed values.
-
-    :raises ValueError: naming the argument and what it can hold.
-    """
-    if isinstance(values, str) or not set(values) <= set(allowed):
-        raise ValueError(f"{name} is {values!r}; it is a list that can hold {' and '.join(allowed)}")
-
-
 def validate_booleans(**values: Any) -> None:
-    """Refuse what is neither True nor False: a text such as ``"false"`` would count as true.
+    """Validate that values are True or False: a text such as ``"false"`` would be truthy.
 
     :raises ValueError: naming the argument.
     """
@@ -88,40 +90,60 @@ def validate_booleans(**values: Any) -> None:
 
 
 def validate_number(name: str, value: Any, *, at_least: float) -> None:
-    """Refuse what is no number, or too small a one.
+    """Validate that a value is an int or float and not below a minimum.
 
-    :raises ValueError: naming the argument and how much it must be.
+    :raises ValueError: naming the argument and the minimum.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= at_least:
         raise ValueError(f"{name} is {value!r}; it is a number of at least {at_least:g}")
 
 
 def validate_integer(name: str, value: Any, *, at_least: int) -> None:
-    """Refuse what is no whole number, or too small a one.
+    """Validate that a value is an int and not below a minimum.
 
-    :raises ValueError: naming the argument and how much it must be.
+    :raises ValueError: naming the argument and the minimum.
     """
     validate_number(name, value, at_least=at_least)
     if not isinstance(value, int):
         raise ValueError(f"{name} is {value!r}; it is a whole number")
 
 
-def parse_ids(name: str, values: Any) -> list[int]:
-    """Return ids as numbers, in their order, each once.
+def validate_no_password(value: Any) -> None:
+    """Validate that templated arguments contain no password: Airflow stores and displays them.
 
-    :raises ValueError: naming the argument, if there is none, or one is no id.
+    :param value: any nesting of mappings and lists.
+    :raises ValueError: if a mapping has a key ``password``.
     """
-    listed = [] if isinstance(values, (str, bytes)) else list(values)
-    found = [int(one) for one in listed if str(one).isdecimal() and int(one) > 0]
-    if not found or len(found) < len(listed):
+    if _has_password(value):
+        raise ValueError(
+            "a password in an operator's arguments would be kept and shown by Airflow: leave it out, or set "
+            "it with the hook in a task of your own"
+        )
+
+
+def _has_password(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        keys = {str(key).lower() for key in value}
+        return "password" in keys or any(map(_has_password, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_has_password, value))
+
+
+def parse_ids(name: str, values: Any) -> list[int]:
+    """Return ids as integers, in their order, without duplicates.
+
+    :raises ValueError: naming the argument, if the list is empty or one of its items is no id.
+    """
+    items = [] if isinstance(values, (str, bytes)) else list(values)
+    parsed = [int(item) for item in items if str(item).isdecimal() and int(item) > 0]
+    if not parsed or len(parsed) < len(items):
         raise ValueError(f"{name} is {values!r}; it is a list of ids")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(parsed))
 
 
 def parse_bool(name: str, value: Any) -> bool:
-    """Return what may be a template that renders to ``True`` or ``false`` as a boolean.
+    """Return a boolean, or a rendered template such as ``True`` or ``false``, as a boolean.
 
-    :raises ValueError: naming the argument, if it is something else.
+    :raises ValueError: naming the argument, if it is neither.
     """
     text = str(value).lower()
     validate_choice(name, text if text in ("true", "false") else value, "true", "false")
@@ -129,29 +151,10 @@ def parse_bool(name: str, value: Any) -> bool:
 
 
 def parse_mapping(name: str, value: Any) -> dict[str, Any]:
-    """Return names and values as a dictionary.
+    """Return a mapping as a dictionary.
 
     :raises ValueError: naming the argument, if it is something else, such as a template that renders to text.
     """
     if not isinstance(value, Mapping):
         raise ValueError(f"{name} is a {type(value).__name__}, not names and values")
     return dict(value)
-
-
-def validate_no_password(members: Any) -> None:
-    """Refuse a password among templated members, which Airflow keeps and shows.
-
-    :raises ValueError: if there is one.
-    """
-    if _has_password(members):
-        raise ValueError(
-            "a password in an operator's arguments would be kept and shown by Airflow: leave it out, or set "
-            "it with the hook in a task of your own"
-        )
-
-
-def _has_password(members: Any) -> bool:
-    if isinstance(members, Mapping):
-        names = {str(name).lower() for name in members}
-        return "password" in names or any(map(_has_password, members.values()))
-    return isinstance(members, (list, tuple)) and any(map(_has_password, members))

@@ -186,7 +186,7 @@ def test_an_answer_that_is_not_the_vendors_points_to_what_stands_between(status:
 
 def test_a_long_answer_is_quoted_in_part_and_an_empty_one_named() -> None:
     assert len(str(error(400, "x" * 100_000))) < 500
-    assert "the answer is empty" in str(error(400, ""))
+    assert "the response is empty" in str(error(400, ""))
     assert "no reason given" in str(error(400, {"error": True}))
 
 

@@ -84,7 +84,7 @@ def test_it_is_tried_again_when_the_server_said(status: int, emulator: DamstraEm
 def test_what_may_have_been_done_is_tried_again_for_the_next_try_looks(emulator: DamstraEmulator) -> None:
     emulator.add_fault("drop_after", method="POST")
     assert decision_after(failure()) == RetryDecision.retry(
-        reason="Nobody knows whether it was carried out; the next try looks first."
+        reason="The outcome of the request is unknown; the next try looks it up first."
     )
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_damstra.error_mapping import fail_fast_on_permanent_errors
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
-from airflow_provider_damstra.map_index import map_index_template_for
+from airflow_provider_damstra.map_index import set_map_index_template
+from airflow_provider_damstra.retry_policy import fail_fast_on_permanent_errors
 from airflow_provider_damstra.storage import TaskTry
 from airflow_provider_damstra.task_state import TaskState
 from airflow_provider_damstra.validation import is_empty, validate_booleans, validate_choice
@@ -65,7 +65,7 @@ class DamstraOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Do the step and return its result, fit for XCom."""
-        map_index_template_for(self, context)
+        set_map_index_template(self, context)
         self.task_try = TaskTry.of(context)
         self.task_state = TaskState(context)
         self._is_acting = True

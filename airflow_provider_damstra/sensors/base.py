@@ -16,7 +16,7 @@ except ImportError:  # Airflow before 3.2
 
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
-from airflow_provider_damstra.map_index import map_index_template_for
+from airflow_provider_damstra.map_index import set_map_index_template
 from airflow_provider_damstra.task_state import TaskState
 from airflow_provider_damstra.validation import validate_booleans, validate_integer
 
@@ -97,7 +97,7 @@ class DamstraSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait, and return the result; a deferrable sensor looks once before it leaves for the triggerer."""
-        map_index_template_for(self, context)
+        set_map_index_template(self, context)
         if not self.deferrable:
             return super().execute(context)
         first = self._first_look(context)
@@ -175,8 +175,8 @@ class DamstraSensor(BaseSensorOperator):
         """Return how things stand, or None if that could not be found out this time."""
         from airflow.providers.common.compat.sdk import AirflowFailException
 
-        from airflow_provider_damstra.error_mapping import fail_fast_on_permanent_errors
         from airflow_provider_damstra.errors import DamstraError
+        from airflow_provider_damstra.retry_policy import fail_fast_on_permanent_errors
 
         state = self.task_state(context)
         failures: int = state.get(_POLL_FAILURES, 0)

@@ -107,7 +107,7 @@ def test_a_certificate_is_a_pdf_file() -> None:
         ('{"id": "x"}', "id: Input should be a valid integer"),
         ("[1]", "the whole: Input should be an object"),
         ("not json", "Invalid JSON"),
-        ("", "the answer is empty"),
+        ("", "the response is empty"),
         ('{"id": 7, "userName": "x', "EOF while parsing"),
     ],
 )

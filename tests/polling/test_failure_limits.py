@@ -33,7 +33,7 @@ async def test_a_page_that_a_proxy_does_not_find_is_a_failure_and_no_answer(
         await start_wait(counting_condition(), poll_interval=0.01, max_poll_failures=1, say=said)
     ).result == [1]
     assert said.failures == ["Failure 1 in a row; it is asked again."]
-    assert "The answer is not one of Damstra's" in said.lines[0]
+    assert "The response is not Damstra's" in said.lines[0]
 
 
 async def test_it_is_not_asked_again_before_the_server_said(emulator: DamstraEmulator) -> None:

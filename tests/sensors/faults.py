@@ -41,14 +41,16 @@ def struck(emulator: DamstraEmulator) -> int:
     return sum(entry["fault"] is not None for entry in emulator.journal())
 
 
-_ALIEN = "The answer is not one of Damstra's: check the connection's host, and any proxy before it."
+_ALIEN = "The response is not Damstra's: check the connection's host, and any proxy before it."
 # That the pause is kept is the poller's affair (tests/polling/test_failure_limits.py).
 _BUSY = {"status": 429, "headers": {"Retry-After": "0"}, "body": {"error": "Slow down"}}
 
 # What a further look may mend.
 PASSING = (
     Fault(name="429", rule={"kind": "status", **_BUSY}, says="failed (HTTP 429): Slow down. Lower"),
-    Fault(name="503", rule={"kind": "status", "status": 503}, says="failed (HTTP 503): the answer is empty."),
+    Fault(
+        name="503", rule={"kind": "status", "status": 503}, says="failed (HTTP 503): the response is empty."
+    ),
     Fault(
         name="reset",
         rule={"kind": "drop_before"},
@@ -57,12 +59,12 @@ PASSING = (
     Fault(
         name="no JSON",
         rule={"kind": "status", "status": 200, "body": "{]"},
-        says="answered HTTP 200, but the answer cannot be read (",
+        says="answered HTTP 200, but the response cannot be read (",
     ),
     Fault(
         name="404 of a proxy",
         rule={"kind": "status", "status": 404},
-        says=f"failed (HTTP 404): the answer is empty. {_ALIEN}",
+        says=f"failed (HTTP 404): the response is empty. {_ALIEN}",
     ),
     Fault(name="html", rule={"kind": "html"}, says="failed (HTTP 502): '<html>"),
     Fault(
@@ -77,7 +79,7 @@ LASTING = (
     Fault(
         name="401",
         rule={"kind": "status", "status": 401},
-        says=f"failed (HTTP 401): the answer is empty. {_ALIEN}",
+        says=f"failed (HTTP 401): the response is empty. {_ALIEN}",
     ),
     Fault(
         name="403",

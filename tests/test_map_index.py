@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from airflow.sdk import DAG
 
-from airflow_provider_damstra.map_index import map_index_template_for
+from airflow_provider_damstra.map_index import set_map_index_template
 from airflow_provider_damstra.operators.call import DamstraCallOperator
 from airflow_provider_damstra.operators.group import (
     DamstraAddGroupMembersOperator,
@@ -46,7 +46,7 @@ NAMED: list[tuple[type[BaseOperator], dict[str, Any], dict[str, Any], str | None
 
 def name_of(operator: BaseOperator, **context: Any) -> str | None:
     whole = cast("Context", {"ti": SimpleNamespace(map_index=0), **context})
-    map_index_template_for(operator, whole)
+    set_map_index_template(operator, whole)
     name = cast("dict[str, Any]", whole).get("map_index_template")
     return None if name is None else str(name)
 
