@@ -1,4 +1,4 @@
-"""Imports point one way, and a DAG file's imports stay light."""
+"""The architecture: direction of imports, no Airflow below the hooks, no HTTP by hand, light DAG files."""
 
 from __future__ import annotations
 
@@ -19,57 +19,66 @@ if TYPE_CHECKING:
 
 NAME = "airflow_provider_damstra"
 PACKAGE = Path(airflow_provider_damstra.__file__).parent
+REPOSITORY = PACKAGE.parent
 MODULES = {
-    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")
+    ".".join(path.relative_to(REPOSITORY).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")
 }
-# From left to right: each may import what stands before it.
-FREE_OF_AIRFLOW = (
-    "wire",
-    "event_names",
-    "models",
-    "errors",
-    "endpoints",
-    "clients",
-    "actions",
-    "waits",
-    "exports",
-)
-LEFTMOST = {"wire", "event_names", "models"}
-OF_TASKS = ("arguments", "attempts", "failing", "links", "naming", "retry_policy")
+MAX_LINES = 350
+
+# What each layer (a top-level module or package) may import, from the bottom up.
+VALUES = {"assets", "http", "validation_errors"}
+API = {*VALUES, "models", "errors", "endpoints"}
+CLIENTS = {*API, "clients"}
+LOGIC = {*CLIENTS, "services", "conditions", "exports"}
+TASK_SUPPORT = {"links", "map_index", "retry_policy", "task_state", "validation"}
 MAY_IMPORT: dict[str, set[str]] = {
-    **{
-        layer: set() if layer in LEFTMOST else set(FREE_OF_AIRFLOW[:place])
-        for place, layer in enumerate(FREE_OF_AIRFLOW)
-    },
-    "hooks": {*FREE_OF_AIRFLOW},
+    "assets": set(),
+    "http": set(),
+    "validation_errors": set(),
+    "models": {"validation_errors"},
+    "errors": {"http"},
+    "endpoints": API - {"endpoints"},
+    "clients": API,
+    "services": CLIENTS,
+    "conditions": {*CLIENTS, "services"},
+    "exports": {*CLIENTS, "services"},
+    "hooks": LOGIC,
+    **{module: {*API, "hooks"} for module in TASK_SUPPORT},
     "storage": set(),
-    **{shared: {*FREE_OF_AIRFLOW, "hooks"} for shared in OF_TASKS},
-    "operators": {*FREE_OF_AIRFLOW, "hooks", *OF_TASKS, "storage"},
-    "transfers": {*FREE_OF_AIRFLOW, "hooks", *OF_TASKS, "storage", "operators"},
-    "triggers": {*FREE_OF_AIRFLOW, "hooks", "arguments", "webhooks"},
-    "sensors": {*FREE_OF_AIRFLOW, "hooks", *OF_TASKS, "triggers"},
+    "polling": {*LOGIC, "hooks", "webhooks"},
+    "triggers": {*LOGIC, "hooks", "polling", "validation"},
+    "operators": {*LOGIC, *TASK_SUPPORT, "storage", "hooks"},
+    "sensors": {*LOGIC, *TASK_SUPPORT, "hooks", "triggers"},
+    "transfers": {*LOGIC, *TASK_SUPPORT, "storage", "hooks", "operators"},
     "get_provider_info": set(),
-    "assets": {"event_names"},
-    "webhooks": {*FREE_OF_AIRFLOW, "assets", "get_provider_info", "hooks"},
-    "emulator": {"wire", "models", "errors", "endpoints", "webhooks"},
+    "webhooks": {*CLIENTS, "get_provider_info", "hooks"},
+    "emulator": {*API, "webhooks"},
     "testing": {"emulator"},
-    "cli": {*FREE_OF_AIRFLOW, "assets", "hooks", "emulator", "webhooks"},
+    "cli": {*CLIENTS, "emulator", "hooks", "webhooks"},
 }
+RUNS_WITHOUT_AIRFLOW = LOGIC
+FREE_OF_AIRFLOW = {*LOGIC - {"assets"}, "emulator", "testing", "get_provider_info", ""}
+# Packages whose __init__ is the public namespace of their classes.
+PUBLIC_NAMESPACES = {f"{NAME}.endpoints.__init__", f"{NAME}.models.__init__"}
+# The emulator opens the socket that its web server listens on.
+LISTENS = f"{NAME}.emulator.server"
+# The pytest plugin is imported by every pytest run, and requests takes 50 ms to import.
+PYTEST_PLUGIN = f"{NAME}.testing"
 
 
 def layer_of(module: str) -> str:
-    """Return the part of the package that a module belongs to; '' is the package itself."""
+    """Return the top-level module or package that a module belongs to; '' for the package itself."""
     name = module.removeprefix(NAME).removeprefix(".").split(".")[0]
     return "" if name == "__init__" else name
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Yield the modules that a file imports when it runs, at its top or inside a function."""
-    waiting: list[ast.AST] = [ast.parse(path.read_text())]
-    while waiting:
-        node = waiting.pop()
+def imported_names(path: Path) -> Iterator[str]:
+    """Yield what a file imports at run time: at the top level and in functions, not for type checking."""
+    pending: list[ast.AST] = [ast.parse(path.read_text())]
+    while pending:
+        node = pending.pop()
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            waiting += node.orelse
+            pending += node.orelse
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -77,38 +86,102 @@ def imported(path: Path) -> Iterator[str]:
             assert node.level == 0, f"{path} imports relatively"
             yield node.module or ""
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        waiting += ast.iter_child_nodes(node)
+        pending += ast.iter_child_nodes(node)
 
 
-def own(path: Path) -> set[str]:
-    """Return the parts of the package that a file imports."""
-    found = {layer_of(name) for name in imported(path) if name == NAME or name.startswith(f"{NAME}.")}
-    return found & {layer_of(module) for module in MODULES}
+def imported_layers(path: Path) -> set[str]:
+    """Return the layers of the package that a file imports."""
+    layers = {layer_of(name) for name in imported_names(path) if name == NAME or name.startswith(f"{NAME}.")}
+    return layers & {layer_of(module) for module in MODULES}
+
+
+def imports_any(path: Path, *packages: str) -> list[str]:
+    """Return the imports of a file that are one of some packages or modules, or are in them."""
+    prefixes = tuple(f"{package}." for package in packages)
+    return [name for name in imported_names(path) if name in packages or name.startswith(prefixes)]
+
+
+def attributes_of(path: Path, module: str) -> set[str]:
+    """Return the attributes of a module that a file uses, such as ``{"SSLError"}`` for ``ssl``."""
+    tree = ast.parse(path.read_text())
+    accessed = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == module
+    }
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == module
+        for alias in node.names
+    }
+    return accessed | imported
 
 
 each_module = pytest.mark.parametrize("module", sorted(MODULES))
 
 
-def test_every_part_of_the_package_has_its_place() -> None:
-    assert {layer_of(module) for module in MODULES} - {""} <= MAY_IMPORT.keys()
+def test_every_layer_is_declared() -> None:
+    assert {layer_of(module) for module in MODULES} - {""} == MAY_IMPORT.keys()
     assert len(MODULES) > 50
 
 
+def test_declared_imports_are_acyclic() -> None:
+    remaining = {layer: set(allowed) for layer, allowed in MAY_IMPORT.items()}
+    while leaves := {layer for layer, allowed in remaining.items() if not allowed & remaining.keys()}:
+        remaining = {layer: allowed for layer, allowed in remaining.items() if layer not in leaves}
+    assert remaining == {}
+
+
 @each_module
-def test_a_module_imports_only_what_stands_to_its_left(module: str) -> None:
+def test_module_imports_only_lower_layers(module: str) -> None:
     layer = layer_of(module)
-    allowed = MAY_IMPORT.get(layer, set())
-    assert own(MODULES[module]) - {layer, ""} <= allowed
+    assert imported_layers(MODULES[module]) - {layer, ""} <= MAY_IMPORT.get(layer, set())
 
 
 @each_module
-def test_what_stands_left_of_the_hooks_is_free_of_airflow(module: str) -> None:
-    uses = {name for name in imported(MODULES[module]) if name == "airflow" or name.startswith("airflow.")}
-    free = {*FREE_OF_AIRFLOW, "emulator", "testing", "get_provider_info", ""}
-    assert layer_of(module) not in free or uses == set()
+def test_layers_below_hooks_do_not_import_airflow(module: str) -> None:
+    if layer_of(module) in FREE_OF_AIRFLOW:
+        assert imports_any(MODULES[module], "airflow") == []
 
 
-def test_the_walk_sees_what_runs_and_nothing_else(tmp_path: Path) -> None:
+@each_module
+def test_http_is_left_to_requests_and_aiohttp(module: str) -> None:
+    forbidden = {"urllib3", "http.client", "select"} - ({"http.client"} if module == PYTEST_PLUGIN else set())
+    assert imports_any(MODULES[module], *forbidden) == []
+    if module == LISTENS:
+        return
+    used = attributes_of(MODULES[module], "ssl") | attributes_of(MODULES[module], "socket")
+    contexts = {"SSLContext", "create_default_context"}
+    exceptions = {name for name in used if name.endswith("Error") or name in ("gaierror", "timeout")}
+    assert used <= contexts | exceptions
+
+
+@each_module
+def test_module_does_not_only_reexport(module: str) -> None:
+    body = ast.parse(MODULES[module].read_text()).body
+    package = module.removesuffix(".__init__")
+    from_elsewhere = [
+        node
+        for node in body
+        if isinstance(node, ast.ImportFrom) and node.module not in ("__future__", package)
+    ]
+    definitions = [
+        node
+        for node in body
+        if not isinstance(node, (ast.Import, ast.ImportFrom, ast.Expr, ast.If))
+        and not (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__")
+    ]
+    assert definitions or not from_elsewhere or module in PUBLIC_NAMESPACES
+
+
+@pytest.mark.parametrize("folder", [NAME, "tests"])
+def test_no_file_is_over_350_lines(folder: str) -> None:
+    lengths = {path: len(path.read_text().splitlines()) for path in (REPOSITORY / folder).rglob("*.py")}
+    assert {path: length for path, length in lengths.items() if length > MAX_LINES} == {}
+
+
+def test_imported_names_include_functions_and_exclude_type_checking(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text(
         "from typing import TYPE_CHECKING\n"
@@ -116,7 +189,7 @@ def test_the_walk_sees_what_runs_and_nothing_else(tmp_path: Path) -> None:
         "def f():\n    from c.d import e\n"
         "try:\n    import g.h\nexcept ImportError:\n    from i import j\n"
     )
-    assert set(imported(file)) == {
+    assert set(imported_names(file)) == {
         "typing",
         "typing.TYPE_CHECKING",
         "b",
@@ -136,8 +209,8 @@ def test_every_module_can_be_imported() -> None:
 
 
 def run(program: str, tmp_path: Path) -> list[str]:
-    """Return the lines that a program prints in a Python of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), "AIRFLOW_HOME": str(tmp_path)}
+    """Run a program in a new Python process and return the words that it prints."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "AIRFLOW_HOME": str(tmp_path)}
     done = subprocess.run(  # noqa: S603 (our own program)
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
     )
@@ -160,31 +233,31 @@ HEAVY = (
     "aiohttp",
     "fastapi",
     "uvicorn",
-    *(f"{NAME}.{layer}" for layer in ("models", "endpoints", "clients", "exports", "emulator")),
+    *(f"{NAME}.{layer}" for layer in ("models", "endpoints", "clients", "services", "exports", "emulator")),
 )
 
 
 @pytest.mark.needs_airflow("3.1")  # before it airflow.sdk itself loads them
-def test_a_dag_file_loads_no_client_and_no_model(tmp_path: Path) -> None:
+def test_dag_file_imports_no_client_and_no_model(tmp_path: Path) -> None:
     packages = ("operators", "sensors", "transfers")
     others = ("triggers.event", "assets", "webhooks.plugin")
     program = f"{IMPORT_ALL}\nimport_all(*{packages + others!r})\nprint(*sys.modules)"
     loaded = run(program, tmp_path)
     expected = {module for module in MODULES if layer_of(module) in packages} | {
-        f"{NAME}.{one}" for one in others
+        f"{NAME}.{name}" for name in others
     }
     assert {module.removesuffix(".__init__") for module in expected} <= set(loaded)
     assert [name for name in HEAVY if name in loaded] == []
 
 
-def test_reading_the_metadata_loads_nothing(tmp_path: Path) -> None:
+def test_provider_info_imports_only_the_standard_library(tmp_path: Path) -> None:
     before = run("import sys; print(*sys.modules)", tmp_path)
     loaded = run(f"import sys, {NAME}.get_provider_info; print(*sys.modules)", tmp_path)
     new = {name.split(".")[0] for name in set(loaded) - set(before)}
     assert new - set(sys.stdlib_module_names) == {NAME}
 
 
-def test_what_stands_left_of_the_hooks_runs_without_airflow(tmp_path: Path) -> None:
+def test_layers_below_hooks_run_without_airflow(tmp_path: Path) -> None:
     program = f"""
 import sys
 class Missing:
@@ -193,10 +266,12 @@ class Missing:
             raise ImportError(name)
 sys.meta_path.insert(0, Missing())
 {IMPORT_ALL}
-import_all(*{FREE_OF_AIRFLOW!r})
+import_all(*{sorted(RUNS_WITHOUT_AIRFLOW)!r})
 print(*sys.modules)
 """
     loaded = run(program, tmp_path)
-    free = {module.removesuffix(".__init__") for module in MODULES if layer_of(module) in FREE_OF_AIRFLOW}
-    assert free <= set(loaded)
+    modules = {
+        module.removesuffix(".__init__") for module in MODULES if layer_of(module) in RUNS_WITHOUT_AIRFLOW
+    }
+    assert modules <= set(loaded)
     assert "airflow" not in loaded
