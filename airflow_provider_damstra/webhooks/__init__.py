@@ -1,1 +1,1 @@
-"""What Damstra tells of by itself: its webhooks."""
+"""Receiver of Damstra's webhooks in Airflow's API server."""

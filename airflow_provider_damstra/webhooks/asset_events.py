@@ -1,4 +1,4 @@
-"""From a confirmed event to an asset event, and so to DAG runs, within a transaction of the caller's."""
+"""Registration of asset events, which start DAG runs, within the transaction that confirms an event."""
 
 from __future__ import annotations
 
@@ -27,22 +27,25 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 HAS_PARTITIONS = hasattr(AssetEvent, "partition_key")
-"""Airflow 3.2 and newer."""
+"""True in Airflow 3.2 and newer."""
 
 
-def update_assets(
+def register_asset_events(
     name: str, *, conn_id: str, extra: dict[str, Any], user_id: int | None, session: Session
 ) -> list[Callable[[], None]]:
-    """Register an event with its own asset and with that of all events, if some DAG knows them.
+    """Register asset events of the event's asset and of the asset for all events, as far as DAGs use them.
 
-    :param user_id: becomes the partition key, where Airflow has partitions.
-    :returns: what is to be called once the transaction is committed: Airflow's listeners.
+    :param name: name of the event.
+    :param conn_id: id of the connection that received it.
+    :param extra: extra of the asset events.
+    :param user_id: partition key, where Airflow has partitions.
+    :returns: calls of Airflow's listeners, to be made after the commit.
     """
     names = [ALL_EVENTS, *({name} & set(EVENT_NAMES))]
-    uris = [event_uri(one, conn_id=conn_id) for one in names]
-    later: list[Callable[[], None]] = []
-    for asset in _known_assets(uris, session):
-        # In an event of an unknown name a stranger chooses what is called an id: only a number is a key.
+    uris = [event_uri(event_name, conn_id=conn_id) for event_name in names]
+    listeners: list[Callable[[], None]] = []
+    for asset in _lock_assets(uris, session):
+        # The sender of an event with an unknown name chooses the type and length of its fields.
         key = str(user_id) if HAS_PARTITIONS and type(user_id) is int else None
         asset_manager.register_asset_change(
             asset=asset,
@@ -50,42 +53,42 @@ def update_assets(
             session=session,
             source_is_api=True,
             api_user_teams=set(),
-            callback_sink=later,
+            callback_sink=listeners,
             partition_key=key,
         )
         if key is not None:
             _queue_dags_without_partitions(asset, session)
-    return later
+    return listeners
 
 
-def _known_assets(uris: Sequence[str], session: Session) -> list[AssetModel]:
-    """Return the assets that have these URIs, whatever their names; all of Damstra's are locked.
+def _lock_assets(uris: Sequence[str], session: Session) -> list[AssetModel]:
+    """Return the assets with these URIs, whatever their names, and lock all assets of Damstra.
 
-    One event after the other: each is given its time after the one before was committed. A DAG run takes the
-    events of a span of time, and would leave out one that is older than others but committed after them.
+    The lock serializes asset events: each gets its timestamp after the one before was committed. A DAG run
+    takes the events of a time range, and would miss an event that is committed after younger ones.
     """
-    ours = select(AssetModel).where(AssetModel.uri.startswith(f"{SCHEME}://")).order_by(AssetModel.id)
-    locked = session.scalars(ours.with_for_update(key_share=True, of=AssetModel))
+    query = select(AssetModel).where(AssetModel.uri.startswith(f"{SCHEME}://")).order_by(AssetModel.id)
+    locked = session.scalars(query.with_for_update(key_share=True, of=AssetModel))
     return [asset for asset in locked if asset.uri in uris]
 
 
 def _queue_dags_without_partitions(asset: AssetModel, session: Session) -> None:
-    """Start the DAGs that know nothing of partitions: Airflow lets an event with a key start no such DAG."""
-    waiting = (
+    """Queue the DAGs without partitions: Airflow does not start them for an event with a partition key."""
+    scheduled = (
         select(DagModel)
-        .where(DagModel.is_paused.is_(False), or_(*_schedules_on(asset)))
+        .where(DagModel.is_paused.is_(False), or_(*_is_scheduled_on(asset)))
         .order_by(DagModel.dag_id)
     )
-    dag_ids = [dag.dag_id for dag in session.scalars(waiting) if not dag.timetable_partitioned]
+    dag_ids = [dag.dag_id for dag in session.scalars(scheduled) if not dag.timetable_partitioned]
     if dag_ids and conf.getboolean("core", "multi_team", fallback=False):
-        # What comes from outside belongs to no team, and starts no team's DAG.
+        # Events from outside belong to no team and start no team's DAG.
         teams = DagModel.get_dag_id_to_team_name_mapping(dag_ids, session=session)
         dag_ids = [dag_id for dag_id in dag_ids if teams.get(dag_id) is None]
     for dag_id in dag_ids:
-        session.execute(_queued(asset.id, dag_id, session))
+        session.execute(_upsert_queue_entry(asset.id, dag_id, session))
 
 
-def _schedules_on(asset: AssetModel) -> list[Any]:
+def _is_scheduled_on(asset: AssetModel) -> list[Any]:
     return [
         DagModel.dag_id.in_(select(reference.dag_id).where(condition))
         for reference, condition in (
@@ -96,24 +99,25 @@ def _schedules_on(asset: AssetModel) -> list[Any]:
     ]
 
 
-def _queued(asset_id: int, dag_id: str, session: Session) -> Any:
-    """Return the statement that queues a DAG for an asset, or moves its place in the queue to now.
+def _upsert_queue_entry(asset_id: int, dag_id: str, session: Session) -> Any:
+    """Return the statement that queues a DAG for an asset, or sets the timestamp of its entry to now.
 
-    Airflow itself leaves a place that is taken as it is. But a scheduler that is just taking it starts a run
-    with the events until then, and this one would wait for the next: to move it waits for that scheduler.
+    Airflow leaves an existing entry unchanged. But a scheduler that is reading it starts a run with the
+    events until then, and this event would wait for the next one; the update waits for that scheduler.
     """
     row = {"asset_id": asset_id, "target_dag_id": dag_id, "created_at": datetime.now(UTC)}
     keys = ["asset_id", "target_dag_id"]
-    there = AssetDagRunQueue.created_at
+    current = AssetDagRunQueue.created_at
     match session.get_bind().dialect.name:
-        case "postgresql":
-            put = postgresql.insert(AssetDagRunQueue).values(row)
-            newest = func.greatest(there, put.excluded.created_at)
-            return put.on_conflict_do_update(index_elements=keys, set_={"created_at": newest})
         case "mysql":
-            into = mysql.insert(AssetDagRunQueue).values(row)
-            return into.on_duplicate_key_update(created_at=func.greatest(there, into.inserted.created_at))
+            upsert = mysql.insert(AssetDagRunQueue).values(row)
+            newest = func.greatest(current, upsert.inserted.created_at)
+            return upsert.on_duplicate_key_update(created_at=newest)
+        case "postgresql":
+            statement = postgresql.insert(AssetDagRunQueue).values(row)
+            newest = func.greatest(current, statement.excluded.created_at)
+            return statement.on_conflict_do_update(index_elements=keys, set_={"created_at": newest})
         case _:
-            add = sqlite.insert(AssetDagRunQueue).values(row)
-            newest = func.max(there, add.excluded.created_at)
-            return add.on_conflict_do_update(index_elements=keys, set_={"created_at": newest})
+            insert = sqlite.insert(AssetDagRunQueue).values(row)
+            newest = func.max(current, insert.excluded.created_at)
+            return insert.on_conflict_do_update(index_elements=keys, set_={"created_at": newest})

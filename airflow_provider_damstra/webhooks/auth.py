@@ -1,4 +1,7 @@
-"""Who may come in: the tokens and the networks that are accepted, known before anybody asks."""
+"""Authentication of webhook requests: constant-time comparison of the URL's token, and source networks.
+
+The token is removed from the request's path before access logs can read it.
+"""
 
 from __future__ import annotations
 
@@ -9,81 +12,97 @@ import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.hooks.connection import find_connection, parse_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from airflow_provider_damstra.webhooks.config import Network
 
-REFRESH_SECONDS = 10.0
-"""How soon a token that was rotated, or taken away, is known."""
+TOKEN_EXTRA = "webhook_token"  # noqa: S105 (the name of a field)
+PREVIOUS_TOKENS_EXTRA = "webhook_tokens_previous"
+TOKEN_BYTES = 32
+MIN_TOKEN_LENGTH = 43
+"""Characters of a URL-safe token of 32 random bytes; shorter tokens are not accepted."""
 
-COMPARED = 4
-"""Fingerprints that every request is compared with, however many tokens its connection has."""
+ROTATION_GRACE_PERIOD = timedelta(days=1)
+"""How long a token stays accepted after its rotation."""
+
+REFRESH_INTERVAL = timedelta(seconds=10)
+"""How soon a rotated or removed token takes effect."""
+
+RETRY_INTERVAL = timedelta(seconds=1)
+MAX_ACCEPTED_TOKENS = 4
+"""Each request is compared with this many hashes, however many tokens its connection has."""
 
 log = logging.getLogger(__name__)
 
 
-class Door:
-    """Tells who may come in, in the same time whoever asks: connections are read in the background.
+class TokenAuthenticator:
+    """Compare request tokens with the accepted tokens of each connection, in constant time.
 
-    :param conn_ids: the connections with a webhook.
-    :param networks: where webhooks may come from; everywhere if there are none.
+    Tokens are cached and refreshed in the background, so that a request never waits for a secrets backend and
+    the response time does not reveal whether a connection exists.
+
+    :param conn_ids: ids of the connections whose webhooks are received.
+    :param networks: networks that requests may come from; all if empty.
     """
 
     def __init__(self, conn_ids: Sequence[str] = (), networks: Sequence[Network] = ()) -> None:
         self._conn_ids = tuple(conn_ids)
         self._networks = tuple(networks)
-        nobody = fingerprint(generate_token())
-        self._nobody = (nobody,) * COMPARED
-        self._accepted: dict[str, tuple[bytes, ...]] = {}
-        self._unread = set(conn_ids)
-        self._complaints: dict[str, str] = {}
+        # Unknown connections are compared with the hash of a random token.
+        self._padding = (hash_token(generate_token()),) * MAX_ACCEPTED_TOKENS
+        self._hashes: dict[str, tuple[bytes, ...]] = {}
+        self._not_loaded = set(conn_ids)
+        self._logged: dict[str, str] = {}
 
-    def admits(self, conn_id: str, token: str, *, host: str | None) -> bool:
-        """Return whether a token opens a connection's door to somebody at an address."""
-        is_known = is_among(fingerprint(token), self._accepted.get(conn_id, self._nobody))
-        return is_known & self._is_near(host)
+    def is_authorized(self, conn_id: str, token: str, *, client_host: str | None) -> bool:
+        """Return whether the connection accepts the token, and the client's network is allowed."""
+        is_known = matches_any(hash_token(token), self._hashes.get(conn_id, self._padding))
+        return is_known & self._is_allowed_host(client_host)
 
     @property
     def is_ready(self) -> bool:
-        """Return whether every connection could be read: until then nobody can be called unknown."""
-        return not self._unread
+        """Return whether all connections were loaded; before that, no token is known to be wrong."""
+        return not self._not_loaded
 
-    async def keep_current(self) -> None:
-        """Read the connections again and again, after they have been read once."""
+    async def refresh_forever(self) -> None:
+        """Reload the tokens of all connections periodically; connections are read in a thread."""
         while True:
-            await asyncio.sleep(REFRESH_SECONDS if self.is_ready else 1.0)
-            await asyncio.to_thread(self.read)
+            interval = REFRESH_INTERVAL if self.is_ready else RETRY_INTERVAL
+            await asyncio.sleep(interval.total_seconds())
+            await asyncio.to_thread(self.refresh)
 
-    def read(self) -> None:
-        """Read the tokens of all connections. What cannot be read now stays as it was."""
+    def refresh(self) -> None:
+        """Load the tokens of all connections; a connection that cannot be read keeps its tokens."""
         for conn_id in self._conn_ids:
             try:
-                tokens = _tokens_of(conn_id)
+                tokens = _load_tokens(conn_id)
             except Exception as error:
-                self._complain(conn_id, f"cannot be read, and is tried again: {type(error).__name__}")
+                self._log_once(conn_id, f"cannot be read, and is tried again: {type(error).__name__}")
                 continue
-            self._unread.discard(conn_id)
-            self._complain(conn_id, "" if tokens else "has no webhook_token: nothing is received for it")
-            self.accept(conn_id, tokens)
+            self._not_loaded.discard(conn_id)
+            self._log_once(conn_id, "" if tokens else "has no webhook_token: nothing is received for it")
+            self.set_tokens(conn_id, tokens)
 
-    def accept(self, conn_id: str, tokens: Sequence[str]) -> None:
-        """Let these tokens, and no others, open a connection's door."""
-        marks = tuple(map(fingerprint, tokens[:COMPARED]))
-        self._accepted[conn_id] = (*marks, *self._nobody[len(marks) :])
+    def set_tokens(self, conn_id: str, tokens: Sequence[str]) -> None:
+        """Replace the accepted tokens of a connection."""
+        hashes = tuple(map(hash_token, tokens[:MAX_ACCEPTED_TOKENS]))
+        self._hashes[conn_id] = (*hashes, *self._padding[len(hashes) :])
 
-    def _complain(self, conn_id: str, why: str) -> None:
-        if why and self._complaints.get(conn_id) != why:
-            log.warning("Damstra webhooks: connection %r %s.", conn_id, why)
-        self._complaints[conn_id] = why
+    def _log_once(self, conn_id: str, problem: str) -> None:
+        """Log a connection's problem when it differs from the last one; an empty string is no problem."""
+        if problem and self._logged.get(conn_id) != problem:
+            log.warning("Damstra webhooks: connection %r %s.", conn_id, problem)
+        self._logged[conn_id] = problem
 
-    def _is_near(self, host: str | None) -> bool:
+    def _is_allowed_host(self, host: str | None) -> bool:
         if not self._networks:
             return True
         try:
@@ -94,10 +113,10 @@ class Door:
         return any(address in network for network in self._networks)
 
 
-def _tokens_of(conn_id: str) -> list[str]:
-    """Return the tokens that a connection accepts; none if there is no such connection, or it is malformed.
+def _load_tokens(conn_id: str) -> list[str]:
+    """Return the accepted tokens of a connection; none if it does not exist or is malformed.
 
-    :raises Exception: whatever a secrets backend raises: a token must not be unknown because one fails.
+    :raises Exception: the error of a secrets backend: its failure must not revoke tokens.
     """
     found = find_connection(conn_id)
     try:
@@ -107,71 +126,44 @@ def _tokens_of(conn_id: str) -> list[str]:
     return accepted_tokens(extra, now=datetime.now(UTC))
 
 
-RANDOM_BYTES = 32
-
-SHORTEST = 43
-"""Characters of a token made of 32 random bytes: what is shorter is accepted by nobody."""
-
-ROTATION_GRACE_PERIOD = timedelta(days=1)
-"""How long a token is accepted after another one took its place."""
-
-TOKEN_EXTRA = "webhook_token"  # noqa: S105 (the name of a field)
-
-PREVIOUS_TOKENS_EXTRA = "webhook_tokens_previous"
-
-
 def generate_token() -> str:
-    """Return a new token: 32 random bytes, fit for an address."""
-    return secrets.token_urlsafe(RANDOM_BYTES)
+    """Return a new URL-safe token of 32 random bytes."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def rotate_token(extra: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
-    """Return a connection's extra with a new token; the one it had stays valid for a day.
+    """Return a connection's extra with a new token; its present token stays accepted for a day.
 
-    :param extra: the connection's extra as it is, with whatever else it holds.
+    :param extra: the connection's extra; other fields are kept.
+    :param now: the time of the rotation, with a time zone.
     """
-    kept = list(_still_valid(extra.get(PREVIOUS_TOKENS_EXTRA), now))
+    tokens = list(_unexpired_tokens(extra.get(PREVIOUS_TOKENS_EXTRA), now))
     if current := extra.get(TOKEN_EXTRA):
-        kept.append((current, now + ROTATION_GRACE_PERIOD))
+        tokens.append((current, now + ROTATION_GRACE_PERIOD))
     previous = " ".join(
-        f"{token}:{until.astimezone(UTC).isoformat(timespec='seconds')}" for token, until in kept
+        f"{token}:{end.astimezone(UTC).isoformat(timespec='seconds')}" for token, end in tokens
     )
-    others = {name: value for name, value in extra.items() if name != PREVIOUS_TOKENS_EXTRA}
-    return {
-        **others,
-        TOKEN_EXTRA: generate_token(),
-        **({PREVIOUS_TOKENS_EXTRA: previous} if previous else {}),
-    }
+    rotated = {name: value for name, value in extra.items() if name != PREVIOUS_TOKENS_EXTRA}
+    rotated[TOKEN_EXTRA] = generate_token()
+    return {**rotated, PREVIOUS_TOKENS_EXTRA: previous} if previous else rotated
 
 
 def accepted_tokens(extra: Mapping[str, Any], *, now: datetime) -> list[str]:
-    """Return the tokens that a connection accepts now, the current one first. Too short ones are none.
+    """Return the tokens that a connection accepts now, the newest first, without those that are too short.
 
-    :param extra: ``webhook_token`` is the current one; ``webhook_tokens_previous`` holds others, each as
-        ``<token>:<end of its validity>``, separated by spaces.
+    :param extra: ``webhook_token`` is the current token; ``webhook_tokens_previous`` holds earlier ones as
+        ``<token>:<end of validity in ISO 8601>``, separated by spaces.
+    :param now: the present time, with a time zone.
     """
-    # The youngest first: who compares only some of them keeps those.
+    # The newest first, because the authenticator compares a limited number.
     previous = sorted(
-        _still_valid(extra.get(PREVIOUS_TOKENS_EXTRA), now), key=lambda one: one[1], reverse=True
+        _unexpired_tokens(extra.get(PREVIOUS_TOKENS_EXTRA), now), key=itemgetter(1), reverse=True
     )
     tokens = [str(extra.get(TOKEN_EXTRA) or ""), *(token for token, _ in previous)]
-    return [token for token in tokens if len(token) >= SHORTEST]
+    return [token for token in tokens if len(token) >= MIN_TOKEN_LENGTH]
 
 
-def fingerprint(token: str) -> bytes:
-    """Return what stands for a token where it is kept and compared: of one length, whatever was sent."""
-    return sha256(token.encode(errors="surrogatepass")).digest()
-
-
-def is_among(given: bytes, accepted: Iterable[bytes]) -> bool:
-    """Return whether a fingerprint is one of those accepted, looking at all of them in constant time."""
-    found = False
-    for one in accepted:
-        found |= secrets.compare_digest(given, one)
-    return found
-
-
-def _still_valid(previous: Any, now: datetime) -> Iterable[tuple[str, datetime]]:
+def _unexpired_tokens(previous: Any, now: datetime) -> Iterator[tuple[str, datetime]]:
     for entry in str(previous or "").split():
         token, _, until = entry.partition(":")
         try:
@@ -183,38 +175,47 @@ def _still_valid(previous: Any, now: datetime) -> Iterable[tuple[str, datetime]]
             yield token, end
 
 
-HIDDEN = "***"
-
-_ADDRESS = re.compile(r"(?P<shown>.*/damstra/+webhooks/+(?:[^/]+/+)?)(?P<token>.+)", re.I | re.S)
-
-_KEY = "damstra.webhook_token"
+def hash_token(token: str) -> bytes:
+    """Return the SHA-256 hash of a token, of the same length for every input."""
+    return sha256(token.encode(errors="surrogatepass")).digest()
 
 
-class TokenHider:
-    """ASGI middleware that takes the token out of a request's path before anything is done with the request.
+def matches_any(token_hash: bytes, accepted: Iterable[bytes]) -> bool:
+    """Return whether a hash is among the accepted ones; compare it with all of them, in constant time."""
+    is_match = False
+    for accepted_hash in accepted:
+        is_match |= secrets.compare_digest(token_hash, accepted_hash)
+    return is_match
 
-    Access logs (Airflow's and uvicorn's) read the path from the same scope when the answer is there.
+
+REDACTED = "***"
+
+_WEBHOOK_PATH = re.compile(r"(?P<prefix>.*/damstra/+webhooks/+(?:[^/]+/+)?)(?P<token>.+)", re.I | re.S)
+
+_TOKEN_KEY = "damstra.webhook_token"  # noqa: S105 (a key of the ASGI scope)
+
+
+class RedactTokenMiddleware:
+    """ASGI middleware that moves the token out of a request's path before the request is handled.
+
+    The access logs of Airflow and uvicorn read the path from the same scope after the response.
+
+    :param app: the next ASGI application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
-        if scope["type"] == "http":
-            hide_token(scope)
+        """Replace the token in the path by ``***``, and keep it for :func:`token_from_scope`."""
+        path = _WEBHOOK_PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        if path and path["token"] != REDACTED:
+            scope[_TOKEN_KEY] = path["token"]
+            scope["path"] = path["prefix"] + REDACTED
+            scope["raw_path"] = scope["path"].encode(errors="surrogateescape")
         await self.app(scope, receive, send)
 
 
-def hide_token(scope: Scope) -> None:
-    """Move the token from the path to where only :func:`hidden_token` finds it."""
-    address = _ADDRESS.fullmatch(scope["path"])
-    if address and address["token"] != HIDDEN:
-        scope[_KEY] = address["token"]
-        scope["path"] = address["shown"] + HIDDEN
-        scope["raw_path"] = scope["path"].encode(errors="surrogateescape")
-
-
-def hidden_token(scope: Scope) -> str:
-    """Return the token that a request's path had, or nothing."""
-    return str(scope.get(_KEY, ""))
+def token_from_scope(scope: Scope) -> str:
+    """Return the token that was redacted from a request's path, or an empty string."""
+    return str(scope.get(_TOKEN_KEY, ""))

@@ -1,4 +1,4 @@
-"""Keeping an event once, whether a webhook brings it, or polling sees it, or both."""
+"""Deduplication: one inbox row per event, whether a webhook delivers it, polling finds it, or both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.events import LessonScheduleChanged
 from airflow_provider_damstra.webhooks.inbox import EventState, InsertResult
-from airflow_provider_damstra.webhooks.parsing import occurred_at_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,9 +18,11 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.webhooks.inbox import Row
 
 WEBHOOK = "webhook"
-
 POLLING = "polling"
-"""Who says that something has happened."""
+"""Source of an event."""
+
+MAX_CLOCK_SKEW = timedelta(minutes=5)
+"""How far Damstra's clock may be ahead: polling can find a change before the time that the webhook states."""
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -29,32 +30,38 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 def insert_event(
     event: Event | UnknownEvent, payload: dict[str, Any], *, conn_id: str, source: str
 ) -> InsertResult:
-    """Keep an event, unless it is there already.
+    """Insert an event into the inbox, unless it is there already from either source.
 
-    What polling sees has no moment of its own, so it is compared by what happened to which schedule. It and a
-    webhook that are received in the same instant can still become two: who polls waits a while before it
-    calls an event missed.
+    Polling does not know when an event occurred, so its events are compared by what changed in which
+    schedule. A webhook and polling that arrive at the same instant can insert two rows; reconciliation waits
+    for the webhook before it reports an event as missed.
 
-    :raises InboxUnavailableError: if it could not be kept now.
-    :raises UnstorableEventError: if it can never be kept.
+    :param payload: the event as the inbox stores it.
+    :param source: ``WEBHOOK`` or ``POLLING``.
+    :raises InboxUnavailableError: if it cannot be stored now.
+    :raises UnstorableEventError: if the database rejects its content.
     """
-    moment = occurred_at_of(event)
-    keep = partial(
-        inbox.insert, conn_id=conn_id, name=event.name, payload=payload, source=source, occurred_at=moment
+    insert = partial(
+        inbox.insert,
+        conn_id=conn_id,
+        name=event.name,
+        payload=payload,
+        source=source,
+        occurred_at=event.occurred_at(),
     )
     if isinstance(event, LessonScheduleChanged):
-        dedup_key = _digest_of_move(event, conn_id=conn_id, is_seen=source == POLLING)
-        return keep(dedup_key=dedup_key) if dedup_key else InsertResult.DUPLICATE
+        dedup_key = _reschedule_dedup_key(event, conn_id=conn_id, is_polled=source == POLLING)
+        return insert(dedup_key=dedup_key) if dedup_key else InsertResult.DUPLICATE
     polling_dedup_key = event.polling_dedup_key()
     if source != POLLING or polling_dedup_key is None:
-        return keep(dedup_key=event.dedup_key(), polling_dedup_key=polling_dedup_key)
-    if _was_brought(event, conn_id=conn_id):
+        return insert(dedup_key=event.dedup_key(), polling_dedup_key=polling_dedup_key)
+    if _was_received(event, conn_id=conn_id):
         return InsertResult.DUPLICATE
-    return keep(dedup_key=polling_dedup_key, polling_dedup_key=polling_dedup_key)
+    return insert(dedup_key=polling_dedup_key, polling_dedup_key=polling_dedup_key)
 
 
-def _was_brought(event: Any, *, conn_id: str) -> bool:
-    """Return whether what happens to a schedule once is there, and was not refused."""
+def _was_received(event: Any, *, conn_id: str) -> bool:
+    """Return whether the inbox has an event that happens once per schedule, other than a refused one."""
     rows = inbox.find_by_schedule(event.lesson_schedule_id, conn_id=conn_id, name=event.name)
     return any(
         type(event).model_validate(row["payload"]).polling_dedup_key() == event.polling_dedup_key()
@@ -63,86 +70,84 @@ def _was_brought(event: Any, *, conn_id: str) -> bool:
     )
 
 
-def _digest_of_move(event: LessonScheduleChanged, *, conn_id: str, is_seen: bool) -> str | None:
-    """Return the dedup_key under which a move is kept, or None if it is there already."""
+def _reschedule_dedup_key(event: LessonScheduleChanged, *, conn_id: str, is_polled: bool) -> str | None:
+    """Return the key to insert a change of date with, or None if it is a duplicate."""
     now = datetime.now(UTC)
-    move = Move(to=event.polling_dedup_key(), at=min(event.time_stamp, now), is_seen=is_seen)
+    change = Reschedule(to=event.polling_dedup_key(), at=min(event.time_stamp, now), is_polled=is_polled)
     rows = inbox.find_by_schedule(
         event.lesson_schedule_id,
         conn_id=conn_id,
         name=event.name,
-        # Polling may have seen this move since it was, by clocks that differ; all others are other moves.
-        received_since=None if is_seen else max(move.at, EPOCH) - 2 * CLOCKS_DIFFER,
+        # A webhook can only duplicate what polling found after the change; the clocks may differ.
+        received_since=None if is_polled else max(change.at, EPOCH) - 2 * MAX_CLOCK_SKEW,
     )
-    known = [_move_in(row) for row in rows]
-    if is_known(move, known):
+    others = [_stored_reschedule(row) for row in rows]
+    if is_duplicate(change, others):
         return None
-    return event.polling_dedup_key(after=move_before(move, known)) if is_seen else event.dedup_key()
+    if is_polled:
+        return event.polling_dedup_key(after=find_preceding_row_id(change, others))
+    return event.dedup_key()
 
 
-def _move_in(row: Row) -> Move:
-    return Move(
+def _stored_reschedule(row: Row) -> Reschedule:
+    return Reschedule(
         to=LessonScheduleChanged.model_validate(row["payload"]).polling_dedup_key(),
-        # Nothing happened after it was told: then a clock is ahead.
+        # An event cannot occur after its receipt: then a clock is ahead.
         at=min(row["occurred_at"], row["received_at"]),
-        is_seen=row["source"] == POLLING,
+        is_polled=row["source"] == POLLING,
         is_refused=row["state"] == EventState.REFUSED,
         row_id=row["id"],
     )
 
 
-CLOCKS_DIFFER = timedelta(minutes=5)
-"""How far Damstra's clock may be ahead of Airflow's: polling may seem to have seen a move before it was."""
-
-
 @dataclass(frozen=True, kw_only=True)
-class Move:
-    """What somebody told of one schedule.
+class Reschedule:
+    """A change of a schedule's date.
 
-    :param to: what is the same for all moves to one date.
-    :param at: when it was moved; or, if it was only seen, when that was: some time later.
-    :param is_seen: whether polling saw it.
-    :param is_refused: whether it is known to be untrue, or no longer true.
-    :param row_id: of the row in the inbox; 0 for what is only being received.
+    :param to: key of schedule, user and new date.
+    :param at: time of the change; if polling found it, the time of that poll, which is later.
+    :param is_polled: whether polling found it.
+    :param is_refused: whether its row was refused.
+    :param row_id: id of its inbox row; 0 while it is being received.
     """
 
     to: str
     at: datetime
-    is_seen: bool
+    is_polled: bool
     is_refused: bool = False
     row_id: int = 0
 
 
-def is_known(move: Move, known: Collection[Move]) -> bool:
-    """Return whether a move is one that is known, told by somebody else.
+def is_duplicate(change: Reschedule, others: Collection[Reschedule]) -> bool:
+    """Return whether a change equals one of the others that came from the other source or another poll.
 
-    In doubt it is another one: Damstra is asked whether it is so, and denies what is over.
+    In doubt it counts as a new change: verification refuses it if the schedule does not have that date.
 
-    :param known: all moves of the schedule that could be it, or lie between the two.
+    :param others: all changes of the schedule that could be the same one, or lie between the two.
     """
-    elsewhere = [other.at for other in known if other.to != move.to]
-    since = max((at for at in elsewhere if at < move.at), default=None)
-    until = min((at for at in elsewhere if at > move.at), default=None)
+    elsewhere = [other.at for other in others if other.to != change.to]
+    since = max((at for at in elsewhere if at < change.at), default=None)
+    until = min((at for at in elsewhere if at > change.at), default=None)
     return any(
-        _may_be_same(move, other)
-        for other in known
+        _may_be_same(change, other)
+        for other in others
         if (since is None or since <= other.at) and (until is None or other.at <= until)
     )
 
 
-def move_before(move: Move, known: Collection[Move]) -> int | None:
-    """Return the row of the latest move to elsewhere before this one, if there is one.
+def find_preceding_row_id(change: Reschedule, others: Collection[Reschedule]) -> int | None:
+    """Return the row id of the latest change to another date before this one, if any.
 
-    It tells this move from earlier ones to the same date, whoever sees it, and whenever.
+    It distinguishes this change from earlier ones to the same date, in the same way in every poll.
     """
-    elsewhere = [other for other in known if other.to != move.to and other.at < move.at]
+    elsewhere = [other for other in others if other.to != change.to and other.at < change.at]
     return max(elsewhere, key=lambda other: other.at).row_id if elsewhere else None
 
 
-def _may_be_same(one: Move, other: Move) -> bool:
-    if one.to != other.to or other.is_refused or not (one.is_seen or other.is_seen):
+def _may_be_same(one: Reschedule, other: Reschedule) -> bool:
+    if one.to != other.to or other.is_refused or not (one.is_polled or other.is_polled):
         return False
-    if one.is_seen and other.is_seen:
+    if one.is_polled and other.is_polled:
         return True
-    seen, told = (one, other) if one.is_seen else (other, one)
-    return told.at - seen.at <= CLOCKS_DIFFER
+    polled, delivered = (one, other) if one.is_polled else (other, one)
+    return delivered.at - polled.at <= MAX_CLOCK_SKEW

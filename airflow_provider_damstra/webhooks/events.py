@@ -1,9 +1,10 @@
-"""The seven webhook events: their names, their fields with the vendor's own spelling, and their reading."""
+"""Models of the seven webhook events, with the vendor's field names, and their deduplication keys."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field
@@ -12,49 +13,60 @@ from pydantic_core import from_json
 from airflow_provider_damstra import assets
 from airflow_provider_damstra.models.base import Model, Timestamp
 
-_EITHER = AliasChoices("userId", "userID")
-UserId = Annotated[int, Field(validation_alias=_EITHER, serialization_alias="userId")]
-"""The user's id; both spellings are read, whichever the page shows for the event."""
+_BOTH_SPELLINGS = AliasChoices("userId", "userID")
+UserId = Annotated[int, Field(validation_alias=_BOTH_SPELLINGS, serialization_alias="userId")]
+"""Id of a user in the events documented with ``userId``. Both spellings are accepted in all events."""
 
-UserID = Annotated[int, Field(validation_alias=_EITHER, serialization_alias="userID")]
-"""The same id in the events whose body spells it ``userID``."""
+UserID = Annotated[int, Field(validation_alias=_BOTH_SPELLINGS, serialization_alias="userID")]
+"""Id of a user in the events documented with ``userID``."""
 
 
 class Event(Model):
-    """What every event holds; fields that this provider does not know are kept."""
+    """Fields that all events have; unknown fields are kept as extra fields."""
 
     name: str
     time_stamp: Timestamp
 
+    def occurred_at(self) -> datetime | None:
+        """Return the time of the event in UTC.
+
+        :raises ValueError: if a database cannot store it.
+        """
+        try:
+            return self.time_stamp.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("its time is out of range") from None
+
     def dedup_key(self) -> str:
-        """Return what two deliveries of one event have in common: its known fields, however spelled."""
-        known = self.model_dump(mode="json", include=set(type(self).model_fields))
-        return _digest(known)
+        """Return the key that all deliveries of this event have: a hash of its known fields."""
+        return _hash(self.model_dump(mode="json", include=set(type(self).model_fields)))
 
     def polling_dedup_key(self) -> str | None:
-        """Return what this has in common with the same event seen by polling; None if it cannot be seen.
+        """Return the key that the event has when polling finds it, or None if polling cannot find it.
 
-        Who looks learns neither the moment nor the reason, only what happened to which schedule of whom. (An
-        event forged of another user will be refused, and is not to pass for the true one until then.)
+        Polling knows neither the time nor the reason. The user is part of the key, so that an event forged
+        with another user does not hide the real one until it is refused.
         """
         if "lesson_schedule_id" not in type(self).model_fields:
             return None
-        return _digest(
-            {"seen": self.model_dump(mode="json", include={"name", "lesson_schedule_id", "user_id"})}
-        )
+        fields = {"name", "lesson_schedule_id", "user_id"}
+        return _hash({"seen": self.model_dump(mode="json", include=fields)})
 
 
 class UnknownEvent(Model):
-    """An event of a name that this provider does not know, kept as it came."""
+    """An event with a name that this provider does not know; all its fields are kept."""
 
     name: Annotated[str, Field(strict=True)]
 
+    def occurred_at(self) -> None:
+        """Return None: the field with its time is not known."""
+
     def dedup_key(self) -> str:
-        """Return what two deliveries of one event have in common: all of it."""
-        return _digest(self.model_dump(mode="json", by_alias=True))
+        """Return the key that all deliveries of this event have: a hash of all its fields."""
+        return _hash(self.model_dump(mode="json", by_alias=True))
 
     def polling_dedup_key(self) -> None:
-        """Return that polling sees no such event."""
+        """Return None: polling finds no such event."""
 
 
 class LessonScheduleCompleted(Event):
@@ -72,14 +84,14 @@ class LessonScheduleChanged(Event):
     user_id: UserID
 
     def polling_dedup_key(self, *, after: int | None = None) -> str:
-        """Return also which date it was moved to, to the second: a schedule can be moved many times.
+        """Return a key that includes the new date to the second: a schedule can be moved many times.
 
-        :param after: which move to elsewhere came before, if it was there before that.
+        :param after: inbox id of the last change to another date before this one; it distinguishes a change
+            back to an earlier date.
         """
-        moved_to = int(self.schedule_date.timestamp())
         ids = {"schedule": self.lesson_schedule_id, "user": self.user_id}
-        what = {"seen": self.name, **ids, "to": moved_to}
-        return _digest(what if after is None else {**what, "after": after})
+        fields = {"seen": self.name, **ids, "to": int(self.schedule_date.timestamp())}
+        return _hash(fields if after is None else {**fields, "after": after})
 
 
 class LessonScheduleCreated(Event):
@@ -107,7 +119,7 @@ class UserAccountCreated(Event):
 
 
 class UserSettingsUpdated(Event):
-    """A user's settings were changed, by themselves or by another user."""
+    """A user's settings were changed, by the user or by another one."""
 
     user_id: UserId
     acting_user_id: int
@@ -132,7 +144,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
 
 
 def body_fields(name: str) -> tuple[str, ...]:
-    """Return the fields of an event's body beside name and time, spelled and ordered as the page does."""
+    """Return an event's field names besides name and time, in the vendor's spelling and order."""
     fields = EVENT_TYPES[name].model_fields
     return tuple(
         fields[field].serialization_alias or field for field in fields if field not in Event.model_fields
@@ -140,14 +152,16 @@ def body_fields(name: str) -> tuple[str, ...]:
 
 
 def parse_event(body: bytes) -> Event | UnknownEvent:
-    """Return the event in a webhook's body.
+    """Parse the body of a webhook.
 
-    :raises ValueError: The body is no JSON, is nested too deeply, or lacks what its event holds.
+    :param body: JSON.
+    :returns: an instance of the model of its name, or an :class:`UnknownEvent`.
+    :raises ValueError: if the body is not JSON, is nested too deeply, or does not match the model.
     """
     content: Any = from_json(body, allow_inf_nan=False)
     name = content.get("name") if isinstance(content, dict) else None
     return EVENT_TYPES.get(name if isinstance(name, str) else "", UnknownEvent).model_validate(content)
 
 
-def _digest(content: dict[str, Any]) -> str:
+def _hash(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

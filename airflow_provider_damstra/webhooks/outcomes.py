@@ -1,4 +1,4 @@
-"""What becomes of one kept event: confirmed and turned into asset events, refused, or left for later."""
+"""Outcomes of a claimed event: confirmed, with asset events; refused, as a dead letter; or retried."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from sqlalchemy.orm import Session
 from airflow_provider_damstra.assets import EVENT_NAMES
 from airflow_provider_damstra.hooks.metrics import count_event
 from airflow_provider_damstra.webhooks import inbox
-from airflow_provider_damstra.webhooks.asset_events import update_assets
+from airflow_provider_damstra.webhooks.asset_events import register_asset_events
 from airflow_provider_damstra.webhooks.db.transactions import transaction
 from airflow_provider_damstra.webhooks.inbox import EventState
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.webhooks.inbox import Row
 
-SHORTEST_PAUSE = timedelta(seconds=1)
-LONGEST_PAUSE = timedelta(minutes=15)
-GIVE_UP = timedelta(days=3)
-"""How long an event waits for Damstra to answer at all."""
+MIN_RETRY_DELAY = timedelta(seconds=1)
+MAX_RETRY_DELAY = timedelta(minutes=15)
+MAX_RETRY_AGE = timedelta(days=3)
+"""How long an event is retried while it cannot be verified."""
 
-MOST_ATTEMPTS = 500
-"""More than it takes to wait that long: who needed more was taken again and again, and never let go."""
+MAX_ATTEMPTS = 500
+"""More than the retries of ``MAX_RETRY_AGE``: beyond it, claims ended without an outcome."""
 
 log = logging.getLogger(__name__)
 
 
-def accept(row: Row, *, is_verified: bool) -> None:
-    """Confirm an event and update its assets, in one transaction: both, once, or neither.
+def confirm(row: Row, *, is_verified: bool) -> None:
+    """Mark an event as confirmed and register its asset events, in one transaction.
 
-    :raises InboxUnavailableError: if the database failed: neither happened.
+    :param is_verified: whether the API confirmed the event.
+    :raises InboxUnavailableError: if the database failed; then nothing was changed.
     """
     extra = {
         "payload": row["payload"],
@@ -41,12 +42,12 @@ def accept(row: Row, *, is_verified: bool) -> None:
         "verified": is_verified,
     }
     with transaction() as connection:
-        # This comes first, so that no other process can do the same.
+        # First, because the row's lock and version keep other processes from doing the same.
         if not inbox.mark_processed(row, EventState.CONFIRMED, connection=connection):
             return
-        # What rolls back this session makes the commit fail: nothing is committed by halves.
+        # A rollback of this session makes the commit of the transaction fail: there is no partial commit.
         with Session(connection, autoflush=False) as session:
-            later = update_assets(
+            listeners = register_asset_events(
                 row["name"],
                 conn_id=row["conn_id"],
                 extra=extra,
@@ -54,81 +55,78 @@ def accept(row: Row, *, is_verified: bool) -> None:
                 session=session,
             )
             session.flush()
-    for listener in later:
-        listener()
+    for notify in listeners:
+        notify()
     count_event("confirmed", conn_id=row["conn_id"])
 
 
 def refuse(row: Row, reason: str) -> None:
-    """Refuse an event, and say so.
+    """Mark an event as refused, and log it as a warning.
 
     :raises InboxUnavailableError: if the database failed.
     """
     with transaction() as connection:
-        is_ours = inbox.mark_processed(row, EventState.REFUSED, reason=reason, connection=connection)
-    if is_ours:
+        is_current = inbox.mark_processed(row, EventState.REFUSED, reason=reason, connection=connection)
+    if is_current:
         count_event("refused", conn_id=row["conn_id"])
         log.warning("Damstra webhooks: refused %s: %s.", describe(row), reason)
 
 
-def contradicted(row: Row, reason: str, *, patience: timedelta) -> None:
-    """Look again a little later at what Damstra does not show yet; when patience is over, refuse it.
+def retry_unverified(row: Row, reason: str, *, patience: timedelta) -> None:
+    """Retry an event that Damstra does not show yet with exponential backoff, or refuse it after `patience`.
 
-    Patience is the pauses between looks that were answered: while nobody could look, none of it is spent.
+    Only delays after responses count: while Damstra or the database fails, no patience is spent.
 
+    :param patience: sum of the delays before the event is refused.
     :raises InboxUnavailableError: if the database failed.
     """
-    pause = _pause_after(row["mismatches"], patience=patience)
-    if pause:
-        inbox.release(row, until=datetime.now(UTC) + pause, reason=reason, is_mismatch=True)
+    delay = _delay_after(row["mismatches"], patience=patience)
+    if delay:
+        inbox.release(row, until=datetime.now(UTC) + delay, reason=reason, is_mismatch=True)
     else:
         refuse(row, reason)
 
 
-def _pause_after(answers: int, *, patience: timedelta) -> timedelta:
-    """Return how long to pause after so many answers and this one: twice as long each time, until the end."""
-    left, pause = patience, SHORTEST_PAUSE
-    for _ in range(answers):
-        left -= pause
-        pause = min(2 * pause, LONGEST_PAUSE)
-    return max(min(pause, left), timedelta(0))
+def _delay_after(mismatches: int, *, patience: timedelta) -> timedelta:
+    """Return the next delay: doubled each time, and cut at the end of the patience."""
+    remaining, delay = patience, MIN_RETRY_DELAY
+    for _ in range(mismatches):
+        remaining -= delay
+        delay = min(2 * delay, MAX_RETRY_DELAY)
+    return max(min(delay, remaining), timedelta(0))
 
 
-def given_up(row: Row) -> str | None:
-    """Return why a claimed event is not looked at once more, or None if it is.
+def retry_later(row: Row, reason: str, *, retry_after: float | None = None) -> None:
+    """Retry an event that could not be verified, or refuse it after ``MAX_RETRY_AGE``.
 
-    This is for looks that never end, because of what they do to the process: nobody lives to count those.
-    """
-    if row["attempts"] <= MOST_ATTEMPTS or datetime.now(UTC) < row["waiting_since"] + GIVE_UP:
-        return None
-    last = row["reason"] or "no attempt came to its end: look for crashes in the API servers' logs"
-    return f"it was not settled in {row['attempts']} attempts over {GIVE_UP.days} days, last because {last}"
-
-
-def failed(row: Row, reason: str, *, retry_after: float | None = None) -> None:
-    """Leave an event for later because it could not be told whether it is so; after days, refuse it.
-
-    :param retry_after: seconds that the server asked for.
+    :param retry_after: seconds that the server asked to wait.
     :raises InboxUnavailableError: if the database failed.
     """
     now = datetime.now(UTC)
-    if now >= row["waiting_since"] + GIVE_UP:
-        refuse(row, f"it could not be confirmed for {GIVE_UP.days} days, last because {reason}")
-    else:
-        asked = now + min(timedelta(seconds=retry_after or 0), LONGEST_PAUSE)
-        inbox.release(row, until=max(_next_look(row), asked), reason=reason)
+    age: timedelta = now - row["waiting_since"]
+    if age >= MAX_RETRY_AGE:
+        refuse(row, f"it could not be confirmed for {MAX_RETRY_AGE.days} days, last because {reason}")
+        return
+    # A delay as long as the age so far doubles the age each time.
+    delay = max(age, MIN_RETRY_DELAY, timedelta(seconds=retry_after or 0))
+    inbox.release(row, until=now + min(delay, MAX_RETRY_DELAY), reason=reason)
+
+
+def find_exhaustion(row: Row) -> str | None:
+    """Return why a claimed event is not tried again, or None if it is.
+
+    This limits attempts that end without an outcome, such as those that crash the process.
+    """
+    if row["attempts"] <= MAX_ATTEMPTS or datetime.now(UTC) < row["waiting_since"] + MAX_RETRY_AGE:
+        return None
+    last = row["reason"] or "no attempt came to its end: look for crashes in the API servers' logs"
+    days = MAX_RETRY_AGE.days
+    return f"it was not settled in {row['attempts']} attempts over {days} days, last because {last}"
 
 
 def describe(row: Row) -> str:
-    """Return which event it is, for a log: nothing that a stranger chose can pass for another line."""
+    """Return an event's description for logs; names and ids that a sender chose cannot forge log lines."""
     name = row["name"] if row["name"] in EVENT_NAMES else ascii(row["name"])
-    ids = [(of, row["payload"].get(of)) for of in ("lesson_schedule_id", "user_id")]
-    known = "".join(f", {of} {value}" for of, value in ids if type(value) is int)
+    ids = [(field, row["payload"].get(field)) for field in ("lesson_schedule_id", "user_id")]
+    known = "".join(f", {field} {value}" for field, value in ids if type(value) is int)
     return f"event {row['id']} of connection {row['conn_id']!r} ({name}{known})"
-
-
-def _next_look(row: Row) -> datetime:
-    """Return when to look again: after as long as it has waited, so that the pauses double."""
-    now = datetime.now(UTC)
-    waited: timedelta = now - row["waiting_since"]
-    return now + min(max(waited, SHORTEST_PAUSE), LONGEST_PAUSE)

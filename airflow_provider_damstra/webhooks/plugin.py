@@ -1,4 +1,7 @@
-"""The Airflow plugin that mounts the receiver. Every Airflow process imports it, and it loads nothing."""
+"""The Airflow plugin that mounts the webhook receiver.
+
+All Airflow processes import this module; what the API server needs is imported when it reads the attributes.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class _WhenAsked:
-    """A class attribute that is computed when somebody reads it: only the API server does."""
+class _LazyClassAttribute:
+    """Descriptor of a class attribute that is computed when it is read; the standard library has none."""
 
     def __init__(self, compute: Callable[[], list[dict[str, Any]]]) -> None:
         self._compute = compute
@@ -21,21 +24,24 @@ class _WhenAsked:
 
 
 def _apps() -> list[dict[str, Any]]:
-    from airflow_provider_damstra.webhooks.config import PREFIX
-    from airflow_provider_damstra.webhooks.receiver import receiver_app
+    from airflow_provider_damstra.webhooks.config import URL_PREFIX
+    from airflow_provider_damstra.webhooks.receiver import create_app
 
-    return [{"app": receiver_app(), "url_prefix": PREFIX, "name": "Damstra webhooks"}]
+    return [{"app": create_app(), "url_prefix": URL_PREFIX, "name": "Damstra webhooks"}]
 
 
 def _middlewares() -> list[dict[str, Any]]:
-    from airflow_provider_damstra.webhooks.auth import TokenHider
+    from airflow_provider_damstra.webhooks.auth import RedactTokenMiddleware
 
-    return [{"middleware": TokenHider, "args": [], "kwargs": {}, "name": "Damstra: no token in logs"}]
+    return [{"middleware": RedactTokenMiddleware, "args": [], "kwargs": {}, "name": "Damstra: redact tokens"}]
 
 
 class DamstraPlugin(AirflowPlugin):
-    """Receives Damstra's webhooks, once it is enabled in Airflow's configuration."""
+    """Mount the webhook receiver at ``/damstra`` of the API server.
+
+    It responds with 404 to all requests until ``[damstra] webhooks_enabled`` is set.
+    """
 
     name = "damstra"
-    fastapi_apps = _WhenAsked(_apps)
-    fastapi_root_middlewares = _WhenAsked(_middlewares)
+    fastapi_apps = _LazyClassAttribute(_apps)
+    fastapi_root_middlewares = _LazyClassAttribute(_middlewares)

@@ -1,10 +1,15 @@
-"""Turns kept events into asset events, beside the receiver: bounded, and resumed after a restart."""
+"""Worker of the inbox: claims events, verifies them behind a circuit breaker, and settles their outcome.
+
+It runs beside the receiver in each API server. Its concurrency is bounded, and each step is repeated by any
+process if this one dies: a lease expires, and an outcome is one transaction.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
+import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -12,158 +17,309 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.hooks.metrics import gauge_pending_events
+from airflow_provider_damstra.clients.asynchronous import AsyncClient
+from airflow_provider_damstra.errors import DamstraRequestError, DamstraResponseError
+from airflow_provider_damstra.hooks.connection import load_settings
+from airflow_provider_damstra.hooks.metrics import count_server_request, gauge_pending_events
 from airflow_provider_damstra.webhooks import inbox, outcomes
-from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError
-from airflow_provider_damstra.webhooks.verification import Checker
+from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, UnstorableEventError
+from airflow_provider_damstra.webhooks.verification import find_expiry, find_mismatch, parse_stored_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import ParamSpec, TypeVar
 
     from airflow_provider_damstra.webhooks.config import ReceiverConfig
+    from airflow_provider_damstra.webhooks.events import Event
     from airflow_provider_damstra.webhooks.inbox import Row
 
-    Response = TypeVar("Response")
+    P = ParamSpec("P")
+    T = TypeVar("T")
 
-SLOTS = 32
-"""Events in the hands of one process at once."""
+MAX_EVENTS_IN_PROGRESS = 32
+"""Events that one process holds at once."""
 
 LEASE = timedelta(seconds=60)
-"""After this long, an event in the hands of a process that died is anybody's."""
+"""After this time other processes can claim the events of a process that died."""
 
-HANDLING_SECONDS = 45.0
-LETTING_GO_SECONDS = 10.0
-"""Together less than the lease."""
+BATCH_TIMEOUT_SECONDS = 45.0
+RECORD_TIMEOUT_SECONDS = 10.0
+"""Time limits of processing a batch, and of recording that it took too long: together less than the lease."""
 
-LOOK_SECONDS = 2.0
-"""How soon what other processes kept, or left, is seen."""
+POLL_INTERVAL = timedelta(seconds=2)
+"""How soon the worker finds events that other processes inserted or released."""
 
-TIDY_SECONDS = 60.0
-MOST_PURGES = 20
+PURGE_INTERVAL = timedelta(seconds=60)
+MAX_PURGE_BATCHES = 20
 DATABASE_THREADS = 2
 SECRETS_THREADS = 2
+
+REQUEST_TIMEOUT_SECONDS = 10.0
+VERIFICATION_TIMEOUT_SECONDS = 30.0
+"""Time limit of all requests for one event."""
+
+INITIAL_OPEN_SECONDS = 1.0
+MAX_OPEN_SECONDS = 60.0
+"""How long a circuit breaker stays open: doubled after each failure."""
 
 log = logging.getLogger(__name__)
 
 
-class Worker:
-    """Confirms events. Any number of them may run, in any number of processes."""
+class AsyncThreadPool(ThreadPoolExecutor):
+    """Thread pool whose calls can be awaited; ``asyncio.to_thread`` has one pool for all purposes."""
 
-    def __init__(self, configuration: ReceiverConfig) -> None:
-        self._retention = configuration.retention
-        self._threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="damstra-worker")
-        self._secrets_threads = ThreadPoolExecutor(SECRETS_THREADS, thread_name_prefix="damstra-secrets")
-        self._checker = Checker(configuration, ask=self._ask, ask_secrets=self._ask_secrets)
-        self._woken = asyncio.Event()
-        self._busy: set[asyncio.Task[None]] = set()
-        self._in_hand = 0
-        self._complaint = ""
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function in a thread and return its result."""
+        return await asyncio.get_running_loop().run_in_executor(self, partial(function, *args, **kwargs))
+
+
+class CircuitBreaker:
+    """Circuit breaker of one connection: after a failure, send no requests for a time that doubles."""
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self._open_seconds = 0.0
+        self._open_until = 0.0
+
+    @property
+    def seconds_left(self) -> float:
+        """Return the time until requests are sent again; 0 if the breaker is closed."""
+        return max(0.0, self._open_until - time.monotonic())
+
+    def record_failure(self, reason: str) -> bool:
+        """Open the breaker unless it is open, and return whether the reason is a new one."""
+        if self.seconds_left:
+            return False
+        self._open_seconds = min(2 * self._open_seconds, MAX_OPEN_SECONDS) or INITIAL_OPEN_SECONDS
+        self._open_until = time.monotonic() + self._open_seconds
+        is_new = reason != self.reason
+        self.reason = reason
+        return is_new
+
+    def record_success(self) -> bool:
+        """Close the breaker, and return whether there was a failure before."""
+        had_failed = bool(self.reason)
+        self.reason = ""
+        self._open_seconds = self._open_until = 0.0
+        return had_failed
+
+
+class EventProcessor:
+    """Verify claimed events and settle their outcome; what cannot be verified now is retried later.
+
+    :param config: options of the receiver.
+    :param database: threads of database queries.
+    :param secrets: threads of lookups in secrets backends. They are separate, so that a secrets backend that
+        hangs does not block the database.
+    """
+
+    def __init__(
+        self, config: ReceiverConfig, *, database: AsyncThreadPool, secrets: AsyncThreadPool
+    ) -> None:
+        self._config = config
+        self._database = database
+        self._secrets = secrets
+        self._breakers: dict[str, CircuitBreaker] = defaultdict(CircuitBreaker)
+
+    async def process(self, conn_id: str, rows: list[Row]) -> None:
+        """Process claimed events of one connection.
+
+        :raises InboxUnavailableError: if the database failed; the remaining events keep their lease.
+        """
+        unverified = [(row, event) for row in rows if (event := await self._settle_unverifiable(row))]
+        if not unverified:
+            return
+        breaker = self._breakers[conn_id]
+        if breaker.seconds_left:
+            await self._retry_later([row for row, _ in unverified], breaker.reason, breaker.seconds_left)
+            return
+        try:
+            settings = await self._secrets.run(load_settings, conn_id)
+            # The inbox retries: a retry of the client would block a place of other events.
+            settings = settings.model_copy(update={"timeout": REQUEST_TIMEOUT_SECONDS, "max_retries": 0})
+            async with AsyncClient(settings, observe=count_server_request) as client:
+                verifications = [self._verify(row, event, client) for row, event in unverified]
+                results = await asyncio.gather(*verifications, return_exceptions=True)
+        except Exception as error:
+            await self._retry_later([row for row, _ in unverified], self._record_failure(conn_id, error))
+            return
+        for problem in filter(None, results):
+            raise problem
+
+    async def _settle_unverifiable(self, row: Row) -> Event | None:
+        """Settle an event that is not verified; return the event if it has to be."""
+        if reason := outcomes.find_exhaustion(row):
+            await self._database.run(outcomes.refuse, row, reason)
+            return None
+        try:
+            event = parse_stored_event(row["name"], row["payload"])
+        except ValueError as error:
+            await self._database.run(outcomes.refuse, row, f"it cannot be read: {error}")
+            return None
+        retention = self._config.retention
+        if event and (reason := find_expiry(event, received_at=row["received_at"], retention=retention)):
+            await self._database.run(outcomes.refuse, row, reason)
+            return None
+        if event and self._config.verify_events:
+            return event
+        await self._confirm(row, is_verified=False)
+        return None
+
+    async def _verify(self, row: Row, event: Event, client: AsyncClient) -> None:
+        conn_id = row["conn_id"]
+        try:
+            async with asyncio.timeout(VERIFICATION_TIMEOUT_SECONDS):
+                mismatch = await find_mismatch(event, client)
+        except TimeoutError:
+            seconds = f"{VERIFICATION_TIMEOUT_SECONDS:.0f} s"
+            await self._retry_later([row], f"Damstra took longer than {seconds} to show all that is needed")
+            return
+        except Exception as error:
+            retry_after = getattr(error, "retry_after", None)
+            await self._retry_later([row], self._record_failure(conn_id, error), retry_after)
+            return
+        if self._breakers[conn_id].record_success():
+            log.info("Damstra webhooks: connection %r answers again.", conn_id)
+        if mismatch is None:
+            await self._confirm(row, is_verified=True)
+        else:
+            patience = self._config.verify_patience
+            await self._database.run(outcomes.retry_unverified, row, mismatch, patience=patience)
+
+    async def _confirm(self, row: Row, *, is_verified: bool) -> None:
+        try:
+            await self._database.run(outcomes.confirm, row, is_verified=is_verified)
+        except InboxUnavailableError:
+            raise
+        except UnstorableEventError as error:
+            await self._database.run(outcomes.refuse, row, f"it is malformed: {error}")
+        except Exception as error:
+            # Perhaps because of one DAG: the other events must not wait for that.
+            log.exception("Damstra webhooks: Airflow did not take %s.", outcomes.describe(row))
+            await self._retry_later([row], f"Airflow did not take it: {type(error).__name__}: {error}")
+
+    async def _retry_later(self, rows: list[Row], reason: str, retry_after: float | None = None) -> None:
+        for row in rows:
+            await self._database.run(outcomes.retry_later, row, reason, retry_after=retry_after)
+
+    def _record_failure(self, conn_id: str, error: Exception) -> str:
+        """Return the error as a reason; open the circuit breaker if it affects all events."""
+        reason = f"{type(error).__name__}: {error}"
+        is_specific = isinstance(error, (DamstraRequestError, DamstraResponseError))
+        if not is_specific and self._breakers[conn_id].record_failure(reason):
+            log.warning("Damstra webhooks: events of connection %r wait. %s", conn_id, reason)
+        return reason
+
+
+class InboxWorker:
+    """Process the inbox until it is cancelled. Any number of workers may run, in any number of processes.
+
+    :param config: options of the receiver.
+    """
+
+    def __init__(self, config: ReceiverConfig) -> None:
+        self._retention = config.retention
+        self._database = AsyncThreadPool(DATABASE_THREADS, thread_name_prefix="damstra-worker")
+        self._secrets = AsyncThreadPool(SECRETS_THREADS, thread_name_prefix="damstra-secrets")
+        self._processor = EventProcessor(config, database=self._database, secrets=self._secrets)
+        self._wake_up = asyncio.Event()
+        self._batches: set[asyncio.Task[None]] = set()
+        self._in_progress = 0
+        self._logged_problem = ""
 
     def wake(self) -> None:
-        """Look for new events now."""
-        self._woken.set()
+        """Claim events without waiting for the poll interval."""
+        self._wake_up.set()
 
     async def run(self) -> None:
-        """Confirm events for ever."""
-        tidying = asyncio.create_task(self._tidy())
+        """Claim and process events, and purge expired ones, until cancelled."""
+        purging = asyncio.create_task(self._purge_expired())
         try:
             while True:
-                self._woken.clear()
-                await self._take()
-                await self._pause()
+                self._wake_up.clear()
+                await self._claim_due_events()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_INTERVAL.total_seconds()):
+                        await self._wake_up.wait()
         finally:
-            tasks = [tidying, *self._busy]
+            tasks = [purging, *self._batches]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for threads in (self._threads, self._secrets_threads):
-                threads.shutdown(wait=False, cancel_futures=True)
+            for pool in (self._database, self._secrets):
+                pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _pause(self) -> None:
-        try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                await self._woken.wait()
-        except TimeoutError:
-            pass
-
-    async def _take(self) -> None:
-        """Take of what waits as much as there is room for."""
-        if not (room := SLOTS - self._in_hand):
+    async def _claim_due_events(self) -> None:
+        """Claim as many events as there is room for, and start a task for those of each connection."""
+        if not (room := MAX_EVENTS_IN_PROGRESS - self._in_progress):
             return
         try:
-            rows = await self._ask(partial(inbox.claim, limit=room, lease=LEASE))
+            rows = await self._database.run(inbox.claim, limit=room, lease=LEASE)
         except Exception as error:
-            self._complain(str(error))
+            self._log_once(str(error))
             return
-        self._complain("")
-        by_connection: dict[str, list[Row]] = defaultdict(list)
+        self._log_once("")
+        batches: dict[str, list[Row]] = defaultdict(list)
         for row in rows:
-            by_connection[row["conn_id"]].append(row)
-        for conn_id, its in by_connection.items():
-            self._in_hand += len(its)
-            task = asyncio.create_task(self._handle(conn_id, its))
-            self._busy.add(task)
-            task.add_done_callback(partial(self._is_done, count=len(its)))
+            batches[row["conn_id"]].append(row)
+        for conn_id, batch in batches.items():
+            self._in_progress += len(batch)
+            task = asyncio.create_task(self._process_batch(conn_id, batch))
+            self._batches.add(task)
+            task.add_done_callback(partial(self._finish_batch, count=len(batch)))
 
-    async def _handle(self, conn_id: str, rows: list[Row]) -> None:
-        """Settle events. What is not settled, whatever the reason, is anybody's when the lease is over."""
+    def _finish_batch(self, task: asyncio.Task[None], *, count: int) -> None:
+        self._batches.discard(task)
+        self._in_progress -= count
+        self._wake_up.set()
+
+    async def _process_batch(self, conn_id: str, rows: list[Row]) -> None:
+        """Process events of one connection; what is not settled is claimed again when the lease expires."""
         try:
-            async with asyncio.timeout(HANDLING_SECONDS):
-                await self._checker.check(conn_id, rows)
+            async with asyncio.timeout(BATCH_TIMEOUT_SECONDS):
+                await self._processor.process(conn_id, rows)
         except TimeoutError:
             log.warning("Damstra webhooks: events of connection %r took too long, and stay.", conn_id)
-            await self._let_go(rows)
+            await self._record_timeouts(rows)
         except InboxUnavailableError as error:
-            self._complain(str(error))
-            await self._hand_back(rows, str(error))
+            self._log_once(str(error))
+            await self._release(rows, str(error))
         except Exception:
             log.exception("Damstra webhooks: events of connection %r stay.", conn_id)
 
-    async def _let_go(self, rows: list[Row]) -> None:
-        """Count what took too long as an attempt that failed; what is settled stays so."""
+    async def _record_timeouts(self, rows: list[Row]) -> None:
+        """Count a timeout as a failed attempt of the events that are not settled."""
         reason = (
-            f"it took longer than {HANDLING_SECONDS:.0f} s to read the connection, ask Damstra and keep "
+            f"it took longer than {BATCH_TIMEOUT_SECONDS:.0f} s to read the connection, ask Damstra and keep "
             "its answer: see whether the secrets backend, Damstra and the metadata database answer in time"
         )
         with suppress(InboxUnavailableError, TimeoutError):
-            async with asyncio.timeout(LETTING_GO_SECONDS):
+            async with asyncio.timeout(RECORD_TIMEOUT_SECONDS):
                 for row in rows:
-                    await self._ask(partial(outcomes.failed, row, reason))
+                    await self._database.run(outcomes.retry_later, row, reason)
 
-    async def _hand_back(self, rows: list[Row], reason: str) -> None:
-        """Let events be taken again soon, if the database is there again; those that are settled stay so."""
-        soon = datetime.now(UTC) + timedelta(seconds=LOOK_SECONDS)
+    async def _release(self, rows: list[Row], reason: str) -> None:
+        """Make events that are not settled due again soon, if the database is available again."""
+        until = datetime.now(UTC) + POLL_INTERVAL
         with suppress(InboxUnavailableError):
             for row in rows:
-                await self._ask(partial(inbox.release, row, until=soon, reason=reason))
+                await self._database.run(inbox.release, row, until=until, reason=reason)
 
-    def _is_done(self, task: asyncio.Task[None], *, count: int) -> None:
-        self._busy.discard(task)
-        self._in_hand -= count
-        self._woken.set()
-
-    async def _tidy(self) -> None:
-        """Count what waits and delete what is old, now and then."""
+    async def _purge_expired(self) -> None:
+        """Report the number of waiting events and delete expired ones, periodically."""
         while True:
             try:
-                gauge_pending_events(await self._ask(inbox.count_waiting))
-                for _ in range(MOST_PURGES):
-                    if not await self._ask(partial(inbox.purge_expired, retention=self._retention)):
+                gauge_pending_events(await self._database.run(inbox.count_waiting))
+                for _ in range(MAX_PURGE_BATCHES):
+                    if not await self._database.run(inbox.purge_expired, retention=self._retention):
                         break
             except Exception as error:
-                self._complain(str(error))
-            # Not all processes at the same moment.
-            await asyncio.sleep(TIDY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 (no secret)
+                self._log_once(str(error))
+            # With jitter, so that processes do not purge at the same time.
+            await asyncio.sleep(PURGE_INTERVAL.total_seconds() * random.uniform(0.5, 1.5))  # noqa: S311 (no secret)
 
-    async def _ask(self, query: Callable[[], Response]) -> Response:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, query)
-
-    async def _ask_secrets(self, query: Callable[[], Response]) -> Response:
-        return await asyncio.get_running_loop().run_in_executor(self._secrets_threads, query)
-
-    def _complain(self, why: str) -> None:
-        """Say once what is wrong with the database, however often it is met."""
-        if why and why != self._complaint:
-            log.error("Damstra webhooks: events wait. %s", why)
-        self._complaint = why
+    def _log_once(self, problem: str) -> None:
+        """Log a problem of the database when it differs from the last one; an empty string is no problem."""
+        if problem and problem != self._logged_problem:
+            log.error("Damstra webhooks: events wait. %s", problem)
+        self._logged_problem = problem

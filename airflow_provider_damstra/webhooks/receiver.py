@@ -1,13 +1,13 @@
-"""The receiver: the part of Airflow's API server that the open internet may talk to.
+"""Webhook receiver: the part of Airflow's API server that is reachable from the internet.
 
-What is not known, whatever it is, is answered alike: the same 404, after the same work.
+Requests with an unknown connection, token, method or path all receive the same 404 after the same work, so
+that a sender cannot tell them apart. An event is acknowledged when it is committed to the inbox.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,13 @@ from starlette.responses import JSONResponse
 from airflow_provider_damstra.hooks.metrics import count_event, count_not_found
 from airflow_provider_damstra.validation_errors import format_validation_error
 from airflow_provider_damstra.webhooks import inbox
-from airflow_provider_damstra.webhooks.auth import Door, TokenHider, hidden_token
+from airflow_provider_damstra.webhooks.auth import RedactTokenMiddleware, TokenAuthenticator, token_from_scope
 from airflow_provider_damstra.webhooks.config import load_receiver_config
 from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, UnstorableEventError
 from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, insert_event
 from airflow_provider_damstra.webhooks.events import UnknownEvent
-from airflow_provider_damstra.webhooks.parsing import event_in, read_body
-from airflow_provider_damstra.webhooks.processor import Worker
+from airflow_provider_damstra.webhooks.parsing import parse_body, read_body
+from airflow_provider_damstra.webhooks.processor import AsyncThreadPool, InboxWorker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -34,45 +34,47 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.webhooks.config import ReceiverConfig
 
-    Response = TypeVar("Response")
+    T = TypeVar("T")
 
 RETRY_AFTER_SECONDS = 30
-STARTING_SECONDS = 5.0
-DATABASE_SECONDS = 10.0
+STARTUP_TIMEOUT_SECONDS = 5.0
+DATABASE_TIMEOUT_SECONDS = 10.0
 DATABASE_THREADS = 4
 
 log = logging.getLogger(__name__)
 
 
-def receiver_app() -> FastAPI:
-    """Return the app, as Airflow's configuration says. What is wrong there leaves everything closed."""
+def create_app() -> FastAPI:
+    """Return the receiver's app. With an invalid configuration it responds with 404 to all requests."""
     try:
-        configuration = load_receiver_config()
+        config = load_receiver_config()
     except ValueError as error:
         log.error("Damstra webhooks are not received until this is mended: %s", error)
-        return Receiver(None).app()
-    return Receiver(configuration if configuration.enabled else None).app()
+        return WebhookReceiver(None).app()
+    return WebhookReceiver(config if config.enabled else None).app()
 
 
-class Receiver:
-    """Receives webhooks and feeds them to those who wait.
+class WebhookReceiver:
+    """Handlers of the receiver's three endpoints.
 
-    :param configuration: what Airflow's configuration says; without one, nobody is known.
+    :param config: options of the receiver; None responds with 404 to all requests.
     """
 
-    def __init__(self, configuration: ReceiverConfig | None) -> None:
-        self._door = Door(configuration.conn_ids, configuration.networks) if configuration else Door()
-        self._worker = Worker(configuration) if configuration else None
-        self._threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="damstra-inbox")
+    def __init__(self, config: ReceiverConfig | None) -> None:
+        self._authenticator = (
+            TokenAuthenticator(config.conn_ids, config.networks) if config else TokenAuthenticator()
+        )
+        self._worker = InboxWorker(config) if config else None
+        self._database = AsyncThreadPool(DATABASE_THREADS, thread_name_prefix="damstra-inbox")
 
     def app(self) -> FastAPI:
-        """Return the app to be mounted at ``/damstra``."""
+        """Return the app to mount at ``/damstra``."""
         app = FastAPI(lifespan=self._lifespan, openapi_url=None, redirect_slashes=False)
-        app.post("/webhooks/{address:path}")(self.receive)
-        app.post("/missed/{conn_id:path}")(self.missed)
-        app.get("/feed/{conn_id:path}")(self.feed)
-        app.add_exception_handler(HTTPException, _refusal)
-        app.add_middleware(TokenHider)
+        app.post("/webhooks/{path:path}")(self.receive_webhook)
+        app.post("/missed/{conn_id:path}")(self.receive_missed_event)
+        app.get("/feed/{conn_id:path}")(self.read_feed)
+        app.add_exception_handler(HTTPException, _handle_http_exception)
+        app.add_middleware(RedactTokenMiddleware)
         return app
 
     @asynccontextmanager
@@ -81,10 +83,13 @@ class Receiver:
             yield
             return
         with suppress(TimeoutError):
-            # A secrets backend that hangs does not keep Airflow from starting: until it answers, we say 503.
-            async with asyncio.timeout(STARTING_SECONDS):
-                await asyncio.to_thread(self._door.read)
-        tasks = [asyncio.create_task(self._door.keep_current()), asyncio.create_task(self._worker.run())]
+            # A secrets backend that hangs must not block Airflow's start; until then requests get 503.
+            async with asyncio.timeout(STARTUP_TIMEOUT_SECONDS):
+                await asyncio.to_thread(self._authenticator.refresh)
+        tasks = [
+            asyncio.create_task(self._authenticator.refresh_forever()),
+            asyncio.create_task(self._worker.run()),
+        ]
         try:
             yield
         finally:
@@ -93,65 +98,64 @@ class Receiver:
             for task in tasks:
                 with suppress(asyncio.CancelledError):
                     await task
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._database.shutdown(wait=False, cancel_futures=True)
 
-    async def receive(self, request: Request, address: str) -> JSONResponse:
-        """Keep an event, and answer when it is kept: ``POST /webhooks/<conn_id>/<token>``."""
-        conn_id = address.rpartition("/")[0]
-        self._let_in(request, conn_id, hidden_token(request.scope))
-        return await self._take(conn_id, await read_body(request), source=WEBHOOK)
+    async def receive_webhook(self, request: Request, path: str) -> JSONResponse:
+        """Store an event and acknowledge it: ``POST /webhooks/<conn_id>/<token>``."""
+        conn_id = path.rpartition("/")[0]
+        self._authorize(request, conn_id, token_from_scope(request.scope))
+        return await self._store(conn_id, await read_body(request), source=WEBHOOK)
 
-    async def missed(self, request: Request, conn_id: str) -> JSONResponse:
-        """Keep an event that polling saw, unless a webhook brought it: ``POST /missed/<conn_id>``.
+    async def receive_missed_event(self, request: Request, conn_id: str) -> JSONResponse:
+        """Store an event that polling found, unless a webhook delivered it: ``POST /missed/<conn_id>``.
 
-        The token comes as bearer, and the event as in a webhook.
+        The body is that of a webhook; the token is a bearer token.
         """
-        self._let_in(request, conn_id, _bearer(request))
-        return await self._take(conn_id, await read_body(request), source=POLLING)
+        self._authorize(request, conn_id, _bearer_token(request))
+        return await self._store(conn_id, await read_body(request), source=POLLING)
 
-    async def _take(self, conn_id: str, body: bytes, *, source: str) -> JSONResponse:
-        """Keep an event, and wake the worker."""
+    async def read_feed(self, request: Request, conn_id: str) -> JSONResponse:
+        """Return the events after a cursor: ``GET /feed/<conn_id>?after=<cursor>``, with a bearer token."""
+        self._authorize(request, conn_id, _bearer_token(request))
+        after = request.query_params.get("after")
+        if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 19):
+            raise HTTPException(400, "after is no cursor.")
+        query = partial(inbox.read_feed, conn_id, after=None if after is None else int(after))
+        cursor, rows = await self._query(query, conn_id)
+        return JSONResponse({"cursor": cursor, "events": [_feed_item(row) for row in rows]})
+
+    async def _store(self, conn_id: str, body: bytes, *, source: str) -> JSONResponse:
+        """Store an event in the inbox and wake the worker."""
         try:
-            event, payload = event_in(body)
+            event, payload = parse_body(body)
         except ValueError as error:
             raise _rejection(conn_id, error) from None
-        keep = partial(insert_event, event, payload, conn_id=conn_id, source=source)
+        insert = partial(insert_event, event, payload, conn_id=conn_id, source=source)
         try:
-            delivery = await self._ask(keep, conn_id)
+            result = await self._query(insert, conn_id)
         except UnstorableEventError as error:
             raise _rejection(conn_id, error) from None
         if self._worker:
             self._worker.wake()
-        count_event(delivery.value, conn_id=conn_id)
+        count_event(result.value, conn_id=conn_id)
         if isinstance(event, UnknownEvent):
             count_event("unknown", conn_id=conn_id)
-        return JSONResponse({"result": delivery.value})
+        return JSONResponse({"result": result.value})
 
-    async def feed(self, request: Request, conn_id: str) -> JSONResponse:
-        """Response what came after a cursor: ``GET /feed/<conn_id>?after=<cursor>``, the token as bearer."""
-        self._let_in(request, conn_id, _bearer(request))
-        after = request.query_params.get("after")
-        if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 19):
-            raise HTTPException(400, "after is no cursor.")
-        cursor, rows = await self._ask(
-            partial(inbox.read_feed, conn_id, after=None if after is None else int(after)), conn_id
-        )
-        return JSONResponse({"cursor": cursor, "events": [_hint(row) for row in rows]})
-
-    def _let_in(self, request: Request, conn_id: str, token: str) -> None:
-        host = request.client.host if request.client else None
-        if self._door.admits(conn_id, token, host=host):
+    def _authorize(self, request: Request, conn_id: str, token: str) -> None:
+        client_host = request.client.host if request.client else None
+        if self._authenticator.is_authorized(conn_id, token, client_host=client_host):
             return
-        if not self._door.is_ready:
+        if not self._authenticator.is_ready:
             raise _unavailable()
         count_not_found()
         raise HTTPException(404)
 
-    async def _ask(self, query: Callable[[], Response], conn_id: str) -> Response:
-        """Return the database's answer; it is asked in a thread, and not waited for without end."""
+    async def _query(self, query: Callable[[], T], conn_id: str) -> T:
+        """Run a database query in a thread, with a time limit."""
         try:
-            async with asyncio.timeout(DATABASE_SECONDS):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, query)
+            async with asyncio.timeout(DATABASE_TIMEOUT_SECONDS):
+                return await self._database.run(query)
         except (InboxUnavailableError, TimeoutError) as error:
             count_event("unavailable", conn_id=conn_id)
             log.error(
@@ -162,36 +166,33 @@ class Receiver:
 
 def _rejection(conn_id: str, error: ValueError) -> HTTPException:
     count_event("rejected", conn_id=conn_id)
-    log.warning("Damstra webhooks: what connection %r was sent is no event: %s", conn_id, _why(error))
+    # The values in the body are not logged.
+    reason = format_validation_error(error) if isinstance(error, ValidationError) else str(error)
+    log.warning("Damstra webhooks: what connection %r was sent is no event: %s", conn_id, reason)
     return HTTPException(400, "The body is no event.")
 
 
-def _bearer(request: Request) -> str:
-    kind, _, token = request.headers.get("authorization", "").partition(" ")
-    return token if kind.lower() == "bearer" else ""
+def _bearer_token(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" else ""
 
 
 def _unavailable() -> HTTPException:
     return HTTPException(503, "Not now.", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
-async def _refusal(_: Request, error: Exception) -> JSONResponse:
-    """Response a refusal, and close the connection: what is left of a body is not read."""
-    assert isinstance(error, HTTPException)  # noqa: S101 (what this handler is for)
-    # A method that a path does not know is nobody's business either.
+async def _handle_http_exception(_: Request, error: Exception) -> JSONResponse:
+    """Return the error's response and close the connection, so that the rest of a body is not read."""
+    assert isinstance(error, HTTPException)  # noqa: S101 (the only class that is registered)
+    # 405 would reveal which paths exist.
     status, detail = (404, "Not Found") if error.status_code == 405 else (error.status_code, error.detail)
     headers = {**(error.headers or {}), "Connection": "close"}
     headers.pop("Allow", None)
     return JSONResponse({"detail": detail}, status_code=status, headers=headers)
 
 
-def _why(error: ValueError) -> str:
-    """Return what is wrong with a body, without what it holds."""
-    return format_validation_error(error) if isinstance(error, ValidationError) else str(error)
-
-
-def _hint(row: dict[str, Any]) -> dict[str, Any]:
-    # In an event of an unknown name a stranger chooses what is called an id, and how long it is.
+def _feed_item(row: dict[str, Any]) -> dict[str, Any]:
+    # The sender of an event with an unknown name chooses the type and length of its fields.
     ids = {name: row["payload"].get(name) for name in ("lesson_schedule_id", "user_id")}
     numbers = {name: value if isinstance(value, int) else None for name, value in ids.items()}
     return {"id": row["id"], "name": row["name"], **numbers}

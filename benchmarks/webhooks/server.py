@@ -20,13 +20,13 @@ def app() -> FastAPI:
     from airflow import settings
     from sqlalchemy import create_engine
 
-    from airflow_provider_damstra.webhooks.config import PREFIX
+    from airflow_provider_damstra.webhooks.config import URL_PREFIX
     from airflow_provider_damstra.webhooks.db.manager import metadata
-    from airflow_provider_damstra.webhooks.receiver import receiver_app
+    from airflow_provider_damstra.webhooks.receiver import create_app
 
     settings.engine = create_engine(f"sqlite:///{os.environ['AIRFLOW_HOME']}/inbox.db")
     metadata.create_all(settings.engine)
-    receiver = receiver_app()
+    receiver = create_app()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -36,7 +36,7 @@ def app() -> FastAPI:
 
     whole = FastAPI(lifespan=lifespan)
     whole.get("/stats")(lambda: {})
-    whole.mount(PREFIX, receiver)
+    whole.mount(URL_PREFIX, receiver)
     return whole
 
 

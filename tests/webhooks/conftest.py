@@ -18,10 +18,7 @@ from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import NullPool
 
 from airflow_provider_damstra.hooks import metrics
-from airflow_provider_damstra.webhooks import auth as door
-from airflow_provider_damstra.webhooks import inbox, outcomes
-from airflow_provider_damstra.webhooks import processor as worker
-from airflow_provider_damstra.webhooks import verification as checking
+from airflow_provider_damstra.webhooks import auth, inbox, outcomes, processor
 from airflow_provider_damstra.webhooks.db import manager as database
 from tests.webhooks.receiver_server import ReceiverServer, running
 
@@ -104,9 +101,9 @@ def quickly() -> Iterator[pytest.MonkeyPatch]:
     """Let the worker look often, and not be patient."""
     with pytest.MonkeyPatch.context() as patch:
         # Tests change what the environment says of the connection; the token is known from the start.
-        patch.setattr(door, "REFRESH_SECONDS", 3600.0)
-        patch.setattr(worker, "LOOK_SECONDS", 0.05)
-        patch.setattr(checking, "FIRST_SILENCE", 0.02)
-        patch.setattr(outcomes, "SHORTEST_PAUSE", timedelta(milliseconds=20))
-        patch.setattr(outcomes, "LONGEST_PAUSE", timedelta(milliseconds=50))
+        patch.setattr(auth, "REFRESH_INTERVAL", timedelta(hours=1))
+        patch.setattr(processor, "POLL_INTERVAL", timedelta(milliseconds=50))
+        patch.setattr(processor, "INITIAL_OPEN_SECONDS", 0.02)
+        patch.setattr(outcomes, "MIN_RETRY_DELAY", timedelta(milliseconds=20))
+        patch.setattr(outcomes, "MAX_RETRY_DELAY", timedelta(milliseconds=50))
         yield patch

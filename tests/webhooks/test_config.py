@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.webhooks import auth as door
-from airflow_provider_damstra.webhooks import inbox, receiver
+from airflow_provider_damstra.webhooks import auth, inbox, receiver
 from tests.clients.clock import until
 from tests.webhooks.conftest import quickly
 from tests.webhooks.metadata_db import (
@@ -42,8 +41,8 @@ def test_a_secrets_backend_that_hangs_keeps_nobody_from_starting(
     metadata_database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers, tokens = threading.Event(), list[str]()
-    monkeypatch.setattr(receiver, "STARTING_SECONDS", 0.05)
-    monkeypatch.setattr(door, "_tokens_of", lambda _: tokens if answers.wait(10) else [])
+    monkeypatch.setattr(receiver, "STARTUP_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(auth, "_load_tokens", lambda _: tokens if answers.wait(10) else [])
     with running(monkeypatch) as served:
         assert served.post(completed()).status == 503
         assert served.post(completed(), served.address(token="wrong")).status == 503

@@ -193,10 +193,10 @@ def test_who_comes_too_late_decides_nothing(full: Engine) -> None:
     (row,) = inbox.claim(limit=1, lease=LEASE)
     outcomes.refuse(late, "too late")
     inbox.release(late, until=datetime.now(UTC), reason="too late")
-    outcomes.accept(late, is_verified=True)
+    outcomes.confirm(late, is_verified=True)
     assert (inbox.list_events()[0]["state"], list(list_asset_events())) == (EventState.WAITING, [])
-    outcomes.accept(row, is_verified=True)
-    outcomes.accept(row, is_verified=True)
+    outcomes.confirm(row, is_verified=True)
+    outcomes.confirm(row, is_verified=True)
     assert inbox.list_events()[0]["state"] == EventState.CONFIRMED
     assert len(list_asset_events()) == 1
 
@@ -208,7 +208,7 @@ def test_an_event_is_settled_once_however_many_try(full: Engine) -> None:
         keep(str(number), payload={"user_id": number})
     rows = inbox.claim(limit=10, lease=LEASE) * 4
     with ThreadPoolExecutor(THREADS) as threads:
-        list(threads.map(partial(outcomes.accept, is_verified=True), rows))
+        list(threads.map(partial(outcomes.confirm, is_verified=True), rows))
     events = list_asset_events()
     assert len(events) == 20
     users = sorted(str(event.extra["payload"]["user_id"]) for event in events)
@@ -231,11 +231,11 @@ def test_what_fails_in_airflow_leaves_the_event_as_it_was(
         raise RuntimeError("Airflow fails")
 
     with monkeypatch.context() as patch:
-        patch.setattr("airflow_provider_damstra.webhooks.asset_events._queued", fail)
+        patch.setattr("airflow_provider_damstra.webhooks.asset_events._upsert_queue_entry", fail)
         with pytest.raises(RuntimeError, match="Airflow fails"):
-            outcomes.accept(row, is_verified=True)
+            outcomes.confirm(row, is_verified=True)
     assert (inbox.list_events()[0]["state"], list(list_asset_events())) == (EventState.WAITING, [])
-    outcomes.accept(row, is_verified=True)
+    outcomes.confirm(row, is_verified=True)
     assert len(list_asset_events()) == 1
 
 
@@ -269,7 +269,7 @@ def test_a_queue_place_moves_with_the_newest_event(full: Engine) -> None:
     create_dag("one", "user.settings.updated")
     for number in range(2):
         keep(str(number))
-        outcomes.accept(inbox.claim(limit=1, lease=LEASE)[0], is_verified=True)
+        outcomes.confirm(inbox.claim(limit=1, lease=LEASE)[0], is_verified=True)
     with full.connect() as connection:
         places = connection.exec_driver_sql("SELECT created_at FROM asset_dag_run_queue").fetchall()
         last = connection.exec_driver_sql("SELECT max(timestamp) FROM asset_event").scalar()

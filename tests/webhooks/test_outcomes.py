@@ -11,11 +11,9 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import DataError
 
-from airflow_provider_damstra.webhooks import inbox, outcomes
-from airflow_provider_damstra.webhooks import processor as worker
+from airflow_provider_damstra.webhooks import inbox, outcomes, processor
 from airflow_provider_damstra.webhooks import receiver as receiver_module
-from airflow_provider_damstra.webhooks import verification as checking
-from airflow_provider_damstra.webhooks.asset_events import update_assets
+from airflow_provider_damstra.webhooks.asset_events import register_asset_events
 from airflow_provider_damstra.webhooks.db.manager import inbox_table as table
 from airflow_provider_damstra.webhooks.db.transactions import transaction
 from tests.webhooks.metadata_db import create_dag, list_asset_events, wait_for_processed
@@ -51,11 +49,11 @@ def looked_at(*, until_refused_after: int) -> list[float]:
     """Let looks contradict the event until it is refused; return the pauses between them in seconds."""
     pauses = []
     for _ in range(until_refused_after):
-        outcomes.contradicted(claimed(), "not there", patience=PATIENCE)
+        outcomes.retry_unverified(claimed(), "not there", patience=PATIENCE)
         (row,) = inbox.list_events()
         assert row["state"] == "waiting"
         pauses.append((row["next_attempt_at"] - datetime.now(UTC)).total_seconds())
-    outcomes.contradicted(claimed(), "not there", patience=PATIENCE)
+    outcomes.retry_unverified(claimed(), "not there", patience=PATIENCE)
     assert inbox.list_events()[0]["state"] == "refused"
     return pauses
 
@@ -67,8 +65,8 @@ def test_patience_is_the_pauses_between_looks(metadata_database: Path) -> None:
 
 def test_an_outage_spends_no_patience(metadata_database: Path) -> None:
     keep()
-    outcomes.contradicted(claimed(), "not there", patience=PATIENCE)
-    outcomes.failed(claimed(), "Damstra is down")
+    outcomes.retry_unverified(claimed(), "not there", patience=PATIENCE)
+    outcomes.retry_later(claimed(), "Damstra is down")
     with transaction() as connection:
         connection.execute(update(table).values(waiting_since=datetime.now(UTC) - timedelta(hours=5)))
     assert looked_at(until_refused_after=6) == pytest.approx([2, 4, 8, 16, 32, 57], abs=0.9)
@@ -88,9 +86,9 @@ def test_a_look_that_takes_too_long_is_an_attempt(
         if event.lesson_schedule_id == OPEN_ID:
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(checking, "contradiction", endless)
-    monkeypatch.setattr(checking, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(outcomes, "GIVE_UP", timedelta(seconds=0.3))
+    monkeypatch.setattr(processor, "find_mismatch", endless)
+    monkeypatch.setattr(processor, "VERIFICATION_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(outcomes, "MAX_RETRY_AGE", timedelta(seconds=0.3))
     receiver.post(completed(OPEN_ID, USER_ID))
     receiver.post(completed(COMPLETED_ID, USER_ID))
     rows = {row["payload"]["lesson_schedule_id"]: row for row in wait_for_processed(2)}
@@ -104,9 +102,9 @@ def test_a_secrets_backend_that_hangs_is_an_attempt_and_keeps_no_other_waiting(
     receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = threading.Event()
-    monkeypatch.setattr(checking, "load_settings", lambda _: answers.wait(10))
-    monkeypatch.setattr(worker, "HANDLING_SECONDS", 0.1)
-    monkeypatch.setattr(outcomes, "GIVE_UP", timedelta(seconds=0.5))
+    monkeypatch.setattr(processor, "load_settings", lambda _: answers.wait(10))
+    monkeypatch.setattr(processor, "BATCH_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(outcomes, "MAX_RETRY_AGE", timedelta(seconds=0.5))
     try:
         receiver.post(completed(COMPLETED_ID, USER_ID))
         assert "see whether the secrets backend" in wait_for_processed()[0]["reason"]
@@ -119,8 +117,8 @@ def test_a_secrets_backend_that_hangs_is_an_attempt_and_keeps_no_other_waiting(
 def test_what_killed_every_process_is_given_up(
     receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outcomes, "MOST_ATTEMPTS", 0)
-    monkeypatch.setattr(outcomes, "GIVE_UP", timedelta(0))
+    monkeypatch.setattr(outcomes, "MAX_ATTEMPTS", 0)
+    monkeypatch.setattr(outcomes, "MAX_RETRY_AGE", timedelta(0))
     receiver.post(completed(COMPLETED_ID, USER_ID))
     (row,) = wait_for_processed()
     assert row["state"] == "refused"
@@ -135,10 +133,10 @@ def test_what_the_database_does_not_take_is_refused_at_once(
     def store(name: str, **how: Any) -> Any:
         if name == "lesson.retired":
             raise DataError("INSERT", {}, Exception("value too long"))
-        return update_assets(name, **how)
+        return register_asset_events(name, **how)
 
     with monkeypatch.context() as patch:
-        patch.setattr(outcomes, "update_assets", store)
+        patch.setattr(outcomes, "register_asset_events", store)
         for name in ("lesson.retired", "lesson.found"):
             receiver.post({"name": name})
         found, retired = wait_for_processed(2)

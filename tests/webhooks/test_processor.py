@@ -182,7 +182,7 @@ def test_what_cannot_be_confirmed_for_days_is_refused_and_said(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(outcomes, "GIVE_UP", timedelta(milliseconds=100))
+    monkeypatch.setattr(outcomes, "MAX_RETRY_AGE", timedelta(milliseconds=100))
     damstra_emulator.add_fault("status", status=503)
     receiver.post(completed(OPEN_ID, USER_ID))
     (row,) = wait_for_processed()

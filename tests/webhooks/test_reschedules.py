@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_damstra.webhooks import inbox, outcomes
 from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, insert_event
-from airflow_provider_damstra.webhooks.parsing import event_in
+from airflow_provider_damstra.webhooks.parsing import parse_body
 from tests.webhooks.receiver_server import COMPLETED_ID, CONN_ID, USER_ID
 
 BEGAN = datetime.now(UTC) - timedelta(hours=10)
@@ -25,7 +25,7 @@ def tell(to: str, at: datetime, source: str) -> inbox.InsertResult:
     """Tell that the schedule was moved to a date; return what became of it."""
     ids = {"lessonScheduleId": COMPLETED_ID, "userID": USER_ID}
     body = {"name": "lesson.schedule.changed", **ids, "scheduleDate": to, "timeStamp": at.isoformat()}
-    return insert_event(*event_in(json.dumps(body).encode()), conn_id=CONN_ID, source=source)
+    return insert_event(*parse_body(json.dumps(body).encode()), conn_id=CONN_ID, source=source)
 
 
 def webhook(to: str, minute: float, *, ahead: float = 0) -> inbox.InsertResult:
