@@ -1,3 +1,3 @@
-"""The demonstration: a real Airflow onboards five people on the emulator, and trainees do their lessons."""
+"""The demonstration: a real Airflow onboards five users of the emulator, who complete their lessons."""
 
 from __future__ import annotations

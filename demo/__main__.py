@@ -13,88 +13,91 @@ from typing import TYPE_CHECKING
 import requests
 
 from demo.cohort import COHORT
-from demo.errors import DemoError
-from demo.onboarding import DAG_ID, Stage
+from demo.onboarding import DAG_ID, DemoEnvironment
 from demo.report import HEADINGS, collect
 from demo.terminal import Terminal
+from demo.waiting import DemoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-FILES = Path(__file__).resolve().parent.parent / ".demo"
+OUTPUT = Path(__file__).resolve().parent.parent / ".demo"
 
 
 def main() -> int:
     """Run the demonstration and return its exit code."""
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
-    parser.add_argument("what", choices=sorted(COMMANDS), help="run: to the end; up: until Ctrl-C")
-    what = parser.parse_args().what
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background job inherits it ignored
+    parser.add_argument("command", choices=sorted(COMMANDS), help="run: to the end; up: until Ctrl-C")
+    command = parser.parse_args().command
+    # background jobs of a script inherit SIGINT ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
+        signal.signal(number, _exit_on_signal)
     terminal = Terminal()
     try:
-        return COMMANDS[what](Stage(root=FILES / what, terminal=terminal))
+        return COMMANDS[command](DemoEnvironment(root=OUTPUT / command, terminal=terminal))
     except (DemoError, requests.RequestException) as error:
-        print(f"The demonstration failed: {error}\nLogs: {FILES / what / 'logs'}", file=sys.stderr)
+        print(f"The demonstration failed: {error}\nLogs: {OUTPUT / command / 'logs'}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
 
 
-def run(stage: Stage) -> int:
-    """Onboard the cohort and stop everything; 0 if everybody has everything."""
-    with stage.running():
-        return _onboard(stage)
+def run(environment: DemoEnvironment) -> int:
+    """Onboard the cohort and stop everything; return 0 if every certificate was issued."""
+    with environment.running():
+        return _onboard(environment)
 
 
-def up(stage: Stage) -> int:
-    """Onboard the cohort and keep everything running until Ctrl-C; trainees do what else they are given."""
-    with stage.running():
-        _onboard(stage)
-        stage.terminal.block(
+def up(environment: DemoEnvironment) -> int:
+    """Onboard the cohort and keep everything running until Ctrl-C; trainees complete further lessons too."""
+    with environment.running():
+        _onboard(environment)
+        environment.terminal.block(
             f"""
-  Airflow        {stage.airflow.url}/dags/{DAG_ID}  (no login)
-  the emulator   {stage.emulator.url}/docs
-  its key        {stage.emulator.access_key}
-  its events     reach Airflow: put a DAG with schedule=[damstra_event(...)] into {stage.dags}
-  for a new run  {json.dumps(stage.conf)}
+  Airflow        {environment.airflow.url}/dags/{DAG_ID}  (no login)
+  emulator       {environment.emulator.url}/docs
+  access key     {environment.emulator.access_key}
+  webhooks       reach Airflow: put a DAG with schedule=[damstra_event(...)] into {environment.dags}
+  run parameters {json.dumps(environment.conf)}
 
   Ctrl-C stops everything.
 """
         )
-        stage.trainees.begin()
+        environment.trainees.release()
         while True:
-            stage.check()
+            environment.check()
             threading.Event().wait(1)
 
 
-def _onboard(stage: Stage) -> int:
-    """Run the DAG and show what became of each person."""
-    outcome = stage.run()
-    for log in stage.failed_logs(outcome):
-        stage.terminal.block(log)
-    records = collect(COHORT, emulator=stage.emulator.api, certificates=stage.certificates)
-    stage.terminal.block("")
-    stage.terminal.table(HEADINGS, [row for record in records for row in record.rows()])
-    stage.terminal.block("")
+def _onboard(environment: DemoEnvironment) -> int:
+    """Run the DAG and print the result for each new starter; return the exit code."""
+    dag_run = environment.run()
+    for log in environment.failed_logs(dag_run):
+        environment.terminal.block(log)
+    records = collect(COHORT, emulator=environment.emulator.api, certificates=environment.certificates)
+    environment.terminal.block("")
+    environment.terminal.table(HEADINGS, [row for record in records for row in record.rows()])
+    environment.terminal.block("")
     problems = [problem for record in records for problem in record.problems]
-    if outcome.state != "success":
-        problems.insert(0, f"the DAG run ended as {outcome.state}")
+    if dag_run.state != "success":
+        problems.insert(0, f"the DAG run ended as {dag_run.state}")
     for problem in problems:
-        stage.terminal.block(f"PROBLEM  {problem}")
+        environment.terminal.block(f"PROBLEM  {problem}")
     if not problems:
-        stage.terminal.block(f"All {len(records)} are onboarded. The certificates: {stage.certificates}\n")
+        environment.terminal.block(
+            f"All {len(records)} new starters are onboarded. Certificates: {environment.certificates}\n"
+        )
     return 1 if problems else 0
 
 
-def _leave(number: int, _frame: FrameType | None) -> None:
-    """Unwind as Ctrl-C would, so that every process is stopped."""
+def _exit_on_signal(number: int, _frame: FrameType | None) -> None:
+    """Raise, as Ctrl-C does, so that every process is stopped."""
     raise SystemExit(128 + number)
 
 
-COMMANDS: dict[str, Callable[[Stage], int]] = {"run": run, "up": up}
+COMMANDS: dict[str, Callable[[DemoEnvironment], int]] = {"run": run, "up": up}
 
 if __name__ == "__main__":
     sys.exit(main())

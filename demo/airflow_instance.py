@@ -1,4 +1,4 @@
-"""A real Airflow for one machine: four processes, SQLite, no passwords, loopback only."""
+"""A local Airflow: four processes, SQLite, no login, bound to the loopback interface."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo.airflow_api import AirflowApi
-from demo.errors import DemoError
 from demo.processes import ManagedProcess, free_port, stop_all
-from demo.waiting import wait_until
+from demo.waiting import DemoError, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-STARTUP_SECONDS = 120.0
+STARTUP_TIMEOUT = 120.0
 LOOPBACK = "127.0.0.1"
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "api-server": ("api-server",),
@@ -28,11 +27,11 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
 
 
 class AirflowInstance:
-    """Airflow's API server, scheduler, triggerer and DAG processor with a home of their own.
+    """Airflow's API server, scheduler, triggerer and DAG processor, with their own AIRFLOW_HOME.
 
-    :param root: folder for Airflow's home and the logs of its processes
-    :param dags: the DAGs folder
-    :param environment: variables for every process, such as `AIRFLOW_CONN_...`
+    :param root: folder for Airflow's home and the logs of its processes.
+    :param dags: the DAGs folder.
+    :param environment: environment variables of every process, such as ``AIRFLOW_CONN_...``.
     """
 
     def __init__(self, *, root: Path, dags: Path, environment: Mapping[str, str]) -> None:
@@ -44,39 +43,42 @@ class AirflowInstance:
         self.processes = {name: self._airflow(name, arguments) for name, arguments in COMPONENTS.items()}
 
     def start(self) -> None:
-        """Make the database and start the four processes, without waiting for them."""
+        """Create the database and start the four processes, without waiting until they are ready."""
         self.home.mkdir(parents=True, exist_ok=True)
-        self._airflow("db-migrate", ("db", "migrate")).run(seconds=STARTUP_SECONDS)
+        self._airflow("db-migrate", ("db", "migrate")).run(timeout=STARTUP_TIMEOUT)
         for process in self.processes.values():
             process.start()
 
     def wait_until_ready(self, dag_id: str) -> None:
-        """Return when every component is healthy and the DAG can be run."""
-        wait_until(self._is_healthy, what=f"Airflow at {self.url}", seconds=STARTUP_SECONDS)
+        """Wait until every component is healthy and the DAG is parsed."""
+        wait_until(self._is_healthy, description=f"Airflow at {self.url}", timeout=STARTUP_TIMEOUT)
         self.api.log_in()
-        wait_until(lambda: self._has(dag_id), what=f"the DAG {dag_id}", seconds=STARTUP_SECONDS)
+        wait_until(lambda: self._has_dag(dag_id), description=f"the DAG {dag_id}", timeout=STARTUP_TIMEOUT)
 
     def command(self, *arguments: str) -> str:
-        """Run a command of Airflow's to its end, and return what it printed, which is kept nowhere."""
-        done = subprocess.run(  # noqa: S603 - the commands are ours
+        """Run an ``airflow`` command and return its standard output.
+
+        :raises DemoError: with the output, if it fails.
+        """
+        process = subprocess.run(  # noqa: S603 - constant arguments
             [sys.executable, "-m", "airflow", *arguments],
             env=self._environment,
             cwd=self.home,
             capture_output=True,
             text=True,
             check=False,
-            timeout=STARTUP_SECONDS,
+            timeout=STARTUP_TIMEOUT,
         )
-        if done.returncode != 0:
-            raise DemoError(f"airflow {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
-        return done.stdout
+        if process.returncode != 0:
+            raise DemoError(f"airflow {' '.join(arguments)} failed:\n{process.stdout}{process.stderr}")
+        return process.stdout
 
     def stop(self) -> None:
-        """Stop the four processes and everything they started."""
+        """Stop the four processes and their children."""
         stop_all(self.processes.values())
 
     def check(self) -> None:
-        """Raise ProcessDiedError unless all four processes run."""
+        """Raise ProcessDiedError unless all four processes are running."""
         for process in self.processes.values():
             process.check()
 
@@ -84,7 +86,7 @@ class AirflowInstance:
         self.check()
         return self.api.is_healthy()
 
-    def _has(self, dag_id: str) -> bool:
+    def _has_dag(self, dag_id: str) -> bool:
         self.check()
         if errors := self.api.import_errors():
             raise DemoError("Airflow cannot import a DAG file.\n" + "\n".join(errors))
@@ -101,11 +103,11 @@ class AirflowInstance:
 
 
 def _environment(*, home: Path, dags: Path, url: str) -> dict[str, str]:
-    """Return the variables of a quick Airflow that knows nothing of any other on this machine."""
+    """Return the environment of an Airflow that is independent of any other on this machine."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     path = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)])
     settings = {
-        # the one that Airflow writes into its own configuration is shorter than the tokens' algorithm wants
+        # the generated default is shorter than the signature algorithm requires
         "API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
         "API__BASE_URL": url,
         "API__HOST": LOOPBACK,
@@ -113,7 +115,7 @@ def _environment(*, home: Path, dags: Path, url: str) -> dict[str, str]:
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "CORE__DAGS_FOLDER": str(dags),
         "CORE__EXECUTOR": "LocalExecutor",
-        # the default asks a name server
+        # the default queries a name server
         "CORE__HOSTNAME_CALLABLE": "socket.gethostname",
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__PARALLELISM": "8",

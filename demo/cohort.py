@@ -1,4 +1,4 @@
-"""The five people who start work."""
+"""The five new starters."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Person:
-    """A row of the list of new starters."""
+class NewStarter:
+    """A row of the file of new starters."""
 
     first_name: str
     last_name: str
@@ -24,12 +24,12 @@ class Person:
 
     @property
     def name(self) -> str:
-        """First and last name."""
+        """Return first and last name."""
         return f"{self.first_name} {self.last_name}"
 
 
 COHORT = tuple(
-    Person(
+    NewStarter(
         first_name=first,
         last_name=last,
         email_address=f"{first}.{last}@example.com".lower(),
@@ -50,10 +50,10 @@ COHORT = tuple(
 )
 
 
-def write_csv(path: Path, people: Iterable[Person]) -> None:
-    """Write the list of new starters as the onboarding DAG reads it."""
+def write_csv(path: Path, new_starters: Iterable[NewStarter]) -> None:
+    """Write the file of new starters that the onboarding DAG reads."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Person)])
+        writer = csv.DictWriter(file, [field.name for field in fields(NewStarter)])
         writer.writeheader()
-        writer.writerows(asdict(person) for person in people)
+        writer.writerows(asdict(new_starter) for new_starter in new_starters)

@@ -1,4 +1,4 @@
-"""The whole demonstration: everything started, the onboarding DAG run, everything stopped."""
+"""The environment of the demonstration: start all processes, run the onboarding DAG, stop all processes."""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ if TYPE_CHECKING:
 
 DAG_ID = "example_damstra_onboarding"
 DAG_FILE = Path(__file__).resolve().parent.parent / "example_dags" / f"{DAG_ID}.py"
-RUN_SECONDS = 300.0
-OVER = frozenset({"success", "failed"})
+RUN_TIMEOUT = 300.0
+FINAL_STATES = frozenset({"success", "failed"})
 
 
 @dataclass(kw_only=True)
-class Outcome:
-    """What became of a run: how it ended, and every state that a task was seen in."""
+class DagRunRecord:
+    """A DAG run: its state, its task instances, and every state observed of each of them."""
 
     run_id: str
     state: str = "queued"
     tasks: dict[str, TaskInstance] = field(default_factory=dict)
-    states_seen: dict[str, list[str]] = field(default_factory=dict)
+    observed_states: dict[str, list[str]] = field(default_factory=dict)
 
 
-class Stage:
-    """A real Airflow with the onboarding DAG, the emulator, and a cohort of trainees.
+class DemoEnvironment:
+    """A local Airflow with the onboarding DAG, the emulator, and a cohort of trainees.
 
-    :param root: folder for everything that it writes
-    :param more_dags: files of further DAGs
-    :param environment: further variables for Airflow's processes
+    :param root: folder for all files.
+    :param terminal: prints the progress.
+    :param extra_dag_files: files of further DAGs.
+    :param environment: further environment variables of Airflow's processes.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Stage:
         *,
         root: Path,
         terminal: Terminal,
-        more_dags: Iterable[Path] = (),
+        extra_dag_files: Iterable[Path] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.root = root
@@ -61,20 +62,20 @@ class Stage:
         self.airflow = AirflowInstance(
             root=root, dags=self.dags, environment=self.emulator.connection | dict(environment or {})
         )
-        self._dag_files = (DAG_FILE, *more_dags)
+        self._dag_files = (DAG_FILE, *extra_dag_files)
         self.trainees = Trainees(COHORT, emulator=self.emulator.api, report=terminal.event)
 
     @property
     def conf(self) -> dict[str, str]:
-        """The parameters of a run: whom to onboard, and where the certificates go."""
+        """Return the parameters of the DAG run: file of new starters, folder of certificates."""
         return {"new_starters": self.new_starters.as_uri(), "certificates": self.certificates.as_uri()}
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Start everything, and stop everything however the body ends."""
-        self._lay_files()
+        """Start all processes, and stop them when the block ends."""
+        self._prepare_files()
         with contextlib.ExitStack() as stack:
-            stack.callback(self.terminal.note, "everything is stopped")
+            stack.callback(self.terminal.note, "all processes are stopped")
             self.terminal.note("starting the emulator and Airflow (database, then four processes)")
             stack.callback(self.emulator.stop)
             self.emulator.process.start()
@@ -82,53 +83,55 @@ class Stage:
             self.airflow.start()
             self.emulator.wait_until_ready()
             self.airflow.wait_until_ready(DAG_ID)
-            self.emulator.send_events_to(self.airflow.url)
+            self.emulator.subscribe(self.airflow.url)
             stack.callback(self.trainees.stop)
             self.trainees.start()
             self.terminal.note(f"ready: Airflow at {self.airflow.url}, the emulator at {self.emulator.url}")
             yield
             self.terminal.note("stopping")
 
-    def run(self) -> Outcome:
-        """Run the onboarding DAG to its end, while the trainees do what it waits for."""
-        outcome = Outcome(run_id=self.airflow.api.trigger(DAG_ID, self.conf))
-        self.terminal.note(f"triggered {DAG_ID}, run {outcome.run_id}")
-        wait_until(lambda: self._is_over(outcome), what="the end of the DAG run", seconds=RUN_SECONDS)
-        self.terminal.note(f"the DAG run ended: {outcome.state}")
-        return outcome
+    def run(self) -> DagRunRecord:
+        """Run the onboarding DAG to its end, while the trainees complete the lessons that it waits for."""
+        dag_run = DagRunRecord(run_id=self.airflow.api.trigger(DAG_ID, self.conf))
+        self.terminal.note(f"triggered {DAG_ID}, run {dag_run.run_id}")
+        wait_until(
+            lambda: self._is_finished(dag_run), description="the end of the DAG run", timeout=RUN_TIMEOUT
+        )
+        self.terminal.note(f"the DAG run ended: {dag_run.state}")
+        return dag_run
 
     def check(self) -> None:
-        """Raise ProcessDiedError unless Airflow's processes and the emulator run."""
+        """Raise ProcessDiedError unless Airflow's processes and the emulator are running."""
         self.airflow.check()
         self.emulator.process.check()
 
-    def failed_logs(self, outcome: Outcome) -> Iterator[str]:
-        """Yield the log of each task that failed; of a mapped task, that of its first failed instance."""
-        failed = [task for task in outcome.tasks.values() if task.state == "failed"]
+    def failed_logs(self, dag_run: DagRunRecord) -> Iterator[str]:
+        """Yield the log of each failed task; of a mapped task, that of its first failed instance."""
+        failed = [task for task in dag_run.tasks.values() if task.state == "failed"]
         for task in {task.task_id: task for task in reversed(failed)}.values():
-            log = self.airflow.api.log(DAG_ID, outcome.run_id, task)
+            log = self.airflow.api.log(DAG_ID, dag_run.run_id, task)
             yield f"--- the log of {task.name}, try {task.try_number} ---\n{log}\n"
 
-    def _lay_files(self) -> None:
+    def _prepare_files(self) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
         self.dags.mkdir(parents=True)
         for file in self._dag_files:
             (self.dags / file.name).symlink_to(file)
         write_csv(self.new_starters, COHORT)
 
-    def _is_over(self, outcome: Outcome) -> bool:
+    def _is_finished(self, dag_run: DagRunRecord) -> bool:
         self.check()
-        outcome.state = self.airflow.api.run_state(DAG_ID, outcome.run_id)
-        for task in self.airflow.api.task_instances(DAG_ID, outcome.run_id):
-            self._saw(task, outcome)
-        return outcome.state in OVER
+        dag_run.state = self.airflow.api.run_state(DAG_ID, dag_run.run_id)
+        for task in self.airflow.api.task_instances(DAG_ID, dag_run.run_id):
+            self._record(task, dag_run)
+        return dag_run.state in FINAL_STATES
 
-    def _saw(self, task: TaskInstance, outcome: Outcome) -> None:
-        known = outcome.tasks.get(task.name)
-        outcome.tasks[task.name] = task
-        if task.state is None or (known is not None and known.state == task.state):
+    def _record(self, task: TaskInstance, dag_run: DagRunRecord) -> None:
+        previous = dag_run.tasks.get(task.name)
+        dag_run.tasks[task.name] = task
+        if task.state is None or (previous is not None and previous.state == task.state):
             return
-        outcome.states_seen.setdefault(task.name, []).append(task.state)
+        dag_run.observed_states.setdefault(task.name, []).append(task.state)
         self.terminal.task(task.name, task.state)
         if task.state == "deferred":
-            self.trainees.begin()
+            self.trainees.release()

@@ -1,4 +1,4 @@
-"""Child processes that leave nothing behind."""
+"""Child processes that are stopped together with all their descendants."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from demo.errors import DeadlinePassedError, DemoError, ProcessDiedError
-from demo.waiting import wait_until
+from demo.waiting import DemoError, DemoTimeoutError, ProcessDiedError, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-GRACE_SECONDS = 5.0
+GRACE_PERIOD = 5.0
+"""Seconds that a process has to end after SIGTERM."""
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that nothing listens on."""
+    """Return a free TCP port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -30,10 +30,10 @@ def free_port() -> int:
 
 
 class ManagedProcess:
-    """A command in a session of its own, with its output in a log file.
+    """A command in its own session, with its output in a log file.
 
-    The session is what makes a complete stop possible: Airflow's tasks leave their parent's process group,
-    and their parent may be gone before them, but they stay in the session.
+    All processes of the session are stopped: Airflow's tasks leave their parent's process group, and may
+    outlive their parent, but stay in the session.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class ManagedProcess:
         self.cwd = cwd
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self._is_gone = False
+        self._is_killed = False
 
     def start(self) -> None:
         """Start the command; its output is appended to the log."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._is_gone = False
+        self._is_killed = False
         with self.log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - the commands are ours
+            self._process = subprocess.Popen(  # noqa: S603 - constant arguments
                 self.command,
                 env=self.env,
                 cwd=self.cwd,
@@ -62,11 +62,11 @@ class ManagedProcess:
                 start_new_session=True,
             )
 
-    def run(self, *, seconds: float) -> None:
-        """Run the command to its end, which has to be a good one."""
+    def run(self, *, timeout: float) -> None:
+        """Run the command to its end; raise DemoError unless it succeeds."""
         self.start()
         try:
-            wait_until(lambda: not self.is_running, what=f"the end of {self.name}", seconds=seconds)
+            wait_until(lambda: not self.is_running, description=f"the end of {self.name}", timeout=timeout)
         finally:
             self.kill()
         if self.exit_code != 0:
@@ -74,36 +74,36 @@ class ManagedProcess:
 
     @property
     def is_running(self) -> bool:
-        """Whether the command was started and has not ended."""
+        """Return whether the command was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def exit_code(self) -> int | None:
-        """The exit code, or None while it runs."""
+        """Return the exit code, or None while it is running."""
         return None if self._process is None else self._process.poll()
 
     def check(self) -> None:
-        """Raise ProcessDiedError, with the end of the log, unless it runs."""
+        """Raise ProcessDiedError, with the end of the log, unless it is running."""
         if not self.is_running:
             raise ProcessDiedError(
                 f"{self.name} ended with exit code {self.exit_code}; the end of {self.log}:\n{self.tail()}"
             )
 
     def terminate(self) -> None:
-        """Ask the command to end, without waiting for it."""
+        """Send SIGTERM, without waiting for the end."""
         if self._process is not None and self.is_running:
             self._process.terminate()
 
     def kill(self) -> None:
-        """End the command and everything it started, at once."""
-        if self._process is None or self._is_gone:
+        """Send SIGKILL to the command and all processes of its session."""
+        if self._process is None or self._is_killed:
             return
-        while members := _members(self._process.pid):  # one of them may have forked since the last look
+        while members := _members(self._process.pid):  # repeat: a process may have forked meanwhile
             for pid in members:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         self._process.wait()
-        self._is_gone = True
+        self._is_killed = True
 
     def tail(self, lines: int = 30) -> str:
         """Return the last lines of the log."""
@@ -113,25 +113,25 @@ class ManagedProcess:
 
 
 def stop_all(processes: Iterable[ManagedProcess]) -> None:
-    """Ask all of them to end, and kill what is left after a grace period."""
+    """Terminate all processes, and kill those left after the grace period."""
     processes = list(processes)
     try:
         for process in processes:
             process.terminate()
-        with contextlib.suppress(DeadlinePassedError):
+        with contextlib.suppress(DemoTimeoutError):
             wait_until(
                 lambda: not any(process.is_running for process in processes),
-                what="the processes to end",
-                seconds=GRACE_SECONDS,
+                description="the processes to end",
+                timeout=GRACE_PERIOD,
                 interval=0.1,
             )
-    finally:  # also when somebody presses Ctrl-C again
+    finally:  # also after another Ctrl-C
         for process in processes:
             process.kill()
 
 
 def _members(session: int) -> list[int]:
-    """Return the ids of the living processes of a session, whatever became of their parents."""
+    """Return the ids of the running processes of a session."""
     members = []
     for process in psutil.process_iter():
         with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error):

@@ -1,4 +1,4 @@
-"""What became of each new starter, read from the emulator and from the certificates' folder."""
+"""The result for each new starter, read from the emulator and from the folder of certificates."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from demo.cohort import Person
+    from demo.cohort import NewStarter
     from demo.emulator_instance import EmulatorApi, Row
 
 HEADINGS = ("new starter", "user id", "schedule", "lesson", "status", "ILT session", "certificate", "size")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training:
-    """One lesson schedule of a new starter, and what it led to."""
+class TrainingRecord:
+    """One lesson schedule of a new starter, with its ILT session and certificate."""
 
     schedule_id: int
     lesson: str
@@ -28,7 +28,7 @@ class Training:
 
     @property
     def problem(self) -> str | None:
-        """What is missing, or None."""
+        """Return what is missing, or None."""
         if self.status != "completed":
             return f"{self.lesson} (schedule {self.schedule_id}) is {self.status}"
         if self.certificate is None:
@@ -39,32 +39,32 @@ class Training:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
-    """A new starter as the emulator knows them; no user id means that it does not."""
+class OnboardingRecord:
+    """A new starter and their training; without a user id, the emulator has no such user."""
 
-    person: Person
+    new_starter: NewStarter
     user_id: int | None
-    trainings: tuple[Training, ...]
+    trainings: tuple[TrainingRecord, ...]
 
     @property
     def problems(self) -> list[str]:
-        """What is missing for this person."""
+        """Return what is missing for this new starter."""
         if self.user_id is None:
-            return [f"{self.person.name} is not a user"]
+            return [f"{self.new_starter.name} is not a user"]
         if not self.trainings:
-            return [f"{self.person.name} is not scheduled to a lesson"]
-        found = (training.problem for training in self.trainings)
-        return [f"{self.person.name}: {problem}" for problem in found if problem]
+            return [f"{self.new_starter.name} is not scheduled to a lesson"]
+        problems = (training.problem for training in self.trainings)
+        return [f"{self.new_starter.name}: {problem}" for problem in problems if problem]
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """Yield the lines of the final table."""
-        who = (self.person.name, str(self.user_id or "none"))
+        """Yield the rows of the final table."""
+        user = (self.new_starter.name, str(self.user_id or "none"))
         if not self.trainings:
-            yield (*who, "none", "", "", "", "", "")
+            yield (*user, "none", "", "", "", "", "")
         for training in self.trainings:
             certificate = training.certificate
             yield (
-                *who,
+                *user,
                 str(training.schedule_id),
                 training.lesson,
                 training.status,
@@ -72,25 +72,27 @@ class Record:
                 certificate.name if certificate else "none",
                 f"{certificate.stat().st_size} B" if certificate else "",
             )
-            who = ("", "")
+            user = ("", "")
 
 
-def collect(people: Iterable[Person], *, emulator: EmulatorApi, certificates: Path) -> list[Record]:
-    """Return what became of each person."""
+def collect(
+    new_starters: Iterable[NewStarter], *, emulator: EmulatorApi, certificates: Path
+) -> list[OnboardingRecord]:
+    """Return the record of each new starter."""
     files = _by_schedule(certificates)
-    return [_record(person, emulator, files) for person in people]
+    return [_record(new_starter, emulator, files) for new_starter in new_starters]
 
 
-def _record(person: Person, emulator: EmulatorApi, files: dict[int, Path]) -> Record:
-    user = emulator.user(person.email_address)
+def _record(new_starter: NewStarter, emulator: EmulatorApi, files: dict[int, Path]) -> OnboardingRecord:
+    user = emulator.user(new_starter.email_address)
     if user is None:
-        return Record(person=person, user_id=None, trainings=())
+        return OnboardingRecord(new_starter=new_starter, user_id=None, trainings=())
     trainings = tuple(_training(row, emulator, files) for row in emulator.schedules(user["id"]))
-    return Record(person=person, user_id=user["id"], trainings=trainings)
+    return OnboardingRecord(new_starter=new_starter, user_id=user["id"], trainings=trainings)
 
 
-def _training(schedule: Row, emulator: EmulatorApi, files: dict[int, Path]) -> Training:
-    return Training(
+def _training(schedule: Row, emulator: EmulatorApi, files: dict[int, Path]) -> TrainingRecord:
+    return TrainingRecord(
         schedule_id=schedule["id"],
         lesson=schedule["lessonName"],
         status=schedule["status"],
@@ -100,7 +102,7 @@ def _training(schedule: Row, emulator: EmulatorApi, files: dict[int, Path]) -> T
 
 
 def _ilt_session(schedule_id: int, emulator: EmulatorApi) -> str:
-    """Return the session that the schedule's trainee is registered for, and how it went."""
+    """Return the session that the schedule is registered for, and its outcome."""
     for session in emulator.ilt_sessions(lesson_schedule_id=schedule_id):
         for attendee in emulator.attendees(session["id"]):
             if attendee["lessonScheduleId"] == schedule_id:
@@ -110,7 +112,7 @@ def _ilt_session(schedule_id: int, emulator: EmulatorApi) -> str:
 
 
 def _by_schedule(certificates: Path) -> dict[int, Path]:
-    """Return the certificates by the lesson schedule that their names end with."""
+    """Return the certificates by the lesson schedule id at the end of their names."""
     files = {}
     for path in sorted(certificates.glob("**/*.pdf")):
         if number := re.search(r"(\d+)$", path.stem):

@@ -1,4 +1,4 @@
-"""What the person in front of the terminal sees."""
+"""Output of the demonstration to the terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLOURS = {
 
 
 class Terminal:
-    """Lines with the time since the start; coloured where the output is a terminal."""
+    """Print lines with the time since the start; in colour if the output is a terminal."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -31,11 +31,11 @@ class Terminal:
         self._colours = sys.stdout.isatty()
 
     def note(self, text: str) -> None:
-        """Print what the demonstration itself is doing."""
+        """Print a step of the demonstration."""
         self._line(self._paint(text, "1"))
 
     def event(self, text: str) -> None:
-        """Print what a trainee did."""
+        """Print an action of a trainee."""
         self._line(f"{'trainee':>18}  {self._paint(text, '34')}")
 
     def task(self, name: str, state: str) -> None:
@@ -43,7 +43,7 @@ class Terminal:
         self._line(f"{self._paint(f'{state:>18}', COLOURS.get(state, '0'))}  {name}")
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print rows in columns, as wide as what they hold."""
+        """Print rows in aligned columns."""
         widths = [max(len(row[column]) for row in [headings, *rows]) for column in range(len(headings))]
         for row in [headings, ["-" * width for width in widths], *rows]:
             self._print(
@@ -51,7 +51,7 @@ class Terminal:
             )
 
     def block(self, text: str) -> None:
-        """Print a text as it is."""
+        """Print a text unchanged."""
         self._print(text)
 
     def _line(self, text: str) -> None:

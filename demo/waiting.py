@@ -1,4 +1,4 @@
-"""Waiting with a deadline."""
+"""Polling with a timeout, and the exceptions of the demonstration."""
 
 from __future__ import annotations
 
@@ -6,20 +6,38 @@ import threading
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from demo.errors import DeadlinePassedError
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
 
 
-def wait_until(predicate: Callable[[], T | None], *, what: str, seconds: float, interval: float = 0.25) -> T:
-    """Return the first true answer of `predicate`, or raise DeadlinePassedError that names `what`."""
-    deadline = time.monotonic() + seconds
+class DemoError(RuntimeError):
+    """The demonstration cannot continue; the message names the cause and the log to read."""
+
+
+class DemoTimeoutError(DemoError):
+    """An expected state was not reached in time."""
+
+
+class ProcessDiedError(DemoError):
+    """A process that must keep running has ended."""
+
+
+def wait_until(
+    predicate: Callable[[], T | None], *, description: str, timeout: float, interval: float = 0.25
+) -> T:
+    """Poll a predicate and return its first true result.
+
+    :param description: the expected state, for the error.
+    :param timeout: seconds to wait.
+    :param interval: seconds between two polls.
+    :raises DemoTimeoutError: if it is not true in time.
+    """
+    deadline = time.monotonic() + timeout
     pause = threading.Event()
-    while not (answer := predicate()):
+    while not (result := predicate()):
         if time.monotonic() >= deadline:
-            raise DeadlinePassedError(f"waited {seconds:g} s in vain for {what}")
+            raise DemoTimeoutError(f"waited {timeout:g} s in vain for {description}")
         pause.wait(interval)
-    return answer
+    return result

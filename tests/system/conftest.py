@@ -1,4 +1,4 @@
-"""One Airflow for all tests here, with the demonstration's emulator and the academy's."""
+"""One Airflow for all system tests, with the demonstration's emulator and a large one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.cohort import COHORT
-from demo.onboarding import DAG_FILE, Outcome, Stage
-from demo.report import Record, collect
+from demo.onboarding import DAG_FILE, DagRunRecord, DemoEnvironment
+from demo.report import OnboardingRecord, collect
 from demo.terminal import Terminal
 from demo.waiting import wait_until
-from tests.system.academy import Academy
-from tests.system.evidence import PATIENCE
+from tests.system.dag_runs import TIMEOUT
+from tests.system.large_emulator import LargeEmulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 DAGS = sorted((Path(__file__).parent / "dags").glob("*.py"))
 EVENT_DAGS = ("example_damstra_next_lesson", "example_damstra_cancelled_schedule")
-"""Examples that events start. They are paused but for their own tests: other tests bring about events too."""
+"""Example DAGs that events start: paused except in their own tests, as other tests cause events too."""
 
-# Airflow's own are for weeks, and a test is not to wait half a minute for Airflow to notice a dead triggerer.
-QUICK = {
+# With the defaults Airflow takes half a minute to detect a dead triggerer.
+SHORT_INTERVALS = {
     "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1",
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "6",
@@ -35,52 +35,54 @@ QUICK = {
 
 @dataclass(frozen=True, kw_only=True)
 class Onboarding:
-    """What is left of an onboarding."""
+    """The results of an onboarding."""
 
-    stage: Stage
-    outcome: Outcome
-    records: list[Record]
+    environment: DemoEnvironment
+    dag_run: DagRunRecord
+    records: list[OnboardingRecord]
     journal: list[Row]
     failed_logs: list[str]
 
 
 @pytest.fixture(scope="session")
-def academy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Academy]:
-    """Return the emulator with many users."""
-    academy = Academy(root=tmp_path_factory.mktemp("academy"))
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LargeEmulator]:
+    """Run the emulator with many users."""
+    emulator = LargeEmulator(root=tmp_path_factory.mktemp("large-emulator"))
     try:
-        academy.process.start()
-        academy.wait_until_ready()
-        yield academy
+        emulator.process.start()
+        emulator.wait_until_ready()
+        yield emulator
     finally:
-        academy.stop()
+        emulator.stop()
 
 
 @pytest.fixture(scope="session")
-def stage(tmp_path_factory: pytest.TempPathFactory, academy: Academy) -> Iterator[Stage]:
-    """Return a running Airflow with the demonstration's DAG and the tests' own."""
-    stage = Stage(
-        root=tmp_path_factory.mktemp("stage"),
+def environment(
+    tmp_path_factory: pytest.TempPathFactory, emulator: LargeEmulator
+) -> Iterator[DemoEnvironment]:
+    """Run an Airflow with the demonstration's DAG and those of the tests."""
+    environment = DemoEnvironment(
+        root=tmp_path_factory.mktemp("environment"),
         terminal=Terminal(),
-        more_dags=[*DAGS, *(DAG_FILE.with_stem(dag_id) for dag_id in EVENT_DAGS)],
-        environment=academy.connection | QUICK,
+        extra_dag_files=[*DAGS, *(DAG_FILE.with_stem(dag_id) for dag_id in EVENT_DAGS)],
+        environment=emulator.connection | SHORT_INTERVALS,
     )
-    with stage.running():
+    with environment.running():
         for dag_id in EVENT_DAGS:
-            wait_until(lambda: stage.airflow.api.has_dag(dag_id), what=dag_id, seconds=PATIENCE)  # noqa: B023
-            stage.airflow.api.patch(f"/dags/{dag_id}", {"is_paused": True})
-        yield stage
+            wait_until(lambda: environment.airflow.api.has_dag(dag_id), description=dag_id, timeout=TIMEOUT)  # noqa: B023
+            environment.airflow.api.patch(f"/dags/{dag_id}", {"is_paused": True})
+        yield environment
 
 
 @pytest.fixture(scope="session")
-def onboarding(stage: Stage) -> Onboarding:
-    """Return the onboarding of the demonstration's cohort, and the requests since it began."""
-    stage.emulator.api.control("DELETE", "/journal")
-    outcome = stage.run()
+def onboarding(environment: DemoEnvironment) -> Onboarding:
+    """Onboard the demonstration's cohort, and return the results and requests."""
+    environment.emulator.api.control("DELETE", "/journal")
+    dag_run = environment.run()
     return Onboarding(
-        stage=stage,
-        outcome=outcome,
-        records=collect(COHORT, emulator=stage.emulator.api, certificates=stage.certificates),
-        journal=stage.emulator.api.journal(),
-        failed_logs=list(stage.failed_logs(outcome)),
+        environment=environment,
+        dag_run=dag_run,
+        records=collect(COHORT, emulator=environment.emulator.api, certificates=environment.certificates),
+        journal=environment.emulator.api.journal(),
+        failed_logs=list(environment.failed_logs(dag_run)),
     )

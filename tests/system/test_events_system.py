@@ -1,4 +1,4 @@
-"""Events that start DAGs, with a real scheduler, worker and triggerer: none is missed, none comes twice."""
+"""Events that start DAGs, with a real scheduler, worker and triggerer: none is missed, none is repeated."""
 
 from __future__ import annotations
 
@@ -13,40 +13,37 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.assets import SCHEDULE_CANCELLED, SCHEDULE_COMPLETED
-from demo.onboarding import OVER
+from demo.onboarding import FINAL_STATES
 from demo.waiting import wait_until
-from tests.system.evidence import PATIENCE, Run, files_that_hold
+from tests.system.dag_runs import TIMEOUT, DagRun, files_containing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from demo.airflow_api import AirflowApi
-    from demo.onboarding import Stage
+    from demo.onboarding import DemoEnvironment
 
 pytestmark = pytest.mark.system
 
-WATCHING_DAG = "on_watched_event"
-WAITING_DAG = "wait_for_webhook"
-# Open schedules of the two users whom the DAG watches.
-SEEN, MISSED, CANCELLED, LAST = 30040, 30067, 30014, 30041
-WAITED_FOR = 30015
+WATCHER_DAG = "on_watched_event"
+SENSOR_DAG = "wait_for_webhook"
+# Open schedules of the two watched users.
+COMPLETED_BEFORE, COMPLETED_DURING, CANCELLED_DURING, COMPLETED_AFTER = 30040, 30067, 30014, 30041
+AWAITED = 30015
 TRAINEE, COMPLETED, TO_CANCEL = 1014, 30004, 30016
-HAPPENED = Counter(
+EXPECTED_EVENTS = Counter(
     [
-        (SCHEDULE_COMPLETED, SEEN),
-        (SCHEDULE_COMPLETED, MISSED),
-        (SCHEDULE_CANCELLED, CANCELLED),
-        (SCHEDULE_COMPLETED, LAST),
+        (SCHEDULE_COMPLETED, COMPLETED_BEFORE),
+        (SCHEDULE_COMPLETED, COMPLETED_DURING),
+        (SCHEDULE_CANCELLED, CANCELLED_DURING),
+        (SCHEDULE_COMPLETED, COMPLETED_AFTER),
     ]
 )
 
 
 @dataclass(frozen=True)
-class Watched:
-    """An asset that is watched, and what it has brought about.
-
-    :param api: Airflow's.
-    """
+class WatchedAsset:
+    """An asset with a watcher, its events, and the runs of the DAG that it starts."""
 
     api: AirflowApi
     name: str
@@ -54,182 +51,191 @@ class Watched:
 
     @property
     def asset_id(self) -> int:
-        """The asset's id, once its DAG was parsed."""
+        """Return the asset's id, once its DAG is parsed."""
         (asset,) = self.api.get("/assets", name_pattern=self.name)["assets"]
-        found: int = asset["id"]
-        return found
+        asset_id: int = asset["id"]
+        return asset_id
 
     def events(self) -> Counter[tuple[str, int]]:
-        """Return the asset's events: what happened, to which schedule."""
+        """Return the asset's events: name and lesson schedule."""
         rows = self.api.get("/assets/events", asset_id=self.asset_id, limit=100)["asset_events"]
-        return Counter(_short(row["extra"]["payload"]) for row in rows)
+        return Counter(_name_and_schedule(row["extra"]["payload"]) for row in rows)
 
-    def handled(self) -> Counter[tuple[str, int]]:
-        """Return what the tasks of the DAG's runs were told; a run is about all that came before it."""
+    def processed(self) -> Counter[tuple[str, int]]:
+        """Return the events that the DAG's runs received; a run receives all events before it."""
         runs = self.api.get(f"/dags/{self.dag_id}/dagRuns", limit=100)["dag_runs"]
-        found: Counter[tuple[str, int]] = Counter()
+        processed: Counter[tuple[str, int]] = Counter()
         for run in runs:
             if run["state"] == "success":
                 (task,) = self.api.task_instances(self.dag_id, run["dag_run_id"])
                 for name, schedule in self.api.xcom(self.dag_id, run["dag_run_id"], task):
-                    found[name, schedule] += 1
-        return found
+                    processed[name, schedule] += 1
+        return processed
 
-    def kept(self) -> dict[str, Any]:
-        """Return what the asset's state store holds."""
+    def stored_state(self) -> dict[str, Any]:
+        """Return the content of the asset's state store."""
         rows = self.api.get(f"/assets/{self.asset_id}/state-store", limit=100)["asset_state_store"]
         return {row["key"]: row["value"] for row in rows}
 
 
 @pytest.fixture(scope="module")
-def watched(stage: Stage) -> Watched:
-    """Let things happen before, during and after an absence of the triggerer."""
-    api, emulator = stage.airflow.api, stage.emulator.api
-    wait_until(lambda: api.has_dag(WATCHING_DAG), what="the DAG", seconds=PATIENCE)
-    watched = Watched(api, "watched_by_polling", WATCHING_DAG)
-    wait_until(lambda: len(watched.kept()) == 2, what="the first look at both users", seconds=PATIENCE)
-
-    before, began = watched.kept(), time.monotonic()
-    emulator.complete(SEEN)
-    wait_until(lambda: sum(watched.handled().values()) == 1, what="its DAG run", seconds=PATIENCE)
-    print(
-        f"\nfrom a completion, looked for each second, to its DAG run's end: {time.monotonic() - began:.1f} s"
+def watched(environment: DemoEnvironment) -> WatchedAsset:
+    """Cause events before, during and after an outage of the triggerer."""
+    api, emulator = environment.airflow.api, environment.emulator.api
+    wait_until(lambda: api.has_dag(WATCHER_DAG), description="the DAG", timeout=TIMEOUT)
+    watched = WatchedAsset(api, "watched_by_polling", WATCHER_DAG)
+    wait_until(
+        lambda: len(watched.stored_state()) == 2, description="the first poll of both users", timeout=TIMEOUT
     )
-    wait_until(lambda: watched.kept() != before, what="that to be kept", seconds=PATIENCE)
 
-    triggerer = stage.airflow.processes["triggerer"]
+    before, started_at = watched.stored_state(), time.monotonic()
+    emulator.complete(COMPLETED_BEFORE)
+    wait_until(lambda: sum(watched.processed().values()) == 1, description="its DAG run", timeout=TIMEOUT)
+    seconds = time.monotonic() - started_at
+    print(f"\nfrom a completion, polled every second, to the end of its DAG run: {seconds:.1f} s")
+    wait_until(
+        lambda: watched.stored_state() != before, description="the new state to be stored", timeout=TIMEOUT
+    )
+
+    triggerer = environment.airflow.processes["triggerer"]
     triggerer.kill()
-    emulator.complete(MISSED)
-    emulator.control("POST", f"/lesson_schedules/{CANCELLED}/cancel")
+    emulator.complete(COMPLETED_DURING)
+    emulator.control("POST", f"/lesson_schedules/{CANCELLED_DURING}/cancel")
     triggerer.start()
-    wait_until(lambda: sum(watched.events().values()) >= 3, what="what was missed", seconds=PATIENCE)
-    emulator.complete(LAST)
-    wait_until(lambda: sum(watched.handled().values()) >= 4, what="all DAG runs", seconds=PATIENCE)
+    wait_until(lambda: sum(watched.events().values()) >= 3, description="the missed events", timeout=TIMEOUT)
+    emulator.complete(COMPLETED_AFTER)
+    wait_until(lambda: sum(watched.processed().values()) >= 4, description="all DAG runs", timeout=TIMEOUT)
     return watched
 
 
-def test_nothing_is_missed_and_nothing_repeated_when_the_triggerer_is_killed(watched: Watched) -> None:
-    assert watched.events() == HAPPENED
-    assert watched.handled() == HAPPENED
+def test_killed_triggerer_neither_misses_nor_repeats_events(watched: WatchedAsset) -> None:
+    assert watched.events() == EXPECTED_EVENTS
+    assert watched.processed() == EXPECTED_EVENTS
 
 
 @pytest.fixture(scope="module")
-def seconds_from_webhook(stage: Stage) -> float:
-    """Wait for a lesson, looking once a day, and return how long after its webhook the wait ended."""
-    airflow, emulator = stage.airflow, stage.emulator
-    wait_until(lambda: airflow.api.has_dag(WAITING_DAG), what="the DAG", seconds=PATIENCE)
-    run = Run(airflow, WAITING_DAG, airflow.api.trigger(WAITING_DAG, {"lesson_schedule_id": WAITED_FOR}))
+def seconds_from_webhook(environment: DemoEnvironment) -> float:
+    """Run a sensor that polls once a day, and return the seconds from its webhook to its end."""
+    airflow, emulator = environment.airflow, environment.emulator
+    wait_until(lambda: airflow.api.has_dag(SENSOR_DAG), description="the DAG", timeout=TIMEOUT)
+    run = DagRun(airflow, SENSOR_DAG, airflow.api.trigger(SENSOR_DAG, {"lesson_schedule_id": AWAITED}))
     run.wait_for("deferred", "wait")
-    wait_until(lambda: "0 of 1" in run.log("wait"), what="its first look", seconds=PATIENCE)
-    emulator.api.complete(WAITED_FOR)
-    completed = time.time()
-    assert run.end() == "success"
+    wait_until(lambda: "0 of 1" in run.log("wait"), description="its first poll", timeout=TIMEOUT)
+    emulator.api.complete(AWAITED)
+    completed_at = time.time()
+    assert run.wait_until_finished() == "success"
     (delivery,) = (
         one
         for one in emulator.api.control("GET", "/webhooks/deliveries").json()
-        if one["body"].get("lessonScheduleId") == str(WAITED_FOR)
+        if one["body"].get("lessonScheduleId") == str(AWAITED)
     )
     assert delivery["last"] == "HTTP 200"
-    ended = datetime.fromisoformat(run.row("wait")["end_date"]).timestamp()
-    print(f"\nfrom a webhook to the end of a wait that looks once a day: {ended - completed:.2f} s")
-    return ended - completed
+    ended_at = datetime.fromisoformat(run.row("wait")["end_date"]).timestamp()
+    print(f"\nfrom a webhook to the end of a sensor that polls once a day: {ended_at - completed_at:.2f} s")
+    return ended_at - completed_at
 
 
-def test_a_wait_ends_within_three_seconds_of_its_webhook(seconds_from_webhook: float) -> None:
+def test_sensor_ends_within_three_seconds_of_webhook(seconds_from_webhook: float) -> None:
     assert seconds_from_webhook < 3
 
 
-def test_the_token_is_in_no_file_of_airflow(stage: Stage, seconds_from_webhook: float) -> None:
+def test_webhook_token_is_in_no_file_of_airflow(
+    environment: DemoEnvironment, seconds_from_webhook: float
+) -> None:
     assert seconds_from_webhook
-    assert files_that_hold(stage.emulator.webhook_token, stage.airflow) == []
+    assert files_containing(environment.emulator.webhook_token, environment.airflow) == []
 
 
 @dataclass(frozen=True)
-class Started:
-    """An example DAG that was started by a webhook."""
+class StartedRun:
+    """A run of an example DAG that was started by a webhook."""
 
-    run: Run
+    run: DagRun
     row: dict[str, Any]
     seconds: float
 
 
 @pytest.fixture
-def started(stage: Stage) -> Iterator[Callable[[str, Callable[[], object]], Started]]:
-    """Return what lets something happen in Damstra, and waits for the run of a DAG that it starts."""
-    api = stage.airflow.api
-    awake: list[str] = []
+def start_by_event(
+    environment: DemoEnvironment,
+) -> Iterator[Callable[[str, Callable[[], object]], StartedRun]]:
+    """Return a function that causes an event in Damstra and waits for the DAG run that it starts."""
+    api = environment.airflow.api
+    unpaused: list[str] = []
 
-    def start(dag_id: str, happen: Callable[[], object]) -> Started:
-        awake.append(dag_id)
+    def start(dag_id: str, cause_event: Callable[[], object]) -> StartedRun:
+        unpaused.append(dag_id)
         api.patch(f"/dags/{dag_id}", {"is_paused": False})
-        began = time.time()
-        happen()
+        started_at = time.time()
+        cause_event()
         runs = wait_until(
-            lambda: api.get(f"/dags/{dag_id}/dagRuns")["dag_runs"], what="a run", seconds=PATIENCE
+            lambda: api.get(f"/dags/{dag_id}/dagRuns")["dag_runs"], description="a run", timeout=TIMEOUT
         )
-        seconds = time.time() - began
+        seconds = time.time() - started_at
         (row,) = runs
         print(f"\nfrom an event in Damstra to a run of {dag_id}: {seconds:.1f} s")
-        return Started(Run(stage.airflow, dag_id, row["dag_run_id"]), row, seconds)
+        return StartedRun(DagRun(environment.airflow, dag_id, row["dag_run_id"]), row, seconds)
 
     yield start
-    for dag_id in awake:
+    for dag_id in unpaused:
         api.patch(f"/dags/{dag_id}", {"is_paused": True})
 
 
-def test_a_completion_starts_a_run_for_its_person(
-    stage: Stage, started: Callable[[str, Callable[[], object]], Started]
+def test_completion_starts_run_with_user_as_partition_key(
+    environment: DemoEnvironment, start_by_event: Callable[[str, Callable[[], object]], StartedRun]
 ) -> None:
-    next_lesson = started("example_damstra_next_lesson", lambda: stage.emulator.api.complete(COMPLETED))
+    next_lesson = start_by_event(
+        "example_damstra_next_lesson", lambda: environment.emulator.api.complete(COMPLETED)
+    )
     assert next_lesson.row["partition_key"] == str(TRAINEE)
-    assert next_lesson.run.end() == "success"
+    assert next_lesson.run.wait_until_finished() == "success"
     assert next_lesson.run.xcom("find_people") == [TRAINEE]
 
 
-def test_a_supervisor_has_a_cancelled_lesson_scheduled_again(
-    stage: Stage, started: Callable[[str, Callable[[], object]], Started]
+def test_approval_reschedules_cancelled_lesson(
+    environment: DemoEnvironment, start_by_event: Callable[[str, Callable[[], object]], StartedRun]
 ) -> None:
-    cancel = partial(stage.emulator.api.control, "POST", f"/lesson_schedules/{TO_CANCEL}/cancel")
-    run = started("example_damstra_cancelled_schedule", cancel).run
+    cancel = partial(environment.emulator.api.control, "POST", f"/lesson_schedules/{TO_CANCEL}/cancel")
+    run = start_by_event("example_damstra_cancelled_schedule", cancel).run
     run.wait_for("success", "find_cancelled")
-    # The first run of a DAG is about all that its asset ever told of, what other tests cancelled included.
+    # The first run of a DAG receives all earlier events of its asset, including those of other tests.
     bodies = [question["body"] for question in run.xcom("find_cancelled")]
-    (ours,) = (
+    (own,) = (
         index for index, body in enumerate(bodies) if f"Lesson schedule {TO_CANCEL} was cancelled" in body
     )
 
-    def answer() -> bool:
-        """Answer what is asked: again, if Airflow asks again since an answer came before a process's end."""
+    def respond() -> bool:
+        """Respond to each question; again, if the response came before the process that asked had ended."""
         for index, body in enumerate(bodies):
             path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/decide.ask/{index}/hitlDetails"
             task = run.tasks.get(f"decide.ask[{index}]")
             if task and task.state == "awaiting_input":
-                question = stage.airflow.api.get(path)
+                question = environment.airflow.api.get(path)
                 assert question["body"] == body
                 if not question["response_received"]:
-                    chosen = "Approve" if index == ours else "Reject"
-                    stage.airflow.api.patch(path, {"chosen_options": [chosen], "params_input": {}})
-        return run.state in OVER
+                    chosen = "Approve" if index == own else "Reject"
+                    environment.airflow.api.patch(path, {"chosen_options": [chosen], "params_input": {}})
+        return run.state in FINAL_STATES
 
-    wait_until(answer, what=f"the end of {run.dag_id}", seconds=PATIENCE)
+    wait_until(respond, description=f"the end of {run.dag_id}", timeout=TIMEOUT)
     assert run.state == "success"
-    (scheduled,) = run.xcom(f"decide.schedule_again[{ours}]")
-    rows = {row["id"]: row for row in stage.emulator.api.schedules(TRAINEE)}
-    (again,) = scheduled["lesson_schedule_ids"]
-    assert rows[again]["lessonName"] == rows[TO_CANCEL]["lessonName"]
+    (scheduled,) = run.xcom(f"decide.schedule_again[{own}]")
+    rows = {row["id"]: row for row in environment.emulator.api.schedules(TRAINEE)}
+    (new,) = scheduled["lesson_schedule_ids"]
+    assert rows[new]["lessonName"] == rows[TO_CANCEL]["lessonName"]
 
 
-def test_the_command_line_proves_the_path_from_an_event_to_an_asset(stage: Stage) -> None:
-    address = stage.airflow.command("damstra", "webhook-url")
-    token = stage.emulator.webhook_token
-    assert address == f"{stage.airflow.url}/damstra/webhooks/damstra_default/{token}\n"
-    steps = stage.airflow.command("damstra", "send-test-event").splitlines()
+def test_cli_sends_test_event_to_asset(environment: DemoEnvironment) -> None:
+    url = environment.airflow.command("damstra", "webhook-url")
+    token = environment.emulator.webhook_token
+    assert url == f"{environment.airflow.url}/damstra/webhooks/damstra_default/{token}\n"
+    steps = environment.airflow.command("damstra", "send-test-event").splitlines()
     assert [step[:4] for step in steps] == ["ok  "] * 5, steps
     rows = json.loads(
-        stage.airflow.command("damstra", "inbox", "--state", "all", "--limit", "1", "--output", "json")
+        environment.airflow.command("damstra", "inbox", "--state", "all", "--limit", "1", "--output", "json")
     )
     assert [(row["name"], row["state"]) for row in rows] == [("airflow.test", "confirmed")]
 
 
-def _short(payload: dict[str, Any]) -> tuple[str, int]:
+def _name_and_schedule(payload: dict[str, Any]) -> tuple[str, int]:
     return payload["name"], payload["lesson_schedule_id"]

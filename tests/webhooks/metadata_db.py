@@ -66,8 +66,8 @@ def wait_for_processed(count: int = 1) -> list[dict[str, Any]]:
     decided = (EventState.CONFIRMED, EventState.REFUSED)
     wait_until(
         lambda: len(inbox.list_events(states=decided)) >= count,
-        what="events to be decided",
-        seconds=30,
+        description="events to be decided",
+        timeout=30,
         interval=0.02,
     )
     return inbox.list_events(states=decided)

@@ -1,4 +1,4 @@
-"""DAGs of the system tests: what starts when something happens in Damstra."""
+"""DAGs of the system tests that events in Damstra start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_damstra.triggers.event import DamstraEventTrigger
 watched = Asset(
     "watched_by_polling",
     watchers=[
-        # Some users of the emulator's demonstration data.
+        # Users of the emulator's seed demo.
         AssetWatcher(name="watch", trigger=DamstraEventTrigger(user_ids=[1011, 1012], poll_interval=1))
     ],
 )
@@ -20,12 +20,12 @@ watched = Asset(
 with DAG(dag_id="on_watched_event", schedule=[watched]):
 
     @task
-    def remember(triggering_asset_events: Any = None) -> list[list[Any]]:
-        """Return what has happened to which schedule."""
+    def return_events(triggering_asset_events: Any = None) -> list[list[Any]]:
+        """Return the name and lesson schedule of each event."""
         payloads = [event.extra["payload"] for event in triggering_asset_events[watched]]
         return [[payload["name"], payload["lesson_schedule_id"]] for payload in payloads]
 
-    remember()
+    return_events()
 
 with DAG(dag_id="wait_for_webhook", schedule=None, params={"lesson_schedule_id": 0}):
     DamstraLessonScheduleSensor(

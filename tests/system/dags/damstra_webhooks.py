@@ -1,4 +1,4 @@
-"""DAGs of the system tests: what starts when a webhook comes."""
+"""DAGs of the system tests that webhooks start."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from airflow_provider_damstra.assets import damstra_event
 COMPLETED = "lesson.schedule.completed"
 BURSTS = [f"damstra_burst_{number}" for number in range(8)]
 
-with DAG(dag_id="on_completion", schedule=[damstra_event(COMPLETED, conn_id="damstra_academy")]):
+with DAG(dag_id="on_completion", schedule=[damstra_event(COMPLETED, conn_id="damstra_large")]):
 
     @task
-    def congratulate(triggering_asset_events: Any = None) -> None:
-        """Say whom."""
+    def print_events(triggering_asset_events: Any = None) -> None:
+        """Print the events."""
         print([event.extra for events in triggering_asset_events.values() for event in events])
 
-    congratulate()
+    print_events()
 
 with DAG(
-    dag_id="on_completion_of_a_person",
+    dag_id="on_completion_of_user",
     schedule=PartitionedAssetTimetable(
-        assets=damstra_event(COMPLETED, conn_id="damstra_academy"), default_partition_mapper=IdentityMapper()
+        assets=damstra_event(COMPLETED, conn_id="damstra_large"), default_partition_mapper=IdentityMapper()
     ),
 ):
-    EmptyOperator(task_id="congratulate")
+    EmptyOperator(task_id="print_events")
 
 with DAG(
     dag_id="on_burst", schedule=reduce(or_, [damstra_event("all", conn_id=conn_id) for conn_id in BURSTS])
 ):
-    EmptyOperator(task_id="see")
+    EmptyOperator(task_id="receive")

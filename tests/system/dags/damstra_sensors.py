@@ -1,4 +1,4 @@
-"""DAGs of the system tests: waits that start in the triggerer, end there, or both."""
+"""DAGs of the system tests: sensors that start in the triggerer, end there, or both."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_damstra.operators.lesson import (
 )
 from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
 
-DEFAULTS: dict[str, Any] = {"damstra_conn_id": "damstra_academy", "poke_interval": 1}
+DEFAULTS: dict[str, Any] = {"damstra_conn_id": "damstra_large", "poke_interval": 1}
 IN_TRIGGERER: dict[str, Any] = {"start_from_trigger": True, "end_from_trigger": True}
 
 with DAG(
@@ -28,10 +28,10 @@ with DAG(
         user_ids="{{ params.user_ids }}",
         lesson_version_ids="{{ params.lesson_version_ids }}",
     )
-    waited = DamstraLessonScheduleSensor(
+    sensor = DamstraLessonScheduleSensor(
         task_id="wait", lesson_schedule_ids=scheduled.output, poke_interval=4, **IN_TRIGGERER
     )
-    waited >> DamstraCreateGroupOperator(
+    sensor >> DamstraCreateGroupOperator(
         task_id="record",
         name="{{ params.group }}",
         description="{{ ti.xcom_pull(task_ids='wait') | length }} lessons done",
@@ -41,9 +41,9 @@ with DAG(
     dag_id="wait_for_one",
     schedule=None,
     default_args=DEFAULTS | IN_TRIGGERER | {"retries": 1, "retry_delay": timedelta(seconds=1)},
-    params={"lost": 0, "skipped": 0, "unreachable": 0, "late": 0},
+    params={"cancelled": 0, "skipped": 0, "unreachable": 0, "late": 0},
 ):
-    DamstraLessonScheduleSensor(task_id="lost", lesson_schedule_ids="{{ params.lost }}")
+    DamstraLessonScheduleSensor(task_id="cancelled", lesson_schedule_ids="{{ params.cancelled }}")
     DamstraLessonScheduleSensor(task_id="skipped", lesson_schedule_ids="{{ params.skipped }}", soft_fail=True)
     DamstraLessonScheduleSensor(
         task_id="unreachable", lesson_schedule_ids="{{ params.unreachable }}", max_poll_failures=1
@@ -57,7 +57,7 @@ with DAG(
     render_template_as_native_obj=True,
     params={"lesson_version_ids": [], "certificates": ""},
 ):
-    # Two users of the academy's: what tasks are mapped over cannot be a template.
+    # Two users of the large emulator: the values of expand() cannot be templates.
     scheduled_each = DamstraScheduleLessonsOperator.partial(
         task_id="schedule", lesson_version_ids="{{ params.lesson_version_ids }}"
     ).expand(user_ids=[1132, 1133])

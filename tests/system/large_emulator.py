@@ -1,8 +1,7 @@
-"""A second emulator beside the demonstration's: many users, ten lessons, and what its trainees do."""
+"""A second emulator beside the demonstration's, with many users and ten lessons."""
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,61 +19,53 @@ if TYPE_CHECKING:
 
 USERS = 150
 LESSONS = 10
-CONNECTION = "damstra_academy"
+CONN_ID = "damstra_large"
 LISTING = "/user/*/lesson_schedule"
 
 
-class Academy(EmulatorInstance):
+class LargeEmulator(EmulatorInstance):
     """An emulator whose users have no lesson schedules yet.
 
-    :param root: an existing folder for the store and the log
+    :param root: an existing folder for the store and the log.
     """
 
+    conn_id = CONN_ID
+
     def __init__(self, *, root: Path) -> None:
-        self.lesson_version_ids = _filled(root / "academy.db")
-        super().__init__(root=root, name="academy", options=("--db", str(root / "academy.db")))
+        self.lesson_version_ids = _fill(root / "large.db")
+        super().__init__(root=root, name="large-emulator", options=("--db", str(root / "large.db")))
+        self.extra = {"max_retries": 0}
 
     @cached_property
     def http(self) -> ApiClient:
-        """The API as any program would use it."""
+        """Return a client of the API."""
         return ApiClient(self.url, self.access_key)
-
-    @property
-    def connection(self) -> dict[str, str]:
-        """The variable that gives Airflow its connection to this emulator; its client repeats nothing."""
-        connection = {
-            "conn_type": "damstra",
-            "host": self.url,
-            "password": self.access_key,
-            "extra": {"max_retries": 0},
-        }
-        return {f"AIRFLOW_CONN_{CONNECTION.upper()}": json.dumps(connection)}
 
     def users(self, first: int, count: int) -> list[int]:
         """Return the ids of some users."""
         return list(range(FIRST_IDS["users"] + first, FIRST_IDS["users"] + first + count))
 
     def schedule(self, user_id: int) -> int:
-        """Schedule a user to one lesson and return the schedule's id."""
+        """Schedule a user for one lesson and return the schedule's id."""
         return self.http.schedule(user_id, self.lesson_version_ids[0])
 
     def complete(self, lesson_schedule_ids: Iterable[int]) -> None:
-        """Let trainees do their lessons."""
+        """Complete lesson schedules as their trainees."""
         for one in lesson_schedule_ids:
             self.api.complete(one)
 
     def cancel(self, lesson_schedule_id: int) -> None:
-        """Cancel a lesson schedule as an administrator would in the app."""
+        """Cancel a lesson schedule as an administrator does in the app."""
         self.api.control("POST", f"/lesson_schedules/{lesson_schedule_id}/cancel")
 
-    def break_down(self, *, user_id: int, times: int) -> None:
-        """Let the listing of a user's schedules fail so often."""
+    def fail_listing(self, *, user_id: int, times: int) -> None:
+        """Let the next listings of a user's schedules fail."""
         path = f"/user/{user_id}/lesson_schedule"
         rule = {"kind": "status", "status": 503, "method": "GET", "path": path, "count": times}
         self.api.control("POST", "/faults", rule)
 
     def delay(self, path: str, *, seconds: float) -> None:
-        """Let the next POST to a path be handled late: first comes the wait."""
+        """Delay the next POST to a path before it is handled."""
         rule = {"kind": "delay", "delay": seconds, "method": "POST", "path": path, "count": 1}
         self.api.control("POST", "/faults", rule)
 
@@ -87,15 +78,15 @@ class Academy(EmulatorInstance):
         """Return the journal's entries of the listings of users' schedules."""
         return self.requests(method="GET", path=LISTING)
 
-    def requests(self, **those: str) -> list[Row]:
+    def requests(self, **filters: str) -> list[Row]:
         """Return the journal's entries with this method and path."""
-        query = "&".join(f"{name}={value}" for name, value in those.items())
+        query = "&".join(f"{name}={value}" for name, value in filters.items())
         entries: list[Row] = self.api.control("GET", f"/journal?{query}").json()
         return entries
 
 
-def _filled(db: Path) -> list[int]:
-    """Fill a new store and return the ids of its ten lesson versions, all to be scheduled."""
+def _fill(db: Path) -> list[int]:
+    """Fill a new store and return the ids of its ten lesson versions, which can be scheduled."""
     state = EmulatorState(Settings(db=db, seed=f"large:{USERS}"))
     try:
         with state.unit_of_work() as uow:

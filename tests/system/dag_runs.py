@@ -1,4 +1,4 @@
-"""What a test looks at: a run as Airflow tells of it, its files, and the emulator's journal."""
+"""DAG runs of a real Airflow: states, XComs, logs; and checks of files and of the emulator's journal."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from demo.airflow_api import PAGE
-from demo.onboarding import OVER
+from demo.airflow_api import PAGE_SIZE
+from demo.onboarding import FINAL_STATES
 from demo.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from demo.airflow_instance import AirflowInstance
     from demo.emulator_instance import Row
 
-PATIENCE = 90.0
+TIMEOUT = 90.0
+"""Seconds to wait for an expected state."""
 
 
 @dataclass(frozen=True)
-class Run:
+class DagRun:
     """A DAG run."""
 
     airflow: AirflowInstance
@@ -32,74 +33,76 @@ class Run:
 
     @property
     def state(self) -> str:
-        """The state of the run."""
+        """Return the state of the run."""
         return self.airflow.api.run_state(self.dag_id, self.run_id)
 
     @property
     def tasks(self) -> dict[str, TaskInstance]:
-        """The task instances by name."""
+        """Return the task instances by name."""
         found = self.airflow.api.task_instances(self.dag_id, self.run_id)
         return {task.name: task for task in found}
 
     def wait_for(self, state: str, *names: str, try_number: int = 1) -> None:
-        """Return when all these tasks are in a state."""
+        """Wait until all these tasks are in a state."""
 
-        def is_there() -> bool:
+        def is_reached() -> bool:
             tasks = self.tasks
             return all(
                 name in tasks and (tasks[name].state, tasks[name].try_number) == (state, try_number)
                 for name in names
             )
 
-        wait_until(is_there, what=f"{self.dag_id}: {', '.join(names)} {state}", seconds=PATIENCE)
+        wait_until(is_reached, description=f"{self.dag_id}: {', '.join(names)} {state}", timeout=TIMEOUT)
 
-    def end(self) -> str:
-        """Return the state in which the run ends."""
-        wait_until(lambda: self.state in OVER, what=f"the end of {self.dag_id}", seconds=PATIENCE)
+    def wait_until_finished(self) -> str:
+        """Wait until the run has finished, and return its state."""
+        wait_until(
+            lambda: self.state in FINAL_STATES, description=f"the end of {self.dag_id}", timeout=TIMEOUT
+        )
         return self.state
 
     def row(self, task_id: str) -> Row:
-        """Return all that Airflow tells of an unmapped task instance."""
+        """Return an unmapped task instance as Airflow's API does."""
         path = f"/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/{task_id}"
         row: Row = self.airflow.api.get(path)
         return row
 
     def xcom(self, name: str) -> Any:
-        """Return what a task has handed on."""
+        """Return the result of a task."""
         return self.airflow.api.xcom(self.dag_id, self.run_id, self.tasks[name])
 
     def log(self, name: str) -> str:
         """Return the log of a task's last try."""
         return self.airflow.api.log(self.dag_id, self.run_id, self.tasks[name])
 
-    def starts_on_workers(self) -> Counter[str]:
-        """Return how often each task was started on a worker, by Airflow's event log."""
-        query = {"dag_id": self.dag_id, "run_id": self.run_id, "event": "running", "limit": PAGE}
+    def worker_starts(self) -> Counter[str]:
+        """Return how often each task was started on a worker, from Airflow's event log."""
+        query = {"dag_id": self.dag_id, "run_id": self.run_id, "event": "running", "limit": PAGE_SIZE}
         events = self.airflow.api.get("/eventLogs", **query)
-        assert events["total_entries"] <= PAGE
+        assert events["total_entries"] <= PAGE_SIZE
         return Counter(event["task_id"] for event in events["event_logs"])
 
     def log_files(self, task_id: str) -> list[Path]:
-        """Return the files that hold a task's logs, those of the worker first."""
+        """Return the files of a task's logs, the worker's first."""
         folder = self.airflow.home / "logs" / f"dag_id={self.dag_id}" / f"run_id={self.run_id}"
         return sorted(path for path in (folder / f"task_id={task_id}").rglob("*") if path.is_file())
 
 
-def posts_sent_twice(journal: Iterable[Row]) -> dict[str, int]:
-    """Return how often each POST was sent that was sent more than once."""
+def duplicate_posts(journal: Iterable[Row]) -> dict[str, int]:
+    """Return the POSTs that were sent more than once, with their number."""
     posts = Counter(
         json.dumps([entry["path"], entry["query"], entry["body"]], sort_keys=True)
         for entry in journal
         if entry["method"] == "POST"
     )
-    assert posts, "nothing was sent at all"
+    assert posts, "no POST was sent"
     return {post: count for post, count in posts.items() if count > 1}
 
 
-def files_that_hold(secret: str, airflow: AirflowInstance) -> list[str]:
-    """Return the names of Airflow's files and logs in which a secret stands."""
+def files_containing(secret: str, airflow: AirflowInstance) -> list[str]:
+    """Return the names of Airflow's files and logs that contain a secret."""
     files = list(_files_of(airflow))
-    assert any(path.name.startswith("attempt=") for path in files), "no task has left a log"
+    assert any(path.name.startswith("attempt=") for path in files), "there is no task log"
     return [str(path) for path in files if secret.encode() in path.read_bytes()]
 
 

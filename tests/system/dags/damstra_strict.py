@@ -1,4 +1,4 @@
-"""DAG of the system tests: steps that must find nothing there, and are killed in the middle."""
+"""DAG of the system tests: strict operators whose first try is killed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from airflow_provider_damstra.operators.group import (
 )
 
 with DAG(
-    dag_id="strict_steps",
+    dag_id="strict_operators",
     schedule=None,
     default_args={
-        "damstra_conn_id": "damstra_academy",
+        "damstra_conn_id": "damstra_large",
         "retries": 1,
         "retry_delay": timedelta(seconds=1),
     },
