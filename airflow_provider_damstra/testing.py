@@ -1,20 +1,21 @@
-"""An emulator of Damstra Learning for tests, and the pytest fixture ``damstra_emulator``.
+"""Test DAGs against an emulator: class ``DamstraEmulator`` and pytest fixture ``damstra_emulator``.
 
-The fixture is there wherever this package is installed::
+The fixture is available wherever this package is installed::
 
     from airflow_provider_damstra.endpoints import ListUsers
     from airflow_provider_damstra.hooks.damstra import DamstraHook
 
 
-    def test_finds_the_import_user(damstra_emulator):
-        found = list(DamstraHook().iterate(ListUsers(q="import")))
-        assert [user.user_name for user in found] == ["d.import"]
+    def test_finds_import_user(damstra_emulator):
+        users = list(DamstraHook().iterate(ListUsers(q="import")))
+        assert [user.user_name for user in users] == ["d.import"]
         assert damstra_emulator.journal(method="POST") == []
+
+Pytest imports this module in every project that has the package installed, so it imports nothing heavy.
 """
 
 from __future__ import annotations
 
-import http.client
 import json
 import threading
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from airflow_provider_damstra.emulator.settings import CONTROL, DEFAULT_ACCESS_KEY, DEFAULT_SEED
+from airflow_provider_damstra.emulator.settings import CONTROL_PREFIX, DEFAULT_ACCESS_KEY, DEFAULT_SEED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,21 +34,26 @@ if TYPE_CHECKING:
     import uvicorn
 
 _HOST = "127.0.0.1"
+_TIMEOUT_SECONDS = 60
 
 
 class DamstraEmulator:
-    """An emulator that runs in a thread of this process, on a free port, while the ``with`` block lasts.
+    """An emulator of Damstra Learning that runs in a thread of this process, on a free port of 127.0.0.1.
 
-    ::
+    It serves all operations of the API with the data of a seed, records every request in a journal, and
+    injects faults on demand. Use it as a context manager, or call ``start()`` and ``stop()``::
 
         with DamstraEmulator() as emulator:
             emulator.add_fault("status", path="/user", status=429, headers={"Retry-After": "1"}, count=1)
             run(emulator.connection_uri)
             assert [entry["status"] for entry in emulator.journal(path="/user")] == [429, 200]
 
-    :param seed: what the store holds at first: ``demo``, ``empty`` or ``large:N``.
-    :param access_key: the key that requests must carry.
-    :param page_cap: the most rows that one page of a listing holds.
+    Every method that talks to the emulator raises ``ValueError`` if it rejects the request, with its reason.
+
+    :param seed: the initial data: ``demo`` (40 users, lessons, schedules in every status, ILT sessions in
+        every state), ``empty`` (only the owner of the account) or ``large:N`` (N users).
+    :param access_key: the accepted access key; other keys get a 403.
+    :param page_cap: the most rows of one page of a listing.
     """
 
     def __init__(
@@ -72,9 +78,12 @@ class DamstraEmulator:
         self.stop()
 
     def start(self) -> None:
-        """Start the emulator; requests can be sent at once."""
-        # The web framework takes half a second to import, and pytest imports this module in every project.
-        from airflow_provider_damstra.emulator.server import listen, server
+        """Start the emulator; it accepts requests when this returns.
+
+        :raises ValueError: if there is no such seed.
+        """
+        # Importing the web framework takes half a second.
+        from airflow_provider_damstra.emulator.server import create_server, listen
         from airflow_provider_damstra.emulator.settings import Settings
 
         settings = Settings(
@@ -82,9 +91,9 @@ class DamstraEmulator:
             access_key=self.access_key,
             page_cap=self.page_cap,
             webhook_timeout=2.0,
-            webhook_pause=0.02,
+            webhook_backoff=0.02,
         )
-        self._server = server(settings, log_level="warning")
+        self._server = create_server(settings, log_level="warning")
         listener = listen(_HOST, 0)
         self._port = listener.getsockname()[1]
         self._thread = threading.Thread(
@@ -93,7 +102,7 @@ class DamstraEmulator:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the emulator and close its connections."""
+        """Stop the emulator and wait until its connections are closed. Its data is lost."""
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
             self._thread.join()
@@ -101,18 +110,18 @@ class DamstraEmulator:
 
     @property
     def url(self) -> str:
-        """Return the address below which the API and the control plane are."""
+        """The base URL, such as ``http://127.0.0.1:40123``; the API is below ``/api/v2``."""
         return f"http://{_HOST}:{self._port}"
 
     @property
     def connection_uri(self) -> str:
-        """Return the connection as a URI, for ``AIRFLOW_CONN_...``."""
+        """The Airflow connection to the emulator as a URI, for a variable ``AIRFLOW_CONN_...``."""
         extra = urlencode({"__extra__": json.dumps(self._extra)})
         return f"damstra://:{quote(self.access_key, safe='')}@{quote(self.url, safe='')}/?{extra}"
 
     @property
     def connection_json(self) -> str:
-        """Return the connection as JSON, for ``AIRFLOW_CONN_...``."""
+        """The Airflow connection to the emulator as JSON, for a variable ``AIRFLOW_CONN_...``."""
         connection = {
             "conn_type": "damstra",
             "host": self.url,
@@ -123,26 +132,35 @@ class DamstraEmulator:
 
     @property
     def _extra(self) -> dict[str, Any]:
-        """Return the connection's extra: tests wait less long for this machine."""
+        # Shorter than the defaults: a failing test should not wait.
         return {"timeout": 10, "max_retries": 2}
 
     def reset(self, *, seed: str | None = None) -> None:
-        """Start again: the seed's data, the real time, no faults, journal or webhooks."""
-        self._ask("POST", "/reset", {"seed": seed or self.seed})
+        """Restore the initial state: the seed's data, the real time, no faults, journal entries or webhooks.
+
+        :param seed: load another seed than the one the emulator was created with, until the next reset.
+        """
+        self._request("POST", "/reset", {"seed": seed or self.seed})
 
     @property
     def now(self) -> datetime:
-        """Return the present moment on the emulator's clock."""
-        return datetime.fromisoformat(self._ask("GET", "/clock")["now"])
+        """The time of the emulator's clock, in UTC."""
+        return datetime.fromisoformat(self._request("GET", "/clock")["now"])
 
-    def set_clock(self, moment: datetime) -> None:
-        """Make a moment the present; the clock goes on from there."""
-        self._ask("PUT", "/clock", {"now": moment.isoformat()})
+    def set_clock(self, timestamp: datetime) -> None:
+        """Set the emulator's clock, which continues from there.
+
+        :param timestamp: the new time, with a time zone.
+        """
+        self._request("PUT", "/clock", {"now": timestamp.isoformat()})
 
     def advance_clock(self, seconds: float | timedelta) -> None:
-        """Let time pass at once: schedules become due and overdue, sessions begin and end."""
+        """Move the clock forward, so that schedules become due or overdue, and ILT sessions start or end.
+
+        :param seconds: a number of seconds, or a ``timedelta``; not negative.
+        """
         seconds = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
-        self._ask("POST", "/clock/advance", {"seconds": seconds})
+        self._request("POST", "/clock/advance", {"seconds": seconds})
 
     def add_fault(
         self,
@@ -158,16 +176,27 @@ class DamstraEmulator:
         body: Any = None,
         delay: float | None = None,
     ) -> None:
-        """Make requests go wrong: those that fit method and path, all or ``count``, certainly or by chance.
+        """Make API requests fail. Rules apply in the order in which they were added.
 
         ::
 
             emulator.add_fault("drop_after", method="POST", path="/user/*/lesson_schedule", count=1)
 
-        :param kind: ``status``, ``delay``, ``drop_before``, ``drop_after``, ``truncate`` or ``html``.
-        :param path: the path below ``/api/v2``; ``*`` and ``{anything}`` stand for one part, ``**`` for many.
-        :param seed: makes the same requests go wrong each time.
-        :param delay: seconds to wait before anything else.
+        :param kind: ``status`` (respond with ``status``, ``headers`` and ``body`` instead of handling the
+            request), ``delay`` (handle it after ``delay`` seconds), ``drop_before`` (close the connection
+            without handling it), ``drop_after`` (handle it, then close the connection without a response),
+            ``truncate`` (handle it and send half of the response) or ``html`` (respond with a web page
+            instead, as a proxy does).
+        :param method: the HTTP method of the requests that fail; by default all.
+        :param path: the path of the requests that fail, relative to ``/api/v2``; ``*`` and ``{anything}``
+            match one segment, ``**`` any number of them; by default all.
+        :param count: the number of requests that fail; by default all until ``clear_faults()``.
+        :param probability: the chance from 0 to 1 that a matching request fails; by default 1.
+        :param seed: seed of the random numbers for ``probability``; equal seeds hit the same requests.
+        :param status: HTTP status for ``status`` (required) and ``html`` (default 502).
+        :param headers: response headers for ``status`` and ``html``.
+        :param body: response body for ``status``: a text, or a JSON value.
+        :param delay: seconds to wait first, with any kind; required for ``delay``.
         """
         rule = {
             "kind": kind,
@@ -181,68 +210,107 @@ class DamstraEmulator:
             "body": body,
             "delay": delay,
         }
-        self._ask("POST", "/faults", {name: value for name, value in rule.items() if value is not None})
+        self._request("POST", "/faults", {name: value for name, value in rule.items() if value is not None})
 
     def clear_faults(self) -> None:
-        """Make requests succeed again."""
-        self._ask("DELETE", "/faults")
+        """Remove all faults."""
+        self._request("DELETE", "/faults")
 
     def journal(self, method: str | None = None, path: str | None = None) -> list[dict[str, Any]]:
-        """Return the requests that fit: time, method, path, query, body, status, changed rows, fault.
+        """Return the API requests since the last reset, in the order in which they ended.
 
         ::
 
             rows = [row for entry in emulator.journal(method="POST") for row in entry["rows"]]
             assert [row["table"] for row in rows if row["action"] == "insert"] == ["lesson_schedules"]
+
+        :param method: return only requests with this HTTP method.
+        :param path: return only requests with this path, relative to ``/api/v2``, with the wildcards of
+            ``add_fault()``.
+        :return: per request a dict with ``time`` (ISO 8601), ``method``, ``path``, ``query`` (dict), ``body``
+            (JSON value; passwords masked), ``status`` (None if it was not handled), ``rows`` (the changed
+            rows, each a dict with ``table``, ``id`` and ``action``: ``insert``, ``update`` or ``delete``)
+            and ``fault`` (the injected kind or None).
         """
-        given = {"method": method, "path": path}
-        query = urlencode({name: value for name, value in given.items() if value is not None})
-        entries: list[dict[str, Any]] = self._ask("GET", f"/journal?{query}")
+        filters = {"method": method, "path": path}
+        query = urlencode({name: value for name, value in filters.items() if value is not None})
+        entries: list[dict[str, Any]] = self._request("GET", f"/journal?{query}")
         return entries
 
     def clear_journal(self) -> None:
-        """Forget all requests so far."""
-        self._ask("DELETE", "/journal")
+        """Remove all journal entries."""
+        self._request("DELETE", "/journal")
 
     def complete_lesson_schedule(self, lesson_schedule_id: int, *, passed: bool = True) -> None:
-        """Complete a lesson as its trainee does in the app."""
-        self._ask("POST", f"/lesson_schedules/{lesson_schedule_id}/complete", {"passed": passed})
+        """Complete an open lesson schedule, as its trainee does in the app.
+
+        :param lesson_schedule_id: the id of the schedule.
+        :param passed: whether the trainee passed; only then there is a certificate.
+        """
+        self._request("POST", f"/lesson_schedules/{lesson_schedule_id}/complete", {"passed": passed})
 
     def cancel_lesson_schedule(self, lesson_schedule_id: int) -> None:
-        """Cancel a lesson schedule as an administrator does in the app."""
-        self._ask("POST", f"/lesson_schedules/{lesson_schedule_id}/cancel")
+        """Cancel an open lesson schedule, as an administrator does in the app.
+
+        :param lesson_schedule_id: the id of the schedule.
+        """
+        self._request("POST", f"/lesson_schedules/{lesson_schedule_id}/cancel")
 
     def start_lesson_schedule(self, lesson_schedule_id: int) -> None:
-        """Begin with a lesson as its trainee does in the app."""
-        self._ask("POST", f"/lesson_schedules/{lesson_schedule_id}/start")
+        """Start the lesson of an open schedule, as its trainee does in the app; not before its start date.
+
+        :param lesson_schedule_id: the id of the schedule.
+        """
+        self._request("POST", f"/lesson_schedules/{lesson_schedule_id}/start")
 
     def move_lesson_schedule(self, lesson_schedule_id: int, start: datetime) -> None:
-        """Give a lesson schedule another start, as an administrator does in the app."""
-        self._ask(
-            "POST", f"/lesson_schedules/{lesson_schedule_id}/reschedule", {"scheduleDate": start.isoformat()}
-        )
+        """Reschedule an open lesson schedule, as an administrator does in the app; its duration stays.
+
+        :param lesson_schedule_id: the id of the schedule.
+        :param start: the new start date, with a time zone.
+        """
+        path = f"/lesson_schedules/{lesson_schedule_id}/reschedule"
+        self._request("POST", path, {"scheduleDate": start.isoformat()})
 
     def add_webhook(self, url: str, *, event: str | None = None) -> int:
-        """Send events to a URL, those of one kind or all; return the webhook's id."""
+        """Send webhook events to a URL until the next reset, in order, with up to three attempts each.
+
+        :param url: an ``http://`` or ``https://`` URL that accepts POST requests with JSON.
+        :param event: the name of an event, such as ``lesson.schedule.completed``; by default all events.
+        :return: the id of the webhook.
+        """
         webhook = {"url": url} if event is None else {"url": url, "event": event}
-        return int(self._ask("POST", "/webhooks", webhook)["id"])
+        return int(self._request("POST", "/webhooks", webhook)["id"])
 
     def deliveries(self) -> list[dict[str, Any]]:
-        """Return what was sent to webhooks: event, body, attempts, and the state it is in."""
-        found: list[dict[str, Any]] = self._ask("GET", "/webhooks/deliveries")
-        return found
+        """Return the deliveries to webhooks since the last reset, in the order of their events.
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        connection = http.client.HTTPConnection(_HOST, self._port, timeout=60)
+        :return: per delivery a dict with ``id``, ``webhookId``, ``url``, ``event`` (name), ``body``,
+            ``attempts``, ``state`` (``pending``, ``delivered`` or ``failed``) and ``last`` (the result of the
+            last attempt as text, or None).
+        """
+        deliveries: list[dict[str, Any]] = self._request("GET", "/webhooks/deliveries")
+        return deliveries
+
+    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        # With urllib, because tests may mock requests; without the proxies of the environment.
+        from urllib.error import HTTPError
+        from urllib.request import ProxyHandler, Request, build_opener
+
+        request = Request(  # noqa: S310 (a URL of this class)
+            self.url + CONTROL_PREFIX + path,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+            method=method,
+        )
         try:
-            content = None if body is None else json.dumps(body)
-            connection.request(method, CONTROL + path, content, {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            text = response.read().decode()
-        finally:
-            connection.close()
-        if response.status >= 400:
-            raise ValueError(f"The emulator refused {method} {path} (HTTP {response.status}): {text}")
+            with build_opener(ProxyHandler({})).open(request, timeout=_TIMEOUT_SECONDS) as response:
+                text = response.read().decode()
+        except HTTPError as error:
+            with error:
+                reason = error.read().decode()
+            message = f"The emulator refused {method} {path} (HTTP {error.code}): {reason}"
+            raise ValueError(message) from None
         return json.loads(text) if text else None
 
 
@@ -256,9 +324,10 @@ def _running_damstra_emulator() -> Iterator[DamstraEmulator]:
 def damstra_emulator(
     _running_damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> DamstraEmulator:
-    """Return an emulator with the demo's data, to which the connection ``damstra_default`` leads.
+    """Return an emulator with the seed ``demo``, and point the connection ``damstra_default`` to it.
 
-    One emulator serves all tests; before each it starts again: data, clock, faults, journal and webhooks.
+    The emulator runs for the whole test session and is reset before each test: data, clock, faults, journal
+    and webhooks. The connection is set with the environment variable ``AIRFLOW_CONN_DAMSTRA_DEFAULT``.
     """
     _running_damstra_emulator.reset()
     monkeypatch.setenv("AIRFLOW_CONN_DAMSTRA_DEFAULT", _running_damstra_emulator.connection_json)

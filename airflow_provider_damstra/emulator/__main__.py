@@ -10,39 +10,44 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.emulator.settings import API, DEFAULT_ACCESS_KEY, DEFAULT_SEED, Settings
+from airflow_provider_damstra.emulator.settings import (
+    API_PREFIX,
+    DEFAULT_ACCESS_KEY,
+    DEFAULT_SEED,
+    Settings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve an emulator until it is stopped; return the process's exit status."""
+    """Serve an emulator until it is interrupted; return the exit status of the process."""
     parser = argparse.ArgumentParser(prog="damstra-emulator", description="An emulator of Damstra Learning.")
     add_options(parser)
     return serve(parser.parse_args(arguments))
 
 
-def serve(given: argparse.Namespace) -> int:
-    """Serve an emulator with these options until it is stopped; return the process's exit status."""
+def serve(options: argparse.Namespace) -> int:
+    """Serve an emulator with parsed options until it is interrupted; return the exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     settings = Settings(
-        access_key=given.access_key,
-        seed=given.seed,
-        db=given.db,
-        page_cap=given.page_cap,
-        clock=given.clock,
+        access_key=options.access_key,
+        seed=options.seed,
+        db=options.db,
+        page_cap=options.page_cap,
+        clock=options.clock,
     )
-    # After the options are read, so that --help and a wrong option need not wait for the web framework.
-    from airflow_provider_damstra.emulator.server import listen, server
+    # Imported here, so that --help and a wrong option do not wait for the web framework.
+    from airflow_provider_damstra.emulator.server import create_server, listen
 
     try:
-        with closing(listen(given.host, given.port)) as listener:
-            emulator = server(settings)
-            port = listener.getsockname()[1]
-            print(f"Damstra Learning emulator: http://{given.host}:{port}{API} (Ctrl-C stops it)", flush=True)
+        with closing(listen(options.host, options.port)) as listener:
+            server = create_server(settings)
+            url = f"http://{options.host}:{listener.getsockname()[1]}{API_PREFIX}"
+            print(f"Damstra Learning emulator: {url} (Ctrl-C stops it)", flush=True)
             with suppress(KeyboardInterrupt):
-                emulator.run([listener])
+                server.run([listener])
     except (ValueError, OSError) as error:
         print(f"damstra-emulator: {error}", file=sys.stderr)
         return 2
@@ -50,22 +55,17 @@ def serve(given: argparse.Namespace) -> int:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options to a parser."""
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8090, help="port to listen on (default: %(default)s)")
-    parser.add_argument(
-        "--access-key", default=DEFAULT_ACCESS_KEY, help="the key to ask for (default: %(default)s)"
-    )
-    parser.add_argument("--seed", default=DEFAULT_SEED, help="demo, empty or large:N (default: %(default)s)")
-    parser.add_argument(
-        "--db", type=Path, metavar="FILE", help="keep the store in a file (default: in memory)"
-    )
-    parser.add_argument(
-        "--page-cap", type=_positive, default=100, help="most rows of a page (default: %(default)s)"
-    )
-    parser.add_argument(
+    """Add the options of the command to a parser."""
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add("--port", type=int, default=8090, help="port to listen on (default: %(default)s)")
+    add("--access-key", default=DEFAULT_ACCESS_KEY, help="the accepted access key (default: %(default)s)")
+    add("--seed", default=DEFAULT_SEED, help="demo, empty or large:N (default: %(default)s)")
+    add("--db", type=Path, metavar="FILE", help="keep the store in a file (default: in memory)")
+    add("--page-cap", type=_positive, default=100, help="most rows of a page (default: %(default)s)")
+    add(
         "--clock",
-        type=_moment,
+        type=_timestamp,
         metavar="ISO",
         help="time at the start and after a reset (default: the real time)",
     )
@@ -78,11 +78,11 @@ def _positive(text: str) -> int:
     return number
 
 
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+def _timestamp(text: str) -> datetime:
+    timestamp = datetime.fromisoformat(text)
+    if timestamp.tzinfo is None:
         raise argparse.ArgumentTypeError("needs a time zone, as in 2026-01-31T09:00:00+08:00")
-    return moment
+    return timestamp
 
 
 if __name__ == "__main__":

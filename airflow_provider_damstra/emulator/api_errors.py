@@ -1,4 +1,4 @@
-"""What the emulator refuses, in the shapes of Damstra's error bodies."""
+"""Errors of the emulated API, with the bodies that Damstra documents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-INTERNAL_SERVER_ERROR: dict[str, Any] = {"internalCode": 500, "error": "Internal Server Error"}
 INVALID_KEY: dict[str, Any] = {
     "message": "AccessKey does not exist",
     "reason": "Invalid access key",
@@ -16,12 +15,20 @@ INVALID_KEY: dict[str, Any] = {
 }
 TOKEN_NOT_VALID: dict[str, Any] = {"internalCode": 806, "error": "Token not valid"}
 
+_RESOURCE_NAMES = {
+    "users": "User",
+    "groups": "Group",
+    "lessons": "Lesson",
+    "lesson_versions": "Lesson version",
+    "ilt_sessions": "ILT session",
+}
 
-class Refusal(Exception):
-    """A request that is not carried out: nothing of it is kept.
 
-    :param status: the HTTP status of the answer.
-    :param body: its JSON body.
+class ApiError(Exception):
+    """A rejected request: its transaction is rolled back and the body becomes the response.
+
+    :param status: the HTTP status of the response.
+    :param body: the JSON body of the response.
     """
 
     def __init__(self, status: int, body: dict[str, Any]) -> None:
@@ -30,84 +37,81 @@ class Refusal(Exception):
         self.body = body
 
 
-def wrong_key(body: dict[str, Any]) -> Refusal:
-    """Return the refusal of a missing or wrong access key."""
-    return Refusal(403, body)
+def bad_request(message: str) -> ApiError:
+    """Return a 400: the request is invalid."""
+    body = {"message": message, "reason": "Invalid request", "error": "Bad Request", "statusCode": 400}
+    return ApiError(400, body)
 
 
-def bad_request(why: str) -> Refusal:
-    """Return the refusal of a request that can never succeed as it is."""
-    return Refusal(
-        400, {"message": why, "reason": "Invalid request", "error": "Bad Request", "statusCode": 400}
-    )
+def forbidden(body: dict[str, Any]) -> ApiError:
+    """Return a 403 (806): the access key is missing or wrong."""
+    return ApiError(403, body)
 
 
-def unsupported_media_type(found: str) -> Refusal:
-    """Return the refusal of a body that does not say that it is JSON."""
-    why = f"the Content-Type of the body must be application/json{f', not {found}' if found else ''}"
-    return Refusal(415, {"message": why, "error": "Unsupported Media Type", "statusCode": 415})
+def not_found(table: str, ids: Iterable[int]) -> ApiError:
+    """Return the 404 for rows missing in a table: 842 for groups, 840 for lesson schedules."""
+    if table == "lesson_schedules":
+        return ApiError(404, {"internalCode": 840, "error": "Lesson Schedule does not exist"})
+    name = _RESOURCE_NAMES[table]
+    code = {"internalCode": 842} if table == "groups" else {}
+    return ApiError(404, {**_not_found_body(name, ids), **code})
 
 
-def internal_server_error() -> Refusal:
-    """Return the answer for a bug of the emulator, with the status of an older edition of the page."""
-    return Refusal(503, INTERNAL_SERVER_ERROR)
+def attendee_not_found(session_id: int, ids: Iterable[int]) -> ApiError:
+    """Return a 404: an ILT session has no attendees with these ids."""
+    return ApiError(404, _not_found_body(f"Attendee of session {session_id}", ids))
 
 
-def conflict(why: str) -> Refusal:
-    """Return the refusal of a request that what there is stands against."""
-    return Refusal(409, {"message": why, "reason": "Conflict", "error": "Conflict", "statusCode": 409})
+def _not_found_body(name: str, ids: Iterable[int]) -> dict[str, Any]:
+    message = f"{name} with id {', '.join(map(str, ids))} not found"
+    return {"message": message, "reason": f"{name} not found", "statusCode": 404}
 
 
-def not_found(kind: str, ids: Iterable[int]) -> Refusal:
-    """Return the refusal of a request that names what there is not."""
-    message = f"{kind} with id {', '.join(map(str, ids))} not found"
-    return Refusal(404, {"message": message, "reason": f"{kind} not found", "statusCode": 404})
+def no_group_for_id() -> ApiError:
+    """Return the 404 of GetGroup, whose ``error`` is a boolean."""
+    message = "No group found for that Id"
+    return ApiError(404, {"message": message, "reason": "No Group found", "error": True, "statusCode": 404})
 
 
-def group_not_found(group_id: int) -> Refusal:
-    """Return the refusal of most requests that name no group."""
-    refusal = not_found("Group", [group_id])
-    return Refusal(404, {**refusal.body, "internalCode": 842})
+def no_certificate(schedule_id: int) -> ApiError:
+    """Return a 404: a schedule that is not completed and passed has no certificate."""
+    message = f"No certificate found for lesson schedule {schedule_id}: it is not completed and passed"
+    return ApiError(404, {"message": message, "reason": "Certificate not found", "statusCode": 404})
 
 
-def no_group_for_that_id() -> Refusal:
-    """Return the refusal of the question for one group, of another shape: its error is a boolean."""
-    body = {
-        "message": "No group found for that Id",
-        "reason": "No Group found",
-        "error": True,
-        "statusCode": 404,
-    }
-    return Refusal(404, body)
+def conflict(message: str) -> ApiError:
+    """Return a 409: the request contradicts the present data."""
+    return ApiError(409, {"message": message, "reason": "Conflict", "error": "Conflict", "statusCode": 409})
 
 
-def schedule_exists() -> Refusal:
-    """Return the refusal of a second open schedule for one user and lesson version; it has no code."""
-    return Refusal(409, {"error": "Lesson Schedule already exists"})
+def schedule_exists() -> ApiError:
+    """Return the 409 for a second open schedule of one user and lesson version; it has no code."""
+    return ApiError(409, {"error": "Lesson Schedule already exists"})
 
 
-def schedule_not_found() -> Refusal:
-    """Return the refusal of a request that names no lesson schedule."""
-    return Refusal(404, {"internalCode": 840, "error": "Lesson Schedule does not exist"})
+def schedule_completed() -> ApiError:
+    """Return a 409 (837): the lesson schedule is completed."""
+    return ApiError(409, {"internalCode": 837, "error": "This lesson schedule is completed"})
 
 
-def schedule_completed() -> Refusal:
-    """Return the refusal of what a completed schedule does not allow."""
-    return Refusal(409, {"internalCode": 837, "error": "This lesson schedule is completed"})
+def schedule_cancelled() -> ApiError:
+    """Return a 409 (836): the lesson schedule is cancelled."""
+    return ApiError(409, {"internalCode": 836, "error": "This lesson schedule is cancelled"})
 
 
-def schedule_cancelled() -> Refusal:
-    """Return the refusal of what a cancelled schedule does not allow."""
-    return Refusal(409, {"internalCode": 836, "error": "This lesson schedule is cancelled"})
+def unsupported_media_type(content_type: str) -> ApiError:
+    """Return a 415: the body is not declared as JSON."""
+    found = f", not {content_type}" if content_type else ""
+    message = f"the Content-Type of the body must be application/json{found}"
+    return ApiError(415, {"message": message, "error": "Unsupported Media Type", "statusCode": 415})
 
 
-def no_certificate(schedule_id: int) -> Refusal:
-    """Return the refusal of a certificate for a schedule that is not completed and passed."""
-    why = f"No certificate found for lesson schedule {schedule_id}: it is not completed and passed"
-    return Refusal(404, {"message": why, "reason": "Certificate not found", "statusCode": 404})
+def missing_pdf_library() -> ApiError:
+    """Return a 501: certificates need a library that is not installed."""
+    message = "Certificates need the extra: pip install 'airflow-provider-damstra[emulator]'"
+    return ApiError(501, {"message": message, "error": "Not Implemented", "statusCode": 501})
 
 
-def no_pdf_library() -> Refusal:
-    """Return the refusal of a certificate where the library that writes it is not installed."""
-    why = "Certificates need the extra: pip install 'airflow-provider-damstra[emulator]'"
-    return Refusal(501, {"message": why, "error": "Not Implemented", "statusCode": 501})
+def internal_server_error() -> ApiError:
+    """Return the response to a bug of the emulator; 503 is the status in an older edition of the API page."""
+    return ApiError(503, {"internalCode": 500, "error": "Internal Server Error"})

@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.responses import HTMLResponse
-from starlette.routing import Route as StarletteRoute
+from starlette.routing import Route
 
 from airflow_provider_damstra import __version__
-from airflow_provider_damstra.emulator import api_errors as refusals
-from airflow_provider_damstra.emulator import handlers as _handlers  # noqa: F401 (registers them)
-from airflow_provider_damstra.emulator import rendering
-from airflow_provider_damstra.emulator.api_errors import Refusal
-from airflow_provider_damstra.emulator.control import control_plane, explain_invalid
-from airflow_provider_damstra.emulator.fault_middleware import ENTRY, Gate
-from airflow_provider_damstra.emulator.parsing import parse_body, parse_call, parse_query, parse_window
-from airflow_provider_damstra.emulator.routing import Route, emulator
-from airflow_provider_damstra.emulator.settings import API, Settings
+from airflow_provider_damstra.emulator import handlers as _handlers  # noqa: F401 (registers the operations)
+from airflow_provider_damstra.emulator.api_errors import (
+    ApiError,
+    bad_request,
+    forbidden,
+    internal_server_error,
+)
+from airflow_provider_damstra.emulator.control import add_exception_handlers, control_router
+from airflow_provider_damstra.emulator.fault_middleware import FaultMiddleware
+from airflow_provider_damstra.emulator.parsing import parse_request
+from airflow_provider_damstra.emulator.rendering import render_error
+from airflow_provider_damstra.emulator.routing import OPERATIONS, Operation
+from airflow_provider_damstra.emulator.settings import API_PREFIX, Settings
 from airflow_provider_damstra.emulator.state import EmulatorState
 
 if TYPE_CHECKING:
@@ -31,14 +35,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PAGE = """<!doctype html><title>Damstra Learning emulator</title><h1>Damstra Learning emulator</h1>
-<p>There is nobody to log in and no lesson to play here: login URLs and embed URLs lead to this page."""
+_LANDING_PAGE = """<!doctype html><title>Damstra Learning emulator</title><h1>Damstra Learning emulator</h1>
+<p>Login URLs and embed URLs lead to this page: the emulator has no user interface."""
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Return an emulator.
 
-    :raises ValueError: if the settings name a seed that there is not, or a file that is not a store.
+    :raises ValueError: if the settings name an unknown seed, or a file that is not an emulator's store.
     """
     state = EmulatorState(settings)
 
@@ -48,6 +52,10 @@ def create_app(settings: Settings) -> FastAPI:
         await state.webhooks.close()
         state.store.close()
 
+    api_routes = [
+        Route(API_PREFIX + operation.endpoint.path, _create_endpoint(operation), methods=operation.methods)
+        for operation in OPERATIONS
+    ]
     app = FastAPI(
         title="Damstra Learning emulator",
         version=__version__,
@@ -55,59 +63,42 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        routes=[*api_routes, *(Route(path, _landing_page) for path in ("/", "/touch/{user_id}"))],
     )
-    app.add_middleware(Gate, state=state)
-    app.include_router(control_plane(state))
-    explain_invalid(app)
-    # Starlette's own routes: what a call has to hold is the endpoint classes' business, not FastAPI's.
-    for route in emulator.all:
-        app.router.routes.append(
-            StarletteRoute(API + route.endpoint.path, _answer(state, route), methods=route.methods)
-        )
-    for path in ("/", "/touch/{user_id}"):
-        app.router.routes.append(StarletteRoute(path, _page))
+    app.state.emulator = state
+    app.add_middleware(FaultMiddleware, state=state)
+    app.include_router(control_router)
+    add_exception_handlers(app)
     return app
 
 
-async def _page(_: Request) -> Response:
-    return HTMLResponse(_PAGE)
+async def _landing_page(_: Request) -> Response:
+    return HTMLResponse(_LANDING_PAGE)
 
 
-def _answer(state: EmulatorState, route: Route) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(request: Request) -> Response:
+def _create_endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
         try:
-            return _carry_out(state, route, request)
-        except Refusal as refusal:
-            return refused(refusal)
+            return _execute(operation, request, await request.body())
+        except ApiError as error:
+            return render_error(error)
         except OverflowError as error:
-            return refused(refusals.bad_request(f"a number or a date is out of range: {error}"))
+            return render_error(bad_request(f"a number or a date is out of range: {error}"))
         except Exception:
             log.exception("The emulator has a bug: %s %s", request.method, request.url.path)
-            return refused(refusals.internal_server_error())
+            return render_error(internal_server_error())
 
-    return answer
-
-
-def refused(refusal: Refusal) -> Response:
-    """Return the answer that a refusal is."""
-    return rendering.json_response(refusal.body, status=refusal.status)
+    return endpoint
 
 
-def _carry_out(state: EmulatorState, route: Route, request: Request) -> Response:
-    _check_key(state, route, request)
-    entry = getattr(request.state, ENTRY)
-    query, paging = parse_query(route.endpoint, entry.query)
-    window = parse_window(paging, state.settings.page_cap)
-    body = parse_body(entry.raw_body, request.headers.get("content-type", ""))
-    call = parse_call(route.endpoint, dict(request.path_params), query, body)
-    base_url = f"{request.url.scheme}://{request.url.netloc}"
-    with state.unit_of_work(base_url=base_url, window=window) as uow:
-        response = route.render(route.handle(call, uow))
-    entry.rows = uow.changes
+def _execute(operation: Operation, request: Request, body: bytes) -> Response:
+    state: EmulatorState = request.app.state.emulator
+    access_key = request.headers.get("accesskey", "").encode()
+    if not compare_digest(access_key, state.settings.access_key.encode()):
+        raise forbidden(operation.invalid_key_body)
+    call, page_params = parse_request(operation.endpoint, request, body, page_cap=state.settings.page_cap)
+    base_url = str(request.base_url).rstrip("/")
+    with state.unit_of_work(base_url=base_url, page_params=page_params) as uow:
+        response = operation.render(operation.handler(call, uow))
+    request.state.journal_entry.rows = uow.changes
     return response
-
-
-def _check_key(state: EmulatorState, route: Route, request: Request) -> None:
-    given = request.headers.get("accesskey", "").encode()
-    if not compare_digest(given, state.settings.access_key.encode()):
-        raise refusals.wrong_key(route.wrong_key)

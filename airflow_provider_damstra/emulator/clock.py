@@ -1,54 +1,53 @@
-"""The API's date formats, and the one of the store."""
+"""The emulator's clock, and the timestamp formats of the API and of the store."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
-ACCOUNT_ZONE_NAME = "Australia/Perth"
-
-ACCOUNT_ZONE = timezone(timedelta(hours=8))
-
-
-def stored(moment: datetime) -> str:
-    """Return a moment as the store holds it: UTC with milliseconds, so that texts sort as moments do."""
-    return milliseconds_in_utc(moment)
+ACCOUNT_TIME_ZONE = "Australia/Perth"
+ACCOUNT_TZINFO = timezone(timedelta(hours=8))
 
 
-def milliseconds_in_utc(moment: datetime) -> str:
-    """Return for example ``2016-08-24T15:00:00.000Z``."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def format_utc_milliseconds(timestamp: datetime) -> str:
+    """Format as ``2016-08-24T15:00:00.000Z``."""
+    return timestamp.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def seconds_in_utc(moment: datetime) -> str:
-    """Return for example ``2015-10-29T15:28:59+0000``."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds")[:-6] + "+0000"
+def format_utc_seconds(timestamp: datetime) -> str:
+    """Format as ``2015-10-29T15:28:59+0000``."""
+    return timestamp.astimezone(UTC).isoformat(timespec="seconds")[:-6] + "+0000"
 
 
-def seconds_without_zone(moment: datetime) -> str:
-    """Return for example ``2015-10-29 15:28:59``: the time in UTC, which the text does not say."""
-    return moment.astimezone(UTC).isoformat(sep=" ", timespec="seconds")[:-6]
+def format_naive_utc_seconds(timestamp: datetime) -> str:
+    """Format as ``2015-10-29 15:28:59``: UTC without an offset."""
+    return timestamp.astimezone(UTC).isoformat(sep=" ", timespec="seconds")[:-6]
 
 
-def milliseconds_in_own_zone(moment: datetime) -> str:
-    """Return for example ``2018-05-19T01:00:06.000+0800``."""
-    text = moment.isoformat(timespec="milliseconds")
+def format_local_milliseconds(timestamp: datetime) -> str:
+    """Format as ``2018-05-19T01:00:06.000+0800``, in the timestamp's own zone."""
+    text = timestamp.isoformat(timespec="milliseconds")
     return text[:-3] + text[-2:]
 
 
+def format_for_store(timestamp: datetime) -> str:
+    """Format for the store: UTC with milliseconds, so that texts sort chronologically."""
+    return format_utc_milliseconds(timestamp)
+
+
 class Clock:
-    """Tells the time: the real one, plus what it was set or advanced by."""
+    """The real time plus an offset, which tests and the control plane change."""
 
     def __init__(self) -> None:
         self.offset = timedelta()
 
     def now(self) -> datetime:
-        """Return the emulator's present moment, in UTC."""
+        """Return the emulated time, in UTC."""
         return datetime.now(UTC) + self.offset
 
-    def set(self, moment: datetime) -> None:
-        """Make ``moment`` the present; the clock goes on from there."""
-        self.offset = moment - datetime.now(UTC)
+    def set(self, timestamp: datetime) -> None:
+        """Set the time; the clock continues from there."""
+        self.offset = timestamp - datetime.now(UTC)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass at once."""
+        """Move the clock forward."""
         self.offset += timedelta(seconds=seconds)

@@ -1,9 +1,11 @@
-"""The control plane: what a test, a trainee in the app or an administrator does to the emulator."""
+"""Control plane under ``/_emulator``, for tests and for what people do in Damstra's app."""
+
+# ruff: noqa: TC001 (FastAPI evaluates the annotations of routes)
 
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,238 +13,249 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from airflow_provider_damstra.emulator import seeds
-from airflow_provider_damstra.emulator.api_errors import Refusal
-from airflow_provider_damstra.emulator.clock import milliseconds_in_utc
-from airflow_provider_damstra.emulator.faults import FaultRule  # noqa: TC001 (FastAPI reads it when it runs)
-from airflow_provider_damstra.emulator.repositories import lesson_schedule as schedule_rows
-from airflow_provider_damstra.emulator.settings import CONTROL
+from airflow_provider_damstra.emulator.api_errors import ApiError
+from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
+from airflow_provider_damstra.emulator.faults import FaultRule
+from airflow_provider_damstra.emulator.repositories import lesson_schedule_repository
+from airflow_provider_damstra.emulator.seeds import get_seed
+from airflow_provider_damstra.emulator.settings import CONTROL_PREFIX
+from airflow_provider_damstra.emulator.state import EmulatorState
 from airflow_provider_damstra.webhooks.events import EVENT_TYPES
 
-if TYPE_CHECKING:
-    from airflow_provider_damstra.emulator.state import EmulatorState
+_HUNDRED_YEARS = 100 * 366 * 86_400
 
 
-def _known_seed(name: str) -> str:
-    seeds.find(name)
+def _validate_seed(name: str) -> str:
+    get_seed(name)
     return name
 
 
-def _known_event(name: str) -> str:
+def _validate_event(name: str) -> str:
     if name not in EVENT_TYPES:
         raise ValueError(f"there is no such event; there are {', '.join(sorted(EVENT_TYPES))}")
     return name
 
 
-# A hundred years.
-_LONGEST = 100 * 366 * 86_400
-
-SeedName = Annotated[str, AfterValidator(_known_seed)]
+SeedName = Annotated[str, AfterValidator(_validate_seed)]
 
 
-class _Order(BaseModel):
-    """What a request to the control plane may say; nothing unknown."""
-
+class _RequestBody(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
 
 
-class Reset(_Order):
-    """Which seed the emulator starts again with; by default the one it was started with."""
+class ResetRequest(_RequestBody):
+    """The seed to start again with; by default the one the emulator was started with."""
 
     seed: SeedName | None = None
 
 
-class Seed(_Order):
-    """Which seed the store is filled with."""
+class SeedRequest(_RequestBody):
+    """The seed to load."""
 
     name: SeedName
 
 
-class ClockReading(_Order):
-    """The moment that becomes the present."""
+class SetClockRequest(_RequestBody):
+    """The new time."""
 
     now: AwareDatetime
 
 
-class Advance(_Order):
-    """How many seconds pass at once."""
+class AdvanceClockRequest(_RequestBody):
+    """The seconds to move the clock forward by."""
 
-    seconds: Annotated[float, Field(ge=0, le=_LONGEST)]
+    seconds: Annotated[float, Field(ge=0, le=_HUNDRED_YEARS)]
 
 
-class Completion(_Order):
+class CompleteRequest(_RequestBody):
     """Whether the trainee passed."""
 
     passed: bool = True
 
 
-class Move(_Order):
-    """The schedule's new start."""
+class RescheduleRequest(_RequestBody):
+    """The new start of a lesson schedule."""
 
     schedule_date: AwareDatetime
 
 
-class Webhook(_Order):
-    """Where events are sent to, and which; by default all of them."""
+class WebhookRequest(_RequestBody):
+    """The URL of a webhook and the event it subscribes to; by default all events."""
 
     url: Annotated[str, Field(pattern=r"^https?://\S+$")]
-    event: Annotated[str, AfterValidator(_known_event)] | None = None
+    event: Annotated[str, AfterValidator(_validate_event)] | None = None
 
 
-def control_plane(state: EmulatorState) -> APIRouter:
-    """Return the routes of the control plane."""
-    router = APIRouter(prefix=CONTROL, dependencies=[Depends(_only_from_here)], tags=["control plane"])
-    for part in (_beginning, _clock, _schedules, _webhooks, _faults, _journal):
-        part(router, state)
-    return router
+async def _require_loopback(request: Request) -> None:
+    host = request.client.host if request.client else ""
+    if not ipaddress.ip_address(host or "0.0.0.0").is_loopback:  # noqa: S104 (compared, not bound)
+        raise ApiError(403, {"error": "the control plane answers on the loopback interface only"})
 
 
-def explain_invalid(app: FastAPI) -> None:
-    """Make the control plane answer refusals as ``{"error": "..."}``."""
+async def _get_state(request: Request) -> EmulatorState:
+    state: EmulatorState = request.app.state.emulator
+    return state
+
+
+State = Annotated[EmulatorState, Depends(_get_state)]
+
+control_router = APIRouter(
+    prefix=CONTROL_PREFIX, dependencies=[Depends(_require_loopback)], tags=["control plane"]
+)
+
+
+def add_exception_handlers(app: FastAPI) -> None:
+    """Return errors of the control plane as ``{"error": "..."}``."""
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        texts = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}".lstrip(": ") for one in error.errors()]
-        return JSONResponse({"error": "; ".join(texts)}, status_code=400)
+    async def render_invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
+        problems = [
+            f"{'.'.join(map(str, problem['loc'][1:]))}: {problem['msg']}".lstrip(": ")
+            for problem in error.errors()
+        ]
+        return JSONResponse({"error": "; ".join(problems)}, status_code=400)
 
-    @app.exception_handler(Refusal)
-    async def refused(_: Request, refusal: Refusal) -> JSONResponse:
-        return JSONResponse(refusal.body, status_code=refusal.status)
-
-
-async def _only_from_here(request: Request) -> None:
-    host = request.client.host if request.client else ""
-    if not ipaddress.ip_address(host or "0.0.0.0").is_loopback:  # noqa: S104 (an address to compare, not to bind)
-        raise Refusal(403, {"error": "the control plane answers on the loopback interface only"})
+    @app.exception_handler(ApiError)
+    async def render_api_error(_: Request, error: ApiError) -> JSONResponse:
+        return JSONResponse(error.body, status_code=error.status)
 
 
-def _beginning(router: APIRouter, state: EmulatorState) -> None:
-    @router.post("/reset")
-    async def reset(order: Reset | None = None) -> dict[str, str]:
-        """Start again: seed, clock, faults, journal and webhooks."""
-        state.reset(order.seed if order else None)
-        return _reading(state)
-
-    @router.post("/seed")
-    async def seed(order: Seed) -> dict[str, str]:
-        """Empty the store and fill it with a seed."""
-        state.fill(order.name)
-        return {"name": order.name}
+@control_router.post("/reset")
+async def reset(state: State, body: ResetRequest | None = None) -> dict[str, str]:
+    """Restore the initial state: data, clock, faults, journal and webhooks."""
+    state.reset(body.seed if body else None)
+    return _clock_as_json(state)
 
 
-def _reading(state: EmulatorState) -> dict[str, str]:
-    return {"now": milliseconds_in_utc(state.clock.now())}
+@control_router.post("/seed")
+async def load_seed(state: State, body: SeedRequest) -> dict[str, str]:
+    """Replace the data with a seed's."""
+    state.load_seed(body.name)
+    return {"name": body.name}
 
 
-def _clock(router: APIRouter, state: EmulatorState) -> None:
-    @router.get("/clock")
-    async def read() -> dict[str, str]:
-        """Return the emulator's present moment."""
-        return _reading(state)
-
-    @router.put("/clock")
-    async def set_clock(order: ClockReading) -> dict[str, str]:
-        """Set the clock, which goes on from there."""
-        state.clock.set(order.now)
-        state.keep_clock()
-        return _reading(state)
-
-    @router.post("/clock/advance")
-    async def advance(order: Advance) -> dict[str, str]:
-        """Let time pass at once."""
-        state.clock.advance(order.seconds)
-        state.keep_clock()
-        return _reading(state)
+@control_router.get("/clock")
+async def get_clock(state: State) -> dict[str, str]:
+    """Return the emulated time."""
+    return _clock_as_json(state)
 
 
-def _schedules(router: APIRouter, state: EmulatorState) -> None:
-    @router.post("/lesson_schedules/{schedule_id}/complete")
-    async def complete(schedule_id: int, order: Completion | None = None) -> dict[str, Any]:
-        """Complete a lesson as its trainee does in the app."""
-        with state.unit_of_work() as uow:
-            schedule_rows.complete_schedule(uow, schedule_id, passed=order.passed if order else True)
-            return schedule_rows.state(uow, schedule_id)
-
-    @router.post("/lesson_schedules/{schedule_id}/start")
-    async def start(schedule_id: int) -> dict[str, Any]:
-        """Begin with a lesson as its trainee does in the app."""
-        with state.unit_of_work() as uow:
-            schedule_rows.start_schedule(uow, schedule_id)
-            return schedule_rows.state(uow, schedule_id)
-
-    @router.post("/lesson_schedules/{schedule_id}/cancel")
-    async def cancel(schedule_id: int) -> dict[str, Any]:
-        """Cancel a lesson schedule as an administrator does in the app."""
-        with state.unit_of_work() as uow:
-            schedule_rows.cancel_schedule(uow, schedule_id)
-            return schedule_rows.state(uow, schedule_id)
-
-    @router.post("/lesson_schedules/{schedule_id}/reschedule")
-    async def reschedule(schedule_id: int, order: Move) -> dict[str, Any]:
-        """Move a lesson schedule as an administrator does in the app."""
-        with state.unit_of_work() as uow:
-            schedule_rows.move_schedule(uow, schedule_id, order.schedule_date)
-            return schedule_rows.state(uow, schedule_id)
+@control_router.put("/clock")
+async def set_clock(state: State, body: SetClockRequest) -> dict[str, str]:
+    """Set the clock, which continues from there."""
+    state.clock.set(body.now)
+    state.save_clock()
+    return _clock_as_json(state)
 
 
-def _webhooks(router: APIRouter, state: EmulatorState) -> None:
-    @router.get("/webhooks")
-    async def webhooks() -> list[dict[str, Any]]:
-        """Return all webhooks."""
-        return [dict(row) for row in state.store.fetch_all("SELECT id, url, event FROM webhooks ORDER BY id")]
-
-    @router.post("/webhooks")
-    async def add(order: Webhook) -> dict[str, Any]:
-        """Add a webhook."""
-        with state.unit_of_work() as uow:
-            sql = "INSERT INTO webhooks (url, event, created_date) VALUES (?, ?, ?)"
-            row_id = state.store.execute(sql, [order.url, order.event, uow.at]).lastrowid
-        return {"id": row_id, "url": order.url, "event": order.event}
-
-    @router.delete("/webhooks", status_code=204, response_model=None)
-    async def delete_all() -> None:
-        """Delete all webhooks."""
-        with state.store.transaction():
-            state.store.execute("DELETE FROM webhooks")
-
-    @router.delete("/webhooks/{webhook_id}", status_code=204, response_model=None)
-    async def delete(webhook_id: int) -> None:
-        """Delete one webhook."""
-        with state.unit_of_work() as uow:
-            if not uow.delete("webhooks", id=webhook_id):
-                raise Refusal(404, {"error": f"there is no webhook {webhook_id}"})
-
-    @router.get("/webhooks/deliveries")
-    async def deliveries() -> list[dict[str, Any]]:
-        """Return all deliveries, in the order of the events."""
-        return state.webhooks.deliveries()
+@control_router.post("/clock/advance")
+async def advance_clock(state: State, body: AdvanceClockRequest) -> dict[str, str]:
+    """Move the clock forward."""
+    state.clock.advance(body.seconds)
+    state.save_clock()
+    return _clock_as_json(state)
 
 
-def _faults(router: APIRouter, state: EmulatorState) -> None:
-    @router.get("/faults")
-    async def faults() -> list[dict[str, Any]]:
-        """Return all rules with how often they have struck."""
-        return [rule.as_json() for rule in state.faults.rules]
-
-    @router.post("/faults")
-    async def add(rule: FaultRule) -> dict[str, Any]:
-        """Add a rule."""
-        state.faults.add(rule)
-        return rule.as_json()
-
-    @router.delete("/faults", status_code=204, response_model=None)
-    async def delete() -> None:
-        """Remove all rules."""
-        state.faults.clear()
+def _clock_as_json(state: EmulatorState) -> dict[str, str]:
+    return {"now": format_utc_milliseconds(state.clock.now())}
 
 
-def _journal(router: APIRouter, state: EmulatorState) -> None:
-    @router.get("/journal")
-    async def journal(method: str | None = None, path: str | None = None) -> list[dict[str, Any]]:
-        """Return the requests, those that fit if method or path are given."""
-        return state.journal.entries(method, path)
+@control_router.post("/lesson_schedules/{schedule_id}/complete")
+async def complete(state: State, schedule_id: int, body: CompleteRequest | None = None) -> dict[str, Any]:
+    """Complete a lesson, as its trainee does in the app."""
+    with state.unit_of_work() as uow:
+        lesson_schedule_repository.complete(uow, schedule_id, passed=body.passed if body else True)
+        return lesson_schedule_repository.summarize(uow, schedule_id)
 
-    @router.delete("/journal", status_code=204, response_model=None)
-    async def delete() -> None:
-        """Forget all requests."""
-        state.journal.clear()
+
+@control_router.post("/lesson_schedules/{schedule_id}/start")
+async def start(state: State, schedule_id: int) -> dict[str, Any]:
+    """Start a lesson, as its trainee does in the app."""
+    with state.unit_of_work() as uow:
+        lesson_schedule_repository.start(uow, schedule_id)
+        return lesson_schedule_repository.summarize(uow, schedule_id)
+
+
+@control_router.post("/lesson_schedules/{schedule_id}/cancel")
+async def cancel(state: State, schedule_id: int) -> dict[str, Any]:
+    """Cancel a lesson schedule, as an administrator does in the app."""
+    with state.unit_of_work() as uow:
+        lesson_schedule_repository.cancel(uow, schedule_id)
+        return lesson_schedule_repository.summarize(uow, schedule_id)
+
+
+@control_router.post("/lesson_schedules/{schedule_id}/reschedule")
+async def reschedule(state: State, schedule_id: int, body: RescheduleRequest) -> dict[str, Any]:
+    """Move a lesson schedule, as an administrator does in the app."""
+    with state.unit_of_work() as uow:
+        lesson_schedule_repository.reschedule(uow, schedule_id, body.schedule_date)
+        return lesson_schedule_repository.summarize(uow, schedule_id)
+
+
+@control_router.get("/webhooks")
+async def list_webhooks(state: State) -> list[dict[str, Any]]:
+    """Return all webhooks."""
+    return [dict(row) for row in state.store.fetch_all("SELECT id, url, event FROM webhooks ORDER BY id")]
+
+
+@control_router.post("/webhooks")
+async def add_webhook(state: State, body: WebhookRequest) -> dict[str, Any]:
+    """Add a webhook."""
+    with state.unit_of_work() as uow:
+        sql = "INSERT INTO webhooks (url, event, created_date) VALUES (?, ?, ?)"
+        webhook_id = state.store.execute(sql, [body.url, body.event, uow.timestamp]).lastrowid
+    return {"id": webhook_id, "url": body.url, "event": body.event}
+
+
+@control_router.delete("/webhooks", status_code=204, response_model=None)
+async def delete_webhooks(state: State) -> None:
+    """Delete all webhooks."""
+    with state.store.transaction():
+        state.store.execute("DELETE FROM webhooks")
+
+
+@control_router.delete("/webhooks/{webhook_id}", status_code=204, response_model=None)
+async def delete_webhook(state: State, webhook_id: int) -> None:
+    """Delete one webhook."""
+    with state.unit_of_work() as uow:
+        if not uow.delete("webhooks", id=webhook_id):
+            raise ApiError(404, {"error": f"there is no webhook {webhook_id}"})
+
+
+@control_router.get("/webhooks/deliveries")
+async def list_deliveries(state: State) -> list[dict[str, Any]]:
+    """Return all deliveries, in the order of their events."""
+    return state.webhooks.deliveries()
+
+
+@control_router.get("/faults")
+async def list_faults(state: State) -> list[dict[str, Any]]:
+    """Return all fault rules with their number of hits."""
+    return [rule.as_json() for rule in state.faults.rules]
+
+
+@control_router.post("/faults")
+async def add_fault(state: State, rule: FaultRule) -> dict[str, Any]:
+    """Add a fault rule."""
+    state.faults.add(rule)
+    return rule.as_json()
+
+
+@control_router.delete("/faults", status_code=204, response_model=None)
+async def delete_faults(state: State) -> None:
+    """Remove all fault rules."""
+    state.faults.clear()
+
+
+@control_router.get("/journal")
+async def get_journal(
+    state: State, method: str | None = None, path: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the recorded requests, filtered by method and path pattern."""
+    return state.journal.entries(method, path)
+
+
+@control_router.delete("/journal", status_code=204, response_model=None)
+async def clear_journal(state: State) -> None:
+    """Remove all recorded requests."""
+    state.journal.clear()

@@ -1,4 +1,4 @@
-"""The people, groups, lessons, schedules and sessions of the seed ``demo``."""
+"""Rows of the seed ``demo``: a mining and construction company; all dates are relative to a given time."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ from datetime import datetime, timedelta
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.emulator.clock import ACCOUNT_ZONE, milliseconds_in_own_zone, stored
+from airflow_provider_damstra.emulator.clock import (
+    ACCOUNT_TZINFO,
+    format_for_store,
+    format_local_milliseconds,
+)
 from airflow_provider_damstra.emulator.schema import FIRST_IDS
 from airflow_provider_damstra.models.user import ClientStatus, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DAY = timedelta(days=1)
-HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Person:
-    """Somebody in the organisation."""
+class SeedUser:
+    """A user of the seed."""
 
     name: str
     roles: tuple[Role, ...] = (Role.TRAINEE,)
@@ -28,57 +32,33 @@ class Person:
 
 
 _STAFF = (
-    Person("Margaret Kelly", (Role.ADMIN, Role.OWNER)),
-    # The vendor recommends such a user for completions that are recorded by machine.
-    Person("Data Import", (Role.ADMIN,)),
-    Person("Priya Nair", (Role.ADMIN,)),
-    Person("Tom Gallagher", (Role.EDITOR,)),
-    Person("Sandra Whitlam", (Role.SUPERVISOR,)),
-    Person("Jack Doolan", (Role.SUPERVISOR,)),
-    Person("Mei Chen", (Role.SUPERVISOR, Role.TRAINEE)),
-    Person("Bruce Hartigan", (Role.INSTRUCTOR,)),
-    Person("Kirra Walker", (Role.INSTRUCTOR,)),
-    Person("Stefan Novak", (Role.SUPERVISOR, Role.INSTRUCTOR)),
+    SeedUser("Margaret Kelly", (Role.ADMIN, Role.OWNER)),
+    # Damstra recommends such a user for completions that an integration records.
+    SeedUser("Data Import", (Role.ADMIN,)),
+    SeedUser("Priya Nair", (Role.ADMIN,)),
+    SeedUser("Tom Gallagher", (Role.EDITOR,)),
+    SeedUser("Sandra Whitlam", (Role.SUPERVISOR,)),
+    SeedUser("Jack Doolan", (Role.SUPERVISOR,)),
+    SeedUser("Mei Chen", (Role.SUPERVISOR, Role.TRAINEE)),
+    SeedUser("Bruce Hartigan", (Role.INSTRUCTOR,)),
+    SeedUser("Kirra Walker", (Role.INSTRUCTOR,)),
+    SeedUser("Stefan Novak", (Role.SUPERVISOR, Role.INSTRUCTOR)),
 )
-_TRAINEES = tuple(
-    Person(name)
-    for name in (
-        "Liam Murphy",
-        "Olivia Tran",
-        "Noah Papadopoulos",
-        "Charlotte Ng",
-        "William Fraser",
-        "Amelia Singh",
-        "Jackson Reid",
-        "Isla McKenzie",
-        "Lachlan Byrne",
-        "Ruby Costa",
-        "Cooper Dawson",
-        "Matilda Hughes",
-        "Ethan Rossi",
-        "Zoe Petrov",
-        "Hamish Campbell",
-        "Tahlia Morgan",
-        "Angus Stewart",
-        "Georgia Lim",
-        "Darcy O'Brien",
-        "Jasmine Patel",
-        "Riley Thompson",
-        "Ella Kowalski",
-        "Mitchell Jones",
-        "Sienna Barbieri",
-        "Callum Hayes",
-        "Harper Nguyen",
-        "Bailey Watts",
-    )
+_TRAINEE_NAMES = (
+    "Liam Murphy, Olivia Tran, Noah Papadopoulos, Charlotte Ng, William Fraser, Amelia Singh, "
+    "Jackson Reid, Isla McKenzie, Lachlan Byrne, Ruby Costa, Cooper Dawson, Matilda Hughes, Ethan "
+    "Rossi, Zoe Petrov, Hamish Campbell, Tahlia Morgan, Angus Stewart, Georgia Lim, Darcy O'Brien, "
+    "Jasmine Patel, Riley Thompson, Ella Kowalski, Mitchell Jones, Sienna Barbieri, Callum Hayes, "
+    "Harper Nguyen, Bailey Watts"
 )
-_FORMER = tuple(
-    Person(name, client_status_id=ClientStatus.NOT_CURRENT)
+_TRAINEES = tuple(SeedUser(name) for name in _TRAINEE_NAMES.split(", "))
+_INACTIVE = tuple(
+    SeedUser(name, client_status_id=ClientStatus.NOT_CURRENT)
     for name in ("Wayne Birch", "Doreen Mott", "Keith Tully")
 )
-PEOPLE = (*_STAFF, *_TRAINEES, *_FORMER)
-FIRST_NAMES = tuple(person.name.split()[0] for person in _TRAINEES)
-LAST_NAMES = tuple(person.name.split()[1] for person in _TRAINEES)
+USERS = (*_STAFF, *_TRAINEES, *_INACTIVE)
+FIRST_NAMES = tuple(user.name.split()[0] for user in _TRAINEES)
+LAST_NAMES = tuple(user.name.split()[1] for user in _TRAINEES)
 
 _FIRST_USER = FIRST_IDS["users"]
 _FIRST_TRAINEE = _FIRST_USER + len(_STAFF)
@@ -97,14 +77,14 @@ GROUPS = tuple(
     )
 )
 _CREWS = (102, 103, 104, 106, 107)
-SUPERVISIONS = tuple(
+GROUP_SUPERVISORS = tuple(
     {"group_id": group_id, "user_id": _FIRST_USER + index}
     for group_id, index in ((101, 4), (102, 4), (103, 5), (104, 5), (105, 6), (106, 6), (107, 9))
 )
 
 LESSONS = tuple({"id": lesson_id, "instructor_led": int(lesson_id == 205)} for lesson_id in range(201, 207))
 _SITE_INDUCTION, _HEIGHTS, _MANUAL_HANDLING, _CONFINED_SPACE = 2002, 2003, 2005, 2007
-VERSIONS = tuple(
+LESSON_VERSIONS = tuple(
     {
         "id": version_id,
         "lesson_id": lesson_id,
@@ -140,8 +120,8 @@ CUSTOM_FIELDS = (
     },
 )
 
-# Start and end in days from now, what became of the schedule, and whether it was passed.
-_COURSES: tuple[tuple[int, int, str | None, bool | None], ...] = (
+# Start and end in days from now, how the schedule ended, and whether it was passed.
+_OUTCOMES: tuple[tuple[int, int, str | None, bool | None], ...] = (
     (-30, -16, "completed", True),
     (-3, 11, None, None),
     (-30, -2, None, None),
@@ -149,18 +129,18 @@ _COURSES: tuple[tuple[int, int, str | None, bool | None], ...] = (
     (-20, -6, "cancelled", None),
     (-25, -11, "completed", False),
 )
-_PAST, _RUNNING, _COMING = range(FIRST_IDS["ilt_sessions"], FIRST_IDS["ilt_sessions"] + 3)
-# Which session each trainee of the instructor-led lesson attends; the last attend none yet.
-_SESSION_OF = (*[_PAST] * 4, *[_RUNNING] * 4, *[_COMING] * 2, None, None)
+_PAST, _RUNNING, _UPCOMING = range(FIRST_IDS["ilt_sessions"], FIRST_IDS["ilt_sessions"] + 3)
+# The session of each trainee of the instructor-led lesson; the last two are not registered yet.
+_SESSION_IDS = (*[_PAST] * 4, *[_RUNNING] * 4, *[_UPCOMING] * 2, None, None)
 _FIRST_ILT_SCHEDULE = FIRST_IDS["lesson_schedules"]
 
 
-def memberships() -> list[dict[str, int]]:
-    """Return who is in which crew, and so at which site."""
+def group_members() -> list[dict[str, int]]:
+    """Return the members of the crews, and of the sites that the crews belong to."""
     parents = {group["id"]: group["parent_id"] for group in GROUPS}
     pairs = [
         (group_id, _FIRST_TRAINEE + index)
-        for index in range(len(_TRAINEES) + len(_FORMER))
+        for index in range(len(_TRAINEES) + len(_INACTIVE))
         for group_id in (_CREWS[index % len(_CREWS)], parents[_CREWS[index % len(_CREWS)]])
     ]
     return [
@@ -168,56 +148,56 @@ def memberships() -> list[dict[str, int]]:
     ]
 
 
-def schedules(now: datetime) -> list[dict[str, Any]]:
-    """Return lesson schedules in every status; nobody has one for Haul Truck Pre-start Checks."""
-    rows = [_ilt_schedule(index, now) for index in range(len(_SESSION_OF))]
+def lesson_schedules(now: datetime) -> list[dict[str, Any]]:
+    """Return lesson schedules in every status; none is for Haul Truck Pre-start Checks."""
+    rows = [_ilt_schedule(index, now) for index in range(len(_SESSION_IDS))]
     lessons = enumerate((_SITE_INDUCTION, _HEIGHTS, _MANUAL_HANDLING))
     for (offset, version_id), index in product(lessons, range(len(_TRAINEES))):
-        course = _COURSES[(index + offset) % len(_COURSES)]
-        rows.append(_schedule(_FIRST_TRAINEE + index, version_id, course, now))
+        outcome = _OUTCOMES[(index + offset) % len(_OUTCOMES)]
+        rows.append(_schedule(_FIRST_TRAINEE + index, version_id, outcome, now))
     return [{"id": schedule_id, **row} for schedule_id, row in enumerate(rows, _FIRST_ILT_SCHEDULE)]
 
 
 def _ilt_schedule(index: int, now: datetime) -> dict[str, Any]:
     """Return a schedule for the instructor-led lesson; the fourth trainee of the past session failed."""
-    passed = _SESSION_OF[index] == _PAST and index != 3
-    course = (-12, 16, "completed", True) if passed else (-21, 21, None, None)
-    return _schedule(_FIRST_TRAINEE + index, _CONFINED_SPACE, course, now)
+    passed = _SESSION_IDS[index] == _PAST and index != 3
+    outcome = (-12, 16, "completed", True) if passed else (-21, 21, None, None)
+    return _schedule(_FIRST_TRAINEE + index, _CONFINED_SPACE, outcome, now)
 
 
 def _schedule(
-    user_id: int, version_id: int, course: tuple[int, int, str | None, bool | None], now: datetime
+    user_id: int, version_id: int, outcome: tuple[int, int, str | None, bool | None], now: datetime
 ) -> dict[str, Any]:
-    start, end, outcome, passed = course
-    finished = stored(now + (start + 5) * DAY)
-    is_completed = outcome == "completed"
+    start, end, final_status, passed = outcome
+    finished = format_for_store(now + (start + 5) * _DAY)
+    is_completed = final_status == "completed"
     return {
         "user_id": user_id,
         "lesson_version_id": version_id,
-        "start_date": stored(now + start * DAY),
-        "end_date": stored(now + end * DAY),
+        "start_date": format_for_store(now + start * _DAY),
+        "end_date": format_for_store(now + end * _DAY),
         "lesson_started_date": finished if is_completed else None,
         "lesson_completed_date": finished if is_completed else None,
         "lesson_completed_by": user_id if is_completed else None,
         "passed": passed,
-        "cancelled_date": finished if outcome == "cancelled" else None,
-        "created_date": stored(now - 35 * DAY),
-        "modified_date": finished if outcome else stored(now - 35 * DAY),
+        "cancelled_date": finished if final_status == "cancelled" else None,
+        "created_date": format_for_store(now - 35 * _DAY),
+        "modified_date": finished if final_status else format_for_store(now - 35 * _DAY),
     }
 
 
-def sessions(now: datetime) -> list[dict[str, Any]]:
-    """Return one session that is past and completed, one that runs and one that is to come."""
+def ilt_sessions(now: datetime) -> list[dict[str, Any]]:
+    """Return a past and completed session, a running one and an upcoming one."""
     instructor = _FIRST_USER + 7
     plan = (
-        (_PAST, -7 * DAY, 2, instructor, None, "Kalgoorlie Training Centre, Room 1"),
-        (_RUNNING, -HOUR, 1, instructor + 1, None, "Kalgoorlie Training Centre, Room 2"),
-        (_COMING, 7 * DAY, 1, instructor, 8, "Perth CBD, Level 3"),
+        (_PAST, -7 * _DAY, 2, instructor, None, "Kalgoorlie Training Centre, Room 1"),
+        (_RUNNING, -_HOUR, 1, instructor + 1, None, "Kalgoorlie Training Centre, Room 2"),
+        (_UPCOMING, 7 * _DAY, 1, instructor, 8, "Perth CBD, Level 3"),
     )
-    return [_session(now, *one) for one in plan]
+    return [_ilt_session(now, *session) for session in plan]
 
 
-def _session(
+def _ilt_session(
     now: datetime,
     session_id: int,
     begins: timedelta,
@@ -226,8 +206,8 @@ def _session(
     places: int | None,
     location: str,
 ) -> dict[str, Any]:
-    start = (now + begins).astimezone(ACCOUNT_ZONE).replace(second=0, microsecond=0)
-    end = start + 4 * HOUR
+    start = (now + begins).astimezone(ACCOUNT_TZINFO).replace(second=0, microsecond=0)
+    end = start + 4 * _HOUR
     return {
         "id": session_id,
         "lesson_id": 205,
@@ -236,19 +216,19 @@ def _session(
         "notes": "Bring your own harness",
         "number_of_places": places,
         "location": location,
-        "start_datetime": milliseconds_in_own_zone(start),
-        "end_datetime": milliseconds_in_own_zone(end),
-        "starts_at": stored(start),
-        "ends_at": stored(end),
-        "created_date": stored(now - 20 * DAY),
-        "modified_date": stored(now - 20 * DAY),
+        "start_datetime": format_local_milliseconds(start),
+        "end_datetime": format_local_milliseconds(end),
+        "starts_at": format_for_store(start),
+        "ends_at": format_for_store(end),
+        "created_date": format_for_store(now - 20 * _DAY),
+        "modified_date": format_for_store(now - 20 * _DAY),
     }
 
 
-def attendees(now: datetime) -> Iterator[dict[str, Any]]:
-    """Yield who is registered for which session; of the past one, all attended and one failed."""
-    moment = stored(now - 15 * DAY)
-    for index, session_id in enumerate(_SESSION_OF):
+def ilt_attendees(now: datetime) -> Iterator[dict[str, Any]]:
+    """Yield the attendees of the sessions; in the past one all attended and one failed."""
+    registered = format_for_store(now - 15 * _DAY)
+    for index, session_id in enumerate(_SESSION_IDS):
         if session_id is not None:
             yield {
                 "session_id": session_id,
@@ -257,6 +237,6 @@ def attendees(now: datetime) -> Iterator[dict[str, Any]]:
                 "registering_user_id": _FIRST_USER,
                 "passed": int(session_id == _PAST and index != 3),
                 "attended": int(session_id == _PAST),
-                "created_date": moment,
-                "modified_date": moment,
+                "created_date": registered,
+                "modified_date": registered,
             }

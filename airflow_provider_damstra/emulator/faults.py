@@ -1,4 +1,4 @@
-"""Faults on demand: rules that make requests fail in the ways in which servers and networks do."""
+"""Fault injection: rules that make requests fail as servers and networks do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class FaultKind(StrEnum):
-    """What goes wrong."""
+    """How a request fails."""
 
     STATUS = "status"
     DELAY = "delay"
@@ -27,14 +27,14 @@ class FaultKind(StrEnum):
 
 
 class FaultRule(BaseModel):
-    """Which requests go wrong, how, and how often.
+    """Which requests fail, how, and how often.
 
-    :param count: how many requests it is for; without it, all.
-    :param probability: how likely a request that match_route goes wrong; without it, certain.
-    :param seed: makes the same requests go wrong each time.
-    :param status: of ``status`` and ``html``, the answer's status.
-    :param body: of ``status``, the answer's body: a text as it is, anything else as JSON.
-    :param delay: seconds to wait before anything else happens.
+    :param count: the number of requests that fail; None is unlimited.
+    :param probability: the chance that a matching request fails; None is certain.
+    :param seed: of the random numbers for ``probability``, so that a test repeats.
+    :param status: for ``status`` and ``html``: the status of the response.
+    :param body: for ``status``: the body of the response, a text or any JSON value.
+    :param delay: seconds to wait before the request is handled.
     """
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
@@ -53,7 +53,7 @@ class FaultRule(BaseModel):
     _hits: int = PrivateAttr(default=0)
 
     @model_validator(mode="after")
-    def _says_all(self) -> Self:
+    def _validate_required(self) -> Self:
         if self.kind == FaultKind.STATUS and self.status is None:
             raise ValueError("a fault of the kind status needs a status")
         if self.kind == FaultKind.DELAY and not self.delay:
@@ -61,31 +61,27 @@ class FaultRule(BaseModel):
         return self
 
     def model_post_init(self, context: Any) -> None:
-        """Start the rule's own chain of random numbers."""
-        # Tests are to repeat; nobody is to be kept from guessing.
-        self._random = random.Random(self.seed)  # noqa: S311
+        """Seed the rule's random numbers."""
+        self._random = random.Random(self.seed)  # noqa: S311 (repeatable, not secret)
 
-    def strikes(self, method: str, path: str) -> bool:
-        """Return whether the rule is for this request; if so, it counts."""
-        if not match_route(self.method, self.path, method, path) or self.is_used_up:
+    def try_hit(self, method: str, path: str) -> bool:
+        """Return whether the rule applies to a request, and count the hit if so."""
+        if self.count is not None and self._hits >= self.count:
+            return False
+        if not match_route(self.method, self.path, method, path):
             return False
         if self.probability is not None and self._random.random() >= self.probability:
             return False
         self._hits += 1
         return True
 
-    @property
-    def is_used_up(self) -> bool:
-        """Return whether the rule has struck as often as it is to."""
-        return self.count is not None and self._hits >= self.count
-
     def as_json(self) -> dict[str, Any]:
-        """Return the rule with how often it has struck."""
+        """Return the rule and its number of hits, as the control plane shows it."""
         return {**self.model_dump(mode="json", by_alias=True, exclude_none=True), "hits": self._hits}
 
 
-class Faults:
-    """The rules, in the order in which they were added."""
+class FaultRules:
+    """The active rules, in the order in which they were added."""
 
     def __init__(self) -> None:
         self.rules: list[FaultRule] = []
@@ -98,11 +94,11 @@ class Faults:
         """Remove all rules."""
         self.rules.clear()
 
-    def strike(self, method: str, path: str) -> tuple[float, FaultRule | None]:
-        """Return how long this request waits, and the first rule that does more than delay it."""
+    def apply(self, method: str, path: str) -> tuple[float, FaultRule | None]:
+        """Return the delay of a request in seconds, and the first rule that does more than delay it."""
         delay = 0.0
         for rule in self.rules:
-            if rule.strikes(method, path):
+            if rule.try_hit(method, path):
                 delay += rule.delay
                 if rule.kind != FaultKind.DELAY:
                     return delay, rule

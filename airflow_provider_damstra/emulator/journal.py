@@ -1,4 +1,4 @@
-"""The journal: every request, so that a test can prove what was asked and what it changed."""
+"""Journal of all API requests, with which a test can prove what was sent and what it changed."""
 
 from __future__ import annotations
 
@@ -6,44 +6,43 @@ import json
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
-from airflow_provider_damstra.emulator.clock import milliseconds_in_utc
+from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
 from airflow_provider_damstra.emulator.routing import match_route
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-LONGEST = 100_000
-_SECRET = "password"  # noqa: S105 (the name of the member that is masked)
+MAX_ENTRIES_KEPT = 100_000
 
 
 @dataclass(kw_only=True)
-class Entry:
-    """One request.
+class JournalEntry:
+    """One request and its outcome.
 
-    :param status: the status of the answer, or None if there was none.
-    :param rows: the rows it changed: table, id and what was done.
-    :param fault: the kind of fault that struck it, or None.
+    :param path: relative to ``/api/v2``.
+    :param status: the status of the response, or None if the request was not handled.
+    :param rows: the changed rows: table, id and action.
+    :param fault: the kind of fault that was injected, or None.
     """
 
     time: datetime
     method: str
     path: str
-    query: str
+    query: dict[str, str]
     raw_body: bytes
     status: int | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     fault: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the entry with its passwords masked."""
+        """Return the entry as the control plane shows it; passwords are masked."""
         return {
-            "time": milliseconds_in_utc(self.time),
+            "time": format_utc_milliseconds(self.time),
             "method": self.method,
             "path": self.path,
-            "query": dict(parse_qsl(self.query, keep_blank_values=True)),
-            "body": _readable(self.raw_body),
+            "query": self.query,
+            "body": _decode_body(self.raw_body),
             "status": self.status,
             "rows": self.rows,
             "fault": self.fault,
@@ -51,12 +50,12 @@ class Entry:
 
 
 class Journal:
-    """The entries, in the order in which the requests ended; of too many the oldest are dropped."""
+    """The latest entries, in the order in which the requests ended."""
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque(maxlen=LONGEST)
+        self._entries: deque[JournalEntry] = deque(maxlen=MAX_ENTRIES_KEPT)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Add an entry."""
         self._entries.append(entry)
 
@@ -64,25 +63,30 @@ class Journal:
         """Remove all entries."""
         self._entries.clear()
 
-    def entries(self, method: str | None = None, path: str | None = None) -> list[dict[str, Any]]:
-        """Return the entries that fit a method and a pattern of paths."""
+    def entries(self, method: str | None = None, path_pattern: str | None = None) -> list[dict[str, Any]]:
+        """Return the entries of requests that match a method and a path pattern."""
         return [
-            entry.as_json() for entry in self._entries if match_route(method, path, entry.method, entry.path)
+            entry.as_json()
+            for entry in self._entries
+            if match_route(method, path_pattern, entry.method, entry.path)
         ]
 
 
-def _readable(raw: bytes) -> Any:
+def _decode_body(raw: bytes) -> Any:
     if not raw:
         return None
     try:
-        return _masked(json.loads(raw))
+        return _mask_passwords(json.loads(raw))
     except (ValueError, RecursionError):
         return raw.decode(errors="replace")
 
 
-def _masked(value: Any) -> Any:
+def _mask_passwords(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: "***" if name.lower() == _SECRET else _masked(one) for name, one in value.items()}
+        return {
+            name: "***" if name.lower() == "password" else _mask_passwords(nested)
+            for name, nested in value.items()
+        }
     if isinstance(value, list):
-        return [_masked(one) for one in value]
+        return [_mask_passwords(nested) for nested in value]
     return value

@@ -1,4 +1,8 @@
-"""Patterns of paths: ``/user/*``, ``/user/{user_id}`` and ``/group/**``."""
+"""The table of API operations, and the path patterns of faults and journal queries.
+
+Operations are plain Starlette routes: an endpoint class declares path, query and body already, which the
+signature of a FastAPI route would repeat.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_damstra.emulator import api_errors as refusals
-from airflow_provider_damstra.emulator import rendering
-from airflow_provider_damstra.emulator.settings import API
+from airflow_provider_damstra.emulator.api_errors import INVALID_KEY
+from airflow_provider_damstra.emulator.rendering import Renderer, default_renderer
+from airflow_provider_damstra.emulator.settings import API_PREFIX
 from airflow_provider_damstra.endpoints.base import Endpoint
 
 if TYPE_CHECKING:
@@ -17,78 +21,77 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
 
+Call = TypeVar("Call", bound=Endpoint[Any])
+Result = TypeVar("Result")
+
 _WILDCARD = re.compile(r"\*\*|\*|\{[^/}]*\}")
 
 
-def match_route(method: str | None, path: str | None, of_method: str, of_path: str) -> bool:
-    """Return whether a request's method and path fit a method and a pattern; None match_route all.
-
-    ``*`` and ``{anything}`` stand for one part of the path, ``**`` for any number of parts.
-    """
-    if method is not None and method.upper() != of_method:
-        return False
-    return path is None or _compiled(path).fullmatch(of_path) is not None
-
-
-@lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    below = pattern.removeprefix(API)
-    wildcards = [".*" if found == "**" else "[^/]+" for found in _WILDCARD.findall(below)]
-    fixed = [re.escape(part) for part in _WILDCARD.split(below)]
-    return re.compile("".join(part for pair in zip(fixed, [*wildcards, ""], strict=True) for part in pair))
-
-
-Call = TypeVar("Call", bound=Endpoint[Any])
-
-Answer = TypeVar("Answer")
-
-
 @dataclass(frozen=True, kw_only=True)
-class Route:
-    """One operation with the function that answers it."""
+class Operation:
+    """One operation of the API.
+
+    :param endpoint: the class of its calls, which declares method, path and parameters.
+    :param handler: carries out a call within a unit of work and returns the result.
+    :param render: turns the result into a response.
+    :param invalid_key_body: the body of the 403 for a wrong access key; the API has two.
+    """
 
     endpoint: type[Endpoint[Any]]
-    handle: Callable[[Any, UnitOfWork], Any]
-    render: rendering.Render
-    wrong_key: dict[str, Any]
+    handler: Callable[[Any, UnitOfWork], Any]
+    render: Renderer
+    invalid_key_body: dict[str, Any]
 
     @property
     def methods(self) -> list[str]:
-        """Return the methods it is served under."""
+        """Return the HTTP methods it is served under."""
         return [method for method in (self.endpoint.method, self.endpoint.fallback_method) if method]
 
 
-class Routes:
-    """All operations that are answered."""
-
-    def __init__(self) -> None:
-        self.all: list[Route] = []
-
-    def answers(
-        self,
-        endpoint: type[Call],
-        *,
-        render: rendering.Render | None = None,
-        wrong_key: dict[str, Any] = refusals.INVALID_KEY,
-    ) -> Callable[[Callable[[Call, UnitOfWork], Answer]], Callable[[Call, UnitOfWork], Answer]]:
-        """Make the decorated function the one that answers an endpoint's calls.
-
-        :param render: how its result becomes a response; by default as the type of answer suggests.
-        :param wrong_key: the body of the refusal of a wrong key, which is not the same everywhere.
-        """
-
-        def register(handle: Callable[[Call, UnitOfWork], Answer]) -> Callable[[Call, UnitOfWork], Answer]:
-            chosen = render or _RENDER.get(endpoint.result_type(), rendering.as_json)
-            self.all.append(Route(endpoint=endpoint, handle=handle, render=chosen, wrong_key=wrong_key))
-            return handle
-
-        return register
+OPERATIONS: list[Operation] = []
 
 
-_RENDER: dict[Any, rendering.Render] = {
-    type(None): rendering.as_nothing,
-    None: rendering.as_nothing,
-    bytes: rendering.as_pdf,
-}
+def operation(
+    endpoint: type[Call],
+    *,
+    render: Renderer | None = None,
+    invalid_key_body: dict[str, Any] = INVALID_KEY,
+) -> Callable[[Callable[[Call, UnitOfWork], Result]], Callable[[Call, UnitOfWork], Result]]:
+    """Register the decorated function as the handler of an operation.
 
-emulator = Routes()
+    :param render: turns the result into a response; by default depending on the endpoint's result type.
+    """
+
+    def register(handler: Callable[[Call, UnitOfWork], Result]) -> Callable[[Call, UnitOfWork], Result]:
+        OPERATIONS.append(
+            Operation(
+                endpoint=endpoint,
+                handler=handler,
+                render=render or default_renderer(endpoint),
+                invalid_key_body=invalid_key_body,
+            )
+        )
+        return handler
+
+    return register
+
+
+def match_route(method_filter: str | None, path_pattern: str | None, method: str, path: str) -> bool:
+    """Return whether the method and path of a request match a filter; None matches all.
+
+    :param path_pattern: ``*`` and ``{anything}`` match one path segment, ``**`` any number of them.
+    :param path: the path of the request, relative to ``/api/v2``.
+    """
+    if method_filter is not None and method_filter.upper() != method:
+        return False
+    return path_pattern is None or _compile(path_pattern).fullmatch(path) is not None
+
+
+@lru_cache(maxsize=256)
+def _compile(path_pattern: str) -> re.Pattern[str]:
+    """Compile a pattern; ``glob.translate``, which does much the same, needs Python 3.13."""
+    relative = path_pattern.removeprefix(API_PREFIX)
+    wildcards = [".*" if wildcard == "**" else "[^/]+" for wildcard in _WILDCARD.findall(relative)]
+    literals = [re.escape(text) for text in _WILDCARD.split(relative)]
+    pairs = zip(literals, [*wildcards, ""], strict=True)
+    return re.compile("".join(part for pair in pairs for part in pair))

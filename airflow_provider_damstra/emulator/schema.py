@@ -1,10 +1,10 @@
-"""The tables of the store. Columns bear the names of the models' fields; dates are texts in UTC that sort."""
+"""SQL schema of the store. Columns have the names of model fields; dates are UTC texts that sort."""
 
 from __future__ import annotations
 
 VERSION = 1
 
-# Each kind of id has its own range, so that one taken for another is noticed.
+# Each table has its own range of ids, so that tests detect an id of the wrong resource.
 FIRST_IDS = {
     "groups": 101,
     "lessons": 201,
@@ -16,7 +16,7 @@ FIRST_IDS = {
     "lesson_schedules": 30001,
 }
 
-# What a seed fills, in the order in which rows can be deleted.
+# The tables that seeds fill, in an order in which foreign keys allow deleting their rows.
 TABLES = (
     "ilt_attendees",
     "ilt_sessions",

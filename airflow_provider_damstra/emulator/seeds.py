@@ -1,6 +1,6 @@
-"""What the store holds at first: a small organisation, a large one, or next to nothing."""
+"""Initial data of the store: the seeds ``demo``, ``empty`` and ``large:N``."""
 
-# ruff: noqa: S608 (tables and columns are named in this package, values are bound)
+# ruff: noqa: S608 (table and column names come from this package, values are bound)
 
 from __future__ import annotations
 
@@ -9,85 +9,81 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_provider_damstra.emulator import demo_seed as demo
-from airflow_provider_damstra.emulator.clock import ACCOUNT_ZONE_NAME, stored
+from airflow_provider_damstra.emulator import demo_seed
+from airflow_provider_damstra.emulator.clock import ACCOUNT_TIME_ZONE, format_for_store
 from airflow_provider_damstra.emulator.schema import FIRST_IDS
 from airflow_provider_damstra.emulator.store import Store
-from airflow_provider_damstra.models.user import Role
+from airflow_provider_damstra.models.user import ClientStatus, Role
 
-Plant = Callable[[Store, datetime], None]
+SeedFunction = Callable[[Store, datetime], None]
 
-_CREW_SIZE = 500
-_LARGEST = 10_000_000
+_GROUP_SIZE = 500
+_MAX_USERS = 10_000_000
 
 
-def find(name: str) -> Plant:
-    """Return what fills a store with the seed of this name.
+def get_seed(name: str) -> SeedFunction:
+    """Return the function that fills an empty store, relative to the given time.
 
     :raises ValueError: if there is no such seed.
     """
     if name in _SEEDS:
         return _SEEDS[name]
     large = re.fullmatch(r"large:([1-9]\d{0,7})", name)
-    if large and int(large[1]) <= _LARGEST:
-        return lambda store, now: _large(store, now, int(large[1]))
-    raise ValueError(f"there is no seed {name!r}: write demo, empty, or large:N with N up to {_LARGEST}")
+    if large and int(large[1]) <= _MAX_USERS:
+        return lambda store, now: _seed_large(store, now, int(large[1]))
+    raise ValueError(f"there is no seed {name!r}: write demo, empty, or large:N with N up to {_MAX_USERS}")
 
 
-def _empty(store: Store, now: datetime) -> None:
-    """One user, who owns the account."""
-    _put(store, "users", [_user(demo.PEOPLE[0], FIRST_IDS["users"], now)])
-    _put(store, "user_roles", _roles(demo.PEOPLE[:1]))
+def _seed_empty(store: Store, now: datetime) -> None:
+    """Insert the owner of the account only."""
+    _insert_users(store, now, demo_seed.USERS[:1])
 
 
-def _demo(store: Store, now: datetime) -> None:
-    """Forty users with roles and groups, lessons, schedules in every status, sessions in every state."""
-    _put(store, "users", [_user(person, user_id, now) for user_id, person in _with_ids(demo.PEOPLE)])
-    _put(store, "user_roles", _roles(demo.PEOPLE))
-    _put(store, "groups", [_dated({**group}, now, days=380) for group in demo.GROUPS])
-    _put(store, "group_members", demo.memberships())
-    _put(store, "group_supervisors", demo.SUPERVISIONS)
-    _lessons(store, now)
-    _put(store, "lesson_schedules", demo.schedules(now))
-    _put(store, "ilt_sessions", demo.sessions(now))
-    _put(store, "ilt_attendees", demo.attendees(now))
+def _seed_demo(store: Store, now: datetime) -> None:
+    """Insert 40 users with roles and groups, lessons, lesson schedules and ILT sessions."""
+    _insert_users(store, now, demo_seed.USERS)
+    _insert(store, "groups", (_with_dates(group, now, days_ago=380) for group in demo_seed.GROUPS))
+    _insert(store, "group_members", demo_seed.group_members())
+    _insert(store, "group_supervisors", demo_seed.GROUP_SUPERVISORS)
+    _insert_lessons(store, now)
+    _insert(store, "lesson_schedules", demo_seed.lesson_schedules(now))
+    _insert(store, "ilt_sessions", demo_seed.ilt_sessions(now))
+    _insert(store, "ilt_attendees", demo_seed.ilt_attendees(now))
 
 
-def _large(store: Store, now: datetime, size: int) -> None:
-    """Users in groups of 500, and the lessons of the demo."""
+def _seed_large(store: Store, now: datetime, size: int) -> None:
+    """Insert users in groups of 500, and the lessons of the demo."""
     first_user, first_group = FIRST_IDS["users"], FIRST_IDS["groups"]
-    others = range(1, size)
-    crews = range((size + _CREW_SIZE - 1) // _CREW_SIZE)
-    _empty(store, now)
-    created = _dated({}, now, days=300)
-    _put(store, "users", (_numbered_user(number, created) for number in others))
-    _put(
-        store, "user_roles", ({"user_id": first_user + number, "role_id": Role.TRAINEE} for number in others)
+    numbers = range(1, size)
+    group_numbers = range((size + _GROUP_SIZE - 1) // _GROUP_SIZE)
+    dates = _with_dates({}, now, days_ago=300)
+    description = f"{_GROUP_SIZE} people"
+    _seed_empty(store, now)
+    _insert(store, "users", (_numbered_user(number, dates) for number in numbers))
+    roles = ({"user_id": first_user + number, "role_id": Role.TRAINEE} for number in numbers)
+    _insert(store, "user_roles", roles)
+    names = (f"Crew {number + 1:05d}" for number in group_numbers)
+    _insert(store, "groups", ({"name": name, "description": description, **dates} for name in names))
+    members = (
+        {"group_id": first_group + number // _GROUP_SIZE, "user_id": first_user + number}
+        for number in numbers
     )
-    names = (f"Crew {number + 1:05d}" for number in crews)
-    _put(
-        store, "groups", ({"name": name, "description": f"{_CREW_SIZE} people", **created} for name in names)
-    )
-    _put(
-        store,
-        "group_members",
-        (
-            {"group_id": first_group + number // _CREW_SIZE, "user_id": first_user + number}
-            for number in others
-        ),
-    )
-    _lessons(store, now)
+    _insert(store, "group_members", members)
+    _insert_lessons(store, now)
 
 
-_SEEDS: dict[str, Plant] = {"empty": _empty, "demo": _demo}
+_SEEDS: dict[str, SeedFunction] = {"empty": _seed_empty, "demo": _seed_demo}
 
 
-def _with_ids(people: Iterable[demo.Person]) -> Iterable[tuple[int, demo.Person]]:
-    return enumerate(people, FIRST_IDS["users"])
+def _insert_users(store: Store, now: datetime, users: tuple[demo_seed.SeedUser, ...]) -> None:
+    by_id = dict(enumerate(users, FIRST_IDS["users"]))
+    _insert(store, "users", [_user(user, user_id, now) for user_id, user in by_id.items()])
+    roles = [{"user_id": user_id, "role_id": role} for user_id, user in by_id.items() for role in user.roles]
+    _insert(store, "user_roles", roles)
 
 
-def _user(person: demo.Person, user_id: int, now: datetime) -> dict[str, Any]:
-    first, last = person.name.split(" ", 1)
+def _user(user: demo_seed.SeedUser, user_id: int, now: datetime) -> dict[str, Any]:
+    first, last = user.name.split(" ", 1)
     values = {
         "id": user_id,
         "user_name": f"{first[0]}.{last}".lower(),
@@ -97,16 +93,16 @@ def _user(person: demo.Person, user_id: int, now: datetime) -> dict[str, Any]:
         "phone_number": f"08 5550 {user_id:04d}",
         "mobile_number": f"0491 57{user_id % 10_000:04d}",
         "employee_number": f"E{user_id:04d}",
-        "client_status_id": person.client_status_id,
-        "time_zone": ACCOUNT_ZONE_NAME,
+        "client_status_id": user.client_status_id,
+        "time_zone": ACCOUNT_TIME_ZONE,
     }
-    return _dated(values, now, days=400 - user_id % 100)
+    return _with_dates(values, now, days_ago=400 - user_id % 100)
 
 
-def _numbered_user(number: int, created: dict[str, str]) -> dict[str, Any]:
-    """Return a user of a large organisation; ``created`` is the same for all, for there are many."""
-    first = demo.FIRST_NAMES[number % len(demo.FIRST_NAMES)]
-    last = demo.LAST_NAMES[number // len(demo.FIRST_NAMES) % len(demo.LAST_NAMES)]
+def _numbered_user(number: int, dates: dict[str, str]) -> dict[str, Any]:
+    """Return a user of a large seed; all share their dates, which are slow to format."""
+    first = demo_seed.FIRST_NAMES[number % len(demo_seed.FIRST_NAMES)]
+    last = demo_seed.LAST_NAMES[number // len(demo_seed.FIRST_NAMES) % len(demo_seed.LAST_NAMES)]
     return {
         "id": FIRST_IDS["users"] + number,
         "user_name": f"{first[0]}.{last}{number}".lower(),
@@ -116,39 +112,34 @@ def _numbered_user(number: int, created: dict[str, str]) -> dict[str, Any]:
         "phone_number": None,
         "mobile_number": f"0491 {number:06d}",
         "employee_number": f"E{number:07d}",
-        "client_status_id": 56,
-        "time_zone": ACCOUNT_ZONE_NAME,
-        **created,
+        "client_status_id": ClientStatus.ACTIVE.value,
+        "time_zone": ACCOUNT_TIME_ZONE,
+        **dates,
     }
 
 
-def _roles(people: Iterable[demo.Person]) -> list[dict[str, Any]]:
-    return [
-        {"user_id": user_id, "role_id": role}
-        for user_id, person in _with_ids(people)
-        for role in person.roles
-    ]
+def _insert_lessons(store: Store, now: datetime) -> None:
+    _insert(store, "lessons", demo_seed.LESSONS)
+    for table, rows in (
+        ("lesson_versions", demo_seed.LESSON_VERSIONS),
+        ("lesson_version_custom_fields", demo_seed.CUSTOM_FIELDS),
+    ):
+        _insert(store, table, [_with_dates(row, now, days_ago=370) for row in rows])
 
 
-def _lessons(store: Store, now: datetime) -> None:
-    _put(store, "lessons", demo.LESSONS)
-    _put(store, "lesson_versions", [_dated({**version}, now, days=370) for version in demo.VERSIONS])
-    fields = [_dated({**one}, now, days=370) for one in demo.CUSTOM_FIELDS]
-    _put(store, "lesson_version_custom_fields", fields)
+def _with_dates(values: dict[str, Any], now: datetime, *, days_ago: int) -> dict[str, Any]:
+    """Return a row that was created and modified some days ago."""
+    timestamp = format_for_store(now - timedelta(days=days_ago))
+    return {**values, "created_date": timestamp, "modified_date": timestamp}
 
 
-def _dated(values: dict[str, Any], now: datetime, *, days: int) -> dict[str, Any]:
-    moment = stored(now - timedelta(days=days))
-    return {**values, "created_date": moment, "modified_date": moment}
-
-
-def _put(store: Store, table: str, rows: Iterable[dict[str, Any]]) -> None:
-    """Insert rows, all with the columns of the first."""
-    waiting = iter(rows)
-    first = next(waiting, None)
+def _insert(store: Store, table: str, rows: Iterable[dict[str, Any]]) -> None:
+    """Insert rows, which all have the columns of the first."""
+    iterator = iter(rows)
+    first = next(iterator, None)
     if first is None:
         return
-    marks = ", ".join(f":{name}" for name in first)
-    sql = f"INSERT INTO {table} ({', '.join(first)}) VALUES ({marks})"
+    placeholders = ", ".join(f":{name}" for name in first)
+    sql = f"INSERT INTO {table} ({', '.join(first)}) VALUES ({placeholders})"
     store.execute_many(sql, [first])
-    store.execute_many(sql, waiting)
+    store.execute_many(sql, iterator)

@@ -1,4 +1,4 @@
-"""Serves an emulator over HTTP."""
+"""HTTP server of the emulator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import uvicorn
 try:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as HttpProtocol
 except ImportError:
-    # Airflow brings it along, but not on every platform; it takes half the time of the other.
+    # Airflow installs httptools, but not on every platform; h11 takes twice the time.
     from uvicorn.protocols.http.h11_impl import H11Protocol as HttpProtocol  # type: ignore[assignment]
 
 from airflow_provider_damstra.emulator.app import create_app
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.emulator.settings import Settings
 
 
-class KeepsTransport(asyncio.Protocol):
-    """Makes a connection one that the application can close: its transport is in the state of the scope."""
+class TransportInScopeMixin(asyncio.Protocol):
+    """Puts the connection's transport into the state of the scope, so that faults can close it."""
 
     app_state: dict[str, Any]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport where the application finds it."""
+        """Store the transport."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, TRANSPORT: transport}
 
 
-class Connection(KeepsTransport, HttpProtocol):
+class EmulatorProtocol(TransportInScopeMixin, HttpProtocol):
     """A connection of the emulator's server."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; whoever connects before it is served waits in its queue.
+    """Return a listening socket; connections queue in its backlog until the server runs.
 
-    :raises OSError: if the address cannot be listened on.
+    :raises OSError: if the address cannot be bound.
     """
     family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    # asyncio sends small answers at once only where the socket says that it is TCP.
+    # asyncio disables Nagle's algorithm only for sockets that are explicitly TCP.
     listener = socket.socket(family, kind, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -54,21 +54,21 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def server(settings: Settings, **options: Any) -> uvicorn.Server:
+def create_server(settings: Settings, **options: Any) -> uvicorn.Server:
     """Return a server of a new emulator.
 
     :param options: further options of uvicorn.
-    :raises ValueError: if the settings name a seed that there is not, or a file that is not a store.
+    :raises ValueError: if the settings name an unknown seed, or a file that is not an emulator's store.
     """
     config = uvicorn.Config(
         create_app(settings),
-        http=Connection,
+        http=EmulatorProtocol,
         ws="none",
         loop="asyncio",
         lifespan="on",
         log_config=None,
         access_log=False,
-        # The control plane believes the address a request comes from, not what a header says of it.
+        # The control plane checks the client's address, which a header must not override.
         proxy_headers=False,
         timeout_graceful_shutdown=1,
         **options,

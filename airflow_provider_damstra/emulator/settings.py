@@ -1,4 +1,4 @@
-"""How an emulator is set up."""
+"""Settings of an emulator, and constants of the emulated account."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-# Where the API is, and where the control plane.
-API = "/api/v2"
-CONTROL = "/_emulator"
+API_PREFIX = "/api/v2"
+CONTROL_PREFIX = "/_emulator"
 DEFAULT_ACCESS_KEY = "emulator-access-key"
 DEFAULT_SEED = "demo"
+
+CLIENT_ID = 1
+CLIENT_NAME = "Emulated Mining & Construction Pty Ltd"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What an emulator is started with.
+    """Configuration of one emulator.
 
-    :param access_key: the key that the header ``AccessKey`` must carry.
-    :param seed: what the store holds at first: ``demo``, ``empty`` or ``large:N``.
-    :param db: a file that keeps the store; without one it lives in memory.
-    :param page_cap: the most rows that one page of a listing holds.
-    :param clock: the time at which the emulator's clock starts; without one it follows the real time.
-    :param webhook_timeout: seconds that a webhook's receiver has to answer.
-    :param webhook_pause: seconds before a failed webhook is tried again; doubled for the third try.
+    :param access_key: the accepted value of the request header ``AccessKey``.
+    :param seed: the initial data: ``demo``, ``empty`` or ``large:N``.
+    :param db: SQLite file that keeps the data; None keeps it in memory.
+    :param page_cap: the most rows of one page of a listing.
+    :param clock: the emulated time at the start and after a reset; None follows the real time.
+    :param webhook_timeout: seconds until a delivery to a webhook times out.
+    :param webhook_backoff: seconds before the second try of a delivery; doubled before the third.
     """
 
     access_key: str = DEFAULT_ACCESS_KEY
@@ -35,4 +37,4 @@ class Settings:
     page_cap: int = 100
     clock: datetime | None = None
     webhook_timeout: float = 5.0
-    webhook_pause: float = 0.2
+    webhook_backoff: float = 0.2

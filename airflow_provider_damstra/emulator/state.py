@@ -1,4 +1,4 @@
-"""All that one emulator is made of."""
+"""The state of one emulator: store, clock, faults, journal and webhooks."""
 
 from __future__ import annotations
 
@@ -6,44 +6,47 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.emulator import seeds
 from airflow_provider_damstra.emulator.clock import Clock
-from airflow_provider_damstra.emulator.faults import Faults
+from airflow_provider_damstra.emulator.faults import FaultRules
 from airflow_provider_damstra.emulator.journal import Journal
+from airflow_provider_damstra.emulator.seeds import get_seed
 from airflow_provider_damstra.emulator.store import Store
-from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork, Window
-from airflow_provider_damstra.emulator.webhooks import Webhooks
+from airflow_provider_damstra.emulator.unit_of_work import PageParams, UnitOfWork
+from airflow_provider_damstra.emulator.webhooks import WebhookDispatcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_damstra.emulator.settings import Settings
 
-_OFFSET = "clock offset in seconds"
+_CLOCK_OFFSET = "clock offset in seconds"
 _SEED = "seed"
 
 
 class EmulatorState:
-    """The store, the clock, the faults, the journal and the webhooks of one emulator.
+    """Everything that one emulator consists of.
 
-    :raises ValueError: if the settings name a seed that there is not, or a file that is not a store.
+    :raises ValueError: if the settings name an unknown seed, or a file that is not an emulator's store.
     """
 
     def __init__(self, settings: Settings) -> None:
-        seeds.find(settings.seed)
+        get_seed(settings.seed)
         self.settings = settings
         self.store = Store(settings.db)
         self.clock = Clock()
-        self.faults = Faults()
+        self.faults = FaultRules()
         self.journal = Journal()
-        self.webhooks = Webhooks(timeout=settings.webhook_timeout, pause=settings.webhook_pause)
+        self.webhooks = WebhookDispatcher(timeout=settings.webhook_timeout, backoff=settings.webhook_backoff)
         if self.store.get_setting(_SEED) is None:
             self.reset()
         else:
-            self.clock.offset = timedelta(seconds=float(self.store.get_setting(_OFFSET) or 0))
+            self.clock.offset = timedelta(seconds=float(self.store.get_setting(_CLOCK_OFFSET) or 0))
 
     def reset(self, seed: str | None = None) -> None:
-        """Start again: the clock as at the start, the store filled anew, no faults, journal or webhooks."""
+        """Restore the initial state: clock and data; no faults, journal entries or webhooks.
+
+        :param seed: another seed than the one of the settings.
+        """
         self.faults.clear()
         self.journal.clear()
         self.webhooks.clear()
@@ -52,31 +55,38 @@ class EmulatorState:
             self.clock.set(self.settings.clock)
         with self.store.transaction():
             self.store.execute("DELETE FROM webhooks")
-            self._fill(seed or self.settings.seed)
+            self._load_seed(seed or self.settings.seed)
 
-    def fill(self, seed: str) -> None:
-        """Empty the store and fill it with a seed; everything else stays."""
+    def load_seed(self, seed: str) -> None:
+        """Replace the data with a seed's; everything else stays."""
         with self.store.transaction():
-            self._fill(seed)
+            self._load_seed(seed)
 
-    def _fill(self, seed: str) -> None:
+    def _load_seed(self, seed: str) -> None:
         self.store.clear()
-        seeds.find(seed)(self.store, self.clock.now())
+        get_seed(seed)(self.store, self.clock.now())
         self.store.set_setting(_SEED, seed)
-        self._keep_offset()
+        self._save_clock()
 
-    def keep_clock(self) -> None:
-        """Keep what the clock was set to, for a store in a file."""
+    def save_clock(self) -> None:
+        """Save the clock's offset in the store."""
         with self.store.transaction():
-            self._keep_offset()
+            self._save_clock()
 
-    def _keep_offset(self) -> None:
-        self.store.set_setting(_OFFSET, str(self.clock.offset.total_seconds()))
+    def _save_clock(self) -> None:
+        self.store.set_setting(_CLOCK_OFFSET, str(self.clock.offset.total_seconds()))
 
     @contextmanager
-    def unit_of_work(self, *, base_url: str = "", window: Window | None = None) -> Iterator[UnitOfWork]:
-        """Let something happen in the store as a whole or not at all; its events are sent afterwards."""
-        uow = UnitOfWork(store=self.store, now=self.clock.now(), base_url=base_url, window=window or Window())
+    def unit_of_work(
+        self, *, base_url: str = "", page_params: PageParams | None = None
+    ) -> Iterator[UnitOfWork]:
+        """Run the block in a transaction and send its webhook events after the commit."""
+        uow = UnitOfWork(
+            store=self.store,
+            now=self.clock.now(),
+            base_url=base_url,
+            page_params=page_params or PageParams(),
+        )
         with self.store.transaction():
             yield uow
-        self.webhooks.send(self.store, uow.events)
+        self.webhooks.dispatch(self.store, uow.events)

@@ -1,4 +1,4 @@
-"""Webhooks: who wants to hear of which events, and the deliveries to them."""
+"""Webhooks: the bodies of events and their delivery in the background."""
 
 from __future__ import annotations
 
@@ -8,22 +8,33 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
+from airflow_provider_damstra.webhooks.events import body_fields
+
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import aiohttp
 
     from airflow_provider_damstra.emulator.store import Store
 
-TRIES = 3
-LONGEST = 100_000
+MAX_ATTEMPTS = 3
+MAX_DELIVERIES_KEPT = 100_000
+
+
+def build_event(name: str, *values: object, at: datetime) -> dict[str, str]:
+    """Return the body of an event; all its fields are strings, ids too."""
+    fields = zip(body_fields(name), map(str, values), strict=True)
+    return {"name": name, **dict(fields), "timeStamp": format_utc_milliseconds(at)}
 
 
 @dataclass(kw_only=True)
 class Delivery:
-    """One event on its way to one webhook.
+    """The delivery of one event to one webhook.
 
-    :param attempts: how often it was tried.
+    :param attempts: how many times it was sent.
     :param state: ``pending``, ``delivered`` or ``failed``.
-    :param last: what came of the last try: a status, or why there was none.
+    :param last: the result of the last attempt: a status or an error.
     """
 
     id: int
@@ -35,7 +46,7 @@ class Delivery:
     last: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the delivery for the control plane."""
+        """Return the delivery as the control plane shows it."""
         return {
             "id": self.id,
             "webhookId": self.webhook_id,
@@ -48,38 +59,38 @@ class Delivery:
         }
 
 
-class Webhooks:
-    """Delivers events in the background: in order for each URL, up to three times each.
+class WebhookDispatcher:
+    """Delivers events in the background, in order per URL, with up to three attempts each.
 
-    :param timeout: seconds that a receiver has to answer.
-    :param pause: seconds before the second try; twice that before the third.
+    :param timeout: seconds per attempt.
+    :param backoff: seconds before the second attempt; twice as long before the third.
     """
 
-    def __init__(self, *, timeout: float, pause: float) -> None:
+    def __init__(self, *, timeout: float, backoff: float) -> None:
         self._timeout = timeout
-        self._pause = pause
-        self._deliveries: deque[Delivery] = deque(maxlen=LONGEST)
-        self._numbers = count(1)
+        self._backoff = backoff
+        self._deliveries: deque[Delivery] = deque(maxlen=MAX_DELIVERIES_KEPT)
+        self._ids = count(1)
         self._queues: dict[str, asyncio.Queue[Delivery]] = {}
         self._workers: list[asyncio.Task[None]] = []
         self._session: aiohttp.ClientSession | None = None
 
     def deliveries(self) -> list[dict[str, Any]]:
-        """Return the deliveries, in the order of the events; of too many the oldest are dropped."""
+        """Return the latest deliveries, in the order of their events."""
         return [delivery.as_json() for delivery in self._deliveries]
 
-    def send(self, store: Store, events: list[dict[str, str]]) -> None:
-        """Queue events for the webhooks that want them; must be called in the event loop's thread."""
+    def dispatch(self, store: Store, events: list[dict[str, str]]) -> None:
+        """Queue events for the webhooks that subscribe to them. Call it in the event loop's thread."""
         if not events:
             return
         webhooks = store.fetch_all("SELECT * FROM webhooks ORDER BY id")
         for body in events:
             for webhook in webhooks:
                 if webhook["event"] in (None, body["name"]):
-                    self._queue(webhook["id"], webhook["url"], body)
+                    self._enqueue(webhook["id"], webhook["url"], body)
 
     def clear(self) -> None:
-        """Forget all deliveries; those under way are broken off."""
+        """Remove all deliveries and cancel the pending ones."""
         for worker in self._workers:
             worker.cancel()
         self._workers.clear()
@@ -87,37 +98,38 @@ class Webhooks:
         self._deliveries.clear()
 
     async def close(self) -> None:
-        """End all deliveries and connections."""
+        """Cancel all deliveries and close the connections."""
         workers = list(self._workers)
         self.clear()
         await asyncio.gather(*workers, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
 
-    def _queue(self, webhook_id: int, url: str, body: dict[str, str]) -> None:
-        delivery = Delivery(id=next(self._numbers), webhook_id=webhook_id, url=url, body=body)
+    def _enqueue(self, webhook_id: int, url: str, body: dict[str, str]) -> None:
+        delivery = Delivery(id=next(self._ids), webhook_id=webhook_id, url=url, body=body)
         self._deliveries.append(delivery)
         if url not in self._queues:
             self._queues[url] = asyncio.Queue()
-            self._workers.append(asyncio.create_task(self._work(self._queues[url])))
+            self._workers.append(asyncio.create_task(self._deliver_forever(self._queues[url])))
         self._queues[url].put_nowait(delivery)
 
-    async def _work(self, queue: asyncio.Queue[Delivery]) -> None:
+    async def _deliver_forever(self, queue: asyncio.Queue[Delivery]) -> None:
         while True:
             await self._deliver(await queue.get())
 
     async def _deliver(self, delivery: Delivery) -> None:
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             delivery.attempts = attempt
-            if await self._try(delivery):
+            if await self._post(delivery):
                 delivery.state = "delivered"
                 return
-            if attempt < TRIES:
-                await asyncio.sleep(self._pause * attempt)
+            if attempt < MAX_ATTEMPTS:
+                await asyncio.sleep(self._backoff * attempt)
         delivery.state = "failed"
 
-    async def _try(self, delivery: Delivery) -> bool:
-        # aiohttp takes a tenth of a second to import, and most emulators have no webhook.
+    async def _post(self, delivery: Delivery) -> bool:
+        """Send a delivery once and return whether the response was a success."""
+        # Importing aiohttp takes 0.1 s, and most emulators have no webhook.
         import aiohttp
 
         if self._session is None:

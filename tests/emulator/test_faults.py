@@ -23,7 +23,8 @@ def running_emulator(request: pytest.FixtureRequest) -> Iterator[DamstraEmulator
     """Return an emulator on each of the two parsers that the server can have."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "h11":
-            patch.setattr(server, "Connection", type("OnH11", (server.KeepsTransport, H11Protocol), {}))
+            protocol = type("H11EmulatorProtocol", (server.TransportInScopeMixin, H11Protocol), {})
+            patch.setattr(server, "EmulatorProtocol", protocol)
         with DamstraEmulator() as emulator:
             yield emulator
 

@@ -48,10 +48,10 @@ def path_of(endpoint: type[Endpoint[Any]]) -> str:
 
 def test_there_are_38_operations_and_each_has_one_handler() -> None:
     assert len(ALL) == 38
-    answered = [route.endpoint.__name__ for route in routing.emulator.all]
+    answered = [route.endpoint.__name__ for route in routing.OPERATIONS]
     assert sorted(answered) == sorted(endpoints.__all__)
     assert {
-        route.handle.__module__.removeprefix(f"{handlers.__name__}.") for route in routing.emulator.all
+        route.handler.__module__.removeprefix(f"{handlers.__name__}.") for route in routing.OPERATIONS
     } == {*handlers.__all__}
 
 

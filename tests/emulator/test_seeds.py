@@ -37,7 +37,7 @@ def planted(seed: str, now: datetime = NOW) -> Iterator[Store]:
     with closing(Store()) as store:
         with store.transaction():
             store.clear()
-            seeds.find(seed)(store, now)
+            seeds.get_seed(seed)(store, now)
         yield store
 
 
@@ -113,7 +113,7 @@ def test_a_large_seed_has_as_many_users_as_it_says(size: int, crew: int | None) 
 @pytest.mark.parametrize("name", ["", "Demo", "large", "large:", "large:0", "large:-1", "large:99999999"])
 def test_a_seed_that_there_is_not_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="there is no seed"):
-        seeds.find(name)
+        seeds.get_seed(name)
 
 
 def test_a_large_emulator_answers_deep_pages_and_searches(emulator: DamstraEmulator, api: ApiClient) -> None:

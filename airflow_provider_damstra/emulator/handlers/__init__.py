@@ -1,14 +1,7 @@
-"""What the emulator does for each operation, a file a resource; importing this registers them all."""
+"""Handlers of the API operations, one module per resource; importing this package registers them."""
 
 from __future__ import annotations
 
-from airflow_provider_damstra.emulator.handlers import (
-    embed_player,
-    group,
-    ilt_session,
-    lesson,
-    lesson_schedule,
-    user,
-)
+from airflow_provider_damstra.emulator.handlers import group, ilt_session, lesson, lesson_schedule, user
 
-__all__ = ["embed_player", "group", "ilt_session", "lesson", "lesson_schedule", "user"]
+__all__ = ["group", "ilt_session", "lesson", "lesson_schedule", "user"]

@@ -1,28 +1,22 @@
-"""ILT (instructor-led training) sessions and their attendees."""
+"""Handlers of ILT (instructor-led training) sessions and their attendees."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.emulator import api_errors as refusals
-from airflow_provider_damstra.emulator.clock import milliseconds_in_own_zone, stored
-from airflow_provider_damstra.emulator.repositories.ilt_session import (
+from airflow_provider_damstra.emulator.api_errors import TOKEN_NOT_VALID, attendee_not_found, conflict
+from airflow_provider_damstra.emulator.clock import format_for_store, format_local_milliseconds
+from airflow_provider_damstra.emulator.repositories import ilt_session_repository
+from airflow_provider_damstra.emulator.repositories.ilt_session_repository import (
     ATTENDEE_COLUMNS,
     COLUMNS,
     JOINS,
     STATE,
-    attendee_from,
-    end_session,
-    need_active_session,
-    need_instructor,
-    need_lesson,
-    need_session,
-    one_session,
-    register,
-    session_from,
+    attendee_from_row,
+    session_from_row,
 )
-from airflow_provider_damstra.emulator.routing import emulator
-from airflow_provider_damstra.emulator.store import fitting
+from airflow_provider_damstra.emulator.routing import operation
+from airflow_provider_damstra.emulator.store import where_clause
 from airflow_provider_damstra.endpoints.ilt_session import (
     BulkDeregisterIltSession,
     BulkRegisterIltSession,
@@ -42,127 +36,128 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.models.base import Page
 
 
-@emulator.answers(ListIltSessions, wrong_key=refusals.TOKEN_NOT_VALID)
+@operation(ListIltSessions, invalid_key_body=TOKEN_NOT_VALID)
 def list_ilt_sessions(call: ListIltSessions, uow: UnitOfWork) -> Page[IltSession]:
-    """Return a page of the sessions that all given parameters fit."""
-    attends = "SELECT 1 FROM ilt_attendees WHERE session_id = s.id AND lesson_schedule_id = :schedule"
-    where, values = fitting(
+    """Return a page of the sessions that match all given parameters."""
+    attendance = "SELECT 1 FROM ilt_attendees WHERE session_id = s.id AND lesson_schedule_id = :schedule"
+    where, params = where_clause(
         {
-            "schedule": (f"EXISTS ({attends})", call.lesson_schedule_id),
+            "schedule": (f"EXISTS ({attendance})", call.lesson_schedule_id),
             "state": (f"{STATE} = :state", call.state),
             "status": ("s.status_id = :status", call.status),
             "instructor": ("s.instructor_id = :instructor", call.instructor_id),
         }
     )
-    values["now"] = uow.at
-    tail = f"{JOINS} WHERE {where}"
-    sessions = [session_from(row) for row in uow.page(COLUMNS, tail, values, order="s.id")]
-    return uow.listing(sessions, uow.store.fetch_value(f"SELECT count(*) {tail}", values))
+    params["now"] = uow.timestamp
+    from_clause = f"{JOINS} WHERE {where}"
+    rows = uow.fetch_page(COLUMNS, from_clause, params, order_by="s.id")
+    # Not the cached count: the state depends on the time.
+    total = uow.store.fetch_value(f"SELECT count(*) {from_clause}", params)
+    return uow.build_page([session_from_row(row) for row in rows], total)
 
 
-@emulator.answers(GetIltSession, wrong_key=refusals.TOKEN_NOT_VALID)
+@operation(GetIltSession, invalid_key_body=TOKEN_NOT_VALID)
 def get_ilt_session(call: GetIltSession, uow: UnitOfWork) -> IltSession:
-    """Return one session with its state and rates."""
-    return one_session(uow, call.ilt_session_id)
+    """Return a session with its state and rates."""
+    return ilt_session_repository.get_or_404(uow, call.ilt_session_id)
 
 
-@emulator.answers(CreateIltSession)
+@operation(CreateIltSession)
 def create_ilt_session(call: CreateIltSession, uow: UnitOfWork) -> IltSession:
-    """Create an active session with any number of places."""
-    need_instructor(uow, call.instructor_id)
+    """Create an active session with unlimited places."""
+    ilt_session_repository.require_instructor(uow, call.instructor_id)
     if call.lesson_id is not None:
-        need_lesson(uow, call.lesson_id)
+        ilt_session_repository.require_active_lesson(uow, call.lesson_id)
     session_id = uow.insert(
         "ilt_sessions",
         lesson_id=call.lesson_id,
         instructor_id=call.instructor_id,
         location=call.location,
         notes=call.notes,
-        start_datetime=milliseconds_in_own_zone(call.start_datetime),
-        end_datetime=milliseconds_in_own_zone(call.end_datetime),
-        starts_at=stored(call.start_datetime),
-        ends_at=stored(call.end_datetime),
+        start_datetime=format_local_milliseconds(call.start_datetime),
+        end_datetime=format_local_milliseconds(call.end_datetime),
+        starts_at=format_for_store(call.start_datetime),
+        ends_at=format_for_store(call.end_datetime),
     )
     row = uow.store.fetch_all(f"SELECT {COLUMNS} {JOINS} WHERE s.id = ?", [session_id])[0]
-    return session_from(row)
+    return session_from_row(row)
 
 
-@emulator.answers(UpdateIltSession)
+@operation(UpdateIltSession)
 def update_ilt_session(call: UpdateIltSession, uow: UnitOfWork) -> IltSession:
-    """Change a session; giving it status 2 or 3 completes or cancels it."""
-    session = need_session(uow, call.ilt_session_id)
-    need_instructor(uow, call.instructor_id)
-    given = call.model_dump(
+    """Update a session; status 2 or 3 completes or cancels it."""
+    session = uow.get_or_404("ilt_sessions", call.ilt_session_id)
+    ilt_session_repository.require_instructor(uow, call.instructor_id)
+    values = call.model_dump(
         exclude_none=True, include={"instructor_id", "location", "notes", "number_of_places"}
     )
-    _refuse_too_few_places(uow, call)
-    uow.update("ilt_sessions", call.ilt_session_id, **given)
+    _validate_number_of_places(uow, call)
+    uow.update("ilt_sessions", call.ilt_session_id, **values)
     if call.status_id not in (None, session["status_id"]):
-        end_session(uow, call.ilt_session_id, call.status_id or IltSessionStatus.ACTIVE)
-    return one_session(uow, call.ilt_session_id)
+        status = call.status_id or IltSessionStatus.ACTIVE
+        ilt_session_repository.close(uow, call.ilt_session_id, status)
+    return ilt_session_repository.get_or_404(uow, call.ilt_session_id)
 
 
-@emulator.answers(CompleteIltSession)
+@operation(CompleteIltSession)
 def complete_ilt_session(call: CompleteIltSession, uow: UnitOfWork) -> None:
     """Complete a session and the schedules of the attendees who passed."""
-    need_session(uow, call.ilt_session_id)
-    end_session(uow, call.ilt_session_id, IltSessionStatus.COMPLETED)
+    ilt_session_repository.close(uow, call.ilt_session_id, IltSessionStatus.COMPLETED)
 
 
-@emulator.answers(CancelIltSession)
+@operation(CancelIltSession)
 def cancel_ilt_session(call: CancelIltSession, uow: UnitOfWork) -> None:
     """Cancel a session; the schedules of its attendees stay open."""
-    need_session(uow, call.ilt_session_id)
-    end_session(uow, call.ilt_session_id, IltSessionStatus.CANCELLED)
+    ilt_session_repository.close(uow, call.ilt_session_id, IltSessionStatus.CANCELLED)
     uow.update("ilt_sessions", call.ilt_session_id, **call.model_dump(exclude={"ilt_session_id"}))
 
 
-@emulator.answers(BulkRegisterIltSession)
+@operation(BulkRegisterIltSession)
 def bulk_register_ilt_session(call: BulkRegisterIltSession, uow: UnitOfWork) -> None:
-    """Register users, all or none; one who is registered already stays so."""
-    session = need_active_session(uow, call.ilt_session_id)
-    uow.need_users(call.user_ids)
-    register(uow, session, call.user_ids)
+    """Register all users or none; users who are registered already stay so."""
+    session = ilt_session_repository.get_active(uow, call.ilt_session_id)
+    uow.require_users(call.user_ids)
+    ilt_session_repository.register(uow, session, call.user_ids)
 
 
-@emulator.answers(BulkDeregisterIltSession)
+@operation(BulkDeregisterIltSession)
 def bulk_deregister_ilt_session(call: BulkDeregisterIltSession, uow: UnitOfWork) -> None:
-    """Deregister users; nothing changes for one who is not registered."""
-    need_active_session(uow, call.ilt_session_id)
-    uow.need_users(call.user_ids)
+    """Deregister users; users who are not registered are ignored."""
+    ilt_session_repository.get_active(uow, call.ilt_session_id)
+    uow.require_users(call.user_ids)
     for user_id in call.user_ids:
         uow.delete("ilt_attendees", session_id=call.ilt_session_id, user_id=user_id)
 
 
-@emulator.answers(ListIltSessionAttendees, wrong_key=refusals.TOKEN_NOT_VALID)
+@operation(ListIltSessionAttendees, invalid_key_body=TOKEN_NOT_VALID)
 def list_ilt_session_attendees(call: ListIltSessionAttendees, uow: UnitOfWork) -> Page[IltSessionAttendee]:
     """Return a page of a session's attendees."""
-    need_session(uow, call.ilt_session_id)
-    tail = """
+    uow.get_or_404("ilt_sessions", call.ilt_session_id)
+    from_clause = """
         FROM ilt_attendees a JOIN users u ON u.id = a.user_id JOIN users r ON r.id = a.registering_user_id
         WHERE a.session_id = :session_id
     """
-    values = {"session_id": call.ilt_session_id}
-    attendees = [attendee_from(row) for row in uow.page(ATTENDEE_COLUMNS, tail, values, order="a.id")]
-    return uow.listing(attendees, uow.store.count(tail, values))
+    params = {"session_id": call.ilt_session_id}
+    rows = uow.fetch_page(ATTENDEE_COLUMNS, from_clause, params, order_by="a.id")
+    return uow.build_page([attendee_from_row(row) for row in rows], uow.store.count(from_clause, params))
 
 
-@emulator.answers(SaveIltSessionProgress)
+@operation(SaveIltSessionProgress)
 def save_ilt_session_progress(call: SaveIltSessionProgress, uow: UnitOfWork) -> None:
-    """Record who attended and who passed; what is not given stays."""
-    need_active_session(uow, call.ilt_session_id)
-    of_session = "SELECT id FROM ilt_attendees WHERE session_id = ?"
-    known = {row["id"] for row in uow.store.fetch_all(of_session, [call.ilt_session_id])}
+    """Record who attended and who passed; fields that are not given stay."""
+    ilt_session_repository.get_active(uow, call.ilt_session_id)
+    sql = "SELECT id FROM ilt_attendees WHERE session_id = ?"
+    known = {row["id"] for row in uow.store.fetch_all(sql, [call.ilt_session_id])}
     unknown = [attendee.id for attendee in call.attendees if attendee.id not in known]
     if unknown:
-        raise refusals.not_found(f"Attendee of session {call.ilt_session_id}", unknown)
+        raise attendee_not_found(call.ilt_session_id, unknown)
     for attendee in call.attendees:
         uow.update("ilt_attendees", attendee.id, **attendee.model_dump(exclude={"id"}, exclude_none=True))
 
 
-def _refuse_too_few_places(uow: UnitOfWork, call: UpdateIltSession) -> None:
-    attendees = uow.store.fetch_value(
-        "SELECT count(*) FROM ilt_attendees WHERE session_id = ?", [call.ilt_session_id]
-    )
+def _validate_number_of_places(uow: UnitOfWork, call: UpdateIltSession) -> None:
+    """Reject fewer places than there are attendees."""
+    sql = "SELECT count(*) FROM ilt_attendees WHERE session_id = ?"
+    attendees = uow.store.fetch_value(sql, [call.ilt_session_id])
     if call.number_of_places is not None and call.number_of_places < attendees:
-        raise refusals.conflict(f"numberOfPlaces: {attendees} users are registered already")
+        raise conflict(f"numberOfPlaces: {attendees} users are registered already")

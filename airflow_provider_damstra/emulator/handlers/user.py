@@ -1,21 +1,14 @@
-"""Users: searching and reading them, and the ways in which they are made and changed."""
+"""Handlers of users."""
 
 from __future__ import annotations
 
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.emulator import rendering
-from airflow_provider_damstra.emulator.repositories.user import (
-    add_user,
-    change_user,
-    import_user,
-    one_user,
-    user_page,
-    users_from,
-)
-from airflow_provider_damstra.emulator.routing import emulator
-from airflow_provider_damstra.emulator.store import fitting, like
+from airflow_provider_damstra.emulator.rendering import render_unquoted_text
+from airflow_provider_damstra.emulator.repositories import user_repository
+from airflow_provider_damstra.emulator.routing import operation
+from airflow_provider_damstra.emulator.store import contains_pattern, where_clause
 from airflow_provider_damstra.endpoints.user import (
     ActivateUser,
     ActiveValue,
@@ -34,43 +27,44 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
     from airflow_provider_damstra.models.base import Page
 
-_STATUS = {ActiveValue.ACTIVE: ClientStatus.ACTIVE, ActiveValue.INACTIVE: ClientStatus.NOT_CURRENT}
+_CLIENT_STATUSES = {ActiveValue.ACTIVE: ClientStatus.ACTIVE, ActiveValue.INACTIVE: ClientStatus.NOT_CURRENT}
 
 
-@emulator.answers(ListUsers)
+@operation(ListUsers)
 def list_users(call: ListUsers, uow: UnitOfWork) -> Page[User]:
-    """Return a page of the users that all given parameters fit."""
+    """Return a page of the users that match all given parameters."""
+    status = _CLIENT_STATUSES.get(call.active_value or ActiveValue.ACTIVE)
     conditions: dict[str, tuple[str, Any]] = {
-        "status": ("client_status_id = :status", _STATUS.get(call.active_value or ActiveValue.ACTIVE)),
+        "status": ("client_status_id = :status", status),
         "q": (
             "(user_name LIKE :q ESCAPE '!' OR first_name LIKE :q ESCAPE '!' OR last_name LIKE :q ESCAPE '!')",
-            like(call.q),
+            contains_pattern(call.q),
         ),
         "emp_id": ("employee_number = :emp_id", call.emp_id),
         "email_address": ("email_address = :email_address", call.email_address),
         "role_id": ("role_id = :role_id", call.role_id),
     }
-    where, values = fitting(conditions)
+    where, params = where_clause(conditions)
     if call.role_id is None:
-        return user_page(uow, f"FROM users WHERE {where}", values)
-    # A plain JOIN would be read from the users' side, though hardly any user has some of the roles.
-    joined = "FROM user_roles CROSS JOIN users ON users.id = user_id"
-    return user_page(uow, f"{joined} WHERE {where}", values, user_id="user_id")
+        return user_repository.fetch_page(uow, f"FROM users WHERE {where}", params)
+    # CROSS JOIN fixes SQLite's join order: it scans the few users with the role instead of all users.
+    from_clause = f"FROM user_roles CROSS JOIN users ON users.id = user_id WHERE {where}"
+    return user_repository.fetch_page(uow, from_clause, params, id_column="user_id")
 
 
-@emulator.answers(GetUser)
+@operation(GetUser)
 def get_user(call: GetUser, uow: UnitOfWork) -> User:
-    """Return one user, active or not."""
-    return one_user(uow, call.user_id)
+    """Return a user, active or not."""
+    return user_repository.get_or_404(uow, call.user_id)
 
 
-@emulator.answers(CreateUser)
+@operation(CreateUser)
 def create_user(call: CreateUser, uow: UnitOfWork) -> CreatedUser:
     """Create a user and return its id and dates."""
     values = call.model_dump(
         exclude_none=True, exclude={"send_welcome_email", "password", "roles", "groups", "groups_supervised"}
     )
-    user_id = add_user(
+    user_id = user_repository.insert(
         uow,
         values,
         roles=call.roles,
@@ -81,14 +75,14 @@ def create_user(call: CreateUser, uow: UnitOfWork) -> CreatedUser:
     return CreatedUser(id=user_id, created_date=uow.now, modified_date=uow.now)
 
 
-@emulator.answers(UpdateUser)
+@operation(UpdateUser)
 def update_user(call: UpdateUser, uow: UnitOfWork) -> User:
-    """Replace a user's data; what need not be given, and is not, stays."""
-    uow.need_user(call.user_id)
+    """Replace a user's data; optional lists and names that are not given stay."""
+    uow.get_or_404("users", call.user_id)
     values = call.model_dump(
         exclude={"user_id", "password", "roles", "groups", "groups_supervised", "user_name"}
     )
-    change_user(
+    user_repository.update(
         uow,
         call.user_id,
         values if call.user_name is None else {**values, "user_name": call.user_name},
@@ -97,36 +91,36 @@ def update_user(call: UpdateUser, uow: UnitOfWork) -> User:
         groups_supervised=call.groups_supervised,
         has_password=call.password is not None,
     )
-    return one_user(uow, call.user_id)
+    return user_repository.get_or_404(uow, call.user_id)
 
 
-@emulator.answers(BulkUserImport)
+@operation(BulkUserImport)
 def bulk_user_import(call: BulkUserImport, uow: UnitOfWork) -> list[User]:
-    """Create or merge users, all or none, and return them in the order in which they were given."""
+    """Create or merge all users or none, and return them in the order of the request."""
     merge_type = call.merge_type or MergeType.NONE
-    ids = [import_user(uow, imported, merge_type) for imported in call.users]
-    users = {user.id: user for user in users_from(uow, ids)}
+    ids = [user_repository.upsert(uow, imported, merge_type) for imported in call.users]
+    users = {user.id: user for user in user_repository.fetch_many(uow, ids)}
     return [users[user_id] for user_id in ids]
 
 
-@emulator.answers(ActivateUser)
+@operation(ActivateUser)
 def activate_user(call: ActivateUser, uow: UnitOfWork) -> None:
-    """Make a user active."""
-    uow.need_user(call.user_id)
+    """Activate a user."""
+    uow.get_or_404("users", call.user_id)
     if uow.update("users", call.user_id, client_status_id=ClientStatus.ACTIVE):
-        uow.report("user.settings.updated", call.user_id, uow.acting_user_id)
+        uow.emit("user.settings.updated", call.user_id, uow.acting_user_id)
 
 
-@emulator.answers(InactivateUser)
+@operation(InactivateUser)
 def inactivate_user(call: InactivateUser, uow: UnitOfWork) -> None:
-    """Make a user inactive."""
-    user = uow.need_user(call.user_id)
+    """Inactivate a user."""
+    user = uow.get_or_404("users", call.user_id)
     if uow.update("users", call.user_id, client_status_id=ClientStatus.NOT_CURRENT):
-        uow.report("user.account.inactivate", user["user_name"], call.user_id)
+        uow.emit("user.account.inactivate", user["user_name"], call.user_id)
 
 
-@emulator.answers(GenerateLoginUrl, render=rendering.as_bare_text)
+@operation(GenerateLoginUrl, render=render_unquoted_text)
 def generate_login_url(call: GenerateLoginUrl, uow: UnitOfWork) -> str:
-    """Return a URL on the emulator's own address with a new token."""
-    uow.need_user(call.user_id)
+    """Return a URL of the emulator with a new token."""
+    uow.get_or_404("users", call.user_id)
     return f"{uow.base_url}/touch/{call.user_id}?token={secrets.token_urlsafe(24)}"

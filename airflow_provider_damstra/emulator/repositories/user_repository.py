@@ -1,0 +1,183 @@
+"""Queries and changes of users with their roles and groups."""
+
+# ruff: noqa: S608 (table and column names come from this package, values are bound)
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_damstra.emulator.api_errors import conflict
+from airflow_provider_damstra.emulator.clock import ACCOUNT_TIME_ZONE
+from airflow_provider_damstra.endpoints.user import ImportedUser, MergeType
+from airflow_provider_damstra.models.user import Role, User
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
+    from airflow_provider_damstra.models.base import Page
+
+_COLUMNS = (
+    "id, user_name, first_name, last_name, email_address, phone_number, mobile_number, employee_number, "
+    "client_status_id, time_zone, created_date, modified_date"
+)
+# The table and column of each list of ids that a user has.
+_LISTS = {
+    "roles": ("user_roles", "role_id"),
+    "groups": ("group_members", "group_id"),
+    "groups_supervised": ("group_supervisors", "group_id"),
+}
+_DEFAULT_ROLES = (Role.TRAINEE,)
+_MERGE_COLUMNS = {
+    MergeType.EMAIL: "email_address",
+    MergeType.EMPLOYEE_NUMBER: "employee_number",
+    MergeType.USER_NAME: "user_name",
+}
+
+
+def get_or_404(uow: UnitOfWork, user_id: int) -> User:
+    """Return a user, active or not."""
+    uow.get_or_404("users", user_id)
+    return fetch_many(uow, [user_id])[0]
+
+
+def fetch_page(
+    uow: UnitOfWork, from_clause: str, params: dict[str, Any], *, id_column: str = "users.id"
+) -> Page[User]:
+    """Return the requested page of the users of ``FROM ... WHERE ...``.
+
+    :param id_column: the column to order by; for a joined table its own, which has the index.
+    """
+    ids = [row[0] for row in uow.fetch_page(id_column, from_clause, params, order_by=id_column)]
+    return uow.build_page(fetch_many(uow, ids), uow.store.count(from_clause, params))
+
+
+def fetch_many(uow: UnitOfWork, ids: Sequence[int]) -> list[User]:
+    """Return the users with these ids, without duplicates, ordered by id."""
+    params = [json.dumps(ids)]
+    sql = f"SELECT {_COLUMNS} FROM users WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+    rows = uow.store.fetch_all(sql, params)
+    lists = {
+        name: _fetch_list_by_user(uow, table, column, params) for name, (table, column) in _LISTS.items()
+    }
+    return [User(**dict(row), **{name: lists[name][row["id"]] for name in lists}) for row in rows]
+
+
+def _fetch_list_by_user(uow: UnitOfWork, table: str, column: str, params: list[str]) -> dict[int, list[int]]:
+    ids_by_user: dict[int, list[int]] = defaultdict(list)
+    condition = "user_id IN (SELECT value FROM json_each(?))"
+    sql = f"SELECT user_id, {column} FROM {table} WHERE {condition} ORDER BY 2"
+    for user_id, listed_id in uow.store.fetch_all(sql, params):
+        ids_by_user[user_id].append(listed_id)
+    return ids_by_user
+
+
+def insert(
+    uow: UnitOfWork,
+    values: dict[str, Any],
+    *,
+    roles: Sequence[int] | None = None,
+    groups: Sequence[int] | None = None,
+    groups_supervised: Sequence[int] | None = None,
+    has_password: bool = False,
+) -> int:
+    """Create a user and return its id; by default a trainee, with a user name derived from the name."""
+    user_name = values.get("user_name") or _generate_user_name(uow, values)
+    _require_free_user_name(uow, user_name)
+    row = {"time_zone": ACCOUNT_TIME_ZONE, **values, "user_name": user_name}
+    user_id = uow.insert("users", **row, **_password_columns(uow, has_password))
+    _set_lists(
+        uow, user_id, roles=roles or _DEFAULT_ROLES, groups=groups, groups_supervised=groups_supervised
+    )
+    user = uow.get_or_404("users", user_id)
+    uow.emit("user.account.created", user["first_name"], user["last_name"], user_name, user_id)
+    return user_id
+
+
+def update(
+    uow: UnitOfWork,
+    user_id: int,
+    values: dict[str, Any],
+    *,
+    roles: Sequence[int],
+    groups: Sequence[int] | None = None,
+    groups_supervised: Sequence[int] | None = None,
+    has_password: bool = False,
+) -> None:
+    """Update a user; lists that are None stay as they are."""
+    if "user_name" in values:
+        _require_free_user_name(uow, values["user_name"], except_user_id=user_id)
+    changed = uow.update("users", user_id, **values, **_password_columns(uow, has_password))
+    lists_changed = _set_lists(uow, user_id, roles=roles, groups=groups, groups_supervised=groups_supervised)
+    if lists_changed and not changed:
+        uow.update("users", user_id, modified_date=uow.timestamp)
+    if changed or lists_changed:
+        uow.emit("user.settings.updated", user_id, uow.acting_user_id)
+
+
+def upsert(uow: UnitOfWork, imported: ImportedUser, merge_type: MergeType) -> int:
+    """Create a user or update the one that the merge type identifies, and return its id."""
+    values = imported.model_dump(exclude_none=True, exclude={"roles"})
+    user_id = _find_merge_target(uow, values, merge_type)
+    if user_id is None:
+        return insert(uow, values, roles=imported.roles)
+    update(uow, user_id, values, roles=imported.roles or _DEFAULT_ROLES)
+    return user_id
+
+
+def _find_merge_target(uow: UnitOfWork, values: dict[str, Any], merge_type: MergeType) -> int | None:
+    column = _MERGE_COLUMNS.get(merge_type)
+    if column is None or not values.get(column):
+        return None
+    sql = f"SELECT min(id) FROM users WHERE {column} = ?"
+    user_id: int | None = uow.store.fetch_value(sql, [values[column]])
+    return user_id
+
+
+def _password_columns(uow: UnitOfWork, has_password: bool) -> dict[str, str]:
+    """Return when the password was set; the password itself is never stored."""
+    return {"password_set_date": uow.timestamp} if has_password else {}
+
+
+def _require_free_user_name(uow: UnitOfWork, user_name: str, *, except_user_id: int | None = None) -> None:
+    owner_id = uow.store.fetch_value("SELECT id FROM users WHERE user_name = ?", [user_name])
+    if owner_id is not None and owner_id != except_user_id:
+        raise conflict(f"A user with the userName {user_name} already exists")
+
+
+def _generate_user_name(uow: UnitOfWork, values: dict[str, Any]) -> str:
+    first, last = values.get("first_name", ""), values.get("last_name", "")
+    name = (
+        f"{first[:1]}.{last}"
+        if first and last
+        else first or last or values.get("email_address", "").partition("@")[0]
+    )
+    base = re.sub(r"[^\w.-]", "", name.lower()) or "user"
+    candidate, number = base, 1
+    while uow.store.fetch_value("SELECT 1 FROM users WHERE user_name = ?", [candidate]):
+        number += 1
+        candidate = f"{base}{number}"
+    return candidate
+
+
+def _set_lists(uow: UnitOfWork, user_id: int, **lists: Sequence[int] | None) -> bool:
+    """Replace the lists that are not None; return whether any changed."""
+    for group_id in (*(lists["groups"] or ()), *(lists["groups_supervised"] or ())):
+        uow.get_or_404("groups", group_id)
+    changed = [
+        _set_list(uow, user_id, *_LISTS[name], set(ids)) for name, ids in lists.items() if ids is not None
+    ]
+    return any(changed)
+
+
+def _set_list(uow: UnitOfWork, user_id: int, table: str, column: str, target: set[int]) -> bool:
+    rows = uow.store.fetch_all(f"SELECT {column} FROM {table} WHERE user_id = ?", [user_id])
+    present = {row[0] for row in rows}
+    for listed_id in sorted(target - present):
+        uow.insert_or_ignore(table, **{column: listed_id, "user_id": user_id})
+    for listed_id in sorted(present - target):
+        uow.delete(table, **{column: listed_id, "user_id": user_id})
+    return target != present
