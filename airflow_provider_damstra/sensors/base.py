@@ -1,4 +1,4 @@
-"""What every sensor has in common: one decision, in every mode."""
+"""The base class of the sensors: one decision, in every mode."""
 
 from __future__ import annotations
 
@@ -29,19 +29,34 @@ _POLL_FAILURES = "poll_failures"
 
 
 class DamstraSensor(BaseSensorOperator):
-    """Waits for something in Damstra Learning: on a worker (``poke``, ``reschedule``) or in the triggerer.
+    """Wait until a condition in Damstra Learning is met.
 
-    A subclass names the wait and its arguments. A wait that can never come true, and what no further look can
-    mend (a wrong key, a missing permission), end it at once; a look that fails for another reason is
-    repeated.
+    A subclass names the condition and the attributes that are its arguments.
 
-    :param deferrable: wait in the triggerer, where it takes no worker.
-    :param start_from_trigger: start there too, without a worker for the first look. A mapped task starts on a
-        worker all the same, and before Airflow 3.3 every task does.
-    :param end_from_trigger: with one of these: end there too, without a worker, unless it fails. Before
-        Airflow 3.3 a worker returns the result.
-    :param max_poll_failures: looks that may fail in a row.
+    **Modes.** The outcome is the same in each of them:
+
+    - ``mode="poke"`` polls on a worker, and ``mode="reschedule"`` takes a worker only for each poll;
+    - ``deferrable=True`` polls once on a worker, and then in the triggerer;
+    - ``start_from_trigger=True`` polls in the triggerer from the start;
+    - ``end_from_trigger=True``, with one of these two, also ends the task there, unless it fails.
+
+    **Errors.** A condition that can no longer be met, invalid arguments, and errors that no retry can fix
+    (a wrong key, a missing permission) fail the task at once, without Airflow's retries. A connection that
+    does not exist fails the try. Other errors, such as an unreachable server, are tolerated
+    ``max_poll_failures`` times in a row; then the try fails. If a poll fails after the connection was
+    changed, it is repeated with the new one. ``soft_fail`` skips the task where it would fail without
+    retries, or at its timeout, but not if Damstra could not be reached.
+
+    :param deferrable: poll in the triggerer. Default: ``[operators] default_deferrable``.
+    :param start_from_trigger: start in the triggerer. A mapped task starts on a worker nevertheless, and so
+        does every task before Airflow 3.3.
+    :param end_from_trigger: end in the triggerer. If a task is mapped over the result, and before Airflow
+        3.3, a worker returns it.
+    :param max_poll_failures: failed polls in a row that are tolerated.
     :param damstra_conn_id: id of the Airflow connection (templated).
+    :param kwargs: arguments of ``BaseSensorOperator``, such as ``poke_interval`` and ``timeout`` in seconds,
+        ``mode`` and ``soft_fail``.
+    :raises ValueError: if an argument has an invalid value.
     """
 
     condition_name: ClassVar[str]
@@ -74,12 +89,12 @@ class DamstraSensor(BaseSensorOperator):
 
     @cached_property
     def hook(self) -> DamstraHook:
-        """Return the hook."""
+        """Return the hook of the connection."""
         return DamstraHook(damstra_conn_id=self.damstra_conn_id)
 
     @cached_property
     def condition(self) -> Condition:
-        """Return what is waited for, with what looks have found out so far."""
+        """Return the condition; it keeps the responses of earlier polls."""
         from airflow_provider_damstra.conditions.base import create_condition
         from airflow_provider_damstra.triggers.wait import CONDITIONS
 
@@ -89,43 +104,44 @@ class DamstraSensor(BaseSensorOperator):
         return {name: getattr(self, name) for name in self.condition_arguments}
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once."""
-        result = self._look(context)
+        """Poll once."""
+        result = self._poll(context)
         if result is None or not result.is_done:
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=result.result)
 
     def execute(self, context: Context) -> Any:
-        """Wait, and return the result; a deferrable sensor looks once before it leaves for the triggerer."""
+        """Wait, and return the result. A deferrable sensor polls once before it defers."""
         set_map_index_template(self, context)
         if not self.deferrable:
             return super().execute(context)
-        first = self._first_look(context)
-        if first and first.is_done:
-            return first.result
+        result = self._poll_before_deferring(context)
+        if result and result.is_done:
+            return result.result
         from airflow_provider_damstra.triggers.wait import DamstraWaitTrigger
 
-        arguments = {**self._trigger_arguments(), **self.found_out(), "deadline": time.time() + self.timeout}
+        arguments = {**self._trigger_arguments(), **self._resolved_arguments()}
+        arguments["deadline"] = time.time() + self.timeout
         if self.end_from_trigger and next(self.iter_mapped_dependants(), None):
-            # How many tasks the result is to be mapped to can only be said by a worker.
+            # Only a worker can set the number of tasks that are mapped over the result.
             arguments["end_from_trigger"] = False
         self.defer(trigger=DamstraWaitTrigger(**arguments), method_name=self.execute_complete.__name__)
 
-    def _first_look(self, context: Context) -> PollResult | None:
-        """Look once; what fails softly in a poke does so here."""
+    def _poll_before_deferring(self, context: Context) -> PollResult | None:
+        """Poll once, with the ``soft_fail`` and ``never_fail`` that Airflow applies only to ``poke``."""
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
         from airflow_provider_damstra.errors import DamstraError
 
         try:
-            return self._look(context)
+            return self._poll(context)
         except (AirflowFailException, DamstraError) as error:
             if self.never_fail or (self.soft_fail and isinstance(error, AirflowFailException)):
                 raise AirflowSkipException(str(error)) from error
             raise
 
     def _configure_trigger_start(self) -> None:
-        """Have Airflow start in the triggerer, if asked to: the last thing that a subclass's init does."""
+        """Set the arguments of the trigger to start from; a subclass calls it at the end of ``__init__``."""
         if not self.start_from_trigger:
             return
         from airflow.triggers.base import StartTriggerArgs
@@ -149,12 +165,12 @@ class DamstraSensor(BaseSensorOperator):
             **self._arguments(),
         }
 
-    def found_out(self) -> dict[str, Any]:
-        """Return arguments of the wait that the first look made better: what a subclass may add."""
+    def _resolved_arguments(self) -> dict[str, Any]:
+        """Return arguments of the condition that the first poll has resolved, for the trigger."""
         return {}
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Return the result that the trigger found, or fail as a poke would have."""
+        """Return the result of the trigger, or raise what ``poke`` would have raised."""
         from airflow.providers.common.compat.sdk import (
             AirflowFailException,
             AirflowSensorTimeout,
@@ -167,26 +183,26 @@ class DamstraSensor(BaseSensorOperator):
             return event["result"]
         if self.never_fail:
             raise AirflowSkipException(event["message"])
-        # What could not be found out is no AirflowException: soft_fail does not hide it, as in a poke.
-        kinds = {"timeout": AirflowSensorTimeout, "failed": AirflowFailException}
-        raise kinds.get(event["status"], DamstraTransportError)(event["message"])
+        # No AirflowException if Damstra could not be reached: soft_fail does not apply to it, as in poke.
+        classes = {"timeout": AirflowSensorTimeout, "failed": AirflowFailException}
+        raise classes.get(event["status"], DamstraTransportError)(event["message"])
 
-    def _look(self, context: Context) -> PollResult | None:
-        """Return how things stand, or None if that could not be found out this time."""
+    def _poll(self, context: Context) -> PollResult | None:
+        """Poll once; return None if it failed and that is tolerated."""
         from airflow.providers.common.compat.sdk import AirflowFailException
 
         from airflow_provider_damstra.errors import DamstraError
         from airflow_provider_damstra.retry_policy import fail_fast_on_permanent_errors
 
-        state = self.task_state(context)
+        state = self._state_of(context)
         failures: int = state.get(_POLL_FAILURES, 0)
         try:
             with fail_fast_on_permanent_errors():
-                result = self._ask()
+                result = self._poll_condition()
         except DamstraError as error:
             failures += 1
             if failures > self.max_poll_failures:
-                error.args = (f"{failures} looks in a row failed: {error}",)
+                error.args = (f"{failures} polls in a row failed: {error}",)
                 state.delete(_POLL_FAILURES)
                 raise
             state.set(_POLL_FAILURES, failures)
@@ -199,14 +215,14 @@ class DamstraSensor(BaseSensorOperator):
         self.log.info("%s", result.progress)
         return result
 
-    def task_state(self, context: Context) -> TaskState:
-        """Return the state of this wait, which outlives the process where a sensor is rescheduled."""
+    def _state_of(self, context: Context) -> TaskState:
+        """Return the state of the task; that of a rescheduled sensor outlives the process."""
         if self._task_state is None:
             self._task_state = TaskState(context if self.reschedule else None)
         return self._task_state
 
-    def _ask(self) -> PollResult:
-        """Return how things stand; if that fails, and the connection has changed meanwhile, ask there."""
+    def _poll_condition(self) -> PollResult:
+        """Poll; if that fails and the connection has changed meanwhile, poll again with the new one."""
         from airflow_provider_damstra.conditions.base import poll
         from airflow_provider_damstra.errors import DamstraError
 
@@ -219,16 +235,16 @@ class DamstraSensor(BaseSensorOperator):
 
 
 def _starts_in_triggerer() -> bool:
-    """Return whether Airflow starts tasks in the triggerer and renders their templates there."""
+    """Return whether this Airflow renders the templates of tasks that start in the triggerer."""
     from airflow.providers.common.compat.version_compat import get_base_airflow_version_tuple
 
     return get_base_airflow_version_tuple() >= (3, 3)
 
 
 def _as_template(name: str, value: Any) -> Any:
-    """Return another task's output as the template that pulls it: that is what a trigger can render.
+    """Return a task's output as a template, which is what can be rendered in the triggerer.
 
-    :raises ValueError: if the output is to be changed on the way, which no template says.
+    :raises ValueError: if the output is transformed, such as by ``.map()``, which no template can express.
     """
     if isinstance(value, (list, tuple)):
         return [_as_template(name, one) for one in value]

@@ -65,25 +65,22 @@ class DamstraLessonScheduleSensor(DamstraSensor):
         known = {"owners": self._owners} if self._owners else {}
         return {**super()._arguments(), **known}
 
-    def _look(self, context: Context) -> PollResult | None:
-        """Look once; a rescheduled task begins a new process, which need not find out again whose they are.
-
-        That needs Airflow 3.3, which keeps it between the processes.
-        """
-        state = self.task_state(context)
+    def _poll(self, context: Context) -> PollResult | None:
+        """Poll once; a rescheduled task keeps the schedules' users in its state (from Airflow 3.3)."""
+        state = self._state_of(context)
         self._owners = state.get(_OWNERS, {})
-        result = super()._look(context)
-        owners = self.found_out()["owners"]
+        result = super()._poll(context)
+        owners = self._resolved_arguments()["owners"]
         if owners != self._owners:
             state.set(_OWNERS, owners)
         return result
 
-    def found_out(self) -> dict[str, Any]:
-        """Return the schedules' ids as numbers, and the users that the first look found out."""
+    def _resolved_arguments(self) -> dict[str, Any]:
+        """Return the schedules' ids as numbers, and the users that the first poll looked up."""
         owners: dict[int, int] = getattr(self.condition, "owners", {})
         return {
             "lesson_schedule_ids": list(getattr(self.condition, "lesson_schedule_ids", ())),
-            "owners": {str(one): user for one, user in owners.items()},
+            "owners": {str(schedule): user for schedule, user in owners.items()},
         }
 
 

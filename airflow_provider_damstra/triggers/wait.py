@@ -122,7 +122,7 @@ class DamstraWaitTrigger(BaseTrigger):
             return {"status": "unreachable", "message": str(error)}
         if isinstance(error, DamstraError) and not is_permanent(error):
             count = self.max_poll_failures + 1
-            return {"status": "unreachable", "message": f"{count} looks in a row failed: {error}"}
+            return {"status": "unreachable", "message": f"{count} polls in a row failed: {error}"}
         return {"status": "failed", "message": str(error)}
 
     def _time_is_up(self) -> str:

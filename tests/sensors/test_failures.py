@@ -133,7 +133,7 @@ def test_each_try_may_fail_as_often_as_the_first(mode: str, office: Office) -> N
     )
     office.emulator.add_fault("status", status=503)
     first = task.attempt()
-    assert (first.ending, first.message[:10]) == (Ending.TRIED_AGAIN, "3 looks in")
+    assert (first.ending, first.message[:10]) == (Ending.TRIED_AGAIN, "3 polls in")
     office.complete_the_schedule()
     office.emulator.clear_faults()
     office.emulator.add_fault("status", status=503, count=2)

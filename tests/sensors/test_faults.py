@@ -62,7 +62,7 @@ def test_a_failure_that_does_not_pass_is_not_borne_for_ever(
     connect(extra=dict(fault.extra))
     fault.strike(office.emulator)
     outcome = run(sensors_subject.sensor, mode, sensors_subject.arguments, max_poll_failures=1)
-    assert outcome.message.startswith("2 looks in a row failed: ")
+    assert outcome.message.startswith("2 polls in a row failed: ")
     assert fault.says in outcome.message
     assert replace(outcome, message="") == tried_again("")
     assert outcome.message == said_first.setdefault((sensors_subject.name, fault.name), outcome.message)
