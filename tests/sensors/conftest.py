@@ -1,4 +1,4 @@
-"""The emulator, who works with it, and the connection to it."""
+"""The emulator, a client of it, and the Airflow connection to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_damstra.clients.sync import Client
 from tests.clients.faces import settings_for
-from tests.sensors.subjects import SUBJECTS, Office, Subject
+from tests.sensors.cases import CASES, Damstra, SensorCase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class Connect(Protocol):
-    """Makes the connection anew with other fields and extras."""
+    """Set the connection with other fields and extras."""
 
     def __call__(self, *, extra: dict[str, Any] | None = None, **fields: Any) -> None: ...
 
 
 @pytest.fixture
 def connect(damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) -> Connect:
-    """Return what makes the connection; clients do not try again, so that every failure is the sensor's."""
+    """Return a function that sets the connection, without retries by the client."""
 
     def connect(*, extra: dict[str, Any] | None = None, **fields: Any) -> None:
         connection = json.loads(damstra_emulator.connection_json)
@@ -37,25 +37,25 @@ def connect(damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
-def office(damstra_emulator: DamstraEmulator, connect: Connect) -> Iterator[Office]:
-    """Return who works with the emulator."""
+def damstra(damstra_emulator: DamstraEmulator, connect: Connect) -> Iterator[Damstra]:
+    """Return the actions in Damstra that sensors wait for."""
     with Client(settings_for(damstra_emulator.url)) as client:
-        yield Office(damstra_emulator, client)
+        yield Damstra(damstra_emulator, client)
 
 
-@pytest.fixture(params=SUBJECTS, ids=str)
-def subject(request: pytest.FixtureRequest, office: Office) -> Subject:
-    """Return what is waited for, one after the other; what has to be there is there."""
-    return _prepared(request.param, office)
+@pytest.fixture(params=CASES, ids=str)
+def case(request: pytest.FixtureRequest, damstra: Damstra) -> SensorCase:
+    """Return each case, with its objects created."""
+    return _prepare(request.param, damstra)
 
 
-@pytest.fixture(params={subject.sensor: subject for subject in SUBJECTS}.values(), ids=str)
-def sensors_subject(request: pytest.FixtureRequest, office: Office) -> Subject:
-    """Return one thing that is waited for of each sensor."""
-    return _prepared(request.param, office)
+@pytest.fixture(params={case.sensor: case for case in CASES}.values(), ids=str)
+def sensor_case(request: pytest.FixtureRequest, damstra: Damstra) -> SensorCase:
+    """Return one case of each sensor, with its objects created."""
+    return _prepare(request.param, damstra)
 
 
-def _prepared(subject: Subject, office: Office) -> Subject:
-    subject.prepare(office)
-    office.emulator.clear_journal()
-    return subject
+def _prepare(case: SensorCase, damstra: Damstra) -> SensorCase:
+    case.prepare(damstra)
+    damstra.emulator.clear_journal()
+    return case

@@ -1,4 +1,4 @@
-"""How requests go wrong in the emulator, and what a task says of it."""
+"""Faults of requests, and the messages with which tasks report them."""
 
 from __future__ import annotations
 
@@ -11,79 +11,81 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
 
 SHORT = 0.03
-"""Seconds that the connection waits for an answer that is slow."""
+"""Timeout of the connection in seconds, for slow responses."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One way to go wrong.
+    """A fault of the emulator.
 
-    :param rule: the emulator's rule.
-    :param says: a part of what the task says of it, in every mode.
+    :param rule: the emulator's fault rule.
+    :param message: part of the task's message, in every mode.
     :param extra: the connection's extra.
     """
 
     name: str
     rule: Mapping[str, Any]
-    says: str
+    message: str
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.name
 
-    def strike(self, emulator: DamstraEmulator, count: int | None = None) -> None:
-        """Let requests go wrong: the next ``count``, or all."""
+    def add(self, emulator: DamstraEmulator, count: int | None = None) -> None:
+        """Let the next ``count`` requests fail, or all."""
         emulator.add_fault(**self.rule, count=count)
 
 
-def struck(emulator: DamstraEmulator) -> int:
-    """Return how many requests have gone wrong by now; one that is delayed counts when it is through."""
+def fault_count(emulator: DamstraEmulator) -> int:
+    """Return how many requests have failed; a delayed one counts once it is handled."""
     return sum(entry["fault"] is not None for entry in emulator.journal())
 
 
-_ALIEN = "The response is not Damstra's: check the connection's host, and any proxy before it."
-# That the pause is kept is the poller's affair (tests/polling/test_failure_limits.py).
+_NOT_DAMSTRA = "The response is not Damstra's: check the connection's host, and any proxy before it."
+# Retry-After is covered by the tests of the poller (tests/polling/test_failure_limits.py).
 _BUSY = {"status": 429, "headers": {"Retry-After": "0"}, "body": {"error": "Slow down"}}
 
-# What a further look may mend.
-PASSING = (
-    Fault(name="429", rule={"kind": "status", **_BUSY}, says="failed (HTTP 429): Slow down. Lower"),
+# Errors that a further poll can fix.
+TRANSIENT = (
+    Fault(name="429", rule={"kind": "status", **_BUSY}, message="failed (HTTP 429): Slow down. Lower"),
     Fault(
-        name="503", rule={"kind": "status", "status": 503}, says="failed (HTTP 503): the response is empty."
+        name="503",
+        rule={"kind": "status", "status": 503},
+        message="failed (HTTP 503): the response is empty.",
     ),
     Fault(
         name="reset",
         rule={"kind": "drop_before"},
-        says="the connection broke before an answer came.",
+        message="the connection broke before an answer came.",
     ),
     Fault(
         name="no JSON",
         rule={"kind": "status", "status": 200, "body": "{]"},
-        says="answered HTTP 200, but the response cannot be read (",
+        message="answered HTTP 200, but the response cannot be read (",
     ),
     Fault(
         name="404 of a proxy",
         rule={"kind": "status", "status": 404},
-        says=f"failed (HTTP 404): the response is empty. {_ALIEN}",
+        message=f"failed (HTTP 404): the response is empty. {_NOT_DAMSTRA}",
     ),
-    Fault(name="html", rule={"kind": "html"}, says="failed (HTTP 502): '<html>"),
+    Fault(name="html", rule={"kind": "html"}, message="failed (HTTP 502): '<html>"),
     Fault(
         name="slow",
         rule={"kind": "status", "status": 503, "delay": 2 * SHORT},
-        says=f"nothing came for {SHORT:g} s.",
+        message=f"nothing came for {SHORT:g} s.",
         extra={"timeout": SHORT},
     ),
 )
-# What only a person can mend.
-LASTING = (
+# Errors that no retry can fix.
+PERMANENT = (
     Fault(
         name="401",
         rule={"kind": "status", "status": 401},
-        says=f"failed (HTTP 401): the response is empty. {_ALIEN}",
+        message=f"failed (HTTP 401): the response is empty. {_NOT_DAMSTRA}",
     ),
     Fault(
         name="403",
         rule={"kind": "status", "status": 403, "body": {"error": "Not authorised", "internalCode": 831}},
-        says="failed (HTTP 403, code 831): Not authorised. The key's account lacks the permission,",
+        message="failed (HTTP 403, code 831): Not authorised. The key's account lacks the permission,",
     ),
 )

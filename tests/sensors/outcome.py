@@ -1,4 +1,4 @@
-"""How a task ended, told in the same words whichever way it went."""
+"""The outcome of a task, in one form for all modes."""
 
 from __future__ import annotations
 
@@ -12,57 +12,57 @@ from airflow.providers.common.compat.sdk import (
 )
 
 
-class Ending(StrEnum):
-    """What Airflow makes of the task."""
+class FinalState(StrEnum):
+    """The state in which Airflow leaves the task."""
 
     SUCCESS = "success"
     SKIPPED = "skipped"
     FAILED = "failed"
-    TRIED_AGAIN = "up for retry"
+    UP_FOR_RETRY = "up for retry"
 
 
-TIME_IS_UP = "Its time is up."
+TIMED_OUT = "timed out"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended.
+    """The outcome of a task.
 
-    :param result: what it returned, of a success.
-    :param message: why it did not succeed. That time was up has one text here: Airflow says it in one way on
-        a worker, and in another where the scheduler notices it.
+    :param result: what a successful task returned.
+    :param message: why another did not succeed; ``TIMED_OUT`` for a timeout, of which Airflow has one message
+        on a worker and another in the scheduler.
     """
 
-    ending: Ending
+    state: FinalState
     result: object = None
     message: str = ""
 
 
 def skipped(message: str) -> Outcome:
     """Return the outcome of a task that is skipped."""
-    return Outcome(Ending.SKIPPED, message=message)
+    return Outcome(FinalState.SKIPPED, message=message)
 
 
 def failed(message: str) -> Outcome:
-    """Return the outcome of a task that failed, and is not tried again."""
-    return Outcome(Ending.FAILED, message=message)
+    """Return the outcome of a task that failed and is not retried."""
+    return Outcome(FinalState.FAILED, message=message)
 
 
-def tried_again(message: str) -> Outcome:
-    """Return the outcome of a task that failed, and is tried again if it has retries."""
-    return Outcome(Ending.TRIED_AGAIN, message=message)
+def up_for_retry(message: str) -> Outcome:
+    """Return the outcome of a task whose try failed."""
+    return Outcome(FinalState.UP_FOR_RETRY, message=message)
 
 
 def outcome_of(error: Exception) -> Outcome:
-    """Return what Airflow's task runner makes of an exception that leaves a sensor."""
+    """Return the outcome that Airflow's task runner derives from an exception of a sensor."""
     if isinstance(error, AirflowSkipException):
-        # Airflow says only that soft_fail is set: why it came to that is the cause.
-        return skipped(_text(error.__cause__ or error))
+        # The message is that soft_fail is set; the reason is the cause.
+        return skipped(_message(error.__cause__ or error))
     if isinstance(error, AirflowFailException | AirflowSensorTimeout):
-        return failed(_text(error))
-    return tried_again(_text(error))
+        return failed(_message(error))
+    return up_for_retry(_message(error))
 
 
-def _text(error: BaseException) -> str:
-    is_late = isinstance(error, AirflowSensorTimeout) or "Sensor has timed out" in str(error)
-    return TIME_IS_UP if is_late else str(error)
+def _message(error: BaseException) -> str:
+    is_timeout = isinstance(error, AirflowSensorTimeout) or "Sensor has timed out" in str(error)
+    return TIMED_OUT if is_timeout else str(error)

@@ -1,4 +1,4 @@
-"""Bad arguments are refused where the DAG is written, in one sentence that names them."""
+"""Invalid arguments are rejected when the DAG is parsed."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ USER = {"user_id": 1, "lesson_ids": [2]}
 GROUP = {"group_id": 1, "lesson_id": 2}
 SESSION = {"ilt_session_id": 1}
 
-NO_SHARES: list[Any] = ["some", "", 0, 0.0, -0.5, 1.01, 2, "0.5", None, float("nan"), [0.5]]
-REFUSED: list[Case] = [
+INVALID_SHARES: list[Any] = ["some", "", 0, 0.0, -0.5, 1.01, 2, "0.5", None, float("nan"), [0.5]]
+INVALID: list[Case] = [
     (DamstraIltSessionSensor, SESSION, "give exactly one of state, status; given: none"),
     (
         DamstraIltSessionSensor,
@@ -51,11 +51,11 @@ REFUSED: list[Case] = [
             {**SCHEDULES, "wait_for": share},
             f"wait_for is {share!r}; it can be all",
         )
-        for share in NO_SHARES
+        for share in INVALID_SHARES
     ),
     *(
         (DamstraGroupLessonSensor, {**GROUP, "threshold": share}, f"threshold is {share!r}; it can be")
-        for share in [*NO_SHARES, "all", "any"]
+        for share in [*INVALID_SHARES, "all", "any"]
     ),
     *(
         (sensor, {**arguments, "fail_on": states}, "fail_on is")
@@ -77,51 +77,51 @@ REFUSED: list[Case] = [
 ]
 
 
-def make(sensor: type[DamstraSensor], **arguments: Any) -> DamstraSensor:
-    """Return a sensor as a DAG file makes it."""
+def create(sensor: type[DamstraSensor], **arguments: Any) -> DamstraSensor:
+    """Return a sensor as a DAG file creates it."""
     return sensor(task_id="wait", **arguments)
 
 
-@pytest.mark.parametrize(("sensor", "arguments", "says"), REFUSED)
-def test_it_is_refused_in_one_sentence(
-    sensor: type[DamstraSensor], arguments: dict[str, Any], says: str
+@pytest.mark.parametrize(("sensor", "arguments", "message"), INVALID)
+def test_invalid_argument_raises_one_line_error(
+    sensor: type[DamstraSensor], arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
-        make(sensor, **arguments)
-    assert str(caught.value).startswith(says)
+        create(sensor, **arguments)
+    assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("share", ["all", "any", 0.01, 0.5, 1, 1.0])
-def test_shares_are_accepted(share: Any) -> None:
-    assert vars(make(DamstraLessonScheduleSensor, **SCHEDULES, wait_for=share))["wait_for"] == share
+def test_accepts_wait_for(share: Any) -> None:
+    assert vars(create(DamstraLessonScheduleSensor, **SCHEDULES, wait_for=share))["wait_for"] == share
 
 
 @pytest.mark.parametrize("states", [[], (), ["cancelled"], ("overdue", "cancelled"), {"overdue"}])
-def test_states_are_accepted_in_any_collection(states: Any) -> None:
+def test_accepts_fail_on_in_any_collection(states: Any) -> None:
     for sensor, arguments in (
         (DamstraLessonScheduleSensor, SCHEDULES),
         (DamstraUserLessonsSensor, USER),
         (DamstraGroupLessonSensor, GROUP),
     ):
-        assert sorted(vars(make(sensor, **arguments, fail_on=states))["fail_on"]) == sorted(states)
+        assert sorted(vars(create(sensor, **arguments, fail_on=states))["fail_on"]) == sorted(states)
 
 
 @pytest.mark.parametrize("state", ["upcoming", "inprogress", "past"])
-def test_every_state_is_accepted(state: str) -> None:
-    assert vars(make(DamstraIltSessionSensor, **SESSION, state=state))["state"] == state
+def test_accepts_every_state(state: str) -> None:
+    assert vars(create(DamstraIltSessionSensor, **SESSION, state=state))["state"] == state
 
 
 @pytest.mark.parametrize("status", ["active", "completed", "cancelled"])
-def test_every_status_is_accepted(status: str) -> None:
-    assert vars(make(DamstraIltSessionSensor, **SESSION, status=status))["status"] == status
+def test_accepts_every_status(status: str) -> None:
+    assert vars(create(DamstraIltSessionSensor, **SESSION, status=status))["status"] == status
 
 
-def test_starting_in_the_triggerer_is_waiting_there() -> None:
-    assert make(DamstraUserSensor, emp_id="E1", start_from_trigger=True).deferrable
+def test_start_from_trigger_implies_deferrable() -> None:
+    assert create(DamstraUserSensor, emp_id="E1", start_from_trigger=True).deferrable
 
 
-def test_a_sensor_is_not_deferrable_unless_somebody_says_so() -> None:
-    sensor = make(DamstraUserSensor, emp_id="E1")
+def test_is_not_deferrable_by_default() -> None:
+    sensor = create(DamstraUserSensor, emp_id="E1")
     assert (sensor.deferrable, sensor.start_from_trigger, sensor.end_from_trigger) == (False, False, False)
     assert sensor.start_trigger_args is None

@@ -1,4 +1,4 @@
-"""What fails a sensor besides an answer: the connection, its arguments, and how often looks may fail."""
+"""Failures of sensors: the connection, the arguments, and the number of failed polls."""
 
 from __future__ import annotations
 
@@ -13,71 +13,69 @@ from airflow_provider_damstra.sensors.lesson_schedule import (
     DamstraUserLessonsSensor,
 )
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
-from tests.sensors.outcome import TIME_IS_UP, Ending, Outcome, failed, skipped
-from tests.sensors.running import MODES, Task, run
-from tests.sensors.subjects import NEW_NUMBER, SCHEDULE
+from tests.sensors.cases import NEW_NUMBER, SCHEDULE
+from tests.sensors.outcome import TIMED_OUT, FinalState, Outcome, failed, skipped
+from tests.sensors.task_runner import MODES, SensorTask, run
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.sensors.base import DamstraSensor
+    from tests.sensors.cases import Damstra
     from tests.sensors.conftest import Connect
-    from tests.sensors.subjects import Office
 
 every_mode = pytest.mark.parametrize("mode", MODES)
-soft_or_not = pytest.mark.parametrize("soft_fail", [False, True], ids=["fails", "is skipped"])
+with_and_without_soft_fail = pytest.mark.parametrize("soft_fail", [False, True], ids=["fail", "soft_fail"])
 
 
 @every_mode
-@soft_or_not
-def test_a_wrong_key_ends_it_after_one_request(
-    mode: str, soft_fail: bool, office: Office, connect: Connect
+@with_and_without_soft_fail
+def test_wrong_key_fails_after_one_request(
+    mode: str, soft_fail: bool, damstra: Damstra, connect: Connect
 ) -> None:
     connect(password="no-such-key")
     outcome = run(DamstraUserSensor, mode, {"emp_id": NEW_NUMBER}, soft_fail=soft_fail)
     assert outcome == (skipped if soft_fail else failed)(outcome.message)
     assert "Check the connection's access key" in outcome.message
-    assert [entry["status"] for entry in office.emulator.journal()] == [403]
+    assert [entry["status"] for entry in damstra.emulator.journal()] == [403]
 
 
 @every_mode
-@soft_or_not
-def test_a_connection_that_is_not_filled_in_right_ends_it_before_any_request(
-    mode: str, soft_fail: bool, office: Office, connect: Connect
+@with_and_without_soft_fail
+def test_invalid_connection_fails_without_request(
+    mode: str, soft_fail: bool, damstra: Damstra, connect: Connect
 ) -> None:
     connect(extra={"timeout": "soon"})
     outcome = run(DamstraUserSensor, mode, {"emp_id": NEW_NUMBER}, soft_fail=soft_fail)
     assert outcome == (skipped if soft_fail else failed)(outcome.message)
     assert outcome.message.startswith("Connection 'damstra_default' cannot be used: timeout: ")
-    assert office.emulator.journal() == []
+    assert damstra.emulator.journal() == []
 
 
 @every_mode
-@soft_or_not
-def test_a_connection_that_is_not_there_can_be_made_before_the_next_try(
-    mode: str, soft_fail: bool, office: Office
-) -> None:
+@with_and_without_soft_fail
+def test_missing_connection_is_retried(mode: str, soft_fail: bool, damstra: Damstra) -> None:
     arguments = {"emp_id": NEW_NUMBER, "damstra_conn_id": "nowhere"}
     outcome = run(DamstraUserSensor, mode, arguments, soft_fail=soft_fail)
-    assert outcome.ending == Ending.TRIED_AGAIN
+    assert outcome.state == FinalState.UP_FOR_RETRY
     assert "nowhere" in outcome.message
 
 
 @every_mode
-@soft_or_not
+@with_and_without_soft_fail
 @pytest.mark.parametrize("ids", [None, "", "None", [], "soon", [0], {"user_id": 7}, "{7", [1, 1]], ids=repr)
-def test_ids_that_a_template_rendered_wrong_end_it_before_any_request(
-    mode: str, soft_fail: bool, ids: Any, office: Office
+def test_invalid_rendered_ids_fail_without_request(
+    mode: str, soft_fail: bool, ids: Any, damstra: Damstra
 ) -> None:
-    task = Task(
+    task = SensorTask(
         DamstraLessonScheduleSensor,
         {"lesson_schedule_ids": ids, "soft_fail": soft_fail, **MODES[mode]},
     )
-    outcome = task.attempt()
+    outcome = task.run_try()
     assert outcome == (skipped if soft_fail else failed)(outcome.message)
     assert outcome.message.removeprefix("LessonScheduleCondition has invalid arguments: ").startswith(
         "lesson_schedule_ids"
     )
     assert "\n" not in outcome.message
-    assert office.emulator.journal() == []
+    assert damstra.emulator.journal() == []
 
 
 NUMBER = "Input should be a valid integer, unable to parse string as an integer"
@@ -85,7 +83,7 @@ NUMBER = "Input should be a valid integer, unable to parse string as an integer"
 
 @every_mode
 @pytest.mark.parametrize(
-    ("sensor", "arguments", "why"),
+    ("sensor", "arguments", "message"),
     [
         (
             DamstraUserLessonsSensor,
@@ -110,47 +108,47 @@ NUMBER = "Input should be a valid integer, unable to parse string as an integer"
         ),
     ],
 )
-def test_all_that_is_wrong_is_said_at_once_before_any_request(
-    sensor: type[DamstraSensor], arguments: dict[str, Any], why: str, mode: str, office: Office
+def test_all_invalid_arguments_are_reported_without_request(
+    sensor: type[DamstraSensor], arguments: dict[str, Any], message: str, mode: str, damstra: Damstra
 ) -> None:
-    assert Task(sensor, {**arguments, **MODES[mode]}).attempt() == failed(why)
-    assert office.emulator.journal() == []
+    assert SensorTask(sensor, {**arguments, **MODES[mode]}).run_try() == failed(message)
+    assert damstra.emulator.journal() == []
 
 
 @every_mode
-def test_failures_that_do_not_follow_each_other_are_not_added_up(mode: str, office: Office) -> None:
-    # Each third look fails, and only one may.
-    office.emulator.add_fault("status", status=503, probability=0.3, seed=3)
+def test_failures_not_in_a_row_are_tolerated(mode: str, damstra: Damstra) -> None:
+    # Every third poll fails.
+    damstra.emulator.add_fault("status", status=503, probability=0.3, seed=3)
     outcome = run(DamstraUserSensor, mode, {"emp_id": NEW_NUMBER}, max_poll_failures=3, timeout=0.4)
-    assert outcome == failed(TIME_IS_UP)
+    assert outcome == failed(TIMED_OUT)
 
 
 @every_mode
-def test_each_try_may_fail_as_often_as_the_first(mode: str, office: Office) -> None:
-    task = Task(
+def test_each_try_tolerates_failures_anew(mode: str, damstra: Damstra) -> None:
+    task = SensorTask(
         DamstraLessonScheduleSensor,
         {"lesson_schedule_ids": SCHEDULE, "max_poll_failures": 2, **MODES[mode]},
     )
-    office.emulator.add_fault("status", status=503)
-    first = task.attempt()
-    assert (first.ending, first.message[:10]) == (Ending.TRIED_AGAIN, "3 polls in")
-    office.complete_the_schedule()
-    office.emulator.clear_faults()
-    office.emulator.add_fault("status", status=503, count=2)
-    assert task.attempt() == Outcome(Ending.SUCCESS, [SCHEDULE])
+    damstra.emulator.add_fault("status", status=503)
+    first = task.run_try()
+    assert (first.state, first.message[:10]) == (FinalState.UP_FOR_RETRY, "3 polls in")
+    damstra.complete_schedule()
+    damstra.emulator.clear_faults()
+    damstra.emulator.add_fault("status", status=503, count=2)
+    assert task.run_try() == Outcome(FinalState.SUCCESS, [SCHEDULE])
 
 
 @every_mode
-def test_no_interval_between_looks_is_allowed(mode: str, office: Office) -> None:
-    office.emulator.add_fault("status", status=503, count=1)
+def test_poke_interval_can_be_zero(mode: str, damstra: Damstra) -> None:
+    damstra.emulator.add_fault("status", status=503, count=1)
     outcome = run(DamstraUserSensor, mode, {"emp_id": NEW_NUMBER}, poke_interval=0, timeout=0.3)
-    assert outcome == failed(TIME_IS_UP)
-    assert len(office.emulator.journal()) > 2
+    assert outcome == failed(TIMED_OUT)
+    assert len(damstra.emulator.journal()) > 2
 
 
 @every_mode
-def test_never_fail_is_airflows(mode: str, office: Office) -> None:
-    office.cancel_the_schedule()
+def test_never_fail_skips(mode: str, damstra: Damstra) -> None:
+    damstra.cancel_schedule()
     outcome = run(
         DamstraLessonScheduleSensor,
         mode,
@@ -158,4 +156,4 @@ def test_never_fail_is_airflows(mode: str, office: Office) -> None:
         never_fail=True,
         poke_interval=3600,
     )
-    assert outcome.ending == Ending.SKIPPED
+    assert outcome.state == FinalState.SKIPPED

@@ -1,4 +1,4 @@
-"""Every sensor ends alike in every mode."""
+"""Every sensor has the same outcome in every mode."""
 
 from __future__ import annotations
 
@@ -7,92 +7,88 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
-from tests.sensors.meanwhile import after_requests
-from tests.sensors.outcome import TIME_IS_UP, Ending, Outcome, failed, skipped
-from tests.sensors.running import MODES, run
-from tests.sensors.subjects import UNKNOWN_ID
+from tests.sensors.background import after_requests
+from tests.sensors.cases import UNKNOWN_ID
+from tests.sensors.outcome import TIMED_OUT, FinalState, Outcome, failed, skipped
+from tests.sensors.task_runner import MODES, run
 
 if TYPE_CHECKING:
-    from tests.sensors.subjects import Office, Subject
+    from tests.sensors.cases import Damstra, SensorCase
 
 every_mode = pytest.mark.parametrize("mode", MODES)
 
 
 @every_mode
-def test_it_ends_when_what_it_waits_for_happens(subject: Subject, mode: str, office: Office) -> None:
-    with after_requests(office.emulator, 5, lambda: subject.come_true(office)):
-        outcome = run(subject.sensor, mode, subject.arguments)
-    assert outcome == Outcome(Ending.SUCCESS, subject.result)
+def test_succeeds_when_condition_is_met(case: SensorCase, mode: str, damstra: Damstra) -> None:
+    with after_requests(damstra.emulator, 5, lambda: case.meet(damstra)):
+        outcome = run(case.sensor, mode, case.arguments)
+    assert outcome == Outcome(FinalState.SUCCESS, case.result)
 
 
 @every_mode
-def test_it_ends_at_the_first_look_if_it_has_happened(subject: Subject, mode: str, office: Office) -> None:
-    subject.come_true(office)
-    outcome = run(subject.sensor, mode, subject.arguments, poke_interval=3600)
-    assert outcome == Outcome(Ending.SUCCESS, subject.result)
+def test_succeeds_at_first_poll_if_condition_is_met(case: SensorCase, mode: str, damstra: Damstra) -> None:
+    case.meet(damstra)
+    outcome = run(case.sensor, mode, case.arguments, poke_interval=3600)
+    assert outcome == Outcome(FinalState.SUCCESS, case.result)
 
 
 @every_mode
-def test_it_fails_at_the_first_look_if_it_can_never_be(subject: Subject, mode: str, office: Office) -> None:
-    subject.turn_bad(office)
-    outcome = run(subject.sensor, mode, subject.arguments, poke_interval=3600)
-    assert outcome == failed(subject.why_not)
+def test_fails_at_first_poll_if_condition_has_failed(case: SensorCase, mode: str, damstra: Damstra) -> None:
+    case.fail(damstra)
+    outcome = run(case.sensor, mode, case.arguments, poke_interval=3600)
+    assert outcome == failed(case.failure)
 
 
 @every_mode
-def test_it_is_skipped_at_the_first_look_if_it_is_to_fail_softly(
-    sensors_subject: Subject, mode: str, office: Office
+def test_soft_fail_skips_at_first_poll_if_condition_has_failed(
+    sensor_case: SensorCase, mode: str, damstra: Damstra
 ) -> None:
-    sensors_subject.turn_bad(office)
-    outcome = run(sensors_subject.sensor, mode, sensors_subject.arguments, poke_interval=3600, soft_fail=True)
-    assert outcome == skipped(sensors_subject.why_not)
+    sensor_case.fail(damstra)
+    outcome = run(sensor_case.sensor, mode, sensor_case.arguments, poke_interval=3600, soft_fail=True)
+    assert outcome == skipped(sensor_case.failure)
 
 
 @every_mode
-@pytest.mark.parametrize("soft_fail", [False, True], ids=["fails", "is skipped"])
-def test_it_ends_when_it_becomes_impossible(
-    subject: Subject, mode: str, soft_fail: bool, office: Office
+@pytest.mark.parametrize("soft_fail", [False, True], ids=["fail", "soft_fail"])
+def test_fails_when_condition_fails(case: SensorCase, mode: str, soft_fail: bool, damstra: Damstra) -> None:
+    with after_requests(damstra.emulator, 5, lambda: case.fail(damstra)):
+        outcome = run(case.sensor, mode, case.arguments, soft_fail=soft_fail)
+    assert outcome == (skipped if soft_fail else failed)(case.failure)
+
+
+@every_mode
+@pytest.mark.parametrize("soft_fail", [False, True], ids=["fail", "soft_fail"])
+def test_times_out(sensor_case: SensorCase, mode: str, soft_fail: bool) -> None:
+    outcome = run(sensor_case.sensor, mode, sensor_case.arguments, soft_fail=soft_fail, timeout=0.05)
+    assert outcome == (skipped if soft_fail else failed)(TIMED_OUT)
+
+
+@every_mode
+@pytest.mark.parametrize("soft_fail", [False, True], ids=["fail", "soft_fail"])
+def test_missing_object_fails_at_first_poll(
+    sensor_case: SensorCase, mode: str, soft_fail: bool, damstra: Damstra
 ) -> None:
-    with after_requests(office.emulator, 5, lambda: subject.turn_bad(office)):
-        outcome = run(subject.sensor, mode, subject.arguments, soft_fail=soft_fail)
-    assert outcome == (skipped if soft_fail else failed)(subject.why_not)
-
-
-@every_mode
-@pytest.mark.parametrize("soft_fail", [False, True], ids=["fails", "is skipped"])
-def test_it_ends_when_its_time_is_up(sensors_subject: Subject, mode: str, soft_fail: bool) -> None:
-    outcome = run(sensors_subject.sensor, mode, sensors_subject.arguments, soft_fail=soft_fail, timeout=0.05)
-    assert outcome == (skipped if soft_fail else failed)(TIME_IS_UP)
-
-
-@every_mode
-@pytest.mark.parametrize("soft_fail", [False, True], ids=["fails", "is skipped"])
-def test_what_does_not_exist_is_not_waited_for(
-    sensors_subject: Subject, mode: str, soft_fail: bool, office: Office
-) -> None:
-    if sensors_subject.unknown is None:
-        # A user who is not there yet is what the sensor for users waits for.
-        outcome = run(
-            sensors_subject.sensor, mode, sensors_subject.arguments, soft_fail=soft_fail, timeout=0.05
-        )
-        assert outcome == (skipped if soft_fail else failed)(TIME_IS_UP)
+    if sensor_case.missing is None:
+        # The user sensor waits until the user exists.
+        outcome = run(sensor_case.sensor, mode, sensor_case.arguments, soft_fail=soft_fail, timeout=0.05)
+        assert outcome == (skipped if soft_fail else failed)(TIMED_OUT)
         return
-    outcome = run(
-        sensors_subject.sensor, mode, sensors_subject.unknown, soft_fail=soft_fail, poke_interval=3600
-    )
-    assert outcome == (skipped if soft_fail else failed)(sensors_subject.who)
+    outcome = run(sensor_case.sensor, mode, sensor_case.missing, soft_fail=soft_fail, poke_interval=3600)
+    assert outcome == (skipped if soft_fail else failed)(sensor_case.missing_failure)
 
 
 @every_mode
 @pytest.mark.parametrize("wait_for", ["all", "any", 0.5])
-def test_the_first_look_sees_all_that_is_completed(wait_for: str | float, mode: str, office: Office) -> None:
+def test_first_poll_returns_all_completed_schedules(
+    wait_for: str | float, mode: str, damstra: Damstra
+) -> None:
     ids = [30001, 30002]  # Of two users.
     outcome = run(DamstraLessonScheduleSensor, mode, {"lesson_schedule_ids": ids, "wait_for": wait_for})
-    assert outcome == Outcome(Ending.SUCCESS, ids)
+    assert outcome == Outcome(FinalState.SUCCESS, ids)
 
 
 @every_mode
-def test_the_first_look_sees_all_that_is_lost(mode: str, office: Office) -> None:
+def test_first_poll_reports_all_failed_schedules(mode: str, damstra: Damstra) -> None:
     outcome = run(DamstraLessonScheduleSensor, mode, {"lesson_schedule_ids": [UNKNOWN_ID, UNKNOWN_ID + 1]})
     assert outcome == failed(
         f"The condition can no longer be met: lesson schedule {UNKNOWN_ID} is gone; "

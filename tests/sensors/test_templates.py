@@ -1,4 +1,4 @@
-"""Ids from templates and other tasks, in every mode."""
+"""Arguments from templates and outputs of other tasks, in every mode."""
 
 from __future__ import annotations
 
@@ -15,64 +15,69 @@ from airflow_provider_damstra.sensors.lesson_schedule import (
     DamstraUserLessonsSensor,
 )
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
-from tests.sensors.outcome import Ending, Outcome
-from tests.sensors.running import MODES, Mapped, Task, UpstreamOutput
-from tests.sensors.subjects import LIAM, NEW_USER
+from tests.sensors.cases import LIAM, NEW_USER
+from tests.sensors.outcome import FinalState, Outcome
+from tests.sensors.task_runner import MODES, MappedOutput, SensorTask, UpstreamOutput
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.sensors.base import DamstraSensor
-    from tests.sensors.subjects import Office
+    from tests.sensors.cases import Damstra
 
 every_mode = pytest.mark.parametrize("mode", MODES)
 
-DONE, DONE_TOO, DONE_LESSONS = 30001, 30013, [201, 205]
-SCHEDULED = {"user_id": LIAM, "lesson_schedule_ids": [DONE, DONE_TOO]}
+COMPLETED, ALSO_COMPLETED, COMPLETED_LESSONS = 30001, 30013, [201, 205]
+SCHEDULED = {"user_id": LIAM, "lesson_schedule_ids": [COMPLETED, ALSO_COMPLETED]}
 TEMPLATED: list[tuple[type[DamstraSensor], dict[str, Any], dict[str, Any], list[int]]] = [
-    (DamstraLessonScheduleSensor, {"lesson_schedule_ids": "{{ one }}"}, {"one": DONE}, [DONE]),
+    (DamstraLessonScheduleSensor, {"lesson_schedule_ids": "{{ one }}"}, {"one": COMPLETED}, [COMPLETED]),
     (
         DamstraLessonScheduleSensor,
-        {"lesson_schedule_ids": ["{{ one }}", DONE_TOO]},
-        {"one": DONE},
-        [DONE, DONE_TOO],
+        {"lesson_schedule_ids": ["{{ one }}", ALSO_COMPLETED]},
+        {"one": COMPLETED},
+        [COMPLETED, ALSO_COMPLETED],
     ),
     (
         DamstraLessonScheduleSensor,
         {"lesson_schedule_ids": "{{ all }}"},
-        {"all": [DONE, DONE_TOO]},
-        [DONE, DONE_TOO],
+        {"all": [COMPLETED, ALSO_COMPLETED]},
+        [COMPLETED, ALSO_COMPLETED],
     ),
-    (DamstraLessonScheduleSensor, {"lesson_schedule_ids": "{{ all }}"}, {"all": SCHEDULED}, [DONE, DONE_TOO]),
+    (
+        DamstraLessonScheduleSensor,
+        {"lesson_schedule_ids": "{{ all }}"},
+        {"all": SCHEDULED},
+        [COMPLETED, ALSO_COMPLETED],
+    ),
     (
         DamstraLessonScheduleSensor,
         {"lesson_schedule_ids": "{{ all }}"},
         {"all": [SCHEDULED]},
-        [DONE, DONE_TOO],
+        [COMPLETED, ALSO_COMPLETED],
     ),
     *(
         (
             DamstraLessonScheduleSensor,
-            {"lesson_schedule_ids": [DONE, 30040], "wait_for": "{{ enough }}"},
-            {"enough": enough},
-            [DONE],
+            {"lesson_schedule_ids": [COMPLETED, 30040], "wait_for": "{{ share }}"},
+            {"share": share},
+            [COMPLETED],
         )
-        for enough in ("any", 0.5, "0.5")
+        for share in ("any", 0.5, "0.5")
     ),
     (
         DamstraGroupLessonSensor,
-        {"group_id": 102, "lesson_id": 201, "threshold": "{{ enough }}"},
-        {"enough": 0.1},
+        {"group_id": 102, "lesson_id": 201, "threshold": "{{ share }}"},
+        {"share": 0.1},
         [LIAM],
     ),
     (
         DamstraUserLessonsSensor,
-        {"user_id": "{{ who }}", "lesson_ids": "{{ what }}"},
-        {"who": LIAM, "what": DONE_LESSONS},
-        DONE_LESSONS,
+        {"user_id": "{{ user }}", "lesson_ids": "{{ lessons }}"},
+        {"user": LIAM, "lessons": COMPLETED_LESSONS},
+        COMPLETED_LESSONS,
     ),
     (
         DamstraGroupLessonSensor,
-        {"group_id": "{{ who }}", "lesson_id": "{{ what }}", "threshold": 0.1},
-        {"who": 102, "what": 201},
+        {"group_id": "{{ user }}", "lesson_id": "{{ lessons }}", "threshold": 0.1},
+        {"user": 102, "lessons": 201},
         [LIAM],
     ),
     (DamstraIltSessionSensor, {"ilt_session_id": "{{ one }}", "state": "past"}, {"one": 401}, [401]),
@@ -82,112 +87,122 @@ TEMPLATED: list[tuple[type[DamstraSensor], dict[str, Any], dict[str, Any], list[
 
 
 def assert_succeeded(outcome: Outcome, *, with_at_least: list[int]) -> None:
-    assert outcome.ending == Ending.SUCCESS, outcome
+    assert outcome.state == FinalState.SUCCESS, outcome
     assert set(with_at_least) <= set(json.loads(str(outcome.result)))
 
 
 @every_mode
 @pytest.mark.parametrize(("sensor", "arguments", "variables", "result"), TEMPLATED)
-def test_ids_come_out_of_templates(
+def test_arguments_are_rendered(
     sensor: type[DamstraSensor],
     arguments: dict[str, Any],
     variables: dict[str, Any],
     result: list[int],
     mode: str,
-    office: Office,
+    damstra: Damstra,
 ) -> None:
-    task = Task(sensor, {**arguments, **MODES[mode]}, variables)
-    assert_succeeded(task.attempt(), with_at_least=result)
+    task = SensorTask(sensor, {**arguments, **MODES[mode]}, variables)
+    assert_succeeded(task.run_try(), with_at_least=result)
 
 
 @pytest.mark.parametrize(("sensor", "arguments", "variables", "result"), TEMPLATED)
-def test_templates_may_be_rendered_as_what_they_are(
+def test_arguments_are_rendered_natively(
     sensor: type[DamstraSensor],
     arguments: dict[str, Any],
     variables: dict[str, Any],
     result: list[int],
-    office: Office,
+    damstra: Damstra,
 ) -> None:
-    task = Task(sensor, arguments, variables, renders_natively=True)
-    assert_succeeded(task.attempt(), with_at_least=result)
+    task = SensorTask(sensor, arguments, variables, renders_natively=True)
+    assert_succeeded(task.run_try(), with_at_least=result)
 
 
 @every_mode
 @pytest.mark.parametrize(("number", "natively"), [(4711, False), ("4711", False), ("{{ 4711 }}", True)])
-def test_an_employee_number_that_is_all_digits_may_be_a_number(
-    number: int | str, mode: str, natively: bool, office: Office
+def test_employee_number_can_be_integer(
+    number: int | str, mode: str, natively: bool, damstra: Damstra
 ) -> None:
-    office.client.call(BulkUserImport(users=[{"user_name": "ada", "employee_number": "4711"}]))
-    task = Task(DamstraUserSensor, {"emp_id": number, **MODES[mode]}, renders_natively=natively)
-    assert task.attempt() == Outcome(Ending.SUCCESS, [NEW_USER])
+    damstra.client.call(BulkUserImport(users=[{"user_name": "ada", "employee_number": "4711"}]))
+    task = SensorTask(DamstraUserSensor, {"emp_id": number, **MODES[mode]}, renders_natively=natively)
+    assert task.run_try() == Outcome(FinalState.SUCCESS, [NEW_USER])
 
 
 @pytest.mark.parametrize("number", [47.11, True, [4711]], ids=repr)
-def test_what_is_no_employee_number_is_refused_before_the_first_request(number: Any, office: Office) -> None:
-    outcome = Task(DamstraUserSensor, {"emp_id": number}).attempt()
-    assert outcome.ending == Ending.FAILED
+def test_invalid_employee_number_fails_without_request(number: Any, damstra: Damstra) -> None:
+    outcome = SensorTask(DamstraUserSensor, {"emp_id": number}).run_try()
+    assert outcome.state == FinalState.FAILED
     assert "UserCondition has invalid arguments: emp_id: Input should be a valid string" in outcome.message
-    assert office.emulator.journal() == []
+    assert damstra.emulator.journal() == []
 
 
-OUTPUTS: list[Any] = [DONE, str(DONE), [DONE], f"{DONE}", {"user_id": LIAM, "lesson_schedule_ids": [DONE]}]
+OUTPUTS: list[Any] = [
+    COMPLETED,
+    str(COMPLETED),
+    [COMPLETED],
+    f"{COMPLETED}",
+    {"user_id": LIAM, "lesson_schedule_ids": [COMPLETED]},
+]
 
 
 @every_mode
 @pytest.mark.parametrize("output", OUTPUTS, ids=repr)
-def test_ids_are_another_tasks_output(output: Any, mode: str, office: Office) -> None:
+def test_ids_can_be_output_of_task(output: Any, mode: str, damstra: Damstra) -> None:
     arguments = {"lesson_schedule_ids": UpstreamOutput, **MODES[mode]}
-    task = Task(DamstraLessonScheduleSensor, arguments, output=output)
-    assert task.attempt() == Outcome(Ending.SUCCESS, [DONE])
+    task = SensorTask(DamstraLessonScheduleSensor, arguments, output=output)
+    assert task.run_try() == Outcome(FinalState.SUCCESS, [COMPLETED])
 
 
 @every_mode
-def test_ids_are_several_tasks_outputs(mode: str, office: Office) -> None:
+def test_ids_can_be_list_of_outputs(mode: str, damstra: Damstra) -> None:
     arguments = {"lesson_schedule_ids": [UpstreamOutput], **MODES[mode]}
-    task = Task(DamstraLessonScheduleSensor, arguments, output=[SCHEDULED])
-    assert task.attempt() == Outcome(Ending.SUCCESS, [DONE, DONE_TOO])
+    task = SensorTask(DamstraLessonScheduleSensor, arguments, output=[SCHEDULED])
+    assert task.run_try() == Outcome(FinalState.SUCCESS, [COMPLETED, ALSO_COMPLETED])
 
 
 @every_mode
-def test_a_user_and_lessons_are_other_tasks_outputs(mode: str, office: Office) -> None:
+def test_user_id_can_be_output_of_task(mode: str, damstra: Damstra) -> None:
     arguments = {"user_id": UpstreamOutput, "lesson_ids": [201], **MODES[mode]}
-    task = Task(DamstraUserLessonsSensor, arguments, output=LIAM)
-    assert task.attempt() == Outcome(Ending.SUCCESS, [201])
+    task = SensorTask(DamstraUserLessonsSensor, arguments, output=LIAM)
+    assert task.run_try() == Outcome(FinalState.SUCCESS, [201])
 
 
 @every_mode
-def test_the_connection_comes_out_of_a_template(
-    mode: str, office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_MINE", office.emulator.connection_json)
+def test_connection_id_is_rendered(mode: str, damstra: Damstra, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_MINE", damstra.emulator.connection_json)
     monkeypatch.delenv("AIRFLOW_CONN_DAMSTRA_DEFAULT")
     arguments = {"emp_id": "E1011", "damstra_conn_id": "{{ site }}", **MODES[mode]}
-    assert Task(DamstraUserSensor, arguments, {"site": "mine"}).attempt() == Outcome(Ending.SUCCESS, [LIAM])
+    assert SensorTask(DamstraUserSensor, arguments, {"site": "mine"}).run_try() == Outcome(
+        FinalState.SUCCESS, [LIAM]
+    )
 
 
 @every_mode
-def test_ids_are_what_the_instances_of_a_mapped_task_returned(mode: str, office: Office) -> None:
+def test_ids_can_be_output_of_mapped_task(mode: str, damstra: Damstra) -> None:
     pull = "{{ task_instance.xcom_pull(task_ids='upstream') }}"
-    one, other = ([{"user_id": LIAM, "lesson_schedule_ids": [schedule]}] for schedule in (DONE, DONE_TOO))
+    one, other = (
+        [{"user_id": LIAM, "lesson_schedule_ids": [schedule]}] for schedule in (COMPLETED, ALSO_COMPLETED)
+    )
     arguments = {"lesson_schedule_ids": pull, **MODES[mode]}
-    task = Task(DamstraLessonScheduleSensor, arguments, output=Mapped([one, other]))
-    assert task.attempt() == Outcome(Ending.SUCCESS, [DONE, DONE_TOO])
+    task = SensorTask(DamstraLessonScheduleSensor, arguments, output=MappedOutput([one, other]))
+    assert task.run_try() == Outcome(FinalState.SUCCESS, [COMPLETED, ALSO_COMPLETED])
 
 
 @every_mode
-@pytest.mark.parametrize("enough", ["most", 2, "0", ""])
+@pytest.mark.parametrize("share", ["most", 2, "0", ""])
 @pytest.mark.parametrize(
     ("sensor", "name", "arguments"),
     [
-        (DamstraLessonScheduleSensor, "wait_for", {"lesson_schedule_ids": [DONE]}),
+        (DamstraLessonScheduleSensor, "wait_for", {"lesson_schedule_ids": [COMPLETED]}),
         (DamstraGroupLessonSensor, "threshold", {"group_id": 102, "lesson_id": 201}),
     ],
 )
-def test_a_share_that_renders_to_something_else_is_refused_before_the_first_request(
-    sensor: type[DamstraSensor], name: str, arguments: dict[str, Any], enough: Any, mode: str, office: Office
+def test_invalid_rendered_share_fails_without_request(
+    sensor: type[DamstraSensor], name: str, arguments: dict[str, Any], share: Any, mode: str, damstra: Damstra
 ) -> None:
-    outcome = Task(sensor, {**arguments, name: "{{ enough }}", **MODES[mode]}, {"enough": enough}).attempt()
-    assert outcome.ending == Ending.FAILED
+    outcome = SensorTask(
+        sensor, {**arguments, name: "{{ share }}", **MODES[mode]}, {"share": share}
+    ).run_try()
+    assert outcome.state == FinalState.FAILED
     assert outcome.message.startswith(f"{name} is ")
     assert "a share above 0 and up to 1" in outcome.message
-    assert office.emulator.journal() == []
+    assert damstra.emulator.journal() == []

@@ -1,4 +1,4 @@
-"""What the sensors wait for in the emulator's demo, and how it comes about there or becomes impossible."""
+"""What each sensor waits for in the emulator's seed ``demo``, and actions that meet or fail the condition."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.sensors.base import DamstraSensor
     from airflow_provider_damstra.testing import DamstraEmulator
 
-# Liam Murphy is to do Working at Heights by this schedule, and has nothing else of that lesson.
+# The only schedule of Liam Murphy for Working at Heights.
 LIAM, HEIGHTS, SCHEDULE = 1011, 202, 30040
 NEW_GROUP, NEW_USER = 109, 1041
 NEW_NUMBER = "E9001"
@@ -36,26 +36,26 @@ UNKNOWN_ID = 999_999
 
 
 @dataclass(frozen=True)
-class Office:
-    """The administrators and trainees: they do in Damstra what sensors wait for."""
+class Damstra:
+    """Actions of administrators and trainees in Damstra."""
 
     emulator: DamstraEmulator
     client: Client
 
-    def complete_the_schedule(self) -> None:
+    def complete_schedule(self) -> None:
         self.emulator.complete_lesson_schedule(SCHEDULE)
 
-    def cancel_the_schedule(self) -> None:
+    def cancel_schedule(self) -> None:
         self.emulator.cancel_lesson_schedule(SCHEDULE)
 
-    def form_a_group(self) -> None:
+    def create_group(self) -> None:
         self.client.call(CreateGroup(name="Welders", description="All of them"))
         self.client.call(AddGroupMembers(group_id=NEW_GROUP, user_ids=LIAM))
 
-    def complete_the_session(self) -> None:
+    def complete_session(self) -> None:
         self.client.call(CompleteIltSession(ilt_session_id=RUNNING_SESSION))
 
-    def cancel_the_sessions(self) -> None:
+    def cancel_sessions(self) -> None:
         for session in (RUNNING_SESSION, UPCOMING_SESSION):
             self.client.call(
                 CancelIltSession(
@@ -65,14 +65,14 @@ class Office:
                 )
             )
 
-    def begin_the_session(self) -> None:
+    def start_session(self) -> None:
         self.emulator.advance_clock(timedelta(days=7))
 
-    def engage(self) -> None:
+    def create_user(self) -> None:
         self.client.call(BulkUserImport(users=[_new_user("ada")], merge_type="none"))
 
-    def engage_two(self) -> None:
-        """Let two people start who were given the same number by mistake."""
+    def create_two_users(self) -> None:
+        """Create two users with the same employee number."""
         self.client.call(BulkUserImport(users=[_new_user("ada"), _new_user("augusta")], merge_type="none"))
 
 
@@ -80,103 +80,103 @@ def _new_user(name: str) -> dict[str, str]:
     return {"userName": name, "firstName": name.title(), "lastName": "Byron", "employeeNumber": NEW_NUMBER}
 
 
-Deed = Callable[[Office], None]
+Action = Callable[[Damstra], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
-    """Something that a sensor waits for.
+class SensorCase:
+    """A condition that a sensor waits for.
 
-    :param prepare: what has to be there before.
-    :param come_true: what makes the wait come true, and ``result`` what it returns then.
-    :param turn_bad: what makes it impossible, and ``why_not`` what the task says then.
-    :param unknown: arguments that name what does not exist, and ``who`` what the task says of them; None
-        where that is worth waiting for.
+    :param prepare: creates the objects.
+    :param meet: meets the condition; the task then returns ``result``.
+    :param fail: fails the condition; the task then reports ``failure``.
+    :param missing: arguments for objects that do not exist; the task then reports ``missing_failure``. None
+        if the sensor waits until they exist.
     """
 
     name: str
     sensor: type[DamstraSensor]
     arguments: Mapping[str, Any]
     result: list[int]
-    come_true: Deed
-    turn_bad: Deed
-    why_not: str
-    unknown: Mapping[str, Any] | None
-    who: str = ""
-    prepare: Deed = lambda office: None
+    meet: Action
+    fail: Action
+    failure: str
+    missing: Mapping[str, Any] | None
+    missing_failure: str = ""
+    prepare: Action = lambda damstra: None
 
     def __str__(self) -> str:
         return self.name
 
 
-_LOST = "The condition can no longer be met: lesson schedule"
-SUBJECTS = (
-    Subject(
+_FAILED = "The condition can no longer be met: lesson schedule"
+CASES = (
+    SensorCase(
         name="lesson schedules",
         sensor=DamstraLessonScheduleSensor,
         arguments={"lesson_schedule_ids": [SCHEDULE]},
         result=[SCHEDULE],
-        come_true=Office.complete_the_schedule,
-        turn_bad=Office.cancel_the_schedule,
-        why_not=f"{_LOST} {SCHEDULE} (Working at Heights for Liam Murphy) is cancelled."
+        meet=Damstra.complete_schedule,
+        fail=Damstra.cancel_schedule,
+        failure=f"{_FAILED} {SCHEDULE} (Working at Heights for Liam Murphy) is cancelled."
         " 0 of 1 lesson schedules completed (1 cancelled).",
-        unknown={"lesson_schedule_ids": [UNKNOWN_ID]},
-        who=f"{_LOST} {UNKNOWN_ID} is gone. 0 of 1 lesson schedules completed (1 gone).",
+        missing={"lesson_schedule_ids": [UNKNOWN_ID]},
+        missing_failure=f"{_FAILED} {UNKNOWN_ID} is gone. 0 of 1 lesson schedules completed (1 gone).",
     ),
-    Subject(
+    SensorCase(
         name="a user's lessons",
         sensor=DamstraUserLessonsSensor,
         arguments={"user_id": LIAM, "lesson_ids": [HEIGHTS]},
         result=[HEIGHTS],
-        come_true=Office.complete_the_schedule,
-        turn_bad=Office.cancel_the_schedule,
-        why_not=f"User {LIAM} completed 0 of 1 lessons; lesson {HEIGHTS} is cancelled.",
-        unknown={"user_id": UNKNOWN_ID, "lesson_ids": [HEIGHTS]},
-        who=f"User {UNKNOWN_ID} does not exist.",
+        meet=Damstra.complete_schedule,
+        fail=Damstra.cancel_schedule,
+        failure=f"User {LIAM} completed 0 of 1 lessons; lesson {HEIGHTS} is cancelled.",
+        missing={"user_id": UNKNOWN_ID, "lesson_ids": [HEIGHTS]},
+        missing_failure=f"User {UNKNOWN_ID} does not exist.",
     ),
-    Subject(
+    SensorCase(
         name="a group",
         sensor=DamstraGroupLessonSensor,
         arguments={"group_id": NEW_GROUP, "lesson_id": HEIGHTS},
         result=[LIAM],
-        come_true=Office.complete_the_schedule,
-        turn_bad=Office.cancel_the_schedule,
-        why_not=f"0 of 1 members of group {NEW_GROUP} completed lesson {HEIGHTS};"
+        meet=Damstra.complete_schedule,
+        fail=Damstra.cancel_schedule,
+        failure=f"0 of 1 members of group {NEW_GROUP} completed lesson {HEIGHTS};"
         f" cancelled or overdue for users [{LIAM}].",
-        unknown={"group_id": UNKNOWN_ID, "lesson_id": HEIGHTS},
-        who=f"Group {UNKNOWN_ID} does not exist.",
-        prepare=Office.form_a_group,
+        missing={"group_id": UNKNOWN_ID, "lesson_id": HEIGHTS},
+        missing_failure=f"Group {UNKNOWN_ID} does not exist.",
+        prepare=Damstra.create_group,
     ),
-    Subject(
+    SensorCase(
         name="a session's state",
         sensor=DamstraIltSessionSensor,
         arguments={"ilt_session_id": UPCOMING_SESSION, "state": "inprogress"},
         result=[UPCOMING_SESSION],
-        come_true=Office.begin_the_session,
-        turn_bad=Office.cancel_the_sessions,
-        why_not=f"ILT session {UPCOMING_SESSION} is upcoming, cancelled, and will not change.",
-        unknown={"ilt_session_id": UNKNOWN_ID, "state": "inprogress"},
-        who=f"ILT session {UNKNOWN_ID} does not exist.",
+        meet=Damstra.start_session,
+        fail=Damstra.cancel_sessions,
+        failure=f"ILT session {UPCOMING_SESSION} is upcoming, cancelled, and will not change.",
+        missing={"ilt_session_id": UNKNOWN_ID, "state": "inprogress"},
+        missing_failure=f"ILT session {UNKNOWN_ID} does not exist.",
     ),
-    Subject(
+    SensorCase(
         name="a session's status",
         sensor=DamstraIltSessionSensor,
         arguments={"ilt_session_id": RUNNING_SESSION, "status": "completed"},
         result=[RUNNING_SESSION],
-        come_true=Office.complete_the_session,
-        turn_bad=Office.cancel_the_sessions,
-        why_not=f"ILT session {RUNNING_SESSION} is inprogress, cancelled, and will not change.",
-        unknown={"ilt_session_id": UNKNOWN_ID, "status": "completed"},
-        who=f"ILT session {UNKNOWN_ID} does not exist.",
+        meet=Damstra.complete_session,
+        fail=Damstra.cancel_sessions,
+        failure=f"ILT session {RUNNING_SESSION} is inprogress, cancelled, and will not change.",
+        missing={"ilt_session_id": UNKNOWN_ID, "status": "completed"},
+        missing_failure=f"ILT session {UNKNOWN_ID} does not exist.",
     ),
-    Subject(
+    SensorCase(
         name="a user",
         sensor=DamstraUserSensor,
         arguments={"emp_id": NEW_NUMBER},
         result=[NEW_USER],
-        come_true=Office.engage,
-        turn_bad=Office.engage_two,
-        why_not=f"2 users are {NEW_NUMBER!r}: [{NEW_USER}, {NEW_USER + 1}].",
-        unknown=None,
+        meet=Damstra.create_user,
+        fail=Damstra.create_two_users,
+        failure=f"2 users are {NEW_NUMBER!r}: [{NEW_USER}, {NEW_USER + 1}].",
+        missing=None,
     ),
 )

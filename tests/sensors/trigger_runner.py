@@ -1,4 +1,4 @@
-"""Runs a trigger as the triggerer does: built from what was stored, in a loop, until its first event."""
+"""Runs a trigger as the triggerer does: deserialized, in an event loop, until its first event."""
 
 from __future__ import annotations
 
@@ -17,53 +17,53 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-PATIENCE = 30.0
+TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
-class Fired:
-    """A trigger's first event, and the errors that it logged before."""
+class FirstEvent:
+    """The first event of a trigger, and the errors that it logged before."""
 
     event: TriggerEvent
     errors: list[str]
 
 
-def rebuilt(classpath: str, kwargs: dict[str, Any]) -> BaseTrigger:
-    """Return a trigger as the triggerer builds it."""
+def rebuild(classpath: str, kwargs: dict[str, Any]) -> BaseTrigger:
+    """Return a trigger as the triggerer deserializes it."""
     trigger: BaseTrigger = pkgutil.resolve_name(classpath)(**stored_trigger_kwargs(kwargs))
     return trigger
 
 
 def first_event(
     trigger: BaseTrigger, *, seconds: float | None = None, context: Context | None = None
-) -> Fired:
-    """Run a trigger in an event loop of its own.
+) -> FirstEvent:
+    """Run a trigger in a new event loop.
 
-    :param seconds: when the scheduler takes the task away from it, if it is told to.
-    :param context: what templates are rendered with, where the task starts in the triggerer.
-    :raises TimeoutError: if the scheduler took it away.
+    :param seconds: the scheduler's timeout of the trigger, if there is one.
+    :param context: context for templates, if the task starts in the triggerer.
+    :raises TimeoutError: after this timeout.
     """
     with capture_logged_errors() as errors:
         event = asyncio.run(_first_event(trigger, seconds, context))
-    return Fired(event, errors)
+    return FirstEvent(event, errors)
 
 
 async def _first_event(trigger: BaseTrigger, seconds: float | None, context: Context | None) -> TriggerEvent:
     if context is not None:
         trigger.render_template_fields(context)
-    is_limited = seconds is not None and seconds < PATIENCE
+    is_limited = seconds is not None and seconds < TIMEOUT
     try:
-        async with asyncio.timeout(seconds if is_limited else PATIENCE):
+        async with asyncio.timeout(seconds if is_limited else TIMEOUT):
             async with aclosing(cast("AsyncGenerator[TriggerEvent]", trigger.run())) as events:
                 event = await anext(events)
     except TimeoutError:
-        assert is_limited, f"{trigger} fired no event for {PATIENCE:g} s"
+        assert is_limited, f"{trigger} first no event for {TIMEOUT:g} s"
         raise
-    assert asyncio.all_tasks() == {asyncio.current_task()}, "a trigger that has fired leaves nothing behind"
+    assert asyncio.all_tasks() == {asyncio.current_task()}, "the trigger has left tasks behind"
     return event
 
 
-def payload_of(event: TriggerEvent) -> dict[str, Any]:
-    """Return what an event hands to the worker, as it comes out of Airflow's database."""
+def serialized_payload(event: TriggerEvent) -> dict[str, Any]:
+    """Return an event's payload as a worker reads it from Airflow's database."""
     payload: dict[str, Any] = json.loads(json.dumps(event.payload))
     return payload

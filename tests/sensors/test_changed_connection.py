@@ -1,4 +1,4 @@
-"""A key that is rotated while a sensor waits on a worker: it goes on with the new one."""
+"""A sensor on a worker reads a changed connection, such as a rotated key, again after a failed poll."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
 from airflow_provider_damstra.testing import DamstraEmulator
-from tests.sensors.subjects import SCHEDULE
+from tests.sensors.cases import SCHEDULE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +20,8 @@ CONNECTION = "AIRFLOW_CONN_DAMSTRA_DEFAULT"
 
 
 @pytest.fixture(scope="module")
-def rotated() -> Iterator[DamstraEmulator]:
-    """Return an emulator that knows another key."""
+def rotated_emulator() -> Iterator[DamstraEmulator]:
+    """Return an emulator with another access key."""
     with DamstraEmulator(access_key="the-new-key") as emulator:
         yield emulator
 
@@ -30,21 +30,21 @@ def sensor() -> DamstraLessonScheduleSensor:
     return DamstraLessonScheduleSensor(task_id="wait", lesson_schedule_ids=[SCHEDULE], deferrable=False)
 
 
-def test_the_next_look_uses_the_new_key(
+def test_next_poll_uses_new_key(
     damstra_emulator: DamstraEmulator,
-    rotated: DamstraEmulator,
+    rotated_emulator: DamstraEmulator,
     connect: Connect,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    waiting = sensor()
-    assert not waiting.poke({}).is_done
+    task = sensor()
+    assert not task.poke({}).is_done
     damstra_emulator.add_fault("status", status=401)
-    monkeypatch.setenv(CONNECTION, rotated.connection_json)
-    rotated.complete_lesson_schedule(SCHEDULE)
-    assert waiting.poke({}).xcom_value == [SCHEDULE]
+    monkeypatch.setenv(CONNECTION, rotated_emulator.connection_json)
+    rotated_emulator.complete_lesson_schedule(SCHEDULE)
+    assert task.poke({}).xcom_value == [SCHEDULE]
 
 
-def test_a_connection_that_says_the_same_or_is_gone_changes_nothing(
+def test_unchanged_or_deleted_connection_is_not_reloaded(
     damstra_emulator: DamstraEmulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hook = sensor().hook
