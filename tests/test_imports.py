@@ -227,27 +227,42 @@ def import_all(*names):
         for module in pkgutil.walk_packages(getattr(found, "__path__", ()), f"{found.__name__}."):
             importlib.import_module(module.name)
 """
-HEAVY = (
-    "requests",
-    "urllib3",
-    "aiohttp",
-    "fastapi",
-    "uvicorn",
-    *(f"{NAME}.{layer}" for layer in ("models", "endpoints", "clients", "services", "exports", "emulator")),
-)
+NOT_IN_DAG_FILES = {
+    *LOGIC - {*VALUES, "errors", "conditions"},
+    "cli",
+    "emulator",
+    "polling",
+    "testing",
+    "webhooks",
+}
+
+
+def new_modules(program: str, tmp_path: Path) -> tuple[set[str], set[str]]:
+    """Return what a program loads in addition to ``airflow.sdk``: modules, and third-party packages."""
+    before = run("import sys, airflow.sdk; print(*sys.modules)", tmp_path)
+    loaded = run(f"import sys, airflow.sdk\n{program}\nprint(*sys.modules)", tmp_path)
+    packages = {name.split(".")[0] for name in loaded} - {name.split(".")[0] for name in before}
+    return set(loaded) - set(before), packages - set(sys.stdlib_module_names) - {NAME}
 
 
 @pytest.mark.needs_airflow("3.1")  # before it airflow.sdk itself loads them
-def test_dag_file_imports_no_client_and_no_model(tmp_path: Path) -> None:
+def test_dag_file_loads_neither_libraries_nor_models(tmp_path: Path) -> None:
     packages = ("operators", "sensors", "transfers")
-    others = ("triggers.event", "assets", "webhooks.plugin")
-    program = f"{IMPORT_ALL}\nimport_all(*{packages + others!r})\nprint(*sys.modules)"
-    loaded = run(program, tmp_path)
-    expected = {module for module in MODULES if layer_of(module) in packages} | {
-        f"{NAME}.{name}" for name in others
-    }
-    assert {module.removesuffix(".__init__") for module in expected} <= set(loaded)
-    assert [name for name in HEAVY if name in loaded] == []
+    others = ("triggers.event", "assets", "retry_policy")
+    loaded, libraries = new_modules(f"{IMPORT_ALL}\nimport_all(*{packages + others!r})", tmp_path)
+    expected = {module for module in MODULES if layer_of(module) in packages}
+    expected |= {f"{NAME}.{name}" for name in others}
+    assert {module.removesuffix(".__init__") for module in expected} <= loaded
+    assert libraries == set()
+    layers = {layer_of(name) for name in loaded if name.startswith(f"{NAME}.")}
+    assert layers & NOT_IN_DAG_FILES == set()
+
+
+@pytest.mark.needs_airflow("3.1")
+def test_airflow_plugin_loads_no_client_and_no_web_framework(tmp_path: Path) -> None:
+    loaded, libraries = new_modules(f"import {NAME}.webhooks.plugin", tmp_path)
+    assert libraries & {"requests", "urllib3", "aiohttp", "fastapi", "uvicorn"} == set()
+    assert {layer_of(name) for name in loaded if name.startswith(f"{NAME}.")} & LOGIC == set()
 
 
 def test_provider_info_imports_only_the_standard_library(tmp_path: Path) -> None:

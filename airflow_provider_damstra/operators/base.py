@@ -11,7 +11,6 @@ from airflow.sdk import BaseOperator
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
 from airflow_provider_damstra.map_index import set_map_index_template
-from airflow_provider_damstra.retry_policy import fail_fast_on_permanent_errors
 from airflow_provider_damstra.storage import TaskTry
 from airflow_provider_damstra.task_state import TaskState
 from airflow_provider_damstra.validation import is_empty, validate_booleans, validate_choice
@@ -67,6 +66,8 @@ class DamstraOperator(BaseOperator):
         """Do the step and return its result, fit for XCom."""
         set_map_index_template(self, context)
         self.task_try = TaskTry.of(context)
+        from airflow_provider_damstra.retry_policy import fail_fast_on_permanent_errors
+
         self.task_state = TaskState(context)
         self._is_acting = True
         try:
