@@ -1,4 +1,4 @@
-"""Airflow's metadata database for a test, and the receiver on a real server."""
+"""Fixtures: Airflow's metadata database, and the receiver on a real server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 from airflow_provider_damstra.hooks import metrics
 from airflow_provider_damstra.webhooks import auth, inbox, outcomes, processor
 from airflow_provider_damstra.webhooks.db import manager as database
-from tests.webhooks.receiver_server import ReceiverServer, running
+from tests.webhooks.receiver_server import ReceiverServer, run_receiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
 
 
-def _engine_of(path: Path) -> Engine:
-    """Return an engine that keeps no connection open: the receiver's threads may outlast a test."""
+def _create_engine(path: Path) -> Engine:
+    """Return an engine without a connection pool: the receiver's threads may outlive a test."""
     return create_engine(f"sqlite:///{path}", poolclass=NullPool)
 
 
 @pytest.fixture(scope="session")
 def _empty_metadata(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("metadata") / "empty.db"
-    engine = _engine_of(path)
+    engine = _create_engine(path)
     import_all_models()  # type: ignore[no-untyped-call]
     Base.metadata.create_all(engine)
     database.metadata.create_all(engine)
@@ -48,10 +48,10 @@ def _empty_metadata(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def metadata_database(_empty_metadata: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a new SQLite file Airflow's metadata database, with the inbox in it."""
+    """Use a new SQLite file with Airflow's tables and the inbox as the metadata database."""
     path = tmp_path / "airflow.db"
     shutil.copy(_empty_metadata, path)
-    engine = _engine_of(path)
+    engine = _create_engine(path)
     make_session = sessionmaker(engine, autoflush=False, expire_on_commit=False)
     monkeypatch.setattr(settings, "engine", engine)
     monkeypatch.setattr(settings, "Session", make_session)
@@ -63,32 +63,32 @@ def metadata_database(_empty_metadata: Path, tmp_path: Path, monkeypatch: pytest
 def _running_receiver(
     _empty_metadata: Path, _running_damstra_emulator: DamstraEmulator
 ) -> Iterator[ReceiverServer]:
-    # Airflow's models are imported by now: threads that do it at the same time would wait for each other.
-    # Between two tests, the worker looks at a database in which nothing waits.
+    # _empty_metadata has imported Airflow's models: threads that import them at the same time can deadlock.
+    # Between tests the worker polls an empty database.
     connection = json.loads(_running_damstra_emulator.connection_json)
-    with quickly() as patch:
-        patch.setattr(settings, "engine", _engine_of(_empty_metadata))
-        with running(patch, connection=connection, verify_patience="0.2") as served:
-            yield served
+    with short_intervals() as patch:
+        patch.setattr(settings, "engine", _create_engine(_empty_metadata))
+        with run_receiver(patch, connection=connection, verify_patience="0.2") as server:
+            yield server
 
 
 @pytest.fixture
 def receiver(
     _running_receiver: ReceiverServer, metadata_database: Path, damstra_emulator: DamstraEmulator
 ) -> ReceiverServer:
-    """Return a receiver with one connection, to the emulator. One serves all tests of a file."""
+    """Return a receiver whose connection leads to the emulator; one serves all tests of a module."""
     return _running_receiver
 
 
 @pytest.fixture
-def refused_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no delivery reopen what was refused: on a slow machine an event may be, before it comes again."""
+def no_reopening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reopen no refused event: on a slow machine an event may be refused before its redelivery."""
     monkeypatch.setattr(inbox, "MAX_REDELIVERIES", 0)
 
 
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Return how often what was counted by the receiver."""
+def metric_counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Return the counters of the receiver's metrics, by the last part of their names."""
     counts: Counter[str] = Counter()
     monkeypatch.setattr(
         metrics.server_stats(), "incr", lambda name, **_: counts.update([name.split(".")[-1]])
@@ -97,10 +97,10 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 @contextmanager
-def quickly() -> Iterator[pytest.MonkeyPatch]:
-    """Let the worker look often, and not be patient."""
+def short_intervals() -> Iterator[pytest.MonkeyPatch]:
+    """Shorten the intervals and delays of the worker."""
     with pytest.MonkeyPatch.context() as patch:
-        # Tests change what the environment says of the connection; the token is known from the start.
+        # Tests change the connection in the environment; the receiver keeps the token of its start.
         patch.setattr(auth, "REFRESH_INTERVAL", timedelta(hours=1))
         patch.setattr(processor, "POLL_INTERVAL", timedelta(milliseconds=50))
         patch.setattr(processor, "INITIAL_OPEN_SECONDS", 0.02)

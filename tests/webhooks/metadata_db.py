@@ -1,4 +1,4 @@
-"""DAGs and assets as Airflow's DAG processor writes them to the metadata database."""
+"""DAGs, assets and asset events in Airflow's metadata database, and waiting for processed events."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 COMPLETED = "lesson.schedule.completed"
 
 
-def create_dag(dag_id: str = "congratulate", *names: str, is_paused: bool = False, **of_asset: Any) -> None:
-    """Make a DAG that is scheduled on the assets of some events; of completions, if none is named."""
+def create_dag(dag_id: str = "congratulate", *event_names: str, is_paused: bool = False) -> None:
+    """Create a DAG that is scheduled on the assets of events; on that of completions, if none is named."""
     with Session(settings.engine) as session:
-        known = {"bundle_name": "dags", "timetable_summary": "x", "is_stale": False}
-        session.add(DagModel(dag_id=dag_id, is_paused=is_paused, **known))  # type: ignore[no-untyped-call]
-        for name in names or (COMPLETED,):
+        fields = {"bundle_name": "dags", "timetable_summary": "x", "is_stale": False}
+        session.add(DagModel(dag_id=dag_id, is_paused=is_paused, **fields))  # type: ignore[no-untyped-call]
+        for name in event_names or (COMPLETED,):
             uri = event_uri(name, conn_id="damstra_default")
             asset = session.scalar(select(AssetModel).where(AssetModel.uri == uri))
             if asset is None:
-                asset = AssetModel(name=uri, uri=uri, **of_asset)
+                asset = AssetModel(name=uri, uri=uri)
                 session.add(asset)
                 session.flush()
                 session.merge(AssetActive(name=uri, uri=uri))
@@ -45,29 +45,29 @@ def create_dag(dag_id: str = "congratulate", *names: str, is_paused: bool = Fals
 
 
 def list_asset_events() -> Sequence[AssetEvent]:
-    """Return the asset events there are, in their order."""
+    """Return all asset events, the oldest first."""
     with Session(settings.engine) as session:
         return session.scalars(select(AssetEvent).order_by(AssetEvent.id)).all()
 
 
 def partition_key_of(event: AssetEvent) -> str | None:
-    """Return an event's partition, which none has before Airflow 3.2."""
+    """Return the partition key of an asset event; None before Airflow 3.2."""
     return getattr(event, "partition_key", None)
 
 
 def list_queued_dags() -> list[str]:
-    """Return the ids of the DAGs that the scheduler is to run."""
+    """Return the ids of the DAGs that are queued for a run."""
     with Session(settings.engine) as session:
         return sorted(set(session.scalars(select(AssetDagRunQueue.target_dag_id))))
 
 
 def wait_for_processed(count: int = 1) -> list[dict[str, Any]]:
-    """Wait until so many events were decided; return them."""
-    decided = (EventState.CONFIRMED, EventState.REFUSED)
+    """Wait until at least `count` events are confirmed or refused, and return them, the newest first."""
+    processed = (EventState.CONFIRMED, EventState.REFUSED)
     wait_until(
-        lambda: len(inbox.list_events(states=decided)) >= count,
-        description="events to be decided",
+        lambda: len(inbox.list_events(states=processed)) >= count,
+        description="events to be confirmed or refused",
         timeout=30,
         interval=0.02,
     )
-    return inbox.list_events(states=decided)
+    return inbox.list_events(states=processed)

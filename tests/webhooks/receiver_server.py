@@ -1,4 +1,4 @@
-"""The receiver as Airflow's API server serves it: mounted, by uvicorn, with its access log."""
+"""The receiver as Airflow's API server runs it: mounted, on uvicorn, with an access log."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 CONN_ID = "damstra_default"
 HOST = "127.0.0.1"
 
-USER_ID, OPEN_ID, COMPLETED_ID = 1011, 30040, 30001
-"""A trainee with a schedule that is due, and one that is completed."""
+USER_ID = 1011
+OPEN_ID, COMPLETED_ID = 30040, 30001
+"""Lesson schedules of that user in the emulator's seed: one that is due, and one that is completed."""
 
 
 @dataclass(frozen=True)
@@ -46,46 +47,56 @@ class Response:
 
 @dataclass
 class ReceiverServer:
-    """A receiver that runs, and what is needed to talk to it."""
+    """A running receiver and its client."""
 
     port: int
     token: str = field(default_factory=generate_token)
 
-    def address(self, conn_id: str = CONN_ID, token: str | None = None) -> str:
+    @property
+    def webhook_url(self) -> str:
+        return f"http://{HOST}:{self.port}{self.webhook_path()}"
+
+    def webhook_path(self, conn_id: str = CONN_ID, token: str | None = None) -> str:
         return f"/damstra/webhooks/{conn_id}/{self.token if token is None else token}"
 
-    def ask(
+    def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Response:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=30)
         try:
             connection.request(method, path, body, dict(headers or {}))
-            answer = connection.getresponse()
-            return Response(
-                answer.status, {name.lower(): text for name, text in answer.getheaders()}, answer.read()
-            )
+            response = connection.getresponse()
+            response_headers = {name.lower(): value for name, value in response.getheaders()}
+            return Response(response.status, response_headers, response.read())
         finally:
             connection.close()
 
     def post(self, event: Any, path: str | None = None, **headers: str) -> Response:
-        """Send an event as Damstra does."""
+        """Send an event, or bytes, as Damstra does."""
         body = event if isinstance(event, bytes) else json.dumps(event).encode()
-        return self.ask("POST", path or self.address(), body, {"Content-Type": "application/json", **headers})
+        headers = {"Content-Type": "application/json", **headers}
+        return self.request("POST", path or self.webhook_path(), body, headers)
 
-    def feed(self, query: str = "", conn_id: str = CONN_ID, token: str | None = None) -> Response:
-        bearer = f"Bearer {self.token if token is None else token}"
-        return self.ask("GET", f"/damstra/feed/{conn_id}{query}", headers={"Authorization": bearer})
+    def post_missed(self, event: Any, token: str | None = None) -> Response:
+        """Send an event as reconciliation does."""
+        return self.post(event, f"/damstra/missed/{CONN_ID}", **self._bearer(token))
+
+    def get_feed(self, query: str = "", conn_id: str = CONN_ID, token: str | None = None) -> Response:
+        return self.request("GET", f"/damstra/feed/{conn_id}{query}", headers=self._bearer(token))
+
+    def _bearer(self, token: str | None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token if token is None else token}"}
 
 
-def completed(schedule: int | str = 1233, user: int | str = 1023, **more: Any) -> dict[str, Any]:
-    """Return the body of a completion, of now unless told otherwise."""
+def completed_event(schedule: int | str = 1233, user: int | str = 1023, **fields: Any) -> dict[str, Any]:
+    """Return the body of a ``lesson.schedule.completed`` event that occurs now, with more or other fields."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     ids = {"lessonScheduleId": str(schedule), "userId": str(user)}
-    return {"name": "lesson.schedule.completed", **ids, "timeStamp": now, **more}
+    return {"name": "lesson.schedule.completed", **ids, "timeStamp": now, **fields}
 
 
 @contextmanager
-def running(
+def run_receiver(
     monkeypatch: pytest.MonkeyPatch,
     *,
     connection: Mapping[str, Any] | None = None,
@@ -93,44 +104,44 @@ def running(
 ) -> Iterator[ReceiverServer]:
     """Run the receiver.
 
-    :param connection: fields of the connection beside its token.
-    :param options: of the section ``[damstra]``.
+    :param connection: fields of the connection besides its token.
+    :param options: options of the section ``[damstra]``.
     """
     listener = listen(HOST, 0)
-    served = ReceiverServer(listener.getsockname()[1])
+    receiver = ReceiverServer(listener.getsockname()[1])
     fields = {"conn_type": "damstra", "password": "no-key", **(connection or {})}
-    extra = {"webhook_token": served.token, **fields.pop("extra", {})}
+    extra = {"webhook_token": receiver.token, **fields.pop("extra", {})}
     monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", json.dumps({**fields, "extra": extra}))
     for name, value in {"webhooks_enabled": "True", **options}.items():
         monkeypatch.setenv(f"AIRFLOW__DAMSTRA__{name.upper()}", value)
-    access = logging.getLogger("uvicorn.access")
-    level = access.level
+    access_log = logging.getLogger("uvicorn.access")
+    level = access_log.level
     server = uvicorn.Server(
         uvicorn.Config(_api_server(), log_level="info", log_config=None, proxy_headers=False)
     )
     if http_access_log is None:
-        # Other servers in this process have silenced it.
-        monkeypatch.setattr(access, "propagate", True)
+        # Other servers in this process have disabled it.
+        monkeypatch.setattr(access_log, "propagate", True)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
-    until(lambda: server.started, "the receiver runs")
+    until(lambda: server.started, "the receiver to start")
     try:
-        yield served
+        yield receiver
     finally:
         server.should_exit = True
         thread.join()
         listener.close()
-        access.setLevel(level)
+        access_log.setLevel(level)
 
 
 def _api_server() -> FastAPI:
-    """Return an app with what of Airflow's API server concerns a plugin's app."""
-    apps = DamstraPlugin.fastapi_apps
+    """Return an app with the parts of Airflow's API server that concern a plugin's app."""
+    plugin_apps = DamstraPlugin.fastapi_apps
     app = FastAPI(lifespan=_lifespan)
-    for one in apps:
-        app.mount(one["url_prefix"], one["app"])
-    for one in DamstraPlugin.fastapi_root_middlewares:
-        app.add_middleware(one["middleware"])
+    for plugin_app in plugin_apps:
+        app.mount(plugin_app["url_prefix"], plugin_app["app"])
+    for middleware in DamstraPlugin.fastapi_root_middlewares:
+        app.add_middleware(middleware["middleware"])
     if http_access_log is not None:
         app.add_middleware(http_access_log.HttpAccessLogMiddleware)
     return app
@@ -138,7 +149,7 @@ def _api_server() -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Let mounted apps start and end with the server, as Airflow does."""
+    """Start and stop mounted apps with the server, as Airflow does."""
     async with AsyncExitStack() as stack:
         for route in app.routes:
             if isinstance(route, Mount) and isinstance(route.app, FastAPI):

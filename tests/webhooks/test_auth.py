@@ -1,4 +1,4 @@
-"""Tokens: long, rotated without loss, accepted for as long as they say."""
+"""Tokens: long, rotated with a grace period, and compared with all accepted ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def test_a_token_is_32_random_bytes_fit_for_an_address() -> None:
+def test_generated_token_is_32_random_bytes_in_url_safe_characters() -> None:
     tokens = {generate_token() for _ in range(100)}
     assert len(tokens) == 100
     for token in tokens:
@@ -27,7 +27,7 @@ def test_a_token_is_32_random_bytes_fit_for_an_address() -> None:
         assert token.replace("-", "").replace("_", "").isalnum()
 
 
-def test_after_a_rotation_both_are_accepted_for_a_day() -> None:
+def test_rotated_token_is_accepted_for_one_more_day() -> None:
     old = generate_token()
     extra = rotate_token({"webhook_token": old, "timeout": 5}, now=NOW)
     new = extra["webhook_token"]
@@ -38,33 +38,34 @@ def test_after_a_rotation_both_are_accepted_for_a_day() -> None:
     assert accepted_tokens(extra, now=NOW + DAY) == [new]
 
 
-def test_two_rotations_on_one_day_lose_neither() -> None:
+def test_two_rotations_within_a_day_keep_both_previous_tokens() -> None:
     first = rotate_token({}, now=NOW)
     second = rotate_token(first, now=NOW + DAY / 4)
     third = rotate_token(second, now=NOW + DAY / 2)
-    # The youngest first: the receiver compares only some of many.
+    # The newest first: the receiver compares a limited number.
     tokens = [extra["webhook_token"] for extra in (third, second, first)]
     assert accepted_tokens(third, now=NOW + DAY / 2) == tokens
-    assert accepted_tokens(rotate_token(third, now=NOW + 2 * DAY), now=NOW + 2 * DAY)[1:] == tokens[:1]
-    assert first["webhook_token"] not in rotate_token(third, now=NOW + 2 * DAY)["webhook_tokens_previous"]
+    fourth = rotate_token(third, now=NOW + 2 * DAY)
+    assert accepted_tokens(fourth, now=NOW + 2 * DAY)[1:] == tokens[:1]
+    assert first["webhook_token"] not in fourth["webhook_tokens_previous"]
 
 
 @pytest.mark.parametrize("token", [None, "", "secret", "x" * 42, " "])
-def test_what_is_too_short_is_no_token(token: str | None) -> None:
+def test_short_token_is_not_accepted(token: str | None) -> None:
     assert accepted_tokens({"webhook_token": token}, now=NOW) == []
 
 
 @pytest.mark.parametrize("previous", ["nonsense", ":", "a:b", f"{'x' * 43}", f"{'x' * 43}:soon", 7, None])
-def test_an_unreadable_previous_token_is_none(previous: object) -> None:
+def test_malformed_previous_token_is_ignored(previous: object) -> None:
     current = generate_token()
     extra = {"webhook_token": current, "webhook_tokens_previous": previous}
     assert accepted_tokens(extra, now=NOW) == [current]
 
 
-def test_recognition_looks_at_all_of_them() -> None:
+def test_matches_any_finds_each_accepted_token_and_no_other() -> None:
     tokens = [generate_token() for _ in range(4)]
-    marks = [hash_token(token) for token in tokens]
-    assert all(matches_any(hash_token(token), marks) for token in tokens)
-    assert not matches_any(hash_token(tokens[0][:-1]), marks)
-    assert not matches_any(hash_token("\udcff"), marks)
+    hashes = [hash_token(token) for token in tokens]
+    assert all(matches_any(hash_token(token), hashes) for token in tokens)
+    assert not matches_any(hash_token(tokens[0][:-1]), hashes)
+    assert not matches_any(hash_token("\udcff"), hashes)
     assert {len(hash_token(text)) for text in ("", "x" * 100_000, "é")} == {32}

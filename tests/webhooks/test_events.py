@@ -1,4 +1,4 @@
-"""Reading the seven events, as printed on the vendor's page and as they may come instead."""
+"""Parsing of the seven events, as the vendor documents them and in other spellings."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ import json
 import pytest
 
 from airflow_provider_damstra.webhooks.events import EVENT_TYPES, UnknownEvent, body_fields, parse_event
+from airflow_provider_damstra.webhooks.parsing import parse_body
 from tests.contract.webhooks import BODIES
+from tests.webhooks.receiver_server import completed_event
 
 each_event = pytest.mark.parametrize("name", BODIES)
 
 
-def test_there_are_the_seven() -> None:
+def test_event_types_are_the_documented_ones() -> None:
     assert EVENT_TYPES.keys() == BODIES.keys()
 
 
 @each_event
-def test_members_are_spelled_and_ordered_as_printed(name: str) -> None:
+def test_body_fields_have_documented_spelling_and_order(name: str) -> None:
     assert ["name", *body_fields(name), "timeStamp"] == list(json.loads(BODIES[name]))
 
 
 @each_event
-def test_either_spelling_and_ids_as_numbers_are_the_same_event(name: str) -> None:
-    printed = json.loads(BODIES[name])
+def test_dedup_key_ignores_spelling_number_format_and_unknown_fields(name: str) -> None:
+    documented = json.loads(BODIES[name])
     other = {
         {"userId": "userID", "userID": "userId"}.get(key, key): int(value) if value.isdigit() else value
-        for key, value in printed.items()
+        for key, value in documented.items()
     }
-    event, again = parse_event(BODIES[name].encode()), parse_event(json.dumps(other | {"new": 1}).encode())
+    event, same = parse_event(BODIES[name].encode()), parse_event(json.dumps(other | {"new": 1}).encode())
     assert type(event) is EVENT_TYPES[name]
-    assert again.model_extra == {"new": 1}
-    assert event.dedup_key() == again.dedup_key()
+    assert same.model_extra == {"new": 1}
+    assert event.dedup_key() == same.dedup_key()
 
 
 @each_event
-def test_another_user_is_another_event(name: str) -> None:
-    other = {
-        key: "77" if key.lower() == "userid" else value for key, value in json.loads(BODIES[name]).items()
-    }
-    assert (
-        parse_event(json.dumps(other).encode()).dedup_key() != parse_event(BODIES[name].encode()).dedup_key()
-    )
+def test_dedup_key_differs_for_another_user(name: str) -> None:
+    documented = json.loads(BODIES[name])
+    other = {key: "77" if key.lower() == "userid" else value for key, value in documented.items()}
+    event, different = parse_event(BODIES[name].encode()), parse_event(json.dumps(other).encode())
+    assert event.dedup_key() != different.dedup_key()
 
 
-def test_an_unknown_event_is_kept_whole() -> None:
+def test_unknown_event_keeps_all_fields() -> None:
     event = parse_event(b'{"name": "lesson.retired", "lessonId": "7"}')
     assert isinstance(event, UnknownEvent)
     assert event.model_extra == {"lessonId": "7"}
@@ -64,6 +64,15 @@ def test_an_unknown_event_is_kept_whole() -> None:
         b"\xff",
     ],
 )
-def test_what_is_no_event_is_refused(body: bytes) -> None:
+def test_invalid_body_raises_value_error(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"validation error|EOF|recursion|expected"):
         parse_event(body)
+
+
+@pytest.mark.parametrize("spelling", ["userID", "user_id"])
+def test_field_in_two_spellings_must_have_one_value(spelling: str) -> None:
+    event = completed_event(user=7)
+    with pytest.raises(ValueError, match="two different values"):
+        parse_body(json.dumps({**event, spelling: 9}).encode())
+    _, payload = parse_body(json.dumps({**event, spelling: 7}).encode())
+    assert payload["user_id"] == 7

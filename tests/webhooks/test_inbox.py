@@ -1,4 +1,4 @@
-"""The inbox in the database: made by migrations, safe beside other processes, purged."""
+"""The inbox in SQLite and PostgreSQL: migrations, concurrent processes, purging, and values of any kind."""
 
 from __future__ import annotations
 
@@ -18,12 +18,21 @@ from airflow.models.dagbundle import DagBundleModel
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, delete, inspect
+from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
 from airflow_provider_damstra.webhooks import inbox, outcomes
-from airflow_provider_damstra.webhooks.db import manager as database
-from airflow_provider_damstra.webhooks.db.manager import DamstraDBManager
-from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, transaction
+from airflow_provider_damstra.webhooks.db.manager import (
+    MAX_NAME_LENGTH,
+    DamstraDBManager,
+    inbox_table,
+    metadata,
+)
+from airflow_provider_damstra.webhooks.db.transactions import (
+    InboxUnavailableError,
+    UnstorableEventError,
+    transaction,
+)
 from airflow_provider_damstra.webhooks.inbox import EventState, InsertResult
 from tests.airflow_compat import BEFORE_3_2
 from tests.postgresql import HOST, USER
@@ -45,23 +54,29 @@ if TYPE_CHECKING:
 LEASE = timedelta(minutes=1)
 CONN_ID = "damstra_default"
 THREADS = 8
-KINDS = ("sqlite", "postgresql")
+DATABASES = ("sqlite", "postgresql")
+UPDATED = "user.settings.updated"
+
+needs_partitions = pytest.mark.needs_airflow("3.2")  # before it, Airflow itself queues the DAGs
+needs_psycopg3 = pytest.mark.needs_airflow("3.1")  # whose SQLAlchemy supports this driver
 
 
-@pytest.fixture(params=KINDS)
-def empty(
+@pytest.fixture(params=DATABASES)
+def empty_database(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Engine]:
-    """Make an empty database Airflow's, one of each kind."""
+    """Use an empty database as Airflow's metadata database."""
     name = None if request.param == "sqlite" else request.getfixturevalue("database")
     url = _url(request, tmp_path, name)
     monkeypatch.setattr(settings, "SQL_ALCHEMY_CONN", url)
-    yield from _made_airflows(create_engine(url), monkeypatch)
+    yield from _use_engine(create_engine(url), monkeypatch)
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def _filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """Make a database with Airflow's tables and the inbox, for all tests of a kind."""
+@pytest.fixture(scope="module", params=DATABASES)
+def _module_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    """Create a database with Airflow's tables and the inbox."""
     import_all_models()  # type: ignore[no-untyped-call]
     with contextlib.ExitStack() as stack:
         name = None
@@ -70,7 +85,7 @@ def _filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         engine = create_engine(_url(request, tmp_path_factory.mktemp("database"), name))
         stack.callback(engine.dispose)
         Base.metadata.create_all(engine)
-        database.metadata.create_all(engine)
+        metadata.create_all(engine)
         with Session(engine) as session:
             session.add(DagBundleModel(name="dags"))
             session.commit()
@@ -78,13 +93,26 @@ def _filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
-def full(_filled: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """Return a database with Airflow's tables and the inbox, without events, assets and DAGs."""
-    with _filled.begin() as connection:
-        connection.execute(database.inbox_table.delete())
+def airflow_database(_module_database: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """Use a database with Airflow's tables and the inbox, without events, assets and DAGs."""
+    with _module_database.begin() as connection:
+        connection.execute(inbox_table.delete())
         for model in (AssetDagRunQueue, AssetEvent, DagScheduleAssetReference, AssetModel, DagModel):
             connection.execute(delete(model))
-    yield from _made_airflows(_filled, monkeypatch)
+    yield from _use_engine(_module_database, monkeypatch)
+
+
+@pytest.fixture
+def psycopg3_database(
+    postgresql: PostgreSQL, database: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Engine]:
+    """Use a PostgreSQL database with the inbox, and psycopg 3, which sends parameters apart from the SQL."""
+    fields = postgresql.connection_fields(database)
+    host, port = fields["host"], fields["port"]
+    url = URL.create("postgresql+psycopg", fields["login"], fields["password"], host, port, database)
+    engine = create_engine(url)
+    metadata.create_all(engine)
+    yield from _use_engine(engine, monkeypatch)
 
 
 def _url(request: pytest.FixtureRequest, folder: Path, name: str | None) -> str:
@@ -94,15 +122,19 @@ def _url(request: pytest.FixtureRequest, folder: Path, name: str | None) -> str:
     return f"postgresql+psycopg2://{USER}:{server.password}@{HOST}:{server.port}/{name}"
 
 
-def _made_airflows(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+def _use_engine(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setattr(settings, "engine", engine)
     yield engine
     engine.dispose()
 
 
-def keep(dedup_key: str = "d", **more: Any) -> InsertResult:
-    arguments = {"conn_id": CONN_ID, "name": "user.settings.updated", "payload": {"user_id": 7}}
-    return inbox.insert(**{**arguments, "dedup_key": dedup_key, "source": "webhook", **more})
+def insert(dedup_key: str = "d", **fields: Any) -> InsertResult:
+    event = {"conn_id": CONN_ID, "name": UPDATED, "payload": {"user_id": 7}, "source": "webhook"}
+    return inbox.insert(**{**event, "dedup_key": dedup_key, **fields})
+
+
+def db_manager(session: Session) -> Any:
+    return DamstraDBManager(session)  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(
@@ -112,73 +144,67 @@ def keep(dedup_key: str = "d", **more: Any) -> InsertResult:
         pytest.param({"use_migration_files": True}, marks=pytest.mark.needs_airflow("3.2")),
     ],
 )
-def test_migrations_make_the_table_that_the_code_expects(empty: Engine, choice: dict[str, bool]) -> None:
-    with Session(empty) as session:
-        manager: Any = DamstraDBManager(session)  # type: ignore[no-untyped-call]
+def test_migrated_table_matches_code(empty_database: Engine, choice: dict[str, bool]) -> None:
+    with Session(empty_database) as session:
+        manager = db_manager(session)
         manager.initdb(**choice)
         assert manager.check_migration()
         manager.upgradedb()
         assert manager.check_migration()
-    with empty.connect() as connection:
+    with empty_database.connect() as connection:
         options = {"version_table": DamstraDBManager.version_table_name, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, DamstraDBManager.metadata) == []
-    assert keep() == InsertResult.RECEIVED
+    assert insert() == InsertResult.RECEIVED
 
 
-def test_downgrade_to_base_drops_table_and_upgrade_creates_it_again(empty: Engine) -> None:
-    with Session(empty) as session:
-        manager: Any = DamstraDBManager(session)  # type: ignore[no-untyped-call]
+def test_downgrade_to_base_drops_table_and_upgrade_creates_it_again(empty_database: Engine) -> None:
+    with Session(empty_database) as session:
+        manager = db_manager(session)
         manager.initdb()
-        keep()
+        insert()
         manager.downgrade("base")
         assert not manager.check_migration()
-        assert not inspect(empty).has_table(database.inbox_table.name)
+        assert not inspect(empty_database).has_table(inbox_table.name)
         with pytest.raises(InboxUnavailableError, match="Run: airflow db migrate"):
-            keep()
+            insert()
         manager.upgradedb()
         assert manager.check_migration()
-    assert keep() == InsertResult.RECEIVED
+    assert insert() == InsertResult.RECEIVED
 
 
-def test_missing_column_error_names_column_and_migration_command(full: Engine) -> None:
-    table = database.inbox_table.name
-    with full.begin() as connection:
-        connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN mismatches")
-    try:
-        with pytest.raises(InboxUnavailableError, match=r"no column mismatches in .* Run: airflow"):
-            keep()
-    finally:
-        with full.begin() as connection:
-            connection.exec_driver_sql(
-                f"ALTER TABLE {table} ADD COLUMN mismatches INTEGER NOT NULL DEFAULT 0"
-            )
+def test_missing_column_error_names_column_and_migration_command(empty_database: Engine) -> None:
+    metadata.create_all(empty_database)
+    with empty_database.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {inbox_table.name} DROP COLUMN mismatches")
+    with pytest.raises(InboxUnavailableError, match=r"no column mismatches in .* Run: airflow"):
+        insert()
 
 
-def test_a_database_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_database_error_has_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"postgresql+psycopg2://nobody:secret-word@{HOST}:1/nothing"
     monkeypatch.setattr(settings, "engine", create_engine(url))
     with pytest.raises(InboxUnavailableError, match="metadata database failed") as caught:
-        keep()
+        insert()
     assert "secret-word" not in str(caught.value)
 
 
-def test_many_deliveries_at_once_are_one_event(full: Engine) -> None:
+def test_concurrent_deliveries_are_stored_once(airflow_database: Engine) -> None:
     with ThreadPoolExecutor(THREADS) as threads:
-        kept = list(threads.map(lambda _: keep(), range(THREADS)))
-    assert sorted(kept) == ["duplicate"] * (THREADS - 1) + ["received"]
-    assert [keep(conn_id="other"), keep("e")] == ["received", "received"]
+        results = list(threads.map(lambda _: insert(), range(THREADS)))
+    assert sorted(results) == ["duplicate"] * (THREADS - 1) + ["received"]
+    assert [insert(conn_id="other"), insert("e")] == ["received", "received"]
 
 
-def test_what_the_database_refuses_is_not_tried_for_ever(full: Engine) -> None:
-    refused: Any = None
+def test_insert_gives_up_after_repeated_constraint_violations(airflow_database: Engine) -> None:
+    null: Any = None
     with pytest.raises(InboxUnavailableError, match="neither takes the event nor has it"):
-        keep(name=refused)
+        insert(name=null)
 
 
-def test_an_event_is_in_the_hands_of_one(full: Engine) -> None:
+def test_concurrent_claims_return_each_event_once(airflow_database: Engine) -> None:
     for number in range(20):
-        keep(str(number))
+        insert(str(number))
     with ThreadPoolExecutor(THREADS) as threads:
         claims = list(threads.map(lambda _: inbox.claim(limit=10, lease=LEASE), range(THREADS)))
     ids = [row["id"] for rows in claims for row in rows]
@@ -186,9 +212,9 @@ def test_an_event_is_in_the_hands_of_one(full: Engine) -> None:
     assert sorted(ids) == sorted({row["id"] for row in inbox.list_events()})
 
 
-def test_who_comes_too_late_decides_nothing(full: Engine) -> None:
-    create_dag("one", "user.settings.updated")
-    keep()
+def test_outcome_after_expired_lease_has_no_effect(airflow_database: Engine) -> None:
+    create_dag("one", UPDATED)
+    insert()
     (late,) = inbox.claim(limit=1, lease=timedelta(0))
     (row,) = inbox.claim(limit=1, lease=LEASE)
     outcomes.refuse(late, "too late")
@@ -201,11 +227,11 @@ def test_who_comes_too_late_decides_nothing(full: Engine) -> None:
     assert len(list_asset_events()) == 1
 
 
-def test_an_event_is_settled_once_however_many_try(full: Engine) -> None:
-    create_dag("one", "user.settings.updated")
+def test_concurrent_confirmations_register_asset_events_once(airflow_database: Engine) -> None:
+    create_dag("one", UPDATED)
     create_dag("all", "all")
     for number in range(10):
-        keep(str(number), payload={"user_id": number})
+        insert(str(number), payload={"user_id": number})
     rows = inbox.claim(limit=10, lease=LEASE) * 4
     with ThreadPoolExecutor(THREADS) as threads:
         list(threads.map(partial(outcomes.confirm, is_verified=True), rows))
@@ -219,12 +245,12 @@ def test_an_event_is_settled_once_however_many_try(full: Engine) -> None:
     assert list_queued_dags() == ["all", "one"]
 
 
-@pytest.mark.needs_airflow("3.2")  # which has partitions: before it Airflow itself queues the DAGs
-def test_what_fails_in_airflow_leaves_the_event_as_it_was(
-    full: Engine, monkeypatch: pytest.MonkeyPatch
+@needs_partitions
+def test_failure_in_airflow_leaves_event_waiting(
+    airflow_database: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create_dag("one", "user.settings.updated")
-    keep()
+    create_dag("one", UPDATED)
+    insert()
     (row,) = inbox.claim(limit=1, lease=LEASE)
 
     def fail(*_: object) -> None:
@@ -239,39 +265,72 @@ def test_what_fails_in_airflow_leaves_the_event_as_it_was(
     assert len(list_asset_events()) == 1
 
 
-def test_old_events_are_purged_in_portions(full: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_purge_deletes_expired_events_in_batches(
+    airflow_database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(inbox, "PURGE_BATCH_SIZE", 2)
     now, day = datetime.now(UTC), timedelta(days=1)
     for number in range(3):
-        keep(str(number), occurred_at=now - 10 * day)
-    keep("of tomorrow", occurred_at=now + day)
-    keep("of no time", occurred_at=datetime.max.replace(tzinfo=UTC))
+        insert(str(number), occurred_at=now - 10 * day)
+    insert("tomorrow", occurred_at=now + day)
+    insert("in the far future", occurred_at=datetime.max.replace(tzinfo=UTC))
     for row in inbox.claim(limit=5, lease=LEASE):
         outcomes.refuse(row, "because")
-    keep("waiting", occurred_at=now - 10 * day)
+    insert("waiting", occurred_at=now - 10 * day)
     assert inbox.purge_expired(retention=day) == 0
-    _received(now - 1.5 * day)
+    set_received_at(now - 1.5 * day)
     assert [inbox.purge_expired(retention=day) for _ in range(3)] == [2, 1, 0]
-    assert {row["dedup_key"] for row in inbox.list_events()} == {"of tomorrow", "of no time", "waiting"}
-    _received(now - 2.5 * day)
+    assert {row["dedup_key"] for row in inbox.list_events()} == {"tomorrow", "in the far future", "waiting"}
+    set_received_at(now - 2.5 * day)
     assert [inbox.purge_expired(retention=day) for _ in range(2)] == [2, 0]
     assert {row["dedup_key"] for row in inbox.list_events()} == {"waiting"}
 
 
-def _received(at: datetime) -> None:
-    """Let all events have been received at a time."""
+def set_received_at(at: datetime) -> None:
+    """Set the receipt time of all events."""
     with transaction() as connection:
-        connection.execute(database.inbox_table.update().values(received_at=at))
+        connection.execute(inbox_table.update().values(received_at=at))
 
 
-@pytest.mark.needs_airflow("3.2")  # which has partitions: before it Airflow itself queues the DAGs
-def test_a_queue_place_moves_with_the_newest_event(full: Engine) -> None:
-    create_dag("one", "user.settings.updated")
+@needs_partitions
+def test_requeue_updates_timestamp_of_queued_dag(airflow_database: Engine) -> None:
+    create_dag("one", UPDATED)
     for number in range(2):
-        keep(str(number))
+        insert(str(number))
         outcomes.confirm(inbox.claim(limit=1, lease=LEASE)[0], is_verified=True)
-    with full.connect() as connection:
-        places = connection.exec_driver_sql("SELECT created_at FROM asset_dag_run_queue").fetchall()
+    with airflow_database.connect() as connection:
+        entries = connection.exec_driver_sql("SELECT created_at FROM asset_dag_run_queue").fetchall()
         last = connection.exec_driver_sql("SELECT max(timestamp) FROM asset_event").scalar()
-    assert len(places) == 1
-    assert places[0][0] > last
+    assert len(entries) == 1
+    assert entries[0][0] > last
+
+
+@needs_psycopg3
+@pytest.mark.usefixtures("psycopg3_database")
+def test_find_by_schedule_ignores_values_of_other_types() -> None:
+    for number, schedule_id in enumerate(("a text", 2**62, None, 30001)):
+        insert(str(number), payload={"lesson_schedule_id": schedule_id})
+    (row,) = inbox.find_by_schedule(30001, conn_id=CONN_ID, name=UPDATED)
+    assert row["payload"] == {"lesson_schedule_id": 30001}
+
+
+@needs_psycopg3
+@pytest.mark.usefixtures("psycopg3_database")
+@pytest.mark.parametrize("name", ["x" * (MAX_NAME_LENGTH + 1), "a\0b"])
+def test_value_that_no_row_can_hold_is_unstorable_and_not_an_outage(name: str) -> None:
+    with pytest.raises(UnstorableEventError, match="does not take it"):
+        insert(name=name)
+    insert()
+
+
+@needs_psycopg3
+@pytest.mark.usefixtures("psycopg3_database")
+def test_reason_is_escaped_and_truncated() -> None:
+    insert()
+    (row,) = inbox.claim(limit=1, lease=timedelta(0))
+    inbox.release(row, until=datetime.now(UTC), reason="it said a\0b\ud800" + 50_000 * "x")
+    (row,) = inbox.list_events()
+    assert row["reason"].startswith("it said a\\0b\\ud800xx")
+    with transaction() as connection:
+        inbox.mark_processed(row, EventState.REFUSED, reason="\0", connection=connection)
+    assert inbox.list_events()[0]["reason"] == "\\0"

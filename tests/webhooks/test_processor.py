@@ -1,4 +1,4 @@
-"""From a webhook to an asset event: only what the emulator confirms, once, whatever happens in between."""
+"""From a webhook to an asset event: events are verified with the emulator, and confirmed once."""
 
 from __future__ import annotations
 
@@ -28,13 +28,7 @@ from tests.webhooks.metadata_db import (
     partition_key_of,
     wait_for_processed,
 )
-from tests.webhooks.receiver_server import (
-    COMPLETED_ID,
-    OPEN_ID,
-    USER_ID,
-    ReceiverServer,
-    completed,
-)
+from tests.webhooks.receiver_server import COMPLETED_ID, OPEN_ID, USER_ID, ReceiverServer, completed_event
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -42,12 +36,12 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
 
 
-def test_a_completion_that_is_one_updates_the_asset_once(
+def test_verified_completion_registers_one_asset_event(
     damstra_emulator: DamstraEmulator, receiver: ReceiverServer
 ) -> None:
     create_dag()
-    create_dag("asleep", is_paused=True)
-    damstra_emulator.add_webhook(f"http://127.0.0.1:{receiver.port}{receiver.address()}")
+    create_dag("paused", is_paused=True)
+    damstra_emulator.add_webhook(receiver.webhook_url)
     damstra_emulator.complete_lesson_schedule(OPEN_ID)
     (row,) = wait_for_processed()
     assert (row["state"], row["reason"]) == ("confirmed", None)
@@ -63,12 +57,10 @@ def test_a_completion_that_is_one_updates_the_asset_once(
     assert list_queued_dags() == ["congratulate"]
 
 
-def test_an_event_of_each_kind_is_confirmed(
-    damstra_emulator: DamstraEmulator, receiver: ReceiverServer
-) -> None:
+def test_each_event_type_is_confirmed(damstra_emulator: DamstraEmulator, receiver: ReceiverServer) -> None:
     create_dag("each", *EVENT_NAMES)
     create_dag("all", "all")
-    damstra_emulator.add_webhook(f"http://127.0.0.1:{receiver.port}{receiver.address()}")
+    damstra_emulator.add_webhook(receiver.webhook_url)
     hook = DamstraHook()
     new = CreateUser(user_name="n.new", first_name="N", last_name="New", email_address="n@example.com")
     damstra_emulator.complete_lesson_schedule(OPEN_ID)
@@ -94,81 +86,86 @@ def test_an_event_of_each_kind_is_confirmed(
     assert len(list_asset_events()) == 14
 
 
-COUNTED = ("received", "duplicate", "unknown", "rejected", "not_found", "confirmed", "refused")
-FORGED = [
-    (completed(OPEN_ID, USER_ID), "the schedule is not completed"),
-    (completed(COMPLETED_ID, 1012), "the schedule is another user's (1011)"),
-    (completed(7, USER_ID), "Damstra has no such schedule or user"),
-    (completed(COMPLETED_ID, 1012, name="lesson.schedule.created"), "another user's"),
+METRICS = ("received", "duplicate", "unknown", "rejected", "not_found", "confirmed", "refused")
+FORGED_EVENTS = [
+    (completed_event(OPEN_ID, USER_ID), "the schedule is not completed"),
+    (completed_event(COMPLETED_ID, 1012), "the schedule is another user's (1011)"),
+    (completed_event(7, USER_ID), "Damstra has no such schedule or user"),
+    (completed_event(COMPLETED_ID, 1012, name="lesson.schedule.created"), "another user's"),
     (
-        completed(OPEN_ID, USER_ID, name="lesson.schedule.changed", scheduleDate="2031-01-01T00:00:00Z"),
+        completed_event(
+            OPEN_ID, USER_ID, name="lesson.schedule.changed", scheduleDate="2031-01-01T00:00:00Z"
+        ),
         "not 2031-01-01T00:00:00+00:00",
     ),
     (
-        completed(OPEN_ID, USER_ID, name="lesson.schedule.cancelled", cancellationReason="X"),
+        completed_event(OPEN_ID, USER_ID, name="lesson.schedule.cancelled", cancellationReason="X"),
         "no such cancelled schedule",
     ),
     (
-        completed(name="user.account.created", user=USER_ID, userName="x", firstName="", lastName=""),
+        completed_event(name="user.account.created", user=USER_ID, userName="x", firstName="", lastName=""),
         "user 1011 has another user name",
     ),
-    (completed(name="user.account.inactivate", user=USER_ID, userName="l.murphy"), "the user is active"),
-    (completed(name="user.settings.updated", user=99, actingUserId="1"), "no such schedule or user"),
     (
-        completed(COMPLETED_ID, USER_ID, timeStamp="2020-01-01T00:00:00Z"),
+        completed_event(name="user.account.inactivate", user=USER_ID, userName="l.murphy"),
+        "the user is active",
+    ),
+    (completed_event(name="user.settings.updated", user=99, actingUserId="1"), "no such schedule or user"),
+    (
+        completed_event(COMPLETED_ID, USER_ID, timeStamp="2020-01-01T00:00:00Z"),
         "cannot be told from a repetition",
     ),
 ]
 
 
-def test_a_forged_event_is_refused_with_a_warning(
+def test_forged_event_is_refused_with_a_warning(
     damstra_emulator: DamstraEmulator, receiver: ReceiverServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     create_dag("each", *EVENT_NAMES)
     create_dag("all", "all")
-    for event, _ in FORGED:
+    for event, _ in FORGED_EVENTS:
         assert receiver.post(event).status == 200
-    rows = wait_for_processed(len(FORGED))
-    for row, (event, why) in zip(reversed(rows), FORGED, strict=True):
+    rows = wait_for_processed(len(FORGED_EVENTS))
+    for row, (event, reason) in zip(reversed(rows), FORGED_EVENTS, strict=True):
         assert row["state"] == "refused"
-        assert why in row["reason"]
+        assert reason in row["reason"]
         assert f"refused event {row['id']} of connection 'damstra_default' ({event['name']}" in caplog.text
     assert (list(list_asset_events()), list_queued_dags()) == ([], [])
 
 
-def test_a_refused_event_that_comes_again_is_looked_at_again(
+def test_redelivery_of_refused_event_is_verified_again(
     damstra_emulator: DamstraEmulator, receiver: ReceiverServer
 ) -> None:
-    event = completed(OPEN_ID, USER_ID)
+    event = completed_event(OPEN_ID, USER_ID)
     receiver.post(event)
     assert wait_for_processed()[0]["state"] == "refused"
     damstra_emulator.complete_lesson_schedule(OPEN_ID)
     assert receiver.post(event).json == {"result": "received"}
-    until(lambda: inbox.list_events()[0]["state"] == "confirmed", "it is confirmed")
+    until(lambda: inbox.list_events()[0]["state"] == "confirmed", "the event to be confirmed")
 
 
-def test_a_refused_event_is_not_looked_at_for_ever(
+def test_redelivery_after_maximum_is_a_duplicate(
     receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inbox, "MAX_REDELIVERIES", 1)
-    event = completed(7, USER_ID)
+    event = completed_event(7, USER_ID)
     for _ in range(inbox.MAX_REDELIVERIES + 1):
         assert receiver.post(event).json == {"result": "received"}
-        until(lambda: inbox.list_events()[0]["state"] == "refused", "it is refused")
+        until(lambda: inbox.list_events()[0]["state"] == "refused", "the event to be refused")
     assert receiver.post(event).json == {"result": "duplicate"}
 
 
 @pytest.mark.parametrize(
     "fault", [{"kind": "status", "status": 500}, {"kind": "drop_before"}, {"kind": "html"}]
 )
-def test_while_damstra_fails_events_wait(
+def test_event_waits_while_damstra_fails(
     fault: dict[str, Any], damstra_emulator: DamstraEmulator, receiver: ReceiverServer
 ) -> None:
     create_dag()
     damstra_emulator.complete_lesson_schedule(OPEN_ID)
     damstra_emulator.add_fault(**fault)
-    receiver.post(completed(OPEN_ID, USER_ID))
-    until(lambda: bool(inbox.list_events()[0]["reason"]), "a look failed")
+    receiver.post(completed_event(OPEN_ID, USER_ID))
+    until(lambda: bool(inbox.list_events()[0]["reason"]), "a failed verification")
     assert inbox.list_events()[0]["state"] == "waiting"
     assert list(list_asset_events()) == []
     damstra_emulator.clear_faults()
@@ -176,7 +173,7 @@ def test_while_damstra_fails_events_wait(
     assert len(list_asset_events()) == 1
 
 
-def test_what_cannot_be_confirmed_for_days_is_refused_and_said(
+def test_event_is_refused_with_a_warning_after_maximum_retry_age(
     damstra_emulator: DamstraEmulator,
     receiver: ReceiverServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -184,14 +181,14 @@ def test_what_cannot_be_confirmed_for_days_is_refused_and_said(
 ) -> None:
     monkeypatch.setattr(outcomes, "MAX_RETRY_AGE", timedelta(milliseconds=100))
     damstra_emulator.add_fault("status", status=503)
-    receiver.post(completed(OPEN_ID, USER_ID))
+    receiver.post(completed_event(OPEN_ID, USER_ID))
     (row,) = wait_for_processed()
     assert row["state"] == "refused"
     assert "could not be confirmed" in row["reason"]
-    until(lambda: row["reason"] in caplog.text, "it is said")
+    until(lambda: row["reason"] in caplog.text, "the warning")
 
 
-def test_what_airflow_cannot_take_keeps_no_other_waiting(
+def test_failed_registration_does_not_delay_other_events(
     damstra_emulator: DamstraEmulator,
     receiver: ReceiverServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -200,38 +197,38 @@ def test_what_airflow_cannot_take_keeps_no_other_waiting(
     create_dag("all", "all")
     register = asset_manager.register_asset_change
 
-    def fail(*, extra: dict[str, Any], **how: Any) -> None:
+    def register_or_fail(*, extra: dict[str, Any], **arguments: Any) -> None:
         if extra["payload"]["name"] == "lesson.retired":
             raise RuntimeError("no such DAG")
-        register(extra=extra, **how)
+        register(extra=extra, **arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(asset_manager, "register_asset_change", fail)
+        patch.setattr(asset_manager, "register_asset_change", register_or_fail)
         receiver.post({"name": "lesson.retired"})
-        receiver.post(completed(COMPLETED_ID, USER_ID))
+        receiver.post(completed_event(COMPLETED_ID, USER_ID))
         assert wait_for_processed()[0]["name"] == "lesson.schedule.completed"
-        until(lambda: "no such DAG" in str(inbox.list_events()[1]["reason"]), "the failure is kept")
+        until(lambda: "no such DAG" in str(inbox.list_events()[1]["reason"]), "the failure to be stored")
     assert "Airflow did not take event" in caplog.text
     assert len(wait_for_processed(2)) == 2
     assert len(list_asset_events()) == 2
 
 
-def test_everything_is_counted(
-    damstra_emulator: DamstraEmulator, receiver: ReceiverServer, counted: Counter[str]
+def test_receiver_counts_events_and_requests(
+    damstra_emulator: DamstraEmulator, receiver: ReceiverServer, metric_counts: Counter[str]
 ) -> None:
     for event in (
-        completed(COMPLETED_ID, USER_ID),
-        completed(7, USER_ID),
+        completed_event(COMPLETED_ID, USER_ID),
+        completed_event(7, USER_ID),
         {"name": "lesson.retired"},
         {"name": ""},
     ):
         receiver.post(event)
     receiver.post({"name": "lesson.retired"})
-    receiver.post(completed(), receiver.address(token="wrong"))
+    receiver.post(completed_event(), receiver.webhook_path(token="wrong"))
     wait_for_processed(3)
-    until(lambda: counted["confirmed"] + counted["refused"] == 3, "the last is counted")
-    assert counted["request"] == len(damstra_emulator.journal(path="/lesson_schedule/**")) >= 2
-    assert {name: counted[name] for name in COUNTED} == {
+    until(lambda: metric_counts["confirmed"] + metric_counts["refused"] == 3, "the last event to be counted")
+    assert metric_counts["request"] == len(damstra_emulator.journal(path="/lesson_schedule/**")) >= 2
+    assert {name: metric_counts[name] for name in METRICS} == {
         "received": 3,
         "duplicate": 1,
         "unknown": 2,
@@ -242,7 +239,7 @@ def test_everything_is_counted(
     }
 
 
-def test_an_unknown_event_updates_the_asset_of_all(receiver: ReceiverServer) -> None:
+def test_unknown_event_updates_only_the_asset_of_all_events(receiver: ReceiverServer) -> None:
     create_dag("all", "all")
     create_dag()
     receiver.post({"name": "lesson.retired", "lessonId": "7"})
@@ -252,16 +249,16 @@ def test_an_unknown_event_updates_the_asset_of_all(receiver: ReceiverServer) -> 
     assert (event.extra["verified"], partition_key_of(event), list_queued_dags()) == (False, None, ["all"])
 
 
-def test_what_an_unknown_event_calls_an_id_is_no_partition(receiver: ReceiverServer) -> None:
+def test_unknown_event_has_no_partition_key(receiver: ReceiverServer) -> None:
     create_dag("all", "all")
     receiver.post({"name": "lesson.retired", "user_id": "x" * 300})
     wait_for_processed()
     assert [partition_key_of(event) for event in list_asset_events()] == [None]
 
 
-def test_an_event_that_no_dag_knows_is_settled(
+def test_event_without_dag_is_confirmed_without_asset_event(
     damstra_emulator: DamstraEmulator, receiver: ReceiverServer
 ) -> None:
-    receiver.post(completed(COMPLETED_ID, USER_ID))
+    receiver.post(completed_event(COMPLETED_ID, USER_ID))
     assert wait_for_processed()[0]["state"] == "confirmed"
     assert list(list_asset_events()) == []

@@ -1,4 +1,4 @@
-"""Polling beside webhooks: only what no webhook brought becomes an event, and nothing is lost meanwhile."""
+"""Reconciliation: events that no webhook delivered are found by polling and handed to the receiver."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_damstra.assets import SCHEDULE_CANCELLED, SCHEDULE_CHANGED, SCHEDULE_COMPLETED
-from airflow_provider_damstra.polling import reconciliation as reconciling
+from airflow_provider_damstra.polling import reconciliation
 from airflow_provider_damstra.webhooks import inbox
 from tests.clients.clock import until_in_loop
 from tests.polling.helpers import LAST, THIRD, wait_for_requests
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from airflow_provider_damstra.triggers.event import DamstraEventTrigger
 
 
 @pytest.fixture
@@ -32,51 +31,53 @@ def emulator(
     connection = {**json.loads(damstra_emulator.connection_json), "extra": {"webhook_token": receiver.token}}
     monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", json.dumps(connection))
     monkeypatch.setenv("AIRFLOW__DAMSTRA__RECEIVER_URL", f"http://{HOST}:{receiver.port}")
-    monkeypatch.setattr(reconciling, "WEBHOOK_GRACE_PERIOD", 0.0)
+    monkeypatch.setattr(reconciliation, "WEBHOOK_GRACE_PERIOD", 0.0)
     return damstra_emulator
 
 
 @asynccontextmanager
-async def reconciled(trigger: DamstraEventTrigger, store: FakeStateStore) -> AsyncIterator[None]:
-    """Let a trigger look once before something happens."""
-    async with running_trigger(trigger) as fired:
-        await until_in_loop(lambda: bool(store), "the first look to be kept")
+async def reconciling_trigger(store: FakeStateStore) -> AsyncIterator[None]:
+    """Run a reconciling trigger, and wait until its first snapshot is stored."""
+    async with running_trigger(event_trigger(reconcile=True, store=store)) as fired:
+        await until_in_loop(lambda: bool(store), "the first snapshot")
         yield
         assert fired == []
 
 
-def taken() -> set[tuple[str, int, str]]:
-    """Return what is in the inbox: what happened to which schedule, and who said so."""
+def stored_events() -> set[tuple[str, int, str]]:
+    """Return name, schedule id and source of the events in the inbox, which are all different."""
     rows = inbox.list_events()
-    found = {(row["name"], row["payload"]["lesson_schedule_id"], row["source"]) for row in rows}
-    assert len(found) == len(rows)
-    return found
+    events = {(row["name"], row["payload"]["lesson_schedule_id"], row["source"]) for row in rows}
+    assert len(events) == len(rows)
+    return events
 
 
-async def test_what_the_webhook_brought_is_left_to_it(
+async def test_event_delivered_by_webhook_is_not_handed_over_again(
     emulator: DamstraEmulator, receiver: ReceiverServer
 ) -> None:
     store = FakeStateStore()
-    async with reconciled(event_trigger(reconcile=True, store=store), store):
+    async with reconciling_trigger(store):
         before = dict(store)
-        await asyncio.to_thread(emulator.add_webhook, f"http://{HOST}:{receiver.port}{receiver.address()}")
+        await asyncio.to_thread(emulator.add_webhook, receiver.webhook_url)
         await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
         await until_in_loop(lambda: bool(inbox.list_events()), "the webhook")
-        await until_in_loop(lambda: store != before, "the completion to be seen")
-    assert taken() == {(SCHEDULE_COMPLETED, THIRD, "webhook")}
+        await until_in_loop(lambda: store != before, "the snapshot of the completion")
+    assert stored_events() == {(SCHEDULE_COMPLETED, THIRD, "webhook")}
 
 
-async def test_what_no_webhook_brought_is_handed_over_and_confirmed(emulator: DamstraEmulator) -> None:
+async def test_event_without_webhook_is_handed_over_and_confirmed(emulator: DamstraEmulator) -> None:
     store = FakeStateStore()
-    async with reconciled(event_trigger(reconcile=True, store=store), store):
+    async with reconciling_trigger(store):
         await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
         later = emulator.now.replace(microsecond=0)
         await asyncio.to_thread(emulator.move_lesson_schedule, LAST, later)
         await until_in_loop(lambda: len(inbox.list_events()) >= 2, "two events")
         await asyncio.to_thread(emulator.cancel_lesson_schedule, LAST)
         confirmed = (inbox.EventState.CONFIRMED,)
-        await until_in_loop(lambda: len(inbox.list_events(states=confirmed)) == 3, "all to be confirmed")
-    assert taken() == {
+        await until_in_loop(
+            lambda: len(inbox.list_events(states=confirmed)) == 3, "all events to be confirmed"
+        )
+    assert stored_events() == {
         (SCHEDULE_COMPLETED, THIRD, "polling"),
         (SCHEDULE_CHANGED, LAST, "polling"),
         (SCHEDULE_CANCELLED, LAST, "polling"),
@@ -84,18 +85,18 @@ async def test_what_no_webhook_brought_is_handed_over_and_confirmed(emulator: Da
     assert {row["payload"]["user_id"] for row in inbox.list_events()} == {USER_ID}
 
 
-async def test_while_the_receiver_is_away_what_was_seen_is_not_kept(
+async def test_snapshot_is_not_stored_while_receiver_is_unavailable(
     emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, trigger = FakeStateStore(), event_trigger
-    async with reconciled(trigger(reconcile=True, store=store), store):
+    store = FakeStateStore()
+    async with reconciling_trigger(store):
         before = dict(store)
-        with monkeypatch.context() as away:
-            away.setenv("AIRFLOW__DAMSTRA__RECEIVER_URL", "http://127.0.0.1:9")
+        with monkeypatch.context() as patch:
+            patch.setenv("AIRFLOW__DAMSTRA__RECEIVER_URL", "http://127.0.0.1:9")
             await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
             await wait_for_requests(emulator, len(await asyncio.to_thread(emulator.journal)) + 3)
             assert store == before
-    # The triggerer is restarted, and the receiver is there again.
+    # The triggerer is restarted, and the receiver is available again.
     async with running_trigger(event_trigger(reconcile=True, store=store)):
-        await until_in_loop(lambda: bool(inbox.list_events()), "what was missed")
-    assert taken() == {(SCHEDULE_COMPLETED, THIRD, "polling")}
+        await until_in_loop(lambda: bool(inbox.list_events()), "the missed event")
+    assert stored_events() == {(SCHEDULE_COMPLETED, THIRD, "polling")}
