@@ -20,7 +20,6 @@ from tests.webhooks.metadata_db import create_dag, list_asset_events, wait_for_p
 from tests.webhooks.receiver_server import COMPLETED_ID, OPEN_ID, USER_ID, ReceiverServer, completed_event
 
 if TYPE_CHECKING:
-
     from airflow_provider_damstra.testing import DamstraEmulator
 
 PATIENCE = timedelta(seconds=120)
