@@ -14,6 +14,18 @@ INVALID_KEY: dict[str, Any] = {
     "error": "Invalid security token",
 }
 TOKEN_NOT_VALID: dict[str, Any] = {"internalCode": 806, "error": "Token not valid"}
+SCHEDULE_NOT_FOUND: dict[str, Any] = {"internalCode": 840, "error": "Lesson Schedule does not exist"}
+SCHEDULE_EXISTS: dict[str, Any] = {"error": "Lesson Schedule already exists"}
+SCHEDULE_COMPLETED: dict[str, Any] = {"internalCode": 837, "error": "This lesson schedule is completed"}
+SCHEDULE_CANCELLED: dict[str, Any] = {"internalCode": 836, "error": "This lesson schedule is cancelled"}
+# The error of GetGroup, unlike that of other operations with groups, is a boolean and has no code.
+NO_GROUP_FOR_ID: dict[str, Any] = {
+    "message": "No group found for that Id",
+    "reason": "No Group found",
+    "error": True,
+    "statusCode": 404,
+}
+INTERNAL_SERVER_ERROR: dict[str, Any] = {"internalCode": 500, "error": "Internal Server Error"}
 
 _RESOURCE_NAMES = {
     "users": "User",
@@ -43,15 +55,10 @@ def bad_request(message: str) -> ApiError:
     return ApiError(400, body)
 
 
-def forbidden(body: dict[str, Any]) -> ApiError:
-    """Return a 403 (806): the access key is missing or wrong."""
-    return ApiError(403, body)
-
-
 def not_found(table: str, ids: Iterable[int]) -> ApiError:
     """Return the 404 for rows missing in a table: 842 for groups, 840 for lesson schedules."""
     if table == "lesson_schedules":
-        return ApiError(404, {"internalCode": 840, "error": "Lesson Schedule does not exist"})
+        return ApiError(404, SCHEDULE_NOT_FOUND)
     name = _RESOURCE_NAMES[table]
     code = {"internalCode": 842} if table == "groups" else {}
     return ApiError(404, {**_not_found_body(name, ids), **code})
@@ -67,12 +74,6 @@ def _not_found_body(name: str, ids: Iterable[int]) -> dict[str, Any]:
     return {"message": message, "reason": f"{name} not found", "statusCode": 404}
 
 
-def no_group_for_id() -> ApiError:
-    """Return the 404 of GetGroup, whose ``error`` is a boolean."""
-    message = "No group found for that Id"
-    return ApiError(404, {"message": message, "reason": "No Group found", "error": True, "statusCode": 404})
-
-
 def no_certificate(schedule_id: int) -> ApiError:
     """Return a 404: a schedule that is not completed and passed has no certificate."""
     message = f"No certificate found for lesson schedule {schedule_id}: it is not completed and passed"
@@ -84,34 +85,8 @@ def conflict(message: str) -> ApiError:
     return ApiError(409, {"message": message, "reason": "Conflict", "error": "Conflict", "statusCode": 409})
 
 
-def schedule_exists() -> ApiError:
-    """Return the 409 for a second open schedule of one user and lesson version; it has no code."""
-    return ApiError(409, {"error": "Lesson Schedule already exists"})
-
-
-def schedule_completed() -> ApiError:
-    """Return a 409 (837): the lesson schedule is completed."""
-    return ApiError(409, {"internalCode": 837, "error": "This lesson schedule is completed"})
-
-
-def schedule_cancelled() -> ApiError:
-    """Return a 409 (836): the lesson schedule is cancelled."""
-    return ApiError(409, {"internalCode": 836, "error": "This lesson schedule is cancelled"})
-
-
 def unsupported_media_type(content_type: str) -> ApiError:
     """Return a 415: the body is not declared as JSON."""
     found = f", not {content_type}" if content_type else ""
     message = f"the Content-Type of the body must be application/json{found}"
     return ApiError(415, {"message": message, "error": "Unsupported Media Type", "statusCode": 415})
-
-
-def missing_pdf_library() -> ApiError:
-    """Return a 501: certificates need a library that is not installed."""
-    message = "Certificates need the extra: pip install 'airflow-provider-damstra[emulator]'"
-    return ApiError(501, {"message": message, "error": "Not Implemented", "statusCode": 501})
-
-
-def internal_server_error() -> ApiError:
-    """Return the response to a bug of the emulator; 503 is the status in an older edition of the API page."""
-    return ApiError(503, {"internalCode": 500, "error": "Internal Server Error"})

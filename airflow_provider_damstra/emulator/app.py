@@ -13,16 +13,11 @@ from starlette.routing import Route
 
 from airflow_provider_damstra import __version__
 from airflow_provider_damstra.emulator import handlers as _handlers  # noqa: F401 (registers the operations)
-from airflow_provider_damstra.emulator.api_errors import (
-    ApiError,
-    bad_request,
-    forbidden,
-    internal_server_error,
-)
+from airflow_provider_damstra.emulator.api_errors import INTERNAL_SERVER_ERROR, ApiError, bad_request
 from airflow_provider_damstra.emulator.control import add_exception_handlers, control_router
 from airflow_provider_damstra.emulator.fault_middleware import FaultMiddleware
 from airflow_provider_damstra.emulator.parsing import parse_request
-from airflow_provider_damstra.emulator.rendering import render_error
+from airflow_provider_damstra.emulator.rendering import json_response, render, render_error
 from airflow_provider_damstra.emulator.routing import OPERATIONS, Operation
 from airflow_provider_damstra.emulator.settings import API_PREFIX, Settings
 from airflow_provider_damstra.emulator.state import EmulatorState
@@ -86,7 +81,8 @@ def _create_endpoint(operation: Operation) -> Callable[[Request], Awaitable[Resp
             return render_error(bad_request(f"a number or a date is out of range: {error}"))
         except Exception:
             log.exception("The emulator has a bug: %s %s", request.method, request.url.path)
-            return render_error(internal_server_error())
+            # An older edition of the API page documents 503 for internal errors.
+            return json_response(INTERNAL_SERVER_ERROR, status=503)
 
     return endpoint
 
@@ -95,10 +91,10 @@ def _execute(operation: Operation, request: Request, body: bytes) -> Response:
     state: EmulatorState = request.app.state.emulator
     access_key = request.headers.get("accesskey", "").encode()
     if not compare_digest(access_key, state.settings.access_key.encode()):
-        raise forbidden(operation.invalid_key_body)
+        raise ApiError(403, operation.invalid_key_body)
     call, page_params = parse_request(operation.endpoint, request, body, page_cap=state.settings.page_cap)
     base_url = str(request.base_url).rstrip("/")
     with state.unit_of_work(base_url=base_url, page_params=page_params) as uow:
-        response = operation.render(operation.handler(call, uow))
+        response = render(operation.handler(call, uow))
     request.state.journal_entry.rows = uow.changes
     return response

@@ -9,7 +9,7 @@ ACCOUNT_TZINFO = timezone(timedelta(hours=8))
 
 
 def format_utc_milliseconds(timestamp: datetime) -> str:
-    """Format as ``2016-08-24T15:00:00.000Z``."""
+    """Format as ``2016-08-24T15:00:00.000Z``; the store has this format too, because it sorts."""
     return timestamp.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -27,11 +27,6 @@ def format_local_milliseconds(timestamp: datetime) -> str:
     """Format as ``2018-05-19T01:00:06.000+0800``, in the timestamp's own zone."""
     text = timestamp.isoformat(timespec="milliseconds")
     return text[:-3] + text[-2:]
-
-
-def format_for_store(timestamp: datetime) -> str:
-    """Format for the store: UTC with milliseconds, so that texts sort chronologically."""
-    return format_utc_milliseconds(timestamp)
 
 
 class Clock:

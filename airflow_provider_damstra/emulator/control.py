@@ -16,10 +16,12 @@ from pydantic.alias_generators import to_camel
 from airflow_provider_damstra.emulator.api_errors import ApiError
 from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
 from airflow_provider_damstra.emulator.faults import FaultRule
+from airflow_provider_damstra.emulator.journal import filter_entries
 from airflow_provider_damstra.emulator.repositories import lesson_schedule_repository
 from airflow_provider_damstra.emulator.seeds import get_seed
 from airflow_provider_damstra.emulator.settings import CONTROL_PREFIX
 from airflow_provider_damstra.emulator.state import EmulatorState
+from airflow_provider_damstra.emulator.webhooks import Delivery
 from airflow_provider_damstra.webhooks.events import EVENT_TYPES
 
 _HUNDRED_YEARS = 100 * 366 * 86_400
@@ -223,21 +225,21 @@ async def delete_webhook(state: State, webhook_id: int) -> None:
 
 
 @control_router.get("/webhooks/deliveries")
-async def list_deliveries(state: State) -> list[dict[str, Any]]:
-    """Return all deliveries, in the order of their events."""
-    return state.webhooks.deliveries()
+async def list_deliveries(state: State) -> list[Delivery]:
+    """Return the deliveries, in the order of their events."""
+    return list(state.webhooks.deliveries)
 
 
 @control_router.get("/faults")
 async def list_faults(state: State) -> list[dict[str, Any]]:
     """Return all fault rules with their number of hits."""
-    return [rule.as_json() for rule in state.faults.rules]
+    return [rule.as_json() for rule in state.faults]
 
 
 @control_router.post("/faults")
 async def add_fault(state: State, rule: FaultRule) -> dict[str, Any]:
     """Add a fault rule."""
-    state.faults.add(rule)
+    state.faults.append(rule)
     return rule.as_json()
 
 
@@ -252,7 +254,7 @@ async def get_journal(
     state: State, method: str | None = None, path: str | None = None
 ) -> list[dict[str, Any]]:
     """Return the recorded requests, filtered by method and path pattern."""
-    return state.journal.entries(method, path)
+    return [entry.as_json() for entry in filter_entries(state.journal, method, path)]
 
 
 @control_router.delete("/journal", status_code=204, response_model=None)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.emulator.clock import (
     ACCOUNT_TZINFO,
-    format_for_store,
     format_local_milliseconds,
+    format_utc_milliseconds,
 )
 from airflow_provider_damstra.emulator.schema import FIRST_IDS
 from airflow_provider_damstra.models.user import ClientStatus, Role
@@ -169,20 +169,20 @@ def _schedule(
     user_id: int, version_id: int, outcome: tuple[int, int, str | None, bool | None], now: datetime
 ) -> dict[str, Any]:
     start, end, final_status, passed = outcome
-    finished = format_for_store(now + (start + 5) * _DAY)
+    finished = format_utc_milliseconds(now + (start + 5) * _DAY)
     is_completed = final_status == "completed"
     return {
         "user_id": user_id,
         "lesson_version_id": version_id,
-        "start_date": format_for_store(now + start * _DAY),
-        "end_date": format_for_store(now + end * _DAY),
+        "start_date": format_utc_milliseconds(now + start * _DAY),
+        "end_date": format_utc_milliseconds(now + end * _DAY),
         "lesson_started_date": finished if is_completed else None,
         "lesson_completed_date": finished if is_completed else None,
         "lesson_completed_by": user_id if is_completed else None,
         "passed": passed,
         "cancelled_date": finished if final_status == "cancelled" else None,
-        "created_date": format_for_store(now - 35 * _DAY),
-        "modified_date": finished if final_status else format_for_store(now - 35 * _DAY),
+        "created_date": format_utc_milliseconds(now - 35 * _DAY),
+        "modified_date": finished if final_status else format_utc_milliseconds(now - 35 * _DAY),
     }
 
 
@@ -218,16 +218,16 @@ def _ilt_session(
         "location": location,
         "start_datetime": format_local_milliseconds(start),
         "end_datetime": format_local_milliseconds(end),
-        "starts_at": format_for_store(start),
-        "ends_at": format_for_store(end),
-        "created_date": format_for_store(now - 20 * _DAY),
-        "modified_date": format_for_store(now - 20 * _DAY),
+        "starts_at": format_utc_milliseconds(start),
+        "ends_at": format_utc_milliseconds(end),
+        "created_date": format_utc_milliseconds(now - 20 * _DAY),
+        "modified_date": format_utc_milliseconds(now - 20 * _DAY),
     }
 
 
 def ilt_attendees(now: datetime) -> Iterator[dict[str, Any]]:
     """Yield the attendees of the sessions; in the past one all attended and one failed."""
-    registered = format_for_store(now - 15 * _DAY)
+    registered = format_utc_milliseconds(now - 15 * _DAY)
     for index, session_id in enumerate(_SESSION_IDS):
         if session_id is not None:
             yield {

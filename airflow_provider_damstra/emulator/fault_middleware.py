@@ -13,7 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
-from airflow_provider_damstra.emulator.faults import FaultKind, FaultRule
+from airflow_provider_damstra.emulator.faults import FaultKind, FaultRule, apply_rules
 from airflow_provider_damstra.emulator.journal import JournalEntry
 from airflow_provider_damstra.emulator.rendering import JSON, json_response
 from airflow_provider_damstra.emulator.settings import API_PREFIX
@@ -67,13 +67,13 @@ class FaultMiddleware:
         except ClientDisconnect:
             return
         entry = self._create_entry(request, body)
-        delay, rule = self._state.faults.apply(entry.method, entry.path)
+        delay, rule = apply_rules(self._state.faults, entry.method, entry.path)
         if delay:
             await asyncio.sleep(delay)
         entry.fault = rule.kind if rule else None
         response = await self._create_response(request, rule, entry)
         entry.status = response.status
-        self._state.journal.add(entry)
+        self._state.journal.append(entry)
         await _send(response, entry.fault, scope, receive, send)
 
     def _create_entry(self, request: Request, body: bytes) -> JournalEntry:

@@ -80,26 +80,12 @@ class FaultRule(BaseModel):
         return {**self.model_dump(mode="json", by_alias=True, exclude_none=True), "hits": self._hits}
 
 
-class FaultRules:
-    """The active rules, in the order in which they were added."""
-
-    def __init__(self) -> None:
-        self.rules: list[FaultRule] = []
-
-    def add(self, rule: FaultRule) -> None:
-        """Add a rule."""
-        self.rules.append(rule)
-
-    def clear(self) -> None:
-        """Remove all rules."""
-        self.rules.clear()
-
-    def apply(self, method: str, path: str) -> tuple[float, FaultRule | None]:
-        """Return the delay of a request in seconds, and the first rule that does more than delay it."""
-        delay = 0.0
-        for rule in self.rules:
-            if rule.try_hit(method, path):
-                delay += rule.delay
-                if rule.kind != FaultKind.DELAY:
-                    return delay, rule
-        return delay, None
+def apply_rules(rules: list[FaultRule], method: str, path: str) -> tuple[float, FaultRule | None]:
+    """Return the delay of a request in seconds, and the first rule that does more than delay it."""
+    delay = 0.0
+    for rule in rules:
+        if rule.try_hit(method, path):
+            delay += rule.delay
+            if rule.kind != FaultKind.DELAY:
+                return delay, rule
+    return delay, None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
 from airflow_provider_damstra.emulator.routing import match_route
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
 MAX_ENTRIES_KEPT = 100_000
@@ -49,27 +49,11 @@ class JournalEntry:
         }
 
 
-class Journal:
-    """The latest entries, in the order in which the requests ended."""
-
-    def __init__(self) -> None:
-        self._entries: deque[JournalEntry] = deque(maxlen=MAX_ENTRIES_KEPT)
-
-    def add(self, entry: JournalEntry) -> None:
-        """Add an entry."""
-        self._entries.append(entry)
-
-    def clear(self) -> None:
-        """Remove all entries."""
-        self._entries.clear()
-
-    def entries(self, method: str | None = None, path_pattern: str | None = None) -> list[dict[str, Any]]:
-        """Return the entries of requests that match a method and a path pattern."""
-        return [
-            entry.as_json()
-            for entry in self._entries
-            if match_route(method, path_pattern, entry.method, entry.path)
-        ]
+def filter_entries(
+    entries: Iterable[JournalEntry], method: str | None = None, path_pattern: str | None = None
+) -> list[JournalEntry]:
+    """Return the entries of requests that match a method and a path pattern."""
+    return [entry for entry in entries if match_route(method, path_pattern, entry.method, entry.path)]
 
 
 def _decode_body(raw: bytes) -> Any:

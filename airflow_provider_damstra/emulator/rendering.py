@@ -1,4 +1,4 @@
-"""Responses: JSON with a date format per resource, the text bodies of some operations, and PDF files."""
+"""Responses: JSON with a date format per resource, the text bodies that Damstra documents, and PDF files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from airflow_provider_damstra.emulator import api_errors, clock
+from airflow_provider_damstra.emulator import clock
+from airflow_provider_damstra.emulator.api_errors import ApiError
 from airflow_provider_damstra.emulator.settings import CLIENT_NAME
 from airflow_provider_damstra.models.base import Model, Page
 from airflow_provider_damstra.models.group import Group
@@ -20,11 +21,8 @@ from airflow_provider_damstra.models.user import CreatedUser, User
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_damstra.endpoints.base import Endpoint
-
 JSON = "application/json"
 
-Renderer = Callable[[Any], Response]
 DateFormat = Callable[["datetime"], str]
 
 _DATE_FORMATS: dict[type[Model], DateFormat] = {
@@ -43,10 +41,15 @@ _DATE_FORMATS: dict[type[Model], DateFormat] = {
 _REFERENCES = ("groups", "groupsSupervised")
 
 
-def default_renderer(endpoint: type[Endpoint[Any]]) -> Renderer:
-    """Return the renderer of the endpoint's result type."""
-    renderers: dict[Any, Renderer] = {None: render_empty, type(None): render_empty, bytes: render_pdf}
-    return renderers.get(endpoint.result_type(), render_model)
+def render(result: Model | list[Model] | dict[str, Any] | str | bytes | None) -> Response:
+    """Return the response for the result of a handler, depending on its type."""
+    if isinstance(result, bytes):
+        return Response(result, media_type="application/pdf")
+    if result is None or isinstance(result, str):
+        return Response(result or "", media_type=JSON)
+    if isinstance(result, dict):
+        return json_response(result)
+    return json_response(_dump(result), date_format=_date_format(result))
 
 
 def json_response(value: Any, *, status: int = 200, date_format: DateFormat | None = None) -> Response:
@@ -55,44 +58,9 @@ def json_response(value: Any, *, status: int = 200, date_format: DateFormat | No
     return Response(content, status_code=status, media_type=JSON)
 
 
-def render_error(error: api_errors.ApiError) -> Response:
+def render_error(error: ApiError) -> Response:
     """Return the response of an error."""
     return json_response(error.body, status=error.status)
-
-
-def render_model(result: Model | list[Model]) -> Response:
-    """Return a model, a page or a list of models as JSON."""
-    return json_response(_dump(result), date_format=_date_format(result))
-
-
-def render_ids(ids: list[int]) -> Response:
-    """Return ``{"ids": [...]}``."""
-    return json_response({"ids": ids})
-
-
-def render_embed_url(url: str) -> Response:
-    """Return ``{"embedUrl": "..."}``."""
-    return json_response({"embedUrl": url})
-
-
-def render_empty(_: None) -> Response:
-    """Return an empty body."""
-    return Response(b"", media_type=JSON)
-
-
-def render_status_line(_: None) -> Response:
-    """Return a status line as the body, declared as JSON, as Damstra documents it."""
-    return Response("HTTP/1.1 200 OK", media_type=JSON)
-
-
-def render_unquoted_text(text: str) -> Response:
-    """Return a text without quotes, declared as JSON, as Damstra documents it."""
-    return Response(text, media_type=JSON)
-
-
-def render_pdf(content: bytes) -> Response:
-    """Return a PDF file."""
-    return Response(content, media_type="application/pdf")
 
 
 def _dump(result: Model | list[Model]) -> Any:
@@ -121,7 +89,9 @@ def certificate_pdf(*, trainee: str, lesson: str, completed: datetime, number: i
     try:
         from fpdf import FPDF
     except ImportError:
-        raise api_errors.missing_pdf_library() from None
+        message = "Certificates need the extra: pip install 'airflow-provider-damstra[emulator]'"
+        body = {"message": message, "error": "Not Implemented", "statusCode": 501}
+        raise ApiError(501, body) from None
     pdf = FPDF(orientation="landscape", format="A4")
     pdf.set_creation_date(completed)
     pdf.set_title(f"Certificate {number}")

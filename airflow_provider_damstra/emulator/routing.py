@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_damstra.emulator.api_errors import INVALID_KEY
-from airflow_provider_damstra.emulator.rendering import Renderer, default_renderer
 from airflow_provider_damstra.emulator.settings import API_PREFIX
 from airflow_provider_damstra.endpoints.base import Endpoint
 
@@ -33,13 +32,11 @@ class Operation:
 
     :param endpoint: the class of its calls, which declares method, path and parameters.
     :param handler: carries out a call within a unit of work and returns the result.
-    :param render: turns the result into a response.
     :param invalid_key_body: the body of the 403 for a wrong access key; the API has two.
     """
 
     endpoint: type[Endpoint[Any]]
     handler: Callable[[Any, UnitOfWork], Any]
-    render: Renderer
     invalid_key_body: dict[str, Any]
 
     @property
@@ -54,23 +51,12 @@ OPERATIONS: list[Operation] = []
 def operation(
     endpoint: type[Call],
     *,
-    render: Renderer | None = None,
     invalid_key_body: dict[str, Any] = INVALID_KEY,
 ) -> Callable[[Callable[[Call, UnitOfWork], Result]], Callable[[Call, UnitOfWork], Result]]:
-    """Register the decorated function as the handler of an operation.
-
-    :param render: turns the result into a response; by default depending on the endpoint's result type.
-    """
+    """Register the decorated function as the handler of an operation."""
 
     def register(handler: Callable[[Call, UnitOfWork], Result]) -> Callable[[Call, UnitOfWork], Result]:
-        OPERATIONS.append(
-            Operation(
-                endpoint=endpoint,
-                handler=handler,
-                render=render or default_renderer(endpoint),
-                invalid_key_body=invalid_key_body,
-            )
-        )
+        OPERATIONS.append(Operation(endpoint=endpoint, handler=handler, invalid_key_body=invalid_key_body))
         return handler
 
     return register

@@ -37,17 +37,13 @@ CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 CREATE TABLE users (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     user_name TEXT NOT NULL UNIQUE COLLATE NOCASE,
-    first_name TEXT NOT NULL DEFAULT '',
-    last_name TEXT NOT NULL DEFAULT '',
+    first_name TEXT NOT NULL DEFAULT '', last_name TEXT NOT NULL DEFAULT '',
     email_address TEXT NOT NULL DEFAULT '',
-    phone_number TEXT,
-    mobile_number TEXT,
-    employee_number TEXT,
+    phone_number TEXT, mobile_number TEXT, employee_number TEXT,
     client_status_id INTEGER NOT NULL DEFAULT 56,
     time_zone TEXT NOT NULL,
     password_set_date TEXT,
-    created_date TEXT NOT NULL,
-    modified_date TEXT NOT NULL
+    created_date TEXT NOT NULL, modified_date TEXT NOT NULL
 );
 CREATE INDEX users_by_status ON users (client_status_id);
 CREATE INDEX users_by_email_address ON users (email_address, client_status_id);
@@ -66,8 +62,7 @@ CREATE TABLE groups (
     description TEXT NOT NULL,
     parent_id INTEGER REFERENCES groups,
     active INTEGER NOT NULL DEFAULT 1,
-    created_date TEXT NOT NULL,
-    modified_date TEXT NOT NULL
+    created_date TEXT NOT NULL, modified_date TEXT NOT NULL
 );
 
 CREATE TABLE group_members (
@@ -98,11 +93,9 @@ CREATE TABLE lesson_versions (
     status TEXT NOT NULL,
     in_library INTEGER NOT NULL DEFAULT 0,
     questionnaire_type INTEGER NOT NULL,
-    question_count INTEGER NOT NULL,
-    questionnaire_pass_rate INTEGER NOT NULL,
+    question_count INTEGER NOT NULL, questionnaire_pass_rate INTEGER NOT NULL,
     chapter_count INTEGER NOT NULL,
-    created_date TEXT NOT NULL,
-    modified_date TEXT NOT NULL,
+    created_date TEXT NOT NULL, modified_date TEXT NOT NULL,
     UNIQUE (lesson_id, version)
 );
 CREATE UNIQUE INDEX published_version ON lesson_versions (lesson_id) WHERE status = 'active';
@@ -115,8 +108,7 @@ CREATE TABLE lesson_version_custom_fields (
     field_id TEXT NOT NULL,
     type TEXT NOT NULL,
     value TEXT NOT NULL,
-    created_date TEXT NOT NULL,
-    modified_date TEXT NOT NULL
+    created_date TEXT NOT NULL, modified_date TEXT NOT NULL
 );
 CREATE INDEX custom_fields_of_version ON lesson_version_custom_fields (lesson_version_id);
 
@@ -124,16 +116,14 @@ CREATE TABLE lesson_schedules (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id INTEGER NOT NULL REFERENCES users,
     lesson_version_id INTEGER NOT NULL REFERENCES lesson_versions,
-    start_date TEXT NOT NULL,
-    end_date TEXT NOT NULL,
+    start_date TEXT NOT NULL, end_date TEXT NOT NULL,
     lesson_started_date TEXT,
     lesson_completed_date TEXT,
     lesson_completed_by INTEGER REFERENCES users,
     is_manual INTEGER NOT NULL DEFAULT 0,
     passed INTEGER,
     cancelled_date TEXT,
-    created_date TEXT NOT NULL,
-    modified_date TEXT NOT NULL
+    created_date TEXT NOT NULL, modified_date TEXT NOT NULL
 );
 CREATE INDEX schedules_of_user ON lesson_schedules (user_id);
 CREATE UNIQUE INDEX open_schedule ON lesson_schedules (user_id, lesson_version_id)
@@ -147,14 +137,11 @@ CREATE TABLE ilt_sessions (
     notes TEXT,
     number_of_places INTEGER,
     location TEXT NOT NULL,
-    start_datetime TEXT NOT NULL,
-    end_datetime TEXT NOT NULL,
-    starts_at TEXT NOT NULL,
-    ends_at TEXT NOT NULL,
+    start_datetime TEXT NOT NULL, end_datetime TEXT NOT NULL,
+    starts_at TEXT NOT NULL, ends_at TEXT NOT NULL,
     ilt_session_cancellation_trainee_notification_enabled INTEGER NOT NULL DEFAULT 1,
     ilt_session_cancellation_instructor_notification_enabled INTEGER NOT NULL DEFAULT 1,
-    created_date TEXT NOT NULL,
-    modified_date TEXT NOT NULL
+    created_date TEXT NOT NULL, modified_date TEXT NOT NULL
 );
 
 CREATE TABLE ilt_attendees (
@@ -163,10 +150,8 @@ CREATE TABLE ilt_attendees (
     user_id INTEGER NOT NULL REFERENCES users,
     lesson_schedule_id INTEGER NOT NULL REFERENCES lesson_schedules,
     registering_user_id INTEGER NOT NULL REFERENCES users,
-    passed INTEGER NOT NULL DEFAULT 0,
-    attended INTEGER NOT NULL DEFAULT 0,
-    created_date TEXT NOT NULL,
-    modified_date TEXT NOT NULL,
+    passed INTEGER NOT NULL DEFAULT 0, attended INTEGER NOT NULL DEFAULT 0,
+    created_date TEXT NOT NULL, modified_date TEXT NOT NULL,
     UNIQUE (session_id, user_id)
 );
 CREATE INDEX attendees_by_schedule ON ilt_attendees (lesson_schedule_id);

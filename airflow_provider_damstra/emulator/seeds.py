@@ -1,7 +1,5 @@
 """Initial data of the store: the seeds ``demo``, ``empty`` and ``large:N``."""
 
-# ruff: noqa: S608 (table and column names come from this package, values are bound)
-
 from __future__ import annotations
 
 import re
@@ -10,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_damstra.emulator import demo_seed
-from airflow_provider_damstra.emulator.clock import ACCOUNT_TIME_ZONE, format_for_store
+from airflow_provider_damstra.emulator.clock import ACCOUNT_TIME_ZONE, format_utc_milliseconds
 from airflow_provider_damstra.emulator.schema import FIRST_IDS
 from airflow_provider_damstra.emulator.store import Store
 from airflow_provider_damstra.models.user import ClientStatus, Role
@@ -129,7 +127,7 @@ def _insert_lessons(store: Store, now: datetime) -> None:
 
 def _with_dates(values: dict[str, Any], now: datetime, *, days_ago: int) -> dict[str, Any]:
     """Return a row that was created and modified some days ago."""
-    timestamp = format_for_store(now - timedelta(days=days_ago))
+    timestamp = format_utc_milliseconds(now - timedelta(days=days_ago))
     return {**values, "created_date": timestamp, "modified_date": timestamp}
 
 

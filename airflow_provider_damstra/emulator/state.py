@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.emulator.clock import Clock
-from airflow_provider_damstra.emulator.faults import FaultRules
-from airflow_provider_damstra.emulator.journal import Journal
+from airflow_provider_damstra.emulator.journal import MAX_ENTRIES_KEPT, JournalEntry
 from airflow_provider_damstra.emulator.seeds import get_seed
 from airflow_provider_damstra.emulator.store import Store
 from airflow_provider_damstra.emulator.unit_of_work import PageParams, UnitOfWork
@@ -17,6 +17,7 @@ from airflow_provider_damstra.emulator.webhooks import WebhookDispatcher
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow_provider_damstra.emulator.faults import FaultRule
     from airflow_provider_damstra.emulator.settings import Settings
 
 _CLOCK_OFFSET = "clock offset in seconds"
@@ -34,8 +35,8 @@ class EmulatorState:
         self.settings = settings
         self.store = Store(settings.db)
         self.clock = Clock()
-        self.faults = FaultRules()
-        self.journal = Journal()
+        self.faults: list[FaultRule] = []
+        self.journal: deque[JournalEntry] = deque(maxlen=MAX_ENTRIES_KEPT)
         self.webhooks = WebhookDispatcher(timeout=settings.webhook_timeout, backoff=settings.webhook_backoff)
         if self.store.get_setting(_SEED) is None:
             self.reset()

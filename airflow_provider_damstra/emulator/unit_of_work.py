@@ -1,7 +1,5 @@
 """Unit of work: the reads, writes, journal entries and webhook events of one transaction."""
 
-# ruff: noqa: S608 (table and column names come from this package, values are bound)
-
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -9,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.emulator import api_errors
-from airflow_provider_damstra.emulator.clock import format_for_store
+from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
 from airflow_provider_damstra.emulator.webhooks import build_event
 from airflow_provider_damstra.models.base import Model, Page, PageMeta
 from airflow_provider_damstra.models.user import ClientStatus, Role
@@ -53,7 +51,7 @@ class UnitOfWork:
     @cached_property
     def timestamp(self) -> str:
         """Return ``now`` in the store's format."""
-        return format_for_store(self.now)
+        return format_utc_milliseconds(self.now)
 
     @cached_property
     def acting_user_id(self) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
 
 from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
 from airflow_provider_damstra.webhooks.events import body_fields
@@ -28,8 +30,7 @@ def build_event(name: str, *values: object, at: datetime) -> dict[str, str]:
     return {"name": name, **dict(fields), "timeStamp": format_utc_milliseconds(at)}
 
 
-@dataclass(kw_only=True)
-class Delivery:
+class Delivery(BaseModel):
     """The delivery of one event to one webhook.
 
     :param attempts: how many times it was sent.
@@ -37,30 +38,22 @@ class Delivery:
     :param last: the result of the last attempt: a status or an error.
     """
 
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
     id: int
     webhook_id: int
     url: str
+    event: str
     body: dict[str, str]
     attempts: int = 0
     state: str = "pending"
     last: str | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the delivery as the control plane shows it."""
-        return {
-            "id": self.id,
-            "webhookId": self.webhook_id,
-            "url": self.url,
-            "event": self.body["name"],
-            "body": self.body,
-            "attempts": self.attempts,
-            "state": self.state,
-            "last": self.last,
-        }
-
 
 class WebhookDispatcher:
     """Delivers events in the background, in order per URL, with up to three attempts each.
+
+    ``deliveries`` are the latest, in the order of their events.
 
     :param timeout: seconds per attempt.
     :param backoff: seconds before the second attempt; twice as long before the third.
@@ -69,15 +62,11 @@ class WebhookDispatcher:
     def __init__(self, *, timeout: float, backoff: float) -> None:
         self._timeout = timeout
         self._backoff = backoff
-        self._deliveries: deque[Delivery] = deque(maxlen=MAX_DELIVERIES_KEPT)
+        self.deliveries: deque[Delivery] = deque(maxlen=MAX_DELIVERIES_KEPT)
         self._ids = count(1)
         self._queues: dict[str, asyncio.Queue[Delivery]] = {}
         self._workers: list[asyncio.Task[None]] = []
         self._session: aiohttp.ClientSession | None = None
-
-    def deliveries(self) -> list[dict[str, Any]]:
-        """Return the latest deliveries, in the order of their events."""
-        return [delivery.as_json() for delivery in self._deliveries]
 
     def dispatch(self, store: Store, events: list[dict[str, str]]) -> None:
         """Queue events for the webhooks that subscribe to them. Call it in the event loop's thread."""
@@ -95,7 +84,7 @@ class WebhookDispatcher:
             worker.cancel()
         self._workers.clear()
         self._queues.clear()
-        self._deliveries.clear()
+        self.deliveries.clear()
 
     async def close(self) -> None:
         """Cancel all deliveries and close the connections."""
@@ -106,8 +95,8 @@ class WebhookDispatcher:
             await self._session.close()
 
     def _enqueue(self, webhook_id: int, url: str, body: dict[str, str]) -> None:
-        delivery = Delivery(id=next(self._ids), webhook_id=webhook_id, url=url, body=body)
-        self._deliveries.append(delivery)
+        delivery = Delivery(id=next(self._ids), webhook_id=webhook_id, url=url, event=body["name"], body=body)
+        self.deliveries.append(delivery)
         if url not in self._queues:
             self._queues[url] = asyncio.Queue()
             self._workers.append(asyncio.create_task(self._deliver_forever(self._queues[url])))

@@ -1,13 +1,15 @@
 """Handlers of groups, their members and their supervisors."""
 
-# ruff: noqa: S608 (table and column names come from this package, values are bound)
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.emulator.api_errors import TOKEN_NOT_VALID, bad_request, no_group_for_id
-from airflow_provider_damstra.emulator.rendering import render_status_line
+from airflow_provider_damstra.emulator.api_errors import (
+    NO_GROUP_FOR_ID,
+    TOKEN_NOT_VALID,
+    ApiError,
+    bad_request,
+)
 from airflow_provider_damstra.emulator.repositories import user_repository
 from airflow_provider_damstra.emulator.routing import operation
 from airflow_provider_damstra.emulator.settings import CLIENT_ID
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.models.base import Page
     from airflow_provider_damstra.models.user import User
 
+# The documented body of the operations that add and remove users.
+_STATUS_LINE = "HTTP/1.1 200 OK"
 _COLUMNS = f"""
     id, name, description, parent_id, created_date, {CLIENT_ID} AS client_id,
     (SELECT count(*) FROM group_members WHERE group_id = groups.id) AS member_count
@@ -51,7 +55,7 @@ def list_groups(call: ListGroups, uow: UnitOfWork) -> Page[Group]:
 def get_group(call: GetGroup, uow: UnitOfWork) -> Group:
     """Return a group, active or not."""
     if uow.get("groups", call.group_id) is None:
-        raise no_group_for_id()
+        raise ApiError(404, NO_GROUP_FOR_ID)
     return _fetch_group(uow, call.group_id)
 
 
@@ -92,28 +96,28 @@ def list_group_supervisors(call: ListGroupSupervisors, uow: UnitOfWork) -> Page[
     return _fetch_users(uow, "group_supervisors", call.group_id)
 
 
-@operation(AddGroupMembers, render=render_status_line)
-def add_group_members(call: AddGroupMembers, uow: UnitOfWork) -> None:
+@operation(AddGroupMembers)
+def add_group_members(call: AddGroupMembers, uow: UnitOfWork) -> str:
     """Add members to a group."""
-    _add_users(uow, "group_members", call.group_id, call.user_ids)
+    return _add_users(uow, "group_members", call.group_id, call.user_ids)
 
 
-@operation(AddGroupSupervisors, render=render_status_line)
-def add_group_supervisors(call: AddGroupSupervisors, uow: UnitOfWork) -> None:
+@operation(AddGroupSupervisors)
+def add_group_supervisors(call: AddGroupSupervisors, uow: UnitOfWork) -> str:
     """Add supervisors to a group."""
-    _add_users(uow, "group_supervisors", call.group_id, call.user_ids)
+    return _add_users(uow, "group_supervisors", call.group_id, call.user_ids)
 
 
-@operation(RemoveGroupMembers, render=render_status_line)
-def remove_group_members(call: RemoveGroupMembers, uow: UnitOfWork) -> None:
+@operation(RemoveGroupMembers)
+def remove_group_members(call: RemoveGroupMembers, uow: UnitOfWork) -> str:
     """Remove members from a group."""
-    _remove_users(uow, "group_members", call.group_id, call.user_ids)
+    return _remove_users(uow, "group_members", call.group_id, call.user_ids)
 
 
-@operation(RemoveGroupSupervisors, render=render_status_line)
-def remove_group_supervisors(call: RemoveGroupSupervisors, uow: UnitOfWork) -> None:
+@operation(RemoveGroupSupervisors)
+def remove_group_supervisors(call: RemoveGroupSupervisors, uow: UnitOfWork) -> str:
     """Remove supervisors from a group."""
-    _remove_users(uow, "group_supervisors", call.group_id, call.user_ids)
+    return _remove_users(uow, "group_supervisors", call.group_id, call.user_ids)
 
 
 def _fetch_group(uow: UnitOfWork, group_id: int) -> Group:
@@ -136,15 +140,17 @@ def _fetch_users(uow: UnitOfWork, table: str, group_id: int) -> Page[User]:
     return user_repository.fetch_page(uow, from_clause, {"group_id": group_id}, id_column="user_id")
 
 
-def _add_users(uow: UnitOfWork, table: str, group_id: int, user_ids: tuple[int, ...]) -> None:
+def _add_users(uow: UnitOfWork, table: str, group_id: int, user_ids: tuple[int, ...]) -> str:
     uow.get_or_404("groups", group_id)
     uow.require_users(user_ids)
     for user_id in user_ids:
         uow.insert_or_ignore(table, group_id=group_id, user_id=user_id)
+    return _STATUS_LINE
 
 
-def _remove_users(uow: UnitOfWork, table: str, group_id: int, user_ids: tuple[int, ...]) -> None:
+def _remove_users(uow: UnitOfWork, table: str, group_id: int, user_ids: tuple[int, ...]) -> str:
     uow.get_or_404("groups", group_id)
     uow.require_users(user_ids)
     for user_id in user_ids:
         uow.delete(table, group_id=group_id, user_id=user_id)
+    return _STATUS_LINE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.emulator.api_errors import TOKEN_NOT_VALID, attendee_not_found, conflict
-from airflow_provider_damstra.emulator.clock import format_for_store, format_local_milliseconds
+from airflow_provider_damstra.emulator.clock import format_local_milliseconds, format_utc_milliseconds
 from airflow_provider_damstra.emulator.repositories import ilt_session_repository
 from airflow_provider_damstra.emulator.repositories.ilt_session_repository import (
     ATTENDEE_COLUMNS,
@@ -76,8 +76,8 @@ def create_ilt_session(call: CreateIltSession, uow: UnitOfWork) -> IltSession:
         notes=call.notes,
         start_datetime=format_local_milliseconds(call.start_datetime),
         end_datetime=format_local_milliseconds(call.end_datetime),
-        starts_at=format_for_store(call.start_datetime),
-        ends_at=format_for_store(call.end_datetime),
+        starts_at=format_utc_milliseconds(call.start_datetime),
+        ends_at=format_utc_milliseconds(call.end_datetime),
     )
     row = uow.store.fetch_all(f"SELECT {COLUMNS} {JOINS} WHERE s.id = ?", [session_id])[0]
     return session_from_row(row)

@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from airflow_provider_damstra.emulator.api_errors import bad_request, no_certificate, schedule_exists
+from airflow_provider_damstra.emulator.api_errors import (
+    SCHEDULE_EXISTS,
+    ApiError,
+    bad_request,
+    no_certificate,
+)
 from airflow_provider_damstra.emulator.handlers.lesson import PUBLISHED_CODES
-from airflow_provider_damstra.emulator.rendering import certificate_pdf, render_embed_url, render_ids
+from airflow_provider_damstra.emulator.rendering import certificate_pdf
 from airflow_provider_damstra.emulator.repositories import lesson_schedule_repository
 from airflow_provider_damstra.emulator.repositories.lesson_schedule_repository import (
     COLUMNS,
@@ -94,8 +99,8 @@ def list_user_lesson_schedules(call: ListUserLessonSchedules, uow: UnitOfWork) -
     return uow.build_page(schedules, None)
 
 
-@operation(ScheduleUser, render=render_ids)
-def schedule_user(call: ScheduleUser, uow: UnitOfWork) -> list[int]:
+@operation(ScheduleUser)
+def schedule_user(call: ScheduleUser, uow: UnitOfWork) -> dict[str, list[int]]:
     """Schedule a user to all lesson versions or none, and return the ids of the schedules."""
     user = uow.get_or_404("users", call.user_id)
     if user["client_status_id"] != ClientStatus.ACTIVE:
@@ -104,11 +109,12 @@ def schedule_user(call: ScheduleUser, uow: UnitOfWork) -> list[int]:
         _require_active_version(uow, version_id)
     start = call.schedule_date or uow.now
     end = _add_grace_period(start, call.grace_period, call.grace_period_unit)
-    return [_insert(uow, call.user_id, version_id, start, end) for version_id in call.lesson_version_ids]
+    ids = [_insert(uow, call.user_id, version_id, start, end) for version_id in call.lesson_version_ids]
+    return {"ids": ids}
 
 
-@operation(CompleteLesson, render=render_ids)
-def complete_lesson(call: CompleteLesson, uow: UnitOfWork) -> list[int]:
+@operation(CompleteLesson)
+def complete_lesson(call: CompleteLesson, uow: UnitOfWork) -> dict[str, list[int]]:
     """Complete the user's open schedule, or create a completed one, and return its id."""
     uow.get_or_404("users", call.user_id)
     version = _get_completed_version(uow, call)
@@ -124,7 +130,7 @@ def complete_lesson(call: CompleteLesson, uow: UnitOfWork) -> list[int]:
     lesson_schedule_repository.complete(
         uow, schedule_id, recorded_by=recorder["id"], completed_at=completed_at
     )
-    return [schedule_id]
+    return {"ids": [schedule_id]}
 
 
 @operation(DownloadCertificate)
@@ -143,21 +149,22 @@ def download_certificate(call: DownloadCertificate, uow: UnitOfWork) -> bytes:
     )
 
 
-@operation(GetEmbedUrl, render=render_embed_url)
-def get_embed_url(call: GetEmbedUrl, uow: UnitOfWork) -> str:
+@operation(GetEmbedUrl)
+def get_embed_url(call: GetEmbedUrl, uow: UnitOfWork) -> dict[str, str]:
     """Return the URL of the player for an open schedule."""
     return _create_embed_url(uow, call.lesson_schedule_id)
 
 
-@operation(GetEmbedUrlAllLessonTypes, render=render_embed_url)
-def get_embed_url_all_lesson_types(call: GetEmbedUrlAllLessonTypes, uow: UnitOfWork) -> str:
+@operation(GetEmbedUrlAllLessonTypes)
+def get_embed_url_all_lesson_types(call: GetEmbedUrlAllLessonTypes, uow: UnitOfWork) -> dict[str, str]:
     """Return the URL of the player for an open schedule of any type of lesson."""
     return _create_embed_url(uow, call.lesson_schedule_id)
 
 
-def _create_embed_url(uow: UnitOfWork, schedule_id: int) -> str:
+def _create_embed_url(uow: UnitOfWork, schedule_id: int) -> dict[str, str]:
     lesson_schedule_repository.get_open(uow, schedule_id)
-    return f"{uow.base_url}/#player/{schedule_id}?embed=true&token={secrets.token_urlsafe(24)}"
+    token = secrets.token_urlsafe(24)
+    return {"embedUrl": f"{uow.base_url}/#player/{schedule_id}?embed=true&token={token}"}
 
 
 def _require_active_version(uow: UnitOfWork, version_id: int) -> None:
@@ -169,7 +176,7 @@ def _require_active_version(uow: UnitOfWork, version_id: int) -> None:
 
 def _insert(uow: UnitOfWork, user_id: int, version_id: int, start: datetime, end: datetime) -> int:
     if lesson_schedule_repository.find_open_id(uow, user_id, version_id) is not None:
-        raise schedule_exists()
+        raise ApiError(409, SCHEDULE_EXISTS)
     return lesson_schedule_repository.insert(uow, user_id, version_id, start=start, end=end)
 
 

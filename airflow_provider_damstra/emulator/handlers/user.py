@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.emulator.rendering import render_unquoted_text
 from airflow_provider_damstra.emulator.repositories import user_repository
 from airflow_provider_damstra.emulator.routing import operation
 from airflow_provider_damstra.emulator.store import contains_pattern, where_clause
@@ -24,6 +23,8 @@ from airflow_provider_damstra.endpoints.user import (
 from airflow_provider_damstra.models.user import ClientStatus, CreatedUser, User
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
     from airflow_provider_damstra.models.base import Page
 
@@ -61,17 +62,10 @@ def get_user(call: GetUser, uow: UnitOfWork) -> User:
 @operation(CreateUser)
 def create_user(call: CreateUser, uow: UnitOfWork) -> CreatedUser:
     """Create a user and return its id and dates."""
-    values = call.model_dump(
-        exclude_none=True, exclude={"send_welcome_email", "password", "roles", "groups", "groups_supervised"}
-    )
-    user_id = user_repository.insert(
-        uow,
-        values,
-        roles=call.roles,
-        groups=call.groups,
-        groups_supervised=call.groups_supervised,
-        has_password=call.password is not None,
-    )
+    excluded = {"send_welcome_email", "password", *user_repository.LISTS}
+    values = call.model_dump(exclude_none=True, exclude=excluded)
+    has_password = call.password is not None
+    user_id = user_repository.insert(uow, values, _lists(call), has_password=has_password)
     return CreatedUser(id=user_id, created_date=uow.now, modified_date=uow.now)
 
 
@@ -79,18 +73,10 @@ def create_user(call: CreateUser, uow: UnitOfWork) -> CreatedUser:
 def update_user(call: UpdateUser, uow: UnitOfWork) -> User:
     """Replace a user's data; optional lists and names that are not given stay."""
     uow.get_or_404("users", call.user_id)
-    values = call.model_dump(
-        exclude={"user_id", "password", "roles", "groups", "groups_supervised", "user_name"}
-    )
-    user_repository.update(
-        uow,
-        call.user_id,
-        values if call.user_name is None else {**values, "user_name": call.user_name},
-        roles=call.roles,
-        groups=call.groups,
-        groups_supervised=call.groups_supervised,
-        has_password=call.password is not None,
-    )
+    excluded = {"user_id", "password", *user_repository.LISTS}
+    values = call.model_dump(exclude=excluded if call.user_name is not None else {*excluded, "user_name"})
+    has_password = call.password is not None
+    user_repository.update(uow, call.user_id, values, _lists(call), has_password=has_password)
     return user_repository.get_or_404(uow, call.user_id)
 
 
@@ -119,8 +105,12 @@ def inactivate_user(call: InactivateUser, uow: UnitOfWork) -> None:
         uow.emit("user.account.inactivate", user["user_name"], call.user_id)
 
 
-@operation(GenerateLoginUrl, render=render_unquoted_text)
+@operation(GenerateLoginUrl)
 def generate_login_url(call: GenerateLoginUrl, uow: UnitOfWork) -> str:
     """Return a URL of the emulator with a new token."""
     uow.get_or_404("users", call.user_id)
     return f"{uow.base_url}/touch/{call.user_id}?token={secrets.token_urlsafe(24)}"
+
+
+def _lists(call: CreateUser | UpdateUser) -> dict[str, Sequence[int] | None]:
+    return {name: getattr(call, name) for name in user_repository.LISTS}

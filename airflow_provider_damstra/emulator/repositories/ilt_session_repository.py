@@ -1,7 +1,5 @@
 """Queries and changes of ILT (instructor-led training) sessions."""
 
-# ruff: noqa: S608 (table and column names come from this package, values are bound)
-
 from __future__ import annotations
 
 from datetime import datetime

@@ -1,14 +1,17 @@
 """Queries and changes of lesson schedules."""
 
-# ruff: noqa: S608 (table and column names come from this package, values are bound)
-
 from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.emulator.api_errors import conflict, schedule_cancelled, schedule_completed
-from airflow_provider_damstra.emulator.clock import format_for_store
+from airflow_provider_damstra.emulator.api_errors import (
+    SCHEDULE_CANCELLED,
+    SCHEDULE_COMPLETED,
+    ApiError,
+    conflict,
+)
+from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus
 
 if TYPE_CHECKING:
@@ -71,9 +74,9 @@ def get_open(uow: UnitOfWork, schedule_id: int) -> sqlite3.Row:
     """
     row = uow.get_or_404("lesson_schedules", schedule_id)
     if row["lesson_completed_date"] is not None:
-        raise schedule_completed()
+        raise ApiError(409, SCHEDULE_COMPLETED)
     if row["cancelled_date"] is not None:
-        raise schedule_cancelled()
+        raise ApiError(409, SCHEDULE_CANCELLED)
     return row
 
 
@@ -90,8 +93,8 @@ def insert(uow: UnitOfWork, user_id: int, version_id: int, *, start: datetime, e
         "lesson_schedules",
         user_id=user_id,
         lesson_version_id=version_id,
-        start_date=format_for_store(start),
-        end_date=format_for_store(end),
+        start_date=format_utc_milliseconds(start),
+        end_date=format_utc_milliseconds(end),
     )
     uow.emit("lesson.schedule.created", schedule_id, user_id)
     return schedule_id
@@ -111,7 +114,7 @@ def complete(
     :param completed_at: the time of completion; by default now.
     """
     row = get_open(uow, schedule_id)
-    completed = format_for_store(completed_at or uow.now)
+    completed = format_utc_milliseconds(completed_at or uow.now)
     uow.update(
         "lesson_schedules",
         schedule_id,
@@ -147,9 +150,9 @@ def reschedule(uow: UnitOfWork, schedule_id: int, start: datetime) -> None:
     """Move an open schedule to another start; its duration stays."""
     row = get_open(uow, schedule_id)
     duration = datetime.fromisoformat(row["end_date"]) - datetime.fromisoformat(row["start_date"])
-    dates = {"start_date": format_for_store(start), "end_date": format_for_store(start + duration)}
-    if uow.update("lesson_schedules", schedule_id, **dates):
-        uow.emit("lesson.schedule.changed", dates["start_date"], schedule_id, row["user_id"])
+    start_date, end_date = format_utc_milliseconds(start), format_utc_milliseconds(start + duration)
+    if uow.update("lesson_schedules", schedule_id, start_date=start_date, end_date=end_date):
+        uow.emit("lesson.schedule.changed", start_date, schedule_id, row["user_id"])
 
 
 def summarize(uow: UnitOfWork, schedule_id: int) -> dict[str, Any]:

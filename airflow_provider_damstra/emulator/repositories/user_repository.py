@@ -1,7 +1,5 @@
 """Queries and changes of users with their roles and groups."""
 
-# ruff: noqa: S608 (table and column names come from this package, values are bound)
-
 from __future__ import annotations
 
 import json
@@ -15,17 +13,19 @@ from airflow_provider_damstra.endpoints.user import ImportedUser, MergeType
 from airflow_provider_damstra.models.user import Role, User
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
     from airflow_provider_damstra.models.base import Page
+
+    IdLists = Mapping[str, Sequence[int] | None]
 
 _COLUMNS = (
     "id, user_name, first_name, last_name, email_address, phone_number, mobile_number, employee_number, "
     "client_status_id, time_zone, created_date, modified_date"
 )
 # The table and column of each list of ids that a user has.
-_LISTS = {
+LISTS = {
     "roles": ("user_roles", "role_id"),
     "groups": ("group_members", "group_id"),
     "groups_supervised": ("group_supervisors", "group_id"),
@@ -60,9 +60,7 @@ def fetch_many(uow: UnitOfWork, ids: Sequence[int]) -> list[User]:
     params = [json.dumps(ids)]
     sql = f"SELECT {_COLUMNS} FROM users WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
     rows = uow.store.fetch_all(sql, params)
-    lists = {
-        name: _fetch_list_by_user(uow, table, column, params) for name, (table, column) in _LISTS.items()
-    }
+    lists = {name: _fetch_list_by_user(uow, table, column, params) for name, (table, column) in LISTS.items()}
     return [User(**dict(row), **{name: lists[name][row["id"]] for name in lists}) for row in rows]
 
 
@@ -75,43 +73,26 @@ def _fetch_list_by_user(uow: UnitOfWork, table: str, column: str, params: list[s
     return ids_by_user
 
 
-def insert(
-    uow: UnitOfWork,
-    values: dict[str, Any],
-    *,
-    roles: Sequence[int] | None = None,
-    groups: Sequence[int] | None = None,
-    groups_supervised: Sequence[int] | None = None,
-    has_password: bool = False,
-) -> int:
+def insert(uow: UnitOfWork, values: dict[str, Any], lists: IdLists, *, has_password: bool = False) -> int:
     """Create a user and return its id; by default a trainee, with a user name derived from the name."""
     user_name = values.get("user_name") or _generate_user_name(uow, values)
     _require_free_user_name(uow, user_name)
     row = {"time_zone": ACCOUNT_TIME_ZONE, **values, "user_name": user_name}
     user_id = uow.insert("users", **row, **_password_columns(uow, has_password))
-    _set_lists(
-        uow, user_id, roles=roles or _DEFAULT_ROLES, groups=groups, groups_supervised=groups_supervised
-    )
+    _set_lists(uow, user_id, {**lists, "roles": lists["roles"] or _DEFAULT_ROLES})
     user = uow.get_or_404("users", user_id)
     uow.emit("user.account.created", user["first_name"], user["last_name"], user_name, user_id)
     return user_id
 
 
 def update(
-    uow: UnitOfWork,
-    user_id: int,
-    values: dict[str, Any],
-    *,
-    roles: Sequence[int],
-    groups: Sequence[int] | None = None,
-    groups_supervised: Sequence[int] | None = None,
-    has_password: bool = False,
+    uow: UnitOfWork, user_id: int, values: dict[str, Any], lists: IdLists, *, has_password: bool = False
 ) -> None:
     """Update a user; lists that are None stay as they are."""
     if "user_name" in values:
         _require_free_user_name(uow, values["user_name"], except_user_id=user_id)
     changed = uow.update("users", user_id, **values, **_password_columns(uow, has_password))
-    lists_changed = _set_lists(uow, user_id, roles=roles, groups=groups, groups_supervised=groups_supervised)
+    lists_changed = _set_lists(uow, user_id, lists)
     if lists_changed and not changed:
         uow.update("users", user_id, modified_date=uow.timestamp)
     if changed or lists_changed:
@@ -123,8 +104,8 @@ def upsert(uow: UnitOfWork, imported: ImportedUser, merge_type: MergeType) -> in
     values = imported.model_dump(exclude_none=True, exclude={"roles"})
     user_id = _find_merge_target(uow, values, merge_type)
     if user_id is None:
-        return insert(uow, values, roles=imported.roles)
-    update(uow, user_id, values, roles=imported.roles or _DEFAULT_ROLES)
+        return insert(uow, values, {"roles": imported.roles})
+    update(uow, user_id, values, {"roles": imported.roles or _DEFAULT_ROLES})
     return user_id
 
 
@@ -163,13 +144,13 @@ def _generate_user_name(uow: UnitOfWork, values: dict[str, Any]) -> str:
     return candidate
 
 
-def _set_lists(uow: UnitOfWork, user_id: int, **lists: Sequence[int] | None) -> bool:
+def _set_lists(uow: UnitOfWork, user_id: int, lists: IdLists) -> bool:
     """Replace the lists that are not None; return whether any changed."""
-    for group_id in (*(lists["groups"] or ()), *(lists["groups_supervised"] or ())):
-        uow.get_or_404("groups", group_id)
-    changed = [
-        _set_list(uow, user_id, *_LISTS[name], set(ids)) for name, ids in lists.items() if ids is not None
-    ]
+    for name in ("groups", "groups_supervised"):
+        for group_id in lists.get(name) or ():
+            uow.get_or_404("groups", group_id)
+    given = {name: set(ids) for name, ids in lists.items() if ids is not None}
+    changed = [_set_list(uow, user_id, *LISTS[name], ids) for name, ids in given.items()]
     return any(changed)
 
 
