@@ -1,1 +1,1 @@
-"""The only place that touches a socket: one client for workers, one for the triggerer, one core."""
+"""HTTP clients of the API: ``Client`` on requests, ``AsyncClient`` on aiohttp."""

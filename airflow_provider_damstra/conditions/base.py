@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pydantic import ValidationError
 
-from airflow_provider_damstra.clients.paging import PageMemory
+from airflow_provider_damstra.clients.pagination import PageCache
 from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.errors import (
@@ -141,10 +141,10 @@ def compact_row(row: Any) -> Any:
     return ScheduleState.from_row(row) if is_schedule else row
 
 
-def page_cache_for(query: Query) -> PageMemory:
+def page_cache_for(query: Query) -> PageCache:
     """Return a cache of a query's pages that stores compact rows."""
     is_schedules = isinstance(query, ListUserLessonSchedules)
-    return PageMemory(row=LessonScheduleSummary if is_schedules else None, reduce=compact_row)
+    return PageCache(row=LessonScheduleSummary if is_schedules else None, reduce=compact_row)
 
 
 def create_condition(kind: type[Condition], arguments: Mapping[str, Any]) -> Condition:

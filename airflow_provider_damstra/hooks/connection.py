@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 
+from airflow_provider_damstra.clients.environment import validate_ca_bundle
 from airflow_provider_damstra.clients.settings import ClientOptions, ClientSettings
-from airflow_provider_damstra.clients.trust import check_bundle
 from airflow_provider_damstra.errors import DamstraConfigurationError
 from airflow_provider_damstra.validation_errors import format_validation_error
 
@@ -40,7 +40,8 @@ def settings_from_connection(connection: Connection) -> ClientSettings:
     """
     try:
         extra = DamstraConnectionExtra.model_validate(parse_extra(connection))
-        check_bundle(extra.verify)
+        if isinstance(extra.verify, str):
+            validate_ca_bundle(extra.verify)
         options = extra.model_dump(include=set(ClientOptions.model_fields))
         return ClientSettings(
             base_url=_base_url(connection, allow_http=extra.allow_http),

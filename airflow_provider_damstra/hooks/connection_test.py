@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.clients.sync import Client
+from airflow_provider_damstra.clients.client import Client
 from airflow_provider_damstra.endpoints.user import ListUsers
 from airflow_provider_damstra.errors import (
     DamstraAuthError,

@@ -16,9 +16,9 @@ except ImportError:  # Airflow 3.0
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from airflow_provider_damstra.clients.asynchronous import AsyncClient
+    from airflow_provider_damstra.clients.async_client import AsyncClient
+    from airflow_provider_damstra.clients.client import Client
     from airflow_provider_damstra.clients.settings import ClientSettings
-    from airflow_provider_damstra.clients.sync import Client
     from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
     from airflow_provider_damstra.models.base import Model
 
@@ -88,7 +88,7 @@ class DamstraHook(BaseHook):
 
         :param changes: names and values, such as ``max_concurrency=32``; None changes nothing.
         """
-        from airflow_provider_damstra.clients.sync import Client
+        from airflow_provider_damstra.clients.client import Client
         from airflow_provider_damstra.hooks.metrics import count_request
 
         given = {name: value for name, value in changes.items() if value is not None}
@@ -120,7 +120,7 @@ class DamstraHook(BaseHook):
     async def async_client(self) -> AsyncIterator[AsyncClient]:
         """Yield a client for an event loop: ``async with hook.async_client() as client: ...``."""
         settings = await self.async_settings()
-        from airflow_provider_damstra.clients.asynchronous import AsyncClient
+        from airflow_provider_damstra.clients.async_client import AsyncClient
         from airflow_provider_damstra.hooks.metrics import count_request
 
         async with AsyncClient(settings, observe=count_request, on_secret=_mask_in_loop) as client:
@@ -172,7 +172,7 @@ class DamstraHook(BaseHook):
 
 def _import_what_an_event_loop_needs() -> None:
 
-    import airflow_provider_damstra.clients.asynchronous
+    import airflow_provider_damstra.clients.async_client
     import airflow_provider_damstra.hooks.connection
     import airflow_provider_damstra.hooks.metrics  # noqa: F401
 

@@ -12,7 +12,7 @@ from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.clients.asynchronous import AsyncClient
+    from airflow_provider_damstra.clients.async_client import AsyncClient
     from airflow_provider_damstra.polling.subscriptions import PolledQuery
 
 
@@ -40,7 +40,7 @@ async def _answer(client: AsyncClient, watch: PolledQuery, rows: frozenset[int] 
         return await client.call(watch.query), True
     found: list[Any] = []
     missing = set(rows or ())
-    async with aclosing(client.pages(watch.query, reader=watch.memory)) as pages:
+    async with aclosing(client.pages(watch.query, reader=watch.page_cache)) as pages:
         async for page in pages:
             found += page
             missing.difference_update(row.row_key for row in page)

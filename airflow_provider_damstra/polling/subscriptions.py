@@ -123,7 +123,7 @@ class PolledQuery:
     is_hurried: bool = False
 
     def __post_init__(self) -> None:
-        self.memory = page_cache_for(self.query)
+        self.page_cache = page_cache_for(self.query)
 
     def rows(self) -> frozenset[int] | None:
         """Return the rows that somebody wants, or None for all."""

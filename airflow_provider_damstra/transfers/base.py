@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_damstra.clients.sync import Client
+    from airflow_provider_damstra.clients.client import Client
     from airflow_provider_damstra.exports.reader import Export
     from airflow_provider_damstra.exports.resources import Resource
     from airflow_provider_damstra.validation import Ids

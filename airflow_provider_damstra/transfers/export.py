@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.clients.sync import Client
+    from airflow_provider_damstra.clients.client import Client
     from airflow_provider_damstra.exports.reader import Export, Rows
     from airflow_provider_damstra.exports.resources import Resource
     from airflow_provider_damstra.transfers.incremental import IncrementalExport

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.clients.asynchronous import AsyncClient
+from airflow_provider_damstra.clients.async_client import AsyncClient
 from airflow_provider_damstra.errors import DamstraRequestError, DamstraResponseError
 from airflow_provider_damstra.hooks.connection import load_settings
 from airflow_provider_damstra.hooks.metrics import count_server_request, gauge_pending_events

@@ -17,7 +17,7 @@ from airflow_provider_damstra.webhooks import events
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from airflow_provider_damstra.clients.asynchronous import AsyncClient
+    from airflow_provider_damstra.clients.async_client import AsyncClient
     from airflow_provider_damstra.models.lesson_schedule import LessonSchedule
     from airflow_provider_damstra.models.user import User
 

@@ -24,7 +24,7 @@ IMPORTS = (
     "airflow.sdk.execution_time.execute_workload",
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
-    "airflow_provider_damstra.clients.sync",
+    "airflow_provider_damstra.clients.client",
     "airflow_provider_damstra.exports.checkpoint",
     "airflow_provider_damstra.exports.formats",
     "airflow_provider_damstra.exports.progress",

@@ -29,7 +29,7 @@ COLUMNS = {
 IMPORTS = (
     "airflow.providers.postgres.hooks.postgres",
     "airflow.providers.sqlite.hooks.sqlite",
-    "airflow_provider_damstra.clients.sync",
+    "airflow_provider_damstra.clients.client",
     "airflow_provider_damstra.exports.sql.load",
     "airflow_provider_damstra.exports.sql.validate",
     "airflow_provider_damstra.hooks.connection",

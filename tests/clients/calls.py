@@ -15,7 +15,7 @@ from airflow_provider_damstra.endpoints import (
 from tests.endpoints.users import USER
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.clients.sync import Client
+    from airflow_provider_damstra.clients.client import Client
     from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.testing import DamstraEmulator
 

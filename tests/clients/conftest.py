@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from tests.clients.faces import FACES, Face, settings_for
+from tests.clients.drivers import DRIVERS, ClientDriver, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
 
 
-class OpenFace(Protocol):
-    """Opens a face of the client for the API below an address."""
+class OpenClient(Protocol):
+    """Opens a client of the client for the API below an address."""
 
-    def __call__(self, url: str, **changes: Any) -> Face: ...
+    def __call__(self, url: str, **changes: Any) -> ClientDriver: ...
 
 
-@pytest.fixture(params=list(FACES))
-def open_face(request: pytest.FixtureRequest) -> Iterator[OpenFace]:
+@pytest.fixture(params=list(DRIVERS))
+def open_client(request: pytest.FixtureRequest) -> Iterator[OpenClient]:
     """Return what opens faces, either of the client's; they are closed after the test."""
     with ExitStack() as stack:
 
-        def open_face(url: str, **changes: Any) -> Face:
-            return stack.enter_context(FACES[request.param](settings_for(url, **changes)))
+        def open_client(url: str, **changes: Any) -> ClientDriver:
+            return stack.enter_context(DRIVERS[request.param](settings_for(url, **changes)))
 
-        yield open_face
+        yield open_client
 
 
 @pytest.fixture
-def face(open_face: OpenFace, damstra_emulator: DamstraEmulator) -> Face:
-    """Return a face of the client for the emulator."""
-    return open_face(damstra_emulator.url)
+def client(open_client: OpenClient, damstra_emulator: DamstraEmulator) -> ClientDriver:
+    """Return a client of the client for the emulator."""
+    return open_client(damstra_emulator.url)

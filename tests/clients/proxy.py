@@ -1,4 +1,4 @@
-"""A proxy that leads to servers through CONNECT, and keeps what it was asked."""
+"""Proxies that lead to servers, through CONNECT or SOCKS 5, and keep what they were asked."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 
 class TunnelProxy(socketserver.ThreadingTCPServer):
-    """Opens a tunnel to whatever it is asked for, or refuses with a status."""
+    """Open a tunnel to any server by CONNECT, or refuse with a status."""
 
     daemon_threads = True
 
-    def __init__(self, refusal: str | None, context: ssl.SSLContext | None) -> None:
-        super().__init__(("127.0.0.1", 0), _Tunnel)
+    def __init__(
+        self, handler: type[_Tunnel | _Socks], refusal: str | None, context: ssl.SSLContext | None
+    ) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
         self.refusal = refusal
         self.context = context
         self.requests: list[str] = []
@@ -54,6 +56,28 @@ class _Tunnel(socketserver.StreamRequestHandler):
             _join(self.connection, server)
 
 
+class _Socks(socketserver.StreamRequestHandler):
+    """SOCKS 5 (RFC 1928) without authentication."""
+
+    server: TunnelProxy
+
+    def handle(self) -> None:
+        _, count = self.rfile.read(2)
+        self.rfile.read(count)
+        self.wfile.write(b"\x05\x00")
+        kind = self.rfile.read(4)[3]
+        host = (
+            socket.inet_ntoa(self.rfile.read(4))
+            if kind == 1
+            else self.rfile.read(self.rfile.read(1)[0]).decode()
+        )
+        port = int.from_bytes(self.rfile.read(2))
+        self.server.requests.append(f"{host}:{port}")
+        with socket.create_connection((host, port), timeout=10) as server:
+            self.wfile.write(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x00")
+            _join(self.connection, server)
+
+
 def _join(one: socket.socket, other: socket.socket) -> None:
     ways = {one: other, other: one}
     while ready := select.select(list(ways), [], [], 10)[0]:
@@ -73,5 +97,12 @@ def tunnel_proxy(
     :param refusal: status and reason with which it refuses every tunnel.
     :param context: what it needs to speak TLS itself.
     """
-    with serve_in_thread(TunnelProxy(refusal, context)) as proxy:
+    with serve_in_thread(TunnelProxy(_Tunnel, refusal, context)) as proxy:
+        yield proxy
+
+
+@contextmanager
+def socks_proxy() -> Iterator[TunnelProxy]:
+    """Yield a SOCKS 5 proxy that runs, and stop it afterwards."""
+    with serve_in_thread(TunnelProxy(_Socks, None, None)) as proxy:
         yield proxy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import socketserver
 import ssl
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ class RawServer(socketserver.ThreadingTCPServer):
     """Answers requests: the answers in turn, then the last one again and again.
 
     :param keeps_open: whether it answers more than one on a connection.
+    :param byte_interval: seconds between two bytes of an answer; 0 sends it at once.
     """
 
     daemon_threads = True
@@ -34,9 +36,15 @@ class RawServer(socketserver.ThreadingTCPServer):
     request_queue_size = 64
 
     def __init__(
-        self, answers: tuple[bytes, ...], context: ssl.SSLContext | None, *, keeps_open: bool
+        self,
+        answers: tuple[bytes, ...],
+        context: ssl.SSLContext | None,
+        *,
+        keeps_open: bool,
+        byte_interval: float,
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.byte_interval = byte_interval
         self.keeps_open = keeps_open
         self.answers = answers
         self.context = context
@@ -62,13 +70,22 @@ class _Handler(socketserver.BaseRequestHandler):
             while request := _read(connection):
                 place = min(len(self.server.requests), len(self.server.answers) - 1)
                 self.server.requests.append(request)
-                connection.sendall(self.server.answers[place])
+                self._send(connection, self.server.answers[place])
                 if not self.server.keeps_open:
                     break
         except (ssl.SSLError, ConnectionError):
             pass  # A client that does not trust this server hangs up on it.
         finally:
             connection.close()
+
+    def _send(self, connection: socket.socket, answer: bytes) -> None:
+        if not self.server.byte_interval:
+            connection.sendall(answer)
+            return
+        pause = threading.Event()
+        for byte in answer:
+            connection.sendall(bytes([byte]))
+            pause.wait(self.server.byte_interval)
 
 
 def _read(connection: socket.socket) -> str:
@@ -91,13 +108,18 @@ def _read(connection: socket.socket) -> str:
 
 @contextmanager
 def raw_server(
-    *answers: bytes, context: ssl.SSLContext | None = None, keeps_open: bool = False
+    *answers: bytes,
+    context: ssl.SSLContext | None = None,
+    keeps_open: bool = False,
+    byte_interval: float = 0.0,
 ) -> Iterator[RawServer]:
     """Yield a server that runs, with TLS if a context is given, and stop it afterwards.
 
     :param keeps_open: whether it answers more than one request on a connection.
+    :param byte_interval: seconds between two bytes of an answer; 0 sends it at once.
     """
-    with serve_in_thread(RawServer(answers, context, keeps_open=keeps_open)) as server:
+    server = RawServer(answers, context, keeps_open=keeps_open, byte_interval=byte_interval)
+    with serve_in_thread(server):
         yield server
 
 

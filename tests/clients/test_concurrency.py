@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.clients.asynchronous import AsyncClient
-from airflow_provider_damstra.clients.sync import Client
+from airflow_provider_damstra.clients.async_client import AsyncClient
+from airflow_provider_damstra.clients.client import Client
 from airflow_provider_damstra.endpoints import GetUser
 from tests.clients.clock import until
-from tests.clients.faces import settings_for
-from tests.clients.rooms import Visitors
+from tests.clients.concurrency import ConcurrencyCounter
+from tests.clients.drivers import settings_for
 from tests.contract.stub import stub_server
 from tests.contract.table import json_response
 
@@ -30,10 +30,10 @@ async def ask_in_loop(settings: ClientSettings, count: int) -> list[Any]:
 
 @pytest.mark.parametrize("most", [1, 3])
 def test_clients_of_both_faces_share_one_limit(most: int) -> None:
-    visitors = Visitors()
+    counter = ConcurrencyCounter()
 
     def answer(request: RecordedRequest) -> StubResponse:
-        with visitors.inside():
+        with counter.held():
             return json_response({"id": int(request.path.rpartition("/")[2])})
 
     with stub_server(answer) as server, ThreadPoolExecutor(8) as pool:
@@ -43,11 +43,11 @@ def test_clients_of_both_faces_share_one_limit(most: int) -> None:
                 pool.submit(client.call, GetUser(user_id=7)) for client in (one, other) for _ in range(6)
             ]
             loop = pool.submit(asyncio.run, ask_in_loop(settings, 8))
-            until(lambda: visitors.now == most, "as many requests are in flight as may be")
-            visitors.door.set()
+            until(lambda: counter.current == most, "as many requests are in flight as may be")
+            counter.gate.set()
             assert [future.result(timeout=10).id for future in threads] == [7] * 12
             assert [user.id for user in loop.result(timeout=10)] == list(range(1, 9))
-    assert visitors.peak == most
+    assert counter.peak == most
     assert len(server.requests) == 20
 
 
@@ -66,19 +66,19 @@ def test_tasks_share_one_client() -> None:
 
 
 def test_a_call_that_is_cancelled_leaves_its_place_to_the_next() -> None:
-    visitors = Visitors()
+    counter = ConcurrencyCounter()
 
     def answer(_: RecordedRequest) -> StubResponse:
-        with visitors.inside():
+        with counter.held():
             return json_response({"id": 7})
 
     async def scenario(settings: ClientSettings) -> int:
         async with AsyncClient(settings) as client:
             calls = [asyncio.ensure_future(client.call(GetUser(user_id=7))) for _ in range(4)]
-            await asyncio.to_thread(until, lambda: visitors.now == 1, "the first request is in flight")
+            await asyncio.to_thread(until, lambda: counter.current == 1, "the first request is in flight")
             for call in calls[:3]:
                 call.cancel()
-            visitors.door.set()
+            counter.gate.set()
             return (await asyncio.wait_for(calls[3], 10)).id
 
     with stub_server(answer) as server:

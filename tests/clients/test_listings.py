@@ -21,8 +21,8 @@ from tests.clients.servers import http_answer, raw_server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.clients.conftest import OpenFace
-    from tests.clients.faces import Face
+    from tests.clients.conftest import OpenClient
+    from tests.clients.drivers import ClientDriver
 
 IDS = list(range(1001, 1038))
 
@@ -42,83 +42,83 @@ def pages(emulator: DamstraEmulator) -> list[int]:
 @pytest.mark.parametrize("concurrency", [1, 3, None])
 @pytest.mark.parametrize("size", [1, 5, 36, 37, 38, 1000])
 def test_every_row_comes_once_and_in_order(
-    size: int, concurrency: int | None, open_face: OpenFace, damstra_emulator: DamstraEmulator
+    size: int, concurrency: int | None, open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
-    face = open_face(damstra_emulator.url, page_size=size)
-    assert [user.id for user in face.take(LIST, concurrency=concurrency)] == IDS
+    client = open_client(damstra_emulator.url, page_size=size)
+    assert [user.id for user in client.take(LIST, concurrency=concurrency)] == IDS
     assert pages(damstra_emulator) == list(range(0, 37, size))
 
 
 @pytest.mark.parametrize("size", [5, 7, 8, 100])
-def test_a_cap_of_the_server_is_noticed(size: int, open_face: OpenFace, capped: DamstraEmulator) -> None:
+def test_a_cap_of_the_server_is_noticed(size: int, open_client: OpenClient, capped: DamstraEmulator) -> None:
     capped.reset()
-    face = open_face(capped.url, page_size=size)
-    assert [user.id for user in face.take(LIST)] == IDS
+    client = open_client(capped.url, page_size=size)
+    assert [user.id for user in client.take(LIST)] == IDS
     assert pages(capped) == list(range(0, 37, min(size, 7)))
 
 
 def test_a_listing_without_meta_ends_with_an_empty_page(
-    open_face: OpenFace, damstra_emulator: DamstraEmulator
+    open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
-    face = open_face(damstra_emulator.url, page_size=2)
-    schedules = face.take(ListUserLessonSchedules(user_id=1011))
+    client = open_client(damstra_emulator.url, page_size=2)
+    schedules = client.take(ListUserLessonSchedules(user_id=1011))
     assert len({schedule.id for schedule in schedules}) == len(schedules) == 4
     assert pages(damstra_emulator) == [0, 2, 4]
 
 
-def test_attendees_and_members_are_listed(face: Face) -> None:
-    assert len(face.take(ListIltSessionAttendees(ilt_session_id=401))) == 4
-    members = face.take(ListGroupMembers(group_id=102))
+def test_attendees_and_members_are_listed(client: ClientDriver) -> None:
+    assert len(client.take(ListIltSessionAttendees(ilt_session_id=401))) == 4
+    members = client.take(ListGroupMembers(group_id=102))
     assert [user.id for user in members] == sorted(user.id for user in members)
 
 
-def test_nobody_found_is_no_error(face: Face, damstra_emulator: DamstraEmulator) -> None:
-    assert face.take(ListUsers(q="nobody-has-this-name")) == []
+def test_nobody_found_is_no_error(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
+    assert client.take(ListUsers(q="nobody-has-this-name")) == []
     assert len(damstra_emulator.journal()) == 1
 
 
-def test_the_first_row_takes_one_page(open_face: OpenFace, damstra_emulator: DamstraEmulator) -> None:
-    face = open_face(damstra_emulator.url, page_size=5)
-    assert [user.id for user in face.take(LIST, 1)] == [1001]
-    assert [user.id for user in face.take(LIST, 5)] == IDS[:5]
+def test_the_first_row_takes_one_page(open_client: OpenClient, damstra_emulator: DamstraEmulator) -> None:
+    client = open_client(damstra_emulator.url, page_size=5)
+    assert [user.id for user in client.take(LIST, 1)] == [1001]
+    assert [user.id for user in client.take(LIST, 5)] == IDS[:5]
     assert pages(damstra_emulator) == [0, 0]
 
 
 def test_no_more_is_asked_ahead_than_may_be_in_flight(
-    open_face: OpenFace, damstra_emulator: DamstraEmulator
+    open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
-    face = open_face(damstra_emulator.url, page_size=5)
-    assert [user.id for user in face.take(LIST, 6, concurrency=3)] == IDS[:6]
+    client = open_client(damstra_emulator.url, page_size=5)
+    assert [user.id for user in client.take(LIST, 6, concurrency=3)] == IDS[:6]
     until(lambda: pages(damstra_emulator)[:2] == [0, 5], "the page that was taken is in the journal")
     assert set(pages(damstra_emulator)) <= {0, 5, 10, 15}
 
 
 def test_a_listing_that_was_left_can_be_begun_again(
-    open_face: OpenFace, damstra_emulator: DamstraEmulator
+    open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
-    face = open_face(damstra_emulator.url, page_size=3)
+    client = open_client(damstra_emulator.url, page_size=3)
     for count in (1, 4, 10, 37):
-        assert [user.id for user in face.take(LIST, count)] == IDS[:count]
+        assert [user.id for user in client.take(LIST, count)] == IDS[:count]
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
 def test_a_page_that_fails_ends_the_listing_where_it_stands(
-    concurrency: int, open_face: OpenFace, damstra_emulator: DamstraEmulator
+    concurrency: int, open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
-    face = open_face(damstra_emulator.url, page_size=10)
-    assert len(face.take(LIST, 10)) == 10
+    client = open_client(damstra_emulator.url, page_size=10)
+    assert len(client.take(LIST, 10)) == 10
     damstra_emulator.add_fault("status", status=403, body={"internalCode": 831, "error": "Not authorised"})
     with pytest.raises(DamstraPermissionError, match=r"ListUsers \(GET /user\)"):
-        face.take(LIST, concurrency=concurrency)
+        client.take(LIST, concurrency=concurrency)
 
 
 PAGE = '{"results": [{"id": 1}, {"id": 2}], "meta": {"totalResultCount": 9}}'
 
 
-def test_a_server_that_ignores_where_to_start_is_not_followed(open_face: OpenFace) -> None:
+def test_a_server_that_ignores_where_to_start_is_not_followed(open_client: OpenClient) -> None:
     with raw_server(http_answer(PAGE)) as server:
         with pytest.raises(DamstraResponseError, match="ignores startIndex"):
-            open_face(server.url, page_size=2).take(LIST, concurrency=2)
+            open_client(server.url, page_size=2).take(LIST, concurrency=2)
         assert len(server.requests) <= 4
 
 
@@ -131,16 +131,16 @@ def test_a_server_that_ignores_where_to_start_is_not_followed(open_face: OpenFac
         ('{"results": [{"name": "x"}]}', "results.0.id: Field required"),
     ],
 )
-def test_a_page_of_another_shape_cannot_be_read(body: str, why: str, open_face: OpenFace) -> None:
+def test_a_page_of_another_shape_cannot_be_read(body: str, why: str, open_client: OpenClient) -> None:
     with raw_server(http_answer(body)) as server:
         with pytest.raises(DamstraResponseError, match=why):
-            open_face(server.url).take(LIST)
+            open_client(server.url).take(LIST)
         assert len(server.requests) == 1
 
 
-def test_rows_hold_what_this_package_does_not_know(open_face: OpenFace) -> None:
+def test_rows_hold_what_this_package_does_not_know(open_client: OpenClient) -> None:
     page: Any = '{"results": [{"id": 1, "roles": [1], "shoeSize": 43}], "meta": {"totalResultCount": "1"}}'
     with raw_server(http_answer(page)) as server:
-        (user,) = open_face(server.url).take(LIST)
+        (user,) = open_client(server.url).take(LIST)
     assert user.model_extra == {"shoeSize": 43}
     assert user.roles == [1]

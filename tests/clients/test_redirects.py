@@ -8,13 +8,13 @@ import pytest
 
 from airflow_provider_damstra.errors import DamstraResponseError
 from tests.clients.calls import CALLS, GET
-from tests.clients.faces import ACCESS_KEY
+from tests.clients.drivers import ACCESS_KEY
 from tests.clients.servers import http_answer, raw_server
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.clients.conftest import OpenFace
-    from tests.clients.faces import Face
+    from tests.clients.conftest import OpenClient
+    from tests.clients.drivers import ClientDriver
 
 USER = '{"id": 1011}'
 
@@ -24,31 +24,31 @@ USER = '{"id": 1011}'
     [*((GET, status) for status in (301, 302, 303, 307, 308)), *((call, 307) for call in CALLS.values())],
 )
 def test_a_redirect_is_not_followed_to_another_server(
-    call: Any, status: int, face: Face, damstra_emulator: DamstraEmulator
+    call: Any, status: int, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     with raw_server(http_answer(USER)) as other:
         location = f"{other.url}/api/v2/user/1011?token=abc"
         damstra_emulator.add_fault("status", status=status, headers={"Location": location})
-        error = face.error(call)
+        error = client.error(call)
         assert type(error) is DamstraResponseError
         assert error.status == status
         assert f"{other.url}/api/v2/user/1011." in str(error)
         assert "token" not in str(error)
         assert (other.connections, other.requests) == (0, [])
     assert len(damstra_emulator.journal()) == 1
-    assert face.sleeps == []
+    assert client.sleeps == []
 
 
-def test_a_redirect_to_the_same_server_is_not_followed_either(open_face: OpenFace) -> None:
+def test_a_redirect_to_the_same_server_is_not_followed_either(open_client: OpenClient) -> None:
     with raw_server(http_answer(status=302, Location="/login"), http_answer(USER)) as server:
-        error = open_face(server.url).error(GET)
+        error = open_client(server.url).error(GET)
         assert "redirected (HTTP 302) to /login. " in str(error)
         assert len(server.requests) == 1
 
 
-def test_the_key_is_in_the_header_and_nowhere_else(open_face: OpenFace) -> None:
+def test_the_key_is_in_the_header_and_nowhere_else(open_client: OpenClient) -> None:
     with raw_server(http_answer(USER)) as server:
-        open_face(server.url).call(GET)
+        open_client(server.url).call(GET)
         (request,) = server.requests
     lines = [line for line in request.split("\r\n") if ACCESS_KEY in line]
     assert lines == [f"AccessKey: {ACCESS_KEY}"]
@@ -56,11 +56,11 @@ def test_the_key_is_in_the_header_and_nowhere_else(open_face: OpenFace) -> None:
     assert "user-agent: airflow-provider-damstra/" in request.lower()
 
 
-def test_cookies_are_not_kept(open_face: OpenFace) -> None:
+def test_cookies_are_not_kept(open_client: OpenClient) -> None:
     cookie = "session=abc; Path=/"
     with raw_server(http_answer(USER, Set_Cookie=cookie)) as server:
-        face = open_face(server.url)
+        client = open_client(server.url)
         for _ in range(3):
-            face.call(GET)
+            client.call(GET)
         assert len(server.requests) == 3
         assert [request for request in server.requests if "cookie" in request.lower()] == []

@@ -14,8 +14,8 @@ from tests.clients.calls import CALLS, GET, LIST, POST
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.clients.conftest import OpenFace
-    from tests.clients.faces import Face
+    from tests.clients.conftest import OpenClient
+    from tests.clients.drivers import ClientDriver
 
 each_method = pytest.mark.parametrize("method", list(CALLS))
 
@@ -26,114 +26,114 @@ def statuses(emulator: DamstraEmulator) -> list[Any]:
 
 @each_method
 def test_429_waits_as_long_as_asked_and_sends_again(
-    method: str, face: Face, damstra_emulator: DamstraEmulator
+    method: str, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", status=429, headers={"Retry-After": "7"}, count=2)
-    face.call(CALLS[method])
-    assert face.sleeps == [7, 7]
+    client.call(CALLS[method])
+    assert client.sleeps == [7, 7]
     assert statuses(damstra_emulator) == [429, 429, 200]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_429_waits_until_the_date_asked_for(
-    method: str, face: Face, damstra_emulator: DamstraEmulator
+    method: str, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     until = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
     damstra_emulator.add_fault("status", status=429, headers={"Retry-After": until}, count=1)
-    face.call(CALLS[method])
-    (waited,) = face.sleeps
+    client.call(CALLS[method])
+    (waited,) = client.sleeps
     assert 20 < waited <= 30
     assert statuses(damstra_emulator) == [429, 200]
 
 
-def test_a_listing_waits_too(face: Face, damstra_emulator: DamstraEmulator) -> None:
+def test_a_listing_waits_too(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
     damstra_emulator.add_fault("status", status=429, headers={"Retry-After": "3"}, count=1)
-    assert len(face.take(LIST)) == 37
-    assert face.sleeps == [3]
+    assert len(client.take(LIST)) == 37
+    assert client.sleeps == [3]
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 def test_a_failing_server_is_asked_again_where_that_does_no_harm(
-    method: str, status: int, face: Face, damstra_emulator: DamstraEmulator
+    method: str, status: int, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", status=status, count=2)
-    face.call(CALLS[method])
+    client.call(CALLS[method])
     assert statuses(damstra_emulator) == [status, status, 200]
-    assert len(face.sleeps) == 2
+    assert len(client.sleeps) == 2
 
 
 @pytest.mark.parametrize("headers", [None, {"Retry-After": "1"}])
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 def test_a_failing_server_is_asked_once_where_it_might(
-    method: str, headers: dict[str, str] | None, face: Face, damstra_emulator: DamstraEmulator
+    method: str, headers: dict[str, str] | None, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", status=503, headers=headers)
-    error = face.error(CALLS[method])
+    error = client.error(CALLS[method])
     assert type(error) is DamstraServerError
     assert error.outcome_unknown
     assert statuses(damstra_emulator) == [503]
-    assert face.sleeps == []
+    assert client.sleeps == []
 
 
 def test_a_failing_server_that_says_how_long_is_waited_for(
-    face: Face, damstra_emulator: DamstraEmulator
+    client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", status=503, headers={"Retry-After": "60"}, count=1)
-    face.call(GET)
-    assert face.sleeps == [60]
+    client.call(GET)
+    assert client.sleeps == [60]
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, DamstraRateLimitError), (503, DamstraServerError)])
 def test_a_server_that_asks_for_more_than_a_minute_is_left_at_once(
-    status: int, kind: type[Exception], face: Face, damstra_emulator: DamstraEmulator
+    status: int, kind: type[Exception], client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", status=status, headers={"Retry-After": "61"})
-    error = face.error(GET)
+    error = client.error(GET)
     assert type(error) is kind
     assert error.retry_after == 61
-    assert face.sleeps == []
+    assert client.sleeps == []
     assert statuses(damstra_emulator) == [status]
 
 
 @pytest.mark.parametrize("retries", [0, 1, 4])
-def test_attempts_end(retries: int, open_face: OpenFace, damstra_emulator: DamstraEmulator) -> None:
+def test_attempts_end(retries: int, open_client: OpenClient, damstra_emulator: DamstraEmulator) -> None:
     damstra_emulator.add_fault("status", status=503)
-    face = open_face(damstra_emulator.url, max_retries=retries)
-    assert type(face.error(GET)) is DamstraServerError
+    client = open_client(damstra_emulator.url, max_retries=retries)
+    assert type(client.error(GET)) is DamstraServerError
     assert statuses(damstra_emulator) == [503] * (retries + 1)
-    assert len(face.sleeps) == retries
-    assert type(face.error(GET)) is DamstraServerError
-    assert len(face.sleeps) == 2 * retries
+    assert len(client.sleeps) == retries
+    assert type(client.error(GET)) is DamstraServerError
+    assert len(client.sleeps) == 2 * retries
 
 
 def test_pauses_grow_by_doubling_with_full_jitter_and_stay_below_a_minute(
-    open_face: OpenFace, damstra_emulator: DamstraEmulator
+    open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
     random.seed(20)
     damstra_emulator.add_fault("status", status=503)
-    face = open_face(damstra_emulator.url, max_retries=40)
-    face.error(GET)
+    client = open_client(damstra_emulator.url, max_retries=40)
+    client.error(GET)
     bounds = [min(0.5 * 2**number, 60.0) for number in range(40)]
-    shares = [pause / bound for pause, bound in zip(face.sleeps, bounds, strict=True)]
+    shares = [pause / bound for pause, bound in zip(client.sleeps, bounds, strict=True)]
     assert all(0 <= share <= 1 for share in shares)
     assert min(shares) < 0.1
     assert max(shares) > 0.9
 
 
-def test_what_was_refused_is_not_asked_again(face: Face, damstra_emulator: DamstraEmulator) -> None:
+def test_what_was_refused_is_not_asked_again(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
     for status in (400, 401, 403, 404, 409, 422):
         damstra_emulator.add_fault("status", status=status, count=1)
-        assert face.error(POST).status == status
+        assert client.error(POST).status == status
         assert statuses(damstra_emulator).count(status) == 1
-    assert face.sleeps == []
+    assert client.sleeps == []
 
 
 def test_each_pause_is_announced(
-    face: Face, damstra_emulator: DamstraEmulator, caplog: pytest.LogCaptureFixture
+    client: ClientDriver, damstra_emulator: DamstraEmulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     damstra_emulator.add_fault("status", status=503, headers={"Retry-After": "2"}, count=2)
-    face.call(GET)
+    client.call(GET)
     said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(said) == 2
     assert "GetUser (GET /user/1011) failed (HTTP 503)" in said[0]

@@ -9,14 +9,14 @@ import pytest
 
 from airflow_provider_damstra.errors import DamstraError, DamstraTransportError, is_permanent
 from tests.clients.calls import GET, POST
+from tests.clients.messages import is_plain_message
 from tests.clients.servers import closed_port, http_answer, raw_server
 from tests.clients.tls import certificate
-from tests.clients.words import is_for_people
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.clients.conftest import OpenFace
+    from tests.clients.conftest import OpenClient
 
 USER = http_answer('{"id": 1011}')
 
@@ -25,107 +25,107 @@ def assert_clear(error: DamstraError, host: str) -> None:
     """Check that an error is for people, and that nothing was sent."""
     assert type(error) is DamstraTransportError
     assert host in str(error)
-    assert is_for_people(str(error)), str(error)
+    assert is_plain_message(str(error)), str(error)
     assert len(str(error)) < 350
     assert not error.outcome_unknown
     assert error.request is not None
 
 
 @pytest.mark.parametrize("call", [GET, POST], ids=["GET", "POST"])
-def test_a_port_at_which_nobody_listens_is_tried_again(call: Any, open_face: OpenFace) -> None:
+def test_a_port_at_which_nobody_listens_is_tried_again(call: Any, open_client: OpenClient) -> None:
     host = f"127.0.0.1:{closed_port()}"
-    face = open_face(f"http://{host}", max_retries=2)
-    error = face.error(call)
+    client = open_client(f"http://{host}", max_retries=2)
+    error = client.error(call)
     assert_clear(error, host)
     assert f"got no answer from {host}: connection refused. The request was not sent" in str(error)
     assert "check the connection's host and port" in str(error)
-    assert len(face.sleeps) == 2
+    assert len(client.sleeps) == 2
 
 
 @pytest.mark.parametrize("call", [GET, POST], ids=["GET", "POST"])
 def test_a_name_that_nobody_knows_is_tried_again(
-    call: Any, open_face: OpenFace, monkeypatch: pytest.MonkeyPatch
+    call: Any, open_client: OpenClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unknown(*_: Any, **__: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    face = open_face("https://nowhere.example", max_retries=2)
-    error = face.error(call)
+    client = open_client("https://nowhere.example", max_retries=2)
+    error = client.error(call)
     assert_clear(error, "nowhere.example")
     assert "its name cannot be resolved" in str(error)
-    assert len(face.sleeps) == 2
+    assert len(client.sleeps) == 2
 
 
-def test_a_certificate_that_nobody_signed_is_refused_once(open_face: OpenFace, tmp_path: Path) -> None:
+def test_a_certificate_that_nobody_signed_is_refused_once(open_client: OpenClient, tmp_path: Path) -> None:
     _, context = certificate(tmp_path)
     with raw_server(USER, context=context) as server:
-        face = open_face(server.url)
-        error = face.error(GET)
+        client = open_client(server.url)
+        error = client.error(GET)
         assert_clear(error, server.url.removeprefix("https://"))
         assert "self-signed certificate" in str(error)
         assert "set the extra verify to its CA bundle" in str(error)
         assert isinstance(error, DamstraTransportError)
         assert not error.is_transient
-        assert face.sleeps == []
+        assert client.sleeps == []
         assert server.requests == []
 
 
-def test_a_certificate_for_another_host_is_refused(open_face: OpenFace, tmp_path: Path) -> None:
+def test_a_certificate_for_another_host_is_refused(open_client: OpenClient, tmp_path: Path) -> None:
     bundle, context = certificate(tmp_path, address="127.0.0.2")
     with raw_server(USER, context=context) as server:
-        error = open_face(server.url, verify=str(bundle)).error(GET)
+        error = open_client(server.url, verify=str(bundle)).error(GET)
         assert_clear(error, server.url.removeprefix("https://"))
         assert "127.0.0.1" in str(error)
         assert server.requests == []
 
 
-def test_a_server_that_speaks_no_tls_is_a_clear_error(open_face: OpenFace) -> None:
+def test_a_server_that_speaks_no_tls_is_a_clear_error(open_client: OpenClient) -> None:
     with raw_server(USER) as server:
         host = server.url.removeprefix("http://")
-        error = open_face(f"https://{host}", max_retries=0).error(GET)
+        error = open_client(f"https://{host}", max_retries=0).error(GET)
         assert_clear(error, host)
         assert "TLS" in str(error)
 
 
-def test_a_server_that_hangs_up_while_tls_begins_is_tried_again(open_face: OpenFace) -> None:
+def test_a_server_that_hangs_up_while_tls_begins_is_tried_again(open_client: OpenClient) -> None:
     with raw_server(b"") as server:
-        face = open_face(server.url.replace("http", "https"), max_retries=2)
-        error = face.error(POST)
+        client = open_client(server.url.replace("http", "https"), max_retries=2)
+        error = client.error(POST)
         assert_clear(error, server.url.removeprefix("http://"))
         assert "the connection broke before an answer came. The request was not sent" in str(error)
         assert server.connections == 3
 
 
-def test_a_bundle_that_holds_the_certificate_is_trusted(open_face: OpenFace, tmp_path: Path) -> None:
+def test_a_bundle_that_holds_the_certificate_is_trusted(open_client: OpenClient, tmp_path: Path) -> None:
     bundle, context = certificate(tmp_path)
     with raw_server(USER, context=context) as server:
-        assert open_face(server.url, verify=str(bundle)).call(GET).id == 1011
+        assert open_client(server.url, verify=str(bundle)).call(GET).id == 1011
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_the_environments_bundle_is_trusted(
-    variable: str, open_face: OpenFace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    variable: str, open_client: OpenClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle, context = certificate(tmp_path)
     monkeypatch.setenv(variable, str(bundle))
     with raw_server(USER, context=context) as server:
-        assert open_face(server.url).call(GET).id == 1011
+        assert open_client(server.url).call(GET).id == 1011
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_without_verification_anybody_is_trusted(
-    open_face: OpenFace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_client: OpenClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate(tmp_path, address="127.0.0.2")[0]))
     _, context = certificate(tmp_path)
     with raw_server(USER, context=context) as server:
-        assert open_face(server.url, verify=False).call(GET).id == 1011
+        assert open_client(server.url, verify=False).call(GET).id == 1011
 
 
 @pytest.mark.parametrize("content", [b"", b"not a certificate", None])
 def test_a_bundle_that_is_none_is_a_clear_error(
-    content: bytes | None, open_face: OpenFace, tmp_path: Path
+    content: bytes | None, open_client: OpenClient, tmp_path: Path
 ) -> None:
     bundle = tmp_path / "bundle.pem"
     if content is not None:
@@ -133,25 +133,25 @@ def test_a_bundle_that_is_none_is_a_clear_error(
     _, context = certificate(tmp_path)
     with raw_server(USER, context=context) as server:
         with pytest.raises(DamstraError) as caught:
-            open_face(server.url, verify=str(bundle)).call(GET)
+            open_client(server.url, verify=str(bundle)).call(GET)
         assert is_permanent(caught.value)
         assert str(bundle) in str(caught.value)
-        assert is_for_people(str(caught.value)), str(caught.value)
+        assert is_plain_message(str(caught.value)), str(caught.value)
         assert server.requests == []
 
 
 @pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9.6\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b""])
-def test_a_server_that_speaks_something_else_gave_no_answer(answer: bytes, open_face: OpenFace) -> None:
+def test_a_server_that_speaks_something_else_gave_no_answer(answer: bytes, open_client: OpenClient) -> None:
     with raw_server(answer) as server:
-        error = open_face(server.url, max_retries=0).error(POST)
+        error = open_client(server.url, max_retries=0).error(POST)
         assert type(error) is DamstraTransportError
         assert server.url.removeprefix("http://") in str(error)
-        assert is_for_people(str(error)), str(error)
+        assert is_plain_message(str(error)), str(error)
         assert error.outcome_unknown
         assert len(server.requests) == 1
 
 
-def test_a_connection_that_takes_too_long_is_a_clear_error(open_face: OpenFace) -> None:
+def test_a_connection_that_takes_too_long_is_a_clear_error(open_client: OpenClient) -> None:
     # Nobody accepts, and the queue of one is full: the system leaves further callers waiting.
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         host = f"127.0.0.1:{listener.getsockname()[1]}"
@@ -159,7 +159,7 @@ def test_a_connection_that_takes_too_long_is_a_clear_error(open_face: OpenFace) 
         for caller in callers:
             caller.setblocking(False)
             caller.connect_ex(listener.getsockname())
-        error = open_face(f"http://{host}", timeout=0.2, max_retries=0).error(POST)
+        error = open_client(f"http://{host}", timeout=0.2, max_retries=0).error(POST)
         for caller in callers:
             caller.close()
     assert_clear(error, host)

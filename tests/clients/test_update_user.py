@@ -17,7 +17,7 @@ from tests.clients.calls import GET, PUT
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.clients.faces import Face
+    from tests.clients.drivers import ClientDriver
 
 lacking = pytest.mark.parametrize("status", [404, 405])
 
@@ -31,32 +31,32 @@ def asked(emulator: DamstraEmulator) -> list[tuple[str, Any]]:
     "body", [None, "<h1>No such page</h1>", "Method Not Allowed", {"detail": "no route"}]
 )
 def test_post_is_tried_once_where_put_is_lacking_and_remembered(
-    status: int, body: Any, face: Face, damstra_emulator: DamstraEmulator
+    status: int, body: Any, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", method="PUT", status=status, body=body)
-    assert face.call(PUT).last_name == "Murphy-Jones"
+    assert client.call(PUT).last_name == "Murphy-Jones"
     assert asked(damstra_emulator) == [("PUT", status), ("POST", 200)]
-    assert face.call(PUT).id == PUT.user_id
+    assert client.call(PUT).id == PUT.user_id
     assert asked(damstra_emulator)[2:] == [("POST", 200)]
     bodies = [entry["body"] for entry in damstra_emulator.journal()]
     assert bodies == [bodies[0]] * 3
-    assert face.sleeps == []
+    assert client.sleeps == []
 
 
-def test_put_is_used_where_it_is_there(face: Face, damstra_emulator: DamstraEmulator) -> None:
-    face.call(PUT)
-    face.call(PUT)
+def test_put_is_used_where_it_is_there(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
+    client.call(PUT)
+    client.call(PUT)
     assert asked(damstra_emulator) == [("PUT", 200)] * 2
 
 
 @lacking
 def test_where_both_are_lacking_nothing_is_remembered(
-    status: int, face: Face, damstra_emulator: DamstraEmulator
+    status: int, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", status=status)
     kind = DamstraNotFoundError if status == 404 else DamstraRequestError
     for _ in range(2):
-        assert type(face.error(PUT)) is kind
+        assert type(client.error(PUT)) is kind
     assert asked(damstra_emulator) == [("PUT", status), ("POST", status)] * 2
 
 
@@ -71,25 +71,25 @@ def test_where_both_are_lacking_nothing_is_remembered(
     ],
 )
 def test_an_answer_of_the_vendors_is_no_reason_to_try_post(
-    status: int, body: Any, kind: type[Exception], face: Face, damstra_emulator: DamstraEmulator
+    status: int, body: Any, kind: type[Exception], client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", method="PUT", status=status, body=body)
-    assert type(face.error(PUT)) is kind
+    assert type(client.error(PUT)) is kind
     assert {method for method, _ in asked(damstra_emulator)} == {"PUT"}
 
 
-def test_another_call_has_no_other_method(face: Face, damstra_emulator: DamstraEmulator) -> None:
+def test_another_call_has_no_other_method(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
     damstra_emulator.add_fault("status", status=405)
-    assert type(face.error(GET)) is DamstraRequestError
+    assert type(client.error(GET)) is DamstraRequestError
     assert asked(damstra_emulator) == [("GET", 405)]
 
 
 def test_a_post_that_may_have_been_carried_out_is_not_sent_again(
-    face: Face, damstra_emulator: DamstraEmulator
+    client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", method="PUT", status=405)
     damstra_emulator.add_fault("drop_after", method="POST")
-    error = face.error(PUT)
+    error = client.error(PUT)
     assert type(error) is DamstraTransportError
     assert error.outcome_unknown
     assert error.request == PUT.request(method="POST")
@@ -97,8 +97,8 @@ def test_a_post_that_may_have_been_carried_out_is_not_sent_again(
 
 
 def test_a_put_that_is_refused_for_now_is_sent_again_as_put(
-    face: Face, damstra_emulator: DamstraEmulator
+    client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", method="PUT", status=503, count=1)
-    face.call(PUT)
+    client.call(PUT)
     assert asked(damstra_emulator) == [("PUT", 503), ("PUT", 200)]

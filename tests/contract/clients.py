@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import pytest
 
 from airflow_provider_damstra import endpoints
-from airflow_provider_damstra.clients.asynchronous import AsyncClient
-from airflow_provider_damstra.clients.core import ClientSettings
-from airflow_provider_damstra.clients.sync import Client
+from airflow_provider_damstra.clients.async_client import AsyncClient
+from airflow_provider_damstra.clients.client import Client
+from airflow_provider_damstra.clients.settings import ClientSettings
 from tests.contract.table import PAGES, Row
 
 ACCESS_KEY = "the-key-of-the-contract"

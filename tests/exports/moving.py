@@ -6,7 +6,7 @@ import json
 import random
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.clients.paging import Paging
+from airflow_provider_damstra.clients.pagination import OffsetPaginator
 from airflow_provider_damstra.http import Response
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ class Moving:
 
     def pages(self, endpoint: Any, *, concurrency: int | None = None, reader: Any = None) -> Iterator[Any]:
         """Yield pages; those in flight are answered in any order."""
-        paging: Paging[Any] = Paging(endpoint, page_size=self._size)
+        paging: OffsetPaginator[Any] = OffsetPaginator(endpoint, page_size=self._size)
         in_flight: list[Request] = []
         answers: dict[Request, Response] = {}
-        while not paging.is_over:
-            in_flight += paging.plan((concurrency or 1) - len(in_flight))
+        while not paging.is_finished:
+            in_flight += paging.next_requests((concurrency or 1) - len(in_flight))
             request = in_flight.pop(0)
             unanswered = [one for one in in_flight if one not in answers]
             early = self._random.sample(unanswered, self._random.randint(0, len(unanswered)))

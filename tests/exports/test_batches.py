@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.clients.sync import Client
+from airflow_provider_damstra.clients.client import Client
 from airflow_provider_damstra.endpoints import InactivateUser, ListUserLessonSchedules
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError
 from airflow_provider_damstra.exports.reader import Batch, Export
 from airflow_provider_damstra.exports.resources import RESOURCES
 from tests.clients.clock import until
-from tests.clients.faces import settings_for
+from tests.clients.drivers import settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

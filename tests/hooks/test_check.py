@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.hooks.damstra import DamstraHook
+from tests.clients.messages import is_plain_message
 from tests.clients.servers import closed_port, http_answer, raw_server
 from tests.clients.tls import certificate
-from tests.clients.words import is_for_people
 from tests.hooks.connections import environment
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def assert_clear(said: tuple[bool, str], start: str) -> None:
     is_usable, why = said
     assert not is_usable
     assert why.startswith(start), why
-    assert is_for_people(why), why
+    assert is_plain_message(why), why
 
 
 def test_a_usable_connection_takes_one_get_for_one_user(damstra_emulator: DamstraEmulator) -> None:

@@ -65,7 +65,7 @@ FACES: dict[str, Callable[[DamstraHook, Endpoint[Any]], Any]] = {
 @pytest.fixture(params=list(FACES))
 def ask(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return what makes a call through a hook and returns its error, without pausing between attempts."""
-    monkeypatch.setattr("airflow_provider_damstra.clients.core._wait", lambda _: 0.0)
+    monkeypatch.setattr("airflow_provider_damstra.clients.base._wait", lambda _: 0.0)
 
     def ask() -> DamstraError:
         hook = DamstraHook(damstra_conn_id="lms")
@@ -178,14 +178,14 @@ def test_the_key_is_in_no_repr_and_in_no_log(
     async def reprs(hook: DamstraHook) -> list[str]:
         async with hook.async_client() as client:
             await client.call(GetUser(user_id=7))
-            return [repr(client), str(client), repr(client._session), repr(client._core)]
+            return [repr(client), str(client), repr(client._session)]
 
     with raw_server(http_answer('{"id": 7}')) as server:
         serving(server, monkeypatch)
         hook = DamstraHook(damstra_conn_id="lms")
         hook.call(GetUser(user_id=7))
         client = hook.get_conn()
-        texts = [f"{one!r} {one}" for one in (hook, client, client._transport, client._core, hook.settings)]
+        texts = [f"{one!r} {one}" for one in (hook, client, client.session, hook.settings)]
         texts += asyncio.run(reprs(hook), debug=True)
     assert len(server.requests) == 2
     assert leaks(texts) == []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from airflow_provider_damstra.clients.sync import Client
+from airflow_provider_damstra.clients.client import Client
 from tests.emulator.api_client import ApiClient
 from tests.operators.case import Case, Course
 from tests.operators.running import run

@@ -7,20 +7,22 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from urllib3.connection import HTTPConnection
+from requests.adapters import HTTPAdapter
 
-from airflow_provider_damstra.clients.limits import limits_for
+from airflow_provider_damstra.clients.rate_limiter import rate_limiter_for
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraError, DamstraNotFoundError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.operators.lesson import DamstraScheduleLessonsOperator
 from tests.clients.clock import until
-from tests.clients.rooms import Visitors
+from tests.clients.concurrency import ConcurrencyCounter
 from tests.emulator.api_client import HAUL_TRUCK, INACTIVE_USER, TRAINEES, UNKNOWN_ID
 from tests.operators.case import changes_in
 from tests.operators.cases_training import DUE_SCHEDULE, LIAMS_HEIGHTS, NEW_SCHEDULE, OLIVIAS_HEIGHTS
 from tests.operators.running import Outcome, error, refusal, run
 
 if TYPE_CHECKING:
+    from requests import PreparedRequest, Response
+
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.operators.conftest import Connect
 
@@ -215,22 +217,22 @@ def test_users_are_worked_on_side_by_side_within_the_limit(
     places: int, damstra_emulator: DamstraEmulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(extra={"max_concurrency": places})
-    users, visitors, real = list(TRAINEES)[:6], Visitors(), HTTPConnection.request
+    users, counter, real = list(TRAINEES)[:6], ConcurrencyCounter(), HTTPAdapter.send
 
-    def request(connection: HTTPConnection, method: str, url: str, **options: Any) -> None:
-        if method != "POST":
-            return real(connection, method, url, **options)
-        with visitors.inside():
-            return real(connection, method, url, **options)
+    def send(adapter: HTTPAdapter, request: PreparedRequest, **options: Any) -> Response:
+        if request.method != "POST":
+            return real(adapter, request, **options)
+        with counter.held():
+            return real(adapter, request, **options)
 
-    monkeypatch.setattr(HTTPConnection, "request", request)
+    monkeypatch.setattr(HTTPAdapter, "send", send)
     with ThreadPoolExecutor() as worker:
         task = worker.submit(schedule, user_ids=users, lesson_version_ids=[HAUL_TRUCK])
-        line = limits_for(DamstraHook().settings)._waiting
-        until(lambda: visitors.now + len(line) == len(users), "all are being sent, or wait in line")
-        visitors.door.set()
+        limiter = rate_limiter_for(DamstraHook().settings)
+        until(lambda: counter.current + limiter.waiting == len(users), "all are being sent, or wait in line")
+        counter.gate.set()
         assert [one["user_id"] for one in task.result(10)] == users
-    assert (visitors.peak, visitors.total) == (places, len(users))
+    assert (counter.peak, counter.total) == (places, len(users))
 
 
 def test_who_completed_the_version_before_is_skipped_if_asked(damstra_emulator: DamstraEmulator) -> None:

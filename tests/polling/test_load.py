@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_damstra.clients.sync import Client
+from airflow_provider_damstra.clients.client import Client
 from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
 from airflow_provider_damstra.endpoints import ListUserLessonSchedules, ScheduleUser
 from airflow_provider_damstra.testing import DamstraEmulator
-from tests.clients.faces import settings_for
+from tests.clients.drivers import settings_for
 from tests.polling.helpers import cancel, request_times, start_wait, wait_for_requests
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from airflow_provider_damstra.sensors.user import DamstraUserSensor
 from tests.emulator.api_client import RUNNING_SESSION, UPCOMING_SESSION
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.clients.sync import Client
+    from airflow_provider_damstra.clients.client import Client
     from airflow_provider_damstra.sensors.base import DamstraSensor
     from airflow_provider_damstra.testing import DamstraEmulator
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from airflow_provider_damstra.clients.sync import Client
-from tests.clients.faces import settings_for
+from airflow_provider_damstra.clients.client import Client
+from tests.clients.drivers import settings_for
 from tests.sensors.cases import CASES, Damstra, SensorCase
 
 if TYPE_CHECKING:

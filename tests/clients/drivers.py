@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pytest
 
-from airflow_provider_damstra.clients.asynchronous import AsyncClient
+from airflow_provider_damstra.clients.async_client import AsyncClient
+from airflow_provider_damstra.clients.client import Client
 from airflow_provider_damstra.clients.settings import ClientSettings
-from airflow_provider_damstra.clients.sync import Client
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.models.base import Model
 
@@ -32,7 +32,7 @@ def settings_for(url: str, **changes: Any) -> ClientSettings:
     return ClientSettings.model_validate({**base, **changes})
 
 
-class Face(ABC):
+class ClientDriver(ABC):
     """One client that is asked from a plain test, and does not really sleep between two attempts."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Face(ABC):
         return caught.value
 
 
-class SyncFace(Face):
+class SyncDriver(ClientDriver):
     """The client for workers."""
 
     def __init__(self, settings: ClientSettings) -> None:
@@ -96,7 +96,7 @@ class SyncFace(Face):
         self.client.close()
 
 
-class AsyncFace(Face):
+class AsyncDriver(ClientDriver):
     """The client for the triggerer, in an event loop of its own."""
 
     def __init__(self, settings: ClientSettings) -> None:
@@ -137,4 +137,4 @@ class AsyncFace(Face):
         self.runner.close()
 
 
-FACES: dict[str, type[SyncFace] | type[AsyncFace]] = {"sync": SyncFace, "async": AsyncFace}
+DRIVERS: dict[str, type[SyncDriver] | type[AsyncDriver]] = {"sync": SyncDriver, "async": AsyncDriver}

@@ -8,6 +8,6 @@ _JARGON = re.compile(r"0x|object at|Pool\(|Error|Exception|Errno|_ssl\.c|\bssl:|
 _QUOTED = re.compile(r"'[<{].*?'")
 
 
-def is_for_people(text: str) -> bool:
+def is_plain_message(text: str) -> bool:
     """Return whether a text is one line without the libraries' own words; a server may be quoted."""
     return "\n" not in text and not _JARGON.search(_QUOTED.sub("", text))

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_damstra.errors import DamstraError
 from tests.clients.calls import CALLS, GET, POST
 from tests.clients.clock import until
-from tests.clients.faces import FACES, settings_for
+from tests.clients.drivers import DRIVERS, settings_for
 from tests.clients.servers import closed_port, http_answer, raw_server
 from tests.clients.tls import certificate
 
@@ -55,9 +55,9 @@ GARBAGE: dict[str, bytes] = {
 Outcome = tuple[type[DamstraError], str, dict[str, Any], int]
 
 
-def outcome(face: str, call: Any, url: str, **changes: Any) -> Outcome:
-    """Return what one face raises, what its error knows, and how often it paused."""
-    with FACES[face](settings_for(url, max_retries=1, **changes)) as opened:
+def outcome(client: str, call: Any, url: str, **changes: Any) -> Outcome:
+    """Return what one client raises, what its error knows, and how often it paused."""
+    with DRIVERS[client](settings_for(url, max_retries=1, **changes)) as opened:
         error = opened.error(call)
         return type(error), str(error), vars(error), len(opened.sleeps)
 
@@ -73,10 +73,10 @@ def journal_of(emulator: DamstraEmulator, requests: int) -> list[dict[str, Any]]
 def test_a_fault_of_the_server(fault: str, method: str, damstra_emulator: DamstraEmulator) -> None:
     timeout = 0.1 if fault == "delay" else 5.0
     outcomes, journals = [], []
-    for face in FACES:
+    for client in DRIVERS:
         damstra_emulator.reset()
         damstra_emulator.add_fault(**FAULTS[fault])
-        found = outcome(face, CALLS[method], damstra_emulator.url, timeout=timeout)
+        found = outcome(client, CALLS[method], damstra_emulator.url, timeout=timeout)
         outcomes.append(found)
         journals.append(journal_of(damstra_emulator, found[-1] + 1))
     assert outcomes[0] == outcomes[1]
@@ -88,8 +88,8 @@ def test_a_fault_of_the_server(fault: str, method: str, damstra_emulator: Damstr
 def test_a_server_that_answers_nonsense(call: Any, answer: bytes) -> None:
     with raw_server(answer) as server:
         outcomes = []
-        for face in FACES:
-            found = outcome(face, call, server.url)
+        for client in DRIVERS:
+            found = outcome(client, call, server.url)
             outcomes.append((*found, len(server.requests)))
             server.requests.clear()
     assert outcomes[0] == outcomes[1]
@@ -130,9 +130,9 @@ def test_answers_are_read_alike(size: int) -> None:
     name = "x" * size
     body = gzip.compress(f'{{"id": 1011, "userName": "{name}"}}'.encode())
     answer = http_answer(body, Content_Encoding="gzip", Content_Security_Policy="p" * 20_000)
-    for face in FACES:
+    for client in DRIVERS:
         with (
             raw_server(answer) as server,
-            FACES[face](settings_for(server.url)) as opened,
+            DRIVERS[client](settings_for(server.url)) as opened,
         ):
             assert opened.call(GET).user_name == name

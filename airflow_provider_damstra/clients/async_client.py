@@ -1,0 +1,213 @@
+"""Asynchronous client for triggers, the webhook receiver and bulk transfers, on aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import aiohttp
+from tenacity import AsyncRetrying
+from yarl import URL
+
+from airflow_provider_damstra.clients.base import BaseClient, Observer
+from airflow_provider_damstra.clients.environment import proxy_for, ssl_context
+from airflow_provider_damstra.clients.pagination import OffsetPaginator
+from airflow_provider_damstra.clients.raw_pages import StreamReader
+from airflow_provider_damstra.clients.transport_errors import response_timeout, transport_error
+from airflow_provider_damstra.models.base import Model, Page
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from airflow_provider_damstra.clients.pagination import PageReader
+    from airflow_provider_damstra.clients.settings import ClientSettings
+    from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
+    from airflow_provider_damstra.http import Request, Response
+
+Answer = TypeVar("Answer")
+Row = TypeVar("Row", bound=Model)
+
+_MAX_HEADER_BYTES = 65536
+"""As in ``http.client``: some proxies send header lines longer than aiohttp's default."""
+
+
+class AsyncClient(BaseClient):
+    """Call Damstra Learning without blocking the event loop. Tasks of one event loop may share one client.
+
+    Retries, redirects, cookies, proxies and certificates are those of ``Client``, except that SOCKS proxies
+    cannot be used.
+
+    :param settings: address, key and limits.
+    :param observe: called after each request with the request, its status and the seconds it took.
+    :param on_secret: awaited with each response that is a secret, before it is returned.
+    :param sleep: waits between two attempts; for tests.
+    :raises DamstraConfigurationError: if the environment's proxy cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        observe: Observer | None = None,
+        on_secret: Callable[[str], Awaitable[None]] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        super().__init__(settings, observe=observe)
+        self._on_secret = on_secret
+        self._sleep = sleep
+        self._proxy = proxy_for(settings.base_url, supports_socks=False)
+        self._session: aiohttp.ClientSession | None = None
+        self._opening = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session:
+            await self._session.close()
+            self._session = None
+
+    async def call(self, endpoint: Endpoint[Answer]) -> Answer:
+        """Return the result of one operation.
+
+        :raises DamstraError: if it failed.
+        """
+        async for attempt in self._retrying():
+            with attempt:
+                request = self._request(endpoint)
+                response = await self._send(request)
+                fallback = self._fallback_request(endpoint, request, response)
+                if fallback:
+                    request, response = fallback, await self._send(fallback)
+                    self._remember_method(endpoint, request, response)
+                result = endpoint.read(request, response)
+        if self._on_secret and endpoint.response_is_secret:
+            await self._on_secret(str(result))
+        return result
+
+    async def iterate(
+        self, endpoint: ListEndpoint[Row], *, concurrency: int | None = None
+    ) -> AsyncGenerator[Row, None]:
+        """Yield the rows of a listing in order, each parsed as it is taken.
+
+        :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
+        :raises DamstraError: if a page failed, or the server repeats pages.
+        """
+        async with aclosing(self.pages(endpoint, concurrency=concurrency, reader=StreamReader())) as pages:
+            async for rows in pages:
+                for row in rows:
+                    yield row
+
+    async def pages(
+        self,
+        endpoint: ListEndpoint[Row],
+        *,
+        concurrency: int | None = None,
+        reader: PageReader | None = None,
+    ) -> AsyncGenerator[list[Row], None]:
+        """Yield the rows of a listing in order, page by page.
+
+        Pages are prefetched in tasks once the total is known. No page is empty: the one that ends a listing
+        is not yielded. When the iteration is closed, requests in flight are cancelled.
+
+        :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
+        :param reader: reads pages in another way than as the declared models.
+        :raises DamstraError: if a page failed, or the server repeats pages.
+        """
+        limit = concurrency or self.settings.max_concurrency
+        paginator = OffsetPaginator(endpoint, page_size=self.settings.page_size)
+        pending: deque[asyncio.Task[Page[Row]]] = deque()
+        try:
+            while not paginator.is_finished:
+                planned = paginator.next_requests(limit - len(pending))
+                if len(planned) == 1 and not pending:
+                    page = await self._fetch_page(endpoint, reader, planned[0])
+                else:
+                    pending.extend(
+                        asyncio.create_task(self._fetch_page(endpoint, reader, request))
+                        for request in planned
+                    )
+                    page = await pending[0]
+                    pending.popleft()
+                rows, is_plan_void = paginator.accept(page)
+                if is_plan_void:
+                    await _cancel(pending)
+                if page.row_count:
+                    yield rows
+        finally:
+            await _cancel(pending)
+
+    async def _fetch_page(
+        self, endpoint: ListEndpoint[Row], reader: PageReader | None, request: Request
+    ) -> Page[Row]:
+        async for attempt in self._retrying():
+            with attempt:
+                page = self._read_page(endpoint, request, await self._send(request), reader)
+        return page
+
+    def _retrying(self) -> AsyncRetrying:
+        options: dict[str, Any] = {"sleep": self._sleep, **self._retry_options()}
+        return AsyncRetrying(**options)
+
+    async def _send(self, request: Request) -> Response:
+        """Send one request and read the whole response.
+
+        :raises DamstraError: if there is no complete response.
+        """
+        session = self._session or await self._open_session()
+        failure, response = None, None
+        async with self._rate_limiter.async_permit():
+            started = time.monotonic()
+            try:
+                async with session.request(
+                    request.method,
+                    URL(self.settings.base_url + request.target, encoded=True),
+                    data=request.content,
+                    # Headers of the session would be sent with CONNECT to a proxy.
+                    headers=self._headers,
+                    allow_redirects=False,
+                    proxy=self._proxy,
+                ) as response:
+                    body = await response.read()
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                failure = transport_error(request, error, self.settings, has_response=response is not None)
+        self._record(request, started, None if failure or response is None else response.status)
+        if failure or response is None:
+            # Not raised in the except block: the library's exception, which may show the key, would be its
+            # context.
+            raise failure or AssertionError
+        return self._redacted_response(response.status, response.headers, body)
+
+    async def _open_session(self) -> aiohttp.ClientSession:
+        """Return the session, which belongs to the running event loop."""
+        async with self._opening:
+            if self._session is None:
+                timeout = self.settings.timeout
+                trusted = await asyncio.to_thread(ssl_context, self.settings.verify)
+                self._session = aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=self.settings.max_concurrency, ssl=trusted),
+                    timeout=aiohttp.ClientTimeout(
+                        total=response_timeout(self.settings), sock_connect=timeout, sock_read=timeout
+                    ),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    max_line_size=_MAX_HEADER_BYTES,
+                    max_field_size=_MAX_HEADER_BYTES,
+                )
+                # aiohttp would resend idempotent requests by itself, outside of rate limit and retries.
+                self._session._retry_connection = False
+            return self._session
+
+
+async def _cancel(pending: deque[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait until they have ended, so that none outlives its listing."""
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    pending.clear()

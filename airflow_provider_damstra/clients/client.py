@@ -1,0 +1,248 @@
+"""Synchronous client for hooks, operators and services, on requests."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.exceptions import BaseHTTPError  # type: ignore[attr-defined] # the stubs do not export it
+from tenacity import Retrying
+
+from airflow_provider_damstra.clients.base import BaseClient, Observer
+from airflow_provider_damstra.clients.environment import ca_bundle, proxy_for, validate_ca_bundle
+from airflow_provider_damstra.clients.pagination import OffsetPaginator
+from airflow_provider_damstra.clients.raw_pages import StreamReader
+from airflow_provider_damstra.clients.transport_errors import response_timeout, transport_error
+from airflow_provider_damstra.models.base import Model, Page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from airflow_provider_damstra.clients.pagination import PageReader
+    from airflow_provider_damstra.clients.settings import ClientSettings
+    from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
+    from airflow_provider_damstra.http import Request, Response
+
+Answer = TypeVar("Answer")
+Row = TypeVar("Row", bound=Model)
+
+_CHUNK_BYTES = 256 * 1024
+
+
+class Client(BaseClient):
+    """Call Damstra Learning and block until the response is there. Threads may share one client.
+
+    All requests go through ``session``, a ``requests.Session``: mount an adapter on it, or use requests-mock,
+    to replace the network in tests. Redirects are not followed and cookies are not kept.
+
+    Retries
+        Up to the connection's ``max_retries``, after ``Retry-After`` or an exponential backoff with jitter:
+
+        - 429: always; the request was not carried out;
+        - no connection: always, unless the server's certificate was refused;
+        - 5xx, time-outs, connections that broke, truncated responses: GET and PUT only;
+        - anything else, and a ``Retry-After`` of more than a minute: never.
+
+    :param settings: address, key and limits.
+    :param observe: called after each request with the request, its status and the seconds it took.
+    :param on_secret: called with each response that is a secret, before it is returned.
+    :param sleep: waits between two attempts; for tests.
+    :raises DamstraConfigurationError: if the CA bundle or the environment's proxy cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        observe: Observer | None = None,
+        on_secret: Callable[[str], None] | None = None,
+        sleep: Callable[[float], object] | None = None,
+    ) -> None:
+        super().__init__(settings, observe=observe)
+        self._on_secret = on_secret
+        self._sleep = sleep
+        self.session = _create_session(settings, self._headers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.session.close()
+
+    def call(self, endpoint: Endpoint[Answer]) -> Answer:
+        """Return the result of one operation.
+
+        :raises DamstraError: if it failed.
+        """
+        for attempt in self._retrying(time.sleep):
+            with attempt:
+                request = self._request(endpoint)
+                response = self._send(request)
+                fallback = self._fallback_request(endpoint, request, response)
+                if fallback:
+                    request, response = fallback, self._send(fallback)
+                    self._remember_method(endpoint, request, response)
+                result = endpoint.read(request, response)
+        if self._on_secret and endpoint.response_is_secret:
+            self._on_secret(str(result))
+        return result
+
+    def iterate(
+        self, endpoint: ListEndpoint[Row], *, concurrency: int | None = None
+    ) -> Generator[Row, None, None]:
+        """Yield the rows of a listing in order, each parsed as it is taken.
+
+        :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
+        :raises DamstraError: if a page failed, or the server repeats pages.
+        """
+        with closing(self.pages(endpoint, concurrency=concurrency, reader=StreamReader())) as pages:
+            for rows in pages:
+                yield from rows
+
+    def pages(
+        self,
+        endpoint: ListEndpoint[Row],
+        *,
+        concurrency: int | None = None,
+        reader: PageReader | None = None,
+    ) -> Generator[list[Row], None, None]:
+        """Yield the rows of a listing in order, page by page.
+
+        Pages are prefetched in threads once the total is known. No page is empty: the one that ends a listing
+        is not yielded. When the iteration is closed, requests in flight end in the background and no other is
+        sent.
+
+        :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
+        :param reader: reads pages in another way than as the declared models.
+        :raises DamstraError: if a page failed, or the server repeats pages.
+        """
+        limit = concurrency or self.settings.max_concurrency
+        paginator = OffsetPaginator(endpoint, page_size=self.settings.page_size)
+        stopped = threading.Event()
+        fetch = partial(self._fetch_page, endpoint, reader, stopped)
+        pending: deque[Future[Page[Row]]] = deque()
+        pool: ThreadPoolExecutor | None = None
+        try:
+            while not paginator.is_finished:
+                planned = paginator.next_requests(limit - len(pending))
+                if len(planned) == 1 and not pending:
+                    page = fetch(planned[0])  # Most listings have one page, and need no thread.
+                else:
+                    pool = pool or ThreadPoolExecutor(limit, thread_name_prefix="damstra-pages")
+                    pending.extend(pool.submit(fetch, request) for request in planned)
+                    page = pending.popleft().result()
+                rows, is_plan_void = paginator.accept(page)
+                if is_plan_void:
+                    _cancel(pending)
+                if page.row_count:
+                    yield rows
+        finally:
+            stopped.set()
+            if pool:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _fetch_page(
+        self,
+        endpoint: ListEndpoint[Row],
+        reader: PageReader | None,
+        stopped: threading.Event,
+        request: Request,
+    ) -> Page[Row]:
+        for attempt in self._retrying(stopped.wait):
+            with attempt:
+                if stopped.is_set():
+                    raise CancelledError
+                page = self._read_page(endpoint, request, self._send(request), reader)
+        return page
+
+    def _retrying(self, sleep: Callable[[float], object]) -> Retrying:
+        options: dict[str, Any] = {"sleep": self._sleep or sleep, **self._retry_options()}
+        return Retrying(**options)
+
+    def _send(self, request: Request) -> Response:
+        """Send one request and read the whole response.
+
+        :raises DamstraError: if there is no complete response.
+        """
+        failure, response = None, None
+        with self._rate_limiter.permit():
+            started = time.monotonic()
+            try:
+                response = self.session.request(
+                    request.method,
+                    self.settings.base_url + request.target,
+                    data=request.content,
+                    timeout=self.settings.timeout,
+                    stream=True,
+                )
+                with response:
+                    body = _read_body(response, seconds=response_timeout(self.settings))
+            except (OSError, ValueError, BaseHTTPError) as error:
+                failure = transport_error(request, error, self.settings, has_response=response is not None)
+        self._record(request, started, None if failure or response is None else response.status_code)
+        if failure or response is None:
+            # Not raised in the except block: the library's exception, which may show the key, would be its
+            # context.
+            raise failure or AssertionError
+        return self._redacted_response(response.status_code, response.headers, body)
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None: no redirect is followed, so that the access key stays with the connection's host."""
+
+
+def _create_session(settings: ClientSettings, headers: dict[str, str]) -> requests.Session:
+    validate_ca_bundle(settings.verify)
+    proxy = proxy_for(settings.base_url, supports_socks=True)
+    session = _Session()
+    # The environment's proxies and CA bundle are set here. With trust_env, requests would add the
+    # Authorization of a netrc file, and let REQUESTS_CA_BUNDLE take precedence over the connection's verify.
+    session.trust_env = False
+    session.verify = ca_bundle(settings.verify) or False
+    session.proxies = {"all": proxy} if proxy else {}
+    session.headers.update(headers)
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=settings.max_concurrency, max_retries=0))
+    return session
+
+
+def _read_body(response: requests.Response, *, seconds: float) -> bytes:
+    """Read the body.
+
+    :param seconds: time after which it must be complete.
+    :raises TimeoutError: if it is not.
+    """
+    if response.status_code < 200:
+        # http.client takes an interim response (102, 103) for the final one. Leaving it unread closes the
+        # connection; else the final response would be taken for that of the next request.
+        raise ConnectionError("interim response")
+    # Other methods of reading return only when they have a whole chunk, which can trickle in for ever.
+    read1 = getattr(response.raw, "read1", None)
+    end = time.monotonic() + seconds
+    chunks = []
+    while read1 and (chunk := read1(_CHUNK_BYTES, decode_content=True)):
+        chunks.append(chunk)
+        if time.monotonic() > end:
+            raise TimeoutError
+    # An adapter for tests may have set the content itself.
+    return b"".join(chunks) or response.content
+
+
+def _cancel(pending: deque[Future[Any]]) -> None:
+    for future in pending:
+        future.cancel()
+    pending.clear()

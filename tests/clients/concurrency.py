@@ -1,0 +1,42 @@
+"""Count of the threads and tasks that are in a section at once."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass
+class ConcurrencyCounter:
+    """Count entries into a section: how many are in it now, were in it at once, and entered in all."""
+
+    current: int = 0
+    peak: int = 0
+    total: int = 0
+    gate: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Be counted as in the section."""
+        with self._lock:
+            self.current += 1
+            self.total += 1
+            self.peak = max(self.peak, self.current)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.current -= 1
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Be counted, and block this thread until the gate is open."""
+        with self.counted():
+            assert self.gate.wait(10)
+            yield
