@@ -15,7 +15,7 @@ from yarl import URL
 from airflow_provider_damstra.clients.base import BaseClient, Observer
 from airflow_provider_damstra.clients.environment import proxy_for, ssl_context
 from airflow_provider_damstra.clients.pagination import OffsetPaginator
-from airflow_provider_damstra.clients.raw_pages import StreamReader
+from airflow_provider_damstra.clients.raw_pages import StreamingReader
 from airflow_provider_damstra.clients.transport_errors import response_timeout, transport_error
 from airflow_provider_damstra.models.base import Model, Page
 
@@ -100,7 +100,7 @@ class AsyncClient(BaseClient):
         :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
         :raises DamstraError: if a page failed, or the server repeats pages.
         """
-        async with aclosing(self.pages(endpoint, concurrency=concurrency, reader=StreamReader())) as pages:
+        async with aclosing(self.pages(endpoint, concurrency=concurrency, reader=StreamingReader())) as pages:
             async for rows in pages:
                 for row in rows:
                     yield row

@@ -19,7 +19,7 @@ from tenacity import Retrying
 from airflow_provider_damstra.clients.base import BaseClient, Observer
 from airflow_provider_damstra.clients.environment import ca_bundle, proxy_for, validate_ca_bundle
 from airflow_provider_damstra.clients.pagination import OffsetPaginator
-from airflow_provider_damstra.clients.raw_pages import StreamReader
+from airflow_provider_damstra.clients.raw_pages import StreamingReader
 from airflow_provider_damstra.clients.transport_errors import response_timeout, transport_error
 from airflow_provider_damstra.models.base import Model, Page
 
@@ -107,7 +107,7 @@ class Client(BaseClient):
         :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
         :raises DamstraError: if a page failed, or the server repeats pages.
         """
-        with closing(self.pages(endpoint, concurrency=concurrency, reader=StreamReader())) as pages:
+        with closing(self.pages(endpoint, concurrency=concurrency, reader=StreamingReader())) as pages:
             for rows in pages:
                 yield from rows
 

@@ -1,4 +1,4 @@
-"""Pages whose rows are left as they came: nothing is decoded that nobody asks for, and nothing is lost."""
+"""Pages whose rows are slices of the response's JSON, decoded late or not at all."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 RawRow = bytes | msgspec.Raw
 """The JSON text of an object."""
 
-Key = int | str
-"""What tells rows of one listing apart."""
+RowKey = int | str
+"""The key of a row, unique within its listing."""
 
-NO_PAGE = (msgspec.MsgspecError, UnicodeDecodeError)
-"""What is raised for a text that is no page."""
+DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError)
+"""Raised for a body that is not a page."""
 
 
 class _Meta(msgspec.Struct, rename="camel"):
@@ -44,10 +44,10 @@ _DECODER = msgspec.json.Decoder(_Page)
 
 @dataclass(frozen=True, slots=True)
 class RawPage:
-    """One page of a listing.
+    """One page of a listing, as a ``PageReader`` returns it.
 
-    :param total: how many rows the server says there are in all, or None where it does not say.
-    :param fingerprint: what tells this page from others of its listing: its ends do.
+    :param total: number of rows of the listing as the server reports it, or None if it does not.
+    :param fingerprint: hash of the keys of the first and last row; differs from that of other pages.
     """
 
     rows: list[RawRow]
@@ -56,51 +56,51 @@ class RawPage:
 
     @property
     def row_count(self) -> int:
-        """Return how many rows there are."""
+        """Return the number of rows."""
         return len(self.rows)
 
 
-def raw_page(endpoint: ListEndpoint[Any], body: bytes) -> RawPage:
-    """Return the page in the body of a success.
+def parse_raw_page(endpoint: ListEndpoint[Any], body: bytes) -> RawPage:
+    """Split the body of a successful response into rows.
 
-    :raises msgspec.MsgspecError: if it is none.
+    :raises DECODE_ERRORS: if the body is not a page.
     """
     page = _DECODER.decode(body)
     rows: list[RawRow] = list(page.results or ())
     total: Any = page.meta.total_result_count if page.meta else None
-    keys = [(row, key_of(row, endpoint)) for row in (*rows[:1], *rows[-1:])]
+    keys = [(row, row_key(row, endpoint)) for row in (*rows[:1], *rows[-1:])]
     ends = [bytes(row) if key is None else key for row, key in keys]
     return RawPage(rows, int(total) if str(total).isdigit() else None, hash((len(rows), *ends)))
 
 
-def key_of(row: RawRow, listing: ListEndpoint[Any]) -> Key | None:
-    """Return what tells a row from the others of its listing, or None if it has no such thing."""
+def row_key(row: RawRow, listing: ListEndpoint[Any]) -> RowKey | None:
+    """Return the row's key, or None if it has none."""
     try:
         keyed: Any = _key_decoder(listing.row_type().row_key_field).decode(row)
-    except NO_PAGE:
+    except DECODE_ERRORS:
         return None
-    key: Key = keyed.key
+    key: RowKey = keyed.key
     return key
 
 
 @cache
-def _key_decoder(member: str) -> msgspec.json.Decoder[Any]:
-    keyed = msgspec.defstruct("Keyed", [("key", Key)], rename={"key": to_camel(member)})
+def _key_decoder(field: str) -> msgspec.json.Decoder[Any]:
+    keyed = msgspec.defstruct("Keyed", [("key", RowKey)], rename={"key": to_camel(field)})
     return msgspec.json.Decoder(keyed)
 
 
-class StreamedPage:
-    """A page whose rows are read one by one, as they are taken, and not kept.
+class StreamingPage:
+    """A page whose rows are parsed one by one, as they are taken, and not kept.
 
-    Whole pages of models are slow in a big process: the more objects stay, the longer Python's collector
-    walks.
+    Whole pages of models are slow in a big process: the more objects are alive, the longer a garbage
+    collection takes.
     """
 
     def __init__(self, endpoint: ListEndpoint[Any], request: Request, response: Response) -> None:
         self._endpoint = endpoint
         self._request = request
         self._response = response
-        self._raw = raw_page(endpoint, response.body)
+        self._raw = parse_raw_page(endpoint, response.body)
         self.row_count = self._raw.row_count
         self.total = self._raw.total
         self.fingerprint = self._raw.fingerprint
@@ -109,7 +109,7 @@ class StreamedPage:
     def rows(self) -> Iterator[Any]:
         """Yield the rows as the declared models.
 
-        :raises DamstraResponseError: at a row that does not fit.
+        :raises DamstraResponseError: at a row that is not valid.
         """
         # For each row, model_validate_json would add almost a tenth only to pass the text on to this.
         read = self._endpoint.row_type().__pydantic_validator__.validate_json
@@ -122,21 +122,22 @@ class StreamedPage:
             yield model
         else:
             return
-        # The whole page says which row it is. Out here, so that the error does not carry pydantic's.
+        # Reading the whole page names the row in the error. Not in the except block, so that the error's
+        # context does not show the row.
         self._endpoint.read(self._request, self._response)
         raise invalid_response(self._request, self._response, why)
 
 
-class StreamReader:
-    """Reads the pages of a listing row by row."""
+class StreamingReader:
+    """Read the pages of a listing row by row."""
 
     def read(self, endpoint: ListEndpoint[Any], request: Request, response: Response) -> Any:
         """Return the page.
 
-        :raises DamstraError: if the answer is an error, or no page.
+        :raises DamstraError: if the response is an error, or not a page.
         """
         if response.is_success:
-            # What has results is no error, and to look for one costs more than to read the page.
-            with suppress(*NO_PAGE):
-                return StreamedPage(endpoint, request, response)
+            # A body with results is no error; looking for one first would cost more than reading the page.
+            with suppress(*DECODE_ERRORS):
+                return StreamingPage(endpoint, request, response)
         return endpoint.read(request, response)

@@ -15,13 +15,13 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from airflow_provider_damstra.clients.raw_pages import Key, key_of
+from airflow_provider_damstra.clients.raw_pages import RowKey, row_key
 from airflow_provider_damstra.exports.raw_pages import RawPage, RawReader, RawRow
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
-    from airflow_provider_damstra.clients.raw_pages import Key
+    from airflow_provider_damstra.clients.raw_pages import RowKey
     from airflow_provider_damstra.endpoints.base import ListEndpoint
     from airflow_provider_damstra.exports.raw_pages import RawPage
     from airflow_provider_damstra.http import Request, Response
@@ -63,7 +63,7 @@ class WholeListing:
         self._readings = MOST_READINGS if reads_again else 1
         self._reader = OverlappingReader()
         self._last = OverlappingRows()
-        self._handed_out: set[Key | None] = set()
+        self._handed_out: set[RowKey | None] = set()
         self._furthest = self._setbacks = 0
         self._has_moved = False
         self.is_certain = True
@@ -123,7 +123,7 @@ class WholeListing:
             yield rows if isinstance(rows, OverlappingRows) else OverlappingRows(rows)
 
     @property
-    def _expected(self) -> Key | None:
+    def _expected(self) -> RowKey | None:
         """Return the key of the row with which the next page has to begin."""
         place = self._last.next
         return place.key if place and self.is_certain else None
@@ -152,7 +152,7 @@ class WholeListing:
         for rows in self._as_they_follow(self._from(max(0, row - self._reader.longest + 1))):
             count = self._count_up_to(self._handed_out, rows)
             if not (count or is_found):
-                keys = [key_of(one, self._listing) for one in rows]
+                keys = [row_key(one, self._listing) for one in rows]
                 if expected not in keys:
                     return False
                 count = keys.index(expected)
@@ -163,15 +163,15 @@ class WholeListing:
                 yield rows.behind(count)
         return is_found
 
-    def _count_up_to(self, keys: set[Key | None], rows: OverlappingRows) -> int:
+    def _count_up_to(self, keys: set[RowKey | None], rows: OverlappingRows) -> int:
         """Return how many rows there are up to the last one that has one of the keys."""
         if not keys:
             return 0
-        found = (count for count, row in enumerate(rows, 1) if key_of(row, self._listing) in keys)
+        found = (count for count, row in enumerate(rows, 1) if row_key(row, self._listing) in keys)
         return max(found, default=0)
 
-    def _keys(self, rows: OverlappingRows) -> set[Key | None]:
-        return {key_of(row, self._listing) for row in rows} - {None}
+    def _keys(self, rows: OverlappingRows) -> set[RowKey | None]:
+        return {row_key(row, self._listing) for row in rows} - {None}
 
     def _note_that_rows_moved(self) -> None:
         if not self._has_moved:
@@ -218,7 +218,7 @@ class Place(NamedTuple):
     """
 
     row: int
-    key: Key | None = None
+    key: RowKey | None = None
 
 
 class OverlappingRows(list[RawRow]):
@@ -233,7 +233,7 @@ class OverlappingRows(list[RawRow]):
         self,
         rows: Iterable[RawRow] = (),
         *,
-        first: Key | None = None,
+        first: RowKey | None = None,
         next: Place | None = None,
         continues: bool = False,
     ) -> None:
@@ -272,9 +272,9 @@ class OverlappingReader(RawReader):
         self.longest = max(self.longest, count)
         is_full = str(count) == asked.get("maxResults")
         has_more = is_full if page.total is None else start + count < page.total
-        last = key_of(page.rows[-1], endpoint) if has_more and count > 1 else None
+        last = row_key(page.rows[-1], endpoint) if has_more and count > 1 else None
         rows = page.rows if last is None else page.rows[:-1]
-        first = key_of(rows[0], endpoint) if rows else None
+        first = row_key(rows[0], endpoint) if rows else None
         return replace(
             page,
             rows=OverlappingRows(rows, first=first, next=Place(start + len(rows), last)),

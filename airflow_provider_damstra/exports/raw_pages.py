@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from airflow_provider_damstra.clients.raw_pages import NO_PAGE, RawPage, RawRow, raw_page
+from airflow_provider_damstra.clients.raw_pages import DECODE_ERRORS, RawPage, RawRow, parse_raw_page
 from airflow_provider_damstra.errors import error_from_response, invalid_response
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class RawReader:
         why = ""
         if response.is_success:
             try:
-                page = raw_page(endpoint, _on_one_line(response.body))
-            except NO_PAGE as problem:
+                page = parse_raw_page(endpoint, _on_one_line(response.body))
+            except DECODE_ERRORS as problem:
                 why = str(problem)
             else:
                 self.total = page.total

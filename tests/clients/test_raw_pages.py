@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.clients.raw_pages import StreamReader
+from airflow_provider_damstra.clients.raw_pages import StreamingReader
 from airflow_provider_damstra.endpoints import ListUsers
 from airflow_provider_damstra.errors import DamstraResponseError, DamstraServerError
 from airflow_provider_damstra.http import Response
@@ -29,7 +29,7 @@ def response(body: Any, status: int = 200) -> Response:
 
 
 def rows(body: Any) -> Iterator[User]:
-    found: Iterator[User] = iter(StreamReader().read(LISTING, REQUEST, response(body)).rows)
+    found: Iterator[User] = iter(StreamingReader().read(LISTING, REQUEST, response(body)).rows)
     return found
 
 
@@ -50,7 +50,7 @@ def whole_page_error(body: Any) -> str:
 )
 def test_rows_and_total_are_those_of_a_whole_page(body: Any) -> None:
     whole = LISTING.read(REQUEST, response(body))
-    streamed = StreamReader().read(LISTING, REQUEST, response(body))
+    streamed = StreamingReader().read(LISTING, REQUEST, response(body))
     assert list(streamed.rows) == whole.rows
     assert (streamed.row_count, streamed.total) == (whole.row_count, whole.total)
 
@@ -76,7 +76,7 @@ def test_a_row_that_does_not_fit_fails_in_its_turn_as_a_whole_page_does() -> Non
 
 def test_an_error_is_an_error() -> None:
     with pytest.raises(DamstraServerError):
-        StreamReader().read(LISTING, REQUEST, response({"message": "no"}, status=500))
+        StreamingReader().read(LISTING, REQUEST, response({"message": "no"}, status=500))
 
 
 def test_a_row_is_not_kept() -> None:
@@ -87,7 +87,7 @@ def test_a_row_is_not_kept() -> None:
 
 
 def fingerprint(*found: Any) -> int:
-    page: int = StreamReader().read(LISTING, REQUEST, response({"results": list(found)})).fingerprint
+    page: int = StreamingReader().read(LISTING, REQUEST, response({"results": list(found)})).fingerprint
     return page
 
 
