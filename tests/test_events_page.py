@@ -1,4 +1,4 @@
-"""The page about events names what there is: every option, command, event and metric, and no other."""
+"""docs/events.md documents the options, commands and events that exist, and its examples run."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ README = (ROOT / "README.md").read_text()
 OPTIONS: dict[str, Any] = CONFIGURATION["damstra"]["options"]
 
 
-def test_the_options_described_are_those_there_are() -> None:
+def test_documented_options_and_defaults_are_the_declared_ones() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", PAGE.partition("## Configuration")[2], re.M)
-    described = dict(rows[: len(OPTIONS)])
-    assert list(described) == list(OPTIONS)
-    del described["receiver_url"]  # its default is another option's
-    assert described == {name: OPTIONS[name]["default"] or "none" for name in described}
+    documented = dict(rows[: len(OPTIONS)])
+    assert list(documented) == list(OPTIONS)
+    del documented["receiver_url"]  # its default is another option
+    assert documented == {name: OPTIONS[name]["default"] or "none" for name in documented}
 
 
 @pytest.mark.parametrize("text", [PAGE, README])
-def test_the_commands_named_are_those_there_are(text: str) -> None:
+def test_documented_commands_and_flags_exist(text: str) -> None:
     (group,) = get_cli_commands()
     commands: dict[str, Any] = {command.name: command for command in group.subcommands}
     assert set(re.findall(r"airflow damstra ([\w-]+)", text)) <= commands.keys()
@@ -35,19 +35,19 @@ def test_the_commands_named_are_those_there_are(text: str) -> None:
         assert any(flag in argument.flags for argument in commands[name].args)
 
 
-def test_the_readme_names_every_command() -> None:
+def test_readme_documents_every_command() -> None:
     (group,) = get_cli_commands()
     assert all(f"`airflow damstra {command.name}`" in README for command in group.subcommands)
 
 
 @pytest.mark.parametrize("name", EVENT_NAMES)
-def test_every_event_is_named(name: str) -> None:
+def test_event_is_documented_with_its_asset(name: str) -> None:
     assert f"`{name}`" in PAGE
     assert damstra_event(name).uri == f"damstra://damstra_default/{name}"
 
 
 @pytest.mark.parametrize("text", [PAGE, README])
-def test_the_python_in_it_runs(text: str) -> None:
+def test_python_examples_run(text: str) -> None:
     programs = re.findall(r"```python\n(.*?)```", text, re.S)
     events = [program for program in programs if "damstra_event" in program or "AssetWatcher" in program]
     assert events
@@ -55,7 +55,7 @@ def test_the_python_in_it_runs(text: str) -> None:
         exec(program, {})  # noqa: S102 (our own page)
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_have_targets() -> None:
     lines = [line.strip("# ") for line in PAGE.splitlines() if line.startswith("#")]
     headings = {re.sub(r"[^\w -]", "", line).lower().replace(" ", "-") for line in lines}
     for path, anchor in re.findall(r"\]\(([^)#]*)(?:#([\w-]+))?\)", PAGE):

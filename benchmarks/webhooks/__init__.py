@@ -1,1 +1,1 @@
-"""Whether the receiver's answers tell a stranger anything by their time."""
+"""Timing attack on the webhook receiver."""

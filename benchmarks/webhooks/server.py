@@ -1,4 +1,4 @@
-"""The receiver in a process of its own, with an inbox in a temporary SQLite file."""
+"""The receiver in a separate process, with the inbox in a temporary SQLite file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
-def app() -> FastAPI:
+def create_api_server() -> FastAPI:
     """Return the receiver, mounted as Airflow mounts it."""
     from airflow import settings
     from sqlalchemy import create_engine
@@ -34,13 +34,13 @@ def app() -> FastAPI:
             await stack.enter_async_context(receiver.router.lifespan_context(receiver))
             yield
 
-    whole = FastAPI(lifespan=lifespan)
-    whole.get("/stats")(lambda: {})
-    whole.mount(URL_PREFIX, receiver)
-    return whole
+    app = FastAPI(lifespan=lifespan)
+    app.get("/stats")(lambda: {})
+    app.mount(URL_PREFIX, receiver)
+    return app
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as home:
         os.environ["AIRFLOW_HOME"] = home
-        uvicorn.run(app(), port=int(sys.argv[2]), log_level="warning")
+        uvicorn.run(create_api_server(), port=int(sys.argv[2]), log_level="warning")
