@@ -11,7 +11,7 @@ import msgspec
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from airflow_provider_damstra.errors import invalid_response
+from airflow_provider_damstra.errors import error_from_response, invalid_response
 from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
@@ -87,6 +87,38 @@ def row_key(row: RawRow, listing: ListEndpoint[Any]) -> RowKey | None:
 def _key_decoder(field: str) -> msgspec.json.Decoder[Any]:
     keyed = msgspec.defstruct("Keyed", [("key", RowKey)], rename={"key": to_camel(field)})
     return msgspec.json.Decoder(keyed)
+
+
+class RawReader:
+    """Read the pages of one listing without parsing their rows.
+
+    ``total`` is the number of rows that the server sent last, or None if it does not send it.
+    """
+
+    total: int | None = None
+
+    def read(self, endpoint: ListEndpoint[Any], request: Request, response: Response) -> RawPage:
+        """Return the page. Each of its rows is on one line.
+
+        :raises DamstraError: if the response is an error or no page.
+        """
+        why = ""
+        if response.is_success:
+            try:
+                page = parse_raw_page(endpoint, _on_one_line(response.body))
+            except DECODE_ERRORS as problem:
+                why = str(problem)
+            else:
+                self.total = page.total
+                return page
+        # A body with results is no error, so this is checked last. Not raised in the except block: the
+        # decoder's error, which may show the body, would be its context.
+        raise error_from_response(request, response) or invalid_response(request, response, why)
+
+
+def _on_one_line(body: bytes) -> bytes:
+    """Return JSON without line breaks: those in strings are escaped, so others are only white space."""
+    return msgspec.json.format(body, indent=-1) if b"\n" in body or b"\r" in body else body
 
 
 class StreamingPage:

@@ -1,14 +1,15 @@
-"""What came of many listings, kept until all has come, so that the next attempt goes on where one was killed.
+"""Checkpoint of an export of many listings: a retry continues where a killed try stopped.
 
-A folder holds ``begun.json``, what is read, for whom and since when; an ``.attempt`` for each that has begun;
-``parents.json``, whose listings are read; and parts: the rows as they came (``.rows``) with an index of whose
-they are (``.index``), a line for each page. On a disk both are written page by page, so a killed process
-loses only the pages that are under way. Object storage cannot append: there a part is written every ten
-seconds, its index last.
+A checkpoint is a folder with ``manifest.json`` (what is read, by which task, since when), ``parents.json`` (the
+parents whose listings are read), a ``.writer`` file for each task try, and segments: the rows of pages
+(``.rows``) with an index (``.index``) of one line for each page. On a local disk both are appended page by page,
+so a killed process loses only the pages that were in flight. Object storage cannot append: there, a segment is
+written every ten seconds, its index last.
 
-The next attempt takes over the listings that one attempt has read to their end, and goes on with those that
-are half read, if the next page still begins with the row that it is to begin with. If not, rows have moved,
-and the listing is read anew. What it goes on with it keeps again as its own: each listing is of one attempt.
+A retry takes over the listings that one earlier try read to their end, and continues those that it read in part,
+if the next page still begins with the row with which it is to begin. If it does not, rows have moved, and the
+listing is read from its beginning. The chunks of a continued listing are copied into the new try's segments, so
+that all chunks of a listing belong to one try.
 """
 
 from __future__ import annotations
@@ -24,253 +25,254 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_provider_damstra.errors import DamstraError
-from airflow_provider_damstra.exports.chunks import (
-    BegunListing,
-    BufferedPart,
-    KeptListings,
-    Line,
-    Part,
-    Piece,
-)
 from airflow_provider_damstra.exports.progress import Progress
+from airflow_provider_damstra.exports.segments import (
+    BufferedSegment,
+    Chunk,
+    IndexEntry,
+    ListingIndex,
+    PartialListing,
+    Segment,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 
-    from airflow_provider_damstra.exports.consistent_pagination import Pages, Place
-    from airflow_provider_damstra.exports.reader import Batch, Export, Rows
+    from airflow_provider_damstra.exports.consistent_pagination import PageCursor
+    from airflow_provider_damstra.exports.reader import ResourceReader, RowPage, Rows
 
-KEPT_FOR = timedelta(days=1)
-"""How long after its beginning an export can be gone on with; what is older says too little of today."""
+CHECKPOINT_MAX_AGE = timedelta(days=1)
+"""How long after its start an export can be continued; older rows may have changed too much."""
 
-_PARTS_IN_MEMORY = 4
-_BEGUN = "begun.json"
+_CACHED_SEGMENTS = 4
+_MANIFEST = "manifest.json"
+_PARENTS = "parents.json"
+_WRITER_SUFFIX = ".writer"
 
 
 class Checkpoint:
-    """The pages that came, in a folder.
+    """Pages of an export, kept in a folder from one task try to the next.
 
-    :param folder: a ``StoragePath``, used by the attempts of one task instance alone.
-    :param owner: which task instance that is, as JSON.
-    :param arguments: a text that tells what is read from all else; a folder with another is emptied, and so
-        is one that was begun more than a day ago.
-    :param writes_through: whether what is written into an open file outlives this process.
+    :param folder: a ``StoragePath`` that only the tries of one task instance use.
+    :param fingerprint: identifies what is read; a folder with another fingerprint is emptied, and so is one
+        whose export began more than a day ago.
+    :param can_append: whether bytes written to an open file survive the end of this process.
+    :param owner: the task instance, as JSON.
     """
 
     def __init__(
-        self, folder: Any, *, arguments: str, writes_through: bool, owner: Mapping[str, Any] | None = None
+        self, folder: Any, *, fingerprint: str, can_append: bool, owner: Mapping[str, Any] | None = None
     ) -> None:
         self.parent_ids: list[int] | None = None
         self._folder = folder
-        # No other attempt has it: not even one that was taken for dead, and still writes.
-        self._attempt = token_hex(8)
-        self._mark = folder / f"{self._attempt}.attempt"
-        self._new_part: Callable[[str], Part] = self._open_part if writes_through else self._buffered_part
-        self._part: Part | None = None
-        self._listings = KeptListings()
-        self._begun: dict[int, BegunListing] = {}
-        self._cached: OrderedDict[str, bytes] = OrderedDict()
-        self._count = 0
-        self._begin(arguments, owner or {})
+        # Unique for each process: a try that Airflow takes for dead may still be writing.
+        self._writer = token_hex(8)
+        self._writer_file = folder / f"{self._writer}{_WRITER_SUFFIX}"
+        self._create_segment: Callable[[str], Segment] = (
+            self._open_segment if can_append else self._buffer_segment
+        )
+        self._segment: Segment | None = None
+        self._segment_count = 0
+        self._index = ListingIndex()
+        self._partial: dict[int, PartialListing] = {}
+        self._cache: OrderedDict[str, bytes] = OrderedDict()
+        self._open(fingerprint, owner or {})
 
     @property
-    def done(self) -> Set[int]:
+    def completed(self) -> Set[int]:
         """Return the parents whose listings were read to their end."""
-        return self._listings.whole
+        return self._index.completed
 
     @property
-    def begun(self) -> Mapping[int, Place]:
-        """Return where the listings go on that earlier attempts have half read."""
-        return {parent_id: begun.next for parent_id, begun in self._begun.items()}
+    def cursors(self) -> Mapping[int, PageCursor]:
+        """Return where the listings that earlier tries read in part are continued."""
+        return {parent_id: partial.next_cursor for parent_id, partial in self._partial.items()}
 
-    def keep_parents(self, parent_ids: Sequence[int]) -> None:
-        """Keep whose listings are read, so that the next attempt need not ask."""
+    def save_parent_ids(self, parent_ids: Sequence[int]) -> None:
+        """Save the parents whose listings are read, so that a retry does not list them again."""
         self.parent_ids = list(parent_ids)
-        (self._folder / "parents.json").write_bytes(json.dumps(self.parent_ids).encode())
+        (self._folder / _PARENTS).write_bytes(json.dumps(self.parent_ids).encode())
 
-    def add(self, batch: Batch) -> None:
-        """Keep a page, or what came before it, if it follows on what an earlier attempt has read."""
-        parent_id = batch.parent_id or 0
-        if batch.continues:
-            self._take_over(parent_id)
-            return
-        content = b"\n".join((*batch.rows, b"")) if batch.rows else b""
-        self._keep(parent_id, content, rows=len(batch.rows), is_last=batch.is_last_of_parent, next=batch.next)
+    def add(self, page: RowPage) -> None:
+        """Save a page, after the pages of an earlier try that it continues."""
+        parent_id = page.parent_id or 0
+        if page.is_resumed:
+            self._copy_partial_listing(parent_id)
+        content = b"\n".join((*page.rows, b"")) if page.rows else b""
+        self._append(
+            parent_id, content, row_count=len(page.rows), is_last=page.is_last, next_cursor=page.next_cursor
+        )
 
-    def _take_over(self, parent_id: int) -> None:
-        """Keep what an earlier attempt has read of a listing as this one's own."""
-        begun = self._begun[parent_id]
-        for number, piece in enumerate(begun.pieces, 1):
-            content = self._content(piece)
-            # As long as the last is not there, the listing cannot be gone on with from here.
-            where = begun.next if number == len(begun.pieces) else None
-            self._keep(parent_id, content, rows=content.count(b"\n"), next=where)
+    def _copy_partial_listing(self, parent_id: int) -> None:
+        partial = self._partial[parent_id]
+        for number, chunk in enumerate(partial.chunks, 1):
+            content = self._read_chunk(chunk)
+            # Until the last chunk is copied, the listing cannot be continued from the copy.
+            cursor = partial.next_cursor if number == len(partial.chunks) else None
+            self._append(parent_id, content, row_count=content.count(b"\n"), next_cursor=cursor)
 
-    def _keep(
+    def _append(
         self,
         parent_id: int,
         content: bytes,
         *,
-        rows: int,
+        row_count: int,
         is_last: bool = False,
-        next: Place | None = None,
+        next_cursor: PageCursor | None = None,
     ) -> None:
-        if self._part is None:
-            self._count += 1
-            self._part = self._new_part(f"{self._attempt}-{self._count:06d}")
-        so_far = self._listings.rows_of(parent_id) + rows
-        line = Line(parent_id, rows, len(content), so_far, is_last, next)
-        start = self._part.size
-        self._part.add(content, line)
-        self._listings.add(line, Piece(self._part.name, start, start + len(content)))
-        if self._part.is_full:
-            self.close_part()
+        if self._segment is None:
+            self._segment_count += 1
+            self._segment = self._create_segment(f"{self._writer}-{self._segment_count:06d}")
+        total_rows = self._index.row_count(parent_id) + row_count
+        entry = IndexEntry(parent_id, row_count, len(content), total_rows, is_last, next_cursor)
+        start = self._segment.size
+        self._segment.append(content, entry)
+        self._index.add(entry, Chunk(self._segment.name, start, start + len(content)))
+        if self._segment.is_full:
+            self.flush()
 
-    def close_part(self) -> None:
-        """Make sure that all that came outlives this process.
+    def flush(self) -> None:
+        """Write all pages, so that they survive the end of this process.
 
-        :raises DamstraError: if a later attempt has removed what this one kept: it has done the work.
+        :raises DamstraError: if a later try has removed the checkpoint, because it has finished the export.
         """
-        part, self._part = self._part, None
-        if part is None:
+        segment, self._segment = self._segment, None
+        if segment is None:
             return
-        if self._mark.exists():
-            part.close()
+        if self._writer_file.exists():
+            segment.close()
             return
-        part.give_up()
-        raise DamstraError("A later attempt of this task has come to its end; this one is given up.")
+        segment.discard()
+        raise DamstraError("A later try of this task has finished the export; this one ends.")
 
     def rows(self) -> Iterator[Rows]:
-        """Yield all that came, page after page, the parents in their order."""
-        self.close_part()
+        """Yield the rows of all pages, the parents in their order."""
+        self.flush()
         for parent_id in self.parent_ids or ():
-            for piece in self._listings.pieces.get(parent_id, ()):
-                yield list(self._content(piece).split(b"\n")[:-1])
+            for chunk in self._index.chunks.get(parent_id, ()):
+                yield list(self._read_chunk(chunk).split(b"\n")[:-1])
 
     def remove(self) -> None:
-        """Remove all that is kept, unless an attempt that has begun after this one goes on with it."""
-        if self._mark.exists() and self._marks() <= self._marks_before:
+        """Remove the checkpoint, unless a try that began after this one uses it."""
+        if self._writer_file.exists() and self._list_writers() <= self._earlier_writers:
             self._folder.rmtree()
 
-    def _begin(self, arguments: str, owner: Mapping[str, Any]) -> None:
-        begun = _read_json(self._folder / _BEGUN)
-        is_same = isinstance(begun, dict) and begun.get("arguments") == arguments
-        goes_on = is_same and _is_fresh(begun)
-        if not goes_on:
+    def _open(self, fingerprint: str, owner: Mapping[str, Any]) -> None:
+        manifest = _read_json(self._folder / _MANIFEST)
+        is_same = isinstance(manifest, dict) and manifest.get("fingerprint") == fingerprint
+        is_usable = is_same and not _is_expired(manifest)
+        if not is_usable:
             self._folder.rmtree()
         self._folder.mkdir()
-        self._mark.write_bytes(b"")
-        self._marks_before = self._marks()
-        if goes_on:
-            self._recall()
+        self._writer_file.write_bytes(b"")
+        self._earlier_writers = self._list_writers()
+        if is_usable:
+            self._load()
             return
-        began = {"arguments": arguments, "began_at": datetime.now(tz=UTC).isoformat(), "owner": owner}
-        (self._folder / _BEGUN).write_bytes(json.dumps(began).encode())
+        started_at = datetime.now(tz=UTC).isoformat()
+        content = {"fingerprint": fingerprint, "started_at": started_at, "owner": owner}
+        (self._folder / _MANIFEST).write_bytes(json.dumps(content).encode())
 
-    def _marks(self) -> set[str]:
-        """Return the attempts that have begun."""
-        return {name for name in self._folder.list_names() if name.endswith(".attempt")}
+    def _list_writers(self) -> set[str]:
+        return {name for name in self._folder.list_names() if name.endswith(_WRITER_SUFFIX)}
 
-    def _recall(self) -> None:
-        """Find each listing that one attempt has read to its end, and how far the others were read."""
-        self.parent_ids = _read_json(self._folder / "parents.json")
+    def _load(self) -> None:
+        """Load which listings one earlier try has read to their end, and how far others were read."""
+        self.parent_ids = _read_json(self._folder / _PARENTS)
         sizes = self._folder.list_sizes()
-        parts = sorted(name.removesuffix(".index") for name in sizes if name.endswith(".index"))
-        for _, of_one_attempt in groupby(parts, key=lambda part: part.partition("-")[0]):
-            read = KeptListings()
-            for part in of_one_attempt:
-                if f"{part}.rows" in sizes:
-                    self._recall_part(part, size=sizes[f"{part}.rows"], into=read)
-            for parent_id in read.whole - self._listings.whole:
-                self._listings.whole.add(parent_id)
-                self._listings.pieces[parent_id] = read.pieces.get(parent_id, [])
-            for parent_id, place in read.begun.items():
-                known = self._begun.get(parent_id)
-                if known is None or place.row > known.next.row:
-                    self._begun[parent_id] = BegunListing(place, read.pieces[parent_id])
-        for parent_id in self._listings.whole & self._begun.keys():
-            del self._begun[parent_id]
+        segments = sorted(name.removesuffix(".index") for name in sizes if name.endswith(".index"))
+        for _, of_one_writer in groupby(segments, key=lambda segment: segment.partition("-")[0]):
+            index = ListingIndex()
+            for segment in of_one_writer:
+                if f"{segment}.rows" in sizes:
+                    self._load_segment(segment, size=sizes[f"{segment}.rows"], into=index)
+            for parent_id in index.completed - self._index.completed:
+                self._index.completed.add(parent_id)
+                self._index.chunks[parent_id] = index.chunks.get(parent_id, [])
+            for parent_id, cursor in index.cursors.items():
+                known = self._partial.get(parent_id)
+                if known is None or cursor.row > known.next_cursor.row:
+                    self._partial[parent_id] = PartialListing(cursor, index.chunks[parent_id])
+        for parent_id in self._index.completed & self._partial.keys():
+            del self._partial[parent_id]
 
-    def _recall_part(self, part: str, *, size: int, into: KeptListings) -> None:
+    def _load_segment(self, segment: str, *, size: int, into: ListingIndex) -> None:
         end = 0
-        # What follows the last line break is a line that a killed process did not finish.
-        for text in (self._folder / f"{part}.index").read_bytes().split(b"\n")[:-1]:
-            line = _read_line(text)
-            if line is None:
+        # A killed process may have left an incomplete line at the end.
+        for line in (self._folder / f"{segment}.index").read_bytes().split(b"\n")[:-1]:
+            try:
+                entry = msgspec.json.decode(line, type=IndexEntry)
+            except msgspec.MsgspecError:
+                # Left by a power failure.
                 return
-            start, end = end, end + line.length
+            start, end = end, end + entry.size
             if end > size:
                 return
-            into.add(line, Piece(part, start, end))
+            into.add(entry, Chunk(segment, start, end))
 
-    def _content(self, piece: Piece) -> bytes:
-        if piece.part not in self._cached:
-            if len(self._cached) == _PARTS_IN_MEMORY:
-                self._cached.popitem(last=False)
-            self._cached[piece.part] = (self._folder / f"{piece.part}.rows").read_bytes()
-        self._cached.move_to_end(piece.part)
-        return self._cached[piece.part][piece.start : piece.end]
+    def _read_chunk(self, chunk: Chunk) -> bytes:
+        if chunk.segment not in self._cache:
+            if len(self._cache) == _CACHED_SEGMENTS:
+                self._cache.popitem(last=False)
+            self._cache[chunk.segment] = (self._folder / f"{chunk.segment}.rows").read_bytes()
+        self._cache.move_to_end(chunk.segment)
+        return self._cache[chunk.segment][chunk.start : chunk.end]
 
-    def _open_part(self, name: str) -> Part:
-        # Without what Airflow puts around a file: a page is written in a fraction of the time.
-        rows, index = (Path(self._folder.path, f"{name}.{what}").open("wb") for what in ("rows", "index"))  # noqa: SIM115
-        return Part(name, rows, index)
+    def _open_segment(self, name: str) -> Segment:
+        # Not through Airflow's file object, whose writes take several times as long.
+        rows, index = (Path(self._folder.path, f"{name}.{suffix}").open("wb") for suffix in ("rows", "index"))  # noqa: SIM115
+        return Segment(name, rows, index)
 
-    def _buffered_part(self, name: str) -> Part:
-        return BufferedPart(name, self._folder)
+    def _buffer_segment(self, name: str) -> Segment:
+        return BufferedSegment(name, self._folder)
 
 
-def is_left_behind(folder: Any, *, is_over: Callable[[Mapping[str, Any]], bool]) -> bool:
-    """Return whether what is in a folder is too old to be gone on with, and nobody is at it any more.
+def is_abandoned(folder: Any, *, is_finished: Callable[[Mapping[str, Any]], bool]) -> bool:
+    """Return whether a checkpoint has expired and the task instance that owns it has ended.
 
-    :param is_over: is given the ``owner`` and returns whether it has come to its end.
+    :param is_finished: called with the ``owner``.
     """
-    begun = _read_json(folder / _BEGUN)
-    if not isinstance(begun, dict) or not begun.get("owner"):
+    manifest = _read_json(folder / _MANIFEST)
+    if not isinstance(manifest, dict) or not manifest.get("owner"):
         return False
-    return not _is_fresh(begun) and is_over(begun["owner"])
+    return _is_expired(manifest) and is_finished(manifest["owner"])
 
 
-def _is_fresh(begun: dict[str, Any]) -> bool:
-    return datetime.now(tz=UTC) - datetime.fromisoformat(begun["began_at"]) < KEPT_FOR
-
-
-def _read_line(text: bytes) -> Line | None:
-    """Return a line of an index, or None for what a machine that lost its power has left of it."""
-    try:
-        return msgspec.json.decode(text, type=Line)
-    except msgspec.MsgspecError:
-        return None
+def _is_expired(manifest: dict[str, Any]) -> bool:
+    return datetime.now(tz=UTC) - datetime.fromisoformat(manifest["started_at"]) >= CHECKPOINT_MAX_AGE
 
 
 def _read_json(path: Any) -> Any:
-    """Return what a file holds, or None if there is none, or half of one."""
+    """Return the content of a JSON file, or None if it does not exist or is incomplete."""
     try:
         return json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return None
 
 
-def pages_with_checkpoint(export: Export, client: Pages, checkpoint: Checkpoint) -> Iterator[Rows]:
-    """Read what earlier attempts have not, keep it, and then yield all, the parents in their order.
+def read_with_checkpoint(reader: ResourceReader, checkpoint: Checkpoint) -> Iterator[Rows]:
+    """Read the listings that earlier tries have not read, then yield all rows, the parents in their order.
 
-    :raises DamstraError: if a listing failed; what came before is kept.
+    :raises DamstraError: if a listing failed; pages that were read before are kept.
     """
     if checkpoint.parent_ids is None:
-        checkpoint.keep_parents(list(export.parents(client, concurrency=export.max_concurrency)))
-    export.parent_ids = parent_ids = checkpoint.parent_ids or []
+        checkpoint.save_parent_ids(reader.parent_ids())
+    parent_ids = checkpoint.parent_ids or []
+    resource = reader.query.resource
     progress = Progress(
-        export.resource.name,
-        export.resource.parent or "",
+        resource.name,
+        resource.parent or "",
         total=lambda: len(parent_ids),
-        done_before=len(checkpoint.done),
+        done_before=len(checkpoint.completed),
     )
-    # Of each listing one page is under way, or being kept: no more pages than that are read again if this
-    # process is killed.
+    # Without pages read ahead, a killed process loses at most as many pages as requests were in flight.
+    pages = reader.pages(
+        parent_ids, skip=frozenset(checkpoint.completed), resume_from=checkpoint.cursors, prefetch=0
+    )
     try:
-        for batch in export.batches(client, done=frozenset(checkpoint.done), begun=checkpoint.begun, ahead=0):
-            checkpoint.add(batch)
-            progress.add(int(batch.is_last_of_parent), rows=len(batch.rows))
+        for page in pages:
+            checkpoint.add(page)
+            progress.add(int(page.is_last), rows=len(page.rows))
     finally:
-        checkpoint.close_part()
+        checkpoint.flush()
     yield from checkpoint.rows()

@@ -1,196 +1,245 @@
-"""Listings that lose no row although rows move while they are read.
+"""Offset pagination that loses no row although rows are added and deleted while a listing is read.
 
-The API pages by row number: when a row is deleted, all that follow move up, and one may move to a page that
-was read already. So pages overlap by one row: each is to begin with the row that was the last of the page
-before. If it does, no row has got past, whatever was added and deleted meanwhile, and however many pages were
-asked for at once. If not, the page before is read again, and the listing gone on with behind what was handed
-out.
+The API pages by row number. When a row is deleted, all rows behind it move up, and one may move to a page that
+was read already. So pages overlap by one row: each must begin with the row that was the last of the page
+before. If it does, no row was skipped, whatever was added and deleted meanwhile and however many pages were
+requested at once. If it does not, the page before is read again, and rows that were returned are left out.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import replace
-from itertools import chain
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from airflow_provider_damstra.clients.raw_pages import RowKey, row_key
-from airflow_provider_damstra.exports.raw_pages import RawPage, RawReader, RawRow
+from airflow_provider_damstra.clients.raw_pages import RowKey, RawReader, RawRow, row_key
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import AsyncGenerator
 
-    from airflow_provider_damstra.clients.raw_pages import RowKey
+    from airflow_provider_damstra.clients.raw_pages import RawPage
     from airflow_provider_damstra.endpoints.base import ListEndpoint
-    from airflow_provider_damstra.exports.raw_pages import RawPage
     from airflow_provider_damstra.http import Request, Response
 
-MOST_READINGS = 3
-"""How often a listing is read if rows move each time."""
+MAX_READINGS = 3
+"""How often a listing is read in all, if rows move in each reading."""
 
-_MOST_SETBACKS = 10
+_MAX_REALIGNMENTS = 10
+"""How often reading is realigned at one position before rows are taken without a check."""
+
+_MAX_EQUAL_PAGES = 4
+"""From this number on, a page that is returned again counts as repeated: before, rows may have moved."""
 
 log = logging.getLogger(__name__)
 
 
-class Pages(Protocol):
-    """What exports need of a client."""
+class SupportsPages(Protocol):
+    """The part of ``AsyncClient`` that exports need."""
 
     def pages(
         self, endpoint: Any, *, concurrency: int | None = None, reader: Any = None
-    ) -> Iterator[list[Any]]:
-        """Yield the rows of a listing page by page."""
+    ) -> AsyncGenerator[Any, None]:
+        """Yield the rows of a listing page by page, as the reader returns them."""
 
 
-class WholeListing:
-    """Reads one listing so that no row is lost.
+class PageCursor(NamedTuple):
+    """Where a page begins.
 
-    A listing whose order is another at each request cannot be read so: after some trouble it is taken as it
-    comes, the log warns of it, and it is ``is_certain`` no more.
+    :param row: the number of its first row, from 0.
+    :param key: the key of that row, or None if there is no such row or it has no key.
+    """
+
+    row: int
+    key: RowKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OverlappingPage:
+    """The rows of one page, without the last one if that is also the first of the next page.
+
+    :param first_key: the key of the first row.
+    :param next_cursor: where the next page begins.
+    :param is_resumed: whether the rows follow those that were read before ``resume_from``.
+    """
+
+    rows: list[RawRow]
+    first_key: RowKey | None = None
+    next_cursor: PageCursor | None = None
+    is_resumed: bool = False
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def without_first(self, count: int) -> OverlappingPage:
+        """Return the page without its first rows."""
+        return replace(self, rows=self.rows[count:]) if count else self
+
+
+class ConsistentPaginator:
+    """Read one listing so that no row is lost.
+
+    A listing that has another order at each request cannot be read so: after some attempts its rows are taken
+    without a check, a warning is logged and ``is_complete`` is False.
 
     :param concurrency: requests in flight at once.
-    :param reads_again: whether a listing in which rows moved is read anew, a few times at most: a row that
-        itself was put elsewhere may have got past. For whoever tells apart what comes again.
+    :param rereads: whether a listing in which rows moved is read again, up to ``MAX_READINGS`` times: a row
+        whose own position changed may have been skipped. For consumers that deduplicate rows.
     """
 
     def __init__(
-        self, client: Pages, listing: ListEndpoint[Any], *, concurrency: int, reads_again: bool = False
+        self, client: SupportsPages, listing: ListEndpoint[Any], *, concurrency: int, rereads: bool = False
     ) -> None:
+        self.is_complete = True
         self._client = client
         self._listing = listing
         self._concurrency = concurrency
-        self._readings = MOST_READINGS if reads_again else 1
+        self._max_readings = MAX_READINGS if rereads else 1
         self._reader = OverlappingReader()
-        self._last = OverlappingRows()
-        self._handed_out: set[RowKey | None] = set()
-        self._furthest = self._setbacks = 0
-        self._has_moved = False
-        self.is_certain = True
+        self._resume_from: PageCursor | None = None
+        self._last: OverlappingPage | None = None
+        self._returned_keys: set[RowKey | None] = set()
+        self._lost_key: RowKey | None = None
+        self._furthest_row = self._realignments = 0
+        self._has_moved = self._is_realigning = self._is_aligned = False
 
     @property
     def total(self) -> int | None:
-        """Return how many rows there are, once the server has said it."""
+        """Return the number of rows, once the server has sent it."""
         return self._reader.total
 
-    def pages(self, *, after: Place | None = None) -> Iterator[OverlappingRows]:
+    async def pages(
+        self, *, resume_from: PageCursor | None = None
+    ) -> AsyncGenerator[OverlappingPage, None]:
         """Yield the rows page by page.
 
-        :param after: where an earlier attempt was. If this is as it was, the first page has no rows, and
-            ``continues``; if not, the listing is read from its beginning.
+        :param resume_from: where an earlier try stopped. If the same row is there still, the first page begins
+            with it and has ``is_resumed``; if not, the listing is read from its beginning.
         :raises DamstraError: if a page failed.
         """
-        pages = self._following(after) if after else None
-        if pages is not None:
-            yield OverlappingRows(continues=True)
-        for _ in range(self._readings):
-            self._has_moved, self.is_certain = False, True
-            self._furthest = self._setbacks = 0
-            self._handed_out.clear()
-            yield from self._one_reading(self._from(0) if pages is None else pages)
-            pages = None
+        self._resume_from = resume_from
+        for _ in range(self._max_readings):
+            self._start_reading()
+            row: int | None = self._resume_from.row if self._resume_from else 0
+            while row is not None:
+                self._last = None
+                async with aclosing(self._pages_from(row)) as pages:
+                    async for page in pages:
+                        new = self._align(page)
+                        if new is None:
+                            break
+                        if new.rows:
+                            yield new
+                    else:
+                        if self._resume_from and self._resume_from.key is None:
+                            # All rows had been read, but not the empty page at the end.
+                            yield OverlappingPage([], next_cursor=self._resume_from, is_resumed=True)
+                            return
+                row = self._next_row()
             if not self._has_moved:
                 return
 
-    def _following(self, place: Place) -> Iterator[OverlappingRows] | None:
-        """Return the pages from a place on, or None if it is not as it was."""
-        pages = self._from(place.row)
-        first = next(pages, None)
-        if first is None and place.key is None:
-            return pages
-        if first is not None and place.key is not None and first.first == place.key:
-            return chain((first,), pages)
-        log.info("%s has changed since the last attempt, and is read anew.", self._listing.request())
-        return None
-
-    def _one_reading(self, pages: Iterator[OverlappingRows]) -> Iterator[OverlappingRows]:
-        yield from self._as_they_follow(pages)
-        while self._expected is not None:
-            self._note_that_rows_moved()
-            is_found = yield from self._behind_the_last()
-            if not is_found:
-                # All comes once more: that is better than too little.
-                self._handed_out.clear()
-                yield from self._as_they_follow(self._from(0))
-
-    def _from(self, row: int) -> Iterator[OverlappingRows]:
-        rest = _From(row, self._listing, self._reader)
+    def _pages_from(self, row: int) -> AsyncGenerator[OverlappingPage, None]:
+        rest = _ListingFrom(row, self._listing, self._reader)
         listing, reader = (rest, rest) if row else (self._listing, self._reader)
-        # The fewer are in flight, the less time there is for rows to move between two pages.
-        concurrency = max(1, self._concurrency >> self._setbacks)
-        for rows in self._client.pages(listing, concurrency=concurrency, reader=reader):
-            # A client that asks no reader has pages of which nobody knows where they are.
-            yield rows if isinstance(rows, OverlappingRows) else OverlappingRows(rows)
+        # The fewer requests are in flight, the less time there is for rows to move between two pages.
+        concurrency = max(1, self._concurrency >> self._realignments)
+        return self._client.pages(listing, concurrency=concurrency, reader=reader)
+
+    def _start_reading(self) -> None:
+        self.is_complete = True
+        self._has_moved = self._is_realigning = self._is_aligned = False
+        self._furthest_row = self._realignments = 0
+        self._returned_keys.clear()
 
     @property
-    def _expected(self) -> RowKey | None:
-        """Return the key of the row with which the next page has to begin."""
-        place = self._last.next
-        return place.key if place and self.is_certain else None
+    def _expected_key(self) -> RowKey | None:
+        """Return the key with which the next page must begin, or None if that is unknown."""
+        cursor = self._last.next_cursor if self._last else None
+        return cursor.key if cursor and self.is_complete else None
 
-    def _as_they_follow(self, pages: Iterator[OverlappingRows]) -> Iterator[OverlappingRows]:
-        """Yield pages, the first as it is, as long as each begins as it has to."""
-        self._last = OverlappingRows()
-        for rows in pages:
-            count = 0
-            if self._expected is None:
-                # If rows were added meanwhile, some of the page before are on this one too.
-                count = self._count_up_to(self._keys(self._last), rows)
-            elif self._expected != rows.first:
-                return
-            self._last = rows
-            if rows.next and rows.next.row > self._furthest:
-                self._furthest, self._setbacks = rows.next.row, 0
-            if count < len(rows):
-                yield rows.behind(count)
+    def _align(self, page: OverlappingPage) -> OverlappingPage | None:
+        """Return the page without rows that were returned before, or None if it does not follow on them."""
+        if self._resume_from:
+            if self._resume_from.key is None or page.first_key != self._resume_from.key:
+                return None
+            self._resume_from = None
+            page = replace(page, is_resumed=True)
+        duplicates = 0
+        if self._expected_key is None:
+            # If rows were added meanwhile, some of the page before are on this one too.
+            duplicates = self._count_up_to(self._keys(self._last), page)
+        elif page.first_key != self._expected_key:
+            return None
+        self._last = page
+        if page.next_cursor and page.next_cursor.row > self._furthest_row:
+            self._furthest_row, self._realignments = page.next_cursor.row, 0
+        new = page.without_first(duplicates)
+        return self._realign(new) if self._is_realigning and new.rows else new
 
-    def _behind_the_last(self) -> Generator[OverlappingRows, None, bool]:
-        """Yield what is behind the rows handed out, wherever it is, and return whether that was found."""
-        expected, is_found = self._expected, False
-        self._handed_out |= self._keys(self._last)
-        row = self._last.next.row if self._last.next else 0
-        for rows in self._as_they_follow(self._from(max(0, row - self._reader.longest + 1))):
-            count = self._count_up_to(self._handed_out, rows)
-            if not (count or is_found):
-                keys = [row_key(one, self._listing) for one in rows]
-                if expected not in keys:
-                    return False
-                count = keys.index(expected)
-            elif not count:
-                self._handed_out.clear()
-            is_found = True
-            if count < len(rows):
-                yield rows.behind(count)
-        return is_found
+    def _realign(self, page: OverlappingPage) -> OverlappingPage | None:
+        """Return the rows behind those that were returned, or None if their end is not on this page."""
+        duplicates = self._count_up_to(self._returned_keys, page)
+        if not duplicates and self._is_aligned:
+            self._returned_keys.clear()
+        elif not duplicates:
+            keys = [row_key(row, self._listing) for row in page.rows]
+            if self._lost_key not in keys:
+                return None
+            duplicates = keys.index(self._lost_key)
+        self._is_aligned = True
+        return page.without_first(duplicates)
 
-    def _count_up_to(self, keys: set[RowKey | None], rows: OverlappingRows) -> int:
-        """Return how many rows there are up to the last one that has one of the keys."""
+    def _next_row(self) -> int | None:
+        """Return the row from which reading goes on, or None at the end of the listing."""
+        if self._resume_from:
+            log.info("%s has changed since the last try, and is read from its beginning.", self._request)
+            self._resume_from = None
+            return 0
+        if self._is_realigning and not self._is_aligned:
+            # All rows are returned again: duplicates are better than missing rows.
+            self._is_realigning = False
+            self._returned_keys.clear()
+            return 0
+        if self._expected_key is None or self._last is None:
+            return None
+        self._record_move()
+        self._is_realigning, self._is_aligned = True, False
+        self._lost_key = self._expected_key
+        self._returned_keys |= self._keys(self._last)
+        row = self._last.next_cursor.row if self._last.next_cursor else 0
+        return max(0, row - self._reader.max_row_count + 1)
+
+    def _count_up_to(self, keys: set[RowKey | None], page: OverlappingPage) -> int:
+        """Return the number of rows up to the last one that has one of the keys."""
         if not keys:
             return 0
-        found = (count for count, row in enumerate(rows, 1) if row_key(row, self._listing) in keys)
+        found = (count for count, row in enumerate(page.rows, 1) if row_key(row, self._listing) in keys)
         return max(found, default=0)
 
-    def _keys(self, rows: OverlappingRows) -> set[RowKey | None]:
-        return {row_key(row, self._listing) for row in rows} - {None}
+    def _keys(self, page: OverlappingPage | None) -> set[RowKey | None]:
+        return {row_key(row, self._listing) for row in page.rows} - {None} if page else set()
 
-    def _note_that_rows_moved(self) -> None:
+    def _record_move(self) -> None:
         if not self._has_moved:
-            log.info(
-                "Rows of %s moved while they were read: it goes on from where they are.",
-                self._listing.request(),
-            )
+            log.info("Rows of %s moved while they were read: reading continues at their new rows.", self._request)
         self._has_moved = True
-        self._setbacks += 1
-        if self._setbacks == _MOST_SETBACKS:
-            self.is_certain = False
+        self._realignments += 1
+        if self._realignments == _MAX_REALIGNMENTS:
+            self.is_complete = False
             log.warning(
                 "Rows of %s move faster than they can be read: one may be missing, or be there twice.",
-                self._listing.request(),
+                self._request,
             )
 
+    @property
+    def _request(self) -> Request:
+        return self._listing.request()
 
-class _From:
-    """A listing from one of its rows on, as far as clients ask of it, and what reads its pages."""
+
+class _ListingFrom:
+    """A listing without its first rows, as an endpoint and as the reader of its pages."""
 
     def __init__(self, row: int, listing: ListEndpoint[Any], reader: OverlappingReader) -> None:
         self._row = row
@@ -207,81 +256,34 @@ class _From:
         return page if page.total is None else replace(page, total=page.total - self._row)
 
 
-_SAME_PAGES = 4
-
-
-class Place(NamedTuple):
-    """Where a page begins.
-
-    :param row: the number of its first row, from 0.
-    :param key: the key of that row, or None if there was none, or nobody knows.
-    """
-
-    row: int
-    key: RowKey | None = None
-
-
-class OverlappingRows(list[RawRow]):
-    """The rows of one page.
-
-    :param first: the key of the first.
-    :param next: where the next page begins.
-    :param continues: whether these follow what an earlier attempt has read.
-    """
-
-    def __init__(
-        self,
-        rows: Iterable[RawRow] = (),
-        *,
-        first: RowKey | None = None,
-        next: Place | None = None,
-        continues: bool = False,
-    ) -> None:
-        super().__init__(rows)
-        self.first = first
-        self.next = next
-        self.continues = continues
-
-    def behind(self, count: int) -> OverlappingRows:
-        """Return the same page without so many of its first rows."""
-        return self.replaced(self[count:]) if count else self
-
-    def replaced(self, rows: Iterable[RawRow]) -> OverlappingRows:
-        """Return the same page with other rows."""
-        return OverlappingRows(rows, first=self.first, next=self.next, continues=self.continues)
-
-
 class OverlappingReader(RawReader):
-    """Reads pages, and leaves the last row of each to the next.
+    """Read pages as ``OverlappingPage``: the last row of each is left to the next.
 
-    It cannot where a page has but one row, or a row has no key.
+    It is not where a page has only one row, or the row has no key.
     """
 
     def __init__(self) -> None:
-        self.longest = 1
+        self.max_row_count = 1
         self._seen: Counter[int] = Counter()
 
     def read(self, endpoint: ListEndpoint[Any], request: Request, response: Response) -> RawPage:
         """Return the page.
 
-        :raises DamstraError: if the answer is an error, or no page.
+        :raises DamstraError: if the response is an error or no page.
         """
         page = super().read(endpoint, request, response)
-        asked = dict(request.query)
-        start, count = int(asked.get("startIndex", 0)), page.row_count
-        self.longest = max(self.longest, count)
-        is_full = str(count) == asked.get("maxResults")
+        query = dict(request.query)
+        start, count = int(query.get("startIndex", 0)), page.row_count
+        self.max_row_count = max(self.max_row_count, count)
+        is_full = str(count) == query.get("maxResults")
         has_more = is_full if page.total is None else start + count < page.total
-        last = row_key(page.rows[-1], endpoint) if has_more and count > 1 else None
-        rows = page.rows if last is None else page.rows[:-1]
-        first = row_key(rows[0], endpoint) if rows else None
-        return replace(
-            page,
-            rows=OverlappingRows(rows, first=first, next=Place(start + len(rows), last)),
-            fingerprint=self._fingerprint(page),
-        )
+        last_key = row_key(page.rows[-1], endpoint) if has_more and count > 1 else None
+        rows = page.rows if last_key is None else page.rows[:-1]
+        first_key = row_key(rows[0], endpoint) if rows else None
+        overlapping: Any = OverlappingPage(rows, first_key, PageCursor(start + len(rows), last_key))
+        return replace(page, rows=overlapping, fingerprint=self._fingerprint(page))
 
     def _fingerprint(self, page: RawPage) -> int:
-        """Return what is the same only for a page that comes again and again: once it may have moved."""
+        """Return a number that is the same only for a page that was returned several times."""
         self._seen[page.fingerprint] += 1
-        return hash((page.fingerprint, min(self._seen[page.fingerprint], _SAME_PAGES)))
+        return hash((page.fingerprint, min(self._seen[page.fingerprint], _MAX_EQUAL_PAGES)))

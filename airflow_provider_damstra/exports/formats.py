@@ -1,18 +1,18 @@
-"""Rows as a file: JSON lines, CSV or Parquet, as they are or compressed, with the file's size and SHA-256."""
+"""File formats of exports: JSON lines, CSV or Parquet, compressed or not, with size and SHA-256."""
 
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import io
+import sys
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
-from airflow_provider_damstra.exports.behind import WritesBehind
-from airflow_provider_damstra.exports.compression import compressed, refuse_missing_compression
-from airflow_provider_damstra.exports.extras import refuse_missing
-from airflow_provider_damstra.exports.schema import columns_of, text_of_moment, values_of
+from airflow_provider_damstra.exports.schema import columns_of, format_timestamp, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,9 +20,94 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.exports.resources import Resource
 
+_COMPRESSION_SUFFIXES = {".gz": "gzip", ".zst": "zstd"}
+_GZIP_LEVEL = 6
 
-class Written:
-    """Writes through to another file, and knows what it wrote."""
+
+def require_extra(extra: str, module: str, *, needed_for: str) -> None:
+    """Check that an optional dependency is installed on this worker.
+
+    This is checked when the task runs, not in the DAG file, which may be parsed on another machine.
+
+    :param extra: the extra of this provider that installs the module.
+    :param needed_for: the argument that needs it, such as ``"file_format 'parquet'"``.
+    :raises ValueError: naming the command that installs it.
+    """
+    try:
+        is_installed = find_spec(module) is not None
+    except ModuleNotFoundError:
+        is_installed = False
+    if not is_installed:
+        raise ValueError(
+            f"{needed_for} needs {module}, which this worker does not have: "
+            f"pip install 'airflow-provider-damstra[{extra}]'"
+        )
+
+
+def require_compression(compression: str | None) -> None:
+    """Check that this worker has the compression.
+
+    :raises ValueError: naming the command that installs it.
+    """
+    # From Python 3.14 on it is in the standard library.
+    if compression == "zstd" and sys.version_info < (3, 14):
+        require_extra("zstd", "backports.zstd", needed_for="compression 'zstd'")
+
+
+def require_format(file_format: str, compression: str | None) -> None:
+    """Check that this worker can write the format with the compression.
+
+    :raises ValueError: naming the command that installs what is missing.
+    """
+    if file_format == "parquet":
+        require_extra("parquet", "pyarrow", needed_for="file_format 'parquet'")
+    else:
+        require_compression(compression)
+
+
+def split_compression_suffix(name: str) -> tuple[str, str | None]:
+    """Return a file's name without the suffix of its compression, and the compression."""
+    for suffix, compression in _COMPRESSION_SUFFIXES.items():
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)], compression
+    return name, None
+
+
+@contextmanager
+def compressed(file: Any, compression: str | None) -> Iterator[Any]:
+    """Yield a writable file that compresses into another one."""
+    if compression is None:
+        yield file
+    elif compression == "gzip":
+        # Without name and time in the header, equal rows give equal files.
+        with gzip.GzipFile(
+            filename="", mode="wb", fileobj=file, compresslevel=_GZIP_LEVEL, mtime=0
+        ) as packed:
+            yield packed
+    else:
+        with _zstd().ZstdFile(file, mode="w") as packed:
+            yield packed
+
+
+def decompressed(file: BinaryIO, compression: str | None) -> BinaryIO:
+    """Return a readable file that decompresses another one."""
+    if compression is None:
+        return file
+    if compression == "gzip":
+        return cast("BinaryIO", gzip.GzipFile(fileobj=file, mode="rb"))
+    return cast("BinaryIO", _zstd().ZstdFile(file, mode="r"))
+
+
+def _zstd() -> Any:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd
+
+
+class HashingWriter:
+    """Writable file that passes everything on to another one, counting and hashing it."""
 
     closed = False
 
@@ -39,12 +124,12 @@ class Written:
         return len(content)
 
     def flush(self) -> None:
-        """Hand on what is buffered; compression calls it on some Pythons."""
+        """Flush the other file; compression calls this on some versions of Python."""
         self._file.flush()
 
     @property
     def sha256(self) -> str:
-        """Return the SHA-256 of what was written."""
+        """Return the SHA-256 of what was written, in hexadecimal."""
         return self._hash.hexdigest()
 
 
@@ -55,36 +140,24 @@ class RowWriter(Protocol):
         """Write rows."""
 
 
-def refuse_missing_format(file_format: str, compression: str | None) -> None:
-    """Refuse a format or a compression that this machine lacks.
-
-    :raises ValueError: naming the command that installs it.
-    """
-    if file_format == "parquet":
-        refuse_missing("parquet", "pyarrow", wanted="file_format 'parquet'")
-    else:
-        refuse_missing_compression(compression)
-
-
 def write_rows(
     file: BinaryIO, resource: Resource, pages: Iterable[Rows], *, file_format: str, compression: str | None
 ) -> dict[str, Any]:
     """Write all rows and return the number of ``rows``, and the file's ``bytes`` and ``sha256``."""
-    written = Written(file)
-    with FORMATS[file_format](written, resource, compression) as writer:
-        count = _write_all(writer, pages)
-    return {"rows": count, "bytes": written.size, "sha256": written.sha256}
+    target = HashingWriter(file)
+    with _WRITERS[file_format](target, resource, compression) as writer:
+        count = _write_pages(writer, pages)
+    return {"rows": count, "bytes": target.size, "sha256": target.sha256}
 
 
 def write_json_lines(file: BinaryIO, pages: Iterable[Rows]) -> dict[str, Any]:
-    """Write the rows of any listing as JSON lines and return their number as ``rows``, and the ``sha256``."""
-    written = Written(file)
-    with WritesBehind(written) as behind:
-        count = _write_all(_JsonLines(behind), pages)
-    return {"rows": count, "sha256": written.sha256}
+    """Write the rows of any listing as JSON lines and return the number of ``rows``, and the ``sha256``."""
+    target = HashingWriter(file)
+    count = _write_pages(_JsonLinesWriter(target), pages)
+    return {"rows": count, "sha256": target.sha256}
 
 
-def _write_all(writer: RowWriter, pages: Iterable[Rows]) -> int:
+def _write_pages(writer: RowWriter, pages: Iterable[Rows]) -> int:
     count = 0
     for rows in pages:
         writer.write(rows)
@@ -92,8 +165,8 @@ def _write_all(writer: RowWriter, pages: Iterable[Rows]) -> int:
     return count
 
 
-class _JsonLines:
-    """Writes rows as lines, each as it came from the server."""
+class _JsonLinesWriter:
+    """Writes each row as one line, with the bytes that the server sent."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -103,7 +176,7 @@ class _JsonLines:
             self._file.write(b"\n".join((*rows, b"")))
 
 
-class _CsvLines:
+class _CsvWriter:
     """Writes a line with the names of the columns, then one for each row."""
 
     def __init__(self, file: Any, resource: Resource) -> None:
@@ -112,7 +185,7 @@ class _CsvLines:
         self._write([[column.name for column in columns_of(resource)]])
 
     def write(self, rows: Rows) -> None:
-        self._write(map(_cell, values_of(self._resource, row)) for row in rows)
+        self._write(map(_csv_cell, values_of(self._resource, row)) for row in rows)
 
     def _write(self, lines: Iterable[Iterable[str]]) -> None:
         text = io.StringIO()
@@ -120,41 +193,40 @@ class _CsvLines:
         self._file.write(text.getvalue().encode())
 
 
-def _cell(value: Any) -> str:
-    """Return a value as a text: nothing for None, ``true``, ``2026-01-31T09:00:00.000Z``."""
+def _csv_cell(value: Any) -> str:
+    """Return a value as a text: empty for None, ``true``, ``2026-01-31T09:00:00.000Z``."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, datetime):
-        return text_of_moment(value)
+        return format_timestamp(value)
     return str(value)
 
 
 @contextmanager
-def _json_lines(file: Written, resource: Resource, compression: str | None) -> Iterator[RowWriter]:
-    with compressed(file, compression) as packed, WritesBehind(packed) as behind:
-        yield _JsonLines(behind)
+def _open_json_lines(file: HashingWriter, resource: Resource, compression: str | None) -> Iterator[RowWriter]:
+    with compressed(file, compression) as target:
+        yield _JsonLinesWriter(target)
 
 
 @contextmanager
-def _csv(file: Written, resource: Resource, compression: str | None) -> Iterator[RowWriter]:
-    with compressed(file, compression) as packed, WritesBehind(packed) as behind:
-        yield _CsvLines(behind, resource)
+def _open_csv(file: HashingWriter, resource: Resource, compression: str | None) -> Iterator[RowWriter]:
+    with compressed(file, compression) as target:
+        yield _CsvWriter(target, resource)
 
 
 @contextmanager
-def _parquet(file: Written, resource: Resource, compression: str | None) -> Iterator[RowWriter]:
-    # Imported here, for it takes 0.1 s and is an extra.
+def _open_parquet(file: HashingWriter, resource: Resource, compression: str | None) -> Iterator[RowWriter]:
+    # pyarrow is an extra, and its import takes 0.1 s.
     from airflow_provider_damstra.exports.parquet import ParquetWriter
 
     with ParquetWriter(file, resource, compression=compression) as writer:
         yield writer
 
 
-FORMATS: dict[str, Callable[[Written, Resource, str | None], Any]] = {
-    "jsonl": _json_lines,
-    "csv": _csv,
-    "parquet": _parquet,
+_WRITERS: dict[str, Callable[[HashingWriter, Resource, str | None], Any]] = {
+    "jsonl": _open_json_lines,
+    "csv": _open_csv,
+    "parquet": _open_parquet,
 }
-"""What opens a file of each format, by the format's name."""

@@ -1,4 +1,7 @@
-"""With which export the next is compared: what is kept from one DAG run to the other."""
+"""Comparison of an export with the last one: which rows are new or changed, and which are gone.
+
+The versions of all rows of an export are kept in a snapshot file from one DAG run to the next.
+"""
 
 from __future__ import annotations
 
@@ -13,96 +16,96 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from airflow_provider_damstra.errors import DamstraResponseError
-from airflow_provider_damstra.exports.compression import compressed, decompressed
+from airflow_provider_damstra.exports.formats import compressed, decompressed
 from airflow_provider_damstra.models.base import OptionalTimestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from airflow_provider_damstra.exports.raw_pages import RawRow
+    from airflow_provider_damstra.clients.raw_pages import RawRow
     from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.exports.resources import Resource
 
 
 @dataclass(frozen=True)
-class Run:
-    """A DAG run: its id, and after which moment it was to run, in ISO format."""
+class RunRef:
+    """A DAG run: its id and its ``run_after`` in ISO format."""
 
     run_id: str
     run_after: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Following:
-    """The last export of a target.
+class ExportState:
+    """What the last export of a target leaves for the next one.
 
-    :param watermark: when the latest of its rows was modified, in ISO format.
-    :param versions: path of the file with the versions of its rows, with which the next is compared.
+    :param watermark: the latest ``modifiedDate`` of its rows, in ISO format.
+    :param snapshot: path of the file with the versions of its rows.
     :param run: the DAG run that made it.
-    :param compared_with: path of the file with which it was compared itself. If that run runs again, it is
-        compared with that again: it writes the same file.
+    :param compared_with: path of the snapshot with which it was compared. If its DAG run runs again, it is
+        compared with that again, and writes the same file.
     """
 
     watermark: str | None = None
-    versions: str | None = None
-    run: Run | None = None
+    snapshot: str | None = None
+    run: RunRef | None = None
     compared_with: str | None = None
 
-    def versions_for(self, run: Run) -> str | None:
-        """Return the path of the file with which a DAG run is compared, or None if all of its rows are new.
+    def snapshot_for(self, run: RunRef) -> str | None:
+        """Return the path of the snapshot with which a DAG run is compared, or None if all rows are new.
 
-        They are in the first run, and in one that is earlier than the last, lest its file lose what it had.
+        They are new in the first run, and in a run before the last one, whose file would lose rows otherwise.
         """
         if self.run is None:
             return None
         if run.run_id == self.run.run_id:
             return self.compared_with
-        return None if self.is_after(run) else self.versions
+        return None if self.is_after(run) else self.snapshot
 
-    def is_after(self, run: Run) -> bool:
-        """Return whether this is the export of a later DAG run: the next is compared with it all the same."""
-        mine = self.run.run_after if self.run else None
-        return bool(mine and run.run_after and run.run_after < mine)
+    def is_after(self, run: RunRef) -> bool:
+        """Return whether this is the export of a later DAG run, which then stays the one to compare with."""
+        own = self.run.run_after if self.run else None
+        return bool(own and run.run_after and run.run_after < own)
 
     def files(self) -> set[str]:
-        """Return the paths of the files that are still needed."""
-        return {path for path in (self.versions, self.compared_with) if path}
+        """Return the paths of the snapshots that are still needed."""
+        return {path for path in (self.snapshot, self.compared_with) if path}
 
     def as_json(self) -> dict[str, Any]:
         """Return this as JSON."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, kept: dict[str, Any] | None) -> Following:
-        """Return what was kept, or that there was no export yet."""
-        if not kept:
+    def from_json(cls, value: dict[str, Any] | None) -> ExportState:
+        """Return the state from JSON; None is the state before the first export."""
+        if not value:
             return cls()
-        return cls(**{**kept, "run": Run(**kept["run"])})
+        return cls(**{**value, "run": RunRef(**value["run"])})
 
 
-_MOMENT: TypeAdapter[datetime | None] = TypeAdapter(OptionalTimestamp)
+_TIMESTAMP: TypeAdapter[datetime | None] = TypeAdapter(OptionalTimestamp)
 
-_KEYS_AT_ONCE = 500
+_KEYS_PER_QUERY = 500
 
 
-class Increment:
-    """Tells what is new in an export, and remembers its rows' versions for the next. Close it after use.
+class RowVersionStore:
+    """Compares rows with a snapshot and collects their versions for the next one. Close it after use.
 
-    :param known: what the last export left, as ``write_versions`` wrote it, or None if there is nothing.
+    :param snapshot: the snapshot of the last export, or None if there is none.
     :param all_rows: whether all rows count as new.
     """
 
-    def __init__(self, resource: Resource, *, known: BinaryIO | None, all_rows: bool = False) -> None:
+    def __init__(self, resource: Resource, *, snapshot: BinaryIO | None, all_rows: bool = False) -> None:
         self.watermark: datetime | None = None
         self._resource = resource
-        self._all_rows = all_rows or known is None
-        # A nameless database is a temporary file that SQLite keeps in memory as long as it is small.
+        self._all_rows = all_rows or snapshot is None
+        # A database without a name is a temporary file, which SQLite keeps in memory while it is small.
         self._database = sqlite3.connect("", isolation_level=None)
-        for table in ("known", "present"):
+        for table in ("previous", "present"):
             self._database.execute(f"CREATE TABLE {table} (key BLOB PRIMARY KEY, version TEXT) WITHOUT ROWID")
-        if known is not None:
-            self._add("known", map(_read_version, decompressed(known, "gzip")))
+        if snapshot is not None:
+            self._insert("previous", map(_parse_version, decompressed(snapshot, "gzip")))
 
     def __enter__(self) -> Self:
         return self
@@ -111,98 +114,98 @@ class Increment:
         self.close()
 
     def close(self) -> None:
-        """Forget the versions."""
+        """Delete the database."""
         self._database.close()
 
-    def new_rows(self, pages: Iterable[Rows]) -> Iterator[Rows]:
-        """Yield the rows that are new, and note in ``watermark`` when the latest of all was modified.
+    def filter_changed(self, pages: Iterable[Rows]) -> Iterator[Rows]:
+        """Yield the rows that are new or changed, and update ``watermark``.
 
-        A row that is on two pages, because the listing shifted, comes once, unless it changed meanwhile.
+        A row that is on two pages, because the listing shifted, is yielded once, unless it changed between.
 
         :raises DamstraResponseError: if a row has no key.
         """
         for rows in pages:
             versions = [self._version(row) for row in rows]
             keys = [key for key, _ in versions]
-            last = {} if self._all_rows else self._versions_in("known", keys)
-            last |= self._versions_in("present", keys)
-            self._add("present", versions)
-            new: Rows = []
+            known = {} if self._all_rows else self._select("previous", keys)
+            known |= self._select("present", keys)
+            self._insert("present", versions)
+            changed: Rows = []
             for row, (key, version) in zip(rows, versions, strict=True):
-                if last.get(key) != version:
-                    last[key] = version
-                    new.append(row)
-            yield new
+                if known.get(key) != version:
+                    known[key] = version
+                    changed.append(row)
+            yield changed
 
     def keep_missing(self) -> None:
-        """Take none of the rows for gone that the last export had and this one has not."""
-        self._database.execute("INSERT OR IGNORE INTO present SELECT * FROM known")
+        """Treat the rows that only the last export had as present."""
+        self._database.execute("INSERT OR IGNORE INTO present SELECT * FROM previous")
 
-    def write_versions(self, file: BinaryIO) -> None:
-        """Write what the next export has to know of this one."""
+    def write_snapshot(self, file: BinaryIO) -> None:
+        """Write the keys and versions of the present rows, for the next export."""
         with compressed(file, "gzip") as packed:
             for key, version in self._database.execute("SELECT key, version FROM present ORDER BY key"):
                 packed.write(b"%s\t%s\n" % (key, version.encode()))
 
     def write_deleted(self, file: BinaryIO) -> int:
-        """Write a JSON object with the key of each row that is gone, a line each, and return how many."""
+        """Write the key of each row that is gone as a line of JSON, and return their number."""
         names = [to_camel(name) for name in self._resource.key]
         count = 0
-        for (key,) in self._database.execute("SELECT key FROM known EXCEPT SELECT key FROM present"):
+        for (key,) in self._database.execute("SELECT key FROM previous EXCEPT SELECT key FROM present"):
             row = dict(zip(names, msgspec.json.decode(key), strict=True))
             file.write(msgspec.json.encode(row) + b"\n")
             count += 1
         return count
 
-    def _add(self, table: str, versions: Iterable[tuple[bytes, str]]) -> None:
+    def _insert(self, table: str, versions: Iterable[tuple[bytes, str]]) -> None:
         self._database.execute("BEGIN")
         self._database.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", versions)  # noqa: S608
         self._database.execute("COMMIT")
 
-    def _versions_in(self, table: str, keys: list[bytes]) -> dict[bytes, str]:
+    def _select(self, table: str, keys: list[bytes]) -> dict[bytes, str]:
         found: dict[bytes, str] = {}
-        for start in range(0, len(keys), _KEYS_AT_ONCE):
-            some = keys[start : start + _KEYS_AT_ONCE]
-            places = ",".join("?" * len(some))
-            query = f"SELECT key, version FROM {table} WHERE key IN ({places})"  # noqa: S608 (our names, and question marks)
+        for start in range(0, len(keys), _KEYS_PER_QUERY):
+            some = keys[start : start + _KEYS_PER_QUERY]
+            parameters = ",".join("?" * len(some))
+            query = f"SELECT key, version FROM {table} WHERE key IN ({parameters})"  # noqa: S608 (our names, and question marks)
             found.update(self._database.execute(query, some))
         return found
 
     def _version(self, row: RawRow) -> tuple[bytes, str]:
         """Return a row's key and its version."""
         try:
-            read = _decoder(self._resource).decode(row)
+            parsed = _decoder(self._resource).decode(row)
         except msgspec.MsgspecError as error:
             why = str(error)
         else:
-            key = msgspec.json.encode([getattr(read, name) for name in self._resource.key])
-            if read.modified_date is None:
+            key = msgspec.json.encode([getattr(parsed, name) for name in self._resource.key])
+            if parsed.modified_date is None:
                 return key, blake2b(bytes(row), digest_size=12).hexdigest()
-            self._note(read.modified_date)
-            return key, msgspec.json.encode([read.modified_date, read.status]).decode()
-        # Out here, so that the error does not carry the other.
+            self._update_watermark(parsed.modified_date)
+            return key, msgspec.json.encode([parsed.modified_date, parsed.status]).decode()
+        # Not raised in the except block: the decoder's error would be its context.
         raise DamstraResponseError(
             f"a row of {self._resource.name} has no key, so it cannot be told whether it is new ({why}). "
             "Without incremental and find_deleted every row is exported."
         )
 
-    def _note(self, modified: Any) -> None:
+    def _update_watermark(self, modified: Any) -> None:
         try:
-            moment = _MOMENT.validate_python(modified)
+            timestamp = _TIMESTAMP.validate_python(modified)
         except ValidationError:
             return
-        if moment and (self.watermark is None or moment > self.watermark):
-            self.watermark = moment
+        if timestamp and (self.watermark is None or timestamp > self.watermark):
+            self.watermark = timestamp
 
 
-def _read_version(line: bytes) -> tuple[bytes, str]:
+def _parse_version(line: bytes) -> tuple[bytes, str]:
     key, _, version = line.rstrip(b"\n").partition(b"\t")
     return key, version.decode()
 
 
 @cache
 def _decoder(resource: Resource) -> msgspec.json.Decoder[Any]:
-    """Return what reads of a row its key and what makes its version, and nothing else."""
+    """Return a decoder for the members of a row that make up its key and its version."""
     key: list[Any] = [(name, int) for name in resource.key]
     row = msgspec.defstruct(
         "Row", [*key, ("modified_date", Any, None), ("status", Any, None)], rename="camel"

@@ -1,4 +1,4 @@
-"""Rows as Parquet: typed columns, written group by group, so that memory does not grow with the rows."""
+"""Parquet files with typed columns, written in row groups of bounded size."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.exports.resources import Resource
 
-_ROWS_IN_A_GROUP = 100_000
-_BYTES_IN_A_GROUP = 32 << 20
+_GROUP_ROWS = 100_000
+_GROUP_BYTES = 32 << 20
 
 _TYPES: dict[ColumnType, Any] = {
     ColumnType.INTEGER: pa.int64(),
@@ -25,13 +25,13 @@ _TYPES: dict[ColumnType, Any] = {
     ColumnType.BOOLEAN: pa.bool_(),
     ColumnType.TEXT: pa.string(),
     ColumnType.TIMESTAMP: pa.timestamp("ms", tz="UTC"),
-    # A text: not every reader knows Arrow's own type of JSON.
+    # Text: not every reader supports Arrow's JSON type.
     ColumnType.JSON: pa.string(),
 }
 
 
 def schema_of(resource: Resource) -> pa.Schema:
-    """Return the columns of a resource's files; none but those of the key can be null."""
+    """Return the Arrow schema of a resource; only columns outside of the primary key are nullable."""
     return pa.schema(
         [
             pa.field(column.name, _TYPES[column.type], nullable=not column.is_key)
@@ -45,10 +45,10 @@ def _codec(compression: str | None) -> Literal["gzip", "zstd", "none"]:
 
 
 class ParquetWriter:
-    """Writes rows into a file.
+    """Write rows into a Parquet file.
 
-    :param file: an open binary file; it need not be able to seek.
-    :param compression: of the columns: ``gzip``, ``zstd`` or None for none.
+    :param file: an open binary file; it need not support seeking.
+    :param compression: codec of the columns: ``gzip``, ``zstd`` or None.
     """
 
     def __init__(self, file: Any, resource: Resource, *, compression: str | None) -> None:
@@ -68,7 +68,7 @@ class ParquetWriter:
         self._writer.close()
 
     def write(self, rows: Rows) -> None:
-        """Write rows, with others as soon as they are enough for a group.
+        """Buffer rows, and write a row group once there are enough.
 
         :raises DamstraResponseError: if a member is of another type than documented.
         """
@@ -79,12 +79,12 @@ class ParquetWriter:
             pa.array(column, type=field.type) for column, field in zip(columns, self._schema, strict=True)
         ]
         self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
-        if self._is_enough_for_a_group():
+        if self._is_group_full():
             self._write_group()
 
-    def _is_enough_for_a_group(self) -> bool:
+    def _is_group_full(self) -> bool:
         rows = sum(batch.num_rows for batch in self._batches)
-        return rows >= _ROWS_IN_A_GROUP or sum(one.nbytes for one in self._batches) >= _BYTES_IN_A_GROUP
+        return rows >= _GROUP_ROWS or sum(one.nbytes for one in self._batches) >= _GROUP_BYTES
 
     def _write_group(self) -> None:
         if self._batches:

@@ -1,4 +1,4 @@
-"""How far an export is, in the task's log: so much of so much, how fast, and how long it will take."""
+"""Progress of an export in the task's log: how much was read of how much, the rate, and the time left."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ log = logging.getLogger(__name__)
 
 
 class Progress:
-    """Counts, and says every few seconds how far it is.
+    """Count, and log the progress every few seconds.
 
-    :param what: what is read.
+    :param name: what is read.
     :param units: what is counted, such as ``rows``.
-    :param total: returns how many there are in all, or None as long as nobody knows.
-    :param done_before: how many of them were there at the beginning; they do not count for the rate.
+    :param total: returns the number of units in all, or None while it is unknown.
+    :param done_before: units that earlier tries read; they do not count for the rate.
     """
 
     def __init__(
         self,
-        what: str,
+        name: str,
         units: str,
         *,
         total: Callable[[], int | None] = lambda: None,
         done_before: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._what = what
+        self._name = name
         self._units = units
         self._total = total
         self._done_before = done_before
         self._clock = clock
-        self._began = self._said_at = clock()
+        self._started_at = self._logged_at = clock()
         self._done = 0
         self._rows = 0
 
     def add(self, done: int, *, rows: int = 0) -> None:
-        """Count, and say how far it is if that was not said for a while.
+        """Count, and log the progress if the last line is old enough.
 
-        :param rows: how many rows that brought, where it is not rows that are counted.
+        :param rows: rows that were read, if rows are not the unit.
         """
         self._done += done
         self._rows += rows
         now = self._clock()
-        if now - self._said_at >= PROGRESS_INTERVAL:
-            self._said_at = now
-            log.info("%s: %s", self._what, self._how_far(now - self._began))
+        if now - self._logged_at >= PROGRESS_INTERVAL:
+            self._logged_at = now
+            log.info("%s: %s", self._name, self._describe(now - self._started_at))
 
-    def _how_far(self, seconds: float) -> str:
+    def _describe(self, seconds: float) -> str:
         total, done = self._total(), self._done_before + self._done
         rate = self._done / seconds
         parts = [f"{done} {self._units}" if total is None else f"{done} of {total} {self._units}"]
@@ -69,11 +69,11 @@ class Progress:
         return ", ".join(parts)
 
 
-def with_progress(
-    pages: Iterable[Rows], what: str, *, total: Callable[[], int | None] = lambda: None
+def log_progress(
+    pages: Iterable[Rows], name: str, *, total: Callable[[], int | None] = lambda: None
 ) -> Iterator[Rows]:
-    """Yield pages, and say how many rows they have had so far."""
-    progress = Progress(what, "rows", total=total)
+    """Yield pages, and log how many rows they have had so far."""
+    progress = Progress(name, "rows", total=total)
     for rows in pages:
         yield rows
         progress.add(len(rows))

@@ -1,250 +1,254 @@
-"""Reading the rows of a resource: many requests at once, in little memory."""
+"""Read the rows of a resource with many requests at once, in bounded memory.
+
+Requests run in the event loop of a background thread, so that the calling thread parses, hashes and writes
+meanwhile. A single listing is read in order, with pages requested ahead. The listings of many parents are read
+by one task each, a page of one at a time, as many tasks as pages may be in memory.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
-from pydantic import ValidationError
 
-from airflow_provider_damstra.endpoints.base import RequestModel
-from airflow_provider_damstra.endpoints.types import IdentifierList
+from airflow_provider_damstra.clients.raw_pages import RawRow
 from airflow_provider_damstra.errors import (
-    DamstraError,
     DamstraNotFoundError,
     DamstraRequestError,
     DamstraResponseError,
     DamstraServerError,
 )
-from airflow_provider_damstra.exports.consistent_pagination import WholeListing
-from airflow_provider_damstra.exports.many_listings import pages_as_they_come
-from airflow_provider_damstra.exports.raw_pages import RawRow
-from airflow_provider_damstra.exports.resources import RESOURCES, Listing, Resource
-from airflow_provider_damstra.validation_errors import format_validation_error
+from airflow_provider_damstra.exports.background_loop import background_loop
+from airflow_provider_damstra.exports.consistent_pagination import ConsistentPaginator
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
-    from airflow_provider_damstra.exports.consistent_pagination import OverlappingRows, Pages, Place
+    from airflow_provider_damstra.exports.background_loop import ItemQueue
+    from airflow_provider_damstra.exports.consistent_pagination import PageCursor, SupportsPages
+    from airflow_provider_damstra.exports.resources import Listing, ResourceQuery
 
 Rows = list[RawRow]
 
+QUEUED_PAGES = 4
+"""Pages of a single listing that wait for the consumer; others wait in the client that requests them ahead."""
 
-class _Parent(msgspec.Struct):
+
+class _RowWithId(msgspec.Struct):
     id: int
 
 
-_PARENT = msgspec.json.Decoder(_Parent, strict=False)
-
-
-class _Parents(RequestModel):
-    parent_ids: IdentifierList
-
-
-def ids_of_parents(given: Any) -> tuple[int, ...] | None:
-    """Return ids that may be given as a list, a text or one number; None for None.
-
-    :raises ValueError: if there is none, one is no id, or one is named twice.
-    """
-    if given is None:
-        return None
-    try:
-        return _Parents(parent_ids=given).parent_ids
-    except ValidationError as error:
-        why = format_validation_error(error)
-    raise ValueError(why)
+_ROW_WITH_ID = msgspec.json.Decoder(_RowWithId, strict=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Some rows of one listing.
+class RowPage:
+    """Rows of one listing.
 
-    :param parent_id: whose they are, or None in a resource that is one listing.
-    :param is_last_of_parent: whether these are all rows that this parent still had. Each parent that did not
-        fail has one such batch, which may have no rows.
-    :param next: where the next page of this parent begins, as far as that is known.
-    :param continues: whether what comes follows on what was ``begun``. Such a batch has no rows.
+    :param parent_id: the parent they belong to, or None in a resource that is a single listing.
+    :param is_last: whether the parent has no more rows. Each parent that did not fail has one such page, which
+        has no rows.
+    :param next_cursor: where the parent's next page begins, if that is known.
+    :param is_resumed: whether the rows follow those that an earlier try read.
     """
 
     parent_id: int | None = None
     rows: Rows = field(default_factory=list)
-    is_last_of_parent: bool = False
-    next: Place | None = None
-    continues: bool = False
+    is_last: bool = False
+    next_cursor: PageCursor | None = None
+    is_resumed: bool = False
 
 
-@dataclass(kw_only=True)
-class Export:
-    """What is read, and whose.
+@dataclass(frozen=True, slots=True)
+class _ListingFailure:
+    parent_id: int
+    error: Exception
 
-    :param filters: arguments of the listing.
-    :param parent_ids: whose listings are read; None is for all that the parent resource lists.
-    :param parent_filters: arguments of the parent resource's listing.
-    :param max_concurrency: requests in flight at once.
-    :param knows_what_comes_again: whether a row may come twice if its listing changes while it is read.
-    :param is_certain: whether nobody can have been missed, as far as that is known by now.
-    :param skips_failed_parents: whether a parent whose listing fails is noted in ``failed``, and left out
-        from where it failed.
+
+class ResourceReader:
+    """Read the rows of a resource page by page, within a ``with`` block.
+
+    When the block ends, also because a signal handler raises in it, requests in flight are dropped and the
+    background thread ends.
+
+    :param query: which rows are read.
+    :param open_client: returns an ``AsyncClient`` as an asynchronous context manager; called in the event loop.
+    :ivar failed: error messages by id of the parents that were left out.
+    :ivar is_complete: False if a row may have been missed because its listing changed too fast.
     """
 
-    resource: Resource
-    filters: Mapping[str, Any] = field(default_factory=dict)
-    parent_ids: Iterable[int] | None = None
-    parent_filters: Mapping[str, Any] = field(default_factory=dict)
-    max_concurrency: int
-    knows_what_comes_again: bool = False
-    skips_failed_parents: bool = False
-    failed: dict[int, str] = field(default_factory=dict)
-    is_certain: bool = True
-    _last_failure: DamstraError | None = None
-    _single_listing: WholeListing | None = None
+    def __init__(
+        self, query: ResourceQuery, open_client: Callable[[], AbstractAsyncContextManager[SupportsPages]]
+    ) -> None:
+        self.query = query
+        self.failed: dict[int, str] = {}
+        self.is_complete = True
+        self._open_client = open_client
+        self._exit_stack = ExitStack()
+        self._single_listing: ConsistentPaginator | None = None
 
-    def check(self) -> None:
-        """Refuse what no request can be made of.
+    def __enter__(self) -> Self:
+        self._loop = self._exit_stack.enter_context(background_loop())
+        return self
 
-        :raises ValueError: naming the arguments that do not fit.
-        """
-        if self.resource.parent is None and (self.parent_ids is not None or self.parent_filters):
-            raise ValueError(
-                f"{self.resource.name} is one listing: it takes no parent_ids, no parent_filters"
-            )
-        if self.parent_ids is not None and self.parent_filters:
-            raise ValueError("give parent_ids or parent_filters, not both")
-        if self.resource.parent is None:
-            self._listing()
-            return
-        self._listing(1)
-        self._parents_listing()
-
-    def batches(
-        self,
-        client: Pages,
-        *,
-        done: Collection[int] = frozenset(),
-        begun: Mapping[int, Place] = MappingProxyType({}),
-        ahead: int | None = None,
-    ) -> Iterator[Batch]:
-        """Yield the rows as they came: a single listing's in order, those of many as soon as they come.
-
-        :param done: parents that are not asked.
-        :param begun: where the listings of some go on, if those places are as they were.
-        :param ahead: how many pages may be in memory beside those in flight; default as many as these.
-        :raises DamstraError: if a listing failed.
-        """
-        if self.resource.parent is None:
-            self._single_listing = self._whole(client, self._listing(), concurrency=self.max_concurrency)
-            yield from (Batch(rows=rows) for rows in self._read_to_the_end(self._single_listing))
-            return
-        parents = (one for one in self.parents(client) if one not in done)
-        succeeded = False
-        for page in pages_as_they_come(
-            lambda one: self._pages_of(client, one, after=begun.get(one)),
-            parents,
-            concurrency=self.max_concurrency,
-            ahead=self.max_concurrency if ahead is None else ahead,
-        ):
-            if page.failure:
-                self._note(page.key, page.failure)
-            else:
-                succeeded = succeeded or page.rows is None
-                yield _batch(page.key, page.rows)
-        if self._last_failure and not (succeeded or done):
-            # Nobody is left: that is no export with a gap, but none.
-            raise self._last_failure
-
-    def pages(self, client: Pages) -> Iterator[Rows]:
-        """Yield the rows of all batches.
-
-        :raises DamstraError: if a listing failed.
-        """
-        return (batch.rows for batch in self.batches(client) if batch.rows)
-
-    def _listing(self, parent_id: int | None = None) -> Listing:
-        arguments = dict(self.filters)
-        if parent_id is not None:
-            arguments[self.resource.parent_argument] = parent_id
-        return self.resource.listing.model_validate(arguments)
-
-    def _parents_listing(self) -> Listing:
-        parent = RESOURCES[self.resource.parent or ""]
-        return parent.listing.model_validate(dict(self.parent_filters))
+    def __exit__(self, *error: Any) -> None:
+        self._exit_stack.__exit__(*error)
 
     @property
     def total(self) -> int | None:
-        """Return how many rows a single listing has, once the server has said it."""
+        """Return the number of rows of a single listing, once the server has sent it."""
         return self._single_listing.total if self._single_listing else None
 
-    def parents(self, client: Pages, *, concurrency: int = 1) -> Iterator[int]:
-        """Yield the id of each parent once: pages may shift while they are read.
+    def parent_ids(self) -> list[int]:
+        """Return the id of each parent once: the given ones, or those in the parents' listing.
 
-        :raises DamstraError: if they are not given, and cannot be listed.
+        :raises DamstraError: if the parents cannot be listed.
         """
-        seen = set()
-        given = self.parent_ids
-        for one in self._listed_parents(client, concurrency=concurrency) if given is None else given:
-            if one not in seen:
-                seen.add(one)
-                yield one
+        if self.query.parent_ids is not None:
+            return list(dict.fromkeys(self.query.parent_ids))
+        pages = self._loop.iterate(self._read_parents, size=QUEUED_PAGES)
+        return list(dict.fromkeys(self._parent_id(row) for page in pages for row in page.rows))
 
-    def _listed_parents(self, client: Pages, *, concurrency: int) -> Iterator[int]:
-        listing = WholeListing(client, self._parents_listing(), concurrency=concurrency, reads_again=True)
-        for rows in self._read_to_the_end(listing):
-            yield from (self._id_of_parent(row) for row in rows)
+    def pages(
+        self,
+        parent_ids: Sequence[int] | None = None,
+        *,
+        skip: Collection[int] = frozenset(),
+        resume_from: Mapping[int, PageCursor] = MappingProxyType({}),
+        prefetch: int | None = None,
+    ) -> Iterator[RowPage]:
+        """Yield the rows: those of a single listing in order, those of many listings as they are received.
 
-    def _id_of_parent(self, row: RawRow) -> int:
+        :param parent_ids: the parents whose listings are read; default those of ``parent_ids()``.
+        :param skip: parents that are left out because their rows are known.
+        :param resume_from: where listings are continued, by parent.
+        :param prefetch: pages of many listings in memory beside those in flight; default ``max_concurrency``.
+        :raises DamstraError: if a listing failed.
+        """
+        if self.query.resource.parent is None:
+            yield from self._loop.iterate(self._read_single_listing, size=QUEUED_PAGES)
+            return
+        wanted = [one for one in (self.parent_ids() if parent_ids is None else parent_ids) if one not in skip]
+        concurrency = self.query.max_concurrency
+        size = concurrency + (concurrency if prefetch is None else prefetch)
+
+        async def produce(queue: ItemQueue[RowPage | _ListingFailure]) -> None:
+            remaining = iter(wanted)
+            async with self._open_client() as client, asyncio.TaskGroup() as tasks:
+                for _ in range(min(size, len(wanted))):
+                    tasks.create_task(self._read_listings(client, remaining, queue, resume_from))
+
+        last_failure, has_success = None, bool(skip)
+        for item in self._loop.iterate(produce, size=size):
+            if isinstance(item, _ListingFailure):
+                last_failure = self._tolerate(item)
+            else:
+                has_success = has_success or item.is_last
+                yield item
+        if last_failure and not has_success:
+            # No parent is left: an export without any row would hide the failure.
+            raise last_failure
+
+    async def _read_single_listing(self, queue: ItemQueue[RowPage]) -> None:
+        async with self._open_client() as client:
+            listing = self.query.listing()
+            self._single_listing = self._paginator(client, listing, concurrency=self.query.max_concurrency)
+            await self._put_pages(self._single_listing, queue)
+
+    async def _read_parents(self, queue: ItemQueue[RowPage]) -> None:
+        async with self._open_client() as client:
+            listing = self.query.parent_listing()
+            paginator = ConsistentPaginator(
+                client, listing, concurrency=self.query.max_concurrency, rereads=True
+            )
+            await self._put_pages(paginator, queue)
+
+    async def _put_pages(self, paginator: ConsistentPaginator, queue: ItemQueue[RowPage]) -> None:
+        async with aclosing(paginator.pages()) as pages:
+            async for page in pages:
+                await queue.acquire_slot()
+                queue.put(RowPage(rows=page.rows))
+        self.is_complete = self.is_complete and paginator.is_complete
+
+    async def _read_listings(
+        self,
+        client: SupportsPages,
+        parent_ids: Iterator[int],
+        queue: ItemQueue[RowPage | _ListingFailure],
+        resume_from: Mapping[int, PageCursor],
+    ) -> None:
+        """Read one listing after the other, while other tasks take parents from the same iterator."""
+        for parent_id in parent_ids:
+            is_last = False
+            try:
+                async with aclosing(self._listing_pages(client, parent_id, resume_from)) as pages:
+                    while not is_last:
+                        await queue.acquire_slot()
+                        page = await anext(pages)
+                        queue.put(page)
+                        is_last = page.is_last
+            except Exception as error:
+                # Raised by the consumer: the task group would wrap it in an ExceptionGroup.
+                queue.put(_ListingFailure(parent_id, error))
+
+    async def _listing_pages(
+        self, client: SupportsPages, parent_id: int, resume_from: Mapping[int, PageCursor]
+    ) -> AsyncGenerator[RowPage, None]:
+        paginator = self._paginator(client, self.query.listing(parent_id), concurrency=1)
+        async with aclosing(paginator.pages(resume_from=resume_from.get(parent_id))) as pages:
+            async for page in pages:
+                rows = page.rows
+                if self.query.resource.adds_parent:
+                    rows = [self._with_parent(row, parent_id) for row in rows]
+                yield RowPage(
+                    parent_id, rows, next_cursor=page.next_cursor, is_resumed=page.is_resumed
+                )
+        self.is_complete = self.is_complete and paginator.is_complete
+        yield RowPage(parent_id, is_last=True)
+
+    def _paginator(self, client: SupportsPages, listing: Listing, *, concurrency: int) -> ConsistentPaginator:
+        return ConsistentPaginator(
+            client, listing, concurrency=concurrency, rereads=self.query.deduplicates
+        )
+
+    def _parent_id(self, row: RawRow) -> int:
         try:
-            return _PARENT.decode(row).id
+            return _ROW_WITH_ID.decode(row).id
         except msgspec.MsgspecError as error:
             why = str(error)
-        # Out here, so that the error does not carry the other.
-        raise DamstraResponseError(f"a row of {self.resource.parent} has no id: {why}")
-
-    def _pages_of(self, client: Pages, parent_id: int, *, after: Place | None) -> Iterator[OverlappingRows]:
-        pages = self._read_to_the_end(
-            self._whole(client, self._listing(parent_id), concurrency=1), after=after
-        )
-        if not self.resource.adds_parent:
-            return pages
-        return (rows.replaced(self._with_parent(row, parent_id) for row in rows) for rows in pages)
-
-    def _whole(self, client: Pages, listing: Listing, *, concurrency: int) -> WholeListing:
-        return WholeListing(client, listing, concurrency=concurrency, reads_again=self.knows_what_comes_again)
-
-    def _read_to_the_end(
-        self, listing: WholeListing, *, after: Place | None = None
-    ) -> Iterator[OverlappingRows]:
-        yield from listing.pages(after=after)
-        if not listing.is_certain:
-            self.is_certain = False
+        # Not raised in the except block: the decoder's error would be its context.
+        raise DamstraResponseError(f"a row of {self.query.resource.parent} has no id: {why}")
 
     def _with_parent(self, row: RawRow, parent_id: int) -> RawRow:
+        resource = self.query.resource
         text = bytes(row).lstrip()
         if not text.startswith(b"{"):
             raise DamstraResponseError(
-                f"a row of {self.resource.name} of {self.resource.parent_argument} {parent_id} is no object: "
+                f"a row of {resource.name} of {resource.parent_argument} {parent_id} is no object: "
                 f"{text[:50].decode(errors='replace')}"
             )
         rest = text[1:].lstrip()
         comma = b"" if rest.startswith(b"}") else b","
-        return b'{"%s":%d%s%s' % (self.resource.parent_member.encode(), parent_id, comma, rest)
+        return b'{"%s":%d%s%s' % (resource.parent_member.encode(), parent_id, comma, rest)
 
-    def _note(self, parent_id: int, error: DamstraError) -> None:
-        if not (self.skips_failed_parents and _is_about_one(error)):
-            raise error
-        self.failed[parent_id] = str(error)
-        self._last_failure = error
+    def _tolerate(self, failure: _ListingFailure) -> Exception:
+        """Record a parent that is left out and return the error.
 
-
-def _batch(parent_id: int, rows: OverlappingRows | None) -> Batch:
-    if rows is None:
-        return Batch(parent_id, is_last_of_parent=True)
-    return Batch(parent_id, rows=rows, next=rows.next, continues=rows.continues)
+        :raises Exception: the error, if it fails the export.
+        """
+        if not (self.query.skip_failed_parents and _concerns_one_parent(failure.error)):
+            raise failure.error
+        self.failed[failure.parent_id] = str(failure.error)
+        return failure.error
 
 
-def _is_about_one(error: DamstraError) -> bool:
-    """Return whether the trouble is with this one parent, and not that Damstra cannot be reached or used."""
+def _concerns_one_parent(error: Exception) -> bool:
+    """Return whether the parent is the problem, and not that Damstra cannot be reached or used."""
     if isinstance(error, DamstraServerError):
         return error.status == 500
     if isinstance(error, DamstraNotFoundError):

@@ -1,20 +1,25 @@
-"""What can be exported: a name, the listing behind it, and whose listing it is."""
+"""Resources that can be exported, and which of their rows are wanted."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from airflow_provider_damstra.endpoints.base import ListEndpoint
+from airflow_provider_damstra.endpoints.base import ListEndpoint, RequestModel
 from airflow_provider_damstra.endpoints.group import ListGroupMembers, ListGroups, ListGroupSupervisors
 from airflow_provider_damstra.endpoints.ilt_session import ListIltSessionAttendees, ListIltSessions
 from airflow_provider_damstra.endpoints.lesson import ListLessonDetails, ListLessons
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
+from airflow_provider_damstra.endpoints.types import IdentifierList
 from airflow_provider_damstra.endpoints.user import ListUsers
+from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from airflow_provider_damstra.models.base import Model
 
 Listing = ListEndpoint[Any]
@@ -22,13 +27,13 @@ Listing = ListEndpoint[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """One kind of rows.
+    """A kind of rows.
 
-    :param listing: the operation that lists them.
-    :param parent: the resource whose rows have one such listing each, or None for a single listing.
-    :param parent_argument: the listing's argument that takes a parent's id.
-    :param adds_parent: whether a row does not say by itself which parent it belongs to.
-    :param parent_field: the field by which it does say so, if that is not called as the argument is.
+    :param listing: the operation that lists the rows.
+    :param parent: the resource each of whose rows has one such listing, or None for a single listing.
+    :param parent_argument: the listing's argument for the parent's id.
+    :param adds_parent: whether rows have no field for the parent's id, so that the export adds one.
+    :param parent_field: the rows' field for the parent's id, if its name is not ``parent_argument``.
     """
 
     name: str
@@ -46,18 +51,18 @@ class Resource:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Return the columns that together tell a row from all others."""
+        """Return the columns that make up the primary key."""
         own = self.model.row_key_field
         return (self.parent_argument, own) if self.adds_parent else (own,)
 
     @property
     def parent_column(self) -> str:
-        """Return the column that says whose a row is."""
+        """Return the column of the parent's id."""
         return self.parent_field or self.parent_argument
 
     @property
     def parent_member(self) -> str:
-        """Return the name under which a row says whose it is, if the export has to say so."""
+        """Return the JSON member for the parent's id that the export adds to rows."""
         return to_camel(self.parent_argument)
 
 
@@ -94,14 +99,89 @@ _ALL = (
 )
 
 RESOURCES = {one.name: one for one in _ALL}
-"""All that can be exported, by name."""
+"""All resources that can be exported, by name."""
 
 
 def named_resource(name: str) -> Resource:
     """Return the resource.
 
-    :raises ValueError: naming those that there are.
+    :raises ValueError: naming the known resources.
     """
     if name not in RESOURCES:
         raise ValueError(f"there is no resource {name!r}; there are {', '.join(RESOURCES)}")
     return RESOURCES[name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceQuery:
+    """Which rows of a resource are read, and how.
+
+    :param filters: arguments of the listing.
+    :param parent_ids: ids of the parents whose listings are read; None for all.
+    :param parent_filters: arguments of the parent resource's listing.
+    :param max_concurrency: requests in flight at once.
+    :param deduplicates: whether the consumer removes duplicate rows: a listing that changes while it is read
+        may then be read again.
+    :param skip_failed_parents: whether a parent whose listing fails is left out, instead of failing the export.
+    """
+
+    resource: Resource
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    parent_ids: Iterable[int] | None = None
+    parent_filters: Mapping[str, Any] = field(default_factory=dict)
+    max_concurrency: int
+    deduplicates: bool = False
+    skip_failed_parents: bool = False
+
+    def validate(self) -> None:
+        """Check that requests can be made of the arguments.
+
+        :raises ValueError: naming the arguments that do not fit.
+        """
+        if self.resource.parent is None:
+            if self.parent_ids is not None or self.parent_filters:
+                raise ValueError(
+                    f"{self.resource.name} is one listing: it takes no parent_ids, no parent_filters"
+                )
+            self.listing()
+            return
+        if self.parent_ids is not None and self.parent_filters:
+            raise ValueError("give parent_ids or parent_filters, not both")
+        self.listing(1)
+        self.parent_listing()
+
+    def listing(self, parent_id: int | None = None) -> Listing:
+        """Return the listing of the resource, or that of one parent.
+
+        :raises ValueError: if the filters do not fit.
+        """
+        arguments = dict(self.filters)
+        if parent_id is not None:
+            arguments[self.resource.parent_argument] = parent_id
+        return self.resource.listing.model_validate(arguments)
+
+    def parent_listing(self) -> Listing:
+        """Return the listing of the parents.
+
+        :raises ValueError: if the filters do not fit.
+        """
+        return named_resource(self.resource.parent or "").listing.model_validate(dict(self.parent_filters))
+
+
+class _ParentIds(RequestModel):
+    parent_ids: IdentifierList
+
+
+def parse_parent_ids(value: Any) -> tuple[int, ...] | None:
+    """Return ids from a list, a text such as ``"1,2"`` or a number; None for None.
+
+    :raises ValueError: if there is no id, a value is not an id, or an id is repeated.
+    """
+    if value is None:
+        return None
+    try:
+        return _ParentIds(parent_ids=value).parent_ids
+    except ValidationError as error:
+        why = format_validation_error(error)
+    # Not raised in the except block: pydantic's error, which shows the value, would be its context.
+    raise ValueError(why)

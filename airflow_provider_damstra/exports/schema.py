@@ -1,6 +1,6 @@
-"""A row as typed values: a column for each member that the models know, and one for all others.
+"""Columns of a resource and the typed values of its rows, for CSV, Parquet and database tables.
 
-What has columns (CSV, Parquet, a table) takes names, types and values from here.
+There is a column for each field of the resource's model, and one for all other members of a row.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.resources import Resource
     from airflow_provider_damstra.models.base import Model
 
-OTHERS = "other_members"
-"""The last column: a JSON object of the members that this provider does not know."""
+OTHER_MEMBERS = "other_members"
+"""The last column: a JSON object of the members that the model has no field for."""
 
 
 class ColumnType(StrEnum):
-    """What a column's values are in Python, where they are not None."""
+    """Type of a column's values, where they are not None."""
 
     INTEGER = "integer"
     """``int``; ids and counts, of up to 64 bits."""
@@ -52,7 +52,10 @@ class ColumnType(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, what its values are, and whether it is part of what tells rows apart."""
+    """A column.
+
+    :param is_key: whether it is part of the primary key.
+    """
 
     name: str
     type: ColumnType
@@ -61,16 +64,16 @@ class Column:
 
 @cache
 def columns_of(resource: Resource) -> tuple[Column, ...]:
-    """Return a resource's columns in order. Those of the key are never None."""
+    """Return a resource's columns in order. Only those of the primary key are never None."""
     types = {name: _type_of(field.annotation) for name, field in resource.model.model_fields.items()}
     if resource.adds_parent:
         types = {resource.parent_argument: ColumnType.INTEGER, **types}
-    types[OTHERS] = ColumnType.JSON
+    types[OTHER_MEMBERS] = ColumnType.JSON
     return tuple(Column(name, kind, name in resource.key) for name, kind in types.items())
 
 
 def values_of(resource: Resource, row: RawRow) -> tuple[Any, ...]:
-    """Return a row's values in the order of its columns; what is absent is None.
+    """Return a row's values in the order of its columns; absent members are None.
 
     :raises DamstraResponseError: if a member is of another type than documented.
     """
@@ -78,68 +81,68 @@ def values_of(resource: Resource, row: RawRow) -> tuple[Any, ...]:
         return _values(resource, resource.model.model_validate_json(bytes(row)))
     except ValidationError as error:
         why = format_validation_error(error)
-    except _NotPlain as error:
+    except _UnsupportedValue as error:
         why = str(error)
-    # Out here, so that the error does not carry pydantic's, which shows what came.
+    # Not raised in the except block: pydantic's error, which shows the value, would be its context.
     raise DamstraResponseError(
         f"a row of {resource.name} cannot be put into columns ({why}): its type is another than documented. "
         "JSON lines take every row as it comes."
     )
 
 
-def text_of_moment(moment: datetime) -> str:
+def format_timestamp(timestamp: datetime) -> str:
     """Return a value of a timestamp column as a text, such as ``2026-01-31T09:00:00.000Z``."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return timestamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class _NotPlain(Exception):
+class _UnsupportedValue(Exception):
     pass
 
 
 def _values(resource: Resource, read: Model) -> tuple[Any, ...]:
-    # Millions of times: what does not depend on the row is found out once, in _conversions.
+    # Called millions of times: what does not depend on the row is cached in _conversions.
     members = vars(read)
     others = dict(read.model_extra or {})
     if resource.adds_parent:
         members = {**members, resource.parent_argument: others.pop(resource.parent_member)}
     values: list[Any] = []
-    for name, plain in _conversions(resource):
+    for name, convert in _conversions(resource):
         value = members[name]
-        values.append(value if plain is None or value is None else plain(value))
+        values.append(value if convert is None or value is None else convert(value))
     values.append(_JSON.encode(others) if others else None)
-    for place in _places_of_numbers(resource):
-        value = values[place]
+    for position in _numeric_positions(resource):
+        value = values[position]
         if value is not None and not -(1 << 63) <= value < 1 << 63:
-            raise _NotPlain(f"{columns_of(resource)[place].name}: it does not fit into 64 bits")
+            raise _UnsupportedValue(f"{columns_of(resource)[position].name}: it does not fit into 64 bits")
     return tuple(values)
 
 
 @cache
 def _conversions(resource: Resource) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
-    """Return for each member how its value gets rid of what is pydantic's or an enumeration's."""
-    return tuple((column.name, _TO_PLAIN.get(column.type)) for column in columns_of(resource)[:-1])
+    """Return for each field the function that turns pydantic's types and enumerations into plain ones."""
+    return tuple((column.name, _CONVERT_BY_TYPE.get(column.type)) for column in columns_of(resource)[:-1])
 
 
 @cache
-def _places_of_numbers(resource: Resource) -> tuple[int, ...]:
+def _numeric_positions(resource: Resource) -> tuple[int, ...]:
     numbers = (ColumnType.INTEGER, ColumnType.NUMBER)
-    return tuple(place for place, one in enumerate(columns_of(resource)) if one.type in numbers)
+    return tuple(index for index, one in enumerate(columns_of(resource)) if one.type in numbers)
 
 
-def _as_object(value: Model) -> Any:
+def _dump_model(value: Model) -> Any:
     return value.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-_JSON = json.JSONEncoder(default=_as_object, ensure_ascii=False)
-_TO_PLAIN: dict[ColumnType, Callable[[Any], Any]] = {
+_JSON = json.JSONEncoder(default=_dump_model, ensure_ascii=False)
+_CONVERT_BY_TYPE: dict[ColumnType, Callable[[Any], Any]] = {
     ColumnType.INTEGER: int,
     ColumnType.TEXT: str,
-    ColumnType.TIMESTAMP: lambda moment: moment.astimezone(UTC),
+    ColumnType.TIMESTAMP: lambda timestamp: timestamp.astimezone(UTC),
     ColumnType.JSON: _JSON.encode,
 }
 
 
-# Of several types that a member may have, the first of these decides: it holds the values of all others.
+# If a field has several types, the first of these that is among them decides: it can represent the others.
 _BY_PYTHON_TYPE: tuple[tuple[type, ColumnType], ...] = (
     (list, ColumnType.JSON),
     (str, ColumnType.TEXT),
@@ -159,7 +162,7 @@ def _type_of(annotation: Any) -> ColumnType:
 
 
 def _plain_types(annotation: Any) -> Iterator[type]:
-    """Yield the types that a value may have: ``int`` for ``Annotated[Role | int, ...] | None``."""
+    """Yield the types of a field: ``int`` for ``Annotated[Role | int, ...] | None``."""
     if isinstance(annotation, type) and get_origin(annotation) is None:
         yield annotation
     elif get_origin(annotation) is list:

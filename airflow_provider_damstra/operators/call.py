@@ -78,8 +78,8 @@ class DamstraCallOperator(DamstraOperator):
 
     def _pages(self, call: Endpoint[Any]) -> Iterable[Rows]:
         """Return the answer as lines of JSON, of a listing page after page as it came."""
+        from airflow_provider_damstra.clients.raw_pages import RawReader
         from airflow_provider_damstra.endpoints.base import ListEndpoint
-        from airflow_provider_damstra.exports.raw_pages import RawReader
         from airflow_provider_damstra.services.raw_call import json_lines
 
         if isinstance(call, ListEndpoint):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Index, func, insert, select
 from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
 
-from airflow_provider_damstra.exports.schema import ColumnType, columns_of, text_of_moment, values_of
+from airflow_provider_damstra.exports.schema import ColumnType, columns_of, format_timestamp, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,5 +110,5 @@ class StagingTable:
         for row in rows:
             values = dict(zip(names, (*values_of(self._resource, row), next(self._row_numbers)), strict=True))
             if is_sqlite:
-                values |= {name: values[name] and text_of_moment(values[name]) for name in timestamps}
+                values |= {name: values[name] and format_timestamp(values[name]) for name in timestamps}
             yield values

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_damstra.clients.raw_pages import RawPage, RawReader
 from airflow_provider_damstra.endpoints import ListUsers
 from airflow_provider_damstra.errors import DamstraResponseError, DamstraServerError, is_retryable
-from airflow_provider_damstra.exports.raw_pages import RawPage, RawReader
 from airflow_provider_damstra.http import Response
 
 LISTING = ListUsers()
