@@ -1,15 +1,15 @@
 """Checkpoint of an export of many listings: a retry continues where a killed try stopped.
 
-A checkpoint is a folder with ``manifest.json`` (what is read, by which task, since when), ``parents.json`` (the
-parents whose listings are read), a ``.writer`` file for each task try, and segments: the rows of pages
-(``.rows``) with an index (``.index``) of one line for each page. On a local disk both are appended page by page,
-so a killed process loses only the pages that were in flight. Object storage cannot append: there, a segment is
-written every ten seconds, its index last.
+A checkpoint is a folder with ``manifest.json`` (what is read, by which task, since when), ``parents.json``
+(the parents whose listings are read), a ``.writer`` file for each task try, and segments: the rows of pages
+(``.rows``) with an index (``.index``) of one line for each page. On a local disk both are appended page by
+page, so a killed process loses only the pages that were in flight. Object storage cannot append: there, a
+segment is written every ten seconds, its index last.
 
-A retry takes over the listings that one earlier try read to their end, and continues those that it read in part,
-if the next page still begins with the row with which it is to begin. If it does not, rows have moved, and the
-listing is read from its beginning. The chunks of a continued listing are copied into the new try's segments, so
-that all chunks of a listing belong to one try.
+A retry takes over the listings that one earlier try read to their end, and continues those that it read in
+part, if the next page still begins with the row with which it is to begin. If it does not, rows have moved,
+and the listing is read from its beginning. The chunks of a continued listing are copied into the new try's
+segments, so that all chunks of a listing belong to one try.
 """
 
 from __future__ import annotations

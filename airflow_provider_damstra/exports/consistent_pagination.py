@@ -1,7 +1,7 @@
 """Offset pagination that loses no row although rows are added and deleted while a listing is read.
 
-The API pages by row number. When a row is deleted, all rows behind it move up, and one may move to a page that
-was read already. So pages overlap by one row: each must begin with the row that was the last of the page
+The API pages by row number. When a row is deleted, all rows behind it move up, and one may move to a page
+that was read already. So pages overlap by one row: each must begin with the row that was the last of the page
 before. If it does, no row was skipped, whatever was added and deleted meanwhile and however many pages were
 requested at once. If it does not, the page before is read again, and rows that were returned are left out.
 """
@@ -109,13 +109,11 @@ class ConsistentPaginator:
         """Return the number of rows, once the server has sent it."""
         return self._reader.total
 
-    async def pages(
-        self, *, resume_from: PageCursor | None = None
-    ) -> AsyncGenerator[OverlappingPage, None]:
+    async def pages(self, *, resume_from: PageCursor | None = None) -> AsyncGenerator[OverlappingPage, None]:
         """Yield the rows page by page.
 
-        :param resume_from: where an earlier try stopped. If the same row is there still, the first page begins
-            with it and has ``is_resumed``; if not, the listing is read from its beginning.
+        :param resume_from: where an earlier try stopped. If the same row is there still, the first page
+            begins with it and has ``is_resumed``; if not, the listing is read from its beginning.
         :raises DamstraError: if a page failed.
         """
         self._resume_from = resume_from
@@ -223,7 +221,10 @@ class ConsistentPaginator:
 
     def _record_move(self) -> None:
         if not self._has_moved:
-            log.info("Rows of %s moved while they were read: reading continues at their new rows.", self._request)
+            log.info(
+                "Rows of %s moved while they were read: reading continues at their new position.",
+                self._request,
+            )
         self._has_moved = True
         self._realignments += 1
         if self._realignments == _MAX_REALIGNMENTS:

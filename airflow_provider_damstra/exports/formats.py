@@ -12,7 +12,7 @@ from datetime import datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
-from airflow_provider_damstra.exports.schema import columns_of, format_timestamp, values_of
+from airflow_provider_damstra.exports.schema import format_timestamp, resource_columns, row_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -182,10 +182,10 @@ class _CsvWriter:
     def __init__(self, file: Any, resource: Resource) -> None:
         self._file = file
         self._resource = resource
-        self._write([[column.name for column in columns_of(resource)]])
+        self._write([[column.name for column in resource_columns(resource)]])
 
     def write(self, rows: Rows) -> None:
-        self._write(map(_csv_cell, values_of(self._resource, row)) for row in rows)
+        self._write(map(_csv_cell, row_values(self._resource, row)) for row in rows)
 
     def _write(self, lines: Iterable[Iterable[str]]) -> None:
         text = io.StringIO()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 from pyarrow import parquet
 
-from airflow_provider_damstra.exports.schema import ColumnType, columns_of, values_of
+from airflow_provider_damstra.exports.schema import ColumnType, resource_columns, row_values
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,12 +30,12 @@ _TYPES: dict[ColumnType, Any] = {
 }
 
 
-def schema_of(resource: Resource) -> pa.Schema:
+def arrow_schema(resource: Resource) -> pa.Schema:
     """Return the Arrow schema of a resource; only columns outside of the primary key are nullable."""
     return pa.schema(
         [
             pa.field(column.name, _TYPES[column.type], nullable=not column.is_key)
-            for column in columns_of(resource)
+            for column in resource_columns(resource)
         ]
     )
 
@@ -53,7 +53,7 @@ class ParquetWriter:
 
     def __init__(self, file: Any, resource: Resource, *, compression: str | None) -> None:
         self._resource = resource
-        self._schema = schema_of(resource)
+        self._schema = arrow_schema(resource)
         self._writer = parquet.ParquetWriter(file, self._schema, compression=_codec(compression))
         self._batches: list[pa.RecordBatch] = []
 
@@ -74,7 +74,7 @@ class ParquetWriter:
         """
         if not rows:
             return
-        columns = zip(*(values_of(self._resource, row) for row in rows), strict=True)
+        columns = zip(*(row_values(self._resource, row) for row in rows), strict=True)
         arrays = [
             pa.array(column, type=field.type) for column, field in zip(columns, self._schema, strict=True)
         ]

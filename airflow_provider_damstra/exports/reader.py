@@ -1,8 +1,8 @@
 """Read the rows of a resource with many requests at once, in bounded memory.
 
 Requests run in the event loop of a background thread, so that the calling thread parses, hashes and writes
-meanwhile. A single listing is read in order, with pages requested ahead. The listings of many parents are read
-by one task each, a page of one at a time, as many tasks as pages may be in memory.
+meanwhile. A single listing is read in order, with pages requested ahead. The listings of many parents are
+read by one task each, a page of one at a time, as many tasks as pages may be in memory.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Rows = list[RawRow]
 
 QUEUED_PAGES = 4
-"""Pages of a single listing that wait for the consumer; others wait in the client that requests them ahead."""
+"""Pages of a single listing that are queued or in use; the client prefetches others."""
 
 
 class _RowWithId(msgspec.Struct):
@@ -51,8 +51,8 @@ class RowPage:
     """Rows of one listing.
 
     :param parent_id: the parent they belong to, or None in a resource that is a single listing.
-    :param is_last: whether the parent has no more rows. Each parent that did not fail has one such page, which
-        has no rows.
+    :param is_last: whether the parent has no more rows. Each parent that did not fail has one such page,
+        which has no rows.
     :param next_cursor: where the parent's next page begins, if that is known.
     :param is_resumed: whether the rows follow those that an earlier try read.
     """
@@ -77,7 +77,8 @@ class ResourceReader:
     background thread ends.
 
     :param query: which rows are read.
-    :param open_client: returns an ``AsyncClient`` as an asynchronous context manager; called in the event loop.
+    :param open_client: returns an ``AsyncClient`` as an asynchronous context manager; called in the event
+        loop.
     :ivar failed: error messages by id of the parents that were left out.
     :ivar is_complete: False if a row may have been missed because its listing changed too fast.
     """
@@ -205,16 +206,12 @@ class ResourceReader:
                 rows = page.rows
                 if self.query.resource.adds_parent:
                     rows = [self._with_parent(row, parent_id) for row in rows]
-                yield RowPage(
-                    parent_id, rows, next_cursor=page.next_cursor, is_resumed=page.is_resumed
-                )
+                yield RowPage(parent_id, rows, next_cursor=page.next_cursor, is_resumed=page.is_resumed)
         self.is_complete = self.is_complete and paginator.is_complete
         yield RowPage(parent_id, is_last=True)
 
     def _paginator(self, client: SupportsPages, listing: Listing, *, concurrency: int) -> ConsistentPaginator:
-        return ConsistentPaginator(
-            client, listing, concurrency=concurrency, rereads=self.query.deduplicates
-        )
+        return ConsistentPaginator(client, listing, concurrency=concurrency, rereads=self.query.deduplicates)
 
     def _parent_id(self, row: RawRow) -> int:
         try:

@@ -122,7 +122,8 @@ class ResourceQuery:
     :param max_concurrency: requests in flight at once.
     :param deduplicates: whether the consumer removes duplicate rows: a listing that changes while it is read
         may then be read again.
-    :param skip_failed_parents: whether a parent whose listing fails is left out, instead of failing the export.
+    :param skip_failed_parents: whether a parent whose listing fails is left out, instead of failing the
+        export.
     """
 
     resource: Resource

@@ -63,7 +63,7 @@ class Column:
 
 
 @cache
-def columns_of(resource: Resource) -> tuple[Column, ...]:
+def resource_columns(resource: Resource) -> tuple[Column, ...]:
     """Return a resource's columns in order. Only those of the primary key are never None."""
     types = {name: _type_of(field.annotation) for name, field in resource.model.model_fields.items()}
     if resource.adds_parent:
@@ -72,7 +72,7 @@ def columns_of(resource: Resource) -> tuple[Column, ...]:
     return tuple(Column(name, kind, name in resource.key) for name, kind in types.items())
 
 
-def values_of(resource: Resource, row: RawRow) -> tuple[Any, ...]:
+def row_values(resource: Resource, row: RawRow) -> tuple[Any, ...]:
     """Return a row's values in the order of its columns; absent members are None.
 
     :raises DamstraResponseError: if a member is of another type than documented.
@@ -113,20 +113,24 @@ def _values(resource: Resource, read: Model) -> tuple[Any, ...]:
     for position in _numeric_positions(resource):
         value = values[position]
         if value is not None and not -(1 << 63) <= value < 1 << 63:
-            raise _UnsupportedValue(f"{columns_of(resource)[position].name}: it does not fit into 64 bits")
+            raise _UnsupportedValue(
+                f"{resource_columns(resource)[position].name}: it does not fit into 64 bits"
+            )
     return tuple(values)
 
 
 @cache
 def _conversions(resource: Resource) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
     """Return for each field the function that turns pydantic's types and enumerations into plain ones."""
-    return tuple((column.name, _CONVERT_BY_TYPE.get(column.type)) for column in columns_of(resource)[:-1])
+    return tuple(
+        (column.name, _CONVERT_BY_TYPE.get(column.type)) for column in resource_columns(resource)[:-1]
+    )
 
 
 @cache
 def _numeric_positions(resource: Resource) -> tuple[int, ...]:
     numbers = (ColumnType.INTEGER, ColumnType.NUMBER)
-    return tuple(index for index, one in enumerate(columns_of(resource)) if one.type in numbers)
+    return tuple(index for index, one in enumerate(resource_columns(resource)) if one.type in numbers)
 
 
 def _dump_model(value: Model) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from airflow_provider_damstra.exports.consistent_pagination import PageCursor
+from airflow_provider_damstra.exports.consistent_pagination import PageCursor  # noqa: TC001 (msgspec resolves it)
 
 _SEGMENT_BYTES = 1 << 20
 _SEGMENT_SECONDS = 10.0
@@ -51,8 +51,8 @@ class PartialListing(NamedTuple):
 class ListingIndex:
     """Chunks of the listings that one try has read.
 
-    ``completed`` are the listings that were read to their end, ``cursors`` is where others are continued. Both
-    contain a listing only if all of its rows up to there are in the chunks.
+    ``completed`` are the listings that were read to their end, ``cursors`` is where others are continued.
+    Both contain a listing only if all of its rows up to there are in the chunks.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What the operators that take a resource's rows somewhere have in common."""
+"""Base class of the operators that write the rows of a resource to a file or a table."""
 
 from __future__ import annotations
 
@@ -14,41 +14,46 @@ if TYPE_CHECKING:
 
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_damstra.clients.client import Client
-    from airflow_provider_damstra.exports.reader import Export
-    from airflow_provider_damstra.exports.resources import Resource
+    from airflow_provider_damstra.exports.reader import ResourceReader
+    from airflow_provider_damstra.exports.resources import Resource, ResourceQuery
     from airflow_provider_damstra.validation import Ids
 
 
 FAILED_PARENTS_SHOWN = 20
-"""How many of those whose listing failed are named in a result, which Airflow keeps in its database."""
+"""Failed parents that are named in the result, which Airflow keeps in its database."""
 
 
 class ResourceTransfer(DamstraOperator):
-    """A step that reads the rows of a resource; a subclass says where they go.
+    """Read the rows of a resource; a subclass writes them.
 
-    Lists the resource: ``listUsers``, ``listGroups`` and so on; ``group_members``, ``group_supervisors``,
-    ``lesson_schedules`` and ``ilt_attendees`` are listed for many groups, users or sessions at once: rows of
-    one keep their order, but a page waits for none of another. Some pages are in memory.
+    Calls the resource's listing: ``listUsers``, ``listGroups`` and so on. ``group_members``,
+    ``group_supervisors``, ``lesson_schedules`` and ``ilt_attendees`` have one listing for each group, user or
+    session (the parents), which are read concurrently: rows of one listing keep their order, those of several
+    are interleaved. Memory use does not grow with the number of rows.
 
-    :param resource: ``users``, ``groups``, ``group_members``, ``group_supervisors``, ``lessons``,
-        ``lesson_details``, ``lesson_schedules``, ``ilt_sessions`` or ``ilt_attendees`` (templated).
-    :param filters: arguments of the listing, such as ``{"status": "overdue"}`` (templated).
-    :param parent_ids: ids of the groups, users or sessions whose rows are wanted; default all (templated).
-    :param parent_ids_path: instead, path or URL of a file with these ids on any object storage: CSV, Parquet
-        or JSON lines, as an export writes them, or a text of ids (templated).
-    :param parent_ids_column: the column of that file; default ``id``, or else ``group_id``, ``user_id`` or
-        ``ilt_session_id`` (templated).
-    :param parent_filters: instead of ids, arguments of the listing of groups, users or sessions (templated).
-    :param max_concurrency: requests in flight at once; default as the connection's.
-    :param page_size: rows asked for per page, at least two; default as the connection's.
-    :param on_failed_parent: ``fail``, or ``skip`` to leave out a group, user or session whose listing fails,
-        and name it in the result; pages before the one that failed stay in. While Damstra cannot be reached,
-        and when all fail, it fails all the same.
+    A killed or failed try leaves nothing in Damstra Learning: it only reads.
+
+    :param resource: name of the resource: ``users``, ``groups``, ``group_members``, ``group_supervisors``,
+        ``lessons``, ``lesson_details``, ``lesson_schedules``, ``ilt_sessions`` or ``ilt_attendees``
+        (templated).
+    :param filters: mapping of arguments of the listing, such as ``{"status": "overdue"}`` (templated).
+    :param parent_ids: list of ids of the groups, users or sessions whose rows are read, also as a text such
+        as ``"1,2"`` or one number; default all (templated).
+    :param parent_ids_path: instead of ``parent_ids``, path or URL of a file with these ids, on any object
+        storage: CSV, Parquet or JSON lines, as an export writes them, or a text of ids (templated).
+    :param parent_ids_column: name of that file's column of ids; default ``id``, or else ``group_id``,
+        ``user_id`` or ``ilt_session_id`` (templated).
+    :param parent_filters: instead of ids, mapping of arguments of the listing of groups, users or sessions
+        (templated).
+    :param max_concurrency: requests in flight at once; default the connection's ``max_concurrency``.
+    :param page_size: rows per page, at least 2; default the connection's ``page_size``.
+    :param on_failed_parent: ``"fail"``, or ``"skip"`` to leave out a group, user or session whose listing
+        fails and to name it in the result; rows that were read before its failure are written. The task still
+        fails if Damstra Learning cannot be reached, or if all parents fail.
     """
 
     written: dict[str, Any] | None = None
-    """What was written: ``target``, OpenLineage's namespace and name for it, ``rows`` and ``size``."""
+    """Arguments of ``operator_lineage`` for what was written, once it was."""
 
     template_fields: Collection[str] = (
         "resource",
@@ -90,79 +95,90 @@ class ResourceTransfer(DamstraOperator):
         self.page_size = page_size
         self.on_failed_parent = on_failed_parent
 
-    def export(self, *, knows_what_comes_again: bool) -> Export:
-        """Return what is to be read.
+    def create_query(self, *, deduplicates: bool) -> ResourceQuery:
+        """Return which rows are read, from the rendered arguments.
 
-        :param knows_what_comes_again: whether a row that comes twice is written once.
-        :raises ValueError: if no request can be made of it.
+        :param deduplicates: whether a row that is read twice is written once.
+        :raises ValueError: naming arguments of which no request can be made.
         """
-        from airflow_provider_damstra.exports.reader import Export
-        from airflow_provider_damstra.exports.resources import named_resource
+        from airflow_provider_damstra.exports.resources import ResourceQuery, named_resource
 
         resource = named_resource(self.resource)
-        export = Export(
+        query = ResourceQuery(
             resource=resource,
             filters=parse_mapping("filters", self.filters or {}),
-            parent_ids=self._parent_ids(resource),
+            parent_ids=self._read_parent_ids(resource),
             parent_filters=parse_mapping("parent_filters", self.parent_filters or {}),
             max_concurrency=self.max_concurrency or self.hook.settings.max_concurrency,
-            knows_what_comes_again=knows_what_comes_again,
-            skips_failed_parents=self.on_failed_parent == "skip",
+            deduplicates=deduplicates,
+            skip_failed_parents=self.on_failed_parent == "skip",
         )
-        export.check()
-        return export
+        query.validate()
+        return query
 
-    def _parent_ids(self, resource: Resource) -> tuple[int, ...] | None:
-        from airflow_provider_damstra.exports.id_file import read_ids, refuse_unreadable_ids
-        from airflow_provider_damstra.exports.reader import ids_of_parents
+    def _read_parent_ids(self, resource: Resource) -> tuple[int, ...] | None:
+        from airflow_provider_damstra.exports.id_file import read_ids, require_id_format
+        from airflow_provider_damstra.exports.resources import parse_parent_ids
 
         if self.parent_ids_path is None:
-            return ids_of_parents(self.parent_ids)
+            return parse_parent_ids(self.parent_ids)
         if self.parent_ids is not None:
             raise ValueError("give parent_ids or parent_ids_path, not both")
-        refuse_unreadable_ids(self.parent_ids_path)
-        usual = ("id", resource.parent_argument, resource.parent_member)
-        columns = (self.parent_ids_column,) if self.parent_ids_column else usual
+        require_id_format(self.parent_ids_path)
+        defaults = ("id", resource.parent_argument, resource.parent_member)
+        columns = (self.parent_ids_column,) if self.parent_ids_column else defaults
         with open_for_reading("parent_ids_path", self.parent_ids_path) as file:
             return read_ids(file, name=self.parent_ids_path, columns=columns)
 
+    def open_reader(self, query: ResourceQuery) -> ResourceReader:
+        """Return the reader of a query, a context manager, with this task's client settings."""
+        from airflow_provider_damstra.clients.async_client import AsyncClient
+        from airflow_provider_damstra.exports.reader import ResourceReader
+        from airflow_provider_damstra.hooks.metrics import count_request
+
+        settings = self.hook.settings
+        # Pages of one row could not overlap.
+        page_size = max(self.page_size or settings.page_size, 2)
+        settings = settings.model_copy(
+            update={"max_concurrency": query.max_concurrency, "page_size": page_size}
+        )
+        return ResourceReader(query, lambda: AsyncClient(settings, observe=count_request))
+
     def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any] | None:
-        """Return for OpenLineage what was read and what was written."""
-        from airflow_provider_damstra.transfers.lineage import lineage_of
+        """Return source and target for OpenLineage, which calls this after the task has succeeded."""
+        from airflow_provider_damstra.transfers.lineage import operator_lineage
 
         if self.written is None:
             return None
-        return lineage_of(base_url=self.hook.settings.base_url, resource=self.resource, **self.written)
+        return operator_lineage(base_url=self.hook.settings.base_url, resource=self.resource, **self.written)
 
-    def fingerprint(self, export: Export, *more: object) -> str:
-        """Return what two steps have in common only if they read the same, and more is equal.
+    def fingerprint(self, query: ResourceQuery, *more: object) -> str:
+        """Return a hash that two tasks share only if they read the same and ``more`` is equal.
 
-        Whose rows are read is only part of it as far as ``parent_filters`` say so.
+        Of the parents, it includes ``parent_filters`` only.
         """
         import json
         from hashlib import sha256
 
-        read = (
+        parts = (
             self.damstra_conn_id,
             self.hook.settings.base_url,
-            export.resource.name,
-            export.filters,
-            export.parent_filters,
+            query.resource.name,
+            query.filters,
+            query.parent_filters,
             *more,
         )
-        return sha256(json.dumps(read, default=str, sort_keys=True).encode()).hexdigest()
+        return sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
-    def open_client(self) -> Client:
-        """Return a client with this step's own settings. Close it after use."""
-        # Pages of one row could not overlap.
-        page_size = max(self.page_size or self.hook.settings.page_size, 2)
-        return self.hook.create_client(max_concurrency=self.max_concurrency, page_size=page_size)
+    def report_failed_parents(self, reader: ResourceReader) -> dict[str, Any]:
+        """Log the first parents that were left out, and return them for the result.
 
-    def failed_parents(self, export: Export) -> dict[str, str]:
-        """Return the ids of those that were left out with the reason, the first of them, and log these."""
-        first = dict(islice(export.failed.items(), FAILED_PARENTS_SHOWN))
+        :return: ``failed_parents``, error messages by id, and ``failed_parent_count``.
+        """
+        first = dict(islice(reader.failed.items(), FAILED_PARENTS_SHOWN))
         for parent_id, why in first.items():
-            self.log.warning("%s %d was left out: %s", export.resource.parent_argument, parent_id, why)
-        if len(export.failed) > len(first):
-            self.log.warning("%d more were left out.", len(export.failed) - len(first))
-        return {str(one): why for one, why in first.items()}
+            self.log.warning("%s %d was left out: %s", reader.query.resource.parent_argument, parent_id, why)
+        if len(reader.failed) > len(first):
+            self.log.warning("%d more were left out.", len(reader.failed) - len(first))
+        failed = {str(one): why for one, why in first.items()}
+        return {"failed_parents": failed, "failed_parent_count": len(reader.failed)}

@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.transfers.assets import (
-    alias_of,
-    emit,
-    place_of,
-    source_of,
-    uri_of_file,
-)
 from airflow_provider_damstra.transfers.base import ResourceTransfer
+from airflow_provider_damstra.transfers.lineage import (
+    emit_asset_events,
+    file_location,
+    file_uri,
+    output_alias,
+    source_asset,
+)
 from airflow_provider_damstra.validation import parse_bool, validate_choice
 
 if TYPE_CHECKING:
@@ -20,51 +20,57 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.clients.client import Client
-    from airflow_provider_damstra.exports.reader import Export, Rows
-    from airflow_provider_damstra.exports.resources import Resource
-    from airflow_provider_damstra.transfers.incremental import IncrementalExport
+    from airflow_provider_damstra.exports.reader import ResourceReader, Rows
+    from airflow_provider_damstra.exports.resources import Resource, ResourceQuery
+    from airflow_provider_damstra.transfers.incremental_export import IncrementalExport
 
 
 class DamstraExportOperator(ResourceTransfer):
-    """Write all rows of a resource to a file on any object storage, and return where it is.
+    """Write all rows of a resource to a file on any object storage, and return its URI and facts about it.
 
-    JSON lines hold each row as the server sent it, so nothing is lost; CSV and Parquet have a column for each
-    member that the provider knows, in Parquet with its type, and ``other_members``, JSON, for the rest. The
-    file is written under a hidden name beside the target and moved when it is whole.
+    What is read, and how, is set by the arguments of ``ResourceTransfer``.
 
-    Where rows are listed for many groups, users or sessions, a retry goes on where the last attempt ended:
-    until the file is there, what came is kept in a hidden folder beside the target, on a disk page by page,
-    on object storage every ten seconds. A listing that was half read is gone on with if its rows stayed.
-    What was begun more than a day ago is read anew, and so is a single listing.
+    **File.** JSON lines contain each row as the server sent it, so nothing is lost; CSV and Parquet have a
+    column for each member that the provider knows, in Parquet with its type, and ``other_members``, JSON, for
+    the rest. The file is written under a hidden name beside the target and renamed when it is complete: a
+    killed or failed try leaves an existing file as it is, and the next try removes its temporary file.
 
-    The API cannot be asked for changes: ``incremental`` reads everything and writes what is new. A row is new
-    if it was not in the last DAG run's export of this target, as the DAG has it, or had another
-    ``modifiedDate`` or ``status`` there; one without ``modifiedDate``, if anything in it differs. What that
-    export was is kept in the state store of an asset that stands for the resource (Airflow 3.3), or in an
-    Airflow Variable (before, and in mapped tasks), with a hidden file beside its target; it is replaced once
-    the new file is in place. A DAG run that runs again is compared with the same export again; an earlier one
-    than the last writes all rows.
+    **Retries.** Where rows are listed for many groups, users or sessions, a retry continues where the last
+    try stopped: until the file is complete, pages are kept in a hidden folder beside the target (the
+    checkpoint), on a local disk page by page, on object storage every ten seconds. A listing that was read in
+    part is continued if its next row is still in its place, and read from its beginning otherwise. The
+    checkpoint is removed with the last try, and not used more than a day after the export began; one that a
+    killed last try has left is removed by a later DAG run's export. A single listing is read from its
+    beginning.
 
-    The task updates the assets in its ``outlets``, with what is known of the file as the event's extra. If it
-    has none, its outlet is the alias ``damstra/<dag_id>/<task_id>``, to which it adds the file as an asset.
-    OpenLineage is told source and target.
+    **Incremental exports.** The API cannot be asked for changes: ``incremental`` reads everything and writes
+    what is new. A row is new if it was not in the last DAG run's export of this target (the argument before
+    rendering), or had another ``modifiedDate`` or ``status`` there; without ``modifiedDate``, if any member
+    differs. The versions of the rows are kept in a hidden file beside the target, and its path in the state
+    store of an asset that stands for the resource (Airflow 3.3) or in an Airflow Variable (before, and in
+    mapped tasks); both are replaced after the new file is in place. A DAG run that runs again is compared
+    with the same export again; one that is earlier than the last writes all rows.
 
-    What is read, and how, is said by the arguments of ``ResourceTransfer``.
+    **Assets.** The task updates the assets in its ``outlets``, with the facts about the file as the event's
+    extra. If it has none, its outlet is the alias ``damstra/<dag_id>/<task_id>``, to which it adds the file
+    as an asset. OpenLineage receives source and target.
 
+    :param resource: name of the resource, see ``ResourceTransfer`` (templated).
     :param target_path: path or URL of the file, such as ``s3://lake/users/{{ ds }}.jsonl`` (templated).
-    :param file_format: ``jsonl``, ``csv`` or ``parquet``; Parquet needs the extra ``parquet``.
-    :param compression: ``gzip``, ``zstd`` or None for none; in Parquet that of the columns, and else of the
-        whole file, where ``zstd`` needs the extra ``zstd`` before Python 3.14.
-    :param checkpoint: False to keep nothing for a retry.
-    :param incremental: write only rows that are new since the last DAG run.
-    :param full_refresh: write all rows all the same; the next run is compared with this one (templated).
-    :param find_deleted: write the keys of rows that the last DAG run had and this one has not to
-        ``<target_path>.deleted.jsonl``, a JSON object each, but not of who only moved to another page
-        meanwhile; a run that left somebody out has no such file.
-    :return: ``uri``, ``rows``, ``bytes``, ``sha256``, ``watermark`` (if exports are compared, the latest
-        ``modifiedDate``), ``deleted_uri`` and ``deleted`` (if asked for), ``failed_parent_count`` and
-        ``failed_parents``, the ids of the first twenty with the reason.
+    :param file_format: ``"jsonl"``, ``"csv"`` or ``"parquet"``; Parquet needs the extra ``parquet``.
+    :param compression: ``"gzip"``, ``"zstd"`` or None for none: of the columns in Parquet, else of the whole
+        file, where ``zstd`` needs the extra ``zstd`` below Python 3.14.
+    :param checkpoint: whether pages are kept for a retry.
+    :param incremental: whether only rows are written that are new since the last DAG run.
+    :param full_refresh: whether all rows are written although ``incremental`` is set; the next DAG run is
+        compared with this one. A boolean, or a text that is ``"true"`` or ``"false"`` (templated).
+    :param find_deleted: whether the keys of rows that the last DAG run had and this one has not are written
+        to ``<target_path>.deleted.jsonl``, a JSON object on each line. Rows that only moved to another page
+        while they were read are not among them. There is no such file if a parent was left out.
+    :return: the XCom ``return_value``, a dictionary: ``uri`` (the target path), ``rows``, ``bytes``,
+        ``sha256``, ``watermark`` (the latest ``modifiedDate``, if exports are compared, or None),
+        ``deleted_uri`` and ``deleted`` (with ``find_deleted``: path and number of the deleted keys),
+        ``failed_parent_count``, and ``failed_parents`` (error messages by id, of the first twenty).
     """
 
     template_fields = (*ResourceTransfer.template_fields, "target_path", "full_refresh")
@@ -95,56 +101,44 @@ class DamstraExportOperator(ResourceTransfer):
         self.incremental = incremental
         self.full_refresh = full_refresh
         self.find_deleted = find_deleted
-        self._target_as_written = str(target_path)
-        self._source = source_of(self.damstra_conn_id, resource) if self._is_compared else None
+        self._unrendered_target = str(target_path)
+        self._source = source_asset(self.damstra_conn_id, resource) if self._is_compared else None
         self.inlets = [*self.inlets, *filter(None, (self._source,))]
-        self.outlets = self.outlets or [alias_of(self)]
+        self.outlets = self.outlets or [output_alias(self)]
 
     def _execute(self, context: Context) -> dict[str, Any]:
-        """Return where the file is and what is in it."""
-        export = self.export(knows_what_comes_again=self._is_compared)
-        self._refuse_what_cannot_be_written()
-        facts = self._write(export, context)
+        query = self.create_query(deduplicates=self._is_compared)
+        self._validate_target()
+        with self.open_reader(query) as reader:
+            facts = self._write(reader, context)
         self.log.info("%d rows of %s written to %s", facts["rows"], self.resource, self.target_path)
-        self._tell(facts, context)
-        return {
-            "uri": self.target_path,
-            **facts,
-            "failed_parents": self.failed_parents(export),
-            "failed_parent_count": len(export.failed),
-        }
+        self._report_file(facts, context)
+        return {"uri": self.target_path, **facts, **self.report_failed_parents(reader)}
 
     @property
     def _is_compared(self) -> bool:
         """Return whether the rows are compared with those of the last DAG run."""
         return self.incremental or self.find_deleted
 
-    def _tell(self, facts: dict[str, Any], context: Context) -> None:
-        """Let Airflow and OpenLineage know of the file."""
-        place = place_of(self.target_path)
-        self.written = {"target": place, "rows": facts["rows"], "size": facts["bytes"]}
-        known = {"uri": self.target_path, "resource": self.resource, **facts}
-        emit(self, context, uri=uri_of_file(self.target_path), extra=known)
-
-    def _refuse_what_cannot_be_written(self) -> None:
-        from airflow_provider_damstra.exports.formats import refuse_missing_format
+    def _validate_target(self) -> None:
+        from airflow_provider_damstra.exports.formats import require_format
         from airflow_provider_damstra.storage import validate_writable_path
 
         validate_writable_path("target_path", self.target_path, task_try=self.task_try)
-        refuse_missing_format(self.file_format, self.compression)
+        require_format(self.file_format, self.compression)
         parse_bool("full_refresh", self.full_refresh)
 
-    def _write(self, export: Export, context: Context) -> dict[str, Any]:
-        """Write the file, and what is to be known of it in the next DAG run."""
-        with self.open_client() as client, self._pages(export, client, context) as pages:
+    def _write(self, reader: ResourceReader, context: Context) -> dict[str, Any]:
+        """Write the file, and the state for the next DAG run."""
+        resource = reader.query.resource
+        with self._open_pages(reader, context) as pages:
             if not self._is_compared:
-                return {**self._write_file(export.resource, pages), "watermark": None}
-            following = self._following(export, context)
-            with following.increment(export.resource) as increment:
-                facts = self._write_file(export.resource, following.new_rows(increment, pages))
-                is_complete = not export.failed
-                return facts | following.finish(
-                    increment, is_complete=is_complete, is_certain=export.is_certain
+                return {**self._write_file(resource, pages), "watermark": None}
+            incremental = self._incremental_export(reader.query, context)
+            with incremental.open_versions(resource) as versions:
+                facts = self._write_file(resource, incremental.filter_changed(versions, pages))
+                return facts | incremental.finish(
+                    versions, has_failed_parents=bool(reader.failed), is_complete=reader.is_complete
                 )
 
     def _write_file(self, resource: Resource, pages: Iterator[Rows]) -> dict[str, Any]:
@@ -157,30 +151,39 @@ class DamstraExportOperator(ResourceTransfer):
             )
 
     @contextmanager
-    def _pages(self, export: Export, client: Client, context: Context) -> Iterator[Iterator[Rows]]:
-        """Yield the pages, kept for a retry until the file is there."""
-        from airflow_provider_damstra.exports.checkpoint import pages_with_checkpoint
-        from airflow_provider_damstra.exports.progress import with_progress
-        from airflow_provider_damstra.transfers.checkpoints import checkpoint_beside
+    def _open_pages(self, reader: ResourceReader, context: Context) -> Iterator[Iterator[Rows]]:
+        """Yield the rows page by page; they are kept in a checkpoint until the block ends."""
+        from airflow_provider_damstra.exports.checkpoint import read_with_checkpoint
+        from airflow_provider_damstra.exports.progress import log_progress
+        from airflow_provider_damstra.transfers.resume import open_checkpoint
 
-        if export.resource.parent is None or not self.checkpoint:
-            yield with_progress(export.pages(client), export.resource.name, total=lambda: export.total)
+        query = reader.query
+        if query.resource.parent is None or not self.checkpoint:
+            pages = (page.rows for page in reader.pages() if page.rows)
+            yield log_progress(pages, query.resource.name, total=lambda: reader.total)
             return
-        arguments = self.fingerprint(export, export.parent_ids)
-        with checkpoint_beside(self.target_path, context, arguments=arguments) as checkpoint:
-            yield pages_with_checkpoint(export, client, checkpoint)
+        fingerprint = self.fingerprint(query, query.parent_ids)
+        with open_checkpoint(self.target_path, context, fingerprint=fingerprint) as checkpoint:
+            yield read_with_checkpoint(reader, checkpoint)
 
-    def _following(self, export: Export, context: Context) -> IncrementalExport:
+    def _incremental_export(self, query: ResourceQuery, context: Context) -> IncrementalExport:
         from airflow_provider_damstra.task_state import AssetState
-        from airflow_provider_damstra.transfers.incremental import IncrementalExport, run_of
+        from airflow_provider_damstra.transfers.incremental_export import IncrementalExport, run_ref
 
         map_index = getattr(context["ti"], "map_index", -1)
-        key = self.fingerprint(export, self._target_as_written, map_index)
+        fingerprint = self.fingerprint(query, self._unrendered_target, map_index)
         return IncrementalExport(
             target_path=self.target_path,
             task_try=self.task_try,
-            state=AssetState(context, asset=self._source, name="export", fingerprint=key),
-            run=run_of(context),
+            state=AssetState(context, asset=self._source, name="export", fingerprint=fingerprint),
+            run=run_ref(context),
             all_rows=not self.incremental or parse_bool("full_refresh", self.full_refresh),
-            finds_deleted=self.find_deleted,
+            find_deleted=self.find_deleted,
         )
+
+    def _report_file(self, facts: dict[str, Any], context: Context) -> None:
+        """Report the file to Airflow and OpenLineage."""
+        location = file_location(self.target_path)
+        self.written = {"target": location, "rows": facts["rows"], "size": facts["bytes"]}
+        extra = {"uri": self.target_path, "resource": self.resource, **facts}
+        emit_asset_events(self, context, uri=file_uri(self.target_path), extra=extra)

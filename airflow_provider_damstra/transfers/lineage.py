@@ -1,23 +1,91 @@
-"""What OpenLineage is told of a transfer."""
+"""Airflow assets and OpenLineage datasets of what a transfer reads and writes."""
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+
+from airflow.sdk import Asset, AssetAlias, ObjectStoragePath
+
+from airflow_provider_damstra.storage import LOCAL_PROTOCOLS
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
+    from airflow.sdk import BaseOperator, Context
 
 
-def lineage_of(
+def source_asset(damstra_conn_id: str, resource: str) -> Asset | None:
+    """Return the asset of a resource, or None if one of the names is a template."""
+    if "{" in f"{damstra_conn_id}{resource}":
+        return None
+    return Asset(name=f"damstra/{damstra_conn_id}/{resource}")
+
+
+def output_alias(operator: BaseOperator) -> AssetAlias:
+    """Return the alias to which a task adds what it writes, whose URI is known when it runs."""
+    dag_id = f"{operator.dag_id}/" if operator.has_dag() else ""  # type: ignore[no-untyped-call]
+    return AssetAlias(name=f"damstra/{dag_id}{operator.task_id}")
+
+
+def file_location(path: str) -> tuple[str, str]:
+    """Return OpenLineage's namespace, such as ``s3://bucket``, and name of a file, without connection id."""
+    target = ObjectStoragePath(path)
+    if target.protocol in LOCAL_PROTOCOLS:
+        return "file", target.absolute().path
+    # Below Airflow 3.2 the connection id is a part of the bucket.
+    return f"{target.protocol}://{target.bucket.rpartition('@')[2]}", target.key
+
+
+def file_uri(path: str) -> str:
+    """Return the URI of a file's asset."""
+    namespace, name = file_location(path)
+    return asset_uri("file://" if namespace == "file" else namespace, name)
+
+
+def asset_uri(namespace: str, *names: str) -> str:
+    """Return the URI of an asset from its namespace and the components of its name."""
+    return "/".join([namespace, *(quote(name.lstrip("/")) for name in names)])
+
+
+def emit_asset_events(operator: BaseOperator, context: Context, *, uri: str, extra: dict[str, Any]) -> None:
+    """Add an event to each asset in a task's outlets, and the asset of the URI to each alias.
+
+    :param uri: the URI of what was written.
+    :param extra: the event's extra, as JSON.
+    """
+    events: Any = context.get("outlet_events")
+    if events is None:
+        return
+    for outlet in operator.outlets:
+        if isinstance(outlet, AssetAlias):
+            asset = _create_asset(uri)
+            if asset is not None:
+                events[outlet].add(asset, extra=extra)
+        else:
+            events[outlet].extra.update(extra)
+
+
+def _create_asset(uri: str) -> Asset | None:
+    with warnings.catch_warnings():
+        # A warning that no installed provider knows the scheme is of no use in the task's log.
+        warnings.simplefilter("ignore")
+        try:
+            return Asset(uri=uri)
+        except ValueError:
+            # Rows can be written to places whose URI one of Airflow's providers rejects.
+            return None
+
+
+def operator_lineage(
     *, base_url: str, resource: str, target: tuple[str, str], rows: int, size: int | None = None
 ) -> OperatorLineage[Any, Any]:
-    """Return source and target with their columns.
+    """Return source and target with their columns for OpenLineage.
 
-    :param base_url: of the API.
+    :param base_url: the API's base URL.
     :param target: namespace and name of what was written.
-    :param rows: how many rows it has.
-    :param size: how many bytes it has, if it is a file.
+    :param rows: the number of rows written.
+    :param size: bytes written, if the target is a file.
     """
     from airflow.providers.common.compat.openlineage.facet import (
         InputDataset,
@@ -29,17 +97,17 @@ def lineage_of(
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_damstra.exports.resources import named_resource
-    from airflow_provider_damstra.exports.schema import columns_of
+    from airflow_provider_damstra.exports.schema import resource_columns
 
-    read = named_resource(resource)
-    fields = [SchemaDatasetFacetFields(name=one.name, type=str(one.type)) for one in columns_of(read)]
+    source = named_resource(resource)
+    fields = [SchemaDatasetFacetFields(name=one.name, type=str(one.type)) for one in resource_columns(source)]
     facets: dict[str, Any] = {"schema": SchemaDatasetFacet(fields=fields)}
     host = f"damstra://{urlsplit(base_url).netloc}"
-    parents = [InputDataset(namespace=host, name=read.parent)] if read.parent else []
+    parents = [InputDataset(namespace=host, name=source.parent)] if source.parent else []
     namespace, name = target
     statistics = OutputStatisticsOutputDatasetFacet(rowCount=rows, size=size)
     return OperatorLineage(
-        inputs=[InputDataset(namespace=host, name=read.name, facets=facets), *parents],
+        inputs=[InputDataset(namespace=host, name=source.name, facets=facets), *parents],
         outputs=[
             OutputDataset(
                 namespace=namespace,

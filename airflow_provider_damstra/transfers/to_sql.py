@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.transfers.assets import alias_of, emit, uri_of
 from airflow_provider_damstra.transfers.base import ResourceTransfer
+from airflow_provider_damstra.transfers.lineage import asset_uri, emit_asset_events, output_alias
 from airflow_provider_damstra.validation import validate_choice, validate_number
 
 if TYPE_CHECKING:
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from sqlalchemy import Engine
 
-    from airflow_provider_damstra.exports.reader import Export
+    from airflow_provider_damstra.exports.reader import ResourceReader
     from airflow_provider_damstra.exports.sql.schema import ResourceTable
-    from airflow_provider_damstra.transfers.written_parents import WrittenParents
+    from airflow_provider_damstra.transfers.resume import WrittenParents
 
 
 class DamstraToSqlOperator(ResourceTransfer):
@@ -62,7 +62,7 @@ class DamstraToSqlOperator(ResourceTransfer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.outlets = self.outlets or [alias_of(self)]
+        self.outlets = self.outlets or [output_alias(self)]
         validate_choice("write_mode", write_mode, "upsert", "replace")
         validate_number("batch_size", batch_size, at_least=1)
         self.sql_conn_id = sql_conn_id
@@ -78,31 +78,26 @@ class DamstraToSqlOperator(ResourceTransfer):
         from airflow_provider_damstra.exports.sql.errors import translate_database_errors
         from airflow_provider_damstra.exports.sql.prepare import prepare_table
         from airflow_provider_damstra.exports.sql.schema import ResourceTable
+        from airflow_provider_damstra.transfers.resume import WrittenParents
         from airflow_provider_damstra.transfers.sql_engine import create_sql_engine
-        from airflow_provider_damstra.transfers.written_parents import WrittenParents
 
-        export = self.export(knows_what_comes_again=True)
-        target = ResourceTable(export.resource, self.table, self.schema)
+        query = self.create_query(deduplicates=True)
+        target = ResourceTable(query.resource, self.table, self.schema)
         engine = create_sql_engine(self.sql_conn_id, self.sql_hook_params)
         where = (self.sql_conn_id, str(target), self.write_mode)
-        done = WrittenParents(context, arguments=self.fingerprint(export, *where))
+        done = WrittenParents(context, fingerprint=self.fingerprint(query, *where))
         with translate_database_errors(f"the table {target} of {self.sql_conn_id} cannot be written"):
             is_new = prepare_table(
                 engine, target, add_columns=self.add_missing_columns, deletes=self.write_mode == "replace"
             )
             if is_new:
-                done.forget()
-            facts = self._write(engine, target, export, done)
-        done.forget()
+                done.clear()
+            with self.open_reader(query) as reader:
+                facts = self._write(engine, target, reader, done)
+        done.clear()
         self._tell(engine, target, facts, context)
-        failed = self.failed_parents(export)
         self.log.info("%s in the table %s: %s", self.resource, target, facts)
-        return {
-            "table": str(target),
-            **facts,
-            "failed_parents": failed,
-            "failed_parent_count": len(export.failed),
-        }
+        return {"table": str(target), **facts, **self.report_failed_parents(reader)}
 
     def _tell(self, engine: Engine, target: ResourceTable, facts: dict[str, Any], context: Context) -> None:
         """Let Airflow and OpenLineage know of the table."""
@@ -111,25 +106,24 @@ class DamstraToSqlOperator(ResourceTransfer):
         server, names = table_location(engine, schema=target.schema, table=target.name)
         self.written = {"target": (server, ".".join(names)), "rows": facts["rows"]}
         known = {"table": str(target), "resource": self.resource, **facts}
-        emit(self, context, uri=uri_of(server, *names), extra=known)
+        emit_asset_events(self, context, uri=asset_uri(server, *names), extra=known)
 
     def _write(
-        self, engine: Engine, target: ResourceTable, export: Export, done: WrittenParents
+        self, engine: Engine, target: ResourceTable, reader: ResourceReader, done: WrittenParents
     ) -> dict[str, Any]:
         from airflow_provider_damstra.exports.sql import load as loading
 
-        with self.open_client() as client:
-            if self.write_mode == "replace":
-                # What waits for its turn is gone with the attempt, so the next has to read all.
-                pages = (batch.rows for batch in loading.read_with_progress(export, client))
-                return loading.replace_all(
-                    engine,
-                    target,
-                    pages,
-                    batch_size=self.batch_size,
-                    kept_parents=export.failed.keys(),
-                    is_complete=lambda: export.is_certain,
-                )
-            read = loading.read_with_progress(export, client, done=frozenset(done.ids))
-            batches = loading.batches_of(read, size=self.batch_size, written=done.add)
-            return loading.upsert_batches(engine, target, batches)
+        if self.write_mode == "replace":
+            # The temporary file is lost with this try, so the next one has to read all rows.
+            pages = (page.rows for page in loading.read_with_progress(reader))
+            return loading.replace_all(
+                engine,
+                target,
+                pages,
+                batch_size=self.batch_size,
+                kept_parents=reader.failed.keys(),
+                is_complete=lambda: reader.is_complete,
+            )
+        pages_read = loading.read_with_progress(reader, skip=frozenset(done.ids))
+        batches = loading.batches_of(pages_read, size=self.batch_size, written=done.add)
+        return loading.upsert_batches(engine, target, batches)

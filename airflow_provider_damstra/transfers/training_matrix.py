@@ -77,7 +77,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
 
     def _execute(self, context: Context) -> dict[str, Any]:
         """Write the file and return its URI, counts, size and SHA-256."""
-        from airflow_provider_damstra.exports.formats import refuse_missing_format
+        from airflow_provider_damstra.exports.formats import require_format
         from airflow_provider_damstra.exports.training_matrix.matrix import (
             TrainingMatrixRequest,
             read_training_matrix,
@@ -90,7 +90,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
             include_inactive=self.include_inactive,
         )
         validate_writable_path("target_path", self.target_path, task_try=self.task_try)
-        refuse_missing_format(self.file_format, None)
+        require_format(self.file_format, None)
         matrix = read_training_matrix(self.client, wanted)
         content = self._to_bytes(matrix)
         atomic_write(self.target_path, content, task_try=self.task_try)

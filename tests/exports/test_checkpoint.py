@@ -1,4 +1,4 @@
-"""Checkpoints: what came is there again, in order, whatever moment the process died at."""
+"""Checkpoints: the pages are read back in order, at whatever moment the process died."""
 
 from __future__ import annotations
 
@@ -8,185 +8,193 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_damstra.errors import DamstraError
-from airflow_provider_damstra.exports import checkpoint as checkpoints
-from airflow_provider_damstra.exports import chunks as parts
-from airflow_provider_damstra.exports.checkpoint import Checkpoint, is_left_behind
+from airflow_provider_damstra.exports import checkpoint as checkpoint_module
+from airflow_provider_damstra.exports import segments
+from airflow_provider_damstra.exports.checkpoint import Checkpoint, is_abandoned
 from airflow_provider_damstra.storage import StoragePath
-from tests.exports.kept import ONE, THREE, TWO, numbers, opened, page
+from tests.exports.checkpoints import ONE, THREE, TWO, ids_in, open_checkpoint, row_page
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_rows_come_back_in_the_order_of_the_parents(folder: StoragePath) -> None:
-    checkpoint = opened(folder)
-    checkpoint.keep_parents([TWO, ONE, THREE])
-    for batch in (page(ONE, 1), page(THREE), page(TWO, 2, 3), page(ONE, 4)):
-        checkpoint.add(batch)
-    assert numbers(checkpoint) == [2, 3, 1, 4]
+def test_rows_are_read_back_in_order_of_parents(folder: StoragePath) -> None:
+    checkpoint = open_checkpoint(folder)
+    checkpoint.save_parent_ids([TWO, ONE, THREE])
+    for page in (row_page(ONE, 1), row_page(THREE), row_page(TWO, 2, 3), row_page(ONE, 4)):
+        checkpoint.add(page)
+    assert ids_in(checkpoint) == [2, 3, 1, 4]
     checkpoint.remove()
     assert not folder.exists()
 
 
-def test_another_attempt_takes_over_what_is_whole_and_nothing_else(folder: StoragePath) -> None:
-    first = opened(folder)
-    first.keep_parents([ONE, TWO, THREE])
-    for batch in (page(TWO, 2), page(TWO, 3), page(ONE, 1), page(ONE, is_last=True), page(THREE)):
-        first.add(batch)
-    first.close_part()
-    second = opened(folder)
-    assert (second.parent_ids, second.done) == ([ONE, TWO, THREE], {ONE})
-    # Somebody lost a row meanwhile: what followed it has moved up.
-    for batch in (page(TWO, 3, 4), page(TWO, 5, is_last=True), page(THREE, is_last=True)):
-        second.add(batch)
-    assert second.done == {ONE, TWO, THREE}
-    assert numbers(second) == [1, 3, 4, 5]
-    assert numbers(opened(folder)) == [1, 3, 4, 5]
+def test_retry_takes_over_only_completed_listings(folder: StoragePath) -> None:
+    first = open_checkpoint(folder)
+    first.save_parent_ids([ONE, TWO, THREE])
+    for page in (
+        row_page(TWO, 2),
+        row_page(TWO, 3),
+        row_page(ONE, 1),
+        row_page(ONE, is_last=True),
+        row_page(THREE),
+    ):
+        first.add(page)
+    first.flush()
+    second = open_checkpoint(folder)
+    assert (second.parent_ids, second.completed) == ([ONE, TWO, THREE], {ONE})
+    # A row was deleted meanwhile, and those behind it have moved up.
+    for page in (row_page(TWO, 3, 4), row_page(TWO, 5, is_last=True), row_page(THREE, is_last=True)):
+        second.add(page)
+    assert second.completed == {ONE, TWO, THREE}
+    assert ids_in(second) == [1, 3, 4, 5]
+    assert ids_in(open_checkpoint(folder)) == [1, 3, 4, 5]
 
 
-def test_of_two_attempts_that_read_the_same_one_counts(folder: StoragePath) -> None:
-    """An attempt that Airflow takes for dead may go on all the same."""
-    first, second = opened(folder), opened(folder)
-    for attempt in (first, second):
-        attempt.keep_parents([ONE, TWO])
-        attempt.add(page(ONE, 1, 2))
-    for attempt in (first, second):
-        attempt.add(page(ONE, 3, is_last=True))
-    first.add(page(TWO, 4))
-    second.add(page(TWO, 4, 5, is_last=True))
-    for attempt in (first, second):
-        attempt.close_part()
-    third = opened(folder)
-    assert third.done == {ONE, TWO}
-    assert numbers(third) == [1, 2, 3, 4, 5]
+def test_listing_read_by_two_tries_is_taken_from_one(folder: StoragePath) -> None:
+    """A try that Airflow takes for dead may still be running."""
+    first, second = open_checkpoint(folder), open_checkpoint(folder)
+    for checkpoint in (first, second):
+        checkpoint.save_parent_ids([ONE, TWO])
+        checkpoint.add(row_page(ONE, 1, 2))
+    for checkpoint in (first, second):
+        checkpoint.add(row_page(ONE, 3, is_last=True))
+    first.add(row_page(TWO, 4))
+    second.add(row_page(TWO, 4, 5, is_last=True))
+    for checkpoint in (first, second):
+        checkpoint.flush()
+    third = open_checkpoint(folder)
+    assert third.completed == {ONE, TWO}
+    assert ids_in(third) == [1, 2, 3, 4, 5]
 
 
-def test_on_a_disk_a_page_is_there_before_anything_is_closed(tmp_path: Path) -> None:
-    folder = StoragePath(tmp_path.as_uri()) / "parts"
-    first = opened(folder)
-    first.keep_parents([ONE])
-    first.add(page(ONE, 1, is_last=True))
-    assert opened(folder).done == {ONE}
-    first.close_part()
+def test_page_on_disk_is_readable_before_flush(tmp_path: Path) -> None:
+    folder = StoragePath(tmp_path.as_uri()) / "checkpoint"
+    first = open_checkpoint(folder)
+    first.save_parent_ids([ONE])
+    first.add(row_page(ONE, 1, is_last=True))
+    assert open_checkpoint(folder).completed == {ONE}
+    first.flush()
 
 
-def test_object_storage_gets_a_part_when_it_is_time(lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "_SECONDS_IN_A_PART", 0.0)
-    folder = StoragePath(lake) / "parts"
-    first = opened(folder)
-    first.add(page(ONE, 1, is_last=True))
-    assert opened(folder).done == {ONE}
+def test_object_storage_segment_is_written_when_old_enough(
+    lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "_SEGMENT_SECONDS", 0.0)
+    folder = StoragePath(lake) / "checkpoint"
+    first = open_checkpoint(folder)
+    first.add(row_page(ONE, 1, is_last=True))
+    assert open_checkpoint(folder).completed == {ONE}
 
 
-def two_kept(folder: StoragePath) -> None:
-    """Keep whole listings of two parents."""
-    checkpoint = opened(folder)
-    checkpoint.keep_parents([ONE, TWO])
-    for batch in (page(ONE, 1, is_last=True), page(TWO, 2, is_last=True)):
-        checkpoint.add(batch)
-    checkpoint.close_part()
+def save_two_listings(folder: StoragePath) -> None:
+    """Save the completed listings of two parents."""
+    checkpoint = open_checkpoint(folder)
+    checkpoint.save_parent_ids([ONE, TWO])
+    for page in (row_page(ONE, 1, is_last=True), row_page(TWO, 2, is_last=True)):
+        checkpoint.add(page)
+    checkpoint.flush()
 
 
 @pytest.mark.parametrize("lost", [1, 10])
-def test_half_a_line_of_the_index_is_no_page(lost: int, tmp_path: Path) -> None:
-    folder = StoragePath(tmp_path.as_uri()) / "parts"
-    two_kept(folder)
-    (index,) = (tmp_path / "parts").glob("*.index")
+def test_incomplete_index_line_is_ignored(lost: int, tmp_path: Path) -> None:
+    folder = StoragePath(tmp_path.as_uri()) / "checkpoint"
+    save_two_listings(folder)
+    (index,) = (tmp_path / "checkpoint").glob("*.index")
     index.write_bytes(index.read_bytes()[:-lost])
-    second = opened(folder)
-    assert second.done == {ONE}
-    second.add(page(TWO, 2, is_last=True))
-    assert numbers(second) == [1, 2]
+    second = open_checkpoint(folder)
+    assert second.completed == {ONE}
+    second.add(row_page(TWO, 2, is_last=True))
+    assert ids_in(second) == [1, 2]
 
 
 @pytest.mark.parametrize("line", [b"\0\0\0", b"[]", b"[1012,1,true,10]", b"\xff"])
-def test_a_line_of_the_index_that_is_none_says_nothing(line: bytes, tmp_path: Path) -> None:
-    folder = StoragePath(tmp_path.as_uri()) / "parts"
-    two_kept(folder)
-    (index,) = (tmp_path / "parts").glob("*.index")
+def test_invalid_index_line_is_ignored(line: bytes, tmp_path: Path) -> None:
+    folder = StoragePath(tmp_path.as_uri()) / "checkpoint"
+    save_two_listings(folder)
+    (index,) = (tmp_path / "checkpoint").glob("*.index")
     first, *_ = index.read_bytes().splitlines()
     index.write_bytes(b"%s\n%s\n" % (first, line))
-    assert opened(folder).done == {ONE}
+    assert open_checkpoint(folder).completed == {ONE}
 
 
-def test_an_index_that_says_more_than_there_is_is_not_believed(tmp_path: Path) -> None:
-    folder = StoragePath(tmp_path.as_uri()) / "parts"
-    two_kept(folder)
-    (rows,) = (tmp_path / "parts").glob("*.rows")
+def test_index_entry_beyond_end_of_rows_file_is_ignored(tmp_path: Path) -> None:
+    folder = StoragePath(tmp_path.as_uri()) / "checkpoint"
+    save_two_listings(folder)
+    (rows,) = (tmp_path / "checkpoint").glob("*.rows")
     rows.write_bytes(rows.read_bytes()[:-1])
-    assert opened(folder).done == {ONE}
+    assert open_checkpoint(folder).completed == {ONE}
 
 
-def test_a_listing_whose_beginning_was_lost_is_not_whole(
+def test_listing_with_lost_first_segment_is_not_completed(
     folder: StoragePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts, "_BYTES_IN_A_PART", 1)
-    first = opened(folder)
-    first.keep_parents([ONE])
-    for batch in (page(ONE, 1), page(ONE, 2), page(ONE, is_last=True)):
-        first.add(batch)
-    first.close_part()
-    assert opened(folder).done == {ONE}
+    monkeypatch.setattr(segments, "_SEGMENT_BYTES", 1)
+    first = open_checkpoint(folder)
+    first.save_parent_ids([ONE])
+    for page in (row_page(ONE, 1), row_page(ONE, 2), row_page(ONE, is_last=True)):
+        first.add(page)
+    first.flush()
+    assert open_checkpoint(folder).completed == {ONE}
     (folder / sorted(name for name in folder.list_sizes() if name.endswith(".rows"))[0]).unlink()
-    assert opened(folder).done == set()
+    assert open_checkpoint(folder).completed == set()
 
 
 @pytest.mark.parametrize("size", [1, 25])
-def test_many_parts_are_read_one_after_the_other(
+def test_rows_of_many_segments_are_read_in_order(
     size: int, folder: StoragePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts, "_BYTES_IN_A_PART", size)
-    checkpoint = opened(folder)
-    checkpoint.keep_parents(range(20))
+    monkeypatch.setattr(segments, "_SEGMENT_BYTES", size)
+    checkpoint = open_checkpoint(folder)
+    checkpoint.save_parent_ids(range(20))
     for number in reversed(range(20)):
-        checkpoint.add(page(number, number))
-    checkpoint.close_part()
+        checkpoint.add(row_page(number, number))
+    checkpoint.flush()
     assert len([name for name in folder.list_sizes() if name.endswith(".rows")]) > 5
-    assert numbers(checkpoint) == list(range(20))
+    assert ids_in(checkpoint) == list(range(20))
 
 
-def test_other_arguments_and_too_old_rows_start_clean(
+def test_other_fingerprint_or_expired_checkpoint_is_emptied(
     folder: StoragePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    two_kept(folder)
-    assert opened(folder).done == {ONE, TWO}
-    others = opened(folder, arguments="others")
-    assert (others.done, others.parent_ids) == (set(), None)
-    two_kept(folder)
-    monkeypatch.setattr(checkpoints, "KEPT_FOR", timedelta())
-    late = opened(folder)
-    assert (late.done, late.parent_ids) == (set(), None)
-    assert sorted(name.rpartition(".")[2] for name in folder.list_sizes()) == ["attempt", "json"]
+    save_two_listings(folder)
+    assert open_checkpoint(folder).completed == {ONE, TWO}
+    others = open_checkpoint(folder, fingerprint="others")
+    assert (others.completed, others.parent_ids) == (set(), None)
+    save_two_listings(folder)
+    monkeypatch.setattr(checkpoint_module, "CHECKPOINT_MAX_AGE", timedelta())
+    late = open_checkpoint(folder)
+    assert (late.completed, late.parent_ids) == (set(), None)
+    assert sorted(name.rpartition(".")[2] for name in folder.list_sizes()) == ["json", "writer"]
 
 
-def test_an_attempt_that_was_taken_for_dead_leaves_what_another_goes_on_with(
+def test_remove_keeps_checkpoint_that_a_later_try_continues(
     folder: StoragePath,
 ) -> None:
-    two_kept(folder)
-    first = opened(folder)
-    second = opened(folder)
+    save_two_listings(folder)
+    first = open_checkpoint(folder)
+    second = open_checkpoint(folder)
     first.remove()
-    assert numbers(second) == [1, 2]
+    assert ids_in(second) == [1, 2]
     second.remove()
     assert not folder.exists()
 
 
-def test_an_attempt_that_was_taken_for_dead_leaves_what_another_begins(folder: StoragePath) -> None:
-    first = opened(folder)
-    second = opened(folder, arguments="others")
+def test_remove_keeps_checkpoint_that_a_later_try_emptied(folder: StoragePath) -> None:
+    first = open_checkpoint(folder)
+    second = open_checkpoint(folder, fingerprint="others")
     first.remove()
-    second.keep_parents([ONE])
-    second.add(page(ONE, 1, is_last=True))
-    assert numbers(second) == [1]
+    second.save_parent_ids([ONE])
+    second.add(row_page(ONE, 1, is_last=True))
+    assert ids_in(second) == [1]
 
 
-def test_an_attempt_that_is_too_late_is_told_so_and_leaves_nothing(folder: StoragePath) -> None:
-    first = opened(folder)
-    first.add(page(ONE, 1))
-    second = opened(folder)
+def test_flush_fails_after_later_try_removed_checkpoint(folder: StoragePath) -> None:
+    first = open_checkpoint(folder)
+    first.add(row_page(ONE, 1))
+    second = open_checkpoint(folder)
     second.remove()
-    with pytest.raises(DamstraError, match="A later attempt"):
-        first.close_part()
+    with pytest.raises(DamstraError, match="A later try"):
+        first.flush()
     first.remove()
     assert not folder.exists()
 
@@ -195,7 +203,7 @@ OWNER = {"task_id": "export", "run_id": "monday"}
 
 
 @pytest.mark.parametrize(
-    ("owner", "is_old", "is_over", "expected"),
+    ("owner", "is_old", "is_finished", "expected"),
     [
         (OWNER, True, True, True),
         (OWNER, True, False, False),
@@ -203,16 +211,16 @@ OWNER = {"task_id": "export", "run_id": "monday"}
         ({}, True, True, False),
     ],
 )
-def test_only_what_is_old_and_whose_task_is_over_is_left_behind(
+def test_is_abandoned_needs_expired_checkpoint_of_ended_task(
     owner: dict[str, str],
     is_old: bool,
-    is_over: bool,
+    is_finished: bool,
     expected: bool,
     folder: StoragePath,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert not is_left_behind(folder, is_over=lambda _: True)
-    Checkpoint(folder, arguments="users", writes_through=False, owner=owner)
+    assert not is_abandoned(folder, is_finished=lambda _: True)
+    Checkpoint(folder, fingerprint="users", can_append=False, owner=owner)
     if is_old:
-        monkeypatch.setattr(checkpoints, "KEPT_FOR", timedelta())
-    assert is_left_behind(folder, is_over=lambda of: is_over and of == OWNER) is expected
+        monkeypatch.setattr(checkpoint_module, "CHECKPOINT_MAX_AGE", timedelta())
+    assert is_abandoned(folder, is_finished=lambda of: is_finished and of == OWNER) is expected

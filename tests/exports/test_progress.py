@@ -1,4 +1,4 @@
-"""Progress: how far, how fast, how long still."""
+"""Progress lines: count, rate and time left."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ import pytest
 from airflow_provider_damstra.exports.progress import Progress
 
 
-def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records]
 
 
 @pytest.fixture(autouse=True)
-def _all_that_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def _log_level_info(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
 
-def test_with_a_total_it_says_how_long_it_will_take(caplog: pytest.LogCaptureFixture) -> None:
+def test_progress_with_total_shows_time_left(caplog: pytest.LogCaptureFixture) -> None:
     now = [0.0]
     progress = Progress(
         "lesson_schedules", "users", total=lambda: 50_000, done_before=20_000, clock=lambda: now[0]
     )
     progress.add(100, rows=250)
-    assert said(caplog) == []
+    assert messages(caplog) == []
     now[0] = 10.0
     progress.add(900, rows=2_250)
-    assert said(caplog) == [
+    assert messages(caplog) == [
         "lesson_schedules: 21000 of 50000 users, 2500 rows, 100 users a second, 0:04:50 left"
     ]
     progress.add(1)
-    assert len(said(caplog)) == 1
+    assert len(messages(caplog)) == 1
 
 
-def test_without_a_total_it_says_how_fast_it_is(caplog: pytest.LogCaptureFixture) -> None:
+def test_progress_without_total_shows_rate(caplog: pytest.LogCaptureFixture) -> None:
     now = [0.0]
     progress = Progress("users", "rows", clock=lambda: now[0])
     now[0] = 5.0
     progress.add(1000)
-    assert said(caplog) == ["users: 1000 rows, 200 rows a second"]
+    assert messages(caplog) == ["users: 1000 rows, 200 rows a second"]

@@ -11,8 +11,8 @@ from airflow.sdk import DAG, Asset, AssetAlias
 from airflow.sdk.execution_time.context import OutletEventAccessors
 from sqlalchemy import create_engine
 
-from airflow_provider_damstra.transfers.assets import place_of
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
+from airflow_provider_damstra.transfers.lineage import file_location
 from airflow_provider_damstra.transfers.sql_engine import table_location
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from tests.operators.running import run
@@ -67,7 +67,7 @@ def test_an_asset_that_is_declared_gets_the_event(damstra_emulator: DamstraEmula
     ],
 )
 def test_a_connection_is_no_part_of_a_file_s_place(path: str, place: tuple[str, str]) -> None:
-    assert place_of(path) == place
+    assert file_location(path) == place
 
 
 def lineage(operator: BaseOperator) -> Any:

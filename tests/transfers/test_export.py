@@ -13,7 +13,7 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from pyarrow import parquet
 
-from airflow_provider_damstra.exports import extras
+from airflow_provider_damstra.exports import formats
 from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from tests.operators.running import refusal, run
@@ -136,7 +136,7 @@ def test_object_storage_holds_what_a_disk_holds(
 def test_a_missing_extra_is_named_before_the_first_request(
     damstra_emulator: DamstraEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    monkeypatch.setattr(formats, "find_spec", lambda name: None)
     why = refusal(step(tmp_path / "x", file_format="parquet"))
     assert why == (
         "file_format 'parquet' needs pyarrow, which this worker does not have: "

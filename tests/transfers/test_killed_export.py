@@ -83,7 +83,7 @@ def test_every_row_comes_once_and_hardly_a_page_twice(
 
     path = tmp_path / "lake" / "killed"
     killed_at(damstra_emulator, pages.total() // 2, target_path=str(path), **arguments)
-    assert [child.name[:8] for child in path.parent.iterdir() if child.name.endswith(".parts")] == [
+    assert [child.name[:8] for child in path.parent.iterdir() if child.name.endswith(".checkpoint")] == [
         ".killed."
     ]
     assert not path.exists()
@@ -184,11 +184,11 @@ def test_an_attempt_that_was_taken_for_dead_leaves_its_successor_alone(
         until(lambda: len(damstra_emulator.journal()) >= 20, "the first has begun")
         send(first, signal.SIGSTOP)
         with exporting(connection, attempt=(2, 1), **arguments) as second:
-            until(lambda: len(list(path.parent.glob(".*.parts/*.attempt"))) == 2, "the second has begun")
+            until(lambda: len(list(path.parent.glob(".*.checkpoint/*.writer"))) == 2, "the second has begun")
             send(second, signal.SIGSTOP)
             send(first, signal.SIGCONT)
             until(lambda: first.exitcode is not None, "the first is at its end")
-            assert len(list(path.parent.glob(".*.parts/*.attempt"))) == 2
+            assert len(list(path.parent.glob(".*.checkpoint/*.writer"))) == 2
             send(second, signal.SIGCONT)
             until(lambda: second.exitcode == 0, "the second has exported")
     ids = [json.loads(line)["id"] for line in path.read_bytes().splitlines()]
@@ -202,7 +202,7 @@ def test_what_a_killed_last_attempt_left_goes_when_a_later_run_begins(
     arguments: dict[str, Any] = {"resource": "lesson_schedules", "max_concurrency": WORKERS}
     killed_at(damstra_emulator, 20, number=3, run_id="monday", target_path=f"{tmp_path}/monday", **arguments)
     left = sorted(path.name for path in tmp_path.iterdir())
-    assert [name.rpartition(".")[2] for name in left] == ["unfinished", "parts"]
+    assert [name.rpartition(".")[2] for name in left] == ["unfinished", "checkpoint"]
 
     def beside_after(run_id: str, monday_is: str, *, task_id: str = "export") -> list[str]:
         """Return what is beside the targets after an export in another DAG run."""
@@ -211,7 +211,7 @@ def test_what_a_killed_last_attempt_left_goes_when_a_later_run_begins(
         return sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("."))
 
     assert beside_after("tuesday", "failed") == left
-    monkeypatch.setattr(checkpoint, "KEPT_FOR", timedelta())
+    monkeypatch.setattr(checkpoint, "CHECKPOINT_MAX_AGE", timedelta())
     assert beside_after("wednesday", "running") == left
     assert beside_after("thursday", "failed", task_id="another") == left
     assert beside_after("friday", "failed") == []
@@ -222,9 +222,9 @@ def test_what_a_mapped_task_of_a_dag_run_that_is_gone_left_goes_too(
 ) -> None:
     arguments: dict[str, Any] = {"resource": "lesson_schedules", "parent_ids": [1012, 1014]}
     owner = {"dag_id": "adhoc_airflow", "task_id": "export", "map_index": 7, "run_id": "deleted"}
-    folder = tmp_path / ".deleted.0123456789ab.parts"
-    checkpoint.Checkpoint(StoragePath(str(folder)), arguments="", writes_through=True, owner=owner)
-    monkeypatch.setattr(checkpoint, "KEPT_FOR", timedelta())
+    folder = tmp_path / ".deleted.0123456789ab.checkpoint"
+    checkpoint.Checkpoint(StoragePath(str(folder)), fingerprint="", can_append=True, owner=owner)
+    monkeypatch.setattr(checkpoint, "CHECKPOINT_MAX_AGE", timedelta())
     export = DamstraExportOperator(task_id="export", target_path=f"{tmp_path}/new", **arguments)
     run(export, run_id="new")
     assert [path.name for path in tmp_path.iterdir()] == ["new"]

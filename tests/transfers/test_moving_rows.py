@@ -134,8 +134,8 @@ def test_a_table_keeps_everybody_who_is_there(
 @pytest.fixture
 def _unsteady(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let one row that moves be enough for a listing that cannot be read."""
-    monkeypatch.setattr(whole_listing, "MOST_READINGS", 1)
-    monkeypatch.setattr(whole_listing, "_MOST_SETBACKS", 1)
+    monkeypatch.setattr(whole_listing, "MAX_READINGS", 1)
+    monkeypatch.setattr(whole_listing, "_MAX_REALIGNMENTS", 1)
 
 
 @pytest.mark.usefixtures("_unsteady")

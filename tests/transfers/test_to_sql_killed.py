@@ -74,7 +74,7 @@ def test_kill_while_reading_leaves_consistent_table(
     mode: str, users: PostgreSQLDatabase, damstra_emulator: DamstraEmulator
 ) -> None:
     worker = SqlWorker(mode)
-    with frozen_at(damstra_emulator, worker, method="GET", path="/user", number=5):
+    with frozen_at(damstra_emulator, worker, method="GET", path="/user", number=8):
         worker.kill()
     until(lambda: not users.others(), "the database has noticed")
     if mode == "replace":

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 
 from airflow_provider_damstra.errors import DamstraResponseError
-from airflow_provider_damstra.exports.reader import Batch
+from airflow_provider_damstra.exports.reader import RowPage
 from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.exports.sql.load import batches_of, replace_all, upsert_batches
 from airflow_provider_damstra.exports.sql.prepare import prepare_table
@@ -125,7 +125,7 @@ def test_replace_is_one_transaction(on_postgresql: PostgreSQLDatabase) -> None:
 
 def test_batches_close_at_size_and_report_parents_after_writing() -> None:
     pages = [(1, 1), (2, 1), (1, 0), (2, 5), (3, 0), (2, 0), (4, 1), (4, 0)]
-    read = [Batch(parent, rows=[b"{}"] * size, is_last_of_parent=not size) for parent, size in pages]
+    read = [RowPage(parent, rows=[b"{}"] * size, is_last=not size) for parent, size in pages]
     seen: list[object] = []
     for batch in batches_of(read, size=2, written=seen.append):
         seen.append(len(batch))

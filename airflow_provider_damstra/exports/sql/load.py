@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from airflow_provider_damstra.exports.consistent_pagination import Pages
-    from airflow_provider_damstra.exports.reader import Batch, Export, Rows
+    from airflow_provider_damstra.exports.reader import ResourceReader, RowPage, Rows
     from airflow_provider_damstra.exports.sql.schema import ResourceTable
 
 log = logging.getLogger(__name__)
@@ -91,45 +90,46 @@ def _isoformat(timestamp: datetime | None) -> str | None:
 
 
 def batches_of(
-    read: Iterable[Batch], *, size: int, written: Callable[[list[int]], None] = lambda parent_ids: None
+    pages: Iterable[RowPage], *, size: int, written: Callable[[list[int]], None] = lambda parent_ids: None
 ) -> Iterator[Rows]:
     """Yield rows in batches of at least ``size``; the last one may be smaller.
 
-    :param written: is given the parents that have no more rows to come, when theirs are written: who asks for
-        the next batch has done that with this one.
+    :param written: called with the ids of the parents whose rows are all written: when the consumer asks for
+        the next batch, it has written the last one.
     """
     rows: Rows = []
-    finished: list[int] = []
-    for batch in read:
-        rows += batch.rows
-        if batch.is_last_of_parent and batch.parent_id is not None:
-            finished.append(batch.parent_id)
+    completed: list[int] = []
+    for page in pages:
+        rows += page.rows
+        if page.is_last and page.parent_id is not None:
+            completed.append(page.parent_id)
         if len(rows) >= size:
             yield rows
-            written(finished)
-            rows, finished = [], []
+            written(completed)
+            rows, completed = [], []
     if rows:
         yield rows
 
 
-def read_with_progress(
-    export: Export, client: Pages, *, done: Collection[int] = frozenset()
-) -> Iterator[Batch]:
-    """Yield what is read as it comes, and say in the log how far it is.
+def read_with_progress(reader: ResourceReader, *, skip: Collection[int] = frozenset()) -> Iterator[RowPage]:
+    """Yield pages as they are read, and log the progress.
 
-    :param done: parents that are not asked.
+    :param skip: parents whose listings are not read.
     :raises DamstraError: if a listing failed.
     """
-    name, parent = export.resource.name, export.resource.parent
-    if parent is None:
-        progress = Progress(name, "rows", total=lambda: export.total)
+    resource = reader.query.resource
+    if resource.parent is None:
+        progress = Progress(resource.name, "rows", total=lambda: reader.total)
+        pages = reader.pages()
     else:
-        ids = list(export.parents(client, concurrency=export.max_concurrency))
-        export.parent_ids = ids
-        progress = Progress(name, parent, total=lambda: len(ids), done_before=len({*ids} & {*done}))
-    for batch in export.batches(client, done=done):
-        yield batch
-        if parent is None:
-            progress.add(len(batch.rows))
+        ids = reader.parent_ids()
+        progress = Progress(
+            resource.name, resource.parent, total=lambda: len(ids), done_before=len({*ids} & {*skip})
+        )
+        pages = reader.pages(ids, skip=skip)
+    for page in pages:
+        yield page
+        if resource.parent is None:
+            progress.add(len(page.rows))
         else:
-            progress.add(int(batch.is_last_of_parent), rows=len(batch.rows))
+            progress.add(int(page.is_last), rows=len(page.rows))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Float, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from airflow_provider_damstra.exports.schema import ColumnType, columns_of
+from airflow_provider_damstra.exports.schema import ColumnType, resource_columns
 
 if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
@@ -63,7 +63,7 @@ class ResourceTable:
     @cached_property
     def column_names(self) -> tuple[str, ...]:
         """Return the names of all columns."""
-        return tuple(column.name for column in columns_of(self.resource))
+        return tuple(column.name for column in resource_columns(self.resource))
 
     @cached_property
     def table(self) -> Table:
@@ -71,7 +71,7 @@ class ResourceTable:
         # autoincrement=False: the ids come from Damstra, so the key needs no sequence.
         columns = [
             Column(one.name, _SQL_TYPES[one.type], primary_key=one.is_key, autoincrement=False)
-            for one in columns_of(self.resource)
+            for one in resource_columns(self.resource)
         ]
         return Table(self.name, MetaData(schema=self.schema), *columns)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Index, func, insert, select
 from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
 
-from airflow_provider_damstra.exports.schema import ColumnType, columns_of, format_timestamp, values_of
+from airflow_provider_damstra.exports.schema import ColumnType, format_timestamp, resource_columns, row_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +93,9 @@ class StagingTable:
         for row in map(bytes, rows):
             # In JSON every character that COPY escapes is written with a backslash.
             needs_escapes = b"\\" in row
-            values = values_of(self._resource, _ESCAPED_NUL.sub(rb"\1\\ufffd", row) if needs_escapes else row)
+            values = row_values(
+                self._resource, _ESCAPED_NUL.sub(rb"\1\\ufffd", row) if needs_escapes else row
+            )
             cells = ["\\N" if value is None else str(value) for value in values]
             if needs_escapes:
                 cells = [
@@ -105,10 +107,14 @@ class StagingTable:
     def _parameters(self, rows: Rows) -> Iterator[dict[str, Any]]:
         """Yield rows as parameters of INSERT, with timestamps as texts on SQLite."""
         is_sqlite = self._connection.dialect.name == "sqlite"
-        timestamps = [one.name for one in columns_of(self._resource) if one.type is ColumnType.TIMESTAMP]
+        timestamps = [
+            one.name for one in resource_columns(self._resource) if one.type is ColumnType.TIMESTAMP
+        ]
         names = self._table.columns.keys()
         for row in rows:
-            values = dict(zip(names, (*values_of(self._resource, row), next(self._row_numbers)), strict=True))
+            values = dict(
+                zip(names, (*row_values(self._resource, row), next(self._row_numbers)), strict=True)
+            )
             if is_sqlite:
                 values |= {name: values[name] and format_timestamp(values[name]) for name in timestamps}
             yield values

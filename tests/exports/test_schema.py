@@ -1,4 +1,4 @@
-"""Columns: one for each member that is known, with its type, and none is lost."""
+"""Columns: one for each field of the model, with its type; no member is lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_damstra.errors import DamstraResponseError
 from airflow_provider_damstra.exports.resources import RESOURCES
-from airflow_provider_damstra.exports.schema import columns_of, values_of
+from airflow_provider_damstra.exports.schema import resource_columns, row_values
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.exports.resources import Resource
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 def row(name: str, **members: object) -> dict[str, Any]:
     resource = RESOURCES[name]
-    values = values_of(resource, json.dumps(members).encode())
-    return {column.name: value for column, value in zip(columns_of(resource), values, strict=True)}
+    values = row_values(resource, json.dumps(members).encode())
+    return {column.name: value for column, value in zip(resource_columns(resource), values, strict=True)}
 
 
 each_resource = pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
 
 
 @each_resource
-def test_columns_are_distinct_and_end_with_the_unknown(resource: Resource) -> None:
-    names = [column.name for column in columns_of(resource)]
+def test_columns_are_distinct_and_end_with_other_members(resource: Resource) -> None:
+    names = [column.name for column in resource_columns(resource)]
     assert len(set(names)) == len(names)
     assert names[-1] == "other_members"
 
@@ -41,14 +41,14 @@ KEYS = {
 
 
 @each_resource
-def test_the_key_is_what_tells_rows_apart(resource: Resource) -> None:
-    keys = [column for column in columns_of(resource) if column.is_key]
+def test_key_columns_are_primary_key(resource: Resource) -> None:
+    keys = [column for column in resource_columns(resource) if column.is_key]
     assert [column.name for column in keys] == KEYS.get(resource.name, ["id"]) == list(resource.key)
     assert {column.type for column in keys} == {"integer"}
 
 
-def test_the_types_are_those_of_the_models() -> None:
-    columns = {column.name: column.type for name in RESOURCES for column in columns_of(RESOURCES[name])}
+def test_column_types_follow_from_models() -> None:
+    columns = {column.name: column.type for name in RESOURCES for column in resource_columns(RESOURCES[name])}
     expected = {
         "integer": {"client_status_id", "status_id", "member_count", "group_id"},
         "number": {"duration", "progress", "pass_rate"},
@@ -61,7 +61,7 @@ def test_the_types_are_those_of_the_models() -> None:
         assert {columns[name] for name in names} == {kind}
 
 
-def test_values_are_plain() -> None:
+def test_values_have_plain_types() -> None:
     values = row(
         "users",
         id=7,
@@ -79,23 +79,23 @@ def test_values_are_plain() -> None:
     assert type(row("lesson_schedules", id=1, status="due")["status"]) is str
 
 
-def test_what_is_not_known_is_kept() -> None:
+def test_unknown_members_are_kept() -> None:
     values = row("lessons", lessonVersionId=1, shoeSize={"eu": 44})
     assert json.loads(values["other_members"]) == {"shoeSize": {"eu": 44}}
 
 
-def test_the_group_has_a_column_and_is_not_unknown() -> None:
+def test_added_parent_id_has_own_column() -> None:
     values = row("group_members", groupId=5, id=7)
     assert (values["group_id"], values["other_members"]) == (5, None)
 
 
 @pytest.mark.parametrize("value", ["seven", 2**63, None, 1.5, [1]], ids=str)
-def test_a_member_that_changed_its_type_is_named(value: object) -> None:
+def test_value_of_undocumented_type_is_named(value: object) -> None:
     with pytest.raises(DamstraResponseError, match=r"row of users cannot .*\(id: .*JSON lines") as caught:
         row("users", id=value)
     assert caught.value.__context__ is None
 
 
-def test_a_measure_that_no_number_can_hold_is_named() -> None:
+def test_number_beyond_64_bits_is_named() -> None:
     with pytest.raises(DamstraResponseError, match=r"\(duration: it does not fit"):
         row("lessons", lessonVersionId=1, duration=10**400)

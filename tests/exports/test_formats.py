@@ -1,4 +1,4 @@
-"""Files: every format and compression reads back as what was written, and is the same file each time."""
+"""File formats: every format and compression reads back what was written, and equal rows give equal files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ import pytest
 from pyarrow import parquet
 
 from airflow_provider_damstra.errors import DamstraResponseError
-from airflow_provider_damstra.exports import extras
+from airflow_provider_damstra.exports import formats
 from airflow_provider_damstra.exports import parquet as parquet_files
-from airflow_provider_damstra.exports.compression import compressed, compression_of, decompressed
-from airflow_provider_damstra.exports.formats import FORMATS, refuse_missing_format, write_rows
+from airflow_provider_damstra.exports.formats import (
+    compressed,
+    decompressed,
+    require_format,
+    split_compression_suffix,
+    write_rows,
+)
 from airflow_provider_damstra.exports.resources import RESOURCES
-from airflow_provider_damstra.exports.schema import columns_of
+from airflow_provider_damstra.exports.schema import resource_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +33,7 @@ ATTENDEES = RESOURCES["ilt_attendees"]
 LINE = b'{"id":1,"userName":"a, b","passed":true,"createdDate":"2026-01-31T09:00:00+08:00","x":[1]}'
 
 
-def written(
+def write(
     pages: Iterable[list[bytes]],
     resource: str = "ilt_attendees",
     *,
@@ -46,23 +51,23 @@ def table(content: bytes) -> pa.Table:
     return parquet.read_table(io.BytesIO(content))
 
 
-def test_csv_has_texts_that_read_back() -> None:
-    header, line = written([[LINE], []], file_format="csv").decode().splitlines()
+def test_csv_cells_read_back() -> None:
+    header, line = write([[LINE], []], file_format="csv").decode().splitlines()
     assert header.startswith("id,user_id,session_id,")
     assert line == '1,,,,"a, b",,,,,,true,,2026-01-31T01:00:00.000Z,,"{""x"": [1]}"'
 
 
-def test_parquet_has_the_types_of_the_columns() -> None:
-    schema = table(written([[LINE]], file_format="parquet")).schema
+def test_parquet_schema_has_types_of_columns() -> None:
+    schema = table(write([[LINE]], file_format="parquet")).schema
     types = {field.name: str(field.type) for field in schema}
-    assert list(types) == [column.name for column in columns_of(ATTENDEES)]
+    assert list(types) == [column.name for column in resource_columns(ATTENDEES)]
     assert (types["id"], types["user_name"], types["passed"]) == ("int64", "string", "bool")
     assert types["created_date"] == "timestamp[ms, tz=UTC]"
     assert [field.name for field in schema if not field.nullable] == ["id"]
 
 
-def test_parquet_holds_every_value() -> None:
-    (row,) = table(written([[LINE]], file_format="parquet")).to_pylist()
+def test_parquet_contains_every_value() -> None:
+    (row,) = table(write([[LINE]], file_format="parquet")).to_pylist()
     assert {name: value for name, value in row.items() if value is not None} == {
         "id": 1,
         "user_name": "a, b",
@@ -74,52 +79,52 @@ def test_parquet_holds_every_value() -> None:
 
 @pytest.mark.parametrize("compression", [None, "gzip", "zstd"])
 def test_parquet_compresses_its_columns(compression: str | None) -> None:
-    content = written([[LINE]], file_format="parquet", compression=compression)
+    content = write([[LINE]], file_format="parquet", compression=compression)
     column = parquet.ParquetFile(io.BytesIO(content)).metadata.row_group(0).column(0)
     assert column.compression == {None: "UNCOMPRESSED", "gzip": "GZIP", "zstd": "ZSTD"}[compression]
 
 
-def test_a_measure_may_be_whole_or_not() -> None:
+def test_parquet_number_column_accepts_integers_and_floats() -> None:
     rows = [b'{"lessonVersionId":1,"duration":90000}', b'{"lessonVersionId":2,"duration":0.5}']
-    assert table(written([rows], "lessons", file_format="parquet"))["duration"].to_pylist() == [90000.0, 0.5]
+    assert table(write([rows], "lessons", file_format="parquet"))["duration"].to_pylist() == [90000.0, 0.5]
 
 
-def test_parquet_is_written_group_by_group(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet_files, "_ROWS_IN_A_GROUP", 4)
+def test_parquet_is_written_in_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_files, "_GROUP_ROWS", 4)
     pages = [[b'{"id":%d}' % (3 * page + row) for row in range(3)] for page in range(5)]
-    file = parquet.ParquetFile(io.BytesIO(written(pages, file_format="parquet")))
+    file = parquet.ParquetFile(io.BytesIO(write(pages, file_format="parquet")))
     groups = [file.metadata.row_group(one).num_rows for one in range(file.num_row_groups)]
     assert groups == [6, 6, 3]
     assert file.read()["id"].to_pylist() == list(range(15))
 
 
-@pytest.mark.parametrize("file_format", FORMATS)
-def test_no_rows_are_a_file_too(file_format: str) -> None:
-    content = written([[]], file_format=file_format)
+@pytest.mark.parametrize("file_format", ["jsonl", "csv", "parquet"])
+def test_file_without_rows_is_valid(file_format: str) -> None:
+    content = write([[]], file_format=file_format)
     if file_format == "parquet":
         assert table(content).num_rows == 0
     assert content.count(b"\n") == (file_format == "csv") or file_format == "parquet"
 
 
 @pytest.mark.parametrize("file_format", ["csv", "parquet"])
-def test_a_column_that_changed_its_type_is_named(file_format: str) -> None:
+def test_value_of_undocumented_type_names_column(file_format: str) -> None:
     with pytest.raises(DamstraResponseError, match=r"row of ilt_attendees .*\(id: .*JSON lines take"):
-        written([[LINE, b'{"id":"one"}']], file_format=file_format)
+        write([[LINE, b'{"id":"one"}']], file_format=file_format)
 
 
 @pytest.mark.parametrize("compression", ["gzip", "zstd"])
 @pytest.mark.parametrize("file_format", ["jsonl", "csv"])
-def test_compressed_files_read_back_and_are_the_same_each_time(file_format: str, compression: str) -> None:
-    plain = written([[LINE]] * 3, file_format=file_format)
-    packed = written([[LINE]] * 3, file_format=file_format, compression=compression)
-    assert packed == written([[LINE]] * 3, file_format=file_format, compression=compression)
+def test_compressed_files_read_back_and_are_reproducible(file_format: str, compression: str) -> None:
+    plain = write([[LINE]] * 3, file_format=file_format)
+    packed = write([[LINE]] * 3, file_format=file_format, compression=compression)
+    assert packed == write([[LINE]] * 3, file_format=file_format, compression=compression)
     assert decompressed(io.BytesIO(packed), compression).read() == plain
     if compression == "gzip":
         assert gzip.decompress(packed) == plain
 
 
 @pytest.mark.parametrize("compression", [None, "gzip", "zstd"])
-def test_compressed_files_can_be_put_end_to_end(compression: str | None) -> None:
+def test_compressed_files_can_be_concatenated(compression: str | None) -> None:
     file = io.BytesIO()
     for content in (b"one\n", b"two\n"):
         with compressed(file, compression) as packed:
@@ -127,10 +132,10 @@ def test_compressed_files_can_be_put_end_to_end(compression: str | None) -> None
     assert decompressed(io.BytesIO(file.getvalue()), compression).read() == b"one\ntwo\n"
 
 
-def test_a_name_tells_the_compression() -> None:
-    assert compression_of("ids.CSV.GZ") == ("ids.CSV", "gzip")
-    assert compression_of("ids.jsonl.zst") == ("ids.jsonl", "zstd")
-    assert compression_of("ids.csv") == ("ids.csv", None)
+def test_compression_follows_from_suffix() -> None:
+    assert split_compression_suffix("ids.CSV.GZ") == ("ids.CSV", "gzip")
+    assert split_compression_suffix("ids.jsonl.zst") == ("ids.jsonl", "zstd")
+    assert split_compression_suffix("ids.csv") == ("ids.csv", None)
 
 
 @pytest.mark.parametrize(
@@ -140,18 +145,18 @@ def test_a_name_tells_the_compression() -> None:
         ("csv", "zstd", "needs backports.zstd, .*: pip install 'airflow-provider-damstra\\[zstd\\]'"),
     ],
 )
-def test_what_is_not_installed_is_named_with_the_command(
+def test_missing_extra_is_named_with_command(
     file_format: str, compression: str, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refuse_missing_format(file_format, compression)
-    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    require_format(file_format, compression)
+    monkeypatch.setattr(formats, "find_spec", lambda name: None)
     monkeypatch.setattr(sys, "version_info", (3, 11))
     with pytest.raises(ValueError, match=command):
-        refuse_missing_format(file_format, compression)
-    refuse_missing_format("jsonl", "gzip")
+        require_format(file_format, compression)
+    require_format("jsonl", "gzip")
 
 
-def test_a_line_is_what_came() -> None:
-    assert [json.loads(line) for line in written([[LINE]], file_format="jsonl").splitlines()] == [
+def test_json_line_has_members_of_row() -> None:
+    assert [json.loads(line) for line in write([[LINE]], file_format="jsonl").splitlines()] == [
         json.loads(LINE)
     ]

@@ -1,4 +1,4 @@
-"""Ids from files: of every kind that exports write, and of those that people have."""
+"""Ids from files of every format, as exports write them and as they are written by hand."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def as_parquet(**columns: Any) -> bytes:
         (b"7, 8", "ids"),
     ],
 )
-def test_ids_are_read_each_once(content: bytes, name: str) -> None:
+def test_ids_are_read_once_each(content: bytes, name: str) -> None:
     assert ids(content, name) == (7, 8)
 
 
@@ -51,11 +51,11 @@ def test_ids_are_read_each_once(content: bytes, name: str) -> None:
         (as_parquet(name=["A"]), "a.parquet", "no column id"),
     ],
 )
-def test_what_is_no_id_is_named(content: bytes, name: str, why: str) -> None:
+def test_invalid_file_names_the_problem(content: bytes, name: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         ids(content, name)
 
 
-def test_only_some_bad_lines_are_named() -> None:
+def test_long_list_of_invalid_lines_is_shortened() -> None:
     with pytest.raises(ValueError, match=r"'x' in line 10 and 5 more$"):
         ids(b"x\n" * 15, "ids.txt")

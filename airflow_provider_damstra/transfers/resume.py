@@ -1,0 +1,149 @@
+"""Where a retry of a transfer continues: the checkpoint beside a file, the parents that a table has."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_damstra.storage import TEMPORARY_SUFFIX, StoragePath, TaskTry, log_cleanup_errors
+from airflow_provider_damstra.task_state import TaskState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow.sdk import Context
+
+    from airflow_provider_damstra.exports.checkpoint import Checkpoint
+
+_CHECKPOINT_KEY = "checkpoint_folder"
+_CHECKPOINT_SUFFIX = ".checkpoint"
+_WRITTEN_PARENTS_KEY = "written_parents"
+_ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def open_checkpoint(target_path: str, context: Context, *, fingerprint: str) -> Iterator[Checkpoint]:
+    """Yield the checkpoint of this task instance, new or with the pages of earlier tries.
+
+    It is a hidden folder beside the target. Airflow 3.3 and later keep its path in the task's state, so that
+    it is found although the target is rendered to another path. It is removed when the block succeeds or no
+    retry follows. Checkpoints that killed tries of this task's other DAG runs left beside the target are
+    removed, too.
+
+    :param fingerprint: identifies what is read.
+    """
+    from airflow_provider_damstra.exports.checkpoint import Checkpoint
+
+    state = TaskState(context)
+    owner = _owner(context)
+    folder = _checkpoint_folder(target_path, TaskTry.of(context), state.get(_CHECKPOINT_KEY))
+    with log_cleanup_errors():
+        _remove_abandoned(folder.parent, context, owner)
+    checkpoint = Checkpoint(folder, fingerprint=fingerprint, can_append=folder.is_local, owner=owner)
+    state.set(_CHECKPOINT_KEY, str(folder))
+    try:
+        yield checkpoint
+    except BaseException:
+        if not _has_retry(context):
+            with log_cleanup_errors():
+                checkpoint.remove()
+        raise
+    checkpoint.remove()
+
+
+def _checkpoint_folder(target_path: str, task_try: TaskTry, known: str | None) -> StoragePath:
+    target = StoragePath(target_path)
+    if known is not None and (folder := StoragePath(known)).exists():
+        return folder
+    return target.parent / f".{target.name}.{task_try.task}{_CHECKPOINT_SUFFIX}"
+
+
+def _has_retry(context: Context) -> bool:
+    """Return whether Airflow retries the task if it fails."""
+    ti: Any = context["ti"]
+    return bool(getattr(ti, "try_number", 1) <= getattr(ti, "max_tries", 0))
+
+
+def _owner(context: Context) -> dict[str, Any]:
+    ti: Any = context["ti"]
+    return {name: getattr(ti, name, None) for name in ("dag_id", "task_id", "map_index", "run_id")}
+
+
+def _remove_abandoned(folder: StoragePath, context: Context, owner: Mapping[str, Any]) -> None:
+    """Remove checkpoints and temporary files of killed tries of this task's other, ended DAG runs."""
+    from airflow_provider_damstra.exports.checkpoint import is_abandoned
+
+    def is_finished(other: Mapping[str, Any]) -> bool:
+        is_same_task = all(other.get(name) == owner[name] for name in ("dag_id", "task_id"))
+        return is_same_task and other["run_id"] != owner["run_id"] and _has_ended(context, other)
+
+    names = folder.list_names()
+    for name in (one for one in names if one.startswith(".") and one.endswith(_CHECKPOINT_SUFFIX)):
+        if is_abandoned(folder / name, is_finished=is_finished):
+            log.info("%s is removed: a killed try of another DAG run has left it.", folder / name)
+            prefix = name.removesuffix(_CHECKPOINT_SUFFIX) + "-"
+            for temporary in names:
+                if temporary.startswith(prefix) and temporary.endswith(TEMPORARY_SUFFIX):
+                    (folder / temporary).unlink()
+            (folder / name).rmtree()
+
+
+def _has_ended(context: Context, owner: Mapping[str, Any]) -> bool:
+    """Return whether a task instance has ended according to Airflow, or does not exist any more."""
+    ti: Any = context["ti"]
+    states = ti.get_task_states(
+        dag_id=owner["dag_id"],
+        task_ids=[owner["task_id"]],
+        map_index=owner["map_index"],
+        run_ids=[owner["run_id"]],
+    )
+    return all(state in _ENDED for of_run in states.values() for state in of_run.values())
+
+
+class WrittenParents:
+    """Ids of the parents whose rows are written, kept from one try to the next from Airflow 3.3 on.
+
+    :param fingerprint: identifies what is read and where it is written; ids of another one are ignored, and
+        so are those of a load that began more than a day ago.
+    """
+
+    def __init__(self, context: Context, *, fingerprint: str) -> None:
+        self.ids: set[int] = set()
+        self._state = TaskState(context)
+        self._fingerprint = fingerprint
+        self._started_at = datetime.now(tz=UTC)
+        self._load()
+
+    def add(self, ids: list[int]) -> None:
+        """Add ids."""
+        if ids:
+            self.ids.update(ids)
+            self._save()
+
+    def clear(self) -> None:
+        """Remove all ids: when the task is cleared, all rows are to be read again."""
+        if self.ids:
+            self.ids.clear()
+            self._state.delete(_WRITTEN_PARENTS_KEY)
+
+    def _load(self) -> None:
+        from airflow_provider_damstra.exports.checkpoint import CHECKPOINT_MAX_AGE
+
+        saved = self._state.get(_WRITTEN_PARENTS_KEY, {})
+        if saved.get("fingerprint") == self._fingerprint:
+            started_at = datetime.fromisoformat(saved["started_at"])
+            if self._started_at - started_at < CHECKPOINT_MAX_AGE:
+                self._started_at = started_at
+                self.ids.update(saved["ids"])
+
+    def _save(self) -> None:
+        saved = {
+            "fingerprint": self._fingerprint,
+            "started_at": self._started_at.isoformat(),
+            "ids": sorted(self.ids),
+        }
+        self._state.set(_WRITTEN_PARENTS_KEY, saved)
