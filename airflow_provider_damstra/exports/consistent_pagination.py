@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from airflow_provider_damstra.clients.raw_pages import RowKey, RawReader, RawRow, row_key
+from airflow_provider_damstra.clients.raw_pages import RawReader, RawRow, RowKey, row_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

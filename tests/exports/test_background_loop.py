@@ -18,7 +18,7 @@ from airflow_provider_damstra.exports.background_loop import THREAD_NAME, ItemQu
 from airflow_provider_damstra.exports.reader import ResourceReader
 from airflow_provider_damstra.exports.resources import RESOURCES, ResourceQuery
 from tests.clients.clock import until
-from tests.clients.faces import settings_for
+from tests.clients.drivers import settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

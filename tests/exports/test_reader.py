@@ -19,7 +19,7 @@ from airflow_provider_damstra.exports.consistent_pagination import OverlappingPa
 from airflow_provider_damstra.exports.reader import QUEUED_PAGES, ResourceReader, RowPage
 from airflow_provider_damstra.exports.resources import RESOURCES, ResourceQuery
 from tests.clients.clock import until
-from tests.clients.faces import settings_for
+from tests.clients.drivers import settings_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
