@@ -20,7 +20,7 @@ from airflow_provider_damstra.validation_errors import format_validation_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_damstra.exports.raw_pages import RawRow
+    from airflow_provider_damstra.clients.raw_pages import RawRow
     from airflow_provider_damstra.exports.resources import Resource
     from airflow_provider_damstra.models.base import Model
 
