@@ -1,4 +1,4 @@
-"""Polling for many waits together: one client, one rate limit and one answer for all who ask the same."""
+"""The shared poller: one client, one rate limit and one request for all subscriptions to the same query."""
 
 from __future__ import annotations
 
@@ -10,278 +10,300 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow_provider_damstra.conditions.base import Condition, PollResult, Query, QueryFilter, is_not_found
 from airflow_provider_damstra.errors import DamstraError, is_permanent
 from airflow_provider_damstra.hooks.metrics import gauge_waiting_tasks
-from airflow_provider_damstra.polling.client import ReloadingClient, ask
+from airflow_provider_damstra.polling.client import ReloadingClient
 from airflow_provider_damstra.polling.schedule import next_poll_at
 from airflow_provider_damstra.polling.subscriptions import PolledQuery, Subscription
-from airflow_provider_damstra.polling.timeouts import Deadlines
+from airflow_provider_damstra.polling.webhook_feed import start_feed_consumer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-EXPEDITED_INTERVAL = 1.0
-"""Seconds that lie between two times that the same query is asked, however often somebody hurries it."""
+MIN_EXPEDITED_INTERVAL = 1.0
+"""Seconds between two polls of a query, however often ``poll_soon`` is called for it."""
 
 GAUGE_INTERVAL = 1.0
-"""Seconds at least between two times that the number of waits is reported; that there is none is at once."""
+"""Seconds between two reports of the number of subscriptions; zero is reported at once."""
 
 
 class SharedPoller:
-    """All waits of one event loop on one connection.
+    """Polls for all subscriptions of one event loop to one connection.
 
-    A query that several waits have is asked once for all of them, and an answer younger than a wait's
-    interval serves it too. The first look is immediate; after it every query has its own slot in the
-    interval.
+    A query with several subscriptions is sent once for all of them, and a response younger than the poll
+    interval of a new subscription serves it too. The first poll is immediate; later ones keep to the query's
+    slot in the interval (``schedule.next_poll_at``). Due queries are queued and sent by at most
+    ``max_concurrency`` worker tasks. Where webhooks are received, a task consumes their feed and expedites
+    the queries that they are about.
 
     :param damstra_conn_id: id of the Airflow connection.
-    :param on_empty: is called when the last wait has left, before the connections are closed.
+    :param on_empty: is called when the last subscription has ended, before the client is closed.
     """
 
     def __init__(self, *, damstra_conn_id: str, on_empty: Callable[[], object]) -> None:
         self._conn_id = damstra_conn_id
         self._on_empty = on_empty
         self._loop = asyncio.get_running_loop()
-        self._connection = ReloadingClient(damstra_conn_id)
-        self._deadlines = Deadlines(self._loop)
-        self._entrance = asyncio.Lock()
-        self._most_askers = 1
-        self._watches: dict[Query, PolledQuery] = {}
-        self._due: deque[PolledQuery] = deque()
-        self._askers: set[asyncio.Task[None]] = set()
-        self._waits = 0
-        self._gauged, self._gauged_at = 0, float("-inf")
+        self._client = ReloadingClient(damstra_conn_id)
+        self._start_lock = asyncio.Lock()
+        self._polled: dict[Query, PolledQuery] = {}
+        self._queue: deque[PolledQuery] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._max_workers = 1
+        self._count = self._reported_count = 0
+        self._reported_at = float("-inf")
+        self._feed_consumer = start_feed_consumer(damstra_conn_id, expedite=self.poll_soon)
 
-    async def poll_until_done(
+    def subscribe(
         self,
-        make_condition: Callable[[], Condition],
+        condition: Condition,
         *,
         poll_interval: float,
         max_poll_failures: int,
-        say: Callable[[str], None],
-        seconds: float | None = None,
-    ) -> PollResult:
-        """Return the result of a wait that is over. The connections are closed when the last has left.
+        log: Callable[[str], None],
+        timeout: float | None = None,
+    ) -> Subscription:
+        """Return a subscription, which is active while it is entered.
 
-        :param make_condition: makes the wait, when its turn has come.
-        :param poll_interval: seconds between two looks.
-        :param max_poll_failures: answers that may fail in a row.
-        :param say: is told the progress when it changes, and failures.
-        :param seconds: after which it is given up; None is never.
-        :raises DamstraError: if more failed in a row.
-        :raises TimeoutError: if its time is up.
+        Its result is a ``PollResult``, or one of these errors: a ``DamstraError`` if a query failed too often
+        in a row, a ``TimeoutError``, or whatever the condition raises.
+
+        :param condition: what to poll for.
+        :param poll_interval: seconds between two polls of a query.
+        :param max_poll_failures: failures of a query in a row that are tolerated.
+        :param log: is called with progress and failures, in the current context.
+        :param timeout: seconds until the subscription ends with a ``TimeoutError``; None is never.
         """
-        deadline = None if seconds is None else self._loop.time() + seconds
-        over: asyncio.Future[PollResult] = self._loop.create_future()
-        subscription: Subscription | None = None
-        self._waits += 1
-        self._gauge()
+        return Subscription(
+            poller=self,
+            condition=condition,
+            poll_interval=poll_interval,
+            max_poll_failures=max_poll_failures,
+            log=log,
+            deadline=None if timeout is None else self._loop.time() + timeout,
+            context=copy_context(),
+            result=self._loop.create_future(),
+        )
+
+    async def add(self, subscription: Subscription) -> None:
+        """Activate a subscription.
+
+        :raises TimeoutError: if its deadline passes before the client is open.
+        """
+        self._count += 1
+        self._report_count()
         try:
-            async with asyncio.timeout_at(deadline), self._entrance:
-                await self._open()
-                # Thousands of waits may begin at once: between two of them the loop sees to others.
+            async with asyncio.timeout_at(subscription.deadline), self._start_lock:
+                client = await self._client.open()
+                self._max_workers = client.settings.max_concurrency
+                # Thousands may start at once: let the event loop run other tasks between two of them.
                 await asyncio.sleep(0)
-                subscription = Subscription(
-                    make_condition(), poll_interval, max_poll_failures, say, copy_context(), over, deadline
+            if subscription.deadline is not None:
+                subscription.timer = self._loop.call_at(
+                    subscription.deadline, subscription.expire, context=subscription.context
                 )
-                # This frame stays for as long as the wait lasts, thousands of them.
-                del make_condition
-                self._deadlines.add(subscription)
-                self._refresh(subscription)
-            return await over
-        finally:
-            if subscription:
-                self._deadlines.discard(subscription)
-                for query in subscription.queries:
-                    self._leave(query, subscription)
-            self._waits -= 1
-            self._gauge()
-            if not self._waits:
-                self._on_empty()
-                await self._close()
+            self._refresh(subscription)
+        except BaseException:
+            await self.remove(subscription)
+            raise
+
+    async def remove(self, subscription: Subscription) -> None:
+        """Cancel a subscription; after the last one, close the client."""
+        if subscription.timer:
+            subscription.timer.cancel()
+        for query in subscription.queries:
+            self._unsubscribe(query, subscription)
+        self._count -= 1
+        self._report_count()
+        if not self._count:
+            self._on_empty()
+            await self._close()
 
     def poll_soon(self, *, lesson_schedule_ids: Collection[int] = (), user_ids: Collection[int] = ()) -> int:
-        """Ask at once what waits want to know of these, and return how many questions that are.
-
-        RequestModel are those of ``pollers.poll_soon``.
-        """
-        names = {
-            "lesson_schedule_ids": frozenset(lesson_schedule_ids),
-            "user_ids": frozenset(user_ids),
-        }
-        hurried = [watch for watch in self._watches.values() if watch.is_about(**names)]
-        for watch in hurried:
-            watch.is_hurried = True
-            # What is on its way is asked again after it, and what fails keeps its distance.
-            if not (watch.is_due or watch.failures):
-                watch.stop()
-                self._schedule(watch)
-        return len(hurried)
-
-    def _gauge(self) -> None:
-        """Say how many waits there are, but not thousands of times when thousands begin."""
-        now = self._loop.time()
-        is_due = not self._waits or now - self._gauged_at >= GAUGE_INTERVAL
-        if is_due and self._waits != self._gauged:
-            self._gauged, self._gauged_at = self._waits, now
-            gauge_waiting_tasks(self._waits, damstra_conn_id=self._conn_id)
+        """Poll the queries about some schedules or users ahead of schedule: see ``registry.poll_soon``."""
+        schedules, users = frozenset(lesson_schedule_ids), frozenset(user_ids)
+        matching = [
+            polled
+            for polled in self._polled.values()
+            if polled.matches(lesson_schedule_ids=schedules, user_ids=users)
+        ]
+        for polled in matching:
+            polled.is_expedited = True
+            # A request in flight may have been answered before the change: it is followed by another one.
+            if not (polled.is_queued or polled.failures):
+                polled.cancel_timer()
+                self._schedule(polled)
+        return len(matching)
 
     async def _close(self) -> None:
-        for watch in self._watches.values():
-            watch.stop()
-        for asker in self._askers:
-            asker.cancel()
-        await asyncio.gather(*self._askers, return_exceptions=True)
-        await self._connection.close()
+        for polled in self._polled.values():
+            polled.cancel_timer()
+        tasks = [*self._workers, *([self._feed_consumer] if self._feed_consumer else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._client.close()
 
-    async def _open(self) -> None:
-        await self._connection.open()
-        self._most_askers = self._connection.client.settings.max_concurrency
+    def _report_count(self) -> None:
+        now = self._loop.time()
+        is_due = not self._count or now - self._reported_at >= GAUGE_INTERVAL
+        if is_due and self._count != self._reported_count:
+            self._reported_count, self._reported_at = self._count, now
+            gauge_waiting_tasks(self._count, damstra_conn_id=self._conn_id)
+
+    # Subscriptions to queries
 
     def _refresh(self, subscription: Subscription) -> None:
-        """Bring a wait's watches up to what it asks by now, and see whether it is over."""
-        while self._join_and_leave(subscription):
+        """Subscribe to the condition's current queries, and finish the subscription if it is done."""
+        while self._update_queries(subscription):
             pass
-        if subscription.unanswered:
-            # The first look is not complete: a result would be about a part.
+        if subscription.pending:
+            # Without all first responses the result would be about a part of what the condition needs.
             return
         result = subscription.condition.evaluate()
         if result.is_done:
-            subscription.end(result)
+            subscription.finish(result)
         else:
-            subscription.tell_progress(result.progress, now=self._loop.time())
+            subscription.log_progress(result.progress, now=self._loop.time())
 
-    def _join_and_leave(self, subscription: Subscription) -> bool:
-        """Return whether something was learnt on the way, so that the queries may be others again."""
-        before, now = subscription.queries, subscription.condition.queries()
-        if now == before:
+    def _update_queries(self, subscription: Subscription) -> bool:
+        """Return whether the condition received a stored response, which may change its queries again."""
+        before, current = subscription.queries, subscription.condition.queries()
+        if current == before:
             return False
-        subscription.queries = now
-        for query in before.keys() - now.keys():
-            self._leave(query, subscription)
-        changed = [
-            (query, query_filter) for query, query_filter in now.items() if query_filter != before.get(query)
-        ]
-        learnt = [self._join(*one, subscription, is_new=one[0] not in before) for one in changed]
-        return any(learnt)
+        subscription.queries = current
+        for query in before.keys() - current.keys():
+            self._unsubscribe(query, subscription)
+        changed = [item for item in current.items() if item[1] != before.get(item[0])]
+        delivered = [self._subscribe(*item, subscription, is_new=item[0] not in before) for item in changed]
+        return any(delivered)
 
-    def _join(
+    def _subscribe(
         self, query: Query, query_filter: QueryFilter, subscription: Subscription, *, is_new: bool
     ) -> bool:
-        watch = self._watches.get(query)
-        if watch is None:
-            watch = self._watches[query] = PolledQuery(query)
-        watch.queries[subscription] = query_filter
-        is_served = watch.serves(query_filter)
-        if is_served and not is_new:
+        """Return whether the stored response was recent enough for a new subscription to the query."""
+        polled = self._polled.get(query)
+        if polled is None:
+            polled = self._polled[query] = PolledQuery(query)
+        polled.subscriptions[subscription] = query_filter
+        is_satisfied = polled.satisfies(query_filter)
+        if is_satisfied and not is_new:
             return False
-        subscription.expect(query)
-        if is_served and self._loop.time() - watch.answered_at < subscription.poll_interval:
-            subscription.update(query, watch.answer)
+        subscription.add_pending(query)
+        if is_satisfied and self._loop.time() - polled.received_at < subscription.poll_interval:
+            subscription.update(query, polled.response)
             return True
-        self._ask_now(watch)
+        self._enqueue(polled)
         return False
 
-    def _leave(self, query: Query, subscription: Subscription) -> None:
-        subscription.settle(query)
-        watch = self._watches.get(query)
-        if watch is None:
+    def _unsubscribe(self, query: Query, subscription: Subscription) -> None:
+        subscription.discard_pending(query)
+        polled = self._polled.get(query)
+        if polled is None:
             return
-        watch.queries.pop(subscription, None)
-        if not watch.queries:
-            watch.stop()
-            del self._watches[query]
+        polled.subscriptions.pop(subscription, None)
+        if not polled.subscriptions:
+            polled.cancel_timer()
+            del self._polled[query]
 
-    def _ask_now(self, watch: PolledQuery) -> None:
-        """Put a query in the line, unless it stands there, and see that somebody works on the line."""
-        if watch.is_due:
-            return
-        watch.stop()
-        watch.is_due = True
-        self._due.append(watch)
-        if len(self._askers) < self._most_askers:
-            # In an empty context: what the client logs is about nobody's task in particular.
-            self._askers.add(self._loop.create_task(self._ask_in_turn(), context=Context()))
+    # Polling
 
-    async def _ask_in_turn(self) -> None:
-        while self._due:
-            watch = self._due.popleft()
-            try:
-                # Who wanted to know may have left while it stood in the line.
-                if watch.queries:
-                    await self._ask(watch)
-            except Exception as error:
-                # A wait that nobody wakes would hang for ever.
-                watch.is_due = False
-                for subscription in list(watch.queries):
-                    subscription.end(error=error)
-        # Before the loop has its next turn: what is due then needs somebody who asks.
-        self._askers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
-
-    async def _ask(self, watch: PolledQuery) -> None:
-        rows = watch.rows()
-        watch.is_hurried = False
-        watch.asked_at = self._loop.time()
-        try:
-            answer, watch.is_whole = await ask(self._connection, watch, rows)
-        except DamstraError as error:
-            if not is_not_found(error):
-                watch.is_due = False
-                self._bear(watch, error)
-                return
-            answer, watch.is_whole = error, True
-        watch.is_due, watch.failures = False, 0
-        self._gauge()
-        news = watch.news(answer)
-        watch.answer, watch.answered_at = answer, self._loop.time()
-        served = [
-            (one, query_filter) for one, query_filter in watch.queries.items() if watch.serves(query_filter)
-        ]
-        if len(served) < len(watch.queries):
-            # Somebody joined while it was on its way, and wants more of it.
-            self._ask_now(watch)
-        for subscription, query_filter in served:
-            has_passed = subscription.forget_failures(watch.query)
-            if has_passed or query_filter.is_affected_by(news) or subscription.expects(watch.query):
-                self._tell(subscription, watch.query, answer)
-        # Only now, for the answer may say when it is worth asking again.
-        if not watch.is_due:
-            self._schedule(watch)
-
-    def _tell(self, subscription: Subscription, query: Query, answer: Any) -> None:
-        """Hand a wait an answer; if it cannot cope with it, it ends alone."""
-        try:
-            subscription.update(query, answer)
-            self._refresh(subscription)
-        except Exception as error:
-            subscription.end(error=error)
-
-    def _bear(self, watch: PolledQuery, error: DamstraError) -> None:
-        """End the waits that cannot bear this failure, and ask again later for the others."""
-        watch.failures += 1
-        watch.closed_until = self._loop.time() + (error.retry_after or 0.0)
-        for subscription, query_filter in list(watch.queries.items()):
-            count = subscription.count_failure(watch.query, now=self._loop.time())
-            is_borne = isinstance(error, query_filter.tolerated)
-            if is_permanent(error) and not is_borne:
-                subscription.end(PollResult(is_done=True, failure=str(error)))
-            elif count > subscription.max_poll_failures:
-                subscription.end(error=error)
-            else:
-                subscription.tell(f"{error} Failure {count} in a row; it is asked again.")
-                if is_borne:
-                    self._tell(subscription, watch.query, error)
-        self._schedule(watch)
-
-    def _schedule(self, watch: PolledQuery) -> None:
-        if not watch.queries:
+    def _schedule(self, polled: PolledQuery) -> None:
+        """Set the timer of a query's next poll."""
+        if not polled.subscriptions:
             return
         due = next_poll_at(
-            asked=watch.asked_at,
+            polled_at=polled.polled_at,
             now=self._loop.time(),
-            interval=watch.interval(),
-            failures=watch.failures,
-            key=hash(watch.query),
-            not_before=watch.not_before(),
+            interval=polled.interval(),
+            failures=polled.failures,
+            key=hash(polled.query),
+            not_before=polled.not_before(),
         )
-        if watch.is_hurried and not watch.failures:
-            due = min(due, watch.asked_at + EXPEDITED_INTERVAL)
-        watch.timer = self._loop.call_at(max(due, watch.closed_until), self._ask_now, watch)
+        if polled.is_expedited and not polled.failures:
+            due = min(due, polled.polled_at + MIN_EXPEDITED_INTERVAL)
+        polled.timer = self._loop.call_at(max(due, polled.blocked_until), self._enqueue, polled)
+
+    def _enqueue(self, polled: PolledQuery) -> None:
+        """Queue a query for the next free worker, and start one if there may be more."""
+        if polled.is_queued:
+            return
+        polled.cancel_timer()
+        polled.is_queued = True
+        self._queue.append(polled)
+        if len(self._workers) < self._max_workers:
+            # In an empty context, as the client's log lines belong to no single task.
+            self._workers.add(self._loop.create_task(self._work(), context=Context()))
+
+    async def _work(self) -> None:
+        """Poll queued queries until the queue is empty."""
+        while self._queue:
+            polled = self._queue.popleft()
+            try:
+                # All subscriptions may have ended while it was queued.
+                if polled.subscriptions:
+                    await self._poll(polled)
+            except Exception as error:
+                # Unexpected, such as a query that cannot be encoded: without a result tasks would hang.
+                polled.is_queued = False
+                for subscription in list(polled.subscriptions):
+                    subscription.fail(error)
+        # Before the next await: a query that is queued from now on needs another worker.
+        self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _poll(self, polled: PolledQuery) -> None:
+        rows = polled.required_rows()
+        polled.is_expedited = False
+        polled.polled_at = self._loop.time()
+        try:
+            response, is_complete = await self._client.fetch(polled.query, rows=rows, cache=polled.page_cache)
+        except DamstraError as error:
+            if not is_not_found(error):
+                self._handle_failure(polled, error)
+                return
+            response, is_complete = error, True
+        self._handle_response(polled, response, is_complete=is_complete)
+
+    def _handle_response(self, polled: PolledQuery, response: Any, *, is_complete: bool) -> None:
+        """Store a response, notify the subscriptions that it affects, and schedule the next poll."""
+        self._report_count()
+        changed = polled.changed_rows(response)
+        polled.response, polled.is_complete, polled.received_at = response, is_complete, self._loop.time()
+        polled.is_queued, polled.failures = False, 0
+        satisfied = [item for item in polled.subscriptions.items() if polled.satisfies(item[1])]
+        if len(satisfied) < len(polled.subscriptions):
+            # A subscription that started during the request needs further rows.
+            self._enqueue(polled)
+        for subscription, query_filter in satisfied:
+            has_recovered = subscription.reset_failures(polled.query)
+            is_affected = has_recovered or query_filter.is_affected_by(changed)
+            if is_affected or subscription.is_pending(polled.query):
+                self._notify(subscription, polled.query, response)
+        # After the notifications, as the response may postpone the next poll (``not_before``).
+        if not polled.is_queued:
+            self._schedule(polled)
+
+    def _notify(self, subscription: Subscription, query: Query, response: Any) -> None:
+        """Update a subscription's condition; an error there ends this subscription only."""
+        try:
+            subscription.update(query, response)
+            self._refresh(subscription)
+        except Exception as error:
+            subscription.fail(error)
+
+    def _handle_failure(self, polled: PolledQuery, error: DamstraError) -> None:
+        """End the subscriptions that do not tolerate a failure, and schedule the next poll for the others."""
+        now = self._loop.time()
+        polled.is_queued = False
+        polled.failures += 1
+        polled.blocked_until = now + (error.retry_after or 0.0)
+        for subscription, query_filter in list(polled.subscriptions.items()):
+            count = subscription.count_failure(polled.query, now=now)
+            is_tolerated = isinstance(error, query_filter.tolerated)
+            if is_permanent(error) and not is_tolerated:
+                subscription.finish(PollResult(is_done=True, failure=str(error)))
+            elif count > subscription.max_poll_failures:
+                subscription.fail(error)
+            else:
+                subscription.log_line(f"{error} Failure {count} in a row; it is polled again.")
+                if is_tolerated:
+                    self._notify(subscription, polled.query, error)
+        self._schedule(polled)

@@ -1,11 +1,12 @@
-"""Handing to the receiver what polling saw, for what the webhook did not bring."""
+"""Delivery of polled events to the webhook receiver, for webhooks that were lost."""
 
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.polling.webhook_feed import check, receiver_session
+from airflow_provider_damstra.polling.webhook_feed import raise_for_status, receiver_session
 from airflow_provider_damstra.webhooks.config import internal_missed_event_url
 from airflow_provider_damstra.webhooks.events import EVENT_TYPES
 
@@ -15,56 +16,53 @@ if TYPE_CHECKING:
     import aiohttp
 
 WEBHOOK_GRACE_PERIOD = 60.0
-"""Seconds that a webhook has to arrive after its event was seen. If it comes later it is the duplicate."""
-
-REFUSED = 400
+"""Seconds between a polled event and its delivery; a webhook that arrives later is the duplicate."""
 
 
 class Reconciler:
-    """Puts events into the receiver's inbox, which has each of them once, whoever says so.
+    """Delivers polled events to the receiver's inbox, which drops those that a webhook has delivered.
 
     :param damstra_conn_id: id of the Airflow connection.
-    :param pause: seconds until a receiver that is away is asked again.
-    :param say: is told what was missed, and what hinders it.
+    :param retry_interval: seconds until the next try when the receiver cannot be reached.
+    :param log: is called with lost webhooks and with errors, as a logger's ``warning``.
     """
 
-    def __init__(self, damstra_conn_id: str, *, pause: float, say: Callable[..., object]) -> None:
+    def __init__(self, damstra_conn_id: str, *, retry_interval: float, log: Callable[..., object]) -> None:
         self._conn_id = damstra_conn_id
-        self._pause = pause
-        self._say = say
+        self._retry_interval = retry_interval
+        self._log = log
 
-    async def bring(self, events: list[dict[str, Any]]) -> None:
-        """Return when the receiver has all events. While it is away, wait: what was seen is not kept yet."""
-        waiting = list(events)
-        if waiting:
+    async def deliver(self, events: list[dict[str, Any]]) -> None:
+        """Deliver events, and return when the receiver has all of them. Retry until it does."""
+        undelivered = list(events)
+        if undelivered:
             await asyncio.sleep(WEBHOOK_GRACE_PERIOD)
-        while waiting:
+        while undelivered:
             try:
                 async with receiver_session(self._conn_id) as session:
-                    while waiting:
-                        await self._bring_one(session, waiting[0])
-                        del waiting[0]
+                    while undelivered:
+                        await self._deliver_one(session, undelivered[0])
+                        del undelivered[0]
             except Exception as error:
-                # Of other errors not what they say: it may be the connection's extra.
-                why = error if isinstance(error, RuntimeError) else type(error).__name__
-                self._say("%d events cannot be handed to the receiver yet: %s", len(waiting), why)
-                await asyncio.sleep(self._pause)
+                # Of other errors only the type: their text may contain the connection's extra.
+                reason = error if isinstance(error, RuntimeError) else type(error).__name__
+                self._log("%d events cannot be delivered to the receiver yet: %s", len(undelivered), reason)
+                await asyncio.sleep(self._retry_interval)
 
-    async def _bring_one(self, session: aiohttp.ClientSession, event: dict[str, Any]) -> None:
+    async def _deliver_one(self, session: aiohttp.ClientSession, event: dict[str, Any]) -> None:
         try:
             body = EVENT_TYPES[event["name"]].model_validate(event).model_dump(mode="json", by_alias=True)
         except ValueError:
-            # Such as a schedule without a date by now: no webhook says that, and the others must not wait.
-            self._say("No webhook could say this, and it is left out: %s", event)
+            # Such as a schedule that has lost its date: no webhook has this form. The others must not wait.
+            self._log("No webhook can carry this event, and it is left out: %s", event)
             return
-        async with session.post(
-            internal_missed_event_url(self._conn_id), json=body, allow_redirects=False
-        ) as response:
-            if response.status == REFUSED:
-                self._say("The receiver takes no such event: %s", event)
+        url = internal_missed_event_url(self._conn_id)
+        async with session.post(url, json=body, allow_redirects=False) as response:
+            if response.status == HTTPStatus.BAD_REQUEST:
+                self._log("The receiver rejected this event: %s", event)
                 return
-            check(response)
+            raise_for_status(response)
             result = (await response.json())["result"]
         if result == "received":
             schedule_id = event["lesson_schedule_id"]
-            self._say("No webhook brought %s of lesson schedule %s", event["name"], schedule_id)
+            self._log("No webhook was received for %s of lesson schedule %s", event["name"], schedule_id)

@@ -1,45 +1,57 @@
-"""When to ask again: pure arithmetic."""
+"""When to poll a query next: pure arithmetic.
+
+Written by hand although tenacity computes back-offs: polls also keep to fixed slots of their interval.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 SLOT = 0.5
-"""Seconds: polls fall into slots, so that the loop wakes up for many at once, but not for all."""
+"""Seconds between two slots of an interval: polls of one slot share a wake-up of the event loop."""
 
-_SHORTEST = 0.01
-_STEP = 0.04
+MAX_BACKOFF = 600.0
+"""Longest pause after failures in a row, in seconds; a longer poll interval takes precedence."""
 
-LONGEST_PAUSE = 600.0
-"""Seconds between two polls at most, when they fail one after the other."""
+_MIN_INTERVAL = 0.01
+_MAX_SHIFT = 0.04
+"""Largest part of an interval by which one poll is moved towards its slot."""
 
 
 def next_poll_at(
-    *, asked: float, now: float, interval: float, failures: int, key: int, not_before: datetime | None = None
+    *,
+    polled_at: float,
+    now: float,
+    interval: float,
+    failures: int,
+    key: int,
+    not_before: datetime | None = None,
 ) -> float:
-    """Return when to ask next, on the clock that ``now`` is read from.
+    """Return when to poll a query next, on the clock of ``now``, in seconds.
 
-    Every query has a slot of its own in the interval, in which its polls fall after some intervals, so
-    that they are spread. After a failure the distance doubles each time.
+    The key determines the query's slot in the interval. Polls move there in small steps, so that queries that
+    start together spread evenly and no interval contains more polls than queries. After a failure the pause
+    doubles each time.
 
-    :param asked: when it was asked.
-    :param now: when the answer came.
-    :param key: tells one query from another.
-    :param not_before: when the answer can change at the earliest.
+    :param polled_at: time of the last request.
+    :param now: time of its response.
+    :param interval: poll interval in seconds.
+    :param failures: failures in a row.
+    :param key: any integer, constant for a query.
+    :param not_before: when the response can change at the earliest.
     """
-    interval = max(interval, _SHORTEST)
+    interval = max(interval, _MIN_INTERVAL)
     if failures:
-        return now + max(interval, min(interval * 2.0 ** min(failures, 30), LONGEST_PAUSE))
+        return now + max(interval, min(interval * 2.0 ** min(failures, 30), MAX_BACKOFF))
     if not_before:
-        wait = (not_before - datetime.now(UTC)).total_seconds()
-        if wait > interval:
-            return now + wait
+        seconds_to_change = (not_before - datetime.now(UTC)).total_seconds()
+        if seconds_to_change > interval:
+            return now + seconds_to_change
     slots = max(int(interval / SLOT), 1)
     phase = key % slots * (interval / slots)
-    # Waits begin when they begin, many at once. So that no interval holds more polls than questions, each
-    # poll comes a little late until it has reached its slot; one that came late in its slot makes up for it.
-    to_slot = (phase - asked) % interval
-    is_late = to_slot >= interval * (1 - _STEP)
-    due = asked + (to_slot if is_late else interval + min(to_slot, interval * _STEP))
-    late = now - due
-    return due if late < 0 else due + (late // interval + 1) * interval
+    to_slot = (phase - polled_at) % interval
+    # A poll that was slightly late for its slot is followed by one in time; all others approach their slot.
+    was_late = to_slot >= interval * (1 - _MAX_SHIFT)
+    due = polled_at + (to_slot if was_late else interval + min(to_slot, interval * _MAX_SHIFT))
+    overdue = now - due
+    return due if overdue < 0 else due + (overdue // interval + 1) * interval

@@ -1,55 +1,61 @@
-"""Looking at users' schedules for ever: what the event trigger's events are made of."""
+"""Snapshots of users' lesson schedules: how they are polled, passed to the event trigger, and stored.
+
+DAG files import this module with the trigger, so the client and the conditions are imported in functions.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.conditions.schedule_changes import ScheduleChangesCondition
-from airflow_provider_damstra.polling.registry import poll_until_done
+try:
+    from airflow.triggers.shared_stream import SharedStreamProducer
+except ImportError:  # Airflow before 3.3, which has no shared streams
+    SharedStreamProducer = object  # type: ignore[assignment, misc]
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
-    from logging import Logger
 
     from airflow.triggers.shared_stream import AdvanceItem
 
-    from airflow_provider_damstra.conditions.base import PollResult
     from airflow_provider_damstra.conditions.schedule_changes import Snapshot
 
-FOR_EVER = 1_000_000_000
-"""Failed looks in a row that are borne: an event trigger has no task that could fail."""
+MAX_BATCH_SIZE = 100
+"""Users in a batch: its events are stored by Airflow before the next batch is taken."""
 
-MOST = 100
-"""Users in a batch: it is worked off, and kept by Airflow, before the next is taken."""
+UNLIMITED_FAILURES = 1_000_000_000
+"""Limit of failures in a row: an event trigger has no task that could fail."""
 
 
 class SnapshotQueue:
-    """Where looks arrive: of each user the newest, until it is taken."""
+    """The newest snapshot of each user that is not processed yet.
+
+    Unlike an ``asyncio.Queue`` it replaces a user's older snapshot, so it cannot grow beyond the users.
+    """
 
     def __init__(self) -> None:
         self._newest: dict[int, Snapshot] = {}
-        self._arrived = asyncio.Event()
+        self._is_filled = asyncio.Event()
 
-    def arrive(self, user_id: int, now: Snapshot) -> None:
-        """Take what a user's schedules look like."""
-        self._newest[user_id] = now
-        self._arrived.set()
+    def put(self, user_id: int, snapshot: Snapshot) -> None:
+        """Add a user's snapshot, or replace the queued one."""
+        self._newest[user_id] = snapshot
+        self._is_filled.set()
 
-    async def take(self, *, patience: float) -> dict[int, Snapshot]:
-        """Return some users' schedules; none if nothing arrives for so many seconds."""
+    async def get_batch(self, *, max_wait: float) -> dict[int, Snapshot]:
+        """Return queued snapshots by user id; an empty batch if there are none for ``max_wait`` seconds."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await self._arrived.wait()
-        taken = {user: self._newest.pop(user) for user in list(islice(self._newest, MOST))}
+            async with asyncio.timeout(max_wait):
+                await self._is_filled.wait()
+        batch = {user: self._newest.pop(user) for user in list(islice(self._newest, MAX_BATCH_SIZE))}
         if not self._newest:
-            self._arrived.clear()
-        return taken
+            self._is_filled.clear()
+        return batch
 
 
 @asynccontextmanager
@@ -59,153 +65,158 @@ async def watch_snapshots(
     group_id: int | None,
     damstra_conn_id: str,
     poll_interval: float,
-    pause: float,
-    log: Logger,
+    retry_interval: float,
+    log: Any,
 ) -> AsyncIterator[SnapshotQueue]:
-    """Yield where the looks arrive, while a task takes them.
+    """Yield a queue that a background task fills with polled snapshots.
 
-    :param pause: seconds after which the connection is read again when Damstra refused it, or there is none.
-    :param log: is told how the watch stands, and what hinders it.
+    :param retry_interval: seconds until the connection is read again after it was refused or not found.
+    :param log: the trigger's logger.
     """
-    looks = SnapshotQueue()
-    watch = partial(
-        poll_until_done,
-        lambda: ScheduleChangesCondition(user_ids=user_ids, group_id=group_id, on_snapshot=looks.arrive),
-        damstra_conn_id=damstra_conn_id,
-        poll_interval=poll_interval,
-        max_poll_failures=FOR_EVER,
-        say=log.info,
-    )
-    task = asyncio.create_task(_look(watch, pause=pause, log=log))
+    # In a thread: the first import of the client would block the event loop.
+    await asyncio.to_thread(importlib.import_module, "airflow_provider_damstra.polling.registry")
+    from airflow_provider_damstra.conditions.schedule_changes import ScheduleChangesCondition
+    from airflow_provider_damstra.polling.registry import subscribe
+
+    snapshots = SnapshotQueue()
+
+    async def poll_once() -> str | None:
+        """Poll until the key is refused for all users, and return the reason."""
+        subscription = subscribe(
+            ScheduleChangesCondition(user_ids=user_ids, group_id=group_id, on_snapshot=snapshots.put),
+            damstra_conn_id=damstra_conn_id,
+            poll_interval=poll_interval,
+            max_poll_failures=UNLIMITED_FAILURES,
+            log=log.info,
+        )
+        async with subscription as result:
+            return (await result).failure
+
+    task = asyncio.create_task(_poll_forever(poll_once, retry_interval=retry_interval, log=log))
     try:
-        yield looks
+        yield snapshots
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _look(watch: Callable[[], Awaitable[PollResult]], *, pause: float, log: Logger) -> None:
-    """Look for ever. After a refusal pause, and read the connection again: it may have been mended."""
+async def _poll_forever(
+    poll_once: Callable[[], Awaitable[str | None]], *, retry_interval: float, log: Any
+) -> None:
+    """Poll until cancelled. After each error pause, as Airflow would restart an ended trigger at once."""
     while True:
         try:
-            reason = (await watch()).failure
+            reason = await poll_once()
         except Exception as error:
-            # Airflow makes a trigger that ended anew at once, and again and again: this one never ends.
             reason = f"{type(error).__name__}: {error}"
-        log.warning("No events until this is mended: %s", reason)
-        await asyncio.sleep(pause)
+        log.warning("No events until this is fixed: %s", reason)
+        await asyncio.sleep(retry_interval)
 
 
 class SnapshotStore:
-    """The event trigger's cursor: what each user's schedules were like when their events were handed on.
+    """The event trigger's state: the snapshot of each user at the time of the last emitted events.
 
-    :param store: Airflow's asset state store (3.3), or None.
-    :param prefix: of the keys, for other triggers may keep theirs in the same store.
-    :param pause: seconds until the store is asked again when it cannot be read.
-    :param say: is told what hinders it.
+    :param store: Airflow's asset state store (3.3); with None the state is lost when the trigger restarts.
+    :param prefix: prefix of the keys, as other triggers may share the store.
+    :param retry_interval: seconds until the store is read again after an error.
+    :param log: is called with errors.
     """
 
-    def __init__(self, *, store: Any, prefix: str, pause: float, say: Callable[[str], object]) -> None:
+    def __init__(
+        self, *, store: Any, prefix: str, retry_interval: float, log: Callable[[str], object]
+    ) -> None:
         self._store = store
         self._prefix = prefix
-        self._pause = pause
-        self._say = say
-        self._known: dict[int, Snapshot] = {}
-        self._unwritten: dict[int, Snapshot] = {}
+        self._retry_interval = retry_interval
+        self._log = log
+        self._snapshots: dict[int, Snapshot] = {}
+        self._unsaved: dict[int, Snapshot] = {}
 
-    async def before(self, user_id: int) -> Snapshot | None:
-        """Return what a user's schedules were like, or None if nobody ever looked.
+    async def get(self, user_id: int) -> Snapshot | None:
+        """Return a user's last snapshot, or None for a new user.
 
-        While Airflow cannot say, wait: to begin anew would miss events.
+        While the store cannot be read, retry: to treat users as new would miss events.
         """
-        while user_id not in self._known and self._store is not None:
+        while user_id not in self._snapshots and self._store is not None:
             try:
                 stored = await self._store.aget(self._key(user_id))
             except ValueError as error:
-                self._say(f"What is seen does not outlive a restart: {error}")
+                self._log(f"Snapshots are lost when the triggerer restarts: {error}")
                 self._store = None
             except Exception as error:
-                self._say(f"What was seen of user {user_id} cannot be read yet: {error}")
-                await asyncio.sleep(self._pause)
+                self._log(f"The snapshot of user {user_id} cannot be read yet: {error}")
+                await asyncio.sleep(self._retry_interval)
             else:
                 if stored is None:
                     return None
-                self._known[user_id] = stored
-        return self._known.get(user_id)
+                self._snapshots[user_id] = stored
+        return self._snapshots.get(user_id)
 
-    def update(self, user_id: int, now: Snapshot) -> bool:
-        """Remember what a user's schedules are like, unwritten, and return whether that is news."""
-        is_news = self._known.get(user_id) != now
-        self._known[user_id] = now
-        return is_news
+    def update(self, user_id: int, snapshot: Snapshot) -> bool:
+        """Set a user's snapshot in memory only, and return whether it differs from the last one."""
+        has_changed = self._snapshots.get(user_id) != snapshot
+        self._snapshots[user_id] = snapshot
+        return has_changed
 
-    async def keep(self, snapshots: dict[int, Snapshot]) -> None:
-        """Write what was seen; what cannot be written now is written with the next."""
+    async def save(self, snapshots: dict[int, Snapshot]) -> None:
+        """Write snapshots to the store; what cannot be written now is written with the next ones."""
         if self._store is None:
             return
-        self._unwritten |= snapshots
-        for user_id, snapshot in list(self._unwritten.items()):
+        self._unsaved |= snapshots
+        for user_id, snapshot in list(self._unsaved.items()):
             try:
                 await self._store.aset(self._key(user_id), snapshot)
             except Exception as error:
-                self._say(f"What was seen of user {user_id} is not kept yet: {error}")
+                self._log(f"The snapshot of user {user_id} is not saved yet: {error}")
                 return
-            del self._unwritten[user_id]
+            del self._unsaved[user_id]
 
     def _key(self, user_id: int) -> str:
         return f"{self._prefix}-{user_id}"
 
 
-try:
-    from airflow.triggers.shared_stream import SharedStreamProducer
-except ImportError:  # Airflow before 3.3, which asks for none
-    SharedStreamProducer = object  # type: ignore[assignment, misc]
-
-
-async def _nothing() -> None:
-    pass
+async def _no_acknowledgement() -> None:
+    """Do nothing: the batch was not processed."""
 
 
 @dataclass
-class Batch:
-    """Some looks on their way through Airflow.
+class SnapshotBatch:
+    """Snapshots in Airflow's shared stream.
 
-    :param keep: what is to be done once Airflow has kept all events that were made of them.
+    :param snapshots: the snapshots by user id.
+    :param acknowledge: is called when Airflow has stored all events of the batch.
+    :param is_settled: is set when it has been acknowledged, or Airflow could not store its events.
     """
 
-    looks: dict[int, Snapshot]
-    keep: Callable[[], Awaitable[None]] = _nothing
-    is_over: asyncio.Event = field(default_factory=asyncio.Event)
+    snapshots: dict[int, Snapshot]
+    acknowledge: Callable[[], Awaitable[None]] = _no_acknowledgement
+    is_settled: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class SnapshotProducer(SharedStreamProducer):
-    """Yields one batch after the other, each when Airflow has kept the events of the one before.
+    """Producer of Airflow's shared stream (3.3): yields a batch when the events of the last one are stored.
 
-    :param watch_snapshots: opens the looks, when the stream begins.
-    :param patience: seconds after which an empty batch is yielded, so that what could not be kept is tried
-        again.
+    :param watch: returns the context in which the queue of snapshots is filled.
+    :param max_wait: seconds after which an empty batch is yielded, so that saving is retried.
     """
 
     def __init__(
-        self,
-        watch_snapshots: Callable[[], Awaitable[AbstractAsyncContextManager[SnapshotQueue]]],
-        *,
-        patience: float,
+        self, watch: Callable[[], AbstractAsyncContextManager[SnapshotQueue]], *, max_wait: float
     ) -> None:
-        self._looking = watch_snapshots
-        self._patience = patience
+        self._watch = watch
+        self._max_wait = max_wait
 
     async def open_stream(self) -> AsyncIterator[tuple[Any, Any]]:
-        """Yield batches, each also as what is to be confirmed."""
-        async with await self._looking() as looks:
+        """Yield each batch as the item and as the payload to confirm."""
+        async with self._watch() as snapshots:
             while True:
-                batch = Batch(await looks.take(patience=self._patience))
+                batch = SnapshotBatch(await snapshots.get_batch(max_wait=self._max_wait))
                 yield batch, batch
-                await batch.is_over.wait()
+                await batch.is_settled.wait()
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
-        """Keep what was seen if its events are kept; if they are not, the next start sees it again."""
+        """Acknowledge batches whose events are stored; the others come again after the next start."""
         for item in batch:
             if item.outcome.is_clean:
-                await item.broker_payload.keep()
-            item.broker_payload.is_over.set()
+                await item.broker_payload.acknowledge()
+            item.broker_payload.is_settled.set()

@@ -1,4 +1,4 @@
-"""Who waits for which answer: what the poller keeps of waits and of questions."""
+"""The state of the shared poller: a ``Subscription`` for each task, a ``PolledQuery`` for each query."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from contextvars import Context
     from datetime import datetime
 
-PROGRESS_EVERY = 10.0
-"""Seconds at least between two lines in which a wait says how far it is. Its end says its result instead."""
+    from airflow_provider_damstra.polling.poller import SharedPoller
+
+PROGRESS_INTERVAL = 10.0
+"""Seconds between two progress lines of a subscription."""
 
 
 @dataclass(slots=True)
-class Failures:
-    """How often a query failed in a row for one wait, and when it was counted last."""
+class FailureCount:
+    """Failures in a row of one query, as one subscription counts them."""
 
     count: int = 0
     counted_at: float = float("-inf")
@@ -29,150 +31,181 @@ class Failures:
 
 @dataclass(eq=False, slots=True)
 class Subscription:
-    """One wait, and whom to tell."""
+    """A condition that is polled until it is done; an asynchronous context manager.
 
+    Entering subscribes to the condition's queries and returns the future of its result; leaving cancels the
+    subscription. Thousands of them exist at once, so each attribute counts: sets and dictionaries that are
+    mostly empty are None then.
+
+    :param log: logs a line; is called in ``context``, so that the line is in the log of the task.
+    :param deadline: time of the event loop at which the result is a ``TimeoutError``, or None.
+    :param result: the result, or the error that ended the subscription.
+    """
+
+    poller: SharedPoller
     condition: Condition
     poll_interval: float
     max_poll_failures: int
-    say: Callable[[str], None]
+    log: Callable[[str], None]
+    deadline: float | None
     context: Context
-    over: asyncio.Future[PollResult]
-    deadline: float | None = None
+    result: asyncio.Future[PollResult]
+    timer: asyncio.TimerHandle | None = None
     queries: dict[Query, QueryFilter] = field(default_factory=dict)
-    unanswered: set[Query] | None = None
-    failures: dict[Query, Failures] | None = None
-    said: str = ""
-    said_at: float = float("-inf")
+    pending: set[Query] | None = None
+    failures: dict[Query, FailureCount] | None = None
+    last_line: str = ""
+    progress_at: float = float("-inf")
 
-    def expect(self, query: Query) -> None:
-        """Note that there is no answer to a query yet."""
-        if self.unanswered is None:
-            self.unanswered = set()
-        self.unanswered.add(query)
+    async def __aenter__(self) -> asyncio.Future[PollResult]:
+        await self.poller.add(self)
+        return self.result
 
-    def expects(self, query: Query) -> bool:
-        """Return whether there is no answer to a query yet."""
-        return self.unanswered is not None and query in self.unanswered
+    async def __aexit__(self, *_: object) -> None:
+        await self.poller.remove(self)
 
-    def settle(self, query: Query) -> None:
-        """Note that a query is answered, or asked no more."""
-        if self.unanswered is not None:
-            self.unanswered.discard(query)
-            # Even an empty set is large, and nearly all waits have none to expect.
-            self.unanswered = self.unanswered or None
+    def is_pending(self, query: Query) -> bool:
+        """Return whether the condition has no response to a query yet."""
+        return self.pending is not None and query in self.pending
 
-    def update(self, query: Query, answer: Any) -> None:
-        """Hand the wait an answer."""
-        self.settle(query)
-        self.condition.update(query, answer)
+    def add_pending(self, query: Query) -> None:
+        """Mark a query as not answered yet."""
+        if self.pending is None:
+            self.pending = set()
+        self.pending.add(query)
+
+    def discard_pending(self, query: Query) -> None:
+        """Mark a query as answered, or as no longer needed."""
+        if self.pending is not None:
+            self.pending.discard(query)
+            self.pending = self.pending or None
+
+    def update(self, query: Query, response: Any) -> None:
+        """Pass a response to the condition."""
+        self.discard_pending(query)
+        self.condition.update(query, response)
 
     def count_failure(self, query: Query, *, now: float) -> int:
-        """Return how often a query failed in a row, counted once an interval: others may ask it too."""
+        """Return a query's failures in a row.
+
+        One is counted per interval: other subscriptions may poll the query more often.
+        """
         if self.failures is None:
             self.failures = {}
-        failures = self.failures.setdefault(query, Failures())
+        failures = self.failures.setdefault(query, FailureCount())
         if now - failures.counted_at >= self.poll_interval * 0.9:
             failures.count += 1
             failures.counted_at = now
         return failures.count
 
-    def forget_failures(self, query: Query) -> bool:
-        """Return whether a query had failed before it was answered now; then its wait says where it is."""
+    def reset_failures(self, query: Query) -> bool:
+        """Return whether a query had failed before this success; then the progress is logged again."""
         if not self.failures or self.failures.pop(query, None) is None:
             return False
-        self.said = ""
+        self.last_line = ""
         return True
 
-    def end(self, result: PollResult | None = None, *, error: Exception | None = None) -> None:
-        """Wake the wait with its result, or with the error that it cannot bear any longer."""
-        if self.over.done():
-            return
-        if error:
-            self.over.set_exception(error)
-        elif result:
-            self.over.set_result(result)
+    def finish(self, result: PollResult) -> None:
+        """Set the result."""
+        if not self.result.done():
+            self.result.set_result(result)
 
-    def tell_progress(self, text: str, *, now: float) -> None:
-        """Log how far the wait is, but not every step: a cohort of a thousand takes thousands."""
-        if not self.said or now - self.said_at >= PROGRESS_EVERY:
-            self.said_at = now
-            self.tell(text)
+    def fail(self, error: Exception) -> None:
+        """End with an error."""
+        if not self.result.done():
+            self.result.set_exception(error)
 
-    def tell(self, text: str) -> None:
-        """Log in the context of the wait's own task, so that it stands in that task's log."""
-        if text and text != self.said:
-            # Most waits say the same as others: one object for all.
-            self.said = intern(text)
-            self.context.run(self.say, text)
+    def expire(self) -> None:
+        """End with a ``TimeoutError`` that contains the progress."""
+        try:
+            self.fail(TimeoutError(self.condition.evaluate().progress))
+        except Exception as error:
+            self.fail(error)
+
+    def log_progress(self, text: str, *, now: float) -> None:
+        """Log the progress, at most once per ``PROGRESS_INTERVAL``."""
+        if not self.last_line or now - self.progress_at >= PROGRESS_INTERVAL:
+            self.progress_at = now
+            self.log_line(text)
+
+    def log_line(self, text: str) -> None:
+        """Log a line in the context of the task, unless it repeats the last one."""
+        if text and text != self.last_line:
+            # Many subscriptions log the same: they share one string.
+            self.last_line = intern(text)
+            self.context.run(self.log, text)
 
 
 @dataclass(eq=False)
 class PolledQuery:
-    """One query, and all who want its answer, each with what it wants of it."""
+    """One query, its last response, and the filters of all subscriptions to it.
+
+    :param blocked_until: earliest time of the next request, as a ``Retry-After`` header demands.
+    """
 
     query: Query
-    queries: dict[Subscription, QueryFilter] = field(default_factory=dict)
-    timer: asyncio.Handle | None = None
-    is_due: bool = False
+    subscriptions: dict[Subscription, QueryFilter] = field(default_factory=dict)
+    timer: asyncio.TimerHandle | None = None
+    is_queued: bool = False
+    is_expedited: bool = False
     failures: int = 0
-    answer: Any = None
-    asked_at: float = float("-inf")
-    answered_at: float = float("-inf")
-    closed_until: float = float("-inf")
-    is_whole: bool = False
-    is_hurried: bool = False
+    response: Any = None
+    is_complete: bool = False
+    polled_at: float = float("-inf")
+    received_at: float = float("-inf")
+    blocked_until: float = float("-inf")
 
     def __post_init__(self) -> None:
         self.page_cache = page_cache_for(self.query)
 
-    def rows(self) -> frozenset[int] | None:
-        """Return the rows that somebody wants, or None for all."""
-        wanted = [query_filter.rows for query_filter in self.queries.values()]
-        if None in wanted:
+    def required_rows(self) -> frozenset[int] | None:
+        """Return the keys of the rows that any subscription needs, or None for all rows."""
+        required = [query_filter.rows for query_filter in self.subscriptions.values()]
+        if None in required:
             return None
-        return frozenset().union(*(rows for rows in wanted if rows is not None))
+        return frozenset().union(*(rows for rows in required if rows is not None))
 
     def interval(self) -> float:
-        """Return the shortest distance, in seconds, at which somebody wants to look."""
-        return min(one.poll_interval for one in self.queries)
+        """Return the shortest poll interval of the subscriptions, in seconds."""
+        return min(subscription.poll_interval for subscription in self.subscriptions)
 
     def not_before(self) -> datetime | None:
-        """Return when the answer can change at the earliest for anybody, or None for at any time."""
-        starts = [query_filter.not_before for query_filter in self.queries.values()]
+        """Return when the response can change at the earliest for any subscription, or None for any time."""
+        starts = [query_filter.not_before for query_filter in self.subscriptions.values()]
         return None if None in starts else min(start for start in starts if start)
 
-    def serves(self, query_filter: QueryFilter) -> bool:
-        """Return whether the answer that is there says all that is asked."""
-        if self.is_whole or not isinstance(self.answer, list):
-            return self.is_whole
-        return query_filter.rows is not None and {row.row_key for row in self.answer}.issuperset(
+    def satisfies(self, query_filter: QueryFilter) -> bool:
+        """Return whether the last response contains all rows that a filter needs."""
+        if self.is_complete or not isinstance(self.response, list):
+            return self.is_complete
+        return query_filter.rows is not None and {row.row_key for row in self.response}.issuperset(
             query_filter.rows
         )
 
-    def news(self, answer: Any) -> frozenset[int] | None:
-        """Return the rows in which an answer differs from the one before, or None if it may be all of it."""
-        if not (isinstance(answer, list) and isinstance(self.answer, list)):
-            return frozenset() if answer == self.answer else None
-        if answer is self.answer:
+    def changed_rows(self, response: Any) -> frozenset[int] | None:
+        """Return the keys of the rows that differ from the last response; None means that any may differ."""
+        if response == self.response:
             return frozenset()
-        before = {row.row_key: row for row in self.answer}
-        after = {row.row_key: row for row in answer}
+        if not (isinstance(response, list) and isinstance(self.response, list)):
+            return None
+        before = {row.row_key: row for row in self.response}
+        after = {row.row_key: row for row in response}
         return frozenset(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
 
-    def stop(self) -> None:
-        """Ask no more."""
+    def cancel_timer(self) -> None:
+        """Cancel the next poll."""
         if self.timer:
             self.timer.cancel()
 
-    def is_about(self, *, lesson_schedule_ids: frozenset[int], user_ids: frozenset[int]) -> bool:
-        """Return whether the answer may tell of one of these schedules, or of one of these users'."""
+    def matches(self, *, lesson_schedule_ids: frozenset[int], user_ids: frozenset[int]) -> bool:
+        """Return whether the response may contain one of these schedules, or schedules of these users."""
         if isinstance(self.query, GetLessonSchedule):
             return self.query.lesson_schedule_id in lesson_schedule_ids
         if not isinstance(self.query, ListUserLessonSchedules):
             return False
-        return self.query.user_id in user_ids or not lesson_schedule_ids.isdisjoint(self._schedules())
+        return self.query.user_id in user_ids or not lesson_schedule_ids.isdisjoint(self._schedule_ids())
 
-    def _schedules(self) -> set[int]:
-        wanted = [query_filter.rows or () for query_filter in self.queries.values()]
-        listed = self.answer if isinstance(self.answer, list) else []
-        return {row.row_key for row in listed}.union(*wanted)
+    def _schedule_ids(self) -> set[int]:
+        required = [query_filter.rows or () for query_filter in self.subscriptions.values()]
+        listed = self.response if isinstance(self.response, list) else []
+        return {row.row_key for row in listed}.union(*required)

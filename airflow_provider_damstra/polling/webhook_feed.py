@@ -1,15 +1,17 @@
-"""Following the receiver's feed, so that what a webhook names is looked at at once.
+"""Consumer of the webhook receiver's feed, which expedites the polls of objects that webhooks name.
 
-One request a second for all waits of an event loop on a connection. Where no webhooks are received
-nothing is asked, and no task is started.
+It sends one request per second for all subscriptions of an event loop to a connection. Where no webhooks are
+received, no task is started and nothing is requested.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 from contextlib import asynccontextmanager
 from contextvars import Context
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -21,19 +23,22 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-EVERY = 1.0
+POLL_INTERVAL = 1.0
 """Seconds between two requests."""
 
-LONGEST_PAUSE = 60.0
-"""Seconds until a receiver is asked again that is not there, does not know the token, or failed often."""
+MAX_BACKOFF = 60.0
+"""Seconds until the next request to a receiver that is disabled, rejects the token, or failed often."""
+
+REQUEST_TIMEOUT = 10.0
+"""Seconds for one request to the receiver."""
 
 log = logging.getLogger(__name__)
 
 
 class FeedEvent(BaseModel):
-    """What somebody says has happened: worth a look and no more, for a webhook may say anything.
+    """The ids that a webhook names, which are not verified yet.
 
-    In an event of an unknown name, what is called an id need not be one: the others are heard all the same.
+    Events of unknown names may have something else than ids in these fields; they must not break the others.
     """
 
     id: int
@@ -42,28 +47,32 @@ class FeedEvent(BaseModel):
 
 
 class FeedPage(BaseModel):
-    """The receiver's answer: what came after a cursor, and where to go on."""
+    """The receiver's response: the events after a cursor, and the next cursor."""
 
     cursor: int
     events: list[FeedEvent]
 
 
+class ReceiverUnavailableError(RuntimeError):
+    """The connection has no token, or the receiver is disabled or does not accept the token."""
+
+
 def start_feed_consumer(
     damstra_conn_id: str, *, expedite: Callable[..., object]
 ) -> asyncio.Task[None] | None:
-    """Start a task that follows a connection's feed, or return None if nothing is received for it.
+    """Start a task that consumes a connection's feed, or return None if no webhooks are received for it.
 
     :param expedite: is called with ``lesson_schedule_ids`` and ``user_ids``.
     """
     if not receives_webhooks(damstra_conn_id):
         return None
-    follower = WebhookFeedConsumer(damstra_conn_id, expedite=expedite)
-    # In an empty context: what it logs is about nobody's task in particular.
-    return asyncio.get_running_loop().create_task(follower.follow(), context=Context())
+    consumer = WebhookFeedConsumer(damstra_conn_id, expedite=expedite)
+    # In an empty context, as its log lines belong to no single task.
+    return asyncio.get_running_loop().create_task(consumer.run(), context=Context())
 
 
 class WebhookFeedConsumer:
-    """Asks the receiver what was received for a connection, and hands on what it names.
+    """Requests the events received for a connection, and expedites the polls of the objects they name.
 
     :param damstra_conn_id: id of the Airflow connection.
     :param expedite: is called with ``lesson_schedule_ids`` and ``user_ids``.
@@ -71,63 +80,59 @@ class WebhookFeedConsumer:
 
     def __init__(self, damstra_conn_id: str, *, expedite: Callable[..., object]) -> None:
         self._conn_id = damstra_conn_id
-        self._hurry = expedite
+        self._expedite = expedite
         self._cursor: int | None = None
-        self._seen: frozenset[int] = frozenset()
+        self._seen_ids: frozenset[int] = frozenset()
         self._failures = 0
 
-    async def follow(self) -> None:
-        """Follow for ever. Whatever fails only makes the waits as slow as their own interval."""
+    async def run(self) -> None:
+        """Consume the feed until cancelled. While it fails, tasks wait as long as without webhooks."""
         while True:
-            pause = LONGEST_PAUSE
+            pause = MAX_BACKOFF
             try:
-                await self._follow_until_it_fails()
+                await self._consume()
             except ReceiverUnavailableError as error:
                 log.debug("Waits on %s go on without webhooks: %s", self._conn_id, error)
             except Exception as error:
                 self._failures += 1
-                pause = min(EVERY * 2.0 ** min(self._failures, 10), LONGEST_PAUSE)
-                # Not what the error says: it may hold the connection's extra.
-                log.info("The feed of %s failed, it is asked again: %s", self._conn_id, type(error).__name__)
+                pause = min(POLL_INTERVAL * 2.0 ** min(self._failures, 10), MAX_BACKOFF)
+                # Only the error's type: its text may contain the connection's extra.
+                log.info(
+                    "The feed of %s failed, it is requested again: %s", self._conn_id, type(error).__name__
+                )
             await asyncio.sleep(pause)
 
-    async def _follow_until_it_fails(self) -> None:
+    async def _consume(self) -> None:
+        """Poll the feed until a request fails."""
         async with receiver_session(self._conn_id) as session:
             while True:
-                self._hand_on(await self._ask(session))
+                self._process(await self._fetch_page(session))
                 self._failures = 0
-                await asyncio.sleep(EVERY)
+                await asyncio.sleep(POLL_INTERVAL)
 
-    async def _ask(self, session: aiohttp.ClientSession) -> FeedPage:
-        query = {} if self._cursor is None else {"after": str(self._cursor)}
-        async with session.get(
-            internal_feed_url(self._conn_id), params=query, allow_redirects=False
-        ) as response:
-            check(response)
+    async def _fetch_page(self, session: aiohttp.ClientSession) -> FeedPage:
+        params = {} if self._cursor is None else {"after": str(self._cursor)}
+        url = internal_feed_url(self._conn_id)
+        async with session.get(url, params=params, allow_redirects=False) as response:
+            raise_for_status(response)
             return FeedPage.model_validate_json(await response.read())
 
-    def _hand_on(self, news: FeedPage) -> None:
-        """Hand on what is new: the feed repeats what is young, so that nothing is missed."""
-        self._cursor = news.cursor
-        new = [hint for hint in news.events if hint.id not in self._seen]
-        self._seen = frozenset(hint.id for hint in news.events)
-        hints = [hint for hint in new if isinstance(hint.lesson_schedule_id, int)]
-        if hints:
-            schedules = {hint.lesson_schedule_id for hint in hints}
-            users = {hint.user_id for hint in hints if isinstance(hint.user_id, int)}
-            self._hurry(lesson_schedule_ids=schedules, user_ids=users)
-
-
-TIMEOUT = 10.0
-
-
-class ReceiverUnavailableError(RuntimeError):
-    """There is nobody to ask: no token, or a receiver that does not know it."""
+    def _process(self, page: FeedPage) -> None:
+        """Expedite for new events: the feed repeats recent ones, so that none is missed."""
+        new = [event for event in page.events if event.id not in self._seen_ids]
+        self._cursor = page.cursor
+        self._seen_ids = frozenset(event.id for event in page.events)
+        about_schedules = [event for event in new if isinstance(event.lesson_schedule_id, int)]
+        if about_schedules:
+            self._expedite(
+                lesson_schedule_ids={event.lesson_schedule_id for event in about_schedules},
+                user_ids={event.user_id for event in about_schedules if isinstance(event.user_id, int)},
+            )
 
 
 @asynccontextmanager
 async def receiver_session(damstra_conn_id: str) -> AsyncIterator[aiohttp.ClientSession]:
-    """Yield a session that shows a connection's token to the receiver: follow no redirects with it.
+    """Yield a session that sends a connection's token to the receiver; do not follow redirects with it.
 
     :raises ReceiverUnavailableError: if the connection has no token.
     """
@@ -136,26 +141,21 @@ async def receiver_session(damstra_conn_id: str) -> AsyncIterator[aiohttp.Client
     token = await DamstraHook(damstra_conn_id=damstra_conn_id).async_webhook_token()
     if token is None:
         raise ReceiverUnavailableError("the connection has no webhook_token")
-    aiohttp = await asyncio.to_thread(_import_aiohttp)
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+    # In a thread: the first import of aiohttp would block the event loop.
+    aiohttp = await asyncio.to_thread(importlib.import_module, "aiohttp")
+    timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
     headers = {"Authorization": f"Bearer {token}"}
     async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
         yield session
 
 
-def check(response: aiohttp.ClientResponse) -> None:
-    """Refuse what is no answer.
+def raise_for_status(response: aiohttp.ClientResponse) -> None:
+    """Raise unless the receiver responded with status 200.
 
-    :raises ReceiverUnavailableError: if the receiver is not there, or does not know the token.
+    :raises ReceiverUnavailableError: if the receiver is disabled or does not accept the token.
     :raises RuntimeError: if it failed.
     """
-    if response.status in (404, 405):
+    if response.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
         raise ReceiverUnavailableError("the receiver is not enabled, or knows another token or network")
-    if response.status != 200:
-        raise RuntimeError(f"the receiver answered {response.status}")
-
-
-def _import_aiohttp() -> Any:
-    import aiohttp
-
-    return aiohttp
+    if response.status != HTTPStatus.OK:
+        raise RuntimeError(f"the receiver responded with status {response.status}")

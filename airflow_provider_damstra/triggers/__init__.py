@@ -1,1 +1,1 @@
-"""Waits in the triggerer. They only read."""
+"""The triggers that Airflow stores and runs in the triggerer. They only read from Damstra Learning."""

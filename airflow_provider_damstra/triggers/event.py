@@ -1,4 +1,4 @@
-"""The trigger behind an ``AssetWatcher``: what happens in Damstra, seen by polling."""
+"""The trigger for an ``AssetWatcher``: events in Damstra Learning, found by polling."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_damstra.assets import SCHEDULE_EVENTS
+from airflow_provider_damstra.polling.snapshots import SnapshotProducer, SnapshotStore, watch_snapshots
 from airflow_provider_damstra.validation import (
     parse_ids,
     validate_exactly_one,
@@ -18,53 +19,56 @@ from airflow_provider_damstra.validation import (
     validate_subset,
 )
 
-# DAG files import this module: what asks Damstra is imported by the triggerer, in a thread.
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
     from contextlib import AbstractAsyncContextManager
 
     from airflow_provider_damstra.conditions.schedule_changes import Snapshot
     from airflow_provider_damstra.polling.reconciliation import Reconciler
-    from airflow_provider_damstra.polling.snapshots import (
-        Batch,
-        SnapshotProducer,
-        SnapshotQueue,
-        SnapshotStore,
-    )
+    from airflow_provider_damstra.polling.snapshots import SnapshotBatch, SnapshotQueue
 
-LOOKED_AT_EVERY = 60.0
-RECONCILED_EVERY = 3600.0
-"""Seconds between two looks at a user, unless told otherwise."""
+DEFAULT_POLL_INTERVAL = 60.0
+DEFAULT_RECONCILE_INTERVAL = 3600.0
+"""Seconds between two polls of a user: for events, and to reconcile."""
 
 
 class DamstraEventTrigger(BaseEventTrigger):
-    """Fires for each event in users' lesson schedules, for ever. It only reads.
+    """Fire for each event in users' lesson schedules, until the asset is no longer watched. It only reads.
 
-    All triggers and sensors on a connection share one poller: what several of them watch is asked once.
+    Lists the schedules of each user (``listUserLessonSchedules``), and of a group its members
+    (``listGroupMembers``), and compares them with the previous snapshot. All triggers and sensors with the
+    same connection share one client and one request per query.
 
-    The first look at a user is what later ones are compared with, and fires nothing. Where Airflow has an
-    asset state store (3.3), what was seen outlives a restart of the triggerer: it is written as soon as
-    Airflow confirms that the events are in its database, so that none is lost; a crash in the second or two
-    between the two repeats them. What was created and cancelled, or moved twice, between two looks is seen as
-    far as the second look shows it. Without the store (Airflow before 3.3, or one trigger that watches for
-    several assets) a restart misses what happened meanwhile.
+    **Events.** The first snapshot of a user fires nothing. The payload of an event has the fields of the
+    webhook: ``name``, ``lesson_schedule_id``, ``user_id``, ``schedule_date``, for cancellations
+    ``cancellation_reason`` (always ``unknown``), and ``time_stamp``, the time of the poll; ``source`` is
+    ``polling``. Of several changes of a schedule between two polls only their outcome is seen.
 
-    A user whose schedules the key may not read does not stop the watch for the others.
+    **Serialisation.** All arguments are stored, as JSON.
 
-    With ``reconcile`` it fires nothing itself: what it sees it hands to the receiver of webhooks, which
-    updates the assets of ``damstra_event()`` for what no webhook has brought, verified like a webhook, with
-    its partition key, and once, whichever comes first. While the receiver is away it waits.
+    **Restart of the triggerer.** With an asset state store (Airflow 3.3) no event is lost: a snapshot is
+    written as soon as Airflow confirms that the events are in its database. A crash in the second or two
+    between the two repeats them. Without a store (Airflow before 3.3, or one trigger for several assets) the
+    events during the restart are lost.
+
+    **Errors** never end the trigger, as Airflow would restart it at once. A failed poll is repeated with a
+    growing pause. A user whose schedules the access key may not read does not affect the others.
+
+    **Reconciliation.** With ``reconcile`` the trigger fires nothing itself. It delivers its events to the
+    webhook receiver, which verifies them like webhooks and updates the assets of ``damstra_event()``, with
+    partition keys and once for each event, whether polling or the webhook is first. While the receiver cannot
+    be reached, the trigger retries.
 
     :param user_ids: ids of the users to watch; or
     :param group_id: id of the group whose active members to watch.
     :param events: Damstra's names of the events to fire for; default all four of lesson schedules.
     :param damstra_conn_id: id of the Airflow connection.
-    :param poll_interval: seconds between two looks at a user; default a minute, with ``reconcile`` an hour.
-    :param emit_existing: fire at the first look too, for every schedule that is there.
-    :param reconcile: only look for what the webhook of the connection did not bring.
-    :param refusal_pause: seconds until the connection is read again after Damstra refused the key, or there
-        was no such connection; at least ``poll_interval``.
-    :raises ValueError: if the users, the group or the events are not ones that can be watched.
+    :param poll_interval: seconds between two polls of a user; default 60, with ``reconcile`` 3600.
+    :param emit_existing: fire for every schedule in the first snapshot, too.
+    :param reconcile: deliver events that no webhook delivered to the receiver, instead of firing.
+    :param refusal_pause: seconds until the connection is read again after Damstra refused the access key or
+        the connection was not found; at least ``poll_interval``.
+    :raises ValueError: if none or both of ``user_ids`` and ``group_id`` are given, or an argument is invalid.
     """
 
     def __init__(
@@ -83,7 +87,7 @@ class DamstraEventTrigger(BaseEventTrigger):
         validate_exactly_one(user_ids=user_ids, group_id=group_id)
         validate_subset("events", events, *SCHEDULE_EVENTS)
         if poll_interval is None:
-            poll_interval = RECONCILED_EVERY if reconcile else LOOKED_AT_EVERY
+            poll_interval = DEFAULT_RECONCILE_INTERVAL if reconcile else DEFAULT_POLL_INTERVAL
         validate_number("poll_interval", poll_interval, at_least=0)
         validate_number("refusal_pause", refusal_pause, at_least=0)
         self.user_ids = None if user_ids is None else parse_ids("user_ids", user_ids)
@@ -96,32 +100,36 @@ class DamstraEventTrigger(BaseEventTrigger):
         self.refusal_pause = refusal_pause
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the triggerer needs to build this trigger again."""
+        """Return the class path and all arguments."""
         names = ("user_ids", "group_id", "events", "damstra_conn_id", "poll_interval", "emit_existing")
         arguments = {name: getattr(self, name) for name in (*names, "reconcile", "refusal_pause")}
         return f"{__name__}.{type(self).__name__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield an event for each thing that happened: the loop for Airflow before 3.3, and to reconcile."""
-        seen = self._seen()
-        async with await self._looking() as looks:
-            bring = self._reconciler().bring if self.reconcile else None
+        """Poll snapshots, and yield or reconcile the events between them.
+
+        Airflow 3.3 calls it only with ``reconcile``, and else uses the shared stream below. A snapshot is
+        saved after its events have been yielded or delivered.
+        """
+        store = self._snapshot_store()
+        reconciler = self._reconciler() if self.reconcile else None
+        async with self._watch() as snapshots:
             while True:
+                batch = await snapshots.get_batch(max_wait=self._retry_interval)
                 changed: dict[int, Snapshot] = {}
-                taken = await looks.take(patience=self._pause)
-                happened = [one async for one in self._happened(taken, seen, changed)]
-                if bring:
-                    await bring(happened)
+                events = [event async for event in self._detect_events(batch, store, changed)]
+                if reconciler:
+                    await reconciler.deliver(events)
                 else:
-                    for payload in happened:
-                        yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
-                await seen.keep(changed)
+                    for event in events:
+                        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+                await store.save(changed)
 
     def shared_stream_key(self) -> tuple[str, ...] | None:
-        """Return a key that is this trigger's alone, or None where it has no events that Airflow could keep.
+        """Return a key of this trigger alone, or None to reconcile, which yields no events.
 
-        The requests are shared below this, by the poller: among triggers that watch different people, and
-        with sensors. What Airflow's shared streams add is word of what its database holds.
+        The shared stream (3.3) is used for its confirmation that Airflow has stored the events. Requests are
+        shared by the poller anyway, also between triggers for different users, and with sensors.
         """
         if self.reconcile:
             return None
@@ -130,76 +138,64 @@ class DamstraEventTrigger(BaseEventTrigger):
 
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SnapshotProducer:
-        """Return what yields the looks, and hears when Airflow has kept the events made of them (3.3)."""
-        from airflow_provider_damstra.polling.snapshots import SnapshotProducer
-
+        """Return the producer of snapshots, which is notified when Airflow has stored their events (3.3)."""
         trigger = cls(**kwargs)
-        return SnapshotProducer(trigger._looking, patience=trigger._pause)
+        return SnapshotProducer(trigger._watch, max_wait=trigger._retry_interval)
 
-    async def filter_shared_stream(self, shared_stream: AsyncIterator[Batch]) -> AsyncIterator[TriggerEvent]:
-        """Yield an event for each thing that happened; what was seen is kept once Airflow has them."""
-        seen = self._seen()
+    async def filter_shared_stream(
+        self, shared_stream: AsyncIterator[SnapshotBatch]
+    ) -> AsyncIterator[TriggerEvent]:
+        """Yield the events between snapshots, which are saved when Airflow has stored the events (3.3)."""
+        store = self._snapshot_store()
         async for batch in shared_stream:
             changed: dict[int, Snapshot] = {}
-            async for payload in self._happened(batch.looks, seen, changed):
-                yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
-            batch.keep = partial(seen.keep, changed)
+            async for event in self._detect_events(batch.snapshots, store, changed):
+                yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+            batch.acknowledge = partial(store.save, changed)
 
-    async def _happened(
-        self, looks: dict[int, Snapshot], seen: SnapshotStore, changed: dict[int, Snapshot]
+    async def _detect_events(
+        self, snapshots: dict[int, Snapshot], store: SnapshotStore, changed: dict[int, Snapshot]
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield what happened since the looks before; what is to be kept then is in ``changed``."""
+        """Yield the events since the last snapshots, and add the snapshots to save to ``changed``."""
         from airflow_provider_damstra.conditions.schedule_changes import diff_snapshots
 
-        for user_id, now in looks.items():
-            before = await seen.before(user_id)
+        for user_id, current in snapshots.items():
+            before = await store.get(user_id)
             if before is None:
-                before = {} if self.emit_existing else now
-            for event in diff_snapshots(user_id, before, now, observed_at=datetime.now(UTC)):
+                before = {} if self.emit_existing else current
+            for event in diff_snapshots(user_id, before, current, observed_at=datetime.now(UTC)):
                 if event["name"] in self.events:
                     yield event
-            # What is no longer listed stays known, or it would be created anew when it is listed again.
-            if seen.update(user_id, merged := {**before, **now}):
+            # Schedules that are not listed now are kept: they are not new if they are listed again.
+            merged = {**before, **current}
+            if store.update(user_id, merged):
                 changed[user_id] = merged
 
     @property
-    def _pause(self) -> float:
+    def _retry_interval(self) -> float:
         return max(self.refusal_pause, self.poll_interval)
 
-    async def _looking(self) -> AbstractAsyncContextManager[SnapshotQueue]:
-        """Return what opens the looks. Its import takes a while, in which others are to have their turn."""
-        import asyncio
-
-        watch_snapshots = await asyncio.to_thread(_import_looking)
-        opened: AbstractAsyncContextManager[SnapshotQueue] = watch_snapshots(
+    def _watch(self) -> AbstractAsyncContextManager[SnapshotQueue]:
+        return watch_snapshots(
             user_ids=self.user_ids,
             group_id=self.group_id,
             damstra_conn_id=self.damstra_conn_id,
             poll_interval=self.poll_interval,
-            pause=self._pause,
+            retry_interval=self._retry_interval,
             log=self.log,
         )
-        return opened
 
     def _reconciler(self) -> Reconciler:
         from airflow_provider_damstra.polling.reconciliation import Reconciler
 
-        return Reconciler(self.damstra_conn_id, pause=self.refusal_pause, say=self.log.warning)
+        return Reconciler(self.damstra_conn_id, retry_interval=self.refusal_pause, log=self.log.warning)
 
-    def _seen(self) -> SnapshotStore:
-        from airflow_provider_damstra.polling.snapshots import SnapshotStore
-
-        # Whom it watches is not part of it: who comes later is no reason to forget the others.
-        watched = json.dumps([self.damstra_conn_id, self.events, self.reconcile])
+    def _snapshot_store(self) -> SnapshotStore:
+        # The key leaves out the users: to watch one more must not reset the snapshots of the others.
+        identity = json.dumps([self.damstra_conn_id, self.events, self.reconcile])
         return SnapshotStore(
             store=getattr(self, "asset_state_store", None),
-            prefix=f"damstra-{sha256(watched.encode()).hexdigest()[:12]}",
-            pause=self.refusal_pause,
-            say=self.log.warning,
+            prefix=f"damstra-{sha256(identity.encode()).hexdigest()[:12]}",
+            retry_interval=self.refusal_pause,
+            log=self.log.warning,
         )
-
-
-def _import_looking() -> Any:
-    from airflow_provider_damstra.polling.snapshots import watch_snapshots
-
-    return watch_snapshots

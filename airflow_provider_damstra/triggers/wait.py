@@ -1,4 +1,4 @@
-"""The trigger behind every deferrable sensor."""
+"""The trigger of every deferrable sensor."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
-from airflow.triggers.base import (
-    BaseTrigger,
-    TaskSkippedEvent,
-    TaskSuccessEvent,
-    TriggerEvent,
-)
+from airflow.triggers.base import BaseTrigger, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
 
 from airflow_provider_damstra.conditions.base import create_condition
 from airflow_provider_damstra.conditions.group import GroupLessonCondition
@@ -20,7 +15,7 @@ from airflow_provider_damstra.conditions.ilt_session import IltSessionCondition
 from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
 from airflow_provider_damstra.conditions.user import UserCondition, UserLessonsCondition
 from airflow_provider_damstra.errors import DamstraError, is_permanent
-from airflow_provider_damstra.polling.registry import poll_until_done
+from airflow_provider_damstra.polling.registry import subscribe
 from airflow_provider_damstra.triggers.xcoms import TaskInstanceInTriggerer, push_result
 
 if TYPE_CHECKING:
@@ -41,21 +36,38 @@ CONDITIONS: dict[str, type[Condition]] = {
         UserCondition,
     )
 }
-"""What can be waited for, by the name that a trigger stores."""
+"""The conditions by the class name that a trigger stores."""
 
 
 class DamstraWaitTrigger(BaseTrigger):
-    """Fires when a wait is over, can no longer come true, or its time is up. It only reads.
+    """Wait until a condition is met, and fire one event. It only reads, through the shared poller.
 
-    :param condition: name of the condition, such as ``LessonScheduleCondition``.
-    :param damstra_conn_id: id of the Airflow connection.
-    :param poll_interval: seconds between two looks.
-    :param max_poll_failures: looks that may fail in a row.
-    :param deadline: when to give up, in seconds since the epoch: an ``execution_timeout`` does not reach a
-        deferred task. None leaves it to Airflow's timeout of the trigger.
-    :param end_from_trigger: end the task here, without a worker, when it succeeds or is skipped.
-    :param soft_fail: with ``end_from_trigger``: skip the task instead of failing it.
-    :param arguments: the wait's own.
+    All triggers of a triggerer with the same connection share one client and one request per query.
+
+    **Event.** The payload has ``status`` and, with ``success``, the ``result`` for XCom, else a ``message``:
+
+    - ``success``: the condition is met;
+    - ``failed``: it can never be met, an argument is invalid, or Damstra refused the access key or the call;
+    - ``unreachable``: the connection does not exist, or more polls in a row failed than are tolerated;
+    - ``timeout``: the deadline has passed.
+
+    With ``end_from_trigger`` a ``TaskSuccessEvent`` or ``TaskSkippedEvent`` ends the task instead, without a
+    worker. Failures always go to a worker: Airflow would retry a task that failed here, which cannot help.
+
+    **Serialisation.** All arguments are stored, as JSON.
+
+    **Restart of the triggerer.** The trigger polls again from the start. Nothing is lost: the condition is
+    about the present state in Damstra, and the deadline is an absolute time.
+
+    :param condition: class name of the condition, such as ``LessonScheduleCondition``.
+    :param damstra_conn_id: id of the Airflow connection (templated).
+    :param poll_interval: seconds between two polls.
+    :param max_poll_failures: failed polls in a row that are tolerated.
+    :param deadline: when to give up, in seconds since the epoch, as an ``execution_timeout`` does not apply
+        to deferred tasks. None leaves it to Airflow's timeout of the trigger.
+    :param end_from_trigger: end the task in the triggerer when it succeeds or is skipped.
+    :param soft_fail: with ``end_from_trigger``: skip the task when it fails or times out.
+    :param arguments: the arguments of the condition (templated if the task starts in the triggerer).
     """
 
     def __init__(
@@ -78,90 +90,81 @@ class DamstraWaitTrigger(BaseTrigger):
         self.deadline = deadline
         self.end_from_trigger = end_from_trigger
         self.soft_fail = soft_fail
-        # As attributes, for that is where Airflow renders templates when a task starts in the triggerer.
-        self._names = _shared(tuple(arguments))
-        self._condition: Condition | None = None
+        self._argument_names = _intern_names(tuple(arguments))
+        # As attributes, because Airflow renders the templates of a task that starts in the triggerer there.
         for name, value in arguments.items():
             setattr(self, name, value)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the triggerer needs to build this trigger again."""
+        """Return the class path and all arguments."""
         own = ("condition", "damstra_conn_id", "poll_interval", "max_poll_failures", "deadline")
-        names = (*own, "end_from_trigger", "soft_fail", *self._names)
+        names = (*own, "end_from_trigger", "soft_fail", *self._argument_names)
         return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
-        """Render what is templated; XComs are pulled as the triggerer can."""
+        """Render templated arguments, with a task instance whose XComs can be pulled in the triggerer."""
         ti: Any = TaskInstanceInTriggerer(context["ti"])
         super().render_template_fields(cast("Context", {**context, "ti": ti, "task_instance": ti}), jinja_env)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event, when the wait is over, has failed, or its time is up."""
-        remaining = None if self.deadline is None else self.deadline - time.time()
-        # All in this frame: what is awaited through a frame more takes half a kilobyte more for each wait.
+        """Subscribe to the shared poller, wait for the result, and yield one event."""
+        # Awaited in this frame: each further coroutine takes half a kilobyte per trigger.
         try:
-            result = await poll_until_done(
-                self._create_condition,
+            subscription = subscribe(
+                self._create_condition(),
                 damstra_conn_id=self.damstra_conn_id,
                 poll_interval=self.poll_interval,
                 max_poll_failures=self.max_poll_failures,
-                say=_say,
-                seconds=remaining,
+                log=_log,
+                timeout=None if self.deadline is None else self.deadline - time.time(),
             )
-            event = _outcome(result)
+            async with subscription as result:
+                payload = _payload_from_result(await result)
         except (AirflowNotFoundException, DamstraError, TimeoutError, ValueError) as error:
-            event = self._failure(error)
-        ending = await self._ending(event) if self.end_from_trigger else None
-        yield ending or TriggerEvent(event)  # type: ignore[no-untyped-call]
+            payload = self._payload_from_error(error)
+        task_event = await self._task_event(payload) if self.end_from_trigger else None
+        yield task_event or TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
-    def _failure(self, error: Exception) -> dict[str, Any]:
+    def _create_condition(self) -> Condition:
+        arguments = {name: getattr(self, name) for name in self._argument_names}
+        return create_condition(CONDITIONS[self.condition], arguments)
+
+    def _payload_from_error(self, error: Exception) -> dict[str, Any]:
         if isinstance(error, TimeoutError):
-            return {"status": "timeout", "message": self._time_is_up()}
+            progress = f": {error}." if str(error) else "."
+            return {"status": "timeout", "message": f"Its time is up{progress}"}
         if isinstance(error, AirflowNotFoundException):
-            # The connection may be made before the next try.
+            # Not permanent: the connection may be created before the task's next try.
             return {"status": "unreachable", "message": str(error)}
         if isinstance(error, DamstraError) and not is_permanent(error):
             count = self.max_poll_failures + 1
             return {"status": "unreachable", "message": f"{count} polls in a row failed: {error}"}
         return {"status": "failed", "message": str(error)}
 
-    def _time_is_up(self) -> str:
-        progress = self._condition.evaluate().progress if self._condition else ""
-        return f"Its time is up: {progress}." if progress else "Its time is up."
-
-    def _create_condition(self) -> Condition:
-        self._condition = create_condition(
-            CONDITIONS[self.condition], {name: getattr(self, name) for name in self._names}
-        )
-        return self._condition
-
-    async def _ending(self, event: dict[str, Any]) -> TriggerEvent | None:
-        """Return the event that ends the task here, or None if a worker has to.
-
-        A failure goes to a worker: Airflow would retry one that ended here, and this one no retry can mend.
-        """
-        if event["status"] == "success":
-            return TaskSuccessEvent() if await push_result(self.task_instance, event["result"]) else None
-        # Without a triggerer, in dag.test(), only a worker can skip.
-        is_soft = self.soft_fail and event["status"] in ("failed", "timeout")
-        if is_soft and self.task_instance is not None:
-            self.log.error("%s", event["message"])
+    async def _task_event(self, payload: dict[str, Any]) -> TriggerEvent | None:
+        """Return the event that ends the task in the triggerer, or None if a worker has to end it."""
+        if payload["status"] == "success":
+            return TaskSuccessEvent() if await push_result(self.task_instance, payload["result"]) else None
+        # Without a triggerer, in ``dag.test()``, only a worker can skip the task.
+        is_skipped = self.soft_fail and payload["status"] in ("failed", "timeout")
+        if is_skipped and self.task_instance is not None:
+            self.log.error("%s", payload["message"])
             return TaskSkippedEvent()
         return None
 
 
 @cache
-def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the same object for equal names: the triggerer keeps thousands of triggers, of few kinds."""
+def _intern_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return one object for equal names: thousands of triggers have a few kinds of arguments."""
     return names
 
 
-def _say(text: str) -> None:
-    """Log in the current task's log; one logger for all, for each trigger's own would be 12 objects more."""
+def _log(text: str) -> None:
+    """Log with the logger of the class: one for each trigger would be 12 more objects."""
     DamstraWaitTrigger.logger().info(text)
 
 
-def _outcome(result: PollResult) -> dict[str, Any]:
+def _payload_from_result(result: PollResult) -> dict[str, Any]:
     if result.failure:
         return {"status": "failed", "message": result.failure}
     return {"status": "success", "result": result.result}

@@ -1,4 +1,4 @@
-"""XComs of a task that is in the triggerer."""
+"""Reading and writing XComs of a task that runs in the triggerer."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import Any
 
 
 class TaskInstanceInTriggerer:
-    """A task instance whose ``xcom_pull`` asks for one XCom after the other.
+    """A task instance whose ``xcom_pull`` works in the triggerer.
 
-    Without ``map_indexes`` Airflow asks for all of them at once, a query that the triggerer of 3.3.2 does
-    not understand and never answers: the task would hang without a word.
+    Without ``map_indexes`` Airflow sends a request for all XComs at once, which the triggerer of 3.3.2 does
+    not support and never answers, so that the task would hang. This sends one request for each XCom.
 
-    :param task_instance: the one in the context of the templates.
+    :param task_instance: the task instance in the context of the templates.
     """
 
     def __init__(self, task_instance: Any) -> None:
         self._task_instance = task_instance
 
     def __getattr__(self, name: str) -> Any:
-        """Return whatever else a template may want of a task instance."""
+        """Return any other attribute of the task instance, for templates."""
         return getattr(self._task_instance, name)
 
     def xcom_pull(self, task_ids: Any = None, dag_id: str | None = None, **arguments: Any) -> Any:
-        """Return what one task pushed, or a list of what its mapped instances did."""
+        """Return the XCom of a task, or a list of those of its mapped task instances."""
         pull = self._task_instance.xcom_pull
         if "map_indexes" in arguments:
             return pull(task_ids, dag_id, **arguments)
@@ -39,28 +39,31 @@ class TaskInstanceInTriggerer:
 
 
 async def push_result(task_instance: Any, result: Any) -> bool:
-    """Push what a task returns as a worker would, and return whether that could be done from here.
+    """Push a task's return value as a worker would, and return whether the triggerer can do that.
 
-    The XComs of a ``TaskSuccessEvent`` reach the next task as texts, and go past an XCom backend. How many
-    tasks the result is to be mapped to can only be said by a worker.
+    The XComs of a ``TaskSuccessEvent`` are not used: they reach the next task as texts and bypass the XCom
+    backend. A result over which other tasks are mapped is left to a worker, which records its length.
 
-    :param task_instance: the trigger's.
+    :param task_instance: task instance of the trigger, or None without a triggerer.
+    :param result: the value, fit for XCom.
     """
     from airflow.providers.common.compat.sdk import XCom
 
     if task_instance is None or not hasattr(XCom, "aset"):
         return False
     task = getattr(task_instance, "task", None)
-    if task and not _pushes(task):
+    if task and not _pushes_xcom(task):
         return True
     if task and task_instance.map_index < 0 and next(task.iter_mapped_dependants(), None):
         return False
-    place = {name: getattr(task_instance, name) for name in ("dag_id", "task_id", "run_id", "map_index")}
-    await XCom.aset(key="return_value", value=result, **place)
+    names = ("dag_id", "task_id", "run_id", "map_index")
+    await XCom.aset(
+        key="return_value", value=result, **{name: getattr(task_instance, name) for name in names}
+    )
     return True
 
 
-def _pushes(task: Any) -> bool:
-    """Return whether a task's result is to be kept. A mapped one says so among what is the same for all."""
-    for_all = getattr(task, "partial_kwargs", {})
-    return bool(getattr(task, "do_xcom_push", for_all.get("do_xcom_push", True)))
+def _pushes_xcom(task: Any) -> bool:
+    """Return the task's ``do_xcom_push``, which a mapped task has in its ``partial_kwargs``."""
+    default = getattr(task, "partial_kwargs", {}).get("do_xcom_push", True)
+    return bool(getattr(task, "do_xcom_push", default))

@@ -1,4 +1,4 @@
-"""The emulator, a connection whose client does not try again, and the sessions that clients open."""
+"""The emulator, a connection whose client does not retry, and the sessions that clients open."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Connect(Protocol):
-    """Makes a connection with other extras, by default the default one."""
+    """Set a connection to the emulator, with further extras."""
 
     def __call__(self, conn_id: str = "damstra_default", **extra: Any) -> None: ...
 
 
 @pytest.fixture
 def connect(damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) -> Connect:
-    """Return what makes connections to the emulator."""
+    """Return a function that sets connections to the emulator, and set the default one."""
 
     def connect(conn_id: str = "damstra_default", **extra: Any) -> None:
         connection = json.loads(damstra_emulator.connection_json)
@@ -39,7 +39,7 @@ def emulator(damstra_emulator: DamstraEmulator, connect: Connect) -> DamstraEmul
 
 @pytest.fixture
 def sessions(monkeypatch: pytest.MonkeyPatch) -> list[aiohttp.ClientSession]:
-    """Return the sessions that are opened from now on."""
+    """Return the list of sessions that are opened during the test."""
     opened: list[aiohttp.ClientSession] = []
     kind = aiohttp.ClientSession
 

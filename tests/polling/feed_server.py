@@ -1,4 +1,4 @@
-"""A receiver's feed, as the triggerer asks for it, that can fail in many ways."""
+"""A receiver's feed that can fail in many ways."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 OVERLAP = 3
-"""How many of the events that were asked for already come again."""
+"""Number of events before the cursor that are repeated."""
 
 
 class FeedServer:
-    """Answers what was received after a cursor, and some of what was before.
+    """Returns the events after a cursor, and some before it.
 
-    :param url: its address, without ``/damstra``.
+    ``url`` is its address without ``/damstra``; ``failures`` are responses to send first.
     """
 
     def __init__(self) -> None:
@@ -29,11 +29,10 @@ class FeedServer:
     def receive(self, schedule_id: Any, *, user_id: Any = 1, name: str = "lesson.schedule.completed") -> None:
         """Put an event into the feed."""
         number = len(self._events) + 1
-        hint = {"id": number, "name": name, "lesson_schedule_id": schedule_id, "user_id": user_id}
-        self._events.append(hint)
+        event = {"id": number, "name": name, "lesson_schedule_id": schedule_id, "user_id": user_id}
+        self._events.append(event)
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request."""
+    async def respond(self, request: web.Request) -> web.StreamResponse:
         after = request.query.get("after")
         self.requests.append((request.path, request.headers.get("Authorization", ""), after))
         if self.failures:
@@ -44,11 +43,11 @@ class FeedServer:
 
 
 @asynccontextmanager
-async def feeding() -> AsyncIterator[FeedServer]:
-    """Yield a feed that is served."""
+async def running_feed_server() -> AsyncIterator[FeedServer]:
+    """Serve a feed."""
     server = FeedServer()
     app = web.Application()
-    app.router.add_get("/damstra/feed/{conn_id}", server.answer)
+    app.router.add_get("/damstra/feed/{conn_id}", server.respond)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

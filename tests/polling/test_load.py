@@ -1,4 +1,4 @@
-"""A thousand waits send few requests, and leave the event loop to others."""
+"""A thousand subscriptions send few requests and do not block the event loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCo
 from airflow_provider_damstra.endpoints import ListUserLessonSchedules, ScheduleUser
 from airflow_provider_damstra.testing import DamstraEmulator
 from tests.clients.drivers import settings_for
-from tests.polling.helpers import cancel, request_times, start_wait, wait_for_requests
+from tests.polling.helpers import cancel, request_times, start_polling, wait_for_requests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -24,30 +24,30 @@ USERS = range(1001, 1101)
 VERSIONS = [2002, 2003, 2005, 2006, 2007]
 INTERVAL = 1.0
 TICK = 0.05
-Crowd = dict[int, list[int]]
+SchedulesByUser = dict[int, list[int]]
 
 
 @pytest.fixture(scope="module")
 def busy_emulator() -> Iterator[DamstraEmulator]:
-    """Return an emulator of its own, with more users than the demo has."""
+    """Return an emulator with more users than the demo data."""
     with DamstraEmulator(seed="large:101") as emulator:
         yield emulator
 
 
 @pytest.fixture(scope="module")
-def crowd(busy_emulator: DamstraEmulator) -> Crowd:
-    """Return a hundred users with ten schedules each, none of them completed: half were cancelled."""
+def schedules_by_user(busy_emulator: DamstraEmulator) -> SchedulesByUser:
+    """Return a hundred users with ten schedules each: half are cancelled, none is completed."""
     with Client(settings_for(busy_emulator.url)) as client:
         for user in USERS:
-            for cancelled in client.call(_order(user)):
+            for cancelled in client.call(_schedule_lessons(user)):
                 busy_emulator.cancel_lesson_schedule(cancelled)
-            client.call(_order(user))
+            client.call(_schedule_lessons(user))
         return {
             user: [row.id for row in client.iterate(ListUserLessonSchedules(user_id=user))] for user in USERS
         }
 
 
-def _order(user: int) -> ScheduleUser:
+def _schedule_lessons(user: int) -> ScheduleUser:
     return ScheduleUser(user_id=user, lesson_version_ids=VERSIONS, grace_period=9, grace_period_unit="days")
 
 
@@ -61,22 +61,22 @@ def emulator(busy_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @asynccontextmanager
-async def a_thousand_waits(crowd: Crowd) -> AsyncIterator[None]:
-    """Let a thousand waits, each for one schedule, wait beside the block."""
-    waits = [
+async def thousand_subscriptions(schedules_by_user: SchedulesByUser) -> AsyncIterator[None]:
+    """Poll a thousand conditions, each for one schedule, during the block."""
+    conditions = [
         LessonScheduleCondition(lesson_schedule_ids=one, owners={str(one): user}, fail_on=())
-        for user, ids in crowd.items()
+        for user, ids in schedules_by_user.items()
         for one in ids
     ]
-    assert len(waits) == 1000
-    tasks = [start_wait(wait, poll_interval=INTERVAL) for wait in waits]
+    assert len(conditions) == 1000
+    tasks = [start_polling(condition, poll_interval=INTERVAL) for condition in conditions]
     yield
     assert not any(task.done() for task in tasks)
     await cancel(*tasks)
 
 
 async def worst_lag(seconds: float) -> float:
-    """Tick for a while beside everything else, and return how late a tick came at worst."""
+    """Sleep in short intervals for a while, and return the largest delay of a wake-up in seconds."""
     worst, end = 0.0, time.perf_counter() + seconds
     while (before := time.perf_counter()) < end:
         await asyncio.sleep(TICK)
@@ -84,23 +84,24 @@ async def worst_lag(seconds: float) -> float:
     return worst
 
 
-async def test_a_thousand_waits_on_a_hundred_users_ask_once_for_each_user_in_an_interval(
-    emulator: DamstraEmulator, crowd: Crowd
+async def test_thousand_subscriptions_send_one_request_per_user_and_interval(
+    emulator: DamstraEmulator, schedules_by_user: SchedulesByUser
 ) -> None:
-    async with a_thousand_waits(crowd):
+    async with thousand_subscriptions(schedules_by_user):
         await wait_for_requests(emulator, 3 * len(USERS) + 10)
-    came = await request_times(emulator)
-    begun = min(came)
-    # Over all of them: on a busy machine some come late, and count in the next.
-    assert sum(moment < begun + 3 * INTERVAL for moment in came) <= 3 * 105
+    times = await request_times(emulator)
+    # Over three intervals: on a busy machine some requests are late, and count in the next interval.
+    assert sum(at < min(times) + 3 * INTERVAL for at in times) <= 3 * 105
 
 
-async def test_no_call_blocks_the_event_loop(emulator: DamstraEmulator, crowd: Crowd) -> None:
+async def test_polling_does_not_block_event_loop(
+    emulator: DamstraEmulator, schedules_by_user: SchedulesByUser
+) -> None:
     lags: list[float] = []
-    # The machine may be busy with other things: what blocks the loop does so each time.
+    # Repeated because the machine may be busy; a blocking call would block each time.
     for _ in range(4):
         idle = await worst_lag(0.5)
-        async with a_thousand_waits(crowd):
+        async with thousand_subscriptions(schedules_by_user):
             lags.append(await worst_lag(1.5 * INTERVAL) - idle)
         if lags[-1] < 0.1:
             break

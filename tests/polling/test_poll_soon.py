@@ -1,4 +1,4 @@
-"""A hint that something may have changed makes the poller ask before its time."""
+"""``poll_soon`` polls the queries about changed objects ahead of schedule."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ import pytest
 
 from airflow_provider_damstra.conditions.base import QueryFilter
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule
-from airflow_provider_damstra.polling import poller as polling
-from airflow_provider_damstra.polling.client import ask
-from airflow_provider_damstra.polling.poller import EXPEDITED_INTERVAL
+from airflow_provider_damstra.polling import poller
+from airflow_provider_damstra.polling.client import ReloadingClient
+from airflow_provider_damstra.polling.poller import MIN_EXPEDITED_INTERVAL
 from airflow_provider_damstra.polling.registry import poll_soon
 from tests.clients.clock import until_in_loop
 from tests.polling.helpers import (
     FIRST,
     LAST,
     LIAM,
+    NEVER,
     PAUSE,
     SECOND,
     THIRD,
-    CountingCondition,
     LogRecorder,
+    RecordingCondition,
     cancel,
-    counting_condition,
-    listing_path,
+    listing,
+    path,
     pending_timers,
+    recording,
     request_counts,
-    start_wait,
-    user_listing,
+    start_polling,
     wait_for_fault_hits,
     wait_for_requests,
 )
@@ -44,153 +45,144 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
 
 OTHER = 1012
-ALONE = GetLessonSchedule(lesson_schedule_id=FIRST)
-NEVER_DONE = 1_000_000
+SINGLE = GetLessonSchedule(lesson_schedule_id=FIRST)
 
 
 @pytest.fixture(autouse=True)
-def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(polling, "EXPEDITED_INTERVAL", 0.1)
+def _short_minimum(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poller, "MIN_EXPEDITED_INTERVAL", 0.1)
 
 
 @dataclass
-class Patient(CountingCondition):
-    """A wait for what cannot change before tomorrow."""
+class ConditionForTomorrow(RecordingCondition):
+    """A condition on responses that cannot change before tomorrow."""
 
     def queries(self) -> dict[Query, QueryFilter]:
-        """Return the questions."""
         tomorrow = datetime.now(UTC) + timedelta(days=1)
         return {query: QueryFilter(not_before=tomorrow) for query in super().queries()}
 
 
-def hint(**names: Any) -> int:
-    """Give the poller a hint."""
-    return poll_soon(damstra_conn_id="damstra_default", **names)
+def expedite(**ids: Any) -> int:
+    return poll_soon(damstra_conn_id="damstra_default", **ids)
 
 
-async def begun(*waits: CountingCondition) -> list[asyncio.Task[Any]]:
-    """Let waits begin that do not end, until each has its first answer."""
-    tasks = [start_wait(wait) for wait in waits]
-    await until_in_loop(lambda: all(wait.answers for wait in waits), "the first answers")
+async def started(*conditions: RecordingCondition) -> list[asyncio.Task[Any]]:
+    """Return tasks that poll conditions, when each has its first response."""
+    tasks = [start_polling(condition) for condition in conditions]
+    await until_in_loop(lambda: all(one.responses for one in conditions), "the first responses")
     return tasks
 
 
 def seconds_to_next_poll() -> float:
-    """Return when the poller asks next, or 0 if nothing is planned."""
-    due = [timer.when() for timer in pending_timers() if "_ask_now" in repr(timer)]
+    """Return the time until the next scheduled poll, or 0 if there is none."""
+    due = [timer.when() for timer in pending_timers() if "_enqueue" in repr(timer)]
     return min(due) - asyncio.get_running_loop().time() if due else 0.0
 
 
 @pytest.mark.parametrize(
-    ("make_condition", "names"),
+    ("make_condition", "ids"),
     [
-        (lambda: counting_condition(enough=NEVER_DONE), {"user_ids": [LIAM]}),
-        (lambda: counting_condition(enough=NEVER_DONE), {"lesson_schedule_ids": [LAST]}),
+        (lambda: recording(done_after=NEVER), {"user_ids": [LIAM]}),
+        (lambda: recording(done_after=NEVER), {"lesson_schedule_ids": [LAST]}),
         (
-            lambda: counting_condition(enough=NEVER_DONE, rows=frozenset({FIRST})),
+            lambda: recording(done_after=NEVER, rows=frozenset({FIRST})),
             {"lesson_schedule_ids": [FIRST]},
         ),
-        (lambda: CountingCondition([ALONE], NEVER_DONE), {"lesson_schedule_ids": [FIRST]}),
-        (lambda: Patient([user_listing()], NEVER_DONE), {"user_ids": [LIAM]}),
+        (lambda: RecordingCondition([SINGLE], NEVER), {"lesson_schedule_ids": [FIRST]}),
+        (lambda: ConditionForTomorrow([listing()], NEVER), {"user_ids": [LIAM]}),
     ],
-    ids=[
-        "the user",
-        "a schedule that is listed",
-        "a schedule waited for",
-        "one alone",
-        "not before tomorrow",
-    ],
+    ids=["user", "listed schedule", "required schedule", "single schedule", "not before tomorrow"],
 )
-async def test_what_the_hint_is_about_is_asked_long_before_its_time(
-    emulator: DamstraEmulator, make_condition: Callable[[], CountingCondition], names: dict[str, Any]
+async def test_matching_query_is_polled_at_once(
+    emulator: DamstraEmulator, make_condition: Callable[[], RecordingCondition], ids: dict[str, Any]
 ) -> None:
-    tasks = await begun(make_condition())
-    assert hint(**names) == 1
+    tasks = await started(make_condition())
+    assert expedite(**ids) == 1
     await wait_for_requests(emulator, 2)
     await cancel(*tasks)
 
 
-async def test_what_it_is_not_about_is_not_asked(emulator: DamstraEmulator) -> None:
-    tasks = await begun(
-        counting_condition(enough=NEVER_DONE),
-        counting_condition(OTHER, enough=NEVER_DONE),
-        CountingCondition([GetLessonSchedule(lesson_schedule_id=SECOND)], NEVER_DONE),
+async def test_other_queries_are_not_polled(emulator: DamstraEmulator) -> None:
+    tasks = await started(
+        recording(done_after=NEVER),
+        recording(OTHER, done_after=NEVER),
+        RecordingCondition([GetLessonSchedule(lesson_schedule_id=SECOND)], NEVER),
     )
-    assert hint(user_ids=[OTHER]) == 1
-    assert hint(lesson_schedule_ids=[1], user_ids=[2]) == 0
+    assert expedite(user_ids=[OTHER]) == 1
+    assert expedite(lesson_schedule_ids=[1], user_ids=[2]) == 0
     await wait_for_requests(emulator, 4)
     await cancel(*tasks)
     assert {one: count for one, count in (await request_counts(emulator)).items() if count > 1} == {
-        listing_path(OTHER): 2
+        path(OTHER): 2
     }
 
 
-async def test_many_hints_make_one_request_a_second(
+async def test_frequent_calls_send_one_request_per_second(
     emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(polling, "EXPEDITED_INTERVAL", EXPEDITED_INTERVAL)
-    asked: list[float] = []
+    monkeypatch.setattr(poller, "MIN_EXPEDITED_INTERVAL", MIN_EXPEDITED_INTERVAL)
+    sent_at: list[float] = []
+    fetch = ReloadingClient.fetch
 
-    async def noted(*arguments: Any) -> Any:
-        # When it is sent, by the poller's own clock: when it arrives is the machine's affair.
-        asked.append(asyncio.get_running_loop().time())
-        return await ask(*arguments)
+    async def recorded(self: ReloadingClient, *arguments: Any, **options: Any) -> Any:
+        # The time of sending, by the poller's clock: on a busy machine requests arrive late.
+        sent_at.append(asyncio.get_running_loop().time())
+        return await fetch(self, *arguments, **options)
 
-    monkeypatch.setattr(polling, "ask", noted)
-    tasks = await begun(*(counting_condition(enough=NEVER_DONE) for _ in range(20)))
+    monkeypatch.setattr(ReloadingClient, "fetch", recorded)
+    tasks = await started(*(recording(done_after=NEVER) for _ in range(20)))
     async with asyncio.timeout(10):
-        while len(asked) < 4:
-            assert hint(user_ids=[LIAM], lesson_schedule_ids=[FIRST, SECOND]) == 1
+        while len(sent_at) < 4:
+            assert expedite(user_ids=[LIAM], lesson_schedule_ids=[FIRST, SECOND]) == 1
             await asyncio.sleep(PAUSE)
     await cancel(*tasks)
-    assert min(later - earlier for earlier, later in pairwise(asked)) > EXPEDITED_INTERVAL * 0.99
-    assert sum((await request_counts(emulator)).values()) <= len(asked)
+    assert min(later - earlier for earlier, later in pairwise(sent_at)) > MIN_EXPEDITED_INTERVAL * 0.99
+    assert sum((await request_counts(emulator)).values()) <= len(sent_at)
 
 
-async def test_after_a_hint_it_keeps_its_interval_again(emulator: DamstraEmulator) -> None:
-    tasks = await begun(counting_condition(enough=NEVER_DONE))
-    hint(user_ids=[LIAM])
+async def test_interval_is_kept_after_expedited_poll(emulator: DamstraEmulator) -> None:
+    tasks = await started(recording(done_after=NEVER))
+    expedite(user_ids=[LIAM])
     await wait_for_requests(emulator, 2)
     await until_in_loop(lambda: seconds_to_next_poll() > 100, "the interval")
     await cancel(*tasks)
 
 
-async def test_what_is_on_its_way_may_be_older_than_the_hint(emulator: DamstraEmulator) -> None:
+async def test_request_in_flight_is_followed_by_another(emulator: DamstraEmulator) -> None:
     emulator.add_fault("delay", delay=0.2, count=1)
-    wait = counting_condition(enough=NEVER_DONE)
-    task = start_wait(wait)
+    task = start_polling(recording(done_after=NEVER))
     await wait_for_fault_hits(emulator)
-    assert hint(user_ids=[LIAM]) == 1
+    assert expedite(user_ids=[LIAM]) == 1
     await wait_for_requests(emulator, 2)
     await cancel(task)
 
 
-async def test_a_change_is_seen(emulator: DamstraEmulator) -> None:
-    wait = counting_condition(enough=2)
-    task = start_wait(wait)
-    await until_in_loop(lambda: bool(wait.answers), "the first answer")
+async def test_change_is_passed_to_condition(emulator: DamstraEmulator) -> None:
+    condition = recording(done_after=2)
+    task = start_polling(condition)
+    await until_in_loop(lambda: bool(condition.responses), "the first response")
     await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
-    hint(lesson_schedule_ids=[THIRD])
+    expedite(lesson_schedule_ids=[THIRD])
     async with asyncio.timeout(10):
         await task
-    assert wait.answers[0] != wait.answers[1]
+    assert condition.responses[0] != condition.responses[1]
 
 
-async def test_what_fails_keeps_its_distance(emulator: DamstraEmulator) -> None:
+async def test_failing_query_keeps_its_backoff(emulator: DamstraEmulator) -> None:
     emulator.add_fault("status", status=503)
-    said = LogRecorder()
-    task = start_wait(counting_condition(), say=said)
-    await until_in_loop(lambda: bool(said.failures), "the first failure")
+    log = LogRecorder()
+    task = start_polling(recording(), log=log)
+    await until_in_loop(lambda: bool(log.failures), "the first failure")
     before = [timer.when() for timer in pending_timers()]
-    assert hint(user_ids=[LIAM]) == 1
+    assert expedite(user_ids=[LIAM]) == 1
     assert [timer.when() for timer in pending_timers()] == before
     await cancel(task)
 
 
-async def test_where_nobody_waits_there_is_nothing_to_ask(emulator: DamstraEmulator) -> None:
-    assert hint(user_ids=[LIAM]) == 0
-    tasks = await begun(counting_condition(enough=NEVER_DONE))
+async def test_poll_soon_without_subscription_does_nothing(emulator: DamstraEmulator) -> None:
+    assert expedite(user_ids=[LIAM]) == 0
+    tasks = await started(recording(done_after=NEVER))
     assert poll_soon(damstra_conn_id="another", user_ids=[LIAM]) == 0
     await cancel(*tasks)
-    assert hint(user_ids=[LIAM]) == 0
-    assert await request_counts(emulator) == {listing_path(): 1}
+    assert expedite(user_ids=[LIAM]) == 0
+    assert await request_counts(emulator) == {path(): 1}

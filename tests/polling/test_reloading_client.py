@@ -1,4 +1,4 @@
-"""A connection that changes while waits last: they go on with what it says by now."""
+"""Subscriptions continue with the new settings when their connection changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_damstra.testing import DamstraEmulator
-from tests.polling.helpers import counting_condition, start_wait, wait_for_requests
+from tests.polling.helpers import cancel, recording, start_polling, wait_for_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,13 +31,13 @@ def _other() -> Iterator[DamstraEmulator]:
 
 @pytest.fixture
 def other(_other: DamstraEmulator) -> DamstraEmulator:
-    """Return another emulator: it is at another address, and knows another key."""
+    """Return another emulator, with another address and access key."""
     _other.reset()
     return _other
 
 
-def refuse_the_key(emulator: DamstraEmulator) -> None:
-    """Refuse the key for good, as Damstra does after a rotation."""
+def refuse_key(emulator: DamstraEmulator) -> None:
+    """Refuse the access key from now on, as Damstra does after a rotation."""
     emulator.add_fault("status", status=401, body={"error": "Not authenticated"})
 
 
@@ -46,70 +46,66 @@ async def statuses(emulator: DamstraEmulator) -> list[int]:
     return [entry["status"] for entry in journal]
 
 
-async def waiting(emulator: DamstraEmulator, count: int = 1) -> list[asyncio.Task[PollResult]]:
-    """Let waits begin, each on a user of its own; return them when they have looked once."""
-    waits = [start_wait(counting_condition(1011 + one, enough=2), poll_interval=0.3) for one in range(count)]
+async def polling_tasks(emulator: DamstraEmulator, count: int = 1) -> list[asyncio.Task[PollResult]]:
+    """Return tasks that poll, each for another user, after the first poll of each."""
+    tasks = [start_polling(recording(1011 + one, done_after=2), poll_interval=0.3) for one in range(count)]
     await wait_for_requests(emulator, count)
-    return waits
+    return tasks
 
 
-@pytest.mark.parametrize("what_fails", ["the key", "the host"])
-async def test_waits_go_on_with_what_the_connection_says_by_now(
+@pytest.mark.parametrize("change", ["key", "host"])
+async def test_polling_continues_with_changed_connection(
     emulator: DamstraEmulator,
     other: DamstraEmulator,
     sessions: list[aiohttp.ClientSession],
     monkeypatch: pytest.MonkeyPatch,
-    what_fails: str,
+    change: str,
 ) -> None:
-    waits = await waiting(emulator, 3)
+    tasks = await polling_tasks(emulator, 3)
     monkeypatch.setenv(CONNECTION, other.connection_json)
-    if what_fails == "the key":
-        refuse_the_key(emulator)
+    if change == "key":
+        refuse_key(emulator)
     else:
         emulator.add_fault("drop_before")
     other.complete_lesson_schedule(30040)
     other.complete_lesson_schedule(30041)
     await asyncio.wait_for(wait_for_requests(other, 3), 10)
     assert set(await statuses(other)) == {200}
-    assert not any(wait.done() and wait.exception() for wait in waits)
+    assert not any(task.done() and task.exception() for task in tasks)
     assert len(sessions) == 2
-    for wait in waits:
-        wait.cancel()
-    await asyncio.wait(waits)
+    await cancel(*tasks)
     assert all(session.closed for session in sessions)
 
 
 @pytest.mark.parametrize(
     "connection",
     [None, "", '{"conn_type": "damstra", "host": "http://elsewhere.example", "password": "x"}'],
-    ids=["the same", "gone", "of no use"],
+    ids=["unchanged", "deleted", "invalid"],
 )
-async def test_without_another_connection_a_refused_key_ends_the_waits_after_one_request(
+async def test_refused_key_without_new_connection_fails_after_one_request(
     emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch, connection: str | None
 ) -> None:
-    waits = await waiting(emulator, 1)
+    tasks = await polling_tasks(emulator, 1)
     if connection is not None:
         monkeypatch.setenv(CONNECTION, connection)
-    refuse_the_key(emulator)
+    refuse_key(emulator)
     emulator.clear_journal()
-    result = await asyncio.wait_for(waits[0], 10)
+    result = await asyncio.wait_for(tasks[0], 10)
     assert "HTTP 401" in str(result.failure)
     assert await statuses(emulator) == [401]
 
 
-async def test_a_new_key_that_is_refused_too_ends_the_waits(
-    emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (wait,) = await waiting(emulator)
+async def test_refused_new_key_fails(emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    (task,) = await polling_tasks(emulator)
     changed = {**json.loads(emulator.connection_json), "password": NEW_KEY}
     monkeypatch.setenv(CONNECTION, json.dumps(changed))
-    refuse_the_key(emulator)
+    refuse_key(emulator)
     emulator.clear_journal()
-    assert "HTTP 401" in str((await asyncio.wait_for(wait, 10)).failure)
+    assert "HTTP 401" in str((await asyncio.wait_for(task, 10)).failure)
     assert await statuses(emulator) == [401, 401]
 
 
-async def test_many_refusals_read_the_connection_once(
+async def test_concurrent_refusals_reload_connection_once(
     emulator: DamstraEmulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from airflow_provider_damstra.hooks.damstra import DamstraHook
@@ -122,9 +118,9 @@ async def test_many_refusals_read_the_connection_once(
         return await read(self)
 
     connect(max_concurrency=16)
-    waits = await waiting(emulator, 16)
+    tasks = await polling_tasks(emulator, 16)
     monkeypatch.setattr(DamstraHook, "async_settings", counted)
-    refuse_the_key(emulator)
-    verdicts = await asyncio.wait_for(asyncio.gather(*waits), 10)
-    assert all("HTTP 401" in str(result.failure) for result in verdicts)
+    refuse_key(emulator)
+    results = await asyncio.wait_for(asyncio.gather(*tasks), 10)
+    assert all("HTTP 401" in str(result.failure) for result in results)
     assert reads == ["damstra_default"]

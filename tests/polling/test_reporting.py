@@ -1,17 +1,26 @@
-"""How many waits a triggerer has, in Airflow's metrics."""
+"""What the poller reports: the gauge of waiting tasks, and log lines in each task's context."""
 
 from __future__ import annotations
 
 import asyncio
-from contextvars import copy_context
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Stats
 
-from airflow_provider_damstra.polling import poller as polling
-from airflow_provider_damstra.polling.subscriptions import PROGRESS_EVERY, Subscription
+from airflow_provider_damstra.polling import poller
+from airflow_provider_damstra.polling.subscriptions import PROGRESS_INTERVAL, Subscription
 from tests.clients.clock import until_in_loop
-from tests.polling.helpers import LONG_INTERVAL, LogRecorder, cancel, counting_condition, start_wait
+from tests.polling.helpers import (
+    LONG_INTERVAL,
+    NEVER,
+    THIRD,
+    LogRecorder,
+    cancel,
+    listing,
+    recording,
+    start_polling,
+)
 
 if TYPE_CHECKING:
     import pytest
@@ -19,38 +28,73 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
 
 
-async def test_waits_are_gauged_while_they_wait(
+async def test_gauge_reports_number_of_subscriptions(
     damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[Any] = []
-    monkeypatch.setattr(Stats, "gauge", lambda name, value, *, tags: said.append((name, value, tags)))
-    monkeypatch.setattr(polling, "GAUGE_INTERVAL", 0.0)
+    reported: list[Any] = []
+    monkeypatch.setattr(Stats, "gauge", lambda name, value, *, tags: reported.append((name, value, tags)))
+    monkeypatch.setattr(poller, "GAUGE_INTERVAL", 0.0)
 
-    def waits(count: int) -> tuple[str, int, dict[str, str]]:
+    def gauge(count: int) -> tuple[str, int, dict[str, str]]:
         return ("damstra.waits", count, {"connection": "damstra_default"})
 
-    tasks = [start_wait(counting_condition(enough=99), poll_interval=0.05) for _ in range(3)]
-    await until_in_loop(lambda: bool(said) and said[-1] == waits(3), "three are gauged")
+    tasks = [start_polling(recording(done_after=NEVER), poll_interval=0.05) for _ in range(3)]
+    await until_in_loop(lambda: bool(reported) and reported[-1] == gauge(3), "three to be reported")
     await cancel(*tasks)
-    await until_in_loop(lambda: said[-1] == waits(0), "none is left")
+    await until_in_loop(lambda: reported[-1] == gauge(0), "zero to be reported")
 
 
-async def test_a_wait_says_how_far_it_is_now_and_then() -> None:
-    said = LogRecorder()
-    over = asyncio.get_running_loop().create_future()
-    wait = Subscription(counting_condition(), LONG_INTERVAL, 5, said, copy_context(), over)
+def subscription(log: LogRecorder) -> Subscription:
+    """Return a subscription that is not active."""
+    shared = poller.SharedPoller(damstra_conn_id="damstra_default", on_empty=lambda: None)
+    return shared.subscribe(recording(), poll_interval=LONG_INTERVAL, max_poll_failures=5, log=log)
+
+
+async def test_progress_is_logged_at_most_once_per_interval() -> None:
+    log = LogRecorder()
+    inactive = subscription(log)
     for step in range(1000):
-        wait.tell_progress(f"{step} of 1000", now=50.0 + 2.5 * PROGRESS_EVERY * step / 999)
-    assert said.lines[0] == "0 of 1000"
-    assert len(said.lines) == 3
+        inactive.log_progress(f"{step} of 1000", now=50.0 + 2.5 * PROGRESS_INTERVAL * step / 999)
+    assert log.lines[0] == "0 of 1000"
+    assert len(log.lines) == 3
 
 
-async def test_after_a_failure_has_passed_it_says_how_far_it_is() -> None:
-    said = LogRecorder()
-    over = asyncio.get_running_loop().create_future()
-    wait = Subscription(counting_condition(), LONG_INTERVAL, 5, said, copy_context(), over)
-    wait.tell_progress("1 of 2", now=50.0)
-    wait.tell("Out of order")
-    wait.said = ""
-    wait.tell_progress("1 of 2", now=50.1)
-    assert said.lines == ["1 of 2", "Out of order", "1 of 2"]
+async def test_progress_is_logged_again_after_failure() -> None:
+    log = LogRecorder()
+    inactive = subscription(log)
+    inactive.log_progress("1 of 2", now=50.0)
+    inactive.count_failure(listing(), now=50.0)
+    inactive.log_line("Out of order")
+    assert inactive.reset_failures(listing())
+    inactive.log_progress("1 of 2", now=50.1)
+    assert log.lines == ["1 of 2", "Out of order", "1 of 2"]
+
+
+async def test_log_lines_are_in_the_context_of_their_task(emulator: DamstraEmulator) -> None:
+    task_id: ContextVar[str] = ContextVar("task_id", default="none")
+    logged: dict[str, set[str]] = {}
+
+    async def wait(name: str) -> None:
+        task_id.set(name)
+        await start_polling(
+            recording(done_after=2),
+            poll_interval=0.02,
+            log=lambda text: logged.setdefault(name, set()).add(task_id.get()),
+        )
+
+    tasks = [asyncio.create_task(wait(name)) for name in ("first", "second", "third")]
+    await until_in_loop(lambda: len(logged) == 3, "a line of each")
+    await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
+    await asyncio.gather(*tasks)
+    assert logged == {name: {name} for name in ("first", "second", "third")}
+
+
+async def test_recovery_from_failure_is_logged(emulator: DamstraEmulator) -> None:
+    log = LogRecorder()
+    task = start_polling(recording(done_after=NEVER), poll_interval=0.02, log=log)
+    await until_in_loop(lambda: bool(log.lines), "the first progress")
+    emulator.add_fault("status", status=503, count=1)
+    await until_in_loop(lambda: len(log.lines) == 3, "the failure and the progress after it")
+    assert "Failure 1 in a row" in log.lines[1]
+    assert log.lines[2].endswith(" responses")
+    await cancel(task)

@@ -1,4 +1,4 @@
-"""When to ask again: pure arithmetic."""
+"""Times of the next poll: slots, back-off, and responses that cannot change yet."""
 
 from __future__ import annotations
 
@@ -7,118 +7,120 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_damstra.polling.schedule import LONGEST_PAUSE, SLOT, next_poll_at
+from airflow_provider_damstra.polling.schedule import MAX_BACKOFF, SLOT, next_poll_at
 
 INTERVAL = 60.0
-MOMENTS = (0.0, 0.25, 59.9, 60.0, 1234.5678, 86_400.0)
+START_TIMES = (0.0, 0.25, 59.9, 60.0, 1234.5678, 86_400.0)
 INTERVALS = (0.01, 0.4, 1.0, 7.3, 60.0, 3600.0)
 
 
-def after(
-    asked: float, *, latency: float = 0.0, interval: float = INTERVAL, failures: int = 0, key: int = 7
+def next_after(
+    polled_at: float, *, latency: float = 0.0, interval: float = INTERVAL, failures: int = 0, key: int = 7
 ) -> float:
-    """Return when a query is asked next whose answer took a while."""
-    return next_poll_at(asked=asked, now=asked + latency, interval=interval, failures=failures, key=key)
-
-
-def at(asked: float, not_before: datetime, *, failures: int = 0) -> float:
-    """Return when a query is asked next whose answer cannot change before a moment."""
+    """Return the time of the poll after one whose response took ``latency`` seconds."""
     return next_poll_at(
-        asked=asked, now=asked, interval=INTERVAL, failures=failures, key=7, not_before=not_before
+        polled_at=polled_at, now=polled_at + latency, interval=interval, failures=failures, key=key
     )
 
 
-def settled(now: float, key: int) -> float:
-    """Return when a query is asked after it has been asked for a while."""
+def next_with_start(polled_at: float, not_before: datetime, *, failures: int = 0) -> float:
+    """Return the time of the poll after one whose response cannot change before a time."""
+    return next_poll_at(
+        polled_at=polled_at, now=polled_at, interval=INTERVAL, failures=failures, key=7, not_before=not_before
+    )
+
+
+def after_sixty_polls(now: float, key: int) -> float:
+    """Return the time of a poll in the query's slot."""
     for _ in range(60):
-        now = after(now, key=key)
+        now = next_after(now, key=key)
     return now
 
 
-@pytest.mark.parametrize("now", MOMENTS)
+@pytest.mark.parametrize("now", START_TIMES)
 @pytest.mark.parametrize("key", [0, 1, 119, 120, 10**12, -3])
 @pytest.mark.parametrize("interval", INTERVALS)
-def test_an_interval_lies_between_two_polls(now: float, key: int, interval: float) -> None:
+def test_polls_are_about_one_interval_apart(now: float, key: int, interval: float) -> None:
     for _ in range(5):
-        due = after(now, interval=interval, key=key)
+        due = next_after(now, interval=interval, key=key)
         assert 0.95 * interval <= due - now <= 1.05 * interval
         now = due
 
 
 @pytest.mark.parametrize("interval", INTERVALS)
-def test_in_its_slot_a_question_keeps_its_distance_exactly(interval: float) -> None:
+def test_polls_in_their_slot_are_exactly_one_interval_apart(interval: float) -> None:
     now = 1000.0
     for _ in range(60):
-        now = after(now, interval=interval, key=3)
-    assert after(now, interval=interval, key=3) - now == pytest.approx(interval, rel=1e-6)
+        now = next_after(now, interval=interval, key=3)
+    assert next_after(now, interval=interval, key=3) - now == pytest.approx(interval, rel=1e-6)
 
 
 @pytest.mark.parametrize("latency", [0.001, 0.3, 1.5, 30.0, 59.0])
-def test_the_time_that_an_answer_takes_does_not_shift_the_slot(latency: float) -> None:
-    due = settled(100.0, key=7)
+def test_latency_does_not_shift_slot(latency: float) -> None:
+    due = after_sixty_polls(100.0, key=7)
     for _ in range(20):
-        again = after(due, latency=latency)
+        again = next_after(due, latency=latency)
         assert again - due == pytest.approx(INTERVAL)
         due = again
 
 
 @pytest.mark.parametrize(("latency", "intervals"), [(61.0, 2), (119.0, 2), (121.0, 3)])
-def test_an_answer_that_takes_longer_than_the_interval_is_waited_for(latency: float, intervals: int) -> None:
-    due = settled(100.0, key=7)
-    assert after(due, latency=latency) - due == pytest.approx(intervals * INTERVAL)
+def test_latency_beyond_interval_skips_polls(latency: float, intervals: int) -> None:
+    due = after_sixty_polls(100.0, key=7)
+    assert next_after(due, latency=latency) - due == pytest.approx(intervals * INTERVAL)
 
 
-def test_questions_that_begin_together_spread_evenly_over_slots() -> None:
-    phases = Counter(round(settled(1000.0, key) % INTERVAL, 3) % INTERVAL for key in range(1200))
+def test_queries_that_start_together_spread_evenly_over_slots() -> None:
+    phases = Counter(round(after_sixty_polls(1000.0, key) % INTERVAL, 3) % INTERVAL for key in range(1200))
     assert len(phases) == INTERVAL / SLOT
     assert set(phases.values()) == {10}
 
 
-def test_a_question_has_the_same_slot_whenever_it_begins() -> None:
-    phases = {round(settled(now, key=7) % INTERVAL, 3) % INTERVAL for now in MOMENTS}
+def test_slot_does_not_depend_on_start_time() -> None:
+    phases = {round(after_sixty_polls(now, key=7) % INTERVAL, 3) % INTERVAL for now in START_TIMES}
     assert len(phases) == 1
 
 
-def test_no_interval_holds_many_more_polls_than_questions() -> None:
+def test_no_interval_contains_many_more_polls_than_queries() -> None:
     polls: list[float] = []
     for key in range(100):
         due = 1000.0
         while due < 1000.0 + 10 * INTERVAL:
             polls.append(due)
-            due = after(due, key=key)
+            due = next_after(due, key=key)
     for start in range(1000, 1500, 7):
         assert sum(start <= poll < start + INTERVAL for poll in polls) <= 105
 
 
-def test_after_each_failure_the_distance_doubles_up_to_a_limit() -> None:
-    pauses = [after(50.0, interval=1.0, failures=failures) - 50.0 for failures in range(1, 15)]
+def test_backoff_doubles_with_each_failure_up_to_limit() -> None:
+    pauses = [next_after(50.0, interval=1.0, failures=failures) - 50.0 for failures in range(1, 15)]
     assert pauses[:9] == [2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0]
-    assert set(pauses[9:]) == {LONGEST_PAUSE}
+    assert set(pauses[9:]) == {MAX_BACKOFF}
 
 
-def test_failures_without_end_overflow_nothing() -> None:
-    assert after(0.0, failures=5000) == LONGEST_PAUSE
+def test_thousands_of_failures_do_not_overflow() -> None:
+    assert next_after(0.0, failures=5000) == MAX_BACKOFF
 
 
-def test_a_failure_never_shortens_the_distance() -> None:
-    assert after(0.0, interval=3600.0, failures=1) >= 3600.0
+def test_backoff_is_never_shorter_than_interval() -> None:
+    assert next_after(0.0, interval=3600.0, failures=1) >= 3600.0
 
 
-def test_it_waits_for_the_moment_before_which_nothing_can_change() -> None:
+def test_next_poll_waits_until_response_can_change() -> None:
     start = datetime.now(UTC) + timedelta(days=3)
-    assert at(500.0, start) - 500.0 == pytest.approx(3 * 86_400, abs=5)
+    assert next_with_start(500.0, start) - 500.0 == pytest.approx(3 * 86_400, abs=5)
 
 
-def test_a_failure_before_that_moment_is_looked_into_all_the_same() -> None:
+def test_failure_is_retried_before_response_can_change() -> None:
     start = datetime.now(UTC) + timedelta(days=3)
-    assert at(500.0, start, failures=1) == after(500.0, failures=1)
+    assert next_with_start(500.0, start, failures=1) == next_after(500.0, failures=1)
 
 
 @pytest.mark.parametrize("seconds", [-86_400, 0, INTERVAL / 2])
-def test_a_moment_that_comes_within_the_interval_changes_nothing(seconds: float) -> None:
+def test_start_within_interval_is_ignored(seconds: float) -> None:
     start = datetime.now(UTC) + timedelta(seconds=seconds)
-    assert at(500.0, start) == after(500.0)
+    assert next_with_start(500.0, start) == next_after(500.0)
 
 
-def test_no_interval_is_a_short_one() -> None:
-    assert 500.0 < after(500.0, interval=0.0) <= 500.1
+def test_interval_of_zero_is_replaced_by_minimum() -> None:
+    assert 500.0 < next_after(500.0, interval=0.0) <= 500.1

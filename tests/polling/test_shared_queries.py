@@ -1,4 +1,4 @@
-"""Waits of one loop on one connection share questions and answers."""
+"""Subscriptions of one event loop and connection share requests and responses."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from tests.polling.helpers import (
     FIRST,
     LAST,
     LIAM,
+    NEVER,
     THIRD,
-    CountingCondition,
     LogRecorder,
+    RecordingCondition,
     cancel,
-    counting_condition,
-    listing_path,
+    path,
     pending_timers,
+    recording,
     request_counts,
     request_times,
-    start_wait,
+    start_polling,
     wait_for_fault_hits,
     wait_for_requests,
 )
@@ -36,170 +37,169 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.polling.conftest import Connect
 
-NEVER_DONE = 1_000_000
 DAY = 86_400
 
 
-async def test_many_waits_on_one_user_ask_once_in_an_interval(emulator: DamstraEmulator) -> None:
+async def test_subscriptions_to_one_query_send_one_request_per_interval(
+    emulator: DamstraEmulator,
+) -> None:
     interval = 0.1
-    waits = [counting_condition(enough=NEVER_DONE) for _ in range(50)]
-    tasks = [start_wait(wait, poll_interval=interval) for wait in waits]
+    conditions = [recording(done_after=NEVER) for _ in range(50)]
+    tasks = [start_polling(condition, poll_interval=interval) for condition in conditions]
     await wait_for_requests(emulator, 6)
     await cancel(*tasks)
     gaps = [later - earlier for earlier, later in pairwise(await request_times(emulator))]
     assert min(gaps) > interval / 2.5
     assert sum(gaps[1:]) / len(gaps[1:]) > interval * 0.9
-    assert [len(wait.answers) for wait in waits] == [1] * 50
+    assert [len(condition.responses) for condition in conditions] == [1] * 50
 
 
-async def test_waits_of_different_users_and_kinds_have_each_their_answer(emulator: DamstraEmulator) -> None:
-    session = CountingCondition([GetIltSession(ilt_session_id=403)])
-    one, two = counting_condition(1011), counting_condition(1012)
-    await asyncio.gather(*map(start_wait, (session, one, two)))
-    assert session.answers[0].id == 403
-    assert {row.row_key for row in one.answers[0]}.isdisjoint(row.row_key for row in two.answers[0])
+async def test_each_subscription_receives_the_response_to_its_query(emulator: DamstraEmulator) -> None:
+    session = RecordingCondition([GetIltSession(ilt_session_id=403)])
+    one, two = recording(1011), recording(1012)
+    await asyncio.gather(*map(start_polling, (session, one, two)))
+    assert session.responses[0].id == 403
+    assert {row.row_key for row in one.responses[0]}.isdisjoint(row.row_key for row in two.responses[0])
     assert (await request_counts(emulator)).total() == 3
 
 
-async def test_who_comes_while_the_question_is_in_flight_waits_for_the_same_answer(
+async def test_subscription_during_request_receives_its_response(
     emulator: DamstraEmulator,
 ) -> None:
     emulator.add_fault("delay", delay=0.2)
-    early = start_wait(counting_condition())
+    early = start_polling(recording())
     await wait_for_fault_hits(emulator)
-    late = counting_condition()
-    await asyncio.gather(early, start_wait(late))
-    assert len(late.answers) == 1
-    assert await request_counts(emulator) == {listing_path(): 1}
+    late = recording()
+    await asyncio.gather(early, start_polling(late))
+    assert len(late.responses) == 1
+    assert await request_counts(emulator) == {path(): 1}
 
 
-async def test_an_answer_younger_than_the_interval_is_taken_again(emulator: DamstraEmulator) -> None:
-    staying = counting_condition(enough=NEVER_DONE)
-    held = start_wait(staying)
-    await until_in_loop(lambda: bool(staying.answers), "the first answer")
+async def test_recent_response_is_reused(emulator: DamstraEmulator) -> None:
+    early = recording(done_after=NEVER)
+    task = start_polling(early)
+    await until_in_loop(lambda: bool(early.responses), "the first response")
     for _ in range(3):
-        late = counting_condition()
-        await start_wait(late)
-        assert late.answers == staying.answers
-    assert await request_counts(emulator) == {listing_path(): 1}
-    await cancel(held)
+        late = recording()
+        await start_polling(late)
+        assert late.responses == early.responses
+    assert await request_counts(emulator) == {path(): 1}
+    await cancel(task)
 
 
-async def test_an_answer_older_than_the_newcomers_interval_is_not(emulator: DamstraEmulator) -> None:
-    staying = counting_condition(enough=NEVER_DONE)
-    held = start_wait(staying)
-    await until_in_loop(lambda: bool(staying.answers), "the first answer")
-    await start_wait(counting_condition(), poll_interval=1e-9)
-    assert await request_counts(emulator) == {listing_path(): 2}
-    await cancel(held)
+async def test_response_older_than_interval_is_not_reused(emulator: DamstraEmulator) -> None:
+    early = recording(done_after=NEVER)
+    task = start_polling(early)
+    await until_in_loop(lambda: bool(early.responses), "the first response")
+    await start_polling(recording(), poll_interval=1e-9)
+    assert await request_counts(emulator) == {path(): 2}
+    await cancel(task)
 
 
-async def test_news_reach_all_who_wait_and_at_once_who_comes_later(emulator: DamstraEmulator) -> None:
-    patient, hasty = counting_condition(enough=2), counting_condition(enough=2)
-    tasks = [start_wait(patient), start_wait(hasty, poll_interval=0.02)]
-    await until_in_loop(lambda: bool(patient.answers and hasty.answers), "the first answers")
+async def test_change_is_passed_to_all_subscriptions(emulator: DamstraEmulator) -> None:
+    slow, fast = recording(done_after=2), recording(done_after=2)
+    tasks = [start_polling(slow), start_polling(fast, poll_interval=0.02)]
+    await until_in_loop(lambda: bool(slow.responses and fast.responses), "the first responses")
     await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
     async with asyncio.timeout(5):
         await asyncio.gather(*tasks)
-    states = {row.row_key: row.state for row in patient.answers[1]}
+    states = {row.row_key: row.state for row in slow.responses[1]}
     assert states[THIRD] == "completed"
-    assert patient.answers == hasty.answers
+    assert slow.responses == fast.responses
 
 
-async def test_who_comes_in_flight_and_wants_other_rows_is_served_at_once(
+async def test_subscription_during_request_receives_further_rows_at_once(
     emulator: DamstraEmulator, connect: Connect
 ) -> None:
     connect(page_size=1)
     emulator.add_fault("delay", delay=0.2, count=1)
-    one = start_wait(counting_condition(rows=frozenset({FIRST})))
+    one = start_polling(recording(rows=frozenset({FIRST})))
     await wait_for_fault_hits(emulator)
-    late = counting_condition(rows=frozenset({THIRD, LAST}))
+    late = recording(rows=frozenset({THIRD, LAST}))
     async with asyncio.timeout(5):
-        await asyncio.gather(one, start_wait(late))
-    assert {THIRD, LAST} <= {row.row_key for row in late.answers[-1]}
+        await asyncio.gather(one, start_polling(late))
+    assert {THIRD, LAST} <= {row.row_key for row in late.responses[-1]}
 
 
-async def test_who_comes_afterwards_and_wants_other_rows_is_served_at_once(
+async def test_later_subscription_receives_further_rows_at_once(
     emulator: DamstraEmulator, connect: Connect
 ) -> None:
     connect(page_size=1)
-    staying = counting_condition(enough=NEVER_DONE, rows=frozenset({FIRST}))
-    held = start_wait(staying)
-    await until_in_loop(lambda: bool(staying.answers), "the first answer")
-    assert [row.row_key for row in staying.answers[0]] == [FIRST]
-    late = counting_condition(rows=frozenset({LAST}))
+    early = recording(done_after=NEVER, rows=frozenset({FIRST}))
+    task = start_polling(early)
+    await until_in_loop(lambda: bool(early.responses), "the first response")
+    assert [row.row_key for row in early.responses[0]] == [FIRST]
+    late = recording(rows=frozenset({LAST}))
     async with asyncio.timeout(5):
-        await start_wait(late)
-    assert LAST in {row.row_key for row in late.answers[-1]}
-    await cancel(held)
+        await start_polling(late)
+    assert LAST in {row.row_key for row in late.responses[-1]}
+    await cancel(task)
 
 
-async def test_who_wants_more_of_the_same_listing_later_is_served_at_once(
+async def test_condition_that_needs_further_rows_receives_them_at_once(
     emulator: DamstraEmulator, connect: Connect
 ) -> None:
     connect(page_size=1)
 
-    class Greedy(CountingCondition):
-        def update(self, query: object, answer: list[object]) -> None:
-            self.answers += answer
+    class GrowingCondition(RecordingCondition):
+        def update(self, query: object, response: list[object]) -> None:
+            self.responses += response
             self.rows = frozenset({FIRST, LAST})
 
         def evaluate(self) -> PollResult:
-            return PollResult(is_done=LAST in {row.row_key for row in self.answers})
+            return PollResult(is_done=LAST in {row.row_key for row in self.responses})
 
     async with asyncio.timeout(3):
-        await start_wait(Greedy(counting_condition().questions, rows=frozenset({FIRST})))
+        await start_polling(GrowingCondition(recording().required, rows=frozenset({FIRST})))
 
 
-async def test_a_wait_that_finds_out_bit_by_bit_whose_schedules_they_are_need_not_wait_an_interval(
+async def test_queries_added_by_responses_are_sent_at_once(
     emulator: DamstraEmulator, connect: Connect
 ) -> None:
     connect(page_size=1)
     await asyncio.to_thread(emulator.cancel_lesson_schedule, LAST)
     slow = GetLessonSchedule(lesson_schedule_id=LAST).request().path
     emulator.add_fault("delay", path=slow, delay=0.2)
-    wait = LessonScheduleCondition(lesson_schedule_ids=[THIRD, LAST])
+    condition = LessonScheduleCondition(lesson_schedule_ids=[THIRD, LAST])
     async with asyncio.timeout(3):
-        result = await start_wait(wait)
+        result = await start_polling(condition)
     assert str(LAST) in (result.failure or "")
-    assert wait.owners == {THIRD: LIAM, LAST: LIAM}
+    assert condition.owners == {THIRD: LIAM, LAST: LIAM}
 
 
-async def test_a_listing_is_only_read_as_far_as_somebody_wants(
-    emulator: DamstraEmulator, connect: Connect
-) -> None:
+async def test_listing_is_read_up_to_last_required_row(emulator: DamstraEmulator, connect: Connect) -> None:
     connect(page_size=1)
-    wait = counting_condition(rows=frozenset({FIRST}))
-    await start_wait(wait)
-    assert [row.row_key for row in wait.answers[0]] == [FIRST]
+    condition = recording(rows=frozenset({FIRST}))
+    await start_polling(condition)
+    assert [row.row_key for row in condition.responses[0]] == [FIRST]
     assert len(emulator.journal()) == 1
 
 
-async def test_different_connections_do_not_share(emulator: DamstraEmulator, connect: Connect) -> None:
+async def test_connections_do_not_share_requests(emulator: DamstraEmulator, connect: Connect) -> None:
     connect("other")
-    await asyncio.gather(start_wait(counting_condition()), start_wait(counting_condition(), conn_id="other"))
-    assert await request_counts(emulator) == {listing_path(): 2}
+    await asyncio.gather(start_polling(recording()), start_polling(recording(), conn_id="other"))
+    assert await request_counts(emulator) == {path(): 2}
 
 
-def a_day_later(emulator: DamstraEmulator) -> LessonScheduleCondition:
-    """Return a wait for a schedule that starts in a day."""
+def starting_tomorrow(emulator: DamstraEmulator) -> LessonScheduleCondition:
+    """Return a condition on a schedule that starts in a day."""
     emulator.move_lesson_schedule(THIRD, emulator.now + timedelta(seconds=DAY))
     return LessonScheduleCondition(lesson_schedule_ids=[THIRD], owners={str(THIRD): LIAM})
 
 
-async def test_the_next_look_is_when_it_starts(emulator: DamstraEmulator) -> None:
-    said = LogRecorder()
-    held = start_wait(a_day_later(emulator), poll_interval=0.01, say=said)
-    await until_in_loop(lambda: bool(said.lines), "the first look")
+async def test_next_poll_is_when_schedule_starts(emulator: DamstraEmulator) -> None:
+    log = LogRecorder()
+    task = start_polling(starting_tomorrow(emulator), poll_interval=0.01, log=log)
+    await until_in_loop(lambda: bool(log.lines), "the first poll")
     now = asyncio.get_running_loop().time()
     assert max(timer.when() for timer in pending_timers()) - now == pytest.approx(DAY, abs=10)
-    assert await request_counts(emulator) == {listing_path(): 1}
-    await cancel(held)
+    assert await request_counts(emulator) == {path(): 1}
+    await cancel(task)
 
 
-async def test_one_who_waits_for_what_has_started_does_not_wait_for_that(emulator: DamstraEmulator) -> None:
-    later = start_wait(a_day_later(emulator), poll_interval=0.01)
+async def test_started_schedule_is_polled_despite_one_that_starts_later(emulator: DamstraEmulator) -> None:
+    later = start_polling(starting_tomorrow(emulator), poll_interval=0.01)
     started = LessonScheduleCondition(lesson_schedule_ids=[30067], owners={"30067": LIAM})
-    other = start_wait(started, poll_interval=0.01)
+    other = start_polling(started, poll_interval=0.01)
     await wait_for_requests(emulator, 5)
     await cancel(later, other)

@@ -1,4 +1,4 @@
-"""The event trigger run as the triggerer runs it: in Airflow's own shared stream, or in its plain loop."""
+"""The event trigger run as the triggerer runs it: in Airflow's shared stream, or by its own ``run``."""
 
 from __future__ import annotations
 
@@ -9,105 +9,107 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.triggers.event import DamstraEventTrigger
-from tests.polling.helpers import LIAM
+from tests.polling.helpers import LIAM, cancel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-SOON = 0.05
-_NUMBERS = count(1)
+SHORT_INTERVAL = 0.05
+"""Poll interval and pause of the triggers, in seconds."""
 
-Fired = list[tuple[str, int]]
-"""Which events, for which schedules."""
+Events = list[tuple[str, int]]
+"""Names and lesson schedule ids of events."""
+
+_TRIGGER_IDS = count(1)
 
 
 class FakeStateStore(dict[str, str]):
-    """It keeps JSON, as Airflow's does.
+    """An asset state store, which stores JSON as Airflow's does.
 
-    :param invalid_response: how often it cannot be read.
-    :param unwritable: how often it cannot be written.
+    :param read_errors: number of reads that fail.
+    :param write_errors: number of writes that fail.
     """
 
-    def __init__(self, content: Any = (), *, invalid_response: int = 0, unwritable: int = 0) -> None:
+    def __init__(self, content: Any = (), *, read_errors: int = 0, write_errors: int = 0) -> None:
         super().__init__(content)
-        self._unreadable = invalid_response
-        self._unwritable = unwritable
+        self._read_errors = read_errors
+        self._write_errors = write_errors
 
     async def aget(self, key: str) -> Any:
-        """Return what is kept, or None."""
-        if self._unreadable:
-            self._unreadable -= 1
+        """Return a value, or None."""
+        if self._read_errors:
+            self._read_errors -= 1
             raise RuntimeError("The API server is away.")
         return json.loads(self[key]) if key in self else None
 
     async def aset(self, key: str, value: Any) -> None:
-        """Keep a value."""
-        if self._unwritable:
-            self._unwritable -= 1
+        """Store a value."""
+        if self._write_errors:
+            self._write_errors -= 1
             raise RuntimeError("The API server is away.")
         self[key] = json.dumps(value)
 
 
 def event_trigger(*, store: Any = None, **changes: Any) -> DamstraEventTrigger:
     """Return a trigger that watches Liam."""
-    trigger = DamstraEventTrigger(
-        **{"user_ids": [LIAM], "poll_interval": SOON, "refusal_pause": SOON, **changes}
-    )
+    options = {"user_ids": [LIAM], "poll_interval": SHORT_INTERVAL, "refusal_pause": SHORT_INTERVAL}
+    trigger = DamstraEventTrigger(**{**options, **changes})
     trigger.asset_state_store = store
     return trigger
 
 
 @asynccontextmanager
-async def running_trigger(trigger: DamstraEventTrigger) -> AsyncIterator[Fired]:
-    """Yield what a trigger has fired by now in its plain loop."""
-    fired: Fired = []
+async def running_trigger(trigger: DamstraEventTrigger) -> AsyncIterator[Events]:
+    """Yield the list of events that a trigger yields from ``run``."""
+    events: Events = []
 
     async def run() -> None:
         async for event in trigger.run():
-            fired.append(_short(event))
+            events.append(_name_and_id(event))
 
-    async with _going_on(run()):
-        yield fired
+    async with _background(run()):
+        yield events
 
 
 @asynccontextmanager
-async def streaming_trigger(trigger: DamstraEventTrigger, *, is_kept: bool = True) -> AsyncIterator[Fired]:
-    """Yield what a trigger has fired by now in a shared stream, as Airflow's triggerer drives it.
+async def streaming_trigger(
+    trigger: DamstraEventTrigger, *, is_confirmed: bool = True
+) -> AsyncIterator[Events]:
+    """Yield the list of events that a trigger yields from a shared stream, as the triggerer runs it.
 
-    :param is_kept: whether Airflow confirms that its database has the events.
+    :param is_confirmed: whether Airflow confirms that its database contains the events.
     """
     from airflow.triggers.shared_stream import SharedStreamManager
 
-    fired: Fired = []
+    events: Events = []
     manager = SharedStreamManager()
-    number, key = next(_NUMBERS), trigger.shared_stream_key()
+    trigger_id, key = next(_TRIGGER_IDS), trigger.shared_stream_key()
 
     async def run() -> None:
-        stream = manager.subscribe(trigger_id=number, trigger=trigger, key=key)
+        stream = manager.subscribe(trigger_id=trigger_id, trigger=trigger, key=key)
         async for event in trigger.filter_shared_stream(stream):
-            sequence = manager.bind_pending_event(trigger_id=number, key=key)
-            fired.append(_short(event))
+            sequence = manager.bind_pending_event(trigger_id=trigger_id, key=key)
+            events.append(_name_and_id(event))
             assert sequence is not None, "Airflow has nothing to confirm"
-            if is_kept:
+            if is_confirmed:
                 asyncio.get_running_loop().call_soon(manager.confirm_persisted, [sequence])
 
     try:
-        async with _going_on(run()):
-            yield fired
+        async with _background(run()):
+            yield events
     finally:
-        await manager.unsubscribe(number, key)
+        await manager.unsubscribe(trigger_id, key)
 
 
 @asynccontextmanager
-async def _going_on(run: Any) -> AsyncIterator[None]:
+async def _background(run: Any) -> AsyncIterator[None]:
     task = asyncio.create_task(run)
     try:
         yield
         assert not task.done(), task
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        await cancel(task)
 
 
-def _short(event: Any) -> tuple[str, int]:
+def _name_and_id(event: Any) -> tuple[str, int]:
     return event.payload["name"], event.payload["lesson_schedule_id"]
