@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_provider_damstra.conditions.base import PollResult, Query, QueryFilter
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.polling.registry import subscribe
+from tests.emulator.api_client import call_control_plane
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -137,8 +138,8 @@ async def wait_for_fault_hits(emulator: DamstraEmulator, count: int = 1) -> None
     """Wait until faults have applied to a number of requests: delayed ones are in flight then."""
 
     async def hits() -> int:
-        rules = await asyncio.to_thread(emulator._ask, "GET", "/faults")
-        return sum(rule["hits"] for rule in rules)
+        rules = await asyncio.to_thread(call_control_plane, emulator, "GET", "/faults")
+        return sum(rule["hits"] for rule in rules.json())
 
     await _wait_until(hits, lambda number: number >= count)
 
