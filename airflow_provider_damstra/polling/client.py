@@ -45,9 +45,7 @@ class ReloadingClient:
         """Close all clients."""
         await self._resources.aclose()
 
-    async def fetch(
-        self, query: Query, *, rows: frozenset[int] | None, cache: PageCache
-    ) -> tuple[Any, bool]:
+    async def fetch(self, query: Query, *, rows: frozenset[int] | None, cache: PageCache) -> tuple[Any, bool]:
         """Send a query and return its response, and whether it is complete.
 
         If it fails and the connection has changed, it is sent once more with the new settings.
