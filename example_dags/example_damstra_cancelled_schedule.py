@@ -1,11 +1,12 @@
-"""When a lesson schedule is cancelled, the supervisors are told, and decide whether it is scheduled again.
+"""Ask for approval to reschedule each cancelled lesson schedule.
 
-    a schedule is cancelled -> whose, which lesson, whose supervisors -> approval in Airflow's UI
-    -> scheduled again, or not
+    webhook: lesson schedule cancelled -> look up user, lesson and supervisors -> approval in Airflow's UI
+    -> schedule the lesson again, or not
 
-Damstra's webhook starts it (see docs/events.md to set it up). Each person and lesson has a question of its
-own under *Required Actions*; Airflow 3.1 or newer. The tasks that wait for an answer take no worker. Nobody
-answers for three days: it is left cancelled. Give the approval ``notifiers`` to send it by mail or chat.
+Started by Damstra's webhook (setup: docs/events.md). Each cancelled schedule has its own question under
+*Required Actions* (Airflow 3.1 or newer); a task that waits for the response takes no worker. Without a
+response within three days the lesson stays cancelled. Set ``notifiers`` on the approval to send it by mail
+or chat.
 """
 
 from __future__ import annotations
@@ -31,19 +32,19 @@ with DAG(
     tags=["damstra", "example"],
     doc_md=__doc__,
     default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
-    params={"grace_days": Param(14, type="integer", description="Days to do the lesson in")},
+    params={"grace_days": Param(14, type="integer", description="Days to complete the lesson")},
 ) as dag:
 
     @task
     def find_cancelled(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
-        """Return each person and lesson to ask about; who has left is nobody's question."""
+        """Return the question for each cancelled schedule of an active user."""
         from airflow_provider_damstra.endpoints import GetLessonSchedule, GetUser, ListGroupSupervisors
 
         hook = DamstraHook()
         payloads = [event.extra["payload"] for event in triggering_asset_events[cancelled]]
-        found = []
+        questions = []
         reasons = {one["lesson_schedule_id"]: one["cancellation_reason"] for one in payloads}
-        for schedule_id, why in reasons.items():
+        for schedule_id, reason in reasons.items():
             schedule = hook.call(GetLessonSchedule(lesson_schedule_id=schedule_id))
             user = hook.call(GetUser(user_id=schedule.user_id))
             if not user.is_active:
@@ -53,20 +54,20 @@ with DAG(
                 for group_id in user.groups
                 for supervisor in hook.iterate(ListGroupSupervisors(group_id=group_id))
             }
-            found.append(
+            questions.append(
                 {
                     "user_id": user.id,
                     "lesson_id": schedule.lesson_id,
                     "subject": f"Schedule {user.full_name} to {schedule.lesson_name} again?",
-                    "body": f"Lesson schedule {schedule_id} was cancelled: {why}\n\n"
+                    "body": f"Lesson schedule {schedule_id} was cancelled: {reason}\n\n"
                     f"Supervisors: {', '.join(supervisors.values()) or 'none'}",
                 }
             )
-        return found
+        return questions
 
     @task_group
     def decide(user_id: Any, lesson_id: Any, subject: Any, body: Any) -> None:
-        """Ask, and do what was decided."""
+        """Ask for approval, and reschedule the lesson if it is granted."""
         ask = ApprovalOperator(
             task_id="ask",
             subject=subject,

@@ -1,11 +1,11 @@
-"""Keep groups as HR has its departments: who works in one is in its group, and nobody else.
+"""Synchronise groups with the departments of an HR extract.
 
-    HR's extract (CSV) -> users -> groups renamed and created -> members as in the extract -> supervisors
+    HR extract (CSV) -> upsert users -> rename and create groups -> synchronise members -> add supervisors
 
-A group's description holds the department's code, so that a department with a new name keeps its group. An
-extract that broke off half-way would throw people out: where more than half of a group would have to go, the
-task fails and changes nothing. With dry_run, people and groups are brought up to date, but who is to be in
-which group is only planned.
+A group's description contains the department's code, so that a renamed department keeps its group. To
+protect groups from a truncated extract, the task that synchronises members fails without changes if it
+would remove more than half of a group. With dry_run users and groups are updated, but changes of members
+are only planned.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from airflow_provider_damstra.operators.group import (
 )
 from airflow_provider_damstra.operators.user import DamstraUpsertUsersOperator
 
-PERSON = ("employee_number", "first_name", "last_name", "email_address")
+USER_COLUMNS = ("employee_number", "first_name", "last_name", "email_address")
 
 with DAG(
     dag_id="example_damstra_group_sync",
@@ -40,38 +40,38 @@ with DAG(
         "extract": Param(
             "file:///tmp/hr_extract.csv",
             type="string",
-            description=f"CSV: {', '.join(PERSON)}, department_code, department, leads (yes or no)",
+            description=f"CSV: {', '.join(USER_COLUMNS)}, department_code, department, leads (yes or no)",
         ),
-        "dry_run": Param(False, type="boolean", description="Only plan who is to be in which group"),
+        "dry_run": Param(False, type="boolean", description="Only plan changes of members"),
     },
 ) as dag:
 
     @task
     def read_extract(**context: Any) -> list[dict[str, str]]:
-        """Return the rows."""
+        """Return the rows of the extract."""
         lines = ObjectStoragePath(context["params"]["extract"]).read_text(encoding="utf-8-sig").splitlines()
         return list(csv.DictReader(lines))
 
     @task
-    def list_people(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-        """Return of each row what Damstra knows."""
-        return [{name: row[name] for name in PERSON} for row in rows]
+    def list_users(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Return the columns of each row that are fields of a user."""
+        return [{name: row[name] for name in USER_COLUMNS} for row in rows]
 
     @task
     def list_departments(rows: list[dict[str, str]], user_ids: Any) -> list[dict[str, Any]]:
-        """Return each department's group, with who is in it and who leads it; ids are in the rows' order."""
+        """Return each department's group, members and leaders; user_ids are in the order of the rows."""
         departments: dict[str, dict[str, Any]] = {}
         for row, user_id in zip(rows, user_ids, strict=True):
             group = {"name": row["department"], "description": f"HR department {row['department_code']}"}
-            empty = {"group": group, "people": [], "leaders": []}
+            empty = {"group": group, "members": [], "leaders": []}
             department = departments.setdefault(row["department_code"], empty)
-            department["people"].append(user_id)
+            department["members"].append(user_id)
             department["leaders"] += [user_id] if row["leads"] == "yes" else []
         return list(departments.values())
 
     @task
     def list_renamed(departments: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the groups whose department has another name now."""
+        """Return the groups of renamed departments."""
         from airflow_provider_damstra.endpoints import ListGroups
 
         names = {one["group"]["description"]: one["group"]["name"] for one in departments}
@@ -86,35 +86,35 @@ with DAG(
     def list_members(
         group_ids: Any, departments: list[dict[str, Any]], **context: Any
     ) -> list[dict[str, Any]]:
-        """Return who is to be in which group."""
+        """Return the members of each group."""
         dry_run = context["params"]["dry_run"]
         pairs = zip(group_ids, departments, strict=True)
         return [
-            {"group_id": group_id, "user_ids": one["people"], "dry_run": dry_run} for group_id, one in pairs
+            {"group_id": group_id, "user_ids": one["members"], "dry_run": dry_run} for group_id, one in pairs
         ]
 
     @task
     def list_leaders(
         group_ids: Any, departments: list[dict[str, Any]], **context: Any
     ) -> list[dict[str, Any]]:
-        """Return who is to supervise which group."""
+        """Return the supervisors of each group."""
         pairs = [] if context["params"]["dry_run"] else zip(group_ids, departments, strict=True)
         return [
             {"group_id": group_id, "user_ids": one["leaders"]} for group_id, one in pairs if one["leaders"]
         ]
 
     rows: Any = read_extract()
-    people: Any = list_people(rows)
-    users = DamstraUpsertUsersOperator(task_id="upsert_users", users=people)
+    user_rows: Any = list_users(rows)
+    users = DamstraUpsertUsersOperator(task_id="upsert_users", users=user_rows)
     departments: Any = list_departments(rows, users.output)
     rename = DamstraUpdateGroupOperator.partial(task_id="rename_group").expand_kwargs(
         list_renamed(departments)
     )
-    # Usually no group has another name: then that is skipped, and what follows runs all the same.
+    # Usually no department is renamed: the task is skipped, and none_failed lets the next one run.
     groups = DamstraCreateGroupOperator.partial(
         task_id="create_group", if_exists="update", trigger_rule="none_failed"
     ).expand_kwargs(departments.map(lambda department: department["group"]))
-    # A plan that was refused is no better the second time.
+    # A retry would have to remove the same members.
     sync = DamstraSyncGroupMembersOperator.partial(
         task_id="sync_members", max_removals=0.5, retries=0
     ).expand_kwargs(list_members(groups.output, departments))

@@ -1,11 +1,11 @@
-"""Hold an instructor-led session for a crew: theory first, few places, and not for a handful of people.
+"""Hold an instructor-led session for a group, with an online lesson before it and a limit of places.
 
-    wait until half of the crew have done the theory -> session created, its places limited
-    -> practice scheduled, people registered, who withdrew deregistered
-    -> too few are left: the session is cancelled
-    -> otherwise: wait until it is over -> attendance (CSV) -> session completed -> certificates
+    wait until half of the group has completed the theory -> create the session, limit its places
+    -> schedule the practice, register participants, deregister withdrawals
+    -> too few participants: cancel the session
+    -> otherwise: wait until its end -> record attendance (CSV) -> complete the session -> certificates
 
-Both waits start in the triggerer, and take no worker until they are over.
+Both sensors start in the triggerer and take no worker while they wait.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from airflow_provider_damstra.sensors.ilt_session import DamstraIltSessionSensor
 
 
 def read_crew(path: str, crew: int) -> dict[int, dict[str, str]]:
-    """Return the rows of a CSV file by user id; its column employee_number says whose they are."""
+    """Return the rows of a CSV file by user id, using its column employee_number."""
     from airflow_provider_damstra.endpoints import ListGroupMembers
 
     ids = {user.employee_number: user.id for user in DamstraHook().iterate(ListGroupMembers(group_id=crew))}
@@ -57,8 +57,8 @@ with DAG(
         "practice": Param(205, type="integer", description="Instructor-led lesson (Confined Space Entry)"),
         "instructor": Param(1008, type="integer", description="Instructor (Bruce Hartigan)"),
         "days_ahead": Param(14, type="integer", description="Days from the theory to the practice"),
-        "places": Param(8, type="integer", description="How many can take part"),
-        "fewest": Param(2, type="integer", description="How many must take part"),
+        "places": Param(8, type="integer", description="Maximum number of participants"),
+        "minimum": Param(2, type="integer", description="Minimum number of participants"),
         "withdrawals": Param("file:///tmp/withdrawals.csv", type="string", description="employee_number"),
         "attendance": Param("file:///tmp/attendance.csv", type="string", description="..., attended, passed"),
         "certificates": Param("file:///tmp/certificates", type="string", description="Folder"),
@@ -76,10 +76,14 @@ with DAG(
 
     @task
     def plan_session(trained: Any, **context: Any) -> dict[str, Any]:
-        """Return who takes part, and when; decided once, so that a retry later on finds the session."""
+        """Return participants and times, in a separate task, so that retries of others use the same."""
         start = pendulum.today("Australia/Perth").at(7).add(days=context["params"]["days_ahead"])
-        chosen = list(trained[: context["params"]["places"]])
-        return {"chosen": chosen, "start": start.isoformat(), "end": start.add(hours=4).isoformat()}
+        participants = list(trained[: context["params"]["places"]])
+        return {
+            "participants": participants,
+            "start": start.isoformat(),
+            "end": start.add(hours=4).isoformat(),
+        }
 
     plan: Any = plan_session(trained.output)
     session = DamstraCreateIltSessionOperator(
@@ -95,32 +99,32 @@ with DAG(
     )
     schedule = DamstraScheduleLessonsOperator(
         task_id="schedule_practice",
-        user_ids=plan["chosen"],
+        user_ids=plan["participants"],
         lesson_ids="{{ params.practice }}",
         grace_period="{{ params.days_ahead + 14 }}",
     )
     register = DamstraRegisterIltSessionUsersOperator(
-        task_id="register", ilt_session_id=session.output, user_ids=plan["chosen"]
+        task_id="register", ilt_session_id=session.output, user_ids=plan["participants"]
     )
 
     @task
     def list_withdrawn(**context: Any) -> list[int]:
-        """Return who has withdrawn."""
+        """Return the user ids of withdrawn participants."""
         return list(read_crew(context["params"]["withdrawals"], context["params"]["crew"]))
 
     withdrawn: Any = list_withdrawn()
-    # Usually nobody: then this is skipped, and what follows runs all the same.
+    # Without withdrawals this is skipped, and none_failed lets the next task run.
     deregister = DamstraDeregisterIltSessionUsersOperator.partial(
         task_id="deregister", ilt_session_id=session.output
     ).expand(user_ids=withdrawn)
 
     @task.branch(trigger_rule="none_failed")
-    def are_enough(chosen: list[int], withdrawn: list[int], **context: Any) -> str:
-        """Return what comes next."""
-        left = set(chosen) - set(withdrawn)
-        return "wait_for_end" if len(left) >= context["params"]["fewest"] else "cancel_session"
+    def check_participants(participants: list[int], withdrawn: list[int], **context: Any) -> str:
+        """Return the id of the next task."""
+        remaining = set(participants) - set(withdrawn)
+        return "wait_for_end" if len(remaining) >= context["params"]["minimum"] else "cancel_session"
 
-    enough: Any = are_enough(plan["chosen"], withdrawn)
+    checked: Any = check_participants(plan["participants"], withdrawn)
     cancel = DamstraCancelIltSessionOperator(task_id="cancel_session", ilt_session_id=session.output)
     over = DamstraIltSessionSensor(
         task_id="wait_for_end",
@@ -133,14 +137,14 @@ with DAG(
 
     @task
     def read_attendance(**context: Any) -> dict[str, dict[str, bool]]:
-        """Return by user id who attended and who passed."""
+        """Return attendance and result by user id."""
         rows = read_crew(context["params"]["attendance"], context["params"]["crew"])
-        told = ("attended", "passed")
-        return {str(user): {name: row[name] == "yes" for name in told} for user, row in rows.items()}
+        columns = ("attended", "passed")
+        return {str(user): {name: row[name] == "yes" for name in columns} for user, row in rows.items()}
 
     @task
     def list_passed(scheduled: Any, attendance: dict[str, dict[str, bool]]) -> list[int]:
-        """Return the lesson schedules that have a certificate now."""
+        """Return the lesson schedules that were passed."""
         passed = [row for row in scheduled if attendance.get(str(row["user_id"]), {}).get("passed")]
         return [one for row in passed for one in row["lesson_schedule_ids"]]
 
@@ -154,7 +158,7 @@ with DAG(
         task_id="download_certificate", path="{{ params.certificates }}/"
     ).expand(lesson_schedule_id=passed)
 
-    chain(session, limit, schedule, register, withdrawn, deregister, enough, [cancel, over])
+    chain(session, limit, schedule, register, withdrawn, deregister, checked, [cancel, over])
     chain(over, attendance, save, complete, passed, certificates)
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Let a returning contractor through the gate: an account that works, and a kiosk to do the induction on.
+"""Prepare the account of a contractor, and the files for a kiosk on which to complete the induction.
 
-    account, found or created -> active again -> contact details -> lesson scheduled
-    -> login URL, lesson player's URL and list of what is to do, as files for the kiosk
+    find or create the user -> activate -> update contact details -> schedule the lesson
+    -> login URL, URL of the lesson player, and list of due lessons, as files for the kiosk
 
-Who has worked here before is found by the employee number and keeps the learning record. Both URLs open the
-account without a password, so they go to files that only the kiosk may read, never to XCom or a log.
+A returning contractor is found by the employee number and keeps the learning record. Both URLs give access
+to the account without a password, so they are written to private files and never to XCom or a log.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ with DAG(
         "last_name": Param("Birch", type="string"),
         "email_address": Param("wayne.birch@example.com", type="string"),
         "mobile_number": Param("+61 491 570 006", type="string"),
-        "lesson": Param("Site Induction", type="string", description="What to do before going on site"),
+        "lesson": Param(
+            "Site Induction", type="string", description="Lesson to complete before entering the site"
+        ),
         "kiosk": Param("file:///tmp/kiosk", type="string", description="Folder that only the kiosk may read"),
     },
 ) as dag:
@@ -55,7 +57,7 @@ with DAG(
         },
     )
     activate = DamstraActivateUserOperator(task_id="activate_user", user_id=user.output)
-    # The name stays as the learning record has it; how to reach somebody is what they say today.
+    # The name in the learning record is kept; only contact details are updated.
     contact = DamstraUpdateUserOperator(
         task_id="update_contact_details",
         user_id=user.output,
@@ -78,14 +80,14 @@ with DAG(
         lesson_schedule_id="{{ ti.xcom_pull(task_ids='schedule_lesson')[0].lesson_schedule_ids[0] }}",
         path=f"{folder}/player.url",
     )
-    # An operation without an operator of its own.
-    to_do = DamstraCallOperator(
-        task_id="list_lessons_to_do",
+    # An operation without its own operator.
+    due_lessons = DamstraCallOperator(
+        task_id="list_due_lessons",
         endpoint="ListUserLessonSchedules",
         arguments={"user_id": user.output, "status": "due"},
         path=f"{folder}/lessons.jsonl",
     )
-    chain(activate, contact, schedule, [login, player, to_do])
+    chain(activate, contact, schedule, [login, player, due_lessons])
 
 if __name__ == "__main__":
     dag.test()

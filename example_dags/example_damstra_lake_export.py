@@ -1,13 +1,12 @@
-"""Copy the learning record to the data lake every night: all of what is small, of the schedules what is new.
+"""Export the learning record to a data lake every night, lesson schedules incrementally.
 
-    users --> schedules of these users, what changed and what is gone -+
-    lessons, ILT sessions, who is in which group                      -+--> files, with rows and digests
+    users --> changed and deleted lesson schedules of these users -+
+    lessons, ILT sessions, group members                          -+--> files with row counts and digests
 
-Parquet has typed columns for whoever reads the lake. The schedules are JSON lines, each row as Damstra sent
-it, so that no column is lost that somebody asks for next year; ``full_refresh`` writes all of them again. A
-user who vanishes while the schedules are read is left out and named in the result, instead of failing the
-night's run, and an export of 50,000 users that is killed goes on where it was. Each file is an asset that
-other DAGs can wait for.
+Parquet files have typed columns. Lesson schedules are JSON lines with each row as Damstra sent it, so that
+no field is lost; ``full_refresh`` exports all of them again. If a user is deleted during the export, the
+result names the user and the run does not fail. A killed export resumes from its checkpoint. Each file is
+an asset on which other DAGs can be scheduled.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ with DAG(
     default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
     params={
         "lake": Param("file:///tmp/lake", type="string", description="Folder on any object storage"),
-        "full_refresh": Param(False, type="boolean", description="Write all lesson schedules again"),
+        "full_refresh": Param(False, type="boolean", description="Export all lesson schedules again"),
     },
 ) as dag:
     folder = "{{ params.lake }}/damstra/{{ dag_run.run_after.strftime('%Y-%m-%d') }}"
 
-    everything = {
+    full_exports = {
         resource: DamstraExportOperator(
             task_id=f"export_{resource}",
             resource=resource,
@@ -55,7 +54,7 @@ with DAG(
         on_failed_parent="skip",
     )
 
-    everything["users"] >> schedules
+    full_exports["users"] >> schedules
 
 if __name__ == "__main__":
     dag.test()

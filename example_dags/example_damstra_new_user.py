@@ -1,10 +1,10 @@
-"""Onboard whoever gets an account in Damstra, however it was made: by hand, by an import, by another system.
+"""Onboard each new user of Damstra, whether created manually, by an import or by another system.
 
-    a user is created -> who is a trainee -> into the group of new starters -> the first lesson scheduled
-    -> wait until it is done -> certificate
+    webhook: user created -> filter trainees -> add to a group -> schedule the first lesson
+    -> wait until it is completed -> certificate
 
-Damstra's webhook starts it (see docs/events.md to set it up). A run is about all who were created since the
-one before. The wait takes no worker; it ends within seconds of the completion's webhook.
+Started by Damstra's webhook (setup: docs/events.md). A run processes all users created since the previous
+run. The sensor takes no worker, and ends within seconds of the webhook of the completion.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ with DAG(
     params={
         "group_id": Param(102, type="integer", description="Group of new starters (Pit Crew A)"),
         "lesson": Param("Site Induction", type="string", description="First lesson"),
-        "grace_days": Param(7, type="integer", description="Days to do it in"),
+        "grace_days": Param(7, type="integer", description="Days to complete it"),
         "certificates": Param("file:///tmp/certificates", type="string", description="Folder for the PDFs"),
     },
 ) as dag:
 
     @task.short_circuit
     def find_trainees(triggering_asset_events: Any = None) -> list[int]:
-        """Return the ids of the new trainees; the run ends here if there is none, or none is left."""
+        """Return the ids of new, active trainees; without any, the run ends here."""
         from airflow_provider_damstra.endpoints import GetUser
         from airflow_provider_damstra.errors import DamstraNotFoundError
         from airflow_provider_damstra.models import Role
 
         hook = DamstraHook()
-        found = []
+        trainees = []
         events = triggering_asset_events[created]
         for user_id in sorted({event.extra["payload"]["user_id"] for event in events}):
             try:
@@ -57,8 +57,8 @@ with DAG(
             except DamstraNotFoundError:
                 continue
             if user.is_active and Role.TRAINEE in user.roles:
-                found.append(user_id)
-        return found
+                trainees.append(user_id)
+        return trainees
 
     trainees: Any = find_trainees()
     members = DamstraAddGroupMembersOperator(

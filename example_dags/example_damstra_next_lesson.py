@@ -1,11 +1,11 @@
-"""Whoever completes a lesson of a learning path is scheduled to the next one, at once.
+"""Schedule the next lesson of a learning path as soon as a user completes one.
 
-    a lesson is completed -> who -> the first lesson of the path that this person lacks -> scheduled
+    webhook: lesson completed -> users -> first lesson of the path not completed -> schedule the lesson
 
-Damstra's webhook starts it (see docs/events.md to set it up). Where Airflow has asset partitions (3.2), each
-person has a run of their own, whose partition key is the user id; before it, a run is about all whose
-completions came together. What is next follows from what the person has done, not from the event: an event
-that comes twice, or a task that is retried, schedules nothing twice.
+Started by Damstra's webhook (setup: docs/events.md). With asset partitions (Airflow 3.2) each user has a
+separate run, whose partition key is the user id; before 3.2 a run processes all completions received
+together. The next lesson is derived from the user's completed lessons, not from the event, so that repeated
+events and retries schedule nothing twice.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ with DAG(
             ["Site Induction", "Manual Handling", "Haul Truck Pre-start Checks"],
             type="array",
             items={"type": "string"},
-            description="Lessons in their order",
+            description="Lessons in order",
         ),
-        "grace_days": Param(14, type="integer", description="Days to do each lesson in"),
+        "grace_days": Param(14, type="integer", description="Days to complete each lesson"),
     },
 ) as dag:
 
     @task
-    def find_people(dag_run: Any = None, triggering_asset_events: Any = None) -> list[int]:
-        """Return the ids of the users whom the run is about."""
+    def find_users(dag_run: Any = None, triggering_asset_events: Any = None) -> list[int]:
+        """Return the ids of the users of this run."""
         if key := getattr(dag_run, "partition_key", None):
             return [int(key)]
         events = [event for events in triggering_asset_events.values() for event in events]
@@ -56,24 +56,24 @@ with DAG(
 
     @task
     def find_next_lessons(user_ids: list[int], params: Any = None) -> list[dict[str, Any]]:
-        """Return for each of them the next lesson; nothing for who has all, is under way, or has left."""
+        """Return the next lesson of each active user who is not scheduled for it yet."""
         from airflow_provider_damstra.endpoints import GetUser, ListUserLessonSchedules
 
         hook = DamstraHook()
-        found = []
+        next_lessons = []
         for user_id in user_ids:
             rows = list(hook.iterate(ListUserLessonSchedules(user_id=user_id)))
-            done = {row.lesson_name for row in rows if row.is_completed}
-            under_way = {row.lesson_name for row in rows if row.is_open}
-            lacking = [lesson for lesson in params["path"] if lesson not in done]
-            if lacking and lacking[0] not in under_way and hook.call(GetUser(user_id=user_id)).is_active:
-                found.append({"user_ids": user_id, "lesson_names": lacking[0]})
-        return found
+            completed_lessons = {row.lesson_name for row in rows if row.is_completed}
+            open_lessons = {row.lesson_name for row in rows if row.is_open}
+            missing = [lesson for lesson in params["path"] if lesson not in completed_lessons]
+            if missing and missing[0] not in open_lessons and hook.call(GetUser(user_id=user_id)).is_active:
+                next_lessons.append({"user_ids": user_id, "lesson_names": missing[0]})
+        return next_lessons
 
-    people: Any = find_people()
+    user_ids: Any = find_users()
     DamstraScheduleLessonsOperator.partial(
         task_id="schedule_lesson", grace_period="{{ params.grace_days }}"
-    ).expand_kwargs(find_next_lessons(people))
+    ).expand_kwargs(find_next_lessons(user_ids))
 
 if __name__ == "__main__":
     dag.test()

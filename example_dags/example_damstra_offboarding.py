@@ -1,10 +1,10 @@
-"""Offboard leavers: out of sessions to come and of every group, then inactive. Emptied groups are closed.
+"""Offboard leavers: remove them from upcoming sessions and from groups, then inactivate their accounts.
 
-    leavers (CSV) -> where each of them is -> deregistered, no member, no supervisor -> inactive
-    -> groups that nobody is left in are closed too
+    leavers (CSV) -> look up sessions and groups -> deregister, remove as member and supervisor
+    -> inactivate the users, and the groups that are empty now
 
-The learning record stays. Where each leaver is looked up, and the account is closed, in a task of its own;
-sessions and groups are each visited once, for all who leave them.
+The learning record is kept. Each leaver is looked up and inactivated by a separate mapped task; each
+session and group is changed once, for all leavers together.
 """
 
 from __future__ import annotations
@@ -42,24 +42,24 @@ with DAG(
 
     @task
     def read_leavers(**context: Any) -> list[str]:
-        """Return the employee numbers, each once."""
+        """Return the distinct employee numbers."""
         lines = ObjectStoragePath(context["params"]["leavers"]).read_text(encoding="utf-8-sig").splitlines()
         return list(dict.fromkeys(row["employee_number"] for row in csv.DictReader(lines)))
 
     @task(map_index_template="{{ task.op_kwargs.employee_number }}")
     def find_leaver(employee_number: str) -> dict[str, Any]:
-        """Return a leaver's user id, and where that user is registered, a member or a supervisor."""
+        """Return a leaver's user id, upcoming sessions and groups."""
         from airflow_provider_damstra.endpoints import ListIltSessions, ListUserLessonSchedules, ListUsers
         from airflow_provider_damstra.models import IltSessionState, IltSessionStatus
 
         hook = DamstraHook()
-        found = list(hook.iterate(ListUsers(emp_id=employee_number, active_value="all")))
-        if len(found) != 1:
-            raise ValueError(f"{len(found)} users have the employee number {employee_number}")
-        user = found[0]
+        users = list(hook.iterate(ListUsers(emp_id=employee_number, active_value="all")))
+        if len(users) != 1:
+            raise ValueError(f"{len(users)} users have the employee number {employee_number}")
+        user = users[0]
         rows = [row for row in hook.iterate(ListUserLessonSchedules(user_id=user.id)) if row.is_open]
-        to_come = {"state": IltSessionState.UPCOMING, "status": IltSessionStatus.ACTIVE}
-        searches = [ListIltSessions(lesson_schedule_id=row.id, **to_come) for row in rows]
+        upcoming = {"state": IltSessionState.UPCOMING, "status": IltSessionStatus.ACTIVE}
+        searches = [ListIltSessions(lesson_schedule_id=row.id, **upcoming) for row in rows]
         return {
             "user_id": user.id,
             "sessions": [session.id for search in searches for session in hook.iterate(search)],
@@ -68,17 +68,17 @@ with DAG(
         }
 
     @task
-    def gather(leavers: Iterable[dict[str, Any]], what: str, argument: str) -> list[dict[str, Any]]:
-        """Return for each session or group the arguments of a task that takes the leavers out of it."""
+    def group_leavers(leavers: Iterable[dict[str, Any]], key: str, argument: str) -> list[dict[str, Any]]:
+        """Return for each session or group the arguments of the task that removes its leavers."""
         user_ids: dict[int, list[int]] = {}
         for leaver in leavers:
-            for place in leaver[what]:
-                user_ids.setdefault(place, []).append(leaver["user_id"])
-        return [{argument: place, "user_ids": ids} for place, ids in user_ids.items()]
+            for object_id in leaver[key]:
+                user_ids.setdefault(object_id, []).append(leaver["user_id"])
+        return [{argument: object_id, "user_ids": ids} for object_id, ids in user_ids.items()]
 
     @task(trigger_rule="none_failed")
     def list_empty(memberships: Iterable[dict[str, Any]]) -> list[int]:
-        """Return the groups that the leavers were members of and nobody is a member of now."""
+        """Return the groups of the leavers that have no members left."""
         from airflow_provider_damstra.endpoints import ListGroupMembers
 
         hook = DamstraHook()
@@ -86,13 +86,15 @@ with DAG(
         return [one for one in groups if not any(hook.iterate(ListGroupMembers(group_id=one)))]
 
     leavers: Any = find_leaver.expand(employee_number=read_leavers())
-    registrations: Any = gather.override(task_id="gather_registrations")(
+    registrations: Any = group_leavers.override(task_id="gather_registrations")(
         leavers, "sessions", "ilt_session_id"
     )
-    memberships: Any = gather.override(task_id="gather_memberships")(leavers, "member_of", "group_id")
-    supervisions: Any = gather.override(task_id="gather_supervisions")(leavers, "supervisor_of", "group_id")
+    memberships: Any = group_leavers.override(task_id="gather_memberships")(leavers, "member_of", "group_id")
+    supervisions: Any = group_leavers.override(task_id="gather_supervisions")(
+        leavers, "supervisor_of", "group_id"
+    )
 
-    # Nobody may be registered anywhere: such a task is skipped, and what follows runs all the same.
+    # A task without leavers is skipped, and none_failed lets the next ones run.
     deregister = DamstraDeregisterIltSessionUsersOperator.partial(task_id="deregister").expand_kwargs(
         registrations
     )

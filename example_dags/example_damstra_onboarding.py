@@ -1,10 +1,10 @@
-"""Onboard new starters: from a CSV file to trained people with certificates.
+"""Onboard new starters from a CSV file: users, group, online lessons, instructor-led session, certificates.
 
-    new starters (CSV) -> users -> group -> online lessons scheduled -> wait until each person has done them
-    -> instructor-led session created, people registered, attendance recorded, completed -> certificates
+    new starters (CSV) -> upsert users -> add to group -> schedule online lessons -> wait for completions
+    -> create an ILT session, register, record attendance, complete -> download certificates
 
-Run it again with the same file, or clear any task: nothing happens twice. Who has completed a lesson is not
-asked to do it again.
+Idempotent: another run with the same file, or a cleared task, repeats nothing, and completed lessons are
+not scheduled again.
 """
 
 from __future__ import annotations
@@ -48,16 +48,14 @@ with DAG(
         "certificates": Param(
             "file:///tmp/certificates", type="string", description="Folder for certificates"
         ),
-        "group": Param("New starters", type="string", description="Group that they become members of"),
+        "group": Param("New starters", type="string", description="Group of the new starters"),
         "online_lessons": Param(
             ["Site Induction", "Working at Heights"], type="array", items={"type": "string"}
         ),
         "classroom_lesson": Param(
             "Confined Space Entry (instructor-led)", type="string", description="Instructor-led lesson"
         ),
-        "location": Param(
-            "Training room 1, Perth", type="string", description="Where the session takes place"
-        ),
+        "location": Param("Training room 1, Perth", type="string", description="Location of the session"),
     },
     render_template_as_native_obj=True,
 ) as dag:
@@ -65,23 +63,25 @@ with DAG(
     user_ids = users.output
 
     group = DamstraCreateGroupOperator(
-        task_id="create_group", name="{{ params.group }}", description="People in their first weeks"
+        task_id="create_group", name="{{ params.group }}", description="Users in their first weeks"
     )
     members = DamstraAddGroupMembersOperator(task_id="add_members", group_id=group.output, user_ids=user_ids)
 
     @task
     def list_missing(user_ids: Any, lessons: Any) -> list[dict[str, Any]]:
-        """Return for each person the lessons not completed yet; who has completed all is left out."""
+        """Return the lessons that each user has not completed; without users who have completed all."""
         from airflow_provider_damstra.endpoints import ListUserLessonSchedules
 
         missing = []
         for user_id in user_ids:
             rows = DamstraHook().iterate(ListUserLessonSchedules(user_id=user_id, status="completed"))
-            done = {row.lesson_name for row in rows}
-            missing.append({"user_ids": user_id, "lesson_names": [one for one in lessons if one not in done]})
+            completed = {row.lesson_name for row in rows}
+            missing.append(
+                {"user_ids": user_id, "lesson_names": [one for one in lessons if one not in completed]}
+            )
         return [one for one in missing if one["lesson_names"]]
 
-    # One task for each person: each is scheduled, waited for and shown on its own in the grid.
+    # One mapped task per user, so that the grid shows each user's progress.
     missing_online: Any = list_missing.override(task_id="list_missing_online")(
         user_ids, "{{ params.online_lessons }}"
     )
@@ -97,16 +97,16 @@ with DAG(
 
     @task(trigger_rule="none_failed")
     def plan_session(missing: list[dict[str, Any]], **context: Any) -> dict[str, Any]:
-        """Return who needs the session, its lesson, instructor and time; skip it if nobody does."""
+        """Return the participants, lesson, instructor and times of the session; skip without participants."""
         from airflow_provider_damstra.endpoints import ListLessons, ListUsers
         from airflow_provider_damstra.models import Role
 
         if not missing:
-            raise AirflowSkipException("Everybody has completed the classroom lesson.")
+            raise AirflowSkipException("All users have completed the classroom lesson.")
         hook = DamstraHook()
         lesson = next(hook.iterate(ListLessons(q=context["params"]["classroom_lesson"])))
         instructor = next(hook.iterate(ListUsers(role_id=Role.INSTRUCTOR)))
-        # From the run, not from the clock, so that a retry plans the same session.
+        # Based on the run's date, so that a retry plans the same session.
         start = pendulum.instance(context["dag_run"].run_after).add(hours=1)
         return {
             "user_ids": [one["user_ids"] for one in missing],
@@ -146,8 +146,8 @@ with DAG(
 
     @task(trigger_rule="none_failed_min_one_success")
     def list_completed(online: Any, classroom: Any) -> list[int]:
-        """Return the lesson schedules that have a certificate now; one of the two may have been skipped."""
-        groups = [*(online or []), *(person["lesson_schedule_ids"] for person in classroom or [])]
+        """Return the completed lesson schedules; one of the two arguments is None if its task was skipped."""
+        groups = [*(online or []), *(user["lesson_schedule_ids"] for user in classroom or [])]
         return [lesson_schedule_id for group in groups for lesson_schedule_id in group]
 
     completed: Any = list_completed(done_online.output, classroom.output)

@@ -1,10 +1,10 @@
-"""Take in what was recorded on paper: who completed which lesson on which day, out where there is no network.
+"""Import completions that were recorded on paper at sites without a network.
 
-    records (CSV) -> wait for the people whom HR's system still has to create -> completions recorded
-    -> wait until everybody has completed all that is required
+    records (CSV) -> wait until HR's system has created each user -> record the completions
+    -> wait until each user has completed the required lessons
 
-Each person and each record has a task of its own. A record that is there already is not recorded again, so
-the same file, or one that has grown, can be taken in every day.
+Each user and each record has a mapped task. Existing completions are not recorded again, so that the same
+file, or a longer one, can be imported repeatedly.
 """
 
 from __future__ import annotations
@@ -32,44 +32,46 @@ with DAG(
         "records": Param(
             "file:///tmp/paper_records.csv", type="string", description="CSV: employee_number, lesson, day"
         ),
-        "recorded_by": Param(1002, type="integer", description="User who vouches for them (Data Import)"),
+        "recorded_by": Param(
+            1002, type="integer", description="User who records the completions (Data Import)"
+        ),
         "required": Param(
             [201, 203],
             type="array",
             items={"type": "integer"},
-            description="Lessons that everybody needs (Site Induction, Manual Handling)",
+            description="Required lessons (Site Induction, Manual Handling)",
         ),
     },
 ) as dag:
 
     @task
     def read_records(**context: Any) -> list[dict[str, str]]:
-        """Return the rows."""
+        """Return the rows of the file."""
         lines = ObjectStoragePath(context["params"]["records"]).read_text(encoding="utf-8-sig").splitlines()
         return list(csv.DictReader(lines))
 
     @task
-    def list_people(records: list[dict[str, str]]) -> list[str]:
-        """Return the employee numbers, each once."""
+    def list_employee_numbers(records: list[dict[str, str]]) -> list[str]:
+        """Return the distinct employee numbers."""
         return list(dict.fromkeys(record["employee_number"] for record in records))
 
     @task
-    def list_users(found: Any) -> list[int]:
-        """Return the user ids, in the order of the people."""
-        return [user_id for user_ids in found for user_id in user_ids]
+    def list_users(results: Any) -> list[int]:
+        """Return the user ids in the order of the employee numbers."""
+        return [user_id for user_ids in results for user_id in user_ids]
 
     @task
     def list_completions(
-        records: list[dict[str, str]], people: list[str], user_ids: list[int]
+        records: list[dict[str, str]], employee_numbers: list[str], user_ids: list[int]
     ) -> list[dict[str, Any]]:
-        """Return what is to be recorded. Paper knows the day, not the hour: noon at the site."""
+        """Return the completions to record, at noon of their day in the time zone of the site."""
         from airflow_provider_damstra.endpoints import ListLessons
 
         lesson_ids = {lesson.name: lesson.lesson_id for lesson in DamstraHook().iterate(ListLessons())}
-        users = dict(zip(people, user_ids, strict=True))
+        users_by_number = dict(zip(employee_numbers, user_ids, strict=True))
         return [
             {
-                "user_id": users[record["employee_number"]],
+                "user_id": users_by_number[record["employee_number"]],
                 "lesson_id": lesson_ids[record["lesson"]],
                 "completed_date": f"{record['day']}T12:00:00+08:00",
             }
@@ -77,17 +79,17 @@ with DAG(
         ]
 
     records: Any = read_records()
-    people: Any = list_people(records)
-    found = DamstraUserSensor.partial(
-        task_id="wait_for_person",
+    employee_numbers: Any = list_employee_numbers(records)
+    users = DamstraUserSensor.partial(
+        task_id="wait_for_user",
         deferrable=True,
         poke_interval=300,
         timeout=pendulum.duration(days=3),
-    ).expand(emp_id=people)
-    user_ids: Any = list_users(found.output)
+    ).expand(emp_id=employee_numbers)
+    user_ids: Any = list_users(users.output)
     completed = DamstraCompleteLessonOperator.partial(
         task_id="record_completion", manually_completed_by_user_id="{{ params.recorded_by }}"
-    ).expand_kwargs(list_completions(records, people, user_ids))
+    ).expand_kwargs(list_completions(records, employee_numbers, user_ids))
     required = DamstraUserLessonsSensor.partial(
         task_id="wait_for_required_lessons",
         lesson_ids="{{ params.required }}",

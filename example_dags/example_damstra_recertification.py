@@ -1,11 +1,11 @@
-"""Recertify a group: whoever's last completion of a lesson is too old, or who never did it, does it (again).
+"""Recertify a group: schedule a lesson for members whose last completion is missing or too old.
 
-    members -> who is due -> lesson scheduled -> wait for most of them -> interim report for the supervisors
-    -> wait for the rest -> final report
+    members -> find due members -> schedule the lesson -> wait for three quarters -> interim report
+    -> wait for the others -> final report for the supervisors
 
-Nobody who is still certified is bothered, and a second run finds nobody due. One wait serves all people; it
-starts in the triggerer, and takes no worker though it may last a month. Whoever has not done the lesson by
-then does not fail the run: the report names them. Give it a schedule of its own, such as @monthly.
+Certified members are skipped, so that a second run finds no due member. Each sensor waits for all members,
+starts in the triggerer and takes no worker, even for a month. Members who have not completed the lesson by
+then do not fail the run: the report lists them as outstanding. Set a schedule such as @monthly.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def certifications(group_id: int, lesson: str) -> Iterator[tuple[User, datetime | None]]:
-    """Yield a group's active members, and when each last completed a lesson, in whichever version."""
+    """Yield a group's active members with their last completion of any version of a lesson."""
     from airflow_provider_damstra.endpoints import ListGroupMembers, ListUserLessonSchedules
 
     hook = DamstraHook()
@@ -41,7 +41,7 @@ def certifications(group_id: int, lesson: str) -> Iterator[tuple[User, datetime 
 
 
 def valid_since(context: Any) -> datetime:
-    """Return the day from which on a completion is recent enough, seen from the run, not from the clock."""
+    """Return the earliest valid completion date, relative to the date of the run."""
     run_after = pendulum.instance(context["dag_run"].run_after)
     since: datetime = run_after.subtract(months=context["params"]["valid_months"])
     return since
@@ -58,22 +58,22 @@ with DAG(
     params={
         "group_id": Param(104, type="integer", description="Group (Haul Truck Operators)"),
         "lesson": Param("Haul Truck Pre-start Checks", type="string", description="Lesson to repeat"),
-        "valid_months": Param(12, type="integer", description="Months until a completion is too old"),
-        "grace_days": Param(30, type="integer", description="Days to do the lesson in"),
+        "valid_months": Param(12, type="integer", description="Months for which a completion is valid"),
+        "grace_days": Param(30, type="integer", description="Days to complete the lesson"),
         "reports": Param("file:///tmp/recertification", type="string", description="Folder for the reports"),
     },
 ) as dag:
 
     @task.short_circuit(ignore_downstream_trigger_rules=True)
     def find_due(**context: Any) -> list[int]:
-        """Return the ids of those who are due; the run ends here if there is nobody."""
+        """Return the ids of due members; without any, the run ends here."""
         params, since = context["params"], valid_since(context)
         certified = certifications(params["group_id"], params["lesson"])
         return [user.id for user, completed in certified if completed is None or completed < since]
 
     @task
     def report(name: str, **context: Any) -> dict[str, Any]:
-        """Write a line for each member, and return where it is and which supervisors it is for."""
+        """Write a line for each member, and return the path and the supervisors' addresses."""
         from airflow_provider_damstra.endpoints import ListGroupSupervisors
 
         params, since = context["params"], valid_since(context)
@@ -97,18 +97,18 @@ with DAG(
         lesson_names="{{ params.lesson }}",
         grace_period="{{ params.grace_days }}",
     )
-    waiting: dict[str, Any] = {
+    sensor_arguments: dict[str, Any] = {
         "lesson_schedule_ids": schedule.output,
         "start_from_trigger": True,
         "soft_fail": True,
         "poke_interval": 300,
         "timeout": pendulum.duration(days=30),
     }
-    most = DamstraLessonScheduleSensor(task_id="wait_for_most", wait_for=0.75, **waiting)
-    everybody = DamstraLessonScheduleSensor(task_id="wait_for_everybody", **waiting)
+    most = DamstraLessonScheduleSensor(task_id="wait_for_most", wait_for=0.75, **sensor_arguments)
+    all_members = DamstraLessonScheduleSensor(task_id="wait_for_all", **sensor_arguments)
     interim: Any = report.override(task_id="interim_report")("interim")
     final: Any = report.override(task_id="final_report", trigger_rule="none_failed")("final")
-    chain(most, interim, everybody, final)
+    chain(most, interim, all_members, final)
 
 if __name__ == "__main__":
     dag.test()

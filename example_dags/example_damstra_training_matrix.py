@@ -1,9 +1,9 @@
-"""The training matrix of a site each month: who is how far with which lesson, to look at and to count.
+"""Write the training matrix of a site each month: the status of each lesson for each user.
 
-    matrix as HTML (ready to be sent by mail) and as CSV (for a spreadsheet) -> who has to be reminded
+    matrix as HTML (for a mail) and as CSV (for a spreadsheet) -> list users with overdue lessons
 
-Both show the members of the groups below the site, too. The month is in the files' names; a run that is
-repeated replaces them. The HTML file loads nothing: read it and hand it over as the html_content of a mail.
+Both include the members of child groups. The file names contain the month; a repeated run replaces the
+files. The HTML file loads no other resources: pass its content as the html_content of a mail.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ with DAG(
     },
 ) as dag:
     month = "{{ dag_run.run_after.astimezone(dag.timezone).strftime('%Y-%m') }}"
-    shown: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "group_id": "{{ params.group_id }}",
         "include_child_groups": True,
         "time_zone": "Australia/Perth",
@@ -40,18 +40,18 @@ with DAG(
         task_id="write_page",
         target_path="{{ params.folder }}/" + month + ".html",
         title=f"Training at the mine, {month}",
-        **shown,
+        **arguments,
     )
     sheet = DamstraTrainingMatrixOperator(
         task_id="write_sheet",
         target_path="{{ params.folder }}/" + month + ".csv",
         file_format="csv",
-        **shown,
+        **arguments,
     )
 
     @task
     def list_overdue(matrix: dict[str, Any]) -> list[str]:
-        """Return the employee numbers of those who are late with some lesson."""
+        """Return the employee numbers of users with an overdue lesson."""
         text = ObjectStoragePath(matrix["uri"]).read_text(encoding="utf-8-sig")
         rows = csv.DictReader(io.StringIO(text))
         return [row["employee_number"] for row in rows if "overdue" in row.values()]

@@ -1,12 +1,12 @@
-"""Keep the learning record in a PostgreSQL database, where the BI tools are, up to date every night.
+"""Load the learning record into a PostgreSQL database every night, for BI tools.
 
     users, groups, lessons, ILT sessions -+
-    who is in which group                -+-> a table each, made at the first run
-    every user's schedules               -+
+    group members                        -+-> one table per resource, created by the first run
+    lesson schedules of all users        -+
 
-Who is in which group is replaced as a whole, in one transaction, so that those who left are gone and no
-report ever sees half a table. The others are updated in place and keep those who are gone: training records
-are asked for years later.
+Group members are replaced in one transaction: former members are deleted, and readers never see a partial
+table. The other tables are updated in place and keep deleted rows, as training records are needed for
+years.
 """
 
 from __future__ import annotations

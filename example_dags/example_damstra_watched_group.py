@@ -1,10 +1,10 @@
-"""Report what a crew completes, where Damstra cannot reach Airflow: the triggerer looks instead.
+"""Report the completions of a group by polling, for an Airflow that webhooks cannot reach.
 
-    a member of the group completes a lesson -> a CSV file of those completions
+    a member of the group completes a lesson -> CSV file of the completions
 
-For installations behind a firewall, which no webhook reaches. The triggerer asks once a minute what has
-changed, for all watchers and sensors of the connection together; no worker is taken. On Airflow 3.3 nothing
-is missed or repeated while the triggerer is restarted. The group, as all of an asset, is fixed in the file.
+For installations behind a firewall. The triggerer polls once a minute, for all watchers and sensors of the
+connection together, and takes no worker. On Airflow 3.3 no completion is missed or repeated when the
+triggerer is restarted. The group is constant, as assets are not templated.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ with DAG(
 
     @task
     def report(triggering_asset_events: Any = None, dag_run: Any = None, params: Any = None) -> str:
-        """Write a line for each completion, and return where."""
+        """Write a line for each completion, and return the path."""
         from airflow_provider_damstra.endpoints import GetLessonSchedule
 
         hook = DamstraHook()

@@ -1,4 +1,4 @@
-"""An Airflow of its own, in a process of its own, that runs the example DAGs one after the other."""
+"""A separate process with its own Airflow, which runs example DAGs one after the other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.example_dags.asset_events import started_by
+from tests.example_dags.asset_events import triggered_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 DAGS = Path(__file__).resolve().parents[2] / "example_dags"
 POKE_INTERVAL = 0.1
-APPROVED = r".*\.ask"
-"""The tasks that ask a person: whoever it is says yes."""
+APPROVALS = r".*\.ask"
+"""Tasks that ask for approval: they are marked as successful."""
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)
-class Run:
-    """How a DAG run ended, and what its tasks left.
+class DagRunResult:
+    """The result of a DAG run.
 
     :param states: each task's state, by ``task_id`` or, if it is mapped, ``task_id[map_index]``.
-    :param returned: what each task returned, in the same way.
-    :param links: where each task's button leads to, in the same way.
-    :param log: what was logged meanwhile.
+    :param returned: each task's result, by the same names.
+    :param links: URL of each task's extra link, by the same names.
+    :param log: log of the run.
     """
 
     state: str
@@ -43,9 +43,9 @@ class Run:
     log: str
 
     def succeeded(self) -> bool:
-        """Return whether all is well; if not, say which tasks are to blame, and show the end of the log."""
-        blamed = {name: state for name, state in self.states.items() if state not in ("success", "skipped")}
-        assert not blamed, f"{blamed}\n{self.log[-20_000:]}"
+        """Return whether the run succeeded; raise with the failed tasks and the end of the log otherwise."""
+        failed = {name: state for name, state in self.states.items() if state not in ("success", "skipped")}
+        assert not failed, f"{failed}\n{self.log[-20_000:]}"
         return self.state == "success"
 
 
@@ -58,14 +58,16 @@ class AirflowProcess:
     def __init__(self, home: Path) -> None:
         self.home = home
         processes = get_context("spawn")
-        self._here, there = processes.Pipe()
-        self._process = processes.Process(target=_serve, args=(there, home), name="airflow", daemon=True)
+        self._connection, child_connection = processes.Pipe()
+        self._process = processes.Process(
+            target=_serve, args=(child_connection, home), name="airflow", daemon=True
+        )
         self._process.start()
-        there.close()
+        child_connection.close()
 
     @property
     def is_alive(self) -> bool:
-        """Return whether it can run a DAG."""
+        """Return whether the process is running."""
         return self._process.is_alive()
 
     def run(
@@ -75,30 +77,30 @@ class AirflowProcess:
         *,
         connections: Mapping[str, str],
         events: Sequence[Event] = (),
-    ) -> Run:
+    ) -> DagRunResult:
         """Run a DAG to its end.
 
         :param connections: connections as JSON, by their ids.
-        :param events: what has started it, as if the assets had been updated.
+        :param events: asset events that trigger the run.
         """
         log = self.home / "log.txt"
         start = log.stat().st_size if log.exists() else 0
-        self._here.send((dag_id, dict(conf), dict(connections), list(events)))
-        if not self._here.poll(PATIENCE):
+        self._connection.send((dag_id, dict(conf), dict(connections), list(events)))
+        if not self._connection.poll(TIMEOUT):
             self.stop()
-            raise AssertionError(f"{dag_id} did not end in {PATIENCE:g} s\n{log.read_text()[-20_000:]}")
-        state, states, returned, links = self._here.recv()
-        return Run(state, states, returned, links, log.read_text()[start:])
+            raise AssertionError(f"{dag_id} did not end in {TIMEOUT:g} s\n{log.read_text()[-20_000:]}")
+        state, states, returned, links = self._connection.recv()
+        return DagRunResult(state, states, returned, links, log.read_text()[start:])
 
     def stop(self) -> None:
-        """End the process, whatever it does: a DAG's run does not heed SIGTERM."""
+        """Kill the process: a DAG run ignores SIGTERM."""
         self._process.kill()
         self._process.join()
-        self._here.close()
+        self._connection.close()
 
 
-def _serve(orders: Connection, home: Path) -> None:
-    """Make Airflow's database, then run DAGs until nobody orders more: what the process does."""
+def _serve(connection: Connection, home: Path) -> None:
+    """Create Airflow's database, then run DAGs on request: the main function of the process."""
     log = os.open(home / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(log, stream)
@@ -113,25 +115,25 @@ def _serve(orders: Connection, home: Path) -> None:
 
     initdb()
     while True:
-        dag_id, conf, connections, events = orders.recv()
+        dag_id, conf, connections, events = connection.recv()
         os.environ |= {f"AIRFLOW_CONN_{name.upper()}": text for name, text in connections.items()}
-        with started_by(events):
-            orders.send(_run(dag_id, conf))
+        with triggered_by(events):
+            connection.send(_run(dag_id, conf))
 
 
 def _run(dag_id: str, conf: dict[str, Any]) -> tuple[Any, ...]:
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
-    run: Any = _quick(dag_id).test(run_conf=conf, mark_success_pattern=APPROVED)
+    run: Any = _load_dag(dag_id).test(run_conf=conf, mark_success_pattern=APPROVALS)
     states = {_name(ti): ti.state and str(ti.state) for ti in run.get_task_instances()}
 
-    def kept(key: str) -> dict[str, Any]:
+    def xcoms(key: str) -> dict[str, Any]:
         with create_session() as session:
             xcoms = session.scalars(XComModel.get_many(run_id=run.run_id, dag_ids=dag_id, key=key))
             return {_name(xcom): XComModel.deserialize_value(xcom) for xcom in xcoms}
 
-    return str(run.state), states, kept("return_value"), kept("_link_DamstraLink")
+    return str(run.state), states, xcoms("return_value"), xcoms("_link_DamstraLink")
 
 
 def _name(row: Any) -> str:
@@ -139,8 +141,8 @@ def _name(row: Any) -> str:
     return name if row.map_index < 0 else f"{name}[{row.map_index}]"
 
 
-def _quick(dag_id: str) -> DAG:
-    """Return a DAG as its file has it, but with waits that look often."""
+def _load_dag(dag_id: str) -> DAG:
+    """Return a DAG of its file, with a short poke_interval."""
     from airflow.dag_processing.dagbag import DagBag
     from airflow.sdk.definitions.mappedoperator import MappedOperator
 

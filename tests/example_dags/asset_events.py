@@ -1,4 +1,4 @@
-"""Runs that asset events started: ``dag.test()`` knows none, so they are put in as its run is made."""
+"""DAG runs that asset events trigger: ``dag.test()`` has none, so they are added to the new run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 class Event:
     """An update of an asset.
 
-    :param asset: the asset's URI, or its name.
-    :param payload: what its extra holds as the payload.
-    :param partition_key: of the event and of the run.
+    :param asset: the asset's URI or name.
+    :param payload: the payload in its extra.
+    :param partition_key: partition key of the event and of the run.
     """
 
     asset: str
@@ -26,8 +26,8 @@ class Event:
 
 
 @contextmanager
-def started_by(events: Sequence[Event]) -> Iterator[None]:
-    """Let the DAG runs that are made meanwhile be the consequence of events."""
+def triggered_by(events: Sequence[Event]) -> Iterator[None]:
+    """Add asset events to the DAG runs that are created in this context."""
     from airflow.models import dagrun
 
     original = dagrun.get_or_create_dagrun

@@ -1,4 +1,4 @@
-"""What tests of the example DAGs share."""
+"""Fixtures of the tests of the example DAGs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from tests.emulator.api_client import ApiClient
-from tests.example_dags.airflow_process import AirflowProcess, Run
+from tests.example_dags.airflow_process import AirflowProcess, DagRunResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class RunDag(Protocol):
-    """Runs an example DAG to its end, with these params, as started by these events."""
+    """Run an example DAG to its end, with these params, triggered by these events."""
 
-    def __call__(self, dag_id: str, events: Sequence[Event] = (), /, **params: Any) -> Run: ...
+    def __call__(self, dag_id: str, events: Sequence[Event] = (), /, **params: Any) -> DagRunResult: ...
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,7 @@ def _airflow_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lis
 def airflow(
     _airflow_processes: list[AirflowProcess], tmp_path_factory: pytest.TempPathFactory
 ) -> AirflowProcess:
-    """Return an Airflow that serves all tests, or a new one if a DAG that hung took it along."""
+    """Return the Airflow of all tests, or a new one after a DAG run that timed out."""
     if not any(process.is_alive for process in _airflow_processes):
         _airflow_processes.append(AirflowProcess(tmp_path_factory.mktemp("airflow")))
     return _airflow_processes[-1]
@@ -43,7 +43,7 @@ def airflow(
 
 @pytest.fixture
 def run_dag(airflow: AirflowProcess, damstra_emulator: DamstraEmulator) -> RunDag:
-    """Return what runs an example DAG against the emulator."""
+    """Return a function that runs an example DAG against the emulator."""
     connections = {"damstra_default": damstra_emulator.connection_json}
     return lambda dag_id, events=(), /, **params: airflow.run(
         dag_id, params, connections=connections, events=events

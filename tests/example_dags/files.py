@@ -1,4 +1,4 @@
-"""The files that the example DAGs read."""
+"""Input files of the example DAGs."""
 
 from __future__ import annotations
 

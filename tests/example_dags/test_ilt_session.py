@@ -1,12 +1,13 @@
-"""An ILT session: held for those who are left, or cancelled because too few are."""
+"""An ILT session that is held, and one that is cancelled because of too few participants."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from demo.waiting import wait_until
+from tests.example_dags.background import TIMEOUT, in_background, inserted_ids, poll_count
 from tests.example_dags.files import write_csv
-from tests.example_dags.meanwhile import inserted, looks, meanwhile, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,29 +18,37 @@ if TYPE_CHECKING:
 
 DAG_ID = "example_damstra_ilt_session"
 SCAFFOLDERS = 107
-# Of the six one has done the theory, and of these two one still has to be quick, the other is late.
+# Of six members one has completed the theory, and these two have not.
 TRAINED, DUE, OVERDUE = 1015, 1035, 1030
 
 
-def test_the_session_is_held(
+def test_session_is_held(
     run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     params = _files(tmp_path)
 
-    def others_work() -> None:
-        until(lambda: looks(damstra_emulator, f"/group/{SCAFFOLDERS}/member") > 1, "a wait for the theory")
-        _do_theory(damstra_emulator, api)
+    def act() -> None:
+        wait_until(
+            lambda: poll_count(damstra_emulator, f"/group/{SCAFFOLDERS}/member") > 1,
+            description="a poll of the group",
+            timeout=TIMEOUT,
+        )
+        _complete_theory(damstra_emulator, api)
         registered = "/ilt_session/*/bulk_deregister"
-        until(lambda: looks(damstra_emulator, "/ilt_session/*", after=registered) > 0, "a wait for the end")
+        wait_until(
+            lambda: poll_count(damstra_emulator, "/ilt_session/*", after=registered) > 0,
+            description="a poll of the session",
+            timeout=TIMEOUT,
+        )
         damstra_emulator.advance_clock(timedelta(days=15))
 
-    with meanwhile(others_work):
+    with in_background(act):
         run = run_dag(DAG_ID, **params)
     assert run.succeeded()
     assert run.returned["wait_for_theory"] == [TRAINED, OVERDUE, DUE]
     assert run.states["cancel_session"] == "skipped"
 
-    (session_id,) = inserted(damstra_emulator, "ilt_sessions")
+    (session_id,) = inserted_ids(damstra_emulator, "ilt_sessions")
     session = api.get_json(f"/ilt_session/{session_id}")
     assert (session["statusId"], session["numberOfPlaces"]) == (2, 8)
     attendees = api.get_json(f"/ilt_session/{session_id}/attendees")["results"]
@@ -54,24 +63,24 @@ def test_the_session_is_held(
     assert api.schedule_status(TRAINED, passed) == "completed"
 
 
-def test_the_session_is_cancelled_for_too_few(
+def test_session_is_cancelled_with_too_few_participants(
     run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
-    _do_theory(damstra_emulator, api)
+    _complete_theory(damstra_emulator, api)
     params = _files(tmp_path)
     (tmp_path / "withdrawals.csv").write_text("employee_number\n")
-    run = run_dag(DAG_ID, fewest=4, **params)
+    run = run_dag(DAG_ID, minimum=4, **params)
     assert run.succeeded()
     assert run.states["deregister"] == "skipped"
     assert run.states["cancel_session"] == "success"
     assert run.states["wait_for_end"] == run.states["complete_session"] == "skipped"
-    (session_id,) = inserted(damstra_emulator, "ilt_sessions")
+    (session_id,) = inserted_ids(damstra_emulator, "ilt_sessions")
     assert api.get_json(f"/ilt_session/{session_id}")["statusId"] == 3
     assert not (tmp_path / "certificates").exists()
 
 
 def _files(folder: Path) -> dict[str, Any]:
-    """Return the params of a run in which one withdraws, one passes and one fails."""
+    """Return the params of a run with a withdrawal, a passed and a failed participant."""
     return {
         "withdrawals": write_csv(folder / "withdrawals.csv", {"employee_number": "E1035"}),
         "attendance": write_csv(
@@ -83,7 +92,7 @@ def _files(folder: Path) -> dict[str, Any]:
     }
 
 
-def _do_theory(emulator: DamstraEmulator, api: ApiClient) -> None:
+def _complete_theory(emulator: DamstraEmulator, api: ApiClient) -> None:
     for user_id in (DUE, OVERDUE):
         rows = api.get_json(f"/user/{user_id}/lesson_schedule")["results"]
         emulator.complete_lesson_schedule(

@@ -1,4 +1,4 @@
-"""The kiosk: a contractor who returns, and one who is new."""
+"""The kiosk, for a returning contractor and a new one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DAG_ID = "example_damstra_kiosk"
 
 
-def test_who_was_here_before_is_let_in_again(
+def test_returning_contractor_is_activated_and_scheduled(
     run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     before = api.get_json(f"/user/{INACTIVE_USER}")
@@ -37,11 +37,11 @@ def test_who_was_here_before_is_let_in_again(
 
     damstra_emulator.clear_journal()
     assert run_dag(DAG_ID, kiosk=tmp_path.as_uri(), mobile_number="+61491570159").succeeded()
-    # Asking for another login URL changes no data.
+    # A new login URL changes no rows.
     assert [entry["path"] for entry in damstra_emulator.journal() if entry["rows"]] == []
 
 
-def test_who_is_new_gets_an_account(run_dag: RunDag, api: ApiClient, tmp_path: Path) -> None:
+def test_new_contractor_gets_account(run_dag: RunDag, api: ApiClient, tmp_path: Path) -> None:
     person = {"first_name": "Sam", "last_name": "Quill", "email_address": "s.quill@example.com"}
     run = run_dag(DAG_ID, kiosk=tmp_path.as_uri(), employee_number="2041", **person)
     assert run.succeeded()
@@ -50,7 +50,7 @@ def test_who_is_new_gets_an_account(run_dag: RunDag, api: ApiClient, tmp_path: P
     assert (user["employeeNumber"], user["lastName"]) == ("2041", "Quill")
 
 
-def test_urls_that_log_in_are_only_in_files(run_dag: RunDag, airflow: AirflowProcess, tmp_path: Path) -> None:
+def test_login_urls_are_only_in_files(run_dag: RunDag, airflow: AirflowProcess, tmp_path: Path) -> None:
     run = run_dag(DAG_ID, kiosk=tmp_path.as_uri())
     assert run.succeeded()
     for name in ("login", "player"):

@@ -1,4 +1,4 @@
-"""The lake export: files hold what the API lists, and of the schedules, what is new since the last night."""
+"""The lake export: full files, and only new lesson schedules since the previous run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def schedules(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
 
 
-def test_nights_bring_everything_that_is_small_and_what_is_new_of_the_rest(
+def test_second_run_exports_only_new_schedules(
     run_dag: RunDag, api: ApiClient, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     first = run_dag(DAG_ID, lake=tmp_path.as_uri())

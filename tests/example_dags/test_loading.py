@@ -1,4 +1,4 @@
-"""Every example DAG loads, at little cost and without a warning, and together they use all that there is."""
+"""The example DAGs load quickly and without warnings, and use every operator and sensor."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 ALL_FILES = set(DAGS.glob("*.py"))
-# Before Airflow 3.1 nobody can be asked, and until a later standard provider not for a limited time.
-LACKING = {DAGS / "example_damstra_cancelled_schedule.py"} if BEFORE_3_2 else set()
-FILES = sorted(ALL_FILES - LACKING)
+# Approvals need Airflow 3.1, and their timeout a later standard provider.
+UNSUPPORTED = {DAGS / "example_damstra_cancelled_schedule.py"} if BEFORE_3_2 else set()
+FILES = sorted(ALL_FILES - UNSUPPORTED)
 HEAVY = {"requests", "aiohttp", "fastapi", "uvicorn", "airflow_provider_damstra.endpoints"}
 
 LOAD = """
 import json, sys
-from tests.airflow_compat import dag_bag
+from tests.airflow_compat import load_dag_bag
 
-bag = dag_bag(sys.argv[1])
+bag = load_dag_bag(sys.argv[1])
 dags = {
     dag.dag_id: {
         "file": dag.fileloc,
@@ -65,26 +65,26 @@ print(json.dumps(loaded))
 
 
 def _in_process(home: Path, *arguments: str) -> Any:
-    """Return the JSON that a Python of its own prints last."""
+    """Return the JSON in the last output line of a new Python process."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
-    # Airflow as it comes: with its own examples, whose listener lets no task end in the triggerer.
+    # With Airflow's own examples, whose listener disables end_from_trigger.
     environment |= {"AIRFLOW_HOME": str(home), "PYTHONPATH": str(DAGS.parent)}
-    done = subprocess.run(  # noqa: S603 (our own program)
+    process = subprocess.run(  # noqa: S603 (constant arguments)
         [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
 def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return what Airflow's own DagBag says of the folder."""
+    """Return the content of Airflow's DagBag for the folder."""
     found: dict[str, Any] = _in_process(tmp_path_factory.mktemp("bag"), "-c", LOAD, str(DAGS))
     return found
 
 
-def test_all_files_load_without_a_warning(bag: dict[str, Any]) -> None:
-    assert (bag["errors"].keys(), bag["warnings"]) == ({str(file) for file in LACKING}, {})
+def test_all_files_load_without_warning(bag: dict[str, Any]) -> None:
+    assert (bag["errors"].keys(), bag["warnings"]) == ({str(file) for file in UNSUPPORTED}, {})
     assert all(re.search(r"needs Airflow 3\.1|response_timeout", why) for why in bag["errors"].values())
     assert {dag_id: dag["file"] for dag_id, dag in bag["dags"].items()} == {
         file.stem: str(file) for file in FILES
@@ -92,7 +92,7 @@ def test_all_files_load_without_a_warning(bag: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_dag_explains_itself_and_bears_a_failure(bag: dict[str, Any], file: Path) -> None:
+def test_dag_has_docs_tags_and_retries(bag: dict[str, Any], file: Path) -> None:
     dag = bag["dags"][file.stem]
     assert file.read_text().startswith(f'"""{dag["doc_md"]}"""')
     assert dag["tags"] == ["damstra", "example"]
@@ -100,7 +100,7 @@ def test_a_dag_explains_itself_and_bears_a_failure(bag: dict[str, Any], file: Pa
 
 
 @pytest.mark.needs_airflow("3.3")  # older ones load more, and warn of themselves
-def test_loading_stays_light(tmp_path: Path) -> None:
+def test_loading_imports_no_heavy_module(tmp_path: Path) -> None:
     loaded = _in_process(tmp_path, "-W", "error", "-c", IMPORT, *map(str, FILES))
     assert {file: HEAVY & set(modules) for file, modules in loaded.items()} == {
         str(file): set() for file in FILES
@@ -116,7 +116,7 @@ def test_every_operator_and_sensor_is_used(bag: dict[str, Any]) -> None:
 
 
 def _public(package: ModuleType, base: type) -> set[str]:
-    """Return the names of the classes that a DAG can use, whichever module defines them."""
+    """Return the names of the public classes of a package."""
     found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     values = [value for one in found for value in vars(importlib.import_module(one.name)).values()]
     classes = {value for value in values if isinstance(value, type) and issubclass(value, base)} - {base}

@@ -1,4 +1,4 @@
-"""Offboarding: a supervisor and two members leave, and a group is empty afterwards."""
+"""Offboarding of a supervisor and two members, after which a group is empty."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 DAG_ID = "example_damstra_offboarding"
 JACK_DOOLAN, *MEMBERS = LEAVERS = (1006, 1019, 1020)
-SOMEBODY = 1011
+OTHER_USER = 1011
 SUPERVISED = (103, 104)
 
 
-def test_leavers_are_taken_out_of_everything(
+def test_leavers_are_removed_and_inactivated(
     run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
-    emptied, kept = _group(api, "Shutdown 2026", MEMBERS), _group(api, "Fire wardens", [*MEMBERS, SOMEBODY])
+    emptied, kept = _group(api, "Shutdown 2026", MEMBERS), _group(api, "Fire wardens", [*MEMBERS, OTHER_USER])
     damstra_emulator.clear_journal()
     leavers = write_csv(tmp_path / "leavers.csv", *({"employee_number": f"E{one}"} for one in LEAVERS))
 
@@ -36,7 +36,7 @@ def test_leavers_are_taken_out_of_everything(
     assert {group["id"] for group in _active_groups(api)} >= {kept, *SUPERVISED}
     assert emptied not in {group["id"] for group in _active_groups(api)}
     assert run.returned["list_empty"] == [emptied]
-    # Each place is visited once, for all who leave it.
+    # Each session and group is changed once for all leavers.
     paths = [entry["path"] for entry in damstra_emulator.journal("POST")]
     assert len(paths) == len(set(paths))
 
@@ -46,7 +46,7 @@ def test_leavers_are_taken_out_of_everything(
 
 
 def _group(api: ApiClient, name: str, user_ids: list[int]) -> int:
-    group_id: int = api.send("/group", name=name, description="For a while").json()["id"]
+    group_id: int = api.send("/group", name=name, description="Temporary").json()["id"]
     api.send(f"/group/{group_id}/add_members", userIds=user_ids)
     return group_id
 
@@ -57,6 +57,6 @@ def _active_groups(api: ApiClient) -> list[dict[str, int]]:
 
 
 def _registered(api: ApiClient) -> list[int]:
-    """Return which of the leavers are registered for the session to come."""
+    """Return the leavers who are registered for the upcoming session."""
     attendees = api.get_json(f"/ilt_session/{UPCOMING_SESSION}/attendees")["results"]
     return [one["userId"] for one in attendees if one["userId"] in LEAVERS]

@@ -1,4 +1,4 @@
-"""Onboarding: two people are new, the same file comes again, and somebody has done a part of it before."""
+"""Onboarding of two new users, a repeated run, and a user with completed online lessons."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tests.example_dags.background import complete_lessons, in_background
 from tests.example_dags.files import write_csv
-from tests.example_dags.meanwhile import do_lessons, meanwhile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,13 +23,13 @@ ONLY_ONLINE = 1016
 WEEK = timedelta(days=7)
 
 
-def test_the_same_file_onboards_once(
+def test_repeated_run_changes_nothing(
     run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
-    new_starters = write_csv(tmp_path / "new.csv", _person("NS-1", "Aroha"), _person("NS-2", "Ben"))
+    new_starters = write_csv(tmp_path / "new.csv", _new_starter("NS-1", "Aroha"), _new_starter("NS-2", "Ben"))
     params = {"new_starters": new_starters, "certificates": (tmp_path / "certificates").as_uri()}
     damstra_emulator.set_clock(damstra_emulator.now - WEEK)
-    with meanwhile(lambda: do_lessons(damstra_emulator, NEW)):
+    with in_background(lambda: complete_lessons(damstra_emulator, NEW)):
         assert run_dag(DAG_ID, **params).succeeded()
     assert _inserts(damstra_emulator) == {
         "users": 2,
@@ -52,20 +52,20 @@ def test_the_same_file_onboards_once(
     assert damstra_emulator.journal("POST") == []
 
 
-def test_who_has_done_the_online_lessons_only_needs_the_session(
+def test_user_with_online_lessons_needs_only_session(
     run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
-    new_starters = write_csv(tmp_path / "new.csv", _person("E1016", "Amelia"))
+    new_starters = write_csv(tmp_path / "new.csv", _new_starter("E1016", "Amelia"))
     run = run_dag(DAG_ID, new_starters=new_starters, certificates=tmp_path.as_uri())
     assert run.succeeded()
     assert run.states["wait_for_online_lessons"] == "skipped"
-    (person,) = run.returned["schedule_classroom_lesson"]
-    (schedule_id,) = person["lesson_schedule_ids"]
+    (scheduled,) = run.returned["schedule_classroom_lesson"]
+    (schedule_id,) = scheduled["lesson_schedule_ids"]
     assert api.schedule_status(ONLY_ONLINE, schedule_id) == "completed"
     assert [file.name for file in tmp_path.glob("*.pdf")] == [f"certificate-{schedule_id}.pdf"]
 
 
-def _person(employee_number: str, first_name: str) -> dict[str, str]:
+def _new_starter(employee_number: str, first_name: str) -> dict[str, str]:
     return {
         "employee_number": employee_number,
         "first_name": first_name,
@@ -75,6 +75,6 @@ def _person(employee_number: str, first_name: str) -> dict[str, str]:
 
 
 def _inserts(emulator: DamstraEmulator) -> dict[str, int]:
-    """Return how many rows were added to which table."""
+    """Return the number of inserted rows by table."""
     rows = [row for entry in emulator.journal() for row in entry["rows"] if row["action"] == "insert"]
     return Counter(row["table"] for row in rows)

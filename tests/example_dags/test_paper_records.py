@@ -1,13 +1,14 @@
-"""Paper records: somebody is known, somebody is created later, somebody still does a lesson online."""
+"""Paper records of an existing user, a user created later, and a user who completes a lesson online."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from demo.waiting import wait_until
 from tests.emulator.api_client import DATA_IMPORT
+from tests.example_dags.background import TIMEOUT, in_background, poll_count
 from tests.example_dags.files import write_csv
-from tests.example_dags.meanwhile import looks, meanwhile, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,7 @@ KNOWN, ONLINE, NEW = 1014, 1012, 1041
 NEW_NUMBER = "E1041"
 
 
-def test_records_are_taken_in_once(
+def test_records_are_imported_once(
     run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     records = write_csv(
@@ -33,13 +34,21 @@ def test_records_are_taken_in_once(
     )
     schedules, completion = f"/user/{ONLINE}/lesson_schedule", "/lesson_schedule/*/complete_lesson"
 
-    def others_work() -> None:
-        until(lambda: _searches(damstra_emulator, NEW_NUMBER) > 1, "a wait for somebody new")
+    def act() -> None:
+        wait_until(
+            lambda: _searches(damstra_emulator, NEW_NUMBER) > 1,
+            description="a poll of the new user",
+            timeout=TIMEOUT,
+        )
         api.send("/user", firstName="Sam", lastName="Quill", employeeNumber=NEW_NUMBER)
-        until(lambda: looks(damstra_emulator, schedules, after=completion) > 0, "a wait for a lesson")
+        wait_until(
+            lambda: poll_count(damstra_emulator, schedules, after=completion) > 0,
+            description="a poll of the lessons",
+            timeout=TIMEOUT,
+        )
         damstra_emulator.complete_lesson_schedule(_open(api, ONLINE, "Manual Handling"))
 
-    with meanwhile(others_work):
+    with in_background(act):
         run = run_dag(DAG_ID, records=records)
     assert run.succeeded()
     assert run.returned["list_users"] == [KNOWN, ONLINE, NEW]

@@ -1,4 +1,4 @@
-"""Recertification: one member is certified, one no longer is, three never were."""
+"""Recertification of a group: one certified member, one expired, three without completion."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import csv
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from demo.waiting import wait_until
 from tests.emulator.api_client import DATA_IMPORT, HAUL_TRUCK_LESSON
-from tests.example_dags.meanwhile import do_lessons, inserted, meanwhile, until
+from tests.example_dags.background import TIMEOUT, complete_lessons, in_background, inserted_ids
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,23 +21,25 @@ DAG_ID = "example_damstra_recertification"
 CERTIFIED, EXPIRED, *NEVER, LAST = 1013, 1018, 1023, 1028, 1033
 
 
-def test_who_is_due_is_certified_again(
+def test_due_members_are_recertified(
     run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     _completed_before(timedelta(days=60), CERTIFIED, damstra_emulator, api)
     _completed_before(timedelta(days=400), EXPIRED, damstra_emulator, api)
     damstra_emulator.clear_journal()
 
-    def do_the_lesson() -> None:
-        do_lessons(damstra_emulator, [EXPIRED, *NEVER])
-        until(lambda: any(tmp_path.glob("*-interim.csv")), "an interim report")
-        do_lessons(damstra_emulator, [LAST])
+    def complete_in_two_steps() -> None:
+        complete_lessons(damstra_emulator, [EXPIRED, *NEVER])
+        wait_until(
+            lambda: any(tmp_path.glob("*-interim.csv")), description="the interim report", timeout=TIMEOUT
+        )
+        complete_lessons(damstra_emulator, [LAST])
 
-    with meanwhile(do_the_lesson):
+    with in_background(complete_in_two_steps):
         run = run_dag(DAG_ID, reports=tmp_path.as_uri())
     assert run.succeeded()
     assert run.returned["find_due"] == [EXPIRED, *NEVER, LAST]
-    assert len(inserted(damstra_emulator, "lesson_schedules")) == 4
+    assert len(inserted_ids(damstra_emulator, "lesson_schedules")) == 4
     interim, final = (run.returned[f"{name}_report"] for name in ("interim", "final"))
     assert interim["supervisors"] == final["supervisors"] == ["jack.doolan@example.com"]
     assert _report(interim["path"]) == dict.fromkeys(("E1013", "E1018", "E1023", "E1028"), "certified") | {
@@ -53,7 +56,7 @@ def test_who_is_due_is_certified_again(
 
 
 def _completed_before(ago: timedelta, user_id: int, emulator: DamstraEmulator, api: ApiClient) -> None:
-    """Let somebody have done the lesson some time ago."""
+    """Record an earlier completion of the lesson."""
     now = emulator.now
     emulator.set_clock(now - ago)
     api.send(

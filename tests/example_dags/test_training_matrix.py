@@ -1,4 +1,4 @@
-"""The monthly training matrix: both files, and who is late."""
+"""The monthly training matrix: both files, and the users with overdue lessons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 DAG_ID = "example_damstra_training_matrix"
 
 
-def test_the_month_is_written_and_who_is_late_is_named(
+def test_writes_both_files_and_lists_overdue_users(
     run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     damstra_emulator.clear_journal()
@@ -26,12 +26,12 @@ def test_the_month_is_written_and_who_is_late_is_named(
     assert page["statuses"] == sheet["statuses"]
     assert page["statuses"]["overdue"] > 0
     members = api.get_json("/group/101/member", maxResults=100)["results"]
-    late = {user["employeeNumber"] for user in members if _is_late(api, user["id"])}
-    assert set(run.returned["list_overdue"]) == late
-    assert len(late) > 5
+    overdue = {user["employeeNumber"] for user in members if _is_overdue(api, user["id"])}
+    assert set(run.returned["list_overdue"]) == overdue
+    assert len(overdue) > 5
     assert {entry["method"] for entry in damstra_emulator.journal()} == {"GET"}
 
 
-def _is_late(api: ApiClient, user_id: int) -> bool:
+def _is_overdue(api: ApiClient, user_id: int) -> bool:
     rows = api.get_json(f"/user/{user_id}/lesson_schedule", maxResults=100)["results"]
     return any(row["status"] == "overdue" for row in rows)

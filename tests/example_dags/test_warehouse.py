@@ -1,4 +1,4 @@
-"""The warehouse: every resource's table on a real PostgreSQL holds what the API lists."""
+"""The warehouse: on a real PostgreSQL, the table of each resource has the rows of the API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CREW = 102
 
 
-def test_each_resource_has_its_table(
+def test_each_resource_is_loaded_into_its_table(
     airflow: AirflowProcess,
     damstra_emulator: DamstraEmulator,
     api: ApiClient,
@@ -36,6 +36,6 @@ def test_each_resource_has_its_table(
         users = warehouse.execute("SELECT id, user_name FROM training.damstra_users ORDER BY id").fetchall()
         crew = "SELECT id FROM training.damstra_group_members WHERE group_id = %s ORDER BY id"
         members = [row[0] for row in warehouse.execute(crew, [CREW]).fetchall()]
-    everybody = api.get_json("/user?startIndex=0&maxResults=100")["results"]
-    assert users == [(user["id"], user["userName"]) for user in everybody]
+    all_users = api.get_json("/user?startIndex=0&maxResults=100")["results"]
+    assert users == [(user["id"], user["userName"]) for user in all_users]
     assert members == [user["id"] for user in api.get_json(f"/group/{CREW}/member?maxResults=100")["results"]]

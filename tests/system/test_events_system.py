@@ -189,7 +189,7 @@ def test_completion_starts_run_with_user_as_partition_key(
     )
     assert next_lesson.row["partition_key"] == str(TRAINEE)
     assert next_lesson.run.wait_until_finished() == "success"
-    assert next_lesson.run.xcom("find_people") == [TRAINEE]
+    assert next_lesson.run.xcom("find_users") == [TRAINEE]
 
 
 def test_approval_reschedules_cancelled_lesson(
