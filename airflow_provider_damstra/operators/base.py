@@ -1,4 +1,4 @@
-"""What every operator has in common."""
+"""Base class of the operators, and mixins for user lists, result files and rollback on kill."""
 
 from __future__ import annotations
 
@@ -25,16 +25,22 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.services.intent_log import RecordingClient
     from airflow_provider_damstra.validation import Ids
 
+_ROLLBACK_TIMEOUT = 2.0
+"""Seconds for a request of a rollback: Airflow ends a killed task for good after 5 s."""
 
-SECONDS_TO_LIVE = 4.0
-"""A killed task is given 5 s by Airflow before it is ended for good."""
+_MAX_REQUESTS_LOGGED = 5
 
 
 class DamstraOperator(BaseOperator):
-    """A step that calls Damstra Learning.
+    """Base of the operators that call Damstra Learning; a subclass implements ``_execute``.
 
-    A subclass implements ``_execute``. Errors that no retry can mend (a wrong key, a missing permission, bad
-    input) fail the task at once; the rest is left to Airflow's retries.
+    Errors that no retry can resolve (a refused key, a missing permission, invalid arguments) fail the task at
+    once with ``AirflowFailException``. Other errors, subclasses of ``DamstraError``, are left to Airflow's
+    retries.
+
+    Requests that change something are recorded in the task state store (Airflow 3.3) before they are sent, so
+    that a retry recognises what an earlier try did. Operators look up the current state before they change
+    it.
 
     :param damstra_conn_id: id of the Airflow connection (templated).
     """
@@ -42,7 +48,7 @@ class DamstraOperator(BaseOperator):
     ui_color = "#fff1dc"
     operator_extra_links = (DamstraLink(),)
     task_try = TaskTry()
-    _is_acting = False
+    _is_executing = False
     _is_killed = False
 
     def __init__(self, *, damstra_conn_id: str = DamstraHook.default_conn_name, **kwargs: Any) -> None:
@@ -57,60 +63,65 @@ class DamstraOperator(BaseOperator):
 
     @cached_property
     def client(self) -> RecordingClient:
-        """Return what makes the calls of this attempt, and knows what they changed."""
+        """Return the API client of this try, which records what it changes."""
         from airflow_provider_damstra.services.intent_log import RecordingClient
 
-        return RecordingClient(self.hook, self.task_state)
+        return RecordingClient(self.hook.get_conn(), self.task_state)
 
     def execute(self, context: Context) -> Any:
-        """Do the step and return its result, fit for XCom."""
+        """Run the operator and return its result, ready for XCom."""
         set_map_index_template(self, context)
         self.task_try = TaskTry.of(context)
         from airflow_provider_damstra.retry_policy import fail_fast_on_permanent_errors
 
         self.task_state = TaskState(context)
-        self._is_acting = True
+        self._is_executing = True
         try:
             with fail_fast_on_permanent_errors():
                 return self._execute(context)
         except BaseException:
             if self._is_killed:
-                self.clean_up()
+                self.handle_kill()
             raise
         finally:
-            self._is_acting = False
+            self._is_executing = False
+
+    def _execute(self, context: Context) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} does not implement _execute")
 
     def on_kill(self) -> None:
-        """Stop where the task is. Airflow calls this in a signal handler, or after an execution_timeout.
+        """Stop the task. Airflow calls this in a signal handler, or after an ``execution_timeout``.
 
-        :raises AirflowException: to leave the call that is under way, which would go on otherwise.
+        :raises AirflowException: to interrupt the request in progress; ``execute`` then handles the kill.
         """
         from airflow.providers.common.compat.sdk import AirflowException
 
         if self._is_killed:
-            # A second signal must not interrupt what the first began.
+            # A second signal must not interrupt the handling of the first.
             return
         self._is_killed = True
-        if self._is_acting:
+        if self._is_executing:
             raise AirflowException("The task was killed.")
-        self.clean_up()
+        self.handle_kill()
 
-    def clean_up(self) -> None:
-        """Say in the log what a killed task leaves behind."""
+    def handle_kill(self) -> None:
+        """Log which requests a killed task has sent."""
+        requests = [str(endpoint.request()) for endpoint in self.client.sent]
+        hidden = len(requests) - _MAX_REQUESTS_LOGGED
+        more = f" and {hidden} more" if hidden > 0 else ""
         self.log.warning(
-            "Killed. Sent to Damstra Learning so far: %s. None of it is undone; a retry looks first, and "
+            "Killed. Sent to Damstra Learning so far: %s%s. None of it is undone; a retry looks first, and "
             "does what is missing.",
-            self.sent(),
+            ", ".join(requests[:_MAX_REQUESTS_LOGGED]) or "nothing",
+            more,
         )
 
-    def sent(self) -> str:
-        """Return what this attempt asked Damstra Learning to change, in short."""
-        changes = [str(change.request()) for change in self.client.changes]
-        more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
-        return (", ".join(changes[:5]) or "nothing") + more
-
     def return_or_write_secret(self, endpoint: Endpoint[str], path: str | None) -> str:
-        """Return the path of the file that the answer was written to, or without a path the answer."""
+        """Call an operation whose result is a secret.
+
+        :param path: path or URL of a file to write the result to, readable by its owner only.
+        :return: the path, or the secret if there is none.
+        """
         if path is None:
             return self.client.call(endpoint)
         from airflow_provider_damstra.storage import atomic_write, validate_writable_path
@@ -120,7 +131,7 @@ class DamstraOperator(BaseOperator):
         atomic_write(path, secret.encode(), task_try=self.task_try, private=True)
         return path
 
-    def deliver_lines(self, pages: Iterable[Rows], path: str) -> dict[str, Any]:
+    def write_json_lines(self, pages: Iterable[Rows], path: str) -> dict[str, Any]:
         """Write lines of JSON to a file, and return its ``path``, ``rows`` and ``sha256``."""
         from airflow_provider_damstra.exports.formats import write_json_lines
         from airflow_provider_damstra.storage import atomic_open
@@ -128,16 +139,12 @@ class DamstraOperator(BaseOperator):
         with atomic_open(path, task_try=self.task_try) as file:
             return {"path": path, **write_json_lines(file, pages)}
 
-    def _execute(self, context: Context) -> Any:
-        """Do the step: what a subclass is for."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what it does")
-
 
 class UserListMixin(DamstraOperator):
-    """A step for the users of a list, which the task before it may have left empty.
+    """Operator for a list of users, which may be empty.
 
-    :param user_ids: the users (templated).
-    :param on_empty: when there is no user: ``fail``, for it may be a mistake, or ``skip`` the task.
+    :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail``, or ``skip`` the task, if the list is empty.
     """
 
     def __init__(self, *, user_ids: Ids, on_empty: str = "fail", **kwargs: Any) -> None:
@@ -147,7 +154,7 @@ class UserListMixin(DamstraOperator):
         self.on_empty = on_empty
 
     def execute(self, context: Context) -> Any:
-        """Do the step, unless there is nobody to do it for, and that may be."""
+        """Run the operator, or skip the task if there are no users."""
         if self.on_empty == "skip" and is_empty(self.user_ids):
             from airflow.providers.common.compat.sdk import AirflowSkipException
 
@@ -156,7 +163,7 @@ class UserListMixin(DamstraOperator):
 
 
 class ResultFileMixin(DamstraOperator):
-    """A step whose result may be too large for an XCom.
+    """Operator whose result may be too large for an XCom.
 
     :param result_path: path or URL, on any object storage, of a file to write the result to as JSON lines
         (templated).
@@ -166,28 +173,33 @@ class ResultFileMixin(DamstraOperator):
         super().__init__(**kwargs)
         self.result_path = result_path
 
-    def refuse_unwritable_result(self) -> None:
-        """Refuse a path at which there can be no file, before anything is changed.
+    def validate_result_path(self) -> None:
+        """Raise if the result file cannot be written, before anything is changed.
 
-        :raises ValueError: saying what is wrong with it.
+        :raises ValueError: saying what is wrong with the path.
         """
         if self.result_path is not None:
             from airflow_provider_damstra.storage import validate_writable_path
 
             validate_writable_path("result_path", self.result_path, task_try=self.task_try)
 
-    def deliver(self, rows: list[dict[str, Any]]) -> Any:
-        """Return the rows, or the ``path``, ``rows`` and ``sha256`` of the file that they were written to."""
+    def push_ids(self, context: Context, ids_by_name: dict[str, list[int]]) -> None:
+        """Push lists of ids as XComs, or only their lengths if the result goes to a file."""
+        for name, ids in ids_by_name.items():
+            context["ti"].xcom_push(key=name, value=ids if self.result_path is None else len(ids))
+
+    def return_or_write(self, rows: list[dict[str, Any]]) -> Any:
+        """Return the rows, or the ``path``, ``rows`` and ``sha256`` of the file that they are written to."""
         if self.result_path is None:
             return rows
-        return self.deliver_lines([[json.dumps(row).encode() for row in rows]], self.result_path)
+        return self.write_json_lines([[json.dumps(row).encode() for row in rows]], self.result_path)
 
 
 class RollbackOnKillMixin(DamstraOperator):
-    """A step whose effect can be taken back when the task is killed.
+    """Operator whose changes can be undone when the task is killed.
 
-    :param cancel_on_kill: take back what this attempt created or added, and nothing that was there before,
-        when the task is killed or its ``execution_timeout`` is over.
+    :param cancel_on_kill: when the task is killed or its ``execution_timeout`` is over, undo what this try
+        created or added, and nothing that existed before.
     """
 
     def __init__(self, *, cancel_on_kill: bool = False, **kwargs: Any) -> None:
@@ -195,19 +207,20 @@ class RollbackOnKillMixin(DamstraOperator):
         validate_booleans(cancel_on_kill=cancel_on_kill)
         self.cancel_on_kill = cancel_on_kill
 
-    def clean_up(self) -> None:
-        """Take back what this attempt did, if that is wanted, and say in the log what became of it."""
+    def handle_kill(self) -> None:
+        """Undo what this try sent, newest first, if that is wanted, and log the outcome of each."""
         from airflow_provider_damstra.errors import DamstraError
-        from airflow_provider_damstra.services.rollback import take_back
+        from airflow_provider_damstra.services.rollback import roll_back
 
-        if not (self.cancel_on_kill and self.client.changes):
-            super().clean_up()
+        sent = self.client.sent
+        if not (self.cancel_on_kill and sent):
+            super().handle_kill()
             return
-        client = self.hook.create_client(timeout=SECONDS_TO_LIVE / 2, max_retries=0)
-        for change in reversed(self.client.changes):
-            what = change.request()
-            self.client.will_take_back(change)
+        client = self.hook.create_client(timeout=_ROLLBACK_TIMEOUT, max_retries=0)
+        for endpoint in reversed(sent):
+            request = endpoint.request()
+            self.client.intents.mark_rolled_back(endpoint)
             try:
-                self.log.warning("Killed. %s: %s.", what, take_back(client, change))
+                self.log.warning("Killed. %s: %s.", request, roll_back(client, endpoint))
             except DamstraError as error:
-                self.log.error("Killed. %s could not be taken back, do it by hand: %s", what, error)
+                self.log.error("Killed. %s could not be undone, do it by hand: %s", request, error)

@@ -1,4 +1,4 @@
-"""The operator for every operation that has none of its own."""
+"""Operator for any operation of the API."""
 
 from __future__ import annotations
 
@@ -17,18 +17,23 @@ if TYPE_CHECKING:
 
 
 class DamstraCallOperator(DamstraOperator):
-    """Make one call and return its answer as JSON: an object, a list, ids, or None.
+    """Call one operation and return its result as JSON.
 
-    It does what it is told and no more: where an operator of its own looks before it creates, this one
-    cannot. On Airflow 3.3 a retry does not send again what an attempt before it sent, and whose answer was
-    lost, but fails and says so. Calls the operation that is named.
+    Calls the operation that ``endpoint`` names. The operator cannot look up the current state first: use the
+    operator of the resource where there is one. On Airflow 3.3 a retry does not repeat a POST that an earlier
+    try sent without receiving the response: it fails and says so, and clearing the task sends the request.
+    Below 3.3 a retry sends it again.
 
     :param endpoint: name of a class in ``airflow_provider_damstra.endpoints``, such as ``GetUser``
         (templated).
-    :param arguments: its fields, in snake_case or as the API spells them (templated).
-    :param path: write a listing as JSON lines, each row as it came, to this path or URL on any object
-        storage, and return its ``path``, ``rows`` and ``sha256`` instead (templated).
-    :param return_in_clear: True to return an answer that is a secret, readable to all who may see XComs.
+    :param arguments: its fields, by snake_case or API names (templated).
+    :param path: path or URL, on any object storage, of a file to write the result to as JSON lines; the rows
+        of a listing are written unchanged (templated).
+    :param return_in_clear: accept an operation whose result is a secret; everyone who may see XComs can read
+        it.
+    :return: an object, a list of objects or ids, a text, or None; with ``path`` the file's ``path``, ``rows``
+        and ``sha256``.
+    :raises DamstraConflictError: if the outcome of an earlier try is unknown.
     """
 
     template_fields = ("endpoint", "arguments", "path", "damstra_conn_id")
@@ -52,37 +57,36 @@ class DamstraCallOperator(DamstraOperator):
         self.return_in_clear = return_in_clear
 
     def _execute(self, context: Context) -> Any:
-        """Return the answer, fit for XCom."""
-        from airflow_provider_damstra.services.raw_call import named_endpoint, refuse_to_repeat
+        from airflow_provider_damstra.services.raw_call import (
+            call_as_json,
+            create_endpoint,
+            validate_not_sent,
+        )
         from airflow_provider_damstra.storage import validate_writable_path
 
         arguments = parse_mapping("arguments", self.arguments or {})
         validate_no_password(arguments)
-        call = named_endpoint(self.endpoint, arguments, secret_in_clear=self.return_in_clear)
+        endpoint = create_endpoint(self.endpoint, arguments, allow_secret=self.return_in_clear)
         if self.path is not None:
             validate_writable_path("path", self.path, task_try=self.task_try)
-        if call.request().is_idempotent:
-            return self._answer(call)
-        refuse_to_repeat(self.client, call)
-        answer = self._answer(call)
-        # It is known what became of it: who clears the task wants it once more.
-        self.client.forget()
-        return answer
-
-    def _answer(self, call: Endpoint[Any]) -> Any:
-        from airflow_provider_damstra.services.raw_call import json_answer
-
+        if not endpoint.request().is_idempotent:
+            validate_not_sent(self.client, endpoint)
         if self.path is None:
-            return json_answer(self.client, call)
-        return self.deliver_lines(self._pages(call), self.path)
+            result = call_as_json(self.client, endpoint)
+        else:
+            result = self.write_json_lines(self._read_pages(endpoint), self.path)
+        if endpoint.request().is_write:
+            # The outcome is known: a cleared task sends the request again.
+            self.client.intents.clear()
+        return result
 
-    def _pages(self, call: Endpoint[Any]) -> Iterable[Rows]:
-        """Return the answer as lines of JSON, of a listing page after page as it came."""
+    def _read_pages(self, endpoint: Endpoint[Any]) -> Iterable[Rows]:
+        """Return the result as lines of JSON; a listing page by page."""
         from airflow_provider_damstra.clients.raw_pages import RawReader
         from airflow_provider_damstra.endpoints.base import ListEndpoint
-        from airflow_provider_damstra.services.raw_call import json_lines
+        from airflow_provider_damstra.services.raw_call import call_as_json_lines
 
-        if isinstance(call, ListEndpoint):
-            pages: Iterable[Rows] = self.hook.get_conn().pages(call, reader=RawReader())
+        if isinstance(endpoint, ListEndpoint):
+            pages: Iterable[Rows] = self.hook.get_conn().pages(endpoint, reader=RawReader())
             return pages
-        return [[*json_lines(self.client, call)]]
+        return [[*call_as_json_lines(self.client, endpoint)]]

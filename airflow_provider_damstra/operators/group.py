@@ -1,4 +1,4 @@
-"""Operators for groups."""
+"""Operators for groups, their members and their supervisors."""
 
 from __future__ import annotations
 
@@ -27,15 +27,20 @@ _CHANGES = ("name", "description", "parent_id")
 
 
 class DamstraCreateGroupOperator(RollbackOnKillMixin):
-    """Return the id of the group of that name and parent; it is created if it is not there.
+    """Return the id of the group of a name and parent; create the group if it does not exist.
 
-    Calls ``listGroups`` and, if need be, ``createGroup`` or ``updateGroup``.
+    Calls ``listGroups`` and, if there is no such group, ``createGroup``; with ``if_exists="update"`` also
+    ``getGroup`` and ``updateGroup``. A retry finds the group that an earlier try created.
 
-    :param name: the group's name (templated).
-    :param description: what the group is for (templated).
-    :param parent_id: id of the group it belongs under, or None for any (templated).
-    :param if_exists: ``return`` a group that is there already, ``update`` its description, or ``fail``.
-    :param cancel_on_kill: make the group inactive, if this attempt created it, when the task is killed.
+    :param name: name of the group (templated).
+    :param description: purpose of the group (templated).
+    :param parent_id: id of the parent group, or None for any parent (templated).
+    :param if_exists: ``return`` an existing group, ``update`` its description, or ``fail``. A group that an
+        earlier try of the task created does not count as existing.
+    :param cancel_on_kill: make the group inactive, if this try created it, when the task is killed.
+    :return: the group's id.
+    :raises DamstraConflictError: if the group exists and ``if_exists`` is ``fail``, or several groups have
+        the name and there is no ``parent_id``.
     """
 
     template_fields = ("name", "description", "parent_id", "damstra_conn_id")
@@ -57,27 +62,27 @@ class DamstraCreateGroupOperator(RollbackOnKillMixin):
         self.if_exists = if_exists
 
     def _execute(self, context: Context) -> int:
-        """Return the group's id."""
         from airflow_provider_damstra.endpoints import CreateGroup
-        from airflow_provider_damstra.services.group import ensure_group
+        from airflow_provider_damstra.services.group import get_or_create_group
 
-        wanted = CreateGroup(name=self.name, description=self.description, parent_id=self.parent_id)
-        group, was_created = ensure_group(self.client, wanted, if_exists=self.if_exists)
-        self.log.info(
-            "Group %r (id %d) %s", group.name, group.id, "created" if was_created else "is there already"
-        )
+        request = CreateGroup(name=self.name, description=self.description, parent_id=self.parent_id)
+        group, was_created = get_or_create_group(self.client, request, if_exists=self.if_exists)
+        state = "created" if was_created else "is there already"
+        self.log.info("Group %r (id %d) %s", group.name, group.id, state)
         return group.id
 
 
 class DamstraUpdateGroupOperator(DamstraOperator):
-    """Change a group's name, description or parent, and return False if nothing differs.
+    """Change a group's name, description or parent.
 
-    What is not given stays. Calls ``getGroup`` and, if something differs, ``updateGroup``.
+    Calls ``getGroup`` and, if something differs, ``updateGroup``. Fields that are not given keep their
+    values. A retry sends only what still differs.
 
-    :param group_id: the group (templated).
-    :param name: its name (templated).
-    :param description: what it is for (templated).
-    :param parent_id: id of the group it belongs under (templated).
+    :param group_id: id of the group (templated).
+    :param name: new name (templated).
+    :param description: new description (templated).
+    :param parent_id: id of the new parent group (templated).
+    :return: whether the task changed the group, in this try or an earlier one.
     """
 
     template_fields = ("group_id", "name", "description", "parent_id", "damstra_conn_id")
@@ -99,19 +104,22 @@ class DamstraUpdateGroupOperator(DamstraOperator):
         self.parent_id = parent_id
 
     def _execute(self, context: Context) -> bool:
-        """Return whether something was changed."""
         from airflow_provider_damstra.services.group import update_group
 
-        return update_group(self.client, group_id=self.group_id, changes=provided_arguments(self, *_CHANGES))
+        changes = provided_arguments(self, *_CHANGES)
+        return update_group(self.client, group_id=self.group_id, changes=changes)
 
 
 class DamstraInactivateGroupOperator(DamstraOperator):
-    """Make a group inactive, and return False if it was so before.
+    """Make a group inactive.
 
-    Calls ``getGroup``, ``listGroups`` and, if need be, ``inactivateGroup``.
+    Calls ``getGroup``, ``listGroups`` and, if the group is active, ``inactivateGroup``. A retry finds out
+    whether an earlier try did it.
 
-    :param group_id: the group (templated).
-    :param strict: fail if it was inactive before.
+    :param group_id: id of the group (templated).
+    :param strict: fail if the group was inactive before this task.
+    :return: whether the task made it inactive, in this try or an earlier one.
+    :raises DamstraConflictError: if it was inactive before, and ``strict``.
     """
 
     template_fields = ("group_id", "damstra_conn_id")
@@ -123,7 +131,6 @@ class DamstraInactivateGroupOperator(DamstraOperator):
         self.strict = strict
 
     def _execute(self, context: Context) -> bool:
-        """Return whether this step made it inactive."""
         from airflow_provider_damstra.endpoints import InactivateGroup
         from airflow_provider_damstra.services.group import inactivate_group
 
@@ -131,7 +138,7 @@ class DamstraInactivateGroupOperator(DamstraOperator):
 
 
 class _MembershipOperator(UserListMixin):
-    """Adds or removes users, and returns the ids of those for whom that changed something."""
+    """Base of the operators that add or remove members or supervisors."""
 
     endpoint_name: ClassVar[str]
     template_fields = ("group_id", "user_ids", "damstra_conn_id")
@@ -145,91 +152,107 @@ class _MembershipOperator(UserListMixin):
         self.strict = strict
 
     def _execute(self, context: Context) -> list[int]:
-        """Return for whom something changed."""
         from airflow_provider_damstra import endpoints
-        from airflow_provider_damstra.services.group import change_membership
+        from airflow_provider_damstra.services.group import change_members
         from airflow_provider_damstra.services.idempotency import format_ids
 
-        wanted = getattr(endpoints, self.endpoint_name)(group_id=self.group_id, user_ids=self.user_ids)
-        changed = change_membership(self.client, wanted, strict=self.strict)
+        request = getattr(endpoints, self.endpoint_name)(group_id=self.group_id, user_ids=self.user_ids)
+        changed = change_members(self.client, request, strict=self.strict)
         self.log.info("Group %s: %s for users %s", self.group_id, self.endpoint_name, format_ids(changed))
         return changed
 
 
 class DamstraAddGroupMembersOperator(_MembershipOperator, RollbackOnKillMixin):
-    """Put users into a group, and return the ids of those who were not in it before.
+    """Add users to a group.
 
-    Calls ``listGroupMembers`` and, if somebody is missing, ``addGroupMembers``.
+    Calls ``listGroupMembers`` and, for the users who are not members, ``addGroupMembers``. A retry adds only
+    users who are still missing.
 
-    :param group_id: the group (templated).
-    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
-    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
-    :param strict: fail, and add nobody, if some are in it already.
-    :param cancel_on_kill: take out whom this attempt put in, when the task is killed.
+    :param group_id: id of the group (templated).
+    :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
+    :param strict: fail, and add nobody, if some users were members before this task.
+    :param cancel_on_kill: remove the users that this try added, when the task is killed.
+    :return: ids of the users that the task added, in this try or an earlier one.
+    :raises DamstraConflictError: if some were members before, and ``strict``.
     """
 
     endpoint_name = "AddGroupMembers"
 
 
 class DamstraRemoveGroupMembersOperator(_MembershipOperator):
-    """Take users out of a group, and return the ids of those who were in it.
+    """Remove users from a group.
 
-    Calls ``listGroupMembers`` and, if somebody is in it, ``removeGroupMembers``.
+    Calls ``listGroupMembers`` and, for the users who are members, ``removeGroupMembers``. A retry removes
+    only users who are still members.
 
-    :param group_id: the group (templated).
-    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
-    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
-    :param strict: fail, and remove nobody, if some are not in it.
+    :param group_id: id of the group (templated).
+    :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
+    :param strict: fail, and remove nobody, if some users were not members before this task.
+    :return: ids of the users that the task removed, in this try or an earlier one.
+    :raises DamstraConflictError: if some were not members before, and ``strict``.
     """
 
     endpoint_name = "RemoveGroupMembers"
 
 
 class DamstraAddGroupSupervisorsOperator(_MembershipOperator, RollbackOnKillMixin):
-    """Make users supervisors of a group, and return the ids of those who were not before.
+    """Make users supervisors of a group.
 
-    Calls ``listGroupSupervisors`` and, if somebody is missing, ``addGroupSupervisors``.
+    Calls ``listGroupSupervisors`` and, for the users who are not supervisors, ``addGroupSupervisors``. A
+    retry adds only users who are still missing.
 
-    :param group_id: the group (templated).
-    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
-    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
-    :param strict: fail, and add nobody, if some supervise it already.
-    :param cancel_on_kill: take out whom this attempt put in, when the task is killed.
+    :param group_id: id of the group (templated).
+    :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
+    :param strict: fail, and add nobody, if some users were supervisors before this task.
+    :param cancel_on_kill: remove the supervisors that this try added, when the task is killed.
+    :return: ids of the supervisors that the task added, in this try or an earlier one.
+    :raises DamstraConflictError: if some were supervisors before, and ``strict``.
     """
 
     endpoint_name = "AddGroupSupervisors"
 
 
 class DamstraRemoveGroupSupervisorsOperator(_MembershipOperator):
-    """End users' supervision of a group, and return the ids of those who supervised it.
+    """Remove supervisors from a group.
 
-    Calls ``listGroupSupervisors`` and, if somebody supervises it, ``removeGroupSupervisors``.
+    Calls ``listGroupSupervisors`` and, for the users who are supervisors, ``removeGroupSupervisors``. A retry
+    removes only users who are still supervisors.
 
-    :param group_id: the group (templated).
-    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
-    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
-    :param strict: fail, and remove nobody, if some do not supervise it.
+    :param group_id: id of the group (templated).
+    :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
+    :param strict: fail, and remove nobody, if some users were not supervisors before this task.
+    :return: ids of the supervisors that the task removed, in this try or an earlier one.
+    :raises DamstraConflictError: if some were not supervisors before, and ``strict``.
     """
 
     endpoint_name = "RemoveGroupSupervisors"
 
 
 class DamstraSyncGroupMembersOperator(ResultFileMixin):
-    """Make a group's members equal to a list, and return who was ``added`` and who ``removed``.
+    """Make the members, or supervisors, of a group equal to a list of users.
 
-    Both are XComs of these names too, which ``.expand()`` takes. Calls ``listGroupMembers``, and
-    ``addGroupMembers`` and ``removeGroupMembers`` where there is somebody to add or remove; or the same for
-    supervisors.
+    Calls ``listGroupMembers`` and, where users differ, ``addGroupMembers`` and then ``removeGroupMembers``;
+    or the same operations for supervisors. A retry changes only what still differs, and its result includes
+    what earlier tries of the task changed.
 
-    :param group_id: the group (templated).
-    :param user_ids: who is to be in it afterwards, and nobody else: at least one user (templated).
+    Pushes the XComs ``added`` and ``removed``: lists of user ids, or their lengths with ``result_path``.
+
+    :param group_id: id of the group (templated).
+    :param user_ids: ids of the users who are to be in the group afterwards, at least one: a list, or a text
+        such as ``1,2`` (templated).
     :param who: ``members`` or ``supervisors``.
-    :param dry_run: only return the plan.
-    :param max_removals: fail, and change nothing, if more would be removed: a number, or a share (above 0,
-        below 1) of those in it. An HR extract that broke off half-way then empties no group.
-    :param result_path: write a line of JSON for each user with the ``change`` to this path or URL on any
-        object storage, and return its ``path``, ``rows`` and ``sha256`` instead (templated). The XComs
-        ``added`` and ``removed`` are then numbers.
+    :param dry_run: return the differences and change nothing.
+    :param max_removals: fail, and change nothing, if more users would be removed: a number, or a share (above
+        0, below 1) of the users in the group. This protects against a truncated HR extract.
+    :param result_path: path or URL, on any object storage, of a file to write a line of JSON for each user
+        to, with the ``change`` (``added`` or ``removed``) (templated).
+    :return: a dictionary of the lists ``added`` and ``removed``; with ``result_path`` the file's ``path``,
+        ``rows`` and ``sha256``.
+    :raises DamstraConflictError: if more users would be removed than ``max_removals``.
     """
 
     template_fields = ("group_id", "user_ids", "result_path", "damstra_conn_id")
@@ -253,26 +276,25 @@ class DamstraSyncGroupMembersOperator(ResultFileMixin):
         self.group_id = group_id
         self.user_ids = user_ids
         self.who = who
-        self.only_plan = dry_run
+        self.is_dry_run = dry_run
         self.max_removals = max_removals
 
     def _execute(self, context: Context) -> Any:
-        """Return who was added and who was removed, or the file that they are in."""
         from airflow_provider_damstra import endpoints
-        from airflow_provider_damstra.services.group import make_equal, plan_membership
+        from airflow_provider_damstra.services.group import apply_membership, plan_membership
 
-        self.refuse_unwritable_result()
+        self.validate_result_path()
         add = getattr(endpoints, f"AddGroup{self.who.title()}")
-        wanted = add(group_id=self.group_id, user_ids=self.user_ids)
-        plan = plan_membership(self.client, wanted)
-        self.log.info("Group %d: %s", wanted.group_id, plan)
-        plan.refuse_too_many_removals(self.max_removals)
-        if not self.only_plan:
-            plan = make_equal(self.client, wanted, plan)
+        request = add(group_id=self.group_id, user_ids=self.user_ids)
+        plan = plan_membership(self.client, request)
+        self.log.info("Group %d: %s", request.group_id, plan)
+        plan.validate_removals(self.max_removals)
+        if not self.is_dry_run:
+            plan = apply_membership(self.client, request, plan)
         outcome = {"added": plan.added, "removed": plan.removed}
-        for name, ids in outcome.items():
-            context["ti"].xcom_push(key=name, value=ids if self.result_path is None else len(ids))
+        self.push_ids(context, outcome)
         if self.result_path is None:
             return outcome
-        changes = [(user_id, name) for name, ids in outcome.items() for user_id in ids]
-        return self.deliver([{"user_id": user_id, "change": name} for user_id, name in changes])
+        return self.return_or_write(
+            [{"user_id": user_id, "change": name} for name, ids in outcome.items() for user_id in ids]
+        )

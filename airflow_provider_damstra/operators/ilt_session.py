@@ -1,4 +1,4 @@
-"""Operators for ILT (instructor-led training) sessions."""
+"""Operators for ILT (instructor-led training) sessions and their attendees."""
 
 from __future__ import annotations
 
@@ -25,19 +25,24 @@ _CHANGES = ("instructor_id", "location", "notes", "number_of_places")
 
 
 class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
-    """Return the id of the ILT session of that lesson, time, instructor and place, created if need be.
+    """Return the id of the ILT session of a lesson, time, instructor and location; create it if need be.
 
-    A retry has to name the same times: take them from the DAG run, and not from ``now()``. Calls
-    ``listIltSessions`` and, if need be, ``createIltSession``.
+    Calls ``listIltSessions`` and, if there is no such session, ``createIltSession``. A retry finds the
+    session that an earlier try created by its times: take them from the DAG run, not from ``now()``. A
+    cancelled session does not count.
 
-    :param lesson_id: the instructor-led lesson (templated).
-    :param start_datetime: when it starts, with a time zone (templated).
-    :param end_datetime: when it ends, with a time zone (templated).
-    :param location: where it takes place (templated).
+    :param lesson_id: id of the instructor-led lesson (templated).
+    :param start_datetime: start, as a datetime or ISO 8601 text with a time zone (templated).
+    :param end_datetime: end, as a datetime or ISO 8601 text with a time zone (templated).
+    :param location: where the session takes place (templated).
     :param instructor_id: user id of the instructor (templated).
     :param notes: notes for the session (templated).
-    :param if_exists: ``return`` a session that is there already, or ``fail``.
-    :param cancel_on_kill: cancel the session, if this attempt created it, when the task is killed.
+    :param if_exists: ``return`` an existing session, or ``fail``. A session that an earlier try of the task
+        created does not count as existing.
+    :param cancel_on_kill: cancel the session without notifications, if this try created it, when the task is
+        killed.
+    :return: the session's id.
+    :raises DamstraConflictError: if the session exists and ``if_exists`` is ``fail``.
     """
 
     template_fields = (
@@ -73,11 +78,10 @@ class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
         self.if_exists = if_exists
 
     def _execute(self, context: Context) -> int:
-        """Return the session's id."""
         from airflow_provider_damstra.endpoints import CreateIltSession
-        from airflow_provider_damstra.services.ilt_session import ensure_session
+        from airflow_provider_damstra.services.ilt_session import get_or_create_ilt_session
 
-        wanted = CreateIltSession(
+        request = CreateIltSession(
             lesson_id=self.lesson_id,
             start_datetime=self.start_datetime,
             end_datetime=self.end_datetime,
@@ -85,22 +89,23 @@ class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
             instructor_id=self.instructor_id,
             notes=self.notes,
         )
-        session, was_created = ensure_session(self.client, wanted, if_exists=self.if_exists)
+        session, was_created = get_or_create_ilt_session(self.client, request, if_exists=self.if_exists)
         self.log.info("ILT session %d %s", session.id, "created" if was_created else "is there already")
         return session.id
 
 
 class DamstraUpdateIltSessionOperator(DamstraOperator):
-    """Change an ILT session's instructor, location, notes or places, and return False if nothing differs.
+    """Change an ILT session's instructor, location, notes or number of places.
 
-    What is not given stays. The API cannot change the times. Calls ``getIltSession`` and, if something
-    differs, ``updateIltSession``.
+    Calls ``getIltSession`` and, if something differs, ``updateIltSession``, which cannot change the times.
+    Fields that are not given keep their values. A retry sends only what still differs.
 
-    :param ilt_session_id: the session (templated).
-    :param instructor_id: user id of the instructor (templated).
-    :param location: where it takes place (templated).
-    :param notes: notes for the session (templated).
-    :param number_of_places: how many can attend (templated).
+    :param ilt_session_id: id of the session (templated).
+    :param instructor_id: user id of the new instructor (templated).
+    :param location: new location (templated).
+    :param notes: new notes (templated).
+    :param number_of_places: new number of places (templated).
+    :return: whether the task changed the session, in this try or an earlier one.
     """
 
     template_fields = (
@@ -133,20 +138,22 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
         self.number_of_places = number_of_places
 
     def _execute(self, context: Context) -> bool:
-        """Return whether something was changed."""
-        from airflow_provider_damstra.services.ilt_session import update_session
+        from airflow_provider_damstra.services.ilt_session import update_ilt_session
 
         changes = provided_arguments(self, *_CHANGES)
-        return update_session(self.client, ilt_session_id=self.ilt_session_id, changes=changes)
+        return update_ilt_session(self.client, ilt_session_id=self.ilt_session_id, changes=changes)
 
 
 class DamstraCompleteIltSessionOperator(DamstraOperator):
-    """Complete an ILT session and its lesson schedules, and return False if it was completed before.
+    """Complete an ILT session and the lesson schedules of the attendees who passed.
 
-    Calls ``getIltSession`` and, if need be, ``completeIltSession``.
+    Calls ``getIltSession`` and, if the session is not completed, ``completeIltSession``. A retry finds out
+    whether an earlier try did it.
 
-    :param ilt_session_id: the session (templated).
-    :param strict: fail if it was completed before.
+    :param ilt_session_id: id of the session (templated).
+    :param strict: fail if the session was completed before this task.
+    :return: whether the task completed it, in this try or an earlier one.
+    :raises DamstraConflictError: if the session is cancelled, or was completed before and ``strict``.
     """
 
     template_fields = ("ilt_session_id", "damstra_conn_id")
@@ -158,22 +165,25 @@ class DamstraCompleteIltSessionOperator(DamstraOperator):
         self.strict = strict
 
     def _execute(self, context: Context) -> bool:
-        """Return whether this step completed it."""
         from airflow_provider_damstra.endpoints import CompleteIltSession
-        from airflow_provider_damstra.services.ilt_session import end
+        from airflow_provider_damstra.services.ilt_session import end_ilt_session
 
-        return end(self.client, CompleteIltSession(ilt_session_id=self.ilt_session_id), strict=self.strict)
+        request = CompleteIltSession(ilt_session_id=self.ilt_session_id)
+        return end_ilt_session(self.client, request, strict=self.strict)
 
 
 class DamstraCancelIltSessionOperator(DamstraOperator):
-    """Cancel an ILT session, and return False if it was cancelled before.
+    """Cancel an ILT session.
 
-    Calls ``getIltSession`` and, if need be, ``cancelIltSession``.
+    Calls ``getIltSession`` and, if the session is not cancelled, ``cancelIltSession``. A retry finds out
+    whether an earlier try did it.
 
-    :param ilt_session_id: the session (templated).
-    :param notify_trainees: let Damstra tell the trainees.
-    :param notify_instructor: let Damstra tell the instructor.
-    :param strict: fail if it was cancelled before.
+    :param ilt_session_id: id of the session (templated).
+    :param notify_trainees: have Damstra notify the trainees.
+    :param notify_instructor: have Damstra notify the instructor.
+    :param strict: fail if the session was cancelled before this task.
+    :return: whether the task cancelled it, in this try or an earlier one.
+    :raises DamstraConflictError: if the session is completed, or was cancelled before and ``strict``.
     """
 
     template_fields = ("ilt_session_id", "damstra_conn_id")
@@ -195,26 +205,19 @@ class DamstraCancelIltSessionOperator(DamstraOperator):
         self.strict = strict
 
     def _execute(self, context: Context) -> bool:
-        """Return whether this step cancelled it."""
         from airflow_provider_damstra.endpoints import CancelIltSession
-        from airflow_provider_damstra.services.ilt_session import end
+        from airflow_provider_damstra.services.ilt_session import end_ilt_session
 
-        wanted = CancelIltSession(
+        request = CancelIltSession(
             ilt_session_id=self.ilt_session_id,
             ilt_session_cancellation_trainee_notification_enabled=self.notify_trainees,
             ilt_session_cancellation_instructor_notification_enabled=self.notify_instructor,
         )
-        return end(self.client, wanted, strict=self.strict)
+        return end_ilt_session(self.client, request, strict=self.strict)
 
 
 class _RegistrationOperator(UserListMixin):
-    """Registers or deregisters users, and returns the ids of those for whom that changed something.
-
-    :param ilt_session_id: the session (templated).
-    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
-    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
-    :param strict: fail, and change nothing, if it was so before for some of them.
-    """
+    """Base of the operators that register or deregister attendees."""
 
     endpoint_name: ClassVar[str]
     template_fields = ("ilt_session_id", "user_ids", "damstra_conn_id")
@@ -234,58 +237,65 @@ class _RegistrationOperator(UserListMixin):
         self.strict = strict
 
     def _execute(self, context: Context) -> list[int]:
-        """Return for whom something changed."""
         from airflow_provider_damstra import endpoints
         from airflow_provider_damstra.services.idempotency import format_ids
-        from airflow_provider_damstra.services.ilt_session import change_registration
+        from airflow_provider_damstra.services.ilt_session import change_attendees
 
         endpoint = getattr(endpoints, self.endpoint_name)
-        wanted = endpoint(ilt_session_id=self.ilt_session_id, user_ids=self.user_ids)
-        changed = change_registration(self.client, wanted, strict=self.strict)
-        self.log.info(
-            "ILT session %s: %s for users %s", self.ilt_session_id, self.endpoint_name, format_ids(changed)
-        )
+        request = endpoint(ilt_session_id=self.ilt_session_id, user_ids=self.user_ids)
+        changed = change_attendees(self.client, request, strict=self.strict)
+        ids = format_ids(changed)
+        self.log.info("ILT session %s: %s for users %s", self.ilt_session_id, self.endpoint_name, ids)
         return changed
 
 
 class DamstraRegisterIltSessionUsersOperator(_RegistrationOperator, RollbackOnKillMixin):
-    """Register users for an ILT session, and return the ids of those who were not registered before.
+    """Register users for an ILT session. They must be scheduled to the session's lesson.
 
-    The users must be scheduled to the session's lesson. Calls ``listIltSessionAttendees`` and, if somebody is
-    missing, ``bulkRegisterIltSession``.
+    Calls ``listIltSessionAttendees`` and, for the users who are not registered, ``bulkRegisterIltSession``. A
+    retry registers only users who are still missing.
 
-    :param ilt_session_id: the session (templated).
-    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
-    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
-    :param strict: fail, and register nobody, if some are registered already.
-    :param cancel_on_kill: deregister whom this attempt registered, when the task is killed.
+    :param ilt_session_id: id of the session (templated).
+    :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
+    :param strict: fail, and register nobody, if some users were registered before this task.
+    :param cancel_on_kill: deregister the users that this try registered, when the task is killed.
+    :return: ids of the users that the task registered, in this try or an earlier one.
+    :raises DamstraConflictError: if some were registered before, and ``strict``.
     """
 
     endpoint_name = "BulkRegisterIltSession"
 
 
 class DamstraDeregisterIltSessionUsersOperator(_RegistrationOperator):
-    """Deregister users from an ILT session, and return the ids of those who were registered.
+    """Deregister users from an ILT session.
 
-    Calls ``listIltSessionAttendees`` and, if somebody is registered, ``bulkDeregisterIltSession``.
+    Calls ``listIltSessionAttendees`` and, for the users who are registered, ``bulkDeregisterIltSession``. A
+    retry deregisters only users who are still registered.
 
-    :param ilt_session_id: the session (templated).
-    :param user_ids: the users: a list of ids, or a text such as ``1,2`` (templated).
-    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
-    :param strict: fail, and deregister nobody, if some are not registered.
+    :param ilt_session_id: id of the session (templated).
+    :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
+    :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
+    :param strict: fail, and deregister nobody, if some users were not registered before this task.
+    :return: ids of the users that the task deregistered, in this try or an earlier one.
+    :raises DamstraConflictError: if some were not registered before, and ``strict``.
     """
 
     endpoint_name = "BulkDeregisterIltSession"
 
 
 class DamstraSaveIltSessionProgressOperator(DamstraOperator):
-    """Record who attended an ILT session and who passed, and return how many records changed.
+    """Record which users attended an ILT session and which passed.
 
-    Calls ``listIltSessionAttendees`` and, if something differs, ``saveIltSessionProgress``.
+    Calls ``listIltSessionAttendees`` and, if something differs, ``saveIltSessionProgress``. A retry records
+    only what still differs.
 
-    :param ilt_session_id: the session (templated).
-    :param progress: what is recorded, by user id: ``{7: {"attended": True, "passed": True}}`` (templated); or
-    :param user_ids: users who all attended and passed (templated).
+    :param ilt_session_id: id of the session (templated).
+    :param progress: the records by user id, such as ``{7: {"attended": True, "passed": True}}``; a missing
+        value is not changed (templated); or
+    :param user_ids: ids of users who attended and passed: a list, or a text such as ``1,2`` (templated).
+    :return: the number of attendees whose records the task changed, in this try or an earlier one.
+    :raises DamstraNotFoundError: if users are not registered; nothing is recorded then.
     """
 
     template_fields = ("ilt_session_id", "progress", "user_ids", "damstra_conn_id")
@@ -305,7 +315,6 @@ class DamstraSaveIltSessionProgressOperator(DamstraOperator):
         self.user_ids = user_ids
 
     def _execute(self, context: Context) -> int:
-        """Return how many attendees' records changed."""
         from airflow_provider_damstra.services.ilt_session import Attendance, save_progress
 
         attendance = Attendance(

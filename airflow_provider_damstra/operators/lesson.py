@@ -1,53 +1,59 @@
-"""Operators for lessons: who is to do them, who did, and the certificates."""
+"""Operators for lessons: schedules, completions, certificates and the player's URL."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.operators.base import DamstraOperator, ResultFileMixin, UserListMixin
 from airflow_provider_damstra.validation import validate_booleans, validate_choice, validate_exactly_one
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.endpoints import DownloadCertificate, ScheduleUser
+    from airflow_provider_damstra.endpoints import DownloadCertificate
     from airflow_provider_damstra.errors import DamstraError
+    from airflow_provider_damstra.services.lesson import LessonAssignment
     from airflow_provider_damstra.validation import Id, Ids
 
-_SHOWN = 20
+_MAX_ERRORS_SHOWN = 20
 
 
 class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
-    """Schedule users to lessons, and return for each user the ids of its lesson schedules.
+    """Schedule users to lessons, several users at once.
 
-    A user who has an open schedule for a lesson keeps it, and one that was scheduled in this DAG run and has
-    done the lesson meanwhile is not scheduled again: a retry or a cleared task does nothing twice. Users are
-    worked on side by side; one that fails does not keep the others from being scheduled. Calls
-    ``listUserLessonSchedules`` and, if something is missing, ``scheduleUser`` for each user, and
-    ``listLessons`` to find lessons by name or id.
+    Calls ``listUserLessonSchedules`` for each user and, for what is missing, ``scheduleUser``;
+    ``listLessons`` to find lessons by id or name. An open schedule is kept, and a lesson that was scheduled
+    in this DAG run and completed since is not scheduled again: a retry or a cleared task schedules nothing
+    twice. An error of one user does not affect the others.
 
-    Returns a list of ``{"user_id": 7, "lesson_schedule_ids": [1, 2]}``, which ``DamstraLessonScheduleSensor``
-    takes; who was not scheduled, with ``on_partial_failure="continue"``, is the XCom ``failed``.
+    Pushes the XCom ``failed``: ids of the users who were not scheduled, or their number with ``result_path``.
 
-    :param user_ids: one user or several: ids, or a text such as ``1,2`` (templated).
-    :param lesson_version_ids: the versions of the lessons (templated); or
-    :param lesson_ids: the lessons, of which the newest active version is meant (templated); or
-    :param lesson_names: the lessons' names, exactly (templated).
-    :param grace_period: how long a trainee has, in ``grace_period_unit`` (templated).
+    :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
+    :param lesson_version_ids: ids of versions of lessons (templated); or
+    :param lesson_ids: ids of lessons, of which the newest active version is scheduled (templated); or
+    :param lesson_names: exact names of lessons, of which the newest active version is scheduled (templated).
+    :param grace_period: time to complete the lessons, in ``grace_period_unit`` (templated).
     :param grace_period_unit: ``days`` or ``months`` (templated).
-    :param schedule_date: from when on the lesson can be done, with a time zone; default now (templated).
-    :param if_exists: ``return`` an open schedule that is there already, or ``fail`` for that user. What an
-        earlier attempt of the task scheduled is none of them (on Airflow 3.3, which keeps that).
-    :param if_completed: ``schedule`` again who completed the same version before this DAG run, or ``skip``:
-        the completed schedule is returned, whatever its age, and is no reason to fail.
-    :param on_partial_failure: when some users failed, ``fail`` the task after all were tried, or ``continue``
-        with a warning.
-    :param on_empty: ``fail`` or ``skip`` the task when there is no user.
-    :param result_path: write the result as JSON lines to this path or URL on any object storage, and return
-        its ``path``, ``rows`` and ``sha256`` instead (templated). The XCom ``failed`` is then a number.
+    :param schedule_date: start, as a datetime or ISO 8601 text with a time zone; default now (templated).
+    :param if_exists: ``return`` an existing open schedule, or ``fail`` for its user. What an earlier try of
+        the task scheduled does not count as existing (on Airflow 3.3, which stores it).
+    :param if_completed: ``schedule`` a user again who completed the same version before this DAG run, or
+        ``skip``: return the completed schedule, whatever its age; with it ``if_exists`` does not fail.
+    :param on_partial_failure: if some users failed, ``fail`` the task after all were tried, or ``continue``
+        with a warning. If all failed, or the cause concerns every user, the task fails.
+    :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
+    :param result_path: path or URL, on any object storage, of a file to write the result to as JSON lines
+        (templated).
+    :return: a list such as ``[{"user_id": 7, "lesson_schedule_ids": [1, 2]}]``, which
+        ``DamstraLessonScheduleSensor`` accepts; with ``result_path`` the file's ``path``, ``rows`` and
+        ``sha256``.
+    :raises DamstraNotFoundError: if a lesson does not exist; nobody is scheduled then.
+    :raises DamstraConflictError: if several lessons have a name, or ``if_exists`` is ``fail`` and schedules
+        exist.
     """
 
     template_fields = (
@@ -97,11 +103,32 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
         self.on_partial_failure = on_partial_failure
 
     def _execute(self, context: Context) -> Any:
-        """Return each user's lesson schedules, or the file that they are in."""
-        from airflow_provider_damstra.services.lesson import LessonAssignment, schedule_users
+        from airflow_provider_damstra.services.lesson import schedule_users
 
-        self.refuse_unwritable_result()
-        assignment = LessonAssignment(
+        self.validate_result_path()
+        dag_run: Any = context.get("dag_run")
+        results, failed = schedule_users(
+            self.client,
+            self._assignment().requests(self.client),
+            if_exists=self.if_exists,
+            if_completed=self.if_completed,
+            since=getattr(dag_run, "run_after", None),
+        )
+        created, existing = (
+            sum(len(getattr(one, name)) for one in results) for name in ("created", "existing")
+        )
+        self.log.info("%d lesson schedules created, %d were there already", created, existing)
+        if failed:
+            self._handle_failed_users(failed, scheduled=len(results))
+        self.push_ids(context, {"failed": list(failed)})
+        return self.return_or_write(
+            [{"user_id": one.user_id, "lesson_schedule_ids": one.lesson_schedule_ids} for one in results]
+        )
+
+    def _assignment(self) -> LessonAssignment:
+        from airflow_provider_damstra.services.lesson import LessonAssignment
+
+        return LessonAssignment(
             user_ids=self.user_ids,
             lesson_version_ids=self.lesson_version_ids,
             lesson_ids=self.lesson_ids,
@@ -110,65 +137,43 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
             grace_period_unit=self.grace_period_unit,
             schedule_date=self.schedule_date,
         )
-        run: Any = context.get("dag_run")
-        calls = assignment.calls(self.client)
-        done, failed = schedule_users(
-            self.client,
-            calls,
-            refused=self._refused(calls),
-            if_completed=self.if_completed,
-            since=getattr(run, "run_after", None),
-        )
-        created, existing = (sum(len(getattr(one, name)) for one in done) for name in ("created", "existing"))
-        self.log.info("%d lesson schedules created, %d were there already", created, existing)
-        self._report(failed, done=len(done))
-        context["ti"].xcom_push(key="failed", value=list(failed) if self.result_path is None else len(failed))
-        return self.deliver(
-            [{"user_id": one.user_id, "lesson_schedule_ids": one.lesson_schedule_ids} for one in done]
-        )
 
-    def _refused(self, calls: Sequence[ScheduleUser]) -> Collection[int]:
-        """Return the schedules that must not be there: those that were open before the first attempt."""
-        from airflow_provider_damstra.services.lesson import open_schedules
+    def _handle_failed_users(self, failed: dict[int, DamstraError], *, scheduled: int) -> None:
+        """Log the users that failed, or raise one of their errors with the reasons of all.
 
-        if self.if_exists == "return":
-            return ()
-        return frozenset(self.task_state.setdefault("open_before", open_schedules(self.client, calls)))
+        An error that a retry may resolve is preferred, so that the task is retried.
 
-    def _report(self, failed: dict[int, DamstraError], *, done: int) -> None:
-        """Say who failed and why; and fail, if that is wanted or nothing worked.
-
-        The error is one that a retry may mend, if there is one: the others do not take that chance away.
+        :param scheduled: number of users who were scheduled.
         """
         from airflow_provider_damstra.errors import affects_every_call, is_permanent
 
-        if not failed:
-            return
         errors = list(failed.values())
-        reasons = [f"\n  user {user_id}: {error}" for user_id, error in failed.items()]
-        more = f"\n  and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
-        shown = "".join(reasons[:_SHOWN]) + more
-        message = f"{len(failed)} users could not be scheduled, {done} were:{shown}"
-        if self.on_partial_failure == "continue" and done and not any(map(affects_every_call, errors)):
+        lines = [f"user {user_id}: {error}" for user_id, error in failed.items()]
+        hidden = len(lines) - _MAX_ERRORS_SHOWN
+        shown = [*lines[:_MAX_ERRORS_SHOWN], *([f"and {hidden} more"] if hidden > 0 else [])]
+        summary = f"{len(failed)} users could not be scheduled, {scheduled} were:"
+        message = "\n  ".join([summary, *shown])
+        if self.on_partial_failure == "continue" and scheduled and not any(map(affects_every_call, errors)):
             self.log.warning(message)
             return
-        chosen = next((error for error in errors if not is_permanent(error)), errors[0])
-        chosen.args = (message,)
-        raise chosen
+        error = next((error for error in errors if not is_permanent(error)), errors[0])
+        error.args = (message,)
+        raise error
 
 
 class DamstraCompleteLessonOperator(DamstraOperator):
-    """Record that a user completed a lesson, and return the ids of the completed lesson schedules.
+    """Record that a user completed a lesson.
 
-    A completion of the same lesson at the same second that is there already is returned and not recorded
-    again: take the moment from the record or the DAG run, and not from ``now()``. Calls
-    ``listUserLessonSchedules`` and, if need be, ``completeLesson``.
+    Calls ``listUserLessonSchedules`` and, if there is no completion of the lesson at the same second,
+    ``completeLesson``. A retry finds what an earlier try recorded by that second: take ``completed_date``
+    from the record or the DAG run, not from ``now()``.
 
-    :param user_id: the trainee (templated).
-    :param lesson_id: the lesson, of which the published version counts (templated); or
-    :param lesson_version_id: one version of it (templated).
-    :param completed_date: when it was completed, with a time zone (templated).
-    :param manually_completed_by_user_id: the active user who vouches for it (templated).
+    :param user_id: id of the trainee (templated).
+    :param lesson_id: id of the lesson, of which the published version is completed (templated); or
+    :param lesson_version_id: id of a version of a lesson (templated).
+    :param completed_date: time of completion, as a datetime or ISO 8601 text with a time zone (templated).
+    :param manually_completed_by_user_id: id of the active user who confirms the completion (templated).
+    :return: ids of the completed lesson schedules.
     """
 
     template_fields = (
@@ -199,35 +204,35 @@ class DamstraCompleteLessonOperator(DamstraOperator):
         self.manually_completed_by_user_id = manually_completed_by_user_id
 
     def _execute(self, context: Context) -> list[int]:
-        """Return the completed lesson schedules."""
         from airflow_provider_damstra.endpoints import CompleteLesson
         from airflow_provider_damstra.services.lesson import complete_lesson
 
-        wanted = CompleteLesson(
+        request = CompleteLesson(
             user_id=self.user_id,
             lesson_id=self.lesson_id,
             lesson_version_id=self.lesson_version_id,
             completed_date=self.completed_date,
             manually_completed_by_user_id=self.manually_completed_by_user_id,
         )
-        ids, was_recorded = complete_lesson(self.client, wanted)
-        self.log.info(
-            "User %s: completion %s", self.user_id, "recorded" if was_recorded else "is there already"
-        )
+        ids, was_recorded = complete_lesson(self.client, request)
+        state = "recorded" if was_recorded else "is there already"
+        self.log.info("User %s: completion %s", self.user_id, state)
         return ids
 
 
 class DamstraDownloadCertificateOperator(DamstraOperator):
-    """Save the certificate of a completed and passed lesson schedule as a PDF file, and return where.
+    """Download the certificate of a completed and passed lesson schedule to a PDF file.
 
-    Returns ``{"path": ..., "bytes": ..., "sha256": ...}``. The file is written under another name and then
-    moved, so that nobody reads half of it. Calls ``downloadCertificate``.
+    Calls ``downloadCertificate``. The file is written under a temporary name and then moved, so that readers
+    never see a part of it. A retry replaces the file.
 
-    :param lesson_schedule_id: the lesson schedule (templated).
-    :param path: path or URL on any object storage: the file, or a folder if it ends in ``/``, where the file
-        is named ``certificate-<lesson_schedule_id>.pdf`` (templated).
-    :param on_missing: when there is no certificate, for the lesson is not completed or not passed: ``fail``
-        or ``skip`` the task.
+    :param lesson_schedule_id: id of the lesson schedule (templated).
+    :param path: path or URL, on any object storage: of the file, or of a folder if it ends in ``/``, in which
+        the file is named ``certificate-<lesson_schedule_id>.pdf`` (templated).
+    :param on_missing: ``fail``, or ``skip`` the task, if there is no certificate because the lesson is not
+        completed or not passed.
+    :return: a dictionary of the file's ``path``, its size in ``bytes``, and its ``sha256``.
+    :raises DamstraNotFoundError: if there is no certificate and ``on_missing`` is ``fail``.
     """
 
     template_fields = ("lesson_schedule_id", "path", "damstra_conn_id")
@@ -240,33 +245,29 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
         self.on_missing = on_missing
 
     def _execute(self, context: Context) -> dict[str, Any]:
-        """Return the file's place, size and SHA-256."""
-        import hashlib
-
         from airflow_provider_damstra.endpoints import DownloadCertificate
         from airflow_provider_damstra.storage import atomic_write, validate_writable_path
 
-        call = DownloadCertificate(lesson_schedule_id=self.lesson_schedule_id)
-        is_folder = str(self.path).endswith("/")
-        path = f"{self.path}certificate-{call.lesson_schedule_id}.pdf" if is_folder else self.path
+        endpoint = DownloadCertificate(lesson_schedule_id=self.lesson_schedule_id)
+        path = self.path
+        if str(path).endswith("/"):
+            path = f"{path}certificate-{endpoint.lesson_schedule_id}.pdf"
         validate_writable_path("path", path, task_try=self.task_try)
-        content = self._downloaded(call)
+        content = self._download(endpoint)
         atomic_write(path, content, task_try=self.task_try)
-        self.log.info(
-            "Certificate of lesson schedule %s: %s (%d bytes)", self.lesson_schedule_id, path, len(content)
-        )
-        return {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        schedule_id, size = self.lesson_schedule_id, len(content)
+        self.log.info("Certificate of lesson schedule %s: %s (%d bytes)", schedule_id, path, size)
+        return {"path": path, "bytes": size, "sha256": hashlib.sha256(content).hexdigest()}
 
-    def _downloaded(self, call: DownloadCertificate) -> bytes:
-        """Return the certificate, or skip the task if there is none and that may be."""
+    def _download(self, endpoint: DownloadCertificate) -> bytes:
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
         from airflow_provider_damstra.errors import DamstraNotFoundError
 
         try:
-            return self.client.call(call)
+            return self.client.call(endpoint)
         except DamstraNotFoundError as error:
-            # What a proxy does not find may be there.
+            # A 404 that a proxy answers does not mean that there is no certificate.
             if self.on_missing == "fail" or error.is_from_proxy:
                 raise
             raise AirflowSkipException(f"There is no certificate: {error}") from error
@@ -275,14 +276,14 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
 class DamstraGetEmbedUrlOperator(DamstraOperator):
     """Get the URL of the lesson player for one lesson schedule, and write it to a file or return it.
 
-    The URL carries a token: a secret. It is masked in the logs; in XCom it would stand in clear, so that must
-    be asked for by name. Calls ``getEmbedUrl`` or ``getEmbedUrlAllLessonTypes``.
+    Calls ``getEmbedUrl`` or ``getEmbedUrlAllLessonTypes``. The URL contains a token, a secret: it is masked
+    in logs, but XCom would show it, so ``path`` or ``return_in_clear`` is required.
 
-    :param lesson_schedule_id: the lesson schedule (templated).
-    :param path: path or URL on any object storage of the file to write it to; its path is returned
-        (templated); or
-    :param return_in_clear: True to return the URL itself, readable to all who may see XComs.
-    :param all_lesson_types: ask the operation that knows every type of lesson.
+    :param lesson_schedule_id: id of the lesson schedule (templated).
+    :param path: path or URL, on any object storage, of the file to write the URL to (templated); or
+    :param return_in_clear: return the URL itself; everyone who may see XComs can read it.
+    :param all_lesson_types: call ``getEmbedUrlAllLessonTypes``, which supports every type of lesson.
+    :return: the path of the file, or the URL.
     """
 
     template_fields = ("lesson_schedule_id", "path", "damstra_conn_id")
@@ -304,7 +305,6 @@ class DamstraGetEmbedUrlOperator(DamstraOperator):
         self.all_lesson_types = all_lesson_types
 
     def _execute(self, context: Context) -> str:
-        """Return the path of the file that holds the URL, or the URL itself."""
         from airflow_provider_damstra.endpoints import GetEmbedUrl, GetEmbedUrlAllLessonTypes
 
         endpoint = GetEmbedUrlAllLessonTypes if self.all_lesson_types else GetEmbedUrl

@@ -21,35 +21,36 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_damstra.endpoints.user import ImportedUser
+    from airflow_provider_damstra.services.user_import.parsing import LocatedRow
     from airflow_provider_damstra.validation import Id
 
 
 class DamstraUpsertUsersOperator(ResultFileMixin):
-    """Create the users that are not there and update those that differ, in batches.
+    """Create missing users and update users that differ, in batches, from a list or a file.
 
-    Every row is checked before the first request, and all bad ones are reported at once with their lines. Who
-    is as wanted already is left alone, so a retry does only what is missing. Calls ``listUsers`` and
-    ``bulkUserImport``.
+    Calls ``listUsers`` and, for missing and differing users, ``bulkUserImport``. All rows are validated
+    before the first request; an error names every bad row with its line. Users without differences are not
+    sent, so a retry sends only what is missing.
 
-    Returns the users' ids in the order of the rows, which ``.expand()`` takes. Who of them was ``created``,
-    ``updated`` and ``unchanged`` are XComs of these names: over all attempts of the task on Airflow 3.3, of
-    the last one before it.
+    Pushes the XComs ``created``, ``updated`` and ``unchanged``: lists of user ids, or their lengths with
+    ``result_path``. On Airflow 3.3 they cover all tries of the task, below it the last one.
 
-    :param users: the rows, as mappings with the API's members in snake_case or camelCase (templated); or
-    :param users_path: path or URL of a CSV file with a header, or of JSON lines (``.jsonl``), on any object
-        storage (templated).
-    :param columns: for each column that is not called as the API does, which member of a user it is, such as
+    :param users: the rows, as mappings with the fields of a user by snake_case or API names (templated); or
+    :param users_path: path or URL, on any object storage, of a CSV file with a header line, or of JSON lines
+        (``.jsonl``, ``.ndjson``), in UTF-8 (templated). An empty CSV cell leaves a value as it is.
+    :param columns: the field of a user for each column that has another name, such as
         ``{"Personnel No": "employee_number"}`` (templated).
-    :param ignored_columns: names of columns that are of no interest; any other unknown one is refused
-        (templated).
-    :param match_by: how Damstra recognises a user: ``employee_number``, ``email_address`` or ``user_name``
-        (templated).
+    :param ignored_columns: names of columns to leave out; other unknown columns are errors (templated).
+    :param match_by: field by which Damstra matches users: ``employee_number``, ``email_address`` or
+        ``user_name`` (templated).
     :param batch_size: users per request.
-    :param keep_roles: keep the roles of users whose row names none. The API alone would reset them to
-        trainee.
-    :param result_path: write a line of JSON for each user, with its ``outcome``, to this path or URL on any
-        object storage, and return its ``path``, ``rows`` and ``sha256`` instead (templated). The XComs
-        ``created``, ``updated`` and ``unchanged`` are then numbers.
+    :param keep_roles: keep the roles of users whose row has none; without it the API resets them to trainee.
+    :param result_path: path or URL, on any object storage, of a file to write a line of JSON for each user
+        to, with its ``outcome`` (``created``, ``updated`` or ``unchanged``) (templated).
+    :return: the users' ids in the order of the rows; with ``result_path`` the file's ``path``, ``rows`` and
+        ``sha256``.
+    :raises DamstraConflictError: if a row matches several users, or ``keep_roles`` cannot keep a user's
+        roles.
     """
 
     template_fields = (
@@ -89,77 +90,71 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
         self.keep_roles = keep_roles
 
     def _execute(self, context: Context) -> Any:
-        """Return the users' ids, or the file that they are in."""
-        from airflow_provider_damstra.services.user_import.upsert import carry_out, plan_import
+        from airflow_provider_damstra.services.user_import.upsert import MATCH_KEYS, apply_import, plan_import
 
-        self.refuse_unwritable_result()
-        plan = plan_import(self.client, self._rows(), match_by=self.match_by, keep_roles=self.keep_roles)
-        before = self.task_state.setdefault("users_before", plan.present_ids)
-        changed = self.task_state.append("users_changed", plan.differing_ids)
-        user_ids = carry_out(plan, batch_size=self.batch_size)
-        outcome = {
-            "created": [one for one in user_ids if one not in before],
-            "updated": [one for one in user_ids if one in before and one in changed],
-            "unchanged": [one for one in user_ids if one in before and one not in changed],
-        }
+        self.validate_result_path()
+        validate_choice("match_by", self.match_by, *MATCH_KEYS)
+        rows = self._parse_users()
+        plan = plan_import(self.client, rows, match_by=self.match_by, keep_roles=self.keep_roles)
+        before = set(self.task_state.setdefault("users_before", plan.existing_ids))
+        changed = set(self.task_state.append("users_changed", plan.differing_ids))
+        user_ids = apply_import(plan, batch_size=self.batch_size)
+        outcome: dict[str, list[int]] = {"created": [], "updated": [], "unchanged": []}
+        for user_id in user_ids:
+            name = "created" if user_id not in before else "updated" if user_id in changed else "unchanged"
+            outcome[name].append(user_id)
         self.log.info("Users: %s", ", ".join(f"{len(ids)} {name}" for name, ids in outcome.items()))
-        for name, ids in outcome.items():
-            context["ti"].xcom_push(key=name, value=ids if self.result_path is None else len(ids))
+        self.push_ids(context, outcome)
         if self.result_path is None:
             return user_ids
-        of_user = {one: name for name, ids in outcome.items() for one in ids}
-        return self.deliver([{"user_id": one, "outcome": of_user[one]} for one in user_ids])
+        outcome_of = {user_id: name for name, ids in outcome.items() for user_id in ids}
+        return self.return_or_write(
+            [{"user_id": user_id, "outcome": outcome_of[user_id]} for user_id in user_ids]
+        )
 
-    def _rows(self) -> list[ImportedUser]:
-        from airflow.providers.common.compat.sdk import AirflowFailException
+    def _parse_users(self) -> list[ImportedUser]:
+        from airflow_provider_damstra.services.user_import.parsing import parse_users
 
-        from airflow_provider_damstra.services.user_import.columns import renamed
-        from airflow_provider_damstra.services.user_import.parsing import checked
-        from airflow_provider_damstra.services.user_import.upsert import MATCHES
-
-        if self.match_by not in MATCHES:
-            raise AirflowFailException(f"match_by is {self.match_by!r}; it can be {', '.join(MATCHES)}")
-        users: Any = self.users
-        is_list = isinstance(users, Iterable) and not isinstance(users, (str, bytes, Mapping))
-        if self.users_path is None and not is_list:
-            raise AirflowFailException(f"users is a {type(users).__name__}, not a list of rows")
+        rows = self._read_rows()
         try:
-            columns = parse_mapping("columns", self.columns or {})
-            rows = renamed(self._given_rows(), columns=columns, ignored=self.ignored_columns)
-            return checked(rows, match_by=self.match_by)
+            return parse_users(
+                rows,
+                match_by=self.match_by,
+                columns=parse_mapping("columns", self.columns or {}),
+                ignored_columns=self.ignored_columns,
+            )
         except ValueError as error:
-            raise AirflowFailException(f"{self.users_path or 'users'}: {error}") from None
+            raise ValueError(f"{self.users_path or 'users'}: {error}") from None
 
-    def _given_rows(self) -> Iterable[tuple[str, Any]]:
-        """Return the rows as they are given, each with where it stands."""
+    def _read_rows(self) -> Iterable[LocatedRow]:
         from airflow_provider_damstra.services.user_import.parsing import read_rows
-
-        if self.users_path is not None:
-            return read_rows(self._text(), name=str(self.users_path))
-        return ((f"row {number}", row) for number, row in enumerate(self.users or (), start=1))
-
-    def _text(self) -> str:
         from airflow_provider_damstra.storage import open_for_reading
 
-        with open_for_reading("users_path", self.users_path) as file:
-            content = file.read()
-        try:
-            return content.decode()
-        except UnicodeDecodeError as error:
-            raise ValueError(f"it is not UTF-8 ({error}): save it as CSV UTF-8") from None
+        if self.users_path is not None:
+            with open_for_reading("users_path", self.users_path) as file:
+                return read_rows(file.read(), name=str(self.users_path))
+        users: Any = self.users
+        if not isinstance(users, Iterable) or isinstance(users, (str, bytes, Mapping)):
+            raise ValueError(f"users is a {type(users).__name__}, not a list of rows")
+        return ((f"row {number}", row) for number, row in enumerate(users, start=1))
 
 
 class DamstraCreateUserOperator(RollbackOnKillMixin):
-    """Return the id of a user, who is created if not there.
+    """Return the id of a user; create the user if it does not exist.
 
-    It is found by its employee number, else its e-mail address, else its user name.
+    Calls ``listUsers`` and, if there is no user with the same employee number, else e-mail address, else user
+    name, ``createUser``; with ``if_exists="update"`` also ``getUser`` and ``updateUser``. A retry finds the
+    user that an earlier try created.
 
-    A password cannot be given, for it would show in the DAG: the welcome e-mail lets the user choose one.
-    Calls ``listUsers`` and, if need be, ``createUser`` or ``getUser`` and ``updateUser``.
+    A password is refused because Airflow would show it: the welcome e-mail lets the user choose one.
 
-    :param user: the user's data, with the API's members in snake_case or camelCase (templated).
-    :param if_exists: ``return`` a user that is there already, ``update`` what differs, or ``fail``.
-    :param cancel_on_kill: make the user inactive, if this attempt created it, when the task is killed.
+    :param user: the user's fields by snake_case or API names (templated).
+    :param if_exists: ``return`` an existing user, ``update`` what differs, or ``fail``. A user that an
+        earlier try of the task created does not count as existing.
+    :param cancel_on_kill: make the user inactive, if this try created it, when the task is killed; the next
+        try activates it.
+    :return: the user's id.
+    :raises DamstraConflictError: if the user exists and ``if_exists`` is ``fail``, or several users match.
     """
 
     template_fields = ("user", "damstra_conn_id")
@@ -173,25 +168,25 @@ class DamstraCreateUserOperator(RollbackOnKillMixin):
         self.if_exists = if_exists
 
     def _execute(self, context: Context) -> int:
-        """Return the user's id."""
         from airflow_provider_damstra.endpoints import CreateUser
-        from airflow_provider_damstra.services.user import ensure_user
+        from airflow_provider_damstra.services.user import get_or_create_user
 
         validate_no_password(self.user)
-        wanted = CreateUser.model_validate(parse_mapping("user", self.user))
-        user_id, was_created = ensure_user(self.client, wanted, if_exists=self.if_exists)
+        request = CreateUser.model_validate(parse_mapping("user", self.user))
+        user_id, was_created = get_or_create_user(self.client, request, if_exists=self.if_exists)
         self.log.info("User %d %s", user_id, "created" if was_created else "is there already")
         return user_id
 
 
 class DamstraUpdateUserOperator(DamstraOperator):
-    """Change a user's data, and return False if nothing differs.
+    """Change fields of a user.
 
-    What is not given stays, although the API replaces a user as a whole. Calls ``getUser`` and, if something
-    differs, ``updateUser``.
+    Calls ``getUser`` and, if something differs, ``updateUser``. Fields that are not given keep their values,
+    although the API replaces a user as a whole. A retry sends only what still differs.
 
-    :param user_id: the user (templated).
-    :param changes: the members to change, in snake_case or camelCase (templated).
+    :param user_id: id of the user (templated).
+    :param changes: the fields to change, by snake_case or API names (templated).
+    :return: whether the task changed the user, in this try or an earlier one.
     """
 
     template_fields = ("user_id", "changes", "damstra_conn_id")
@@ -204,15 +199,15 @@ class DamstraUpdateUserOperator(DamstraOperator):
         self.changes = changes
 
     def _execute(self, context: Context) -> bool:
-        """Return whether something was changed."""
         from airflow_provider_damstra.services.user import update_user
 
         validate_no_password(self.changes)
-        return update_user(self.client, user_id=self.user_id, changes=parse_mapping("changes", self.changes))
+        changes = parse_mapping("changes", self.changes)
+        return update_user(self.client, user_id=self.user_id, changes=changes)
 
 
 class _ActivationOperator(DamstraOperator):
-    """Makes a user active or inactive, and returns False if it was so before."""
+    """Base of the operators that activate or inactivate a user."""
 
     endpoint_name: ClassVar[str]
     template_fields = ("user_id", "damstra_conn_id")
@@ -224,50 +219,55 @@ class _ActivationOperator(DamstraOperator):
         self.strict = strict
 
     def _execute(self, context: Context) -> bool:
-        """Return whether something was changed."""
         from airflow_provider_damstra import endpoints
-        from airflow_provider_damstra.services.user import set_active
+        from airflow_provider_damstra.services.user import set_user_active
 
-        wanted = getattr(endpoints, self.endpoint_name)(user_id=self.user_id)
-        return set_active(self.client, wanted, strict=self.strict)
+        request = getattr(endpoints, self.endpoint_name)(user_id=self.user_id)
+        return set_user_active(self.client, request, strict=self.strict)
 
 
 class DamstraActivateUserOperator(_ActivationOperator):
-    """Make a user active, and return False if it was so before.
+    """Activate a user.
 
-    Calls ``getUser`` and, if need be, ``activateUser``.
+    Calls ``getUser`` and, if the user is inactive, ``activateUser``. A retry finds out whether an earlier try
+    did it.
 
-    :param user_id: the user (templated).
-    :param strict: fail if the user was active before.
+    :param user_id: id of the user (templated).
+    :param strict: fail if the user was active before this task.
+    :return: whether the task activated the user, in this try or an earlier one.
+    :raises DamstraConflictError: if the user was active before, and ``strict``.
     """
 
     endpoint_name = "ActivateUser"
 
 
 class DamstraInactivateUserOperator(_ActivationOperator):
-    """Make a user inactive, and return False if it was so before. The learning record stays.
+    """Make a user inactive. Its learning record is kept.
 
-    Calls ``getUser`` and, if need be, ``inactivateUser``.
+    Calls ``getUser`` and, if the user is active, ``inactivateUser``. A retry finds out whether an earlier try
+    did it.
 
-    :param user_id: the user (templated).
-    :param strict: fail if the user was inactive before.
+    :param user_id: id of the user (templated).
+    :param strict: fail if the user was inactive before this task.
+    :return: whether the task made the user inactive, in this try or an earlier one.
+    :raises DamstraConflictError: if the user was inactive before, and ``strict``.
     """
 
     endpoint_name = "InactivateUser"
 
 
 class DamstraGenerateLoginUrlOperator(DamstraOperator):
-    """Make a URL that logs a user in without a password, and write it to a file or return it.
+    """Generate a URL that logs a user in without a password, and write it to a file or return it.
 
-    The URL is a secret. It is masked in the logs; in XCom it would stand in clear, so that must be asked for
-    by name. Calls ``generateLoginUrl``.
+    Calls ``generateLoginUrl``; every try generates a new URL. The URL is a secret: it is masked in logs, but
+    XCom would show it, so ``path`` or ``return_in_clear`` is required.
 
-    :param user_id: the user (templated).
-    :param path: path or URL on any object storage of the file to write it to; its path is returned
-        (templated); or
-    :param return_in_clear: True to return the URL itself, readable to all who may see XComs.
-    :param expires_in: when the URL ends: ``day``, ``week``, ``month``, ``year``, ``never`` or ``disabled``
-        (templated).
+    :param user_id: id of the user (templated).
+    :param path: path or URL, on any object storage, of the file to write the URL to (templated); or
+    :param return_in_clear: return the URL itself; everyone who may see XComs can read it.
+    :param expires_in: validity of the URL: ``day``, ``week``, ``month``, ``year``, ``never`` or ``disabled``;
+        if it is not given, the API decides (templated).
+    :return: the path of the file, or the URL.
     """
 
     template_fields = ("user_id", "path", "expires_in", "damstra_conn_id")
@@ -289,9 +289,7 @@ class DamstraGenerateLoginUrlOperator(DamstraOperator):
         self.expires_in = expires_in
 
     def _execute(self, context: Context) -> str:
-        """Return the path of the file that holds the URL, or the URL itself."""
         from airflow_provider_damstra.endpoints import GenerateLoginUrl
 
-        return self.return_or_write_secret(
-            GenerateLoginUrl(user_id=self.user_id, expires_in=self.expires_in), self.path
-        )
+        endpoint = GenerateLoginUrl(user_id=self.user_id, expires_in=self.expires_in)
+        return self.return_or_write_secret(endpoint, self.path)

@@ -1,4 +1,4 @@
-"""What actions need of a client or hook, and how they ask many questions at once."""
+"""Requests that are safe to repeat: what they change is looked up before or after they are sent."""
 
 from __future__ import annotations
 
@@ -8,72 +8,81 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraError
 from airflow_provider_damstra.models.base import Model
-from airflow_provider_damstra.services.intent_log import send, was_sent_before
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
+    from airflow_provider_damstra.services.group import MembershipRequest
+    from airflow_provider_damstra.services.ilt_session import RegistrationRequest
+    from airflow_provider_damstra.services.intent_log import RecordingClient
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 Row = TypeVar("Row", bound=Model)
-_SHOWN = 100
+
+_MAX_IDS_LOGGED = 100
 
 log = logging.getLogger(__name__)
 
 
 class SupportsCalls(Protocol):
-    """A ``Client`` or a ``DamstraHook``."""
+    """What services need of a ``Client``, a ``DamstraHook`` or a ``RecordingClient``."""
 
-    def call(self, endpoint: Endpoint[Answer]) -> Answer:
-        """Return the answer to one call."""
+    def call(self, endpoint: Endpoint[Result]) -> Result:
+        """Return the result of one operation."""
 
     def iterate(self, endpoint: ListEndpoint[Row]) -> Iterator[Row]:
         """Yield the rows of a listing."""
 
 
-def call_and_verify(client: SupportsCalls, endpoint: Endpoint[Any], *, is_done: Callable[[], bool]) -> bool:
-    """Make a call whose effect can be looked up, and return whether this call brought it about.
+def call_and_verify(client: RecordingClient, request: Endpoint[Any], *, is_done: Callable[[], bool]) -> bool:
+    """Send a request whose effect can be looked up, and return whether this request had the effect.
 
-    When the server says it conflicts, or nobody knows whether it was carried out, the effect is looked up: if
-    it is there, all is well; if it is not, and only the answer was lost, the call is made once more. So it is
-    only for what does no harm when it is done twice.
+    After a conflict, or when the outcome is unknown (no response), the effect is looked up. If it is not
+    there although there was no conflict, the request is sent once more: use it only for what may be done
+    twice.
 
-    :raises DamstraError: if the call failed and the effect is not there.
+    :param is_done: looks the effect up.
+    :raises DamstraError: if the request failed and the effect is not there.
     """
     try:
-        send(client, endpoint)
+        with client.record(request) as sender:
+            sender.call(request)
         return True
     except DamstraError as error:
         is_conflict = isinstance(error, DamstraConflictError)
         if not (is_conflict or error.outcome_unknown):
             raise
         if is_done():
-            log.info("%s: it is so already.", endpoint.request())
+            log.info("%s: it is so already.", request.request())
             return not is_conflict
         if is_conflict:
             raise
         log.warning("%s Its effect is not there; it is sent once more.", error)
-    send(client, endpoint)
+    with client.record(request) as sender:
+        sender.call(request)
     return True
 
 
 def get_or_create(
-    client: SupportsCalls, wanted: Endpoint[Answer], *, find: Callable[[], Answer | None]
-) -> tuple[Answer, bool]:
-    """Return what is wanted and whether this task created it, now or in an earlier attempt.
+    client: RecordingClient, request: Endpoint[Result], *, find: Callable[[], Result | None]
+) -> tuple[Result, bool]:
+    """Return an object, and whether this task created it, in this try or an earlier one.
 
-    It is looked for before it is created, and again when nobody knows whether it was. If it is not there
-    then, it is not sent again at once: a slow server may still be at it, and would do it twice. A later try
-    looks first.
+    Look it up, create it, and look it up again if the outcome of the create is unknown (no response). If it
+    is still missing, raise instead of sending the request again: a slow server may still be processing it,
+    and would create two. The next try of the task begins with the look-up.
 
+    :param request: creates the object.
+    :param find: looks the object up.
     :raises DamstraError: if it could be neither found nor created.
     """
     found = find()
     if found is not None:
-        return found, was_sent_before(client, wanted)
+        return found, client.intents.was_sent(request)
     try:
-        return send(client, wanted), True
+        with client.record(request) as sender:
+            return sender.call(request), True
     except DamstraError as error:
         is_conflict = isinstance(error, DamstraConflictError)
         if not (is_conflict or error.outcome_unknown):
@@ -85,22 +94,50 @@ def get_or_create(
 
 
 def changed_by_earlier_try(
-    client: SupportsCalls, change: Endpoint[Any], message: str, *, strict: bool
+    client: RecordingClient, request: Endpoint[Any], message: str, *, strict: bool
 ) -> bool:
-    """Return whether what is so already was brought about by an earlier attempt of the task.
+    """Return whether an earlier try of the task brought about what is already so.
 
-    :param message: what is said, in the log or as an error, if it was not.
-    :raises DamstraConflictError: if it was not, and ``strict``.
+    :param message: what is logged, or raised, if it did not.
+    :raises DamstraConflictError: if it did not, and ``strict``.
     """
-    if was_sent_before(client, change):
-        log.info("%s: an earlier attempt of this task has done it.", change.request())
+    if client.intents.was_sent(request):
+        log.info("%s: an earlier attempt of this task has done it.", request.request())
         return True
-    refuse_if_strict(message, strict=strict)
+    log_or_raise_conflict(message, strict=strict)
     return False
 
 
-def refuse_if_strict(message: str, *, strict: bool) -> None:
-    """Say that something is so already: in the log, or as an error if nothing was to be so.
+def send_for_pending_users(
+    client: RecordingClient,
+    request: MembershipRequest | RegistrationRequest,
+    *,
+    find_pending: Callable[[Any], tuple[int, ...]],
+    already: str,
+    strict: bool,
+) -> list[int]:
+    """Send a request for those of its users for whom it changes something, and return their ids.
+
+    Users for whom an earlier try of the task sent it are among them.
+
+    :param find_pending: looks up for which of a request's users it would change something.
+    :param already: log line, or error, for the other users; ``%s`` stands for their ids.
+    :param strict: change nothing if there are such users.
+    :raises DamstraConflictError: if there are, and ``strict``.
+    """
+    pending = find_pending(request)
+    own = {*pending, *client.intents.ids_sent(request)}
+    others = [user_id for user_id in request.user_ids if user_id not in own]
+    if others:
+        log_or_raise_conflict(already % format_ids(others), strict=strict)
+    if pending:
+        narrowed = request.model_copy(update={"user_ids": pending})
+        call_and_verify(client, narrowed, is_done=lambda: not find_pending(narrowed))
+    return [user_id for user_id in request.user_ids if user_id in own]
+
+
+def log_or_raise_conflict(message: str, *, strict: bool) -> None:
+    """Log that something is already so, or raise it if that is an error.
 
     :raises DamstraConflictError: if ``strict``.
     """
@@ -109,7 +146,24 @@ def refuse_if_strict(message: str, *, strict: bool) -> None:
     log.info(message)
 
 
+def parse_changes(
+    update: type[Endpoint[Any]], changes: Mapping[str, Any], **placeholders: Any
+) -> dict[str, Any]:
+    """Return changes by their snake_case names, as the update request would send them.
+
+    The API replaces an object as a whole. The changes are validated before the rest of it is read.
+
+    :param changes: by snake_case or API names, with the id of the object.
+    :param placeholders: values for fields that the update requires and the changes lack.
+    :raises pydantic.ValidationError: naming all that are wrong.
+    """
+    names = {field.alias: name for name, field in update.model_fields.items()}
+    given = {names.get(member, member): value for member, value in changes.items()}
+    request = update.model_validate({**placeholders, **given})
+    return {name: getattr(request, name) for name in given}
+
+
 def format_ids(ids: Collection[int]) -> str:
-    """Return ids as a log shows them: the first hundred, and how many there are."""
-    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
-    return f"{list(islice(ids, _SHOWN))}{more}"
+    """Return the first hundred ids and the number of the others, for a log line."""
+    more = f" and {len(ids) - _MAX_IDS_LOGGED} more" if len(ids) > _MAX_IDS_LOGGED else ""
+    return f"{list(islice(ids, _MAX_IDS_LOGGED))}{more}"

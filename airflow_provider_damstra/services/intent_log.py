@@ -1,139 +1,203 @@
-"""What a task asks Damstra to change: noted before it is sent, and so known even if no answer comes."""
+"""Write-ahead log of the requests with which a task changes something, and the client that keeps it.
+
+A request is recorded before it is sent, and removed only when it certainly was not carried out. So a later
+try of the task knows what an earlier one may have done, even if that one was killed before the response
+arrived.
+"""
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_damstra.errors import DamstraError
+from airflow_provider_damstra.task_state import TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
-    from airflow_provider_damstra.services.idempotency import Answer, Row, SupportsCalls
-    from airflow_provider_damstra.task_state import TaskState
-
-Intent = dict[str, Any]
-"""A change that is about to be asked for, as JSON: the request, a digest of its body, whose it is, and if it
-was undone again."""
+    from airflow_provider_damstra.endpoints.base import Endpoint
+    from airflow_provider_damstra.services.idempotency import Result, SupportsCalls
 
 _INTENTS = "intents"
 
 
-class RecordingClient:
-    """A client that notes each change before it is sent: for the end of this attempt, and for later ones.
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """A recorded request. Its body may hold personal data, and Airflow shows the log: only a digest is kept.
 
-    :param client: makes the calls.
-    :param state: keeps what is intended for later attempts.
+    :param ids: the users, attendees or lesson versions that the body names.
     """
 
-    def __init__(self, client: SupportsCalls, state: TaskState) -> None:
-        self._client = client
+    operation: str
+    path: str
+    body_sha256: str
+    ids: tuple[int, ...]
+
+    @classmethod
+    def of(cls, endpoint: Endpoint[Any]) -> Self:
+        """Return the intent to send a request."""
+        request = endpoint.request()
+        attendees = getattr(endpoint, "attendees", ())
+        names = ("user_ids", "lesson_version_ids")
+        ids = [
+            *(attendee.id for attendee in attendees),
+            *(i for name in names for i in getattr(endpoint, name, ())),
+        ]
+        return cls(
+            operation=request.operation,
+            path=request.path,
+            body_sha256=sha256(request.content or b"").hexdigest(),
+            ids=tuple(ids),
+        )
+
+
+class IntentLog:
+    """The requests that the tries of one task recorded, and which of them were rolled back.
+
+    :param state: keeps the log for later tries.
+    """
+
+    def __init__(self, state: TaskState) -> None:
         self._state = state
-        self._intents: list[Intent] = []
-        self.changes: list[Endpoint[Any]] = []
-
-    def call(self, endpoint: Endpoint[Answer]) -> Answer:
-        """Return the answer to one call; what surely was not carried out is noted no longer."""
-        if endpoint.method == "GET":
-            return self._client.call(endpoint)
-        self.changes.append(endpoint)
-        try:
-            return self._client.call(endpoint)
-        except DamstraError as error:
-            if not error.outcome_unknown:
-                self.changes.remove(endpoint)
-            raise
-
-    def iterate(self, endpoint: ListEndpoint[Row]) -> Iterator[Row]:
-        """Yield the rows of a listing."""
-        return self._client.iterate(endpoint)
+        self._lock = threading.Lock()
+        self._current: dict[Intent, bool] = {}
+        self._is_batch = False
 
     @cached_property
-    def earlier(self) -> list[Intent]:
-        """Return what earlier attempts of the task sent, but for what surely was not carried out."""
-        intents: list[Intent] = self._state.get(_INTENTS, [])
-        return intents
+    def _earlier(self) -> dict[Intent, bool]:
+        """Return the requests of earlier tries, and whether they were rolled back."""
+        return _unpack(self._state.get(_INTENTS, []))
+
+    def was_sent(self, endpoint: Endpoint[Any]) -> bool:
+        """Return whether an earlier try sent this request: what it asks for is then this task's own work."""
+        return Intent.of(endpoint) in self._earlier
+
+    def ids_sent(self, endpoint: Endpoint[Any]) -> set[int]:
+        """Return the users, attendees or lesson versions for which earlier tries sent such a request."""
+        wanted = Intent.of(endpoint)
+        same = (i for i in self._earlier if (i.operation, i.path) == (wanted.operation, wanted.path))
+        return {one for intent in same for one in intent.ids}
+
+    def was_rolled_back(self, endpoint: Endpoint[Any]) -> bool:
+        """Return whether an earlier try sent this request, and undid it when it was killed."""
+        return self._earlier.get(Intent.of(endpoint), False)
+
+    def add(self, *endpoints: Endpoint[Any]) -> None:
+        """Record requests in one write, before they are sent."""
+        with self._lock:
+            new = {Intent.of(endpoint) for endpoint in endpoints}.difference(self._current)
+            if new:
+                self._current |= dict.fromkeys(new, False)
+                self._save()
+
+    def discard(self, endpoint: Endpoint[Any]) -> None:
+        """Remove a request that was not carried out."""
+        with self._lock:
+            self._current.pop(Intent.of(endpoint), None)
+            if not self._is_batch:
+                self._save()
 
     @contextmanager
-    def intending(self, intent: Intent) -> Iterator[None]:
-        """Keep an intent for later attempts, unless sending it here ends with its being refused."""
-        self._intents.append(intent)
-        self._state.set(_INTENTS, [*self.earlier, *self._intents])
+    def batch(self, endpoints: Iterable[Endpoint[Any]]) -> Iterator[None]:
+        """Record many requests in one write, and remove those that were not carried out in one write."""
+        self.add(*endpoints)
+        recorded = len(self._current)
+        self._is_batch = True
         try:
             yield
-        except DamstraError as error:
-            if not error.outcome_unknown:
-                self._intents.remove(intent)
-                self._state.set(_INTENTS, [*self.earlier, *self._intents])
-            raise
+        finally:
+            self._is_batch = False
+        if len(self._current) < recorded:
+            self._save()
 
-    def will_take_back(self, change: Endpoint[Any]) -> None:
-        """Let later attempts know that this one is about to undo what it sent."""
-        for intent in self._intents:
-            if _is_of(change, intent):
-                intent["is_taken_back"] = True
-        # Airflow may be the one that is going down, and that is no reason not to undo it.
+    def mark_rolled_back(self, endpoint: Endpoint[Any]) -> None:
+        """Record that a request of this try is about to be undone."""
+        self._current[Intent.of(endpoint)] = True
+        # The task may be killed because Airflow goes down: that must not prevent the rollback.
         with suppress(Exception):
-            self._state.set(_INTENTS, [*self.earlier, *self._intents])
+            self._save()
 
-    def has_restored(self, change: Endpoint[Any]) -> None:
-        """Let later attempts know that what an earlier one undid is so again."""
-        for intent in self.earlier:
-            if _is_of(change, intent):
-                intent["is_taken_back"] = False
-        self._state.set(_INTENTS, [*self.earlier, *self._intents])
+    def mark_restored(self, endpoint: Endpoint[Any]) -> None:
+        """Record that a request that an earlier try undid is in effect again."""
+        self._earlier[Intent.of(endpoint)] = False
+        self._save()
 
-    def forget(self) -> None:
-        """Keep no intent any more, of this attempt or of earlier ones."""
-        self._intents.clear()
+    def clear(self) -> None:
+        """Delete the log."""
+        self._earlier.clear()
+        self._current.clear()
         self._state.delete(_INTENTS)
 
-
-def send(client: SupportsCalls, change: Endpoint[Answer]) -> Answer:
-    """Return the answer to a call, of which later attempts of the task know that it was sent."""
-    if not isinstance(client, RecordingClient):
-        return client.call(change)
-    with client.intending(_intent(change)):
-        return client.call(change)
+    def _save(self) -> None:
+        self._state.set(_INTENTS, _pack({**self._earlier, **self._current}))
 
 
-def was_sent_before(client: SupportsCalls, change: Endpoint[Any]) -> bool:
-    """Return whether an earlier attempt of the task sent this: what is so already is then its own doing."""
-    return isinstance(client, RecordingClient) and any(_is_of(change, intent) for intent in client.earlier)
+class RecordingClient:
+    """Client that records every request that changes something before it sends it.
+
+    :param client: sends the requests.
+    :param state: keeps the log for later tries; default in memory.
+    """
+
+    def __init__(self, client: SupportsCalls, state: TaskState | None = None) -> None:
+        self._client = client
+        self._sent: dict[Intent, Endpoint[Any]] = {}
+        self.intents = IntentLog(state or TaskState())
+        self.iterate = client.iterate
+
+    @property
+    def sent(self) -> list[Endpoint[Any]]:
+        """Return the requests that this try sent and that may have been carried out, in order."""
+        return list(self._sent.values())
+
+    def call(self, endpoint: Endpoint[Result]) -> Result:
+        """Return the result of one operation."""
+        if endpoint.method == "GET":
+            return self._client.call(endpoint)
+        with self.record(endpoint) as client:
+            return client.call(endpoint)
+
+    @contextmanager
+    def record(self, endpoint: Endpoint[Any]) -> Iterator[SupportsCalls]:
+        """Record a request, and yield the client that sends it.
+
+        A ``DamstraError`` that says that the request was not carried out removes it from the log.
+        """
+        self.intents.add(endpoint)
+        self._sent[Intent.of(endpoint)] = endpoint
+        try:
+            yield self._client
+        except DamstraError as error:
+            if not error.outcome_unknown:
+                self._sent.pop(Intent.of(endpoint), None)
+                self.intents.discard(endpoint)
+            raise
 
 
-def restore(client: SupportsCalls, change: Endpoint[Any], *, again: Callable[[], object]) -> None:
-    """Do again, once, what an earlier attempt of the task did by this change, and undid when killed."""
-    if not isinstance(client, RecordingClient):
-        return
-    if any(_is_of(change, intent) and intent["is_taken_back"] for intent in client.earlier):
-        again()
-        client.has_restored(change)
+def _pack(intents: Mapping[Intent, bool]) -> list[dict[str, Any]]:
+    """Return intents as JSON; requests that differ in their path only are one entry."""
+    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for intent, is_rolled_back in intents.items():
+        values = {**asdict(intent), "ids": list(intent.ids), "is_rolled_back": is_rolled_back}
+        path = values.pop("path")
+        key = (intent.operation, intent.body_sha256, intent.ids, is_rolled_back)
+        groups.setdefault(key, {**values, "paths": []})["paths"].append(path)
+    return list(groups.values())
 
 
-def sent_before_for(client: SupportsCalls, change: Endpoint[Any]) -> set[int]:
-    """Return the users, or attendees, for whom earlier attempts of the task sent a request such as this."""
-    if not isinstance(client, RecordingClient):
-        return set()
-    request = str(change.request())
-    return {one for intent in client.earlier if intent["request"] == request for one in intent["ids"]}
-
-
-def _intent(change: Endpoint[Any]) -> Intent:
-    request = change.request()
-    attendees = getattr(change, "attendees", ())
+def _unpack(groups: Iterable[Mapping[str, Any]]) -> dict[Intent, bool]:
     return {
-        # Without the body, which may be personal data; and what is kept can be seen in Airflow.
-        "request": str(request),
-        "body_sha256": sha256(request.content or b"").hexdigest(),
-        "ids": [*getattr(change, "user_ids", ()), *(one.id for one in attendees)],
-        "is_taken_back": False,
+        Intent(
+            operation=group["operation"],
+            path=path,
+            body_sha256=group["body_sha256"],
+            ids=tuple(group["ids"]),
+        ): group["is_rolled_back"]
+        for group in groups
+        for path in group["paths"]
     }
-
-
-def _is_of(change: Endpoint[Any], intent: Intent) -> bool:
-    return {**intent, "is_taken_back": False} == _intent(change)

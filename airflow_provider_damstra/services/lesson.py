@@ -1,4 +1,4 @@
-"""Which version of a lesson is meant, and who is scheduled to it: what is missing, never twice."""
+"""Lessons: find the versions that can be scheduled, schedule users, and record completions."""
 
 from __future__ import annotations
 
@@ -29,31 +29,33 @@ from airflow_provider_damstra.errors import (
     DamstraNotFoundError,
     DamstraRequestError,
 )
-from airflow_provider_damstra.models.lesson_schedule import GracePeriodUnit, UserLessonSchedule
+from airflow_provider_damstra.models.lesson_schedule import GracePeriodUnit
 from airflow_provider_damstra.services.concurrency import map_concurrently
-from airflow_provider_damstra.services.idempotency import SupportsCalls, get_or_create
+from airflow_provider_damstra.services.idempotency import get_or_create
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from airflow_provider_damstra.models.lesson import Lesson
     from airflow_provider_damstra.models.lesson_schedule import UserLessonSchedule
+    from airflow_provider_damstra.services.idempotency import SupportsCalls
+    from airflow_provider_damstra.services.intent_log import RecordingClient
 
 
-def _one_or_more(value: Any) -> Any:
+def _to_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
 LessonNames = Annotated[
-    tuple[Name, ...], BeforeValidator(_one_or_more), AfterValidator(validate_unique), Field(min_length=1)
+    tuple[Name, ...], BeforeValidator(_to_list), AfterValidator(validate_unique), Field(min_length=1)
 ]
 
-_CLOCKS_DIFFER_BY = timedelta(minutes=5)
+_MAX_CLOCK_SKEW = timedelta(minutes=5)
 
 
 class LessonAssignment(RequestModel):
-    """Which users are to do which lessons, and until when. The lessons are named in one of three ways."""
+    """Users, the lessons that they are to do (given in one of three ways), and the time they have."""
 
     user_ids: IdentifierList
     lesson_version_ids: IdentifierList | None = None
@@ -63,9 +65,9 @@ class LessonAssignment(RequestModel):
     grace_period_unit: GracePeriodUnit
     schedule_date: UtcDateTime | None = None
 
-    def calls(self, client: SupportsCalls) -> list[ScheduleUser]:
-        """Return a request for each user; lessons named otherwise than by version are looked up once."""
-        versions = self.lesson_version_ids or self._looked_up(client)
+    def requests(self, client: SupportsCalls) -> list[ScheduleUser]:
+        """Return a request for each user; lesson ids and names are looked up once for all."""
+        versions = self.lesson_version_ids or self._find_versions(client)
         return [
             ScheduleUser(
                 user_id=user_id,
@@ -77,40 +79,22 @@ class LessonAssignment(RequestModel):
             for user_id in self.user_ids
         ]
 
-    def _looked_up(self, client: SupportsCalls) -> tuple[int, ...]:
+    def _find_versions(self, client: SupportsCalls) -> tuple[int, ...]:
         if self.lesson_ids:
-            return tuple(versions_by_id(client, self.lesson_ids))
-        return tuple(versions_by_name(client, self.lesson_names or ()))
+            return tuple(find_versions_by_id(client, self.lesson_ids))
+        return tuple(find_versions_by_name(client, self.lesson_names or ()))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scheduled:
-    """What became of scheduling one user.
-
-    :param created: ids of the schedules that were created here.
-    :param existing: ids of the open schedules that were there before.
-    """
-
-    user_id: int
-    created: list[int] = field(default_factory=list)
-    existing: list[int] = field(default_factory=list)
-
-    @property
-    def lesson_schedule_ids(self) -> list[int]:
-        """Return the ids of all schedules that the user now has for the lessons."""
-        return sorted({*self.created, *self.existing})
-
-
-def versions_by_id(client: SupportsCalls, lesson_ids: Sequence[int]) -> list[int]:
+def find_versions_by_id(client: SupportsCalls, lesson_ids: Sequence[int]) -> list[int]:
     """Return for each lesson the id of its newest version that can be scheduled.
 
     :raises DamstraError: naming every lesson that does not exist or cannot be scheduled.
     """
     rows = list(client.iterate(ListLessons(lesson_ids=tuple(lesson_ids))))
-    return _newest({str(one): [row for row in rows if row.lesson_id == one] for one in lesson_ids})
+    return _newest_versions({str(one): [row for row in rows if row.lesson_id == one] for one in lesson_ids})
 
 
-def versions_by_name(client: SupportsCalls, names: Sequence[str]) -> list[int]:
+def find_versions_by_name(client: SupportsCalls, names: Sequence[str]) -> list[int]:
     """Return for each lesson name the id of its newest version that can be scheduled.
 
     :raises DamstraError: naming every lesson that does not exist, is not unique or cannot be scheduled.
@@ -124,10 +108,10 @@ def versions_by_name(client: SupportsCalls, names: Sequence[str]) -> list[int]:
             raise DamstraConflictError(
                 f"{len(ids)} lessons are named {name} ({', '.join(map(str, ids))}): name one by id."
             )
-    return _newest(found)
+    return _newest_versions(found)
 
 
-def _newest(rows_by_lesson: dict[str, list[Lesson]]) -> list[int]:
+def _newest_versions(rows_by_lesson: dict[str, list[Lesson]]) -> list[int]:
     unknown = [lesson for lesson, rows in rows_by_lesson.items() if not rows]
     if unknown:
         raise DamstraNotFoundError(f"Lesson {', '.join(unknown)} does not exist; nobody was scheduled.")
@@ -147,147 +131,186 @@ def _newest(rows_by_lesson: dict[str, list[Lesson]]) -> list[int]:
     ]
 
 
-def open_schedules(client: SupportsCalls, calls: Sequence[ScheduleUser]) -> list[int]:
-    """Return the ids of the open schedules that the calls' users have of what is wanted.
+@dataclass(frozen=True, kw_only=True)
+class ScheduleResult:
+    """The lesson schedules of one user.
 
-    :raises DamstraError: if a user's schedules could not be read. One who does not exist has none.
+    :param created: ids of the schedules that this call created.
+    :param existing: ids of the schedules that existed before.
     """
 
-    def rows_of(call: ScheduleUser) -> list[UserLessonSchedule]:
-        try:
-            return _wanted_rows(client, call)
-        except DamstraNotFoundError:
-            return []
+    user_id: int
+    created: list[int] = field(default_factory=list)
+    existing: list[int] = field(default_factory=list)
 
-    found = map_concurrently(rows_of, calls, description="users looked up")
-    return [row.id for rows in found for row in rows if row.is_open]
+    @property
+    def lesson_schedule_ids(self) -> list[int]:
+        """Return the ids of all schedules that the user now has for the lessons."""
+        return sorted({*self.created, *self.existing})
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchedulePlan:
+    """What one user is scheduled to already, and the request for the rest, or None.
+
+    :param since: a schedule that was created and completed since then counts as existing.
+    """
+
+    user_id: int
+    existing: dict[int, UserLessonSchedule]
+    request: ScheduleUser | None
+    since: datetime | None
 
 
 def schedule_users(
-    client: SupportsCalls, calls: Sequence[ScheduleUser], **rules: Any
-) -> tuple[list[Scheduled], dict[int, DamstraError]]:
-    """Schedule several users, and return what became of those it worked for and the errors of the others.
-
-    RequestModel are those of ``schedule_user``.
-    """
-    outcomes = map_concurrently(
-        lambda call: schedule_user(client, call, **rules),
-        calls,
-        description="users scheduled",
-        return_errors=True,
-    )
-    done = [outcome for outcome in outcomes if isinstance(outcome, Scheduled)]
-    failed = {
-        call.user_id: outcome
-        for call, outcome in zip(calls, outcomes, strict=True)
-        if isinstance(outcome, DamstraError)
-    }
-    return done, failed
-
-
-def schedule_user(
-    client: SupportsCalls,
-    call: ScheduleUser,
+    client: RecordingClient,
+    requests: Sequence[ScheduleUser],
     *,
-    refused: Collection[int] = (),
+    if_exists: str = "return",
     if_completed: str = "schedule",
     since: datetime | None = None,
-) -> Scheduled:
-    """Schedule one user to what it is not scheduled to yet.
+) -> tuple[list[ScheduleResult], dict[int, DamstraError]]:
+    """Schedule users to the lessons that they are not scheduled to yet, several users at once.
 
-    The user's schedules are read first, and again when the server says that one exists or nobody knows
-    whether the request was carried out; then one more request is made for what is missing. The server has no
-    two open schedules for one lesson version, so that this does nothing twice.
+    All schedules are read first. The server has no two open schedules of a user for one lesson version, so a
+    repeated request creates nothing twice.
 
-    :param refused: ids of schedules that must not be there already.
+    :param if_exists: ``return`` open schedules, or ``fail`` for the user who has some that no earlier try of
+        the task created. With ``fail``, nobody is scheduled unless all schedules could be read.
     :param if_completed: ``schedule`` again what was completed before, or ``skip`` it.
-    :param since: a completed schedule that was created since then is the one that is wanted, and no older
-        one.
+    :param since: start of the DAG run: what was scheduled and completed since then is not scheduled again.
+    :return: the results, and the errors of the other users by user id.
     """
-    rows = _wanted_rows(client, call)
-    existing = _present(rows, call, since=since)
-    unwelcome = [one for one in _ids(existing) if one in refused]
-    if unwelcome:
-        raise DamstraConflictError(f"User {call.user_id} has open lesson schedules already: {unwelcome}.")
-    if if_completed == "skip":
-        existing = _by_version(row for row in rows if row.is_completed) | existing
-    missing = _without(call, existing)
-    if missing is None:
-        return Scheduled(user_id=call.user_id, existing=_ids(existing))
+
+    def plan(request: ScheduleUser) -> SchedulePlan:
+        rows = _list_schedules(client, request)
+        existing = _find_existing(rows, request, since=since)
+        if if_exists == "fail":
+            _validate_none_open(client, request, existing)
+        if if_completed == "skip":
+            existing = _by_version(row for row in rows if row.is_completed) | existing
+        return SchedulePlan(
+            user_id=request.user_id, existing=existing, request=_without(request, existing), since=since
+        )
+
+    plans = map_concurrently(plan, requests, description="users looked up", return_errors=True)
+    if if_exists == "fail":
+        _raise_read_error(plans)
+    todo = [one for one in plans if isinstance(one, SchedulePlan)]
+    with client.intents.batch(one.request for one in todo if one.request):
+        applied = map_concurrently(
+            lambda one: apply_schedule(client, one), todo, description="users scheduled", return_errors=True
+        )
+    remaining = iter(applied)
+    outcomes = [one if isinstance(one, DamstraError) else next(remaining) for one in plans]
+    results = [one for one in outcomes if isinstance(one, ScheduleResult)]
+    failed = {
+        request.user_id: outcome
+        for request, outcome in zip(requests, outcomes, strict=True)
+        if isinstance(outcome, DamstraError)
+    }
+    return results, failed
+
+
+def apply_schedule(client: RecordingClient, plan: SchedulePlan) -> ScheduleResult:
+    """Send the request of a plan.
+
+    After a conflict, or when the outcome is unknown, the schedules are read again, and one more request is
+    sent for what is missing.
+    """
+    request, existing = plan.request, _ids(plan.existing)
+    if request is None:
+        return ScheduleResult(user_id=plan.user_id, existing=existing)
     try:
-        return Scheduled(user_id=call.user_id, created=client.call(missing), existing=_ids(existing))
+        return ScheduleResult(user_id=plan.user_id, created=client.call(request), existing=existing)
     except DamstraError as error:
         is_conflict = isinstance(error, DamstraConflictError)
         if not (is_conflict or error.outcome_unknown):
             raise
-    found = _present(_wanted_rows(client, missing), missing, since=since)
-    rest = _without(missing, found)
+    found = _find_existing(_list_schedules(client, request), request, since=plan.since)
+    rest = _without(request, found)
     added = client.call(rest) if rest else []
-    # After a lost answer what is found was created by it; after a conflict somebody else did.
-    ours, others = ({}, found) if is_conflict else (found, {})
-    return Scheduled(
-        user_id=call.user_id,
-        created=sorted([*added, *_ids(ours)]),
-        existing=sorted([*_ids(existing), *_ids(others)]),
+    # Without a response, the request created what is found; after a conflict, another client did.
+    own, others = ([], _ids(found)) if is_conflict else (_ids(found), [])
+    return ScheduleResult(
+        user_id=plan.user_id, created=sorted([*added, *own]), existing=sorted([*existing, *others])
     )
 
 
-def _wanted_rows(client: SupportsCalls, call: ScheduleUser) -> list[UserLessonSchedule]:
-    """Return the user's schedules of the lesson versions that the call names."""
-    rows = client.iterate(ListUserLessonSchedules(user_id=call.user_id))
-    return [row for row in rows if row.lesson_version_id in call.lesson_version_ids]
+def _validate_none_open(
+    client: RecordingClient, request: ScheduleUser, existing: Mapping[int, UserLessonSchedule]
+) -> None:
+    own = client.intents.ids_sent(request)
+    others = sorted(row.id for version, row in existing.items() if row.is_open and version not in own)
+    if others:
+        raise DamstraConflictError(f"User {request.user_id} has open lesson schedules already: {others}.")
 
 
-def _present(
-    rows: Iterable[UserLessonSchedule], call: ScheduleUser, *, since: datetime | None
+def _raise_read_error(plans: Iterable[SchedulePlan | DamstraError]) -> None:
+    """Raise the first error because of which it is unknown whether a user has open schedules."""
+    for plan in plans:
+        if isinstance(plan, DamstraError) and not isinstance(
+            plan, (DamstraConflictError, DamstraNotFoundError)
+        ):
+            raise plan
+
+
+def _list_schedules(client: SupportsCalls, request: ScheduleUser) -> list[UserLessonSchedule]:
+    """Return the user's schedules of the lesson versions of a request."""
+    rows = client.iterate(ListUserLessonSchedules(user_id=request.user_id))
+    return [row for row in rows if row.lesson_version_id in request.lesson_version_ids]
+
+
+def _find_existing(
+    rows: Iterable[UserLessonSchedule], request: ScheduleUser, *, since: datetime | None
 ) -> dict[int, UserLessonSchedule]:
-    """Return the schedules that are what the call wants, by lesson version."""
-    return _by_version(row for row in rows if row.is_open or _is_done(row, call, since=since))
+    """Return the schedules that a request would create, by lesson version."""
+    return _by_version(row for row in rows if row.is_open or _was_completed_since(row, request, since=since))
 
 
 def _by_version(rows: Iterable[UserLessonSchedule]) -> dict[int, UserLessonSchedule]:
     return {row.lesson_version_id: row for row in rows if row.lesson_version_id is not None}
 
 
-def _is_done(row: UserLessonSchedule, call: ScheduleUser, *, since: datetime | None) -> bool:
-    """Return whether a schedule is what the call wants, and completed by now: steps are run again."""
+def _was_completed_since(row: UserLessonSchedule, request: ScheduleUser, *, since: datetime | None) -> bool:
+    """Return whether this DAG run created a schedule that has been completed since: tasks are run again."""
     if not row.is_completed:
         return False
-    if call.schedule_date is not None:
-        return row.start_date is not None and row.start_date.replace(microsecond=0) == call.schedule_date
+    if request.schedule_date is not None:
+        return row.start_date is not None and row.start_date.replace(microsecond=0) == request.schedule_date
     if since is None or row.created_date is None or row.lesson_completed_date is None:
         return False
-    # Two clocks: Airflow's says since when, Damstra's when. An old completion that was entered from paper
-    # only just now is not what is wanted.
-    return min(row.created_date, row.lesson_completed_date) >= since - _CLOCKS_DIFFER_BY
+    # `since` is Airflow's clock, the dates are Damstra's. Both dates count: an old completion may have been
+    # entered from paper only now.
+    return min(row.created_date, row.lesson_completed_date) >= since - _MAX_CLOCK_SKEW
 
 
-def _without(call: ScheduleUser, rows: Mapping[int, UserLessonSchedule]) -> ScheduleUser | None:
-    """Return the call for what is not among the rows, or None if that is nothing."""
-    missing = tuple(version for version in call.lesson_version_ids if version not in rows)
-    return call.model_copy(update={"lesson_version_ids": missing}) if missing else None
+def _without(request: ScheduleUser, rows: Mapping[int, UserLessonSchedule]) -> ScheduleUser | None:
+    """Return the request for the lesson versions that are not among the rows, or None if there are none."""
+    missing = tuple(version for version in request.lesson_version_ids if version not in rows)
+    return request.model_copy(update={"lesson_version_ids": missing}) if missing else None
 
 
 def _ids(rows: Mapping[int, UserLessonSchedule]) -> list[int]:
     return sorted(row.id for row in rows.values())
 
 
-def complete_lesson(client: SupportsCalls, wanted: CompleteLesson) -> tuple[list[int], bool]:
-    """Return the ids of the completed schedules, and whether the completion was recorded here."""
-    return get_or_create(client, wanted, find=lambda: _completed(client, wanted))
+def complete_lesson(client: RecordingClient, request: CompleteLesson) -> tuple[list[int], bool]:
+    """Return the ids of the completed schedules, and whether this task recorded the completion."""
+    return get_or_create(client, request, find=lambda: _find_completed(client, request))
 
 
-def _completed(client: SupportsCalls, wanted: CompleteLesson) -> list[int] | None:
-    """Return the schedules of the lesson that were completed at that second: the API keeps no more."""
-    rows = client.iterate(
-        ListUserLessonSchedules(user_id=wanted.user_id, status=LessonScheduleFilter.COMPLETED)
+def _find_completed(client: SupportsCalls, request: CompleteLesson) -> list[int] | None:
+    """Return the ids of the lesson's schedules that were completed at the same second."""
+    query = ListUserLessonSchedules(user_id=request.user_id, status=LessonScheduleFilter.COMPLETED)
+    return [row.id for row in client.iterate(query) if _is_same_completion(row, request)] or None
+
+
+def _is_same_completion(row: UserLessonSchedule, request: CompleteLesson) -> bool:
+    completed = row.lesson_completed_date
+    return (
+        request.lesson_id in (None, row.lesson_id)
+        and request.lesson_version_id in (None, row.lesson_version_id)
+        and completed is not None
+        and completed.replace(microsecond=0) == request.completed_date
     )
-    return [row.id for row in rows if _is_it(row, wanted)] or None
-
-
-def _is_it(row: UserLessonSchedule, wanted: CompleteLesson) -> bool:
-    same_lesson = wanted.lesson_id in (None, row.lesson_id)
-    same_version = wanted.lesson_version_id in (None, row.lesson_version_id)
-    moment = row.lesson_completed_date
-    same_second = moment is not None and moment.replace(microsecond=0) == wanted.completed_date
-    return same_lesson and same_version and same_second

@@ -1,4 +1,4 @@
-"""Any call by its name, and its answer as JSON."""
+"""Any operation by its name, with its result as JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pydantic import BaseModel
 from airflow_provider_damstra import endpoints
 from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
 from airflow_provider_damstra.errors import DamstraConflictError
-from airflow_provider_damstra.services.intent_log import send, was_sent_before
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,57 +18,55 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
 
-def named_endpoint(
-    name: str, arguments: Mapping[str, Any], *, secret_in_clear: bool = False
-) -> Endpoint[Any]:
-    """Return the call.
+def create_endpoint(name: str, arguments: Mapping[str, Any], *, allow_secret: bool = False) -> Endpoint[Any]:
+    """Return the operation with its arguments.
 
-    :param secret_in_clear: whether an answer that is a secret is wanted as it is.
-    :raises ValueError: if there is no such operation, its answer is no JSON, or it is a secret.
-    :raises pydantic.ValidationError: naming the arguments that do not fit.
+    :param name: a class in ``airflow_provider_damstra.endpoints``.
+    :param arguments: its fields, by snake_case or API names.
+    :param allow_secret: accept an operation whose result is a secret.
+    :raises ValueError: if there is no such operation, its result is not JSON, or it is a secret.
+    :raises pydantic.ValidationError: naming the arguments that are wrong.
     """
     if name not in endpoints.__all__:
         raise ValueError(f"there is no operation {name!r}; there are {', '.join(endpoints.__all__)}")
     kind: type[Endpoint[Any]] = getattr(endpoints, name)
     if kind.result_type() is bytes:
         raise ValueError(f"{name} answers a file, not JSON: DamstraDownloadCertificateOperator saves it")
-    if kind.response_is_secret and not secret_in_clear:
+    if kind.response_is_secret and not allow_secret:
         raise ValueError(
             f"{name} answers a secret, which XCom would show: say return_in_clear=True if that is meant"
         )
     return kind.model_validate(dict(arguments))
 
 
-def json_answer(client: SupportsCalls, call: Endpoint[Any]) -> Any:
-    """Return the answer with the API's own names, fit for JSON; a listing whole."""
-    answer = list(client.iterate(call)) if isinstance(call, ListEndpoint) else _answer(client, call)
-    return [_plain(one) for one in answer] if isinstance(answer, list) else _plain(answer)
+def call_as_json(client: SupportsCalls, endpoint: Endpoint[Any]) -> Any:
+    """Return the result with the API's own names, ready for JSON; all rows of a listing."""
+    result = list(client.iterate(endpoint)) if isinstance(endpoint, ListEndpoint) else client.call(endpoint)
+    return [_to_json(one) for one in result] if isinstance(result, list) else _to_json(result)
 
 
-def json_lines(client: SupportsCalls, call: Endpoint[Any]) -> list[bytes]:
-    """Return the answer as lines of JSON: one, or one for each id of a list."""
-    answer = json_answer(client, call)
-    return [json.dumps(one).encode() for one in (answer if isinstance(answer, list) else [answer])]
+def call_as_json_lines(client: SupportsCalls, endpoint: Endpoint[Any]) -> list[bytes]:
+    """Return the result as lines of JSON: one, or one for each item of a list."""
+    result = call_as_json(client, endpoint)
+    return [json.dumps(one).encode() for one in (result if isinstance(result, list) else [result])]
 
 
-def refuse_to_repeat(client: RecordingClient, call: Endpoint[Any]) -> None:
-    """Refuse, once, what an earlier attempt of the task sent: doing it twice may do harm.
+def validate_not_sent(client: RecordingClient, endpoint: Endpoint[Any]) -> None:
+    """Raise if an earlier try of the task sent the request, and delete the log.
+
+    So a retry does not repeat what may do harm, and a cleared task sends it.
 
     :raises DamstraConflictError: saying what to do.
     """
-    if was_sent_before(client, call):
-        client.forget()
+    if client.intents.was_sent(endpoint):
+        client.intents.clear()
         raise DamstraConflictError(
-            f"{call.request()} was sent by an earlier attempt of this task, which did not learn what became "
-            "of it: look in Damstra whether it was carried out. If it was not, clear the task: that sends it."
+            f"{endpoint.request()} was sent by an earlier attempt of this task, which received no response: "
+            "look in Damstra whether it was carried out. If it was not, clear the task: that sends it."
         )
 
 
-def _answer(client: SupportsCalls, call: Endpoint[Any]) -> Any:
-    return client.call(call) if call.request().is_idempotent else send(client, call)
-
-
-def _plain(answer: Any) -> Any:
-    if isinstance(answer, BaseModel):
-        return answer.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return answer
+def _to_json(result: Any) -> Any:
+    if isinstance(result, BaseModel):
+        return result.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return result

@@ -1,4 +1,4 @@
-"""Taking back what a killed task brought about, as far as the API can."""
+"""Rollback of what a killed task did, as far as the API can undo it."""
 
 from __future__ import annotations
 
@@ -19,51 +19,56 @@ from airflow_provider_damstra.endpoints.ilt_session import (
     CreateIltSession,
 )
 from airflow_provider_damstra.endpoints.user import CreateUser, InactivateUser
-from airflow_provider_damstra.services.group import change_membership, find_group, inactivate_group
-from airflow_provider_damstra.services.ilt_session import change_registration, end, find_session
-from airflow_provider_damstra.services.user import find_user, set_active
+from airflow_provider_damstra.services.group import change_members, find_group, inactivate_group
+from airflow_provider_damstra.services.ilt_session import change_attendees, end_ilt_session, find_ilt_session
+from airflow_provider_damstra.services.intent_log import RecordingClient
+from airflow_provider_damstra.services.user import find_user, set_user_active
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.services.idempotency import SupportsCalls
 
 
-def take_back(client: SupportsCalls, change: Endpoint[Any]) -> str:
-    """Undo a change that was sent, whether or not its answer came, and return what became of it.
+def roll_back(api_client: SupportsCalls, request: Endpoint[Any]) -> str:
+    """Undo a request that was sent, whether or not its response arrived, and describe the outcome.
 
-    What is created is looked for first by what names it: the action that sent it had found none before.
+    A created object is looked up by its natural key: the service that created it had found none before.
 
+    :param api_client: sends the requests; they are not recorded for later tries.
+    :param request: the request to undo.
     :raises DamstraError: if it could not be undone.
     """
-    match change:
+    client = RecordingClient(api_client)
+    match request:
         case CreateIltSession():
-            session = find_session(client, change)
+            session = find_ilt_session(client, request)
             if session:
-                end(client, _cancellation_nobody_hears_of(session.id))
+                end_ilt_session(client, _silent_cancellation(session.id))
                 return f"ILT session {session.id} is cancelled"
         case CreateGroup():
-            group = find_group(client, name=change.name, parent_id=change.parent_id)
+            group = find_group(client, name=request.name, parent_id=request.parent_id)
             if group:
                 inactivate_group(client, InactivateGroup(group_id=group.id))
                 return f"group {group.id} is inactive"
         case CreateUser():
-            user = find_user(client, change)
+            user = find_user(client, request)
             if user:
-                set_active(client, InactivateUser(user_id=user.id))
+                set_user_active(client, InactivateUser(user_id=user.id))
                 return f"user {user.id} is inactive"
         case AddGroupMembers() | AddGroupSupervisors():
-            removing = RemoveGroupMembers if isinstance(change, AddGroupMembers) else RemoveGroupSupervisors
-            wanted = removing(group_id=change.group_id, user_ids=change.user_ids)
-            return f"users {change_membership(client, wanted)} are out of group {change.group_id} again"
+            remove = RemoveGroupMembers if isinstance(request, AddGroupMembers) else RemoveGroupSupervisors
+            removal = remove(group_id=request.group_id, user_ids=request.user_ids)
+            return f"users {change_members(client, removal)} are out of group {request.group_id} again"
         case BulkRegisterIltSession():
-            leaving = BulkDeregisterIltSession(ilt_session_id=change.ilt_session_id, user_ids=change.user_ids)
-            return f"users {change_registration(client, leaving)} are deregistered again"
+            session_id, user_ids = request.ilt_session_id, request.user_ids
+            leaving = BulkDeregisterIltSession(ilt_session_id=session_id, user_ids=user_ids)
+            return f"users {change_attendees(client, leaving)} are deregistered again"
         case _:
-            return "it stays as it is, for the API cannot take it back"
-    return "it is not there, so there is nothing to take back; look again if Damstra was slow to answer"
+            return "it stays as it is, because the API cannot undo it"
+    return "it does not exist, so there is nothing to undo; look again if Damstra was slow to answer"
 
 
-def _cancellation_nobody_hears_of(ilt_session_id: int) -> CancelIltSession:
+def _silent_cancellation(ilt_session_id: int) -> CancelIltSession:
     return CancelIltSession(
         ilt_session_id=ilt_session_id,
         ilt_session_cancellation_trainee_notification_enabled=False,

@@ -100,7 +100,7 @@ def test_a_file_that_cannot_be_moved_into_place_leaves_nothing_behind(
         (tmp_path / "liam.pdf" / "in the way").touch()
         return answer
 
-    monkeypatch.setattr(certificate.hook, "call", put_something_in_the_way)
+    monkeypatch.setattr(certificate.hook.get_conn(), "call", put_something_in_the_way)
     with pytest.raises(OSError, match=r"liam\.pdf"):
         run(certificate)
     assert [path.name for path in tmp_path.iterdir()] == ["liam.pdf"]

@@ -88,7 +88,7 @@ def test_what_was_refused_is_not_this_tasks_to_take_back(
     damstra_emulator.add_fault("status", status=status, method="POST", path="/group")
     operator = CREATE_GROUP.make(tmp_path, cancel_on_kill=True)
     error(operator)
-    assert len(operator.client.changes) == noted
+    assert len(operator.client.sent) == noted
 
 
 def overdue(operator: DamstraOperator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,4 +129,4 @@ def test_what_cannot_be_taken_back_is_said(
     run(operator)
     damstra_emulator.add_fault("status", status=503)
     operator.on_kill()
-    assert "CreateGroup (POST /group) could not be taken back, do it by hand: " in capsys.readouterr().out
+    assert "CreateGroup (POST /group) could not be undone, do it by hand: " in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""One call whose effect can be looked up: when it is looked up, when it is sent again, and what is told."""
+"""Requests whose effect can be looked up: when it is, and when the request is sent again."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from airflow_provider_damstra.services.idempotency import (
     call_and_verify,
     format_ids,
     get_or_create,
-    refuse_if_strict,
+    log_or_raise_conflict,
 )
-from tests.services.fakes import Looks, ScriptedClient
+from tests.services.fakes import Lookup, ScriptedClient
 
 CALL = InactivateUser(user_id=7)
 CREATE = CreateGroup(name="Welders", description="All of them")
@@ -32,7 +32,7 @@ GROUP = Group(id=109, name="Welders")
 REQUEST = CALL.request()
 
 CONFLICT = DamstraConflictError("exists", request=REQUEST)
-LOST = [
+UNKNOWN_OUTCOME = [
     DamstraTransportError("no answer", request=REQUEST),
     DamstraServerError("HTTP 503", request=REQUEST, status=503),
     DamstraResponseError("half an answer", request=REQUEST, is_truncated=True),
@@ -45,120 +45,120 @@ NOT_CARRIED_OUT = [
 ]
 
 
-def test_a_success_is_not_looked_up() -> None:
-    client, is_done = ScriptedClient(None), Looks()
+def test_call_and_verify_does_not_look_up_after_success() -> None:
+    client, is_done = ScriptedClient(None), Lookup()
     assert call_and_verify(client, CALL, is_done=is_done)
     assert (len(client.calls), is_done.count) == (1, 0)
 
 
-def test_after_a_conflict_what_is_there_was_there_before() -> None:
+def test_call_and_verify_returns_false_if_effect_is_there_after_conflict() -> None:
     client = ScriptedClient(CONFLICT)
-    assert not call_and_verify(client, CALL, is_done=Looks(True))
+    assert not call_and_verify(client, CALL, is_done=Lookup(True))
     assert len(client.calls) == 1
 
 
-def test_a_conflict_with_something_else_is_an_error() -> None:
+def test_call_and_verify_raises_conflict_if_effect_is_missing() -> None:
     client = ScriptedClient(CONFLICT)
     with pytest.raises(DamstraConflictError, match="exists"):
-        call_and_verify(client, CALL, is_done=Looks(False))
+        call_and_verify(client, CALL, is_done=Lookup(False))
     assert len(client.calls) == 1
 
 
-@pytest.mark.parametrize("lost", LOST, ids=str)
-def test_after_a_lost_answer_what_is_there_was_brought_about(lost: DamstraError) -> None:
-    client = ScriptedClient(lost)
-    assert call_and_verify(client, CALL, is_done=Looks(True))
+@pytest.mark.parametrize("error", UNKNOWN_OUTCOME, ids=str)
+def test_call_and_verify_returns_true_if_effect_is_there_after_lost_response(error: DamstraError) -> None:
+    client = ScriptedClient(error)
+    assert call_and_verify(client, CALL, is_done=Lookup(True))
     assert len(client.calls) == 1
 
 
-@pytest.mark.parametrize("lost", LOST, ids=str)
-def test_after_a_lost_answer_what_is_not_there_is_asked_for_once_more(
-    lost: DamstraError, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("error", UNKNOWN_OUTCOME, ids=str)
+def test_call_and_verify_resends_if_effect_is_missing_after_lost_response(
+    error: DamstraError, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = ScriptedClient(lost, None)
-    assert call_and_verify(client, CALL, is_done=Looks(False))
+    client = ScriptedClient(error, None)
+    assert call_and_verify(client, CALL, is_done=Lookup(False))
     assert client.calls == [CALL, CALL]
-    assert f"{lost} Its effect is not there; it is sent once more." in caplog.text
+    assert f"{error} Its effect is not there; it is sent once more." in caplog.text
 
 
-def test_it_is_asked_for_once_more_only() -> None:
-    client, is_done = ScriptedClient(*LOST[:2]), Looks(False)
+def test_call_and_verify_resends_only_once() -> None:
+    client, is_done = ScriptedClient(*UNKNOWN_OUTCOME[:2]), Lookup(False)
     with pytest.raises(DamstraServerError):
         call_and_verify(client, CALL, is_done=is_done)
     assert (len(client.calls), is_done.count) == (2, 1)
 
 
 @pytest.mark.parametrize("error", NOT_CARRIED_OUT, ids=str)
-def test_what_was_not_carried_out_is_not_looked_up(error: DamstraError) -> None:
-    client, is_done = ScriptedClient(error), Looks()
+def test_call_and_verify_raises_at_once_if_request_was_not_carried_out(error: DamstraError) -> None:
+    client, is_done = ScriptedClient(error), Lookup()
     with pytest.raises(type(error)):
         call_and_verify(client, CALL, is_done=is_done)
     assert (len(client.calls), is_done.count) == (1, 0)
 
 
-def test_a_look_that_fails_sends_nothing_again() -> None:
-    client = ScriptedClient(LOST[0])
+def test_call_and_verify_does_not_resend_if_lookup_fails() -> None:
+    client = ScriptedClient(UNKNOWN_OUTCOME[0])
     with pytest.raises(DamstraServerError):
-        call_and_verify(client, CALL, is_done=Looks(LOST[1]))
+        call_and_verify(client, CALL, is_done=Lookup(UNKNOWN_OUTCOME[1]))
     assert len(client.calls) == 1
 
 
-def test_what_is_found_is_not_created() -> None:
+def test_get_or_create_returns_existing_object() -> None:
     client = ScriptedClient()
-    assert get_or_create(client, CREATE, find=Looks(GROUP)) == (GROUP, False)
+    assert get_or_create(client, CREATE, find=Lookup(GROUP)) == (GROUP, False)
     assert client.calls == []
 
 
-def test_what_is_not_found_is_created() -> None:
-    client, find = ScriptedClient(GROUP), Looks(None)
+def test_get_or_create_creates_missing_object() -> None:
+    client, find = ScriptedClient(GROUP), Lookup(None)
     assert get_or_create(client, CREATE, find=find) == (GROUP, True)
     assert find.count == 1
 
 
-@pytest.mark.parametrize("lost", LOST, ids=str)
-def test_what_is_found_after_a_lost_answer_was_created_here(lost: DamstraError) -> None:
-    client = ScriptedClient(lost)
-    assert get_or_create(client, CREATE, find=Looks(None, GROUP)) == (GROUP, True)
+@pytest.mark.parametrize("error", UNKNOWN_OUTCOME, ids=str)
+def test_get_or_create_claims_object_found_after_lost_response(error: DamstraError) -> None:
+    client = ScriptedClient(error)
+    assert get_or_create(client, CREATE, find=Lookup(None, GROUP)) == (GROUP, True)
     assert len(client.calls) == 1
 
 
-def test_what_is_found_after_a_conflict_was_created_by_somebody_else() -> None:
-    assert get_or_create(ScriptedClient(CONFLICT), CREATE, find=Looks(None, GROUP)) == (GROUP, False)
+def test_get_or_create_does_not_claim_object_found_after_conflict() -> None:
+    assert get_or_create(ScriptedClient(CONFLICT), CREATE, find=Lookup(None, GROUP)) == (GROUP, False)
 
 
-@pytest.mark.parametrize("lost", LOST, ids=str)
-def test_what_is_not_found_after_a_lost_answer_is_not_sent_again_at_once(lost: DamstraError) -> None:
-    # A slow server may still be at it, and would create it twice.
-    client = ScriptedClient(lost, GROUP)
-    with pytest.raises(type(lost)) as caught:
-        get_or_create(client, CREATE, find=Looks(None, None))
-    assert caught.value is lost
+@pytest.mark.parametrize("error", UNKNOWN_OUTCOME, ids=str)
+def test_get_or_create_does_not_resend_after_lost_response(error: DamstraError) -> None:
+    # A slow server may still be processing the first request, and would create two objects.
+    client = ScriptedClient(error, GROUP)
+    with pytest.raises(type(error)) as caught:
+        get_or_create(client, CREATE, find=Lookup(None, None))
+    assert caught.value is error
     assert len(client.calls) == 1
 
 
-def test_a_conflict_with_what_cannot_be_found_is_an_error() -> None:
+def test_get_or_create_raises_conflict_if_object_is_missing() -> None:
     client = ScriptedClient(CONFLICT)
     with pytest.raises(DamstraConflictError):
-        get_or_create(client, CREATE, find=Looks(None, None))
+        get_or_create(client, CREATE, find=Lookup(None, None))
     assert len(client.calls) == 1
 
 
 @pytest.mark.parametrize("error", NOT_CARRIED_OUT, ids=str)
-def test_what_was_certainly_not_created_is_not_looked_for_again(error: DamstraError) -> None:
-    client, find = ScriptedClient(error), Looks(None)
+def test_get_or_create_raises_at_once_if_request_was_not_carried_out(error: DamstraError) -> None:
+    client, find = ScriptedClient(error), Lookup(None)
     with pytest.raises(type(error)):
         get_or_create(client, CREATE, find=find)
     assert (len(client.calls), find.count) == (1, 1)
 
 
-def test_what_is_so_already_is_logged_or_an_error(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_or_raise_conflict_raises_only_if_strict(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    refuse_if_strict("User 7 is active already.", strict=False)
+    log_or_raise_conflict("User 7 is active already.", strict=False)
     assert "User 7 is active already." in caplog.text
     with pytest.raises(DamstraConflictError, match="User 7 is active already"):
-        refuse_if_strict("User 7 is active already.", strict=True)
+        log_or_raise_conflict("User 7 is active already.", strict=True)
 
 
-def test_a_log_shows_a_hundred_ids() -> None:
+def test_format_ids_shows_first_hundred() -> None:
     assert format_ids([1, 2]) == "[1, 2]"
     assert format_ids(range(103)) == f"{list(range(100))} and 3 more"

@@ -1,4 +1,4 @@
-"""People from outside: read from a CSV or JSON lines file or a list, and checked before anything is sent."""
+"""Users of an HR extract: read from CSV, JSON lines or a list, and validated before anything is sent."""
 
 from __future__ import annotations
 
@@ -18,106 +18,159 @@ from airflow_provider_damstra.endpoints.user import ImportedUser
 from airflow_provider_damstra.models.user import Role
 from airflow_provider_damstra.validation_errors import format_validation_error
 
-_SHOWN = 20
+_MAX_PROBLEMS_SHOWN = 20
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+")
 _REQUIRED = ("first_name", "last_name")
+_PROBLEM = ""
+"""Key of a row that could not be read; its value says why."""
+
+LocatedRow = tuple[str, Any]
+"""A row with its location in the file, such as ``line 3``."""
 
 
-def read_rows(text: str, *, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each row of a file with where it stands (``line 3``).
+def read_rows(content: bytes, *, name: str) -> Iterator[LocatedRow]:
+    """Yield the rows of a file.
 
-    :param text: the file's text: CSV with a header line, or JSON lines if the name ends in ``.jsonl`` or
-        ``.ndjson``.
+    :param content: CSV with a header line, or JSON lines if the name ends in ``.jsonl``, ``.ndjson`` or
+        ``.json``.
+    :param name: name of the file.
+    :raises ValueError: if it is not UTF-8.
     """
-    text = text.removeprefix("\ufeff")
-    if name.lower().endswith((".jsonl", ".ndjson", ".json")):
-        yield from _json_lines(text)
-    else:
-        yield from _csv_lines(text)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name}: it is not UTF-8 ({error}): save it as CSV UTF-8") from None
+    is_json = name.lower().endswith((".jsonl", ".ndjson", ".json"))
+    return _read_json_lines(text) if is_json else _read_csv(text)
 
 
-def _json_lines(text: str) -> Iterator[tuple[str, Any]]:
-    # Not splitlines(), which also splits at signs that stand inside JSON texts.
+def parse_users(
+    rows: Iterable[LocatedRow], *, match_by: str, columns: Mapping[str, Any], ignored_columns: Any = None
+) -> list[ImportedUser]:
+    """Return the rows as users to import.
+
+    :param match_by: the field by which Damstra matches users; each row must have it, no two the same.
+    :param columns: the field of a user for each column that has another name.
+    :param ignored_columns: names of columns to leave out.
+    :raises ValueError: naming every row that is wrong and why, or the columns that are wrong.
+    """
+    users: list[ImportedUser] = []
+    problems: list[str] = []
+    locations: dict[str, str] = {}
+    for location, row in _rename_columns(rows, _fields_of(columns), _validate_names(ignored_columns or ())):
+        try:
+            user = _parse_user(row, match_by=match_by)
+        except ValueError as error:
+            problems.append(f"{location}: {error}")
+            continue
+        key = str(getattr(user, match_by)).casefold()
+        if key in locations:
+            problems.append(f"{location}: the same {match_by} as {locations[key]}")
+        locations.setdefault(key, location)
+        users.append(user)
+    if problems:
+        hidden = len(problems) - _MAX_PROBLEMS_SHOWN
+        shown = [*problems[:_MAX_PROBLEMS_SHOWN], *([f"and {hidden} more"] if hidden > 0 else [])]
+        raise ValueError("\n  ".join([f"{len(problems)} bad rows, nobody was imported:", *shown]))
+    return users
+
+
+def _read_json_lines(text: str) -> Iterator[LocatedRow]:
+    # Not splitlines(), which also splits at characters that may occur inside JSON strings.
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
                 yield f"line {number}", json.loads(line)
             except ValueError as error:
-                yield f"line {number}", {"": f"is not JSON ({error})"}
+                yield f"line {number}", {_PROBLEM: f"is not JSON ({error})"}
 
 
-def _csv_lines(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _read_csv(text: str) -> Iterator[LocatedRow]:
     reader = csv.DictReader(io.StringIO(text), strict=True)
-    twice = [
-        name
-        for name, count in Counter(_column(name) for name in reader.fieldnames or ()).items()
-        if count > 1
-    ]
-    if twice:
-        yield "line 1", {"": f"has more than one column {', '.join(twice)}"}
+    counts = Counter(_normalize_column(name) for name in reader.fieldnames or ())
+    duplicates = [name for name, count in counts.items() if count > 1]
+    if duplicates:
+        yield "line 1", {_PROBLEM: f"has more than one column {', '.join(duplicates)}"}
         return
     try:
         for row in reader:
-            yield f"line {reader.line_num}", _cells(row)
+            yield f"line {reader.line_num}", _parse_cells(row)
     except csv.Error as error:
-        # The reader within knows better how far it got.
-        yield f"line {reader.reader.line_num}", {"": str(error)}
+        # DictReader counts a line only when its row is complete; the inner reader is at the bad line.
+        yield f"line {reader.reader.line_num}", {_PROBLEM: str(error)}
 
 
-def _column(name: str) -> str:
+def _normalize_column(name: str) -> str:
     return to_camel(name.strip()) if "_" in name else name.strip()
 
 
-def _cells(row: dict[str | None, Any]) -> dict[str, Any]:
-    """Return the filled cells. An empty one says nothing: what Damstra has there is kept."""
+def _parse_cells(row: dict[str | None, Any]) -> dict[str, Any]:
+    """Return the cells that are not empty. An empty one leaves the value in Damstra as it is."""
     if None in row:
-        return {"": f"has {len(row[None])} more cells than the header"}
+        return {_PROBLEM: f"has {len(row[None])} more cells than the header"}
     if None in row.values():
-        return {"": "has fewer cells than the header"}
+        return {_PROBLEM: "has fewer cells than the header"}
     return {str(name).strip(): value.strip() for name, value in row.items() if value.strip()}
 
 
-def checked(rows: Iterable[tuple[str, Any]], *, match_by: str) -> list[ImportedUser]:
-    """Return the rows as users to import.
-
-    :param match_by: the member by which Damstra is to recognise a user; every row must have it, no two the
-        same.
-    :raises ValueError: naming every row that is wrong and why.
-    """
-    users: list[ImportedUser] = []
-    problems: list[str] = []
-    first_place: dict[str, str] = {}
-    for place, row in rows:
-        try:
-            user = _user(row, match_by=match_by)
-        except ValueError as error:
-            problems.append(f"{place}: {error}")
-            continue
-        key = str(getattr(user, match_by)).casefold()
-        if key in first_place:
-            problems.append(f"{place}: the same {match_by} as {first_place[key]}")
-        first_place.setdefault(key, place)
-        users.append(user)
-    if problems:
-        more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-        raise ValueError(
-            f"{len(problems)} bad rows, nobody was imported:\n  " + "\n  ".join(problems[:_SHOWN]) + more
-        )
-    return users
+def _validate_names(ignored: Any) -> frozenset[str]:
+    is_list = isinstance(ignored, (list, tuple, set, frozenset))
+    if not is_list or not all(isinstance(name, str) for name in ignored):
+        raise ValueError(f"ignored_columns is {ignored!r}; it is a list of names")
+    return frozenset(ignored)
 
 
-def _user(row: Any, *, match_by: str) -> ImportedUser:
+def _fields_of(columns: Mapping[str, Any]) -> dict[str, str]:
+    """Return the field of a user, in snake_case, for each column."""
+    known = _field_names()
+    unknown = [repr(field) for field in columns.values() if str(field) not in known]
+    if unknown:
+        fields = ", ".join(ImportedUser.model_fields)
+        raise ValueError(f"columns: a user has no {' and no '.join(unknown)}; it has {fields}")
+    return {column: known[field] for column, field in columns.items()}
+
+
+def _field_names() -> dict[str, str]:
+    """Return the fields of a user, in snake_case, by their snake_case and API names."""
+    fields = ImportedUser.model_fields
+    return {alias: name for name, field in fields.items() for alias in (name, field.alias or name)}
+
+
+def _rename_columns(
+    rows: Iterable[LocatedRow], fields: Mapping[str, str], ignored: frozenset[str]
+) -> Iterator[LocatedRow]:
+    known = {**_field_names(), **fields}
+    for location, row in rows:
+        if isinstance(row, Mapping):
+            kept = {column: value for column, value in row.items() if column not in ignored}
+            renamed = {fields.get(column, column): value for column, value in kept.items()}
+            yield location, _find_duplicate(kept, known) or renamed
+        else:
+            yield location, row
+
+
+def _find_duplicate(row: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with a row that has one field twice, or nothing."""
+    columns: dict[str, str] = {}
+    for column in row:
+        field = known.get(column, column)
+        if field in columns:
+            return {_PROBLEM: f"has {field} twice, as {columns[field]} and as {column}"}
+        columns[field] = column
+    return {}
+
+
+def _parse_user(row: Any, *, match_by: str) -> ImportedUser:
     if not isinstance(row, Mapping):
         raise ValueError(f"is a {type(row).__name__}, not names and values")
-    if "" in row:
-        raise ValueError(str(row[""]))
+    if _PROBLEM in row:
+        raise ValueError(str(row[_PROBLEM]))
     try:
-        user = ImportedUser.model_validate({**row, **_roles(row)})
+        user = ImportedUser.model_validate({**row, **_parse_roles(row)})
     except ValidationError as error:
-        raise ValueError(
-            format_validation_error(error).replace("Extra inputs are not permitted", "no such column")
-        ) from None
-    missing = [name for name in {match_by: 1, **dict.fromkeys(_REQUIRED, 1)} if not getattr(user, name)]
+        reason = format_validation_error(error)
+        raise ValueError(reason.replace("Extra inputs are not permitted", "no such column")) from None
+    missing = [name for name in dict.fromkeys((match_by, *_REQUIRED)) if not getattr(user, name)]
     if missing:
         raise ValueError(f"{' and '.join(missing)} missing")
     if user.email_address and not _EMAIL.fullmatch(user.email_address):
@@ -127,16 +180,12 @@ def _user(row: Any, *, match_by: str) -> ImportedUser:
     return user
 
 
-def _roles(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return roles by name or number, as a list or a text such as ``TRAINEE;SUPERVISOR``, as a list."""
+def _parse_roles(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return roles, by name or number, in a list or in a text such as ``TRAINEE;SUPERVISOR``, as numbers."""
     roles = row.get("roles")
     if isinstance(roles, str):
         roles = [part for part in re.split(r"[;|,]", roles) if part.strip()]
     if not isinstance(roles, list):
         return {}
-    return {"roles": [_role(role) for role in roles]}
-
-
-def _role(role: Any) -> Any:
-    name = role.strip().upper() if isinstance(role, str) else role
-    return Role[name] if name in Role.__members__ else name
+    names = [role.strip().upper() if isinstance(role, str) else role for role in roles]
+    return {"roles": [Role[name] if name in Role.__members__ else name for name in names]}
