@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from airflow_provider_damstra.clients.sync import Client
 
+from airflow_provider_damstra.clients.client import Client
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraRateLimitError
 from airflow_provider_damstra.models.user import ClientStatus
 from airflow_provider_damstra.operators import group, ilt_session, user
