@@ -106,18 +106,17 @@ def _upsert_queue_entry(asset_id: int, dag_id: str, session: Session) -> Any:
     events until then, and this event would wait for the next one; the update waits for that scheduler.
     """
     row = {"asset_id": asset_id, "target_dag_id": dag_id, "created_at": datetime.now(UTC)}
-    keys = ["asset_id", "target_dag_id"]
     current = AssetDagRunQueue.created_at
-    match session.get_bind().dialect.name:
-        case "mysql":
-            upsert = mysql.insert(AssetDagRunQueue).values(row)
-            newest = func.greatest(current, upsert.inserted.created_at)
-            return upsert.on_duplicate_key_update(created_at=newest)
-        case "postgresql":
-            statement = postgresql.insert(AssetDagRunQueue).values(row)
-            newest = func.greatest(current, statement.excluded.created_at)
-            return statement.on_conflict_do_update(index_elements=keys, set_={"created_at": newest})
-        case _:
-            insert = sqlite.insert(AssetDagRunQueue).values(row)
-            newest = func.max(current, insert.excluded.created_at)
-            return insert.on_conflict_do_update(index_elements=keys, set_={"created_at": newest})
+    dialect = session.get_bind().dialect.name
+    if dialect == "mysql":
+        upsert = mysql.insert(AssetDagRunQueue).values(row)
+        newest = func.greatest(current, upsert.inserted.created_at)
+        return upsert.on_duplicate_key_update(created_at=newest)
+    insert, greatest = (
+        (postgresql.insert, func.greatest) if dialect == "postgresql" else (sqlite.insert, func.max)
+    )
+    statement = insert(AssetDagRunQueue).values(row)
+    newest = greatest(current, statement.excluded.created_at)
+    return statement.on_conflict_do_update(
+        index_elements=["asset_id", "target_dag_id"], set_={"created_at": newest}
+    )

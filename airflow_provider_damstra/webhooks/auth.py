@@ -85,10 +85,10 @@ class TokenAuthenticator:
             try:
                 tokens = _load_tokens(conn_id)
             except Exception as error:
-                self._log_once(conn_id, f"cannot be read, and is tried again: {type(error).__name__}")
+                self._log_once(conn_id, f"cannot be read, and will be tried again: {type(error).__name__}")
                 continue
             self._not_loaded.discard(conn_id)
-            self._log_once(conn_id, "" if tokens else "has no webhook_token: nothing is received for it")
+            self._log_once(conn_id, "" if tokens else "has no webhook_token: its webhooks are not received")
             self.set_tokens(conn_id, tokens)
 
     def set_tokens(self, conn_id: str, tokens: Sequence[str]) -> None:

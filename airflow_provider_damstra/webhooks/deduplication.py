@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from airflow_provider_damstra.webhooks.events import Event, UnknownEvent
-    from airflow_provider_damstra.webhooks.inbox import Row
+    from airflow_provider_damstra.webhooks.inbox import InboxRow
 
 WEBHOOK = "webhook"
 POLLING = "polling"
@@ -89,7 +89,7 @@ def _reschedule_dedup_key(event: LessonScheduleChanged, *, conn_id: str, is_poll
     return event.dedup_key()
 
 
-def _stored_reschedule(row: Row) -> Reschedule:
+def _stored_reschedule(row: InboxRow) -> Reschedule:
     return Reschedule(
         to=LessonScheduleChanged.model_validate(row["payload"]).polling_dedup_key(),
         # An event cannot occur after its receipt: then a clock is ahead.

@@ -32,7 +32,7 @@ MAX_ROWS = 1000
 MAX_REASON_LENGTH = 10_000
 PURGE_BATCH_SIZE = 500
 
-Row = dict[str, Any]
+InboxRow = dict[str, Any]
 
 
 class EventState(StrEnum):
@@ -94,10 +94,12 @@ def insert(
             # The conflicting row may have been purged since; then the next insert succeeds.
             if result := reopen(conn_id, dedup_key, now=now):
                 return result
-    raise InboxUnavailableError("Airflow's metadata database neither takes the event nor has it.")
+    raise InboxUnavailableError(
+        "Airflow's metadata database rejects the event, although it has no such event."
+    )
 
 
-def _initial_state(now: datetime) -> Row:
+def _initial_state(now: datetime) -> InboxRow:
     return {
         "state": EventState.WAITING.value,
         "waiting_since": now,
@@ -138,7 +140,7 @@ def _has_key(conn_id: str, dedup_key: str) -> tuple[ColumnElement[bool], ...]:
 
 def find_by_schedule(
     lesson_schedule_id: int, *, conn_id: str, name: str, received_since: datetime | None = None
-) -> list[Row]:
+) -> list[InboxRow]:
     """Return the newest events of a name about one lesson schedule, in whatever state, at most ``MAX_ROWS``.
 
     :param received_since: only events received since then; this uses an index.
@@ -155,7 +157,7 @@ def find_by_schedule(
         return [dict(row) for row in rows]
 
 
-def claim(*, limit: int, lease: timedelta) -> list[Row]:
+def claim(*, limit: int, lease: timedelta) -> list[InboxRow]:
     """Lease due events to this process and return them; no other process gets them until the lease expires.
 
     ``attempts`` is the version of the claim: :func:`mark_processed` and :func:`release` change a row only
@@ -190,7 +192,9 @@ def _is_current(row: Any) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def mark_processed(row: Row, state: EventState, *, reason: str | None = None, connection: Connection) -> bool:
+def mark_processed(
+    row: InboxRow, state: EventState, *, reason: str | None = None, connection: Connection
+) -> bool:
     """Set a claimed event to confirmed or refused, and return whether this process still held it.
 
     :param connection: the transaction to do it in.
@@ -199,7 +203,7 @@ def mark_processed(row: Row, state: EventState, *, reason: str | None = None, co
     return bool(connection.execute(table.update().where(*_is_current(row)).values(values)).rowcount)
 
 
-def release(row: Row, *, until: datetime, reason: str, is_mismatch: bool = False) -> None:
+def release(row: InboxRow, *, until: datetime, reason: str, is_mismatch: bool = False) -> None:
     """Release the lease of a claimed event and make it due again at `until`.
 
     :param reason: why it was not processed.
@@ -230,7 +234,7 @@ def count_waiting() -> int:
 
 def list_events(
     *, conn_id: str | None = None, states: tuple[EventState, ...] = tuple(EventState), limit: int = 100
-) -> list[Row]:
+) -> list[InboxRow]:
     """Return events, the newest first.
 
     :param conn_id: only those of a connection.
@@ -244,7 +248,7 @@ def list_events(
         return [dict(row) for row in rows]
 
 
-def read_feed(conn_id: str, *, after: int | None) -> tuple[int, list[Row]]:
+def read_feed(conn_id: str, *, after: int | None) -> tuple[int, list[InboxRow]]:
     """Return the next cursor and the events received after a cursor, in whatever state.
 
     Events of the last ``FEED_OVERLAP`` are repeated; the client drops the ids that it has seen.

@@ -16,7 +16,7 @@ from airflow_provider_damstra.webhooks.db.transactions import transaction
 from airflow_provider_damstra.webhooks.inbox import EventState
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.webhooks.inbox import Row
+    from airflow_provider_damstra.webhooks.inbox import InboxRow
 
 MIN_RETRY_DELAY = timedelta(seconds=1)
 MAX_RETRY_DELAY = timedelta(minutes=15)
@@ -29,7 +29,7 @@ MAX_ATTEMPTS = 500
 log = logging.getLogger(__name__)
 
 
-def confirm(row: Row, *, is_verified: bool) -> None:
+def confirm(row: InboxRow, *, is_verified: bool) -> None:
     """Mark an event as confirmed and register its asset events, in one transaction.
 
     :param is_verified: whether the API confirmed the event.
@@ -60,7 +60,7 @@ def confirm(row: Row, *, is_verified: bool) -> None:
     count_event("confirmed", conn_id=row["conn_id"])
 
 
-def refuse(row: Row, reason: str) -> None:
+def refuse(row: InboxRow, reason: str) -> None:
     """Mark an event as refused, and log it as a warning.
 
     :raises InboxUnavailableError: if the database failed.
@@ -72,7 +72,7 @@ def refuse(row: Row, reason: str) -> None:
         log.warning("Damstra webhooks: refused %s: %s.", describe(row), reason)
 
 
-def retry_unverified(row: Row, reason: str, *, patience: timedelta) -> None:
+def retry_unverified(row: InboxRow, reason: str, *, patience: timedelta) -> None:
     """Retry an event that Damstra does not show yet with exponential backoff, or refuse it after `patience`.
 
     Only delays after responses count: while Damstra or the database fails, no patience is spent.
@@ -96,7 +96,7 @@ def _delay_after(mismatches: int, *, patience: timedelta) -> timedelta:
     return max(min(delay, remaining), timedelta(0))
 
 
-def retry_later(row: Row, reason: str, *, retry_after: float | None = None) -> None:
+def retry_later(row: InboxRow, reason: str, *, retry_after: float | None = None) -> None:
     """Retry an event that could not be verified, or refuse it after ``MAX_RETRY_AGE``.
 
     :param retry_after: seconds that the server asked to wait.
@@ -112,19 +112,19 @@ def retry_later(row: Row, reason: str, *, retry_after: float | None = None) -> N
     inbox.release(row, until=now + min(delay, MAX_RETRY_DELAY), reason=reason)
 
 
-def find_exhaustion(row: Row) -> str | None:
+def find_exhaustion(row: InboxRow) -> str | None:
     """Return why a claimed event is not tried again, or None if it is.
 
     This limits attempts that end without an outcome, such as those that crash the process.
     """
     if row["attempts"] <= MAX_ATTEMPTS or datetime.now(UTC) < row["waiting_since"] + MAX_RETRY_AGE:
         return None
-    last = row["reason"] or "no attempt came to its end: look for crashes in the API servers' logs"
+    last = row["reason"] or "no attempt finished: look for crashes in the API servers' logs"
     days = MAX_RETRY_AGE.days
     return f"it was not settled in {row['attempts']} attempts over {days} days, last because {last}"
 
 
-def describe(row: Row) -> str:
+def describe(row: InboxRow) -> str:
     """Return an event's description for logs; names and ids that a sender chose cannot forge log lines."""
     name = row["name"] if row["name"] in EVENT_NAMES else ascii(row["name"])
     ids = [(field, row["payload"].get(field)) for field in ("lesson_schedule_id", "user_id")]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.webhooks.config import ReceiverConfig
     from airflow_provider_damstra.webhooks.events import Event
-    from airflow_provider_damstra.webhooks.inbox import Row
+    from airflow_provider_damstra.webhooks.inbox import InboxRow
 
     P = ParamSpec("P")
     T = TypeVar("T")
@@ -121,7 +121,7 @@ class EventProcessor:
         self._secrets = secrets
         self._breakers: dict[str, CircuitBreaker] = defaultdict(CircuitBreaker)
 
-    async def process(self, conn_id: str, rows: list[Row]) -> None:
+    async def process(self, conn_id: str, rows: list[InboxRow]) -> None:
         """Process claimed events of one connection.
 
         :raises InboxUnavailableError: if the database failed; the remaining events keep their lease.
@@ -146,7 +146,7 @@ class EventProcessor:
         for problem in filter(None, results):
             raise problem
 
-    async def _settle_unverifiable(self, row: Row) -> Event | None:
+    async def _settle_unverifiable(self, row: InboxRow) -> Event | None:
         """Settle an event that is not verified; return the event if it has to be."""
         if reason := outcomes.find_exhaustion(row):
             await self._database.run(outcomes.refuse, row, reason)
@@ -154,7 +154,7 @@ class EventProcessor:
         try:
             event = parse_stored_event(row["name"], row["payload"])
         except ValueError as error:
-            await self._database.run(outcomes.refuse, row, f"it cannot be read: {error}")
+            await self._database.run(outcomes.refuse, row, f"its payload is invalid: {error}")
             return None
         retention = self._config.retention
         if event and (reason := find_expiry(event, received_at=row["received_at"], retention=retention)):
@@ -165,28 +165,28 @@ class EventProcessor:
         await self._confirm(row, is_verified=False)
         return None
 
-    async def _verify(self, row: Row, event: Event, client: AsyncClient) -> None:
+    async def _verify(self, row: InboxRow, event: Event, client: AsyncClient) -> None:
         conn_id = row["conn_id"]
         try:
             async with asyncio.timeout(VERIFICATION_TIMEOUT_SECONDS):
                 mismatch = await find_mismatch(event, client)
         except TimeoutError:
             seconds = f"{VERIFICATION_TIMEOUT_SECONDS:.0f} s"
-            await self._retry_later([row], f"Damstra took longer than {seconds} to show all that is needed")
+            await self._retry_later([row], f"Damstra took longer than {seconds} to respond to all requests")
             return
         except Exception as error:
             retry_after = getattr(error, "retry_after", None)
             await self._retry_later([row], self._record_failure(conn_id, error), retry_after)
             return
         if self._breakers[conn_id].record_success():
-            log.info("Damstra webhooks: connection %r answers again.", conn_id)
+            log.info("Damstra webhooks: connection %r responds again.", conn_id)
         if mismatch is None:
             await self._confirm(row, is_verified=True)
         else:
             patience = self._config.verify_patience
             await self._database.run(outcomes.retry_unverified, row, mismatch, patience=patience)
 
-    async def _confirm(self, row: Row, *, is_verified: bool) -> None:
+    async def _confirm(self, row: InboxRow, *, is_verified: bool) -> None:
         try:
             await self._database.run(outcomes.confirm, row, is_verified=is_verified)
         except InboxUnavailableError:
@@ -195,10 +195,10 @@ class EventProcessor:
             await self._database.run(outcomes.refuse, row, f"it is malformed: {error}")
         except Exception as error:
             # Perhaps because of one DAG: the other events must not wait for that.
-            log.exception("Damstra webhooks: Airflow did not take %s.", outcomes.describe(row))
-            await self._retry_later([row], f"Airflow did not take it: {type(error).__name__}: {error}")
+            log.exception("Damstra webhooks: Airflow could not register %s.", outcomes.describe(row))
+            await self._retry_later([row], f"Airflow could not register it: {type(error).__name__}: {error}")
 
-    async def _retry_later(self, rows: list[Row], reason: str, retry_after: float | None = None) -> None:
+    async def _retry_later(self, rows: list[InboxRow], reason: str, retry_after: float | None = None) -> None:
         for row in rows:
             await self._database.run(outcomes.retry_later, row, reason, retry_after=retry_after)
 
@@ -207,7 +207,7 @@ class EventProcessor:
         reason = f"{type(error).__name__}: {error}"
         is_specific = isinstance(error, (DamstraRequestError, DamstraResponseError))
         if not is_specific and self._breakers[conn_id].record_failure(reason):
-            log.warning("Damstra webhooks: events of connection %r wait. %s", conn_id, reason)
+            log.warning("Damstra webhooks: events of connection %r are waiting. %s", conn_id, reason)
         return reason
 
 
@@ -259,7 +259,7 @@ class InboxWorker:
             self._log_once(str(error))
             return
         self._log_once("")
-        batches: dict[str, list[Row]] = defaultdict(list)
+        batches: dict[str, list[InboxRow]] = defaultdict(list)
         for row in rows:
             batches[row["conn_id"]].append(row)
         for conn_id, batch in batches.items():
@@ -273,32 +273,37 @@ class InboxWorker:
         self._in_progress -= count
         self._wake_up.set()
 
-    async def _process_batch(self, conn_id: str, rows: list[Row]) -> None:
+    async def _process_batch(self, conn_id: str, rows: list[InboxRow]) -> None:
         """Process events of one connection; what is not settled is claimed again when the lease expires."""
         try:
             async with asyncio.timeout(BATCH_TIMEOUT_SECONDS):
                 await self._processor.process(conn_id, rows)
         except TimeoutError:
-            log.warning("Damstra webhooks: events of connection %r took too long, and stay.", conn_id)
+            log.warning(
+                "Damstra webhooks: processing events of connection %r took too long; they are retried.",
+                conn_id,
+            )
             await self._record_timeouts(rows)
         except InboxUnavailableError as error:
             self._log_once(str(error))
             await self._release(rows, str(error))
         except Exception:
-            log.exception("Damstra webhooks: events of connection %r stay.", conn_id)
+            log.exception(
+                "Damstra webhooks: processing events of connection %r failed; they are retried.", conn_id
+            )
 
-    async def _record_timeouts(self, rows: list[Row]) -> None:
+    async def _record_timeouts(self, rows: list[InboxRow]) -> None:
         """Count a timeout as a failed attempt of the events that are not settled."""
         reason = (
-            f"it took longer than {BATCH_TIMEOUT_SECONDS:.0f} s to read the connection, ask Damstra and keep "
-            "its answer: see whether the secrets backend, Damstra and the metadata database answer in time"
+            f"it took longer than {BATCH_TIMEOUT_SECONDS:.0f} s to read the connection, verify the event and "
+            "store its outcome: check whether the secrets backend, Damstra and the database respond in time"
         )
         with suppress(InboxUnavailableError, TimeoutError):
             async with asyncio.timeout(RECORD_TIMEOUT_SECONDS):
                 for row in rows:
                     await self._database.run(outcomes.retry_later, row, reason)
 
-    async def _release(self, rows: list[Row], reason: str) -> None:
+    async def _release(self, rows: list[InboxRow], reason: str) -> None:
         """Make events that are not settled due again soon, if the database is available again."""
         until = datetime.now(UTC) + POLL_INTERVAL
         with suppress(InboxUnavailableError):
@@ -321,5 +326,5 @@ class InboxWorker:
     def _log_once(self, problem: str) -> None:
         """Log a problem of the database when it differs from the last one; an empty string is no problem."""
         if problem and problem != self._logged_problem:
-            log.error("Damstra webhooks: events wait. %s", problem)
+            log.error("Damstra webhooks: events are waiting. %s", problem)
         self._logged_problem = problem

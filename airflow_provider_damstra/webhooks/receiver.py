@@ -49,7 +49,7 @@ def create_app() -> FastAPI:
     try:
         config = load_receiver_config()
     except ValueError as error:
-        log.error("Damstra webhooks are not received until this is mended: %s", error)
+        log.error("Damstra webhooks are not received until this is fixed: %s", error)
         return WebhookReceiver(None).app()
     return WebhookReceiver(config if config.enabled else None).app()
 
@@ -119,7 +119,7 @@ class WebhookReceiver:
         self._authorize(request, conn_id, _bearer_token(request))
         after = request.query_params.get("after")
         if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 19):
-            raise HTTPException(400, "after is no cursor.")
+            raise HTTPException(400, "after is not a cursor.")
         query = partial(inbox.read_feed, conn_id, after=None if after is None else int(after))
         cursor, rows = await self._query(query, conn_id)
         return JSONResponse({"cursor": cursor, "events": [_feed_item(row) for row in rows]})
@@ -159,7 +159,7 @@ class WebhookReceiver:
         except (InboxUnavailableError, TimeoutError) as error:
             count_event("unavailable", conn_id=conn_id)
             log.error(
-                "Damstra webhooks: answered 503. %s", str(error) or "The metadata database is too slow."
+                "Damstra webhooks: responded with 503. %s", str(error) or "The metadata database is too slow."
             )
             raise _unavailable() from None
 
@@ -168,8 +168,8 @@ def _rejection(conn_id: str, error: ValueError) -> HTTPException:
     count_event("rejected", conn_id=conn_id)
     # The values in the body are not logged.
     reason = format_validation_error(error) if isinstance(error, ValidationError) else str(error)
-    log.warning("Damstra webhooks: what connection %r was sent is no event: %s", conn_id, reason)
-    return HTTPException(400, "The body is no event.")
+    log.warning("Damstra webhooks: connection %r received an invalid event: %s", conn_id, reason)
+    return HTTPException(400, "The body is not a valid event.")
 
 
 def _bearer_token(request: Request) -> str:

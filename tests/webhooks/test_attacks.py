@@ -219,7 +219,7 @@ BODIES: dict[str, bytes] = {
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_invalid_body_is_rejected(body: bytes, receiver: ReceiverServer) -> None:
     response = receiver.post(body)
-    assert (response.status, response.json) == (400, {"detail": "The body is no event."})
+    assert (response.status, response.json) == (400, {"detail": "The body is not a valid event."})
 
 
 @pytest.mark.usefixtures("no_reopening")

@@ -29,7 +29,7 @@ def insert_event() -> None:
     inbox.insert(conn_id="c", name="user.settings.updated", dedup_key="d", payload={}, source="webhook")
 
 
-def claim_event() -> inbox.Row:
+def claim_event() -> inbox.InboxRow:
     """Make the event due, and claim it."""
     with transaction() as connection:
         connection.execute(update(table).values(next_attempt_at=datetime.now(UTC)))
@@ -102,7 +102,7 @@ def test_hanging_secrets_backend_counts_as_attempt_and_does_not_delay_other_even
     monkeypatch.setattr(outcomes, "MAX_RETRY_AGE", timedelta(seconds=0.5))
     try:
         receiver.post(completed_event(COMPLETED_ID, USER_ID))
-        assert "see whether the secrets backend" in wait_for_processed()[0]["reason"]
+        assert "check whether the secrets backend" in wait_for_processed()[0]["reason"]
         receiver.post({"name": "lesson.retired"})
         assert wait_for_processed(2)[0]["state"] == "confirmed"
     finally:
@@ -150,8 +150,8 @@ def test_unstorable_event_is_rejected_with_400(
 
     monkeypatch.setattr(receiver_module, "insert_event", fail)
     response = receiver.post(completed_event())
-    assert (response.status, response.json) == (400, {"detail": "The body is no event."})
-    assert "is no event: Airflow's metadata database does not take it: value too long" in caplog.text
+    assert (response.status, response.json) == (400, {"detail": "The body is not a valid event."})
+    assert "invalid event: Airflow's metadata database rejects it: value too long" in caplog.text
 
 
 def test_description_of_event_cannot_forge_log_lines() -> None:

@@ -113,7 +113,7 @@ FORGED_EVENTS = [
     (completed_event(name="user.settings.updated", user=99, actingUserId="1"), "no such schedule or user"),
     (
         completed_event(COMPLETED_ID, USER_ID, timeStamp="2020-01-01T00:00:00Z"),
-        "cannot be told from a repetition",
+        "cannot be distinguished from a replay",
     ),
 ]
 
@@ -208,7 +208,7 @@ def test_failed_registration_does_not_delay_other_events(
         receiver.post(completed_event(COMPLETED_ID, USER_ID))
         assert wait_for_processed()[0]["name"] == "lesson.schedule.completed"
         until(lambda: "no such DAG" in str(inbox.list_events()[1]["reason"]), "the failure to be stored")
-    assert "Airflow did not take event" in caplog.text
+    assert "Airflow could not register event" in caplog.text
     assert len(wait_for_processed(2)) == 2
     assert len(list_asset_events()) == 2
 

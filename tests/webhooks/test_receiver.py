@@ -92,7 +92,7 @@ def test_values_of_invalid_event_are_not_logged(
 ) -> None:
     body = {"name": "user.settings.updated", "userId": "secret-word", "timeStamp": "2026-01-01T00:00:00Z"}
     response = receiver.post(body)
-    assert (response.status, response.json) == (400, {"detail": "The body is no event."})
+    assert (response.status, response.json) == (400, {"detail": "The body is not a valid event."})
     assert "userId" in caplog.text
     assert "secret-word" not in caplog.text
     assert json.dumps(receiver.token) not in caplog.text

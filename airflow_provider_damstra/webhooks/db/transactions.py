@@ -1,4 +1,4 @@
-"""Transactions of Airflow's metadata database, with its errors mapped to what the receiver has to answer."""
+"""Transactions of Airflow's metadata database, with errors mapped to the receiver's responses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def transaction() -> Iterator[Connection]:
     except IntegrityError:
         raise
     except DataError as error:
-        raise UnstorableEventError(f"Airflow's metadata database does not take it: {_cause(error)}") from None
+        raise UnstorableEventError(f"Airflow's metadata database rejects it: {_cause(error)}") from None
     except SQLAlchemyError as error:
         raise InboxUnavailableError(_describe(error)) from None
 

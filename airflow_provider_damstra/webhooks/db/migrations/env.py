@@ -13,7 +13,6 @@ _OPTIONS: dict[str, Any] = {
     "target_metadata": DamstraDBManager.metadata,
     "version_table": DamstraDBManager.version_table_name,
     "include_object": lambda _, name, kind, *__: kind != "table" or name in DamstraDBManager.metadata.tables,
-    "compare_type": True,
     "render_as_batch": True,
 }
 
