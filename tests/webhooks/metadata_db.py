@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow import settings
 from airflow.models.asset import (
@@ -20,9 +20,6 @@ from airflow_provider_damstra.assets import event_uri
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.inbox import EventState
 from demo.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 COMPLETED = "lesson.schedule.completed"
 
@@ -44,10 +41,10 @@ def create_dag(dag_id: str = "congratulate", *event_names: str, is_paused: bool 
         session.commit()
 
 
-def list_asset_events() -> Sequence[AssetEvent]:
+def list_asset_events() -> list[AssetEvent]:
     """Return all asset events, the oldest first."""
     with Session(settings.engine) as session:
-        return session.scalars(select(AssetEvent).order_by(AssetEvent.id)).all()
+        return list(session.scalars(select(AssetEvent).order_by(AssetEvent.id)))
 
 
 def partition_key_of(event: AssetEvent) -> str | None:

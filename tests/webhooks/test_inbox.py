@@ -220,7 +220,7 @@ def test_outcome_after_expired_lease_has_no_effect(airflow_database: Engine) -> 
     outcomes.refuse(late, "too late")
     inbox.release(late, until=datetime.now(UTC), reason="too late")
     outcomes.confirm(late, is_verified=True)
-    assert (inbox.list_events()[0]["state"], list(list_asset_events())) == (EventState.WAITING, [])
+    assert (inbox.list_events()[0]["state"], list_asset_events()) == (EventState.WAITING, [])
     outcomes.confirm(row, is_verified=True)
     outcomes.confirm(row, is_verified=True)
     assert inbox.list_events()[0]["state"] == EventState.CONFIRMED
@@ -260,7 +260,7 @@ def test_failure_in_airflow_leaves_event_waiting(
         patch.setattr("airflow_provider_damstra.webhooks.asset_events._upsert_queue_entry", fail)
         with pytest.raises(RuntimeError, match="Airflow fails"):
             outcomes.confirm(row, is_verified=True)
-    assert (inbox.list_events()[0]["state"], list(list_asset_events())) == (EventState.WAITING, [])
+    assert (inbox.list_events()[0]["state"], list_asset_events()) == (EventState.WAITING, [])
     outcomes.confirm(row, is_verified=True)
     assert len(list_asset_events()) == 1
 

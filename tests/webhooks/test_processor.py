@@ -72,15 +72,9 @@ def test_each_event_type_is_confirmed(damstra_emulator: DamstraEmulator, receive
     wait_for_processed(5)
     hook.call(ActivateUser(user_id=user_id))
     (lesson,) = islice(hook.iterate(ListLessons(published_states="active")), 1)
-    version = lesson.lesson_version_id
-    hook.call(
-        ScheduleUser(
-            user_id=user_id,
-            lesson_version_ids=[version],
-            grace_period=1,
-            grace_period_unit="days",
-        )
-    )
+    versions = [lesson.lesson_version_id]
+    grace = {"grace_period": 1, "grace_period_unit": "days"}
+    hook.call(ScheduleUser(user_id=user_id, lesson_version_ids=versions, **grace))
     rows = wait_for_processed(7)
     assert {(row["name"], row["state"]) for row in rows} == {(name, "confirmed") for name in EVENT_NAMES}
     assert len(list_asset_events()) == 14
@@ -130,7 +124,7 @@ def test_forged_event_is_refused_with_a_warning(
         assert row["state"] == "refused"
         assert reason in row["reason"]
         assert f"refused event {row['id']} of connection 'damstra_default' ({event['name']}" in caplog.text
-    assert (list(list_asset_events()), list_queued_dags()) == ([], [])
+    assert (list_asset_events(), list_queued_dags()) == ([], [])
 
 
 def test_redelivery_of_refused_event_is_verified_again(
@@ -167,7 +161,7 @@ def test_event_waits_while_damstra_fails(
     receiver.post(completed_event(OPEN_ID, USER_ID))
     until(lambda: bool(inbox.list_events()[0]["reason"]), "a failed verification")
     assert inbox.list_events()[0]["state"] == "waiting"
-    assert list(list_asset_events()) == []
+    assert list_asset_events() == []
     damstra_emulator.clear_faults()
     assert wait_for_processed()[0]["state"] == "confirmed"
     assert len(list_asset_events()) == 1
@@ -261,4 +255,4 @@ def test_event_without_dag_is_confirmed_without_asset_event(
 ) -> None:
     receiver.post(completed_event(COMPLETED_ID, USER_ID))
     assert wait_for_processed()[0]["state"] == "confirmed"
-    assert list(list_asset_events()) == []
+    assert list_asset_events() == []
