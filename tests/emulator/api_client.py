@@ -25,7 +25,7 @@ SITE_INDUCTION, UNPUBLISHED_VERSION, HAUL_TRUCK, CONFINED_SPACE, INACTIVE_VERSIO
     2008,
 )
 PAST_SESSION, RUNNING_SESSION, UPCOMING_SESSION = 401, 402, 403
-# Scheduled to the instructor-led lesson, and registered for no session.
+# Scheduled to the instructor-led lesson, but not registered for a session.
 UNREGISTERED_TRAINEES = (1021, 1022)
 UNKNOWN_ID = 999
 
@@ -76,6 +76,10 @@ class ApiClient:
         response = self.request(method, path, json=body or None)
         assert response.status_code == status, response.text
         return response.json()
+
+    def error_message(self, method: str, path: str, status: int, /, **body: Any) -> str:
+        """Send a request, assert its error status and return the message of the error."""
+        return str(self.expect_error(method, path, status, **body)["message"])
 
     def schedule(self, user_id: int, *version_ids: int, **body: Any) -> int:
         """Schedule a user to lesson versions and return the id of the first schedule."""

@@ -1,4 +1,4 @@
-"""One emulator for all tests, and a plain HTTP client."""
+"""Fixtures: one emulator per test session, reset before each test, and an HTTP client of it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def running_emulator() -> Iterator[DamstraEmulator]:
 
 @pytest.fixture
 def emulator(running_emulator: DamstraEmulator) -> DamstraEmulator:
-    """Return an emulator with the demo's data, as at its start."""
+    """Return the emulator, reset to the seed ``demo``."""
     running_emulator.reset()
     return running_emulator
 
 
 @pytest.fixture
 def api(emulator: DamstraEmulator) -> Iterator[ApiClient]:
-    """Return a client of the API that sends the right key."""
+    """Return a client of the API with the accepted access key."""
     with closing(ApiClient(emulator.url, emulator.access_key)) as client:
         yield client

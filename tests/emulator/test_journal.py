@@ -1,4 +1,4 @@
-"""The journal: what was asked, what came of it and what it changed."""
+"""Journal: recorded requests, their outcome and the rows they changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
 
 
-def test_every_request_is_there_with_all_that_matters(api: ApiClient, emulator: DamstraEmulator) -> None:
+def test_journal_records_requests_and_changed_rows(api: ApiClient, emulator: DamstraEmulator) -> None:
     before = f"{emulator.now:%Y-%m-%dT%H:%M}"
     api.get_json("/user", q="a b", maxResults=1)
     schedule_id = api.schedule(TRAINEES[0], HAUL_TRUCK)
@@ -37,7 +37,7 @@ def test_every_request_is_there_with_all_that_matters(api: ApiClient, emulator: 
     assert (refused["status"], refused["rows"]) == (404, [])
 
 
-def test_what_was_sent_to_no_operation_or_with_a_wrong_key_is_there_too(emulator: DamstraEmulator) -> None:
+def test_journal_records_rejected_requests(emulator: DamstraEmulator) -> None:
     ApiClient(emulator.url, "wrong").request("POST", "/group", data=b"not JSON")
     ApiClient(emulator.url, None).get("/nowhere")
     wrong_key, nowhere = emulator.journal()
@@ -45,7 +45,7 @@ def test_what_was_sent_to_no_operation_or_with_a_wrong_key_is_there_too(emulator
     assert (nowhere["status"], nowhere["path"]) == (404, "/nowhere")
 
 
-def test_passwords_and_keys_are_not_kept(api: ApiClient, emulator: DamstraEmulator) -> None:
+def test_journal_masks_passwords_and_omits_keys(api: ApiClient, emulator: DamstraEmulator) -> None:
     api.send("/user", userName="secretive", password="s3cr3t")
     api.request("POST", "/group", json={"nested": [{"Password": "s3cr3t"}]})
     assert emulator.journal()[0]["body"] == {"userName": "secretive", "password": "***"}
@@ -65,7 +65,7 @@ def test_passwords_and_keys_are_not_kept(api: ApiClient, emulator: DamstraEmulat
         ("PUT", None, 0),
     ],
 )
-def test_the_journal_can_be_asked_for_a_part(
+def test_journal_filters_by_method_and_path(
     api: ApiClient, emulator: DamstraEmulator, method: str | None, path: str | None, count: int
 ) -> None:
     for user_id in (OWNER, UNKNOWN_ID):
@@ -75,12 +75,12 @@ def test_the_journal_can_be_asked_for_a_part(
     assert len(emulator.journal(method, path)) == count
 
 
-def test_the_journal_can_be_cleared(api: ApiClient, emulator: DamstraEmulator) -> None:
+def test_journal_can_be_cleared(api: ApiClient, emulator: DamstraEmulator) -> None:
     api.get_json("/user")
     emulator.clear_journal()
     assert emulator.journal() == []
 
 
-def test_what_is_rolled_back_is_no_change(api: ApiClient, emulator: DamstraEmulator) -> None:
+def test_journal_omits_rolled_back_changes(api: ApiClient, emulator: DamstraEmulator) -> None:
     api.expect_error("POST", "/bulkUserImport", 409, users=[{"firstName": "New"}, {"userName": "m.kelly"}])
     assert emulator.journal()[-1]["rows"] == []

@@ -26,13 +26,13 @@ both_listings = pytest.mark.parametrize("path", ["/lesson", "/lessondetails"])
         ({"startIndex": 2, "maxResults": 2}, [2003, 2004]),
     ],
 )
-def test_lessons_are_listed_a_row_for_each_version(
+def test_listing_has_row_per_lesson_version(
     api: ApiClient, path: str, query: dict[str, Any], found: list[int]
 ) -> None:
     assert [row["lessonVersionId"] for row in api.get_json(path, **query)["results"]] == found
 
 
-def test_an_active_version_is_published_65(api: ApiClient) -> None:
+def test_active_version_has_published_code_65(api: ApiClient) -> None:
     rows = api.get_json("/lessondetails", lessonIds="201")["results"]
     assert [(row["status"], row["published"], row["version"]) for row in rows] == [
         ("inactive", 66, 1),
@@ -40,7 +40,7 @@ def test_an_active_version_is_published_65(api: ApiClient) -> None:
     ]
 
 
-def test_custom_fields_come_with_their_version(api: ApiClient) -> None:
+def test_version_contains_its_custom_fields(api: ApiClient) -> None:
     old, new = api.get_json("/lesson", lessonIds="201")["results"]
     assert old["lessonVersionCustomFields"] == []
     [field] = new["lessonVersionCustomFields"]

@@ -1,4 +1,4 @@
-"""A store in a file: what was answered is there again, whatever ended the process."""
+"""Stores in files, which survive a killed process, and the options of the command."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ KEY = "the-key"
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Yield the address and the process of an emulator that was started from the command line."""
+def running_process(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run the emulator's command and yield its URL and process."""
     command = [sys.executable, "-m", "airflow_provider_damstra.emulator", "--port", "0", "--access-key", KEY]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
     with subprocess.Popen(  # noqa: S603 (what this file writes)
@@ -45,9 +45,9 @@ def running(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
             process.kill()
 
 
-def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
+def test_killed_process_keeps_confirmed_changes(tmp_path: Path) -> None:
     file = ("--db", str(tmp_path / "store.db"), "--seed", "demo")
-    with running(*file) as (url, process), closing(ApiClient(url, KEY)) as api:
+    with running_process(*file) as (url, process), closing(ApiClient(url, KEY)) as api:
         created = [api.send("/user", firstName="Ann").json()["id"] for _ in range(20)]
         schedule_id = api.schedule(TRAINEES[0], HAUL_TRUCK)
         control = f"{url}/_emulator"
@@ -55,7 +55,7 @@ def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
         requests.put(f"{control}/clock", json={"now": "2031-01-31T00:00:00Z"}, timeout=10)
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=10)
-    with running(*file) as (url, process), closing(ApiClient(url, KEY)) as api:
+    with running_process(*file) as (url, process), closing(ApiClient(url, KEY)) as api:
         assert [api.get_json(f"/user/{user_id}")["id"] for user_id in created] == created
         assert api.schedule_status(TRAINEES[0], schedule_id) == "overdue"
         assert len(requests.get(f"{url}/_emulator/webhooks", timeout=10).json()) == 1
@@ -63,7 +63,7 @@ def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
         assert process.wait(timeout=10) == 0
 
 
-def test_a_file_is_seeded_once_and_a_reset_uses_the_start_seed(tmp_path: Path) -> None:
+def test_file_is_seeded_once_and_reset_uses_configured_seed(tmp_path: Path) -> None:
     file = tmp_path / "store.db"
     sizes = []
     for seed in ("empty", "demo"):
@@ -77,7 +77,7 @@ def test_a_file_is_seeded_once_and_a_reset_uses_the_start_seed(tmp_path: Path) -
     assert sizes == [1, 1, 40]
 
 
-def test_two_emulators_do_not_share_a_file(tmp_path: Path) -> None:
+def test_second_emulator_on_same_file_is_rejected(tmp_path: Path) -> None:
     file = tmp_path / "store.db"
     state = EmulatorState(Settings(db=file, seed="empty"))
     with pytest.raises(ValueError, match="cannot be used as a store: database is locked"):
@@ -85,24 +85,24 @@ def test_two_emulators_do_not_share_a_file(tmp_path: Path) -> None:
     state.store.close()
 
 
-def test_a_file_of_something_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_foreign_file_is_rejected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text, database, newer = tmp_path / "text", tmp_path / "database", tmp_path / "newer"
     text.write_text("not a database, but long enough to be read as one" * 100)
     for path, sql in ((database, "CREATE TABLE t (x)"), (newer, "PRAGMA user_version = 99")):
         with closing(sqlite3.connect(path)) as connection:
             connection.execute(sql)
-    for path, says in (
+    for path, expected in (
         (text, "cannot be used as a store"),
         (database, "a database of another program"),
         (newer, "of another version of the emulator"),
         (tmp_path / "no" / "folder", "cannot be used as a store"),
     ):
         assert main(["--db", str(path)]) == 2
-        assert says in capsys.readouterr().err
+        assert expected in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "expected"),
     [
         (["--clock", "2026-01-31T09:00:00"], "needs a time zone"),
         (["--clock", "noon"], "--clock"),
@@ -110,26 +110,26 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, capsys: pytest.Capt
         (["--port", "x"], "--port"),
     ],
 )
-def test_a_wrong_option_is_refused_by_name(
-    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+def test_invalid_option_is_named(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
         main(arguments)
-    assert says in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
 
 
-def test_an_address_in_use_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_address_in_use_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         assert main(["--seed", "empty", "--port", str(taken.getsockname()[1])]) == 2
     assert "in use" in capsys.readouterr().err
 
 
-def test_a_seed_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_seed_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--seed", "nonsense"]) == 2
     assert "there is no seed 'nonsense'" in capsys.readouterr().err
 
 
-def test_the_clock_can_start_somewhere_else_also_after_a_reset() -> None:
+def test_configured_clock_applies_at_start_and_after_reset() -> None:
     start = datetime(2020, 2, 29, tzinfo=UTC)
     state = EmulatorState(Settings(seed="empty", clock=start))
     for _ in range(2):

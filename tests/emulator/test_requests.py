@@ -1,4 +1,4 @@
-"""What a request has to be: its key, its path, its parameters and its body."""
+"""Validation of requests: access key, path, query and body."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INVALID_KEY = {
     "error": "Invalid security token",
 }
 TOKEN_NOT_VALID = {"internalCode": 806, "error": "Token not valid"}
-# The operations where the vendor's page shows the shorter body.
+# The operations for which Damstra documents the shorter body.
 SHORT_BODY = {
     "ListGroups",
     "GetGroup",
@@ -42,42 +42,41 @@ each_endpoint = pytest.mark.parametrize("endpoint", ALL, ids=lambda endpoint: en
 
 
 def path_of(endpoint: type[Endpoint[Any]]) -> str:
-    names = {name for name, place in endpoint.field_locations().items() if place == "path"}
+    names = {name for name, location in endpoint.field_locations().items() if location == "path"}
     return endpoint.path.format(**dict.fromkeys(names, 1))
 
 
-def test_there_are_38_operations_and_each_has_one_handler() -> None:
+def test_each_of_38_operations_has_one_handler() -> None:
     assert len(ALL) == 38
-    answered = [route.endpoint.__name__ for route in routing.OPERATIONS]
-    assert sorted(answered) == sorted(endpoints.__all__)
-    assert {
-        route.handler.__module__.removeprefix(f"{handlers.__name__}.") for route in routing.OPERATIONS
-    } == {*handlers.__all__}
+    names = [operation.endpoint.__name__ for operation in routing.OPERATIONS]
+    assert sorted(names) == sorted(endpoints.__all__)
+    modules = {operation.handler.__module__.rpartition(".")[2] for operation in routing.OPERATIONS}
+    assert modules == {*handlers.__all__}
 
 
 @each_endpoint
 @pytest.mark.parametrize("key", [None, "", "wrong"])
-def test_a_wrong_key_is_refused_in_the_shape_of_the_page(
+def test_wrong_key_is_403_with_documented_body(
     emulator: DamstraEmulator, endpoint: type[Endpoint[Any]], key: str | None
 ) -> None:
     with closing(ApiClient(emulator.url, key)) as api:
-        answer = api.request(endpoint.method, path_of(endpoint))
-    assert answer.status_code == 403
-    assert answer.json() == (TOKEN_NOT_VALID if endpoint.__name__ in SHORT_BODY else INVALID_KEY)
+        response = api.request(endpoint.method, path_of(endpoint))
+    assert response.status_code == 403
+    assert response.json() == (TOKEN_NOT_VALID if endpoint.__name__ in SHORT_BODY else INVALID_KEY)
 
 
 @each_endpoint
-def test_an_unknown_query_parameter_is_named(api: ApiClient, endpoint: type[Endpoint[Any]]) -> None:
-    answer = api.request(endpoint.method, path_of(endpoint), params={"page_no": 1, "user_id": 2})
-    assert answer.status_code == 400
-    assert answer.json()["message"] == "unknown query parameter: page_no, user_id"
+def test_unknown_query_parameter_is_named(api: ApiClient, endpoint: type[Endpoint[Any]]) -> None:
+    response = api.request(endpoint.method, path_of(endpoint), params={"page_no": 1, "user_id": 2})
+    assert response.status_code == 400
+    assert response.json()["message"] == "unknown query parameter: page_no, user_id"
 
 
 @each_endpoint
-def test_an_unknown_body_member_is_named(api: ApiClient, endpoint: type[Endpoint[Any]]) -> None:
-    answer = api.request(endpoint.method, path_of(endpoint), json={"nonsense": 1})
-    assert answer.status_code == 400
-    assert "nonsense" in answer.json()["message"]
+def test_unknown_body_field_is_named(api: ApiClient, endpoint: type[Endpoint[Any]]) -> None:
+    response = api.request(endpoint.method, path_of(endpoint), json={"nonsense": 1})
+    assert response.status_code == 400
+    assert "nonsense" in response.json()["message"]
 
 
 @pytest.mark.parametrize(
@@ -108,12 +107,12 @@ def test_an_unknown_body_member_is_named(api: ApiClient, endpoint: type[Endpoint
         ({"lessonVersionIds": [2**70], **GRACE_PERIOD}, "out of range"),
     ],
 )
-def test_a_body_with_something_missing_or_invalid_is_refused_by_name(
+def test_invalid_body_field_is_named(
     api: ApiClient, emulator: DamstraEmulator, body: dict[str, Any], named: str
 ) -> None:
-    answer = api.request("POST", f"/user/{TRAINEE}/lesson_schedule", json=body)
-    assert answer.status_code == 400
-    assert named in answer.json()["message"]
+    response = api.request("POST", f"/user/{TRAINEE}/lesson_schedule", json=body)
+    assert response.status_code == 400
+    assert named in response.json()["message"]
     assert emulator.journal()[-1]["rows"] == []
 
 
@@ -136,43 +135,41 @@ def test_a_body_with_something_missing_or_invalid_is_refused_by_name(
         (f"/user/{2**70}", "out of range"),
     ],
 )
-def test_an_invalid_parameter_is_refused_by_name(api: ApiClient, path: str, named: str) -> None:
-    assert named in api.expect_error("GET", path, 400)["message"]
+def test_invalid_parameter_is_named(api: ApiClient, path: str, named: str) -> None:
+    assert named in api.error_message("GET", path, 400)
 
 
 @pytest.mark.parametrize("raw", [b"{", b"[1]", b'"x"', b"\xff", b"NaN", b"[" * 100_000])
-def test_a_body_that_is_no_json_object_is_refused(
-    api: ApiClient, emulator: DamstraEmulator, raw: bytes
-) -> None:
-    answer = api.request("POST", "/group", data=raw, headers={"Content-Type": "application/json"})
-    assert answer.status_code == 400
-    assert "JSON" in answer.json()["message"]
+def test_body_must_be_json_object(api: ApiClient, emulator: DamstraEmulator, raw: bytes) -> None:
+    response = api.request("POST", "/group", data=raw, headers={"Content-Type": "application/json"})
+    assert response.status_code == 400
+    assert "JSON" in response.json()["message"]
     assert len(emulator.journal()) == 1
 
 
-def test_a_body_must_say_that_it_is_json(api: ApiClient) -> None:
-    answer = api.request(
+def test_body_must_be_declared_as_json(api: ApiClient) -> None:
+    response = api.request(
         "POST", "/group", data="name=x", headers={"Content-Type": "application/x-www-form-urlencoded"}
     )
-    assert answer.status_code == 415
+    assert response.status_code == 415
 
 
-def test_a_path_or_a_method_that_there_is_not_is_no_error_of_damstra(api: ApiClient) -> None:
+def test_unknown_path_or_method_has_no_api_error_body(api: ApiClient) -> None:
     unknown, wrong = api.get("/users"), api.request("DELETE", "/user")
     assert (unknown.status_code, wrong.status_code) == (404, 405)
     assert "error" not in unknown.text + wrong.text
 
 
-def test_a_slash_at_the_end_of_the_path_makes_no_difference(api: ApiClient) -> None:
+def test_trailing_slash_is_ignored(api: ApiClient) -> None:
     assert api.get_json("/user/", roleId=7) == api.get_json("/user", roleId=7)
 
 
-def test_login_and_embed_urls_lead_somewhere(api: ApiClient) -> None:
+def test_login_url_is_served(api: ApiClient) -> None:
     url = api.send(f"/user/{OWNER}/generate_login_url").text
     assert requests.get(url, timeout=10).status_code == 200
 
 
-def test_half_a_request_is_not_carried_out(api: ApiClient, emulator: DamstraEmulator) -> None:
+def test_incomplete_request_is_not_handled(api: ApiClient, emulator: DamstraEmulator) -> None:
     address = urlsplit(emulator.url)
     head = (
         f"POST /api/v2/user/{TRAINEE}/inactivate HTTP/1.1\r\nHost: x\r\nAccessKey: {emulator.access_key}\r\n"

@@ -1,6 +1,6 @@
-"""What the seeds hold."""
+"""Data of the seeds, and the indexes that searches use."""
 
-# ruff: noqa: S608 (what this file writes)
+# ruff: noqa: S608 (the statements are made of constants)
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TABLES = (
 
 
 @contextmanager
-def planted(seed: str, now: datetime = NOW) -> Iterator[Store]:
+def seeded_store(seed: str, now: datetime = NOW) -> Iterator[Store]:
     with closing(Store()) as store:
         with store.transaction():
             store.clear()
@@ -41,15 +41,15 @@ def planted(seed: str, now: datetime = NOW) -> Iterator[Store]:
         yield store
 
 
-def content(seed: str) -> list[list[tuple[object, ...]]]:
-    with planted(seed) as store:
+def seed_content(seed: str) -> list[list[tuple[object, ...]]]:
+    with seeded_store(seed) as store:
         return [
             [tuple(row) for row in store.fetch_all(f"SELECT * FROM {table} ORDER BY 1, 2")]
             for table in TABLES
         ]
 
 
-def test_the_demo_has_forty_users_with_every_role(api: ApiClient) -> None:
+def test_demo_has_40_users_with_every_role(api: ApiClient) -> None:
     users = api.get_json("/user", activeValue="all", maxResults=100)["results"]
     assert len(users) == 40
     assert {role for user in users for role in user["roles"]} == {3, 4, 5, 6, 7, 8}
@@ -59,7 +59,7 @@ def test_the_demo_has_forty_users_with_every_role(api: ApiClient) -> None:
     assert any(user["groupsSupervised"] for user in users)
 
 
-def test_the_demo_has_six_lessons(api: ApiClient) -> None:
+def test_demo_has_six_lessons(api: ApiClient) -> None:
     rows = api.get_json("/lesson")["results"]
     states = {
         row["lessonId"]: {other["status"] for other in rows if other["lessonId"] == row["lessonId"]}
@@ -71,7 +71,7 @@ def test_the_demo_has_six_lessons(api: ApiClient) -> None:
     assert led == ["Confined Space Entry (instructor-led)"] * 3
 
 
-def test_the_demo_has_schedules_in_every_status_and_sessions_in_every_state(api: ApiClient) -> None:
+def test_demo_has_every_schedule_status_and_session_state(api: ApiClient) -> None:
     found = Counter(
         row["status"]
         for user_id in TRAINEES
@@ -84,15 +84,15 @@ def test_the_demo_has_schedules_in_every_status_and_sessions_in_every_state(api:
     assert [session["statusId"] for session in sessions] == [2, 1, 1]
 
 
-def test_the_demo_is_the_same_each_time_and_goes_with_the_clock() -> None:
-    assert content("demo") == content("demo")
-    with planted("demo", NOW + timedelta(days=1000)) as later:
+def test_demo_is_deterministic_and_relative_to_clock() -> None:
+    assert seed_content("demo") == seed_content("demo")
+    with seeded_store("demo", NOW + timedelta(days=1000)) as later:
         starts_at = later.fetch_value("SELECT starts_at FROM ilt_sessions WHERE id = 403")
         assert starts_at == "2028-11-03T01:00:00.000Z"
 
 
-def test_the_empty_seed_is_one_active_administrator_and_nothing_else() -> None:
-    with planted("empty") as store:
+def test_empty_seed_has_only_one_administrator() -> None:
+    with seeded_store("empty") as store:
         counts = {table: store.fetch_value(f"SELECT count(*) FROM {table}") for table in TABLES}
         status = store.fetch_value("SELECT client_status_id FROM users")
     assert {table: count for table, count in counts.items() if count} == {"users": 1, "user_roles": 2}
@@ -100,8 +100,8 @@ def test_the_empty_seed_is_one_active_administrator_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(("size", "crew"), [(1, None), (2, 1), (500, 499), (501, 499), (2345, 500)])
-def test_a_large_seed_has_as_many_users_as_it_says(size: int, crew: int | None) -> None:
-    with planted(f"large:{size}") as store:
+def test_large_seed_has_requested_number_of_users(size: int, crew: int | None) -> None:
+    with seeded_store(f"large:{size}") as store:
         sizes = "SELECT count(*) AS size FROM group_members GROUP BY group_id"
         assert store.fetch_value("SELECT count(*) FROM users") == size
         assert store.fetch_value("SELECT count(DISTINCT user_name) FROM users") == size
@@ -111,12 +111,12 @@ def test_a_large_seed_has_as_many_users_as_it_says(size: int, crew: int | None) 
 
 
 @pytest.mark.parametrize("name", ["", "Demo", "large", "large:", "large:0", "large:-1", "large:99999999"])
-def test_a_seed_that_there_is_not_is_refused(name: str) -> None:
+def test_unknown_seed_is_rejected(name: str) -> None:
     with pytest.raises(ValueError, match="there is no seed"):
         seeds.get_seed(name)
 
 
-def test_a_large_emulator_answers_deep_pages_and_searches(emulator: DamstraEmulator, api: ApiClient) -> None:
+def test_large_seed_supports_deep_pages_and_searches(emulator: DamstraEmulator, api: ApiClient) -> None:
     emulator.reset(seed="large:20000")
     assert api.get_json("/user", activeValue="all", startIndex=19_990)["meta"] == {
         "totalResultCount": 20_000,
@@ -137,7 +137,7 @@ def test_a_large_emulator_answers_deep_pages_and_searches(emulator: DamstraEmula
         ("client_status_id = 56", "users_by_status"),
     ],
 )
-def test_what_is_searched_exactly_has_an_index(where: str, index: str) -> None:
-    with planted("empty") as store:
+def test_exact_searches_use_index(where: str, index: str) -> None:
+    with seeded_store("empty") as store:
         plan = store.fetch_all(f"EXPLAIN QUERY PLAN SELECT id FROM users WHERE {where}")
     assert index in plan[0]["detail"]

@@ -1,4 +1,4 @@
-"""The shapes and date formats of the answers, the awkward ones included."""
+"""Documented shapes and date formats of responses, including inconsistent ones."""
 
 from __future__ import annotations
 
@@ -45,12 +45,10 @@ OWN_ZONE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0800"
         ),
     ],
 )
-def test_one_thing_has_the_date_format_of_its_resource(
-    api: ApiClient, path: str, dates: tuple[str, ...], form: str
-) -> None:
-    answer = api.get_json(path)
+def test_resource_has_its_date_format(api: ApiClient, path: str, dates: tuple[str, ...], form: str) -> None:
+    response = api.get_json(path)
     for name in dates:
-        assert re.fullmatch(form, answer[name]), answer[name]
+        assert re.fullmatch(form, response[name]), response[name]
 
 
 @pytest.mark.parametrize(
@@ -65,15 +63,13 @@ def test_one_thing_has_the_date_format_of_its_resource(
         (f"/ilt_session/{PAST_SESSION}/attendees", ("createdDate", "modifiedDate"), OWN_ZONE),
     ],
 )
-def test_a_row_of_a_listing_has_the_date_format_of_its_resource(
-    api: ApiClient, path: str, dates: tuple[str, ...], form: str
-) -> None:
+def test_listed_row_has_its_date_format(api: ApiClient, path: str, dates: tuple[str, ...], form: str) -> None:
     row = api.get_json(path)["results"][0]
     for name in dates:
         assert re.fullmatch(form, row[name]), row[name]
 
 
-def test_creating_a_user_answers_other_dates_than_reading_one(api: ApiClient) -> None:
+def test_created_and_read_user_have_different_date_formats(api: ApiClient) -> None:
     created = api.send("/user", firstName="Ann", lastName="Lee").json()
     assert created.keys() == {"id", "createdDate", "modifiedDate"}
     assert re.fullmatch(MILLISECONDS, created["createdDate"])
@@ -81,18 +77,18 @@ def test_creating_a_user_answers_other_dates_than_reading_one(api: ApiClient) ->
 
 
 @pytest.mark.parametrize("call", ["add_members", "remove_members", "add_supervisors", "remove_supervisors"])
-def test_changes_of_a_groups_users_answer_a_status_line_as_text(api: ApiClient, call: str) -> None:
-    answer = api.send(f"/group/{PIT_CREW_A}/{call}", userIds=[OWNER])
-    assert answer.text == "HTTP/1.1 200 OK"
-    assert answer.headers["Content-Type"] == "application/json"
+def test_group_changes_return_status_line(api: ApiClient, call: str) -> None:
+    response = api.send(f"/group/{PIT_CREW_A}/{call}", userIds=[OWNER])
+    assert response.text == "HTTP/1.1 200 OK"
+    assert response.headers["Content-Type"] == "application/json"
 
 
-def test_what_answers_nothing_has_an_empty_body(api: ApiClient) -> None:
+def test_operations_without_result_return_empty_body(api: ApiClient) -> None:
     notifications = {
         "iltSessionCancellationTraineeNotificationEnabled": True,
         "iltSessionCancellationInstructorNotificationEnabled": False,
     }
-    answers = [
+    responses = [
         api.send(f"/user/{OWNER}/activate"),
         api.send(f"/user/{TRAINEES[3]}/inactivate"),
         api.send(f"/group/{PIT_CREW_A}/inactivate"),
@@ -101,17 +97,17 @@ def test_what_answers_nothing_has_an_empty_body(api: ApiClient) -> None:
         api.send(f"/ilt_session/{RUNNING_SESSION}/save_progress", attendees=[{"id": 5005, "passed": True}]),
         api.send(f"/ilt_session/{RUNNING_SESSION}/cancel_session", **notifications),
     ]
-    assert [answer.text for answer in answers] == [""] * len(answers)
+    assert [response.text for response in responses] == [""] * len(responses)
 
 
-def test_the_login_url_is_bare_text_that_is_called_json(api: ApiClient, emulator: DamstraEmulator) -> None:
-    answer = api.request("POST", f"/user/{OWNER}/generate_login_url", params={"expiresIn": "day"})
-    assert answer.text.startswith(emulator.url + "/")
-    assert answer.headers["Content-Type"] == "application/json"
-    assert answer.text != api.request("POST", f"/user/{OWNER}/generate_login_url").text
+def test_login_url_is_unquoted_text_declared_as_json(api: ApiClient, emulator: DamstraEmulator) -> None:
+    response = api.request("POST", f"/user/{OWNER}/generate_login_url", params={"expiresIn": "day"})
+    assert response.text.startswith(emulator.url + "/")
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.text != api.request("POST", f"/user/{OWNER}/generate_login_url").text
 
 
-def test_a_users_schedules_have_no_meta_and_other_listings_do(api: ApiClient) -> None:
+def test_only_schedule_listing_has_no_meta(api: ApiClient) -> None:
     assert api.get_json(f"/user/{TRAINEES[0]}/lesson_schedule").keys() == {"results"}
     for path in (
         "/user",
@@ -130,7 +126,7 @@ def test_a_users_schedules_have_no_meta_and_other_listings_do(api: ApiClient) ->
         }
 
 
-def test_lesson_details_have_an_id_that_is_the_text_null(api: ApiClient) -> None:
+def test_lesson_details_have_text_null_as_id(api: ApiClient) -> None:
     page = api.get_json("/lessondetails")
     assert (page["id"], page["meta"]["id"]) == ("null", "null")
     assert re.fullmatch(SECONDS, page["createdDate"])
@@ -141,14 +137,14 @@ def test_lesson_details_have_an_id_that_is_the_text_null(api: ApiClient) -> None
     }
 
 
-def test_groups_of_a_user_are_objects_and_roles_are_numbers(api: ApiClient) -> None:
+def test_user_groups_are_objects_and_roles_numbers(api: ApiClient) -> None:
     user = api.get_json(f"/user/{TRAINEES[0]}")
     assert user["groups"] == [{"id": 101}, {"id": PIT_CREW_A}]
     assert user["groupsSupervised"] == []
     assert user["roles"] == [6]
 
 
-def test_a_schedule_by_id_has_no_status_and_one_in_the_users_list_has(api: ApiClient) -> None:
+def test_only_listed_schedule_has_status(api: ApiClient) -> None:
     schedule_id = api.schedule(TRAINEES[0], HAUL_TRUCK)
     by_id = api.get_json(f"/lesson_schedule/{schedule_id}")
     assert not {"status", "statusId", "lessonCompletedDate"} & by_id.keys()
@@ -156,7 +152,7 @@ def test_a_schedule_by_id_has_no_status_and_one_in_the_users_list_has(api: ApiCl
     assert (listed["id"], listed["status"], listed["statusId"]) == (schedule_id, "due", 92)
 
 
-def test_a_session_in_a_listing_names_its_instructor_and_one_by_id_its_state(api: ApiClient) -> None:
+def test_listed_session_has_instructor_name_and_single_session_state(api: ApiClient) -> None:
     listed, by_id = api.get_json("/ilt_session")["results"][0], api.get_json(f"/ilt_session/{PAST_SESSION}")
     assert listed["instructorFirstName"] == "Bruce"
     assert (by_id["state"], by_id["attendanceRate"], by_id["passRate"]) == ("past", 100, 75)
@@ -164,8 +160,8 @@ def test_a_session_in_a_listing_names_its_instructor_and_one_by_id_its_state(api
     assert not {"instructorFirstName", "instructorLastName"} & by_id.keys()
 
 
-def test_ids_that_were_created_come_in_an_object(api: ApiClient) -> None:
+def test_created_ids_are_wrapped_in_object(api: ApiClient) -> None:
     order = {"lessonVersionIds": [HAUL_TRUCK], **GRACE_PERIOD}
-    answer = api.send(f"/user/{INSTRUCTOR}/lesson_schedule", **order).json()
-    assert list(answer) == ["ids"]
-    assert isinstance(answer["ids"][0], int)
+    response = api.send(f"/user/{INSTRUCTOR}/lesson_schedule", **order).json()
+    assert list(response) == ["ids"]
+    assert isinstance(response["ids"][0], int)

@@ -26,8 +26,8 @@ def ask(damstra_emulator):
     connection = json.loads(os.environ["AIRFLOW_CONN_DAMSTRA_DEFAULT"])
     url = connection["host"] + "/api/v2/user?q=newcomer"
     request = urllib.request.Request(url, headers={"AccessKey": connection["password"]})
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)["results"]
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)["results"]
 
 def test_first(damstra_emulator):
     assert ask(damstra_emulator) == []
@@ -42,7 +42,7 @@ def test_without_it():
 """
 
 
-def in_python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run_python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("AIRFLOW_CONN_DAMSTRA_DEFAULT", None)
     return subprocess.run(  # noqa: S603 (what this file writes)
@@ -50,21 +50,21 @@ def in_python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_fixture_starts_again_before_each_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fixture_is_reset_before_each_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "test_dag.py").write_text(A_TEST_FILE)
     # Without the other plugins, which are slow to import.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    ended = in_python("-m", "pytest", "-q", "-W", "error", "-p", MODULE, cwd=tmp_path)
+    ended = run_python("-m", "pytest", "-q", "-W", "error", "-p", MODULE, cwd=tmp_path)
     assert "3 passed" in ended.stdout, ended.stdout + ended.stderr
 
 
-def test_importing_the_module_imports_no_web_framework() -> None:
+def test_import_loads_no_heavy_module() -> None:
     heavy = ("fastapi", "uvicorn", "starlette", "pydantic", "requests", "aiohttp", "airflow", "sqlite3")
     code = f"import {MODULE}, sys; print([name for name in {heavy!r} if name in sys.modules])"
-    assert in_python("-c", code, cwd=ROOT).stdout == "[]\n"
+    assert run_python("-c", code, cwd=ROOT).stdout == "[]\n"
 
 
-def test_a_reset_takes_less_than_20_milliseconds(emulator: DamstraEmulator) -> None:
+def test_reset_takes_less_than_20_milliseconds(emulator: DamstraEmulator) -> None:
     def seconds() -> float:
         began = time.perf_counter()
         emulator.reset()
@@ -73,7 +73,7 @@ def test_a_reset_takes_less_than_20_milliseconds(emulator: DamstraEmulator) -> N
     assert min(seconds() for _ in range(10)) < 0.02
 
 
-def test_both_forms_of_the_connection_say_the_same(emulator: DamstraEmulator) -> None:
+def test_connection_uri_and_json_are_equal(emulator: DamstraEmulator) -> None:
     connection, uri = json.loads(emulator.connection_json), urlsplit(emulator.connection_uri)
     assert connection["host"] == emulator.url
     assert (connection["conn_type"], connection["password"]) == ("damstra", emulator.access_key)
@@ -81,7 +81,9 @@ def test_both_forms_of_the_connection_say_the_same(emulator: DamstraEmulator) ->
     assert json.loads(parse_qs(uri.query)["__extra__"][0]) == connection["extra"]
 
 
-def test_airflow_reads_both_forms_alike(emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_airflow_parses_uri_and_json_equally(
+    emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     connection_class = pytest.importorskip("airflow.sdk").Connection
     found = []
     for text in (emulator.connection_json, emulator.connection_uri):
@@ -108,7 +110,7 @@ def test_two_emulators_run_side_by_side() -> None:
         assert len(ApiClient(first.url, "one").get_json("/user", activeValue="all")["results"]) == 1
 
 
-def test_an_emulator_that_was_stopped_answers_no_more() -> None:
+def test_stopped_emulator_refuses_connections() -> None:
     with DamstraEmulator(seed="empty") as emulator:
         url = emulator.url
         assert emulator.now.tzinfo is not None
@@ -116,6 +118,6 @@ def test_an_emulator_that_was_stopped_answers_no_more() -> None:
         requests.get(url, timeout=5)
 
 
-def test_a_wrong_seed_is_an_error_at_once() -> None:
+def test_unknown_seed_raises_at_start() -> None:
     with pytest.raises(ValueError, match="there is no seed"):
         DamstraEmulator(seed="nonsense").start()

@@ -27,7 +27,7 @@ def names(page: dict[str, Any]) -> list[str]:
     return [user["userName"] for user in page["results"]]
 
 
-def full(api: ApiClient, user_id: int, **changes: Any) -> dict[str, Any]:
+def update_body(api: ApiClient, user_id: int, **changes: Any) -> dict[str, Any]:
     """Return the full representation that an update needs."""
     wanted = ("id", "firstName", "lastName", "emailAddress", "phoneNumber", "mobileNumber", "employeeNumber")
     user = api.get_json(f"/user/{user_id}")
@@ -60,22 +60,20 @@ def changed_rows(emulator: DamstraEmulator) -> list[dict[str, Any]]:
         ({"empId": "E1038", "activeValue": "inactive"}, ["w.birch"]),
     ],
 )
-def test_a_search_finds_the_users_that_all_parameters_fit(
-    api: ApiClient, query: dict[str, Any], found: list[str]
-) -> None:
+def test_search_combines_parameters(api: ApiClient, query: dict[str, Any], found: list[str]) -> None:
     page = api.get_json("/user", **query)
     assert names(page) == found
     assert page["meta"]["totalResultCount"] == len(found)
 
 
-def test_a_page_has_20_rows_unless_asked_and_never_more_than_the_cap(api: ApiClient) -> None:
+def test_page_size_defaults_to_20_and_is_capped(api: ApiClient) -> None:
     api.send("/bulkUserImport", users=[{"firstName": "Copy"}] * 100)
     assert len(api.get_json("/user")["results"]) == 20
     assert len(api.get_json("/user", maxResults=0)["results"]) == 20
     assert len(api.get_json("/user", maxResults=1000)["results"]) == 100
 
 
-def test_pages_follow_each_other_in_the_order_of_the_ids(api: ApiClient) -> None:
+def test_pages_are_ordered_by_id(api: ApiClient) -> None:
     ids: list[int] = []
     while page := api.get_json("/user", startIndex=len(ids), maxResults=15)["results"]:
         ids += [user["id"] for user in page]
@@ -83,23 +81,20 @@ def test_pages_follow_each_other_in_the_order_of_the_ids(api: ApiClient) -> None
     assert len(ids) == api.get_json("/user", startIndex=10_000)["meta"]["totalResultCount"] == 37
 
 
-def test_a_user_is_read_by_its_id_active_or_not(api: ApiClient) -> None:
+def test_active_and_inactive_users_are_readable(api: ApiClient) -> None:
     assert api.get_json(f"/user/{OWNER}")["clientStatusId"] == 56
     assert api.get_json(f"/user/{INACTIVE_USER}")["clientStatusId"] == 57
-    assert (
-        api.expect_error("GET", f"/user/{UNKNOWN_ID}", 404)["message"]
-        == f"User with id {UNKNOWN_ID} not found"
-    )
+    assert api.error_message("GET", f"/user/{UNKNOWN_ID}", 404) == f"User with id {UNKNOWN_ID} not found"
 
 
-def test_a_new_user_is_a_trainee_with_a_name_made_from_its_own(api: ApiClient) -> None:
+def test_new_user_defaults_to_trainee_with_generated_user_name(api: ApiClient) -> None:
     first, second = (api.send("/user", firstName="Zoë", lastName="O'Hara").json()["id"] for _ in "ab")
     user = api.get_json(f"/user/{first}")
     assert (user["userName"], api.get_json(f"/user/{second}")["userName"]) == ("z.ohara", "z.ohara2")
     assert (user["roles"], user["clientStatusId"], user["timeZone"]) == ([6], 56, "Australia/Perth")
 
 
-def test_a_new_user_has_all_that_was_given(api: ApiClient) -> None:
+def test_new_user_has_given_fields(api: ApiClient) -> None:
     given = {
         "userName": "tz",
         "firstName": "Tess",
@@ -119,39 +114,38 @@ def test_a_new_user_has_all_that_was_given(api: ApiClient) -> None:
 
 
 @pytest.mark.parametrize("name", ["m.kelly", "M.Kelly"])
-def test_a_user_name_is_given_once(api: ApiClient, emulator: DamstraEmulator, name: str) -> None:
-    assert "already exists" in api.expect_error("POST", "/user", 409, userName=name)["message"]
+def test_duplicate_user_name_is_conflict(api: ApiClient, emulator: DamstraEmulator, name: str) -> None:
+    assert "already exists" in api.error_message("POST", "/user", 409, userName=name)
     assert changed_rows(emulator) == []
-    assert (
-        "already exists"
-        in api.expect_error("PUT", f"/user/{LIAM}", 409, **full(api, LIAM, userName=name))["message"]
+    assert "already exists" in api.error_message(
+        "PUT", f"/user/{LIAM}", 409, **update_body(api, LIAM, userName=name)
     )
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])
-def test_an_update_is_served_under_both_methods(api: ApiClient, method: str) -> None:
+def test_update_supports_put_and_post(api: ApiClient, method: str) -> None:
     change = {"firstName": "William", "roles": [5], "employeeNumber": None, "groups": [{"id": 103}]}
-    answer = api.send(f"/user/{LIAM}", method, **full(api, LIAM, **change)).json()
-    assert (answer["firstName"], answer["roles"], answer["groups"]) == ("William", [5], [{"id": 103}])
-    assert "employeeNumber" not in answer
-    assert answer == api.get_json(f"/user/{LIAM}")
+    response = api.send(f"/user/{LIAM}", method, **update_body(api, LIAM, **change)).json()
+    assert (response["firstName"], response["roles"], response["groups"]) == ("William", [5], [{"id": 103}])
+    assert "employeeNumber" not in response
+    assert response == api.get_json(f"/user/{LIAM}")
 
 
-def test_an_update_leaves_what_need_not_be_given(api: ApiClient) -> None:
+def test_update_keeps_omitted_optional_fields(api: ApiClient) -> None:
     before = api.get_json(f"/user/{LIAM}")
-    after = api.send(f"/user/{LIAM}", "PUT", **full(api, LIAM, lastName="Maher")).json()
+    after = api.send(f"/user/{LIAM}", "PUT", **update_body(api, LIAM, lastName="Maher")).json()
     assert (after["groups"], after["userName"], after["lastName"]) == (before["groups"], "l.murphy", "Maher")
 
 
-def test_an_update_of_one_user_with_the_id_of_another_or_none_is_refused(api: ApiClient) -> None:
-    assert "two users" in api.expect_error("PUT", f"/user/{LIAM}", 400, **full(api, OWNER))["message"]
-    body = full(api, LIAM)
+def test_update_requires_matching_id_in_body(api: ApiClient) -> None:
+    assert "two users" in api.error_message("PUT", f"/user/{LIAM}", 400, **update_body(api, OWNER))
+    body = update_body(api, LIAM)
     del body["id"]
-    assert api.expect_error("PUT", f"/user/{LIAM}", 400, **body)["message"] == "id: Field required"
+    assert api.error_message("PUT", f"/user/{LIAM}", 400, **body) == "id: Field required"
 
 
-def test_an_unknown_group_is_842_and_nothing_is_changed(api: ApiClient, emulator: DamstraEmulator) -> None:
-    body = full(api, LIAM, firstName="Other", groups=[{"id": UNKNOWN_ID}])
+def test_unknown_group_of_user_is_842_and_changes_nothing(api: ApiClient, emulator: DamstraEmulator) -> None:
+    body = update_body(api, LIAM, firstName="Other", groups=[{"id": UNKNOWN_ID}])
     assert api.expect_error("PUT", f"/user/{LIAM}", 404, **body)["internalCode"] == 842
     assert api.expect_error("POST", "/user", 404, groups=[{"id": UNKNOWN_ID}])["internalCode"] == 842
     assert changed_rows(emulator) == []
@@ -159,7 +153,7 @@ def test_an_unknown_group_is_842_and_nothing_is_changed(api: ApiClient, emulator
     assert api.get_json("/user", activeValue="all")["meta"]["totalResultCount"] == 40
 
 
-def test_a_user_is_made_inactive_and_active_again(api: ApiClient, emulator: DamstraEmulator) -> None:
+def test_user_is_inactivated_and_activated(api: ApiClient, emulator: DamstraEmulator) -> None:
     api.send(f"/user/{LIAM}/inactivate")
     assert changed_rows(emulator) == [{"table": "users", "id": LIAM, "action": "update"}]
     assert (api.get_json(f"/user/{LIAM}")["clientStatusId"], names(api.get_json("/user", q="murphy"))) == (
@@ -182,15 +176,13 @@ def test_a_user_is_made_inactive_and_active_again(api: ApiClient, emulator: Dams
         ("userName", {"userName": "l.murphy"}),
     ],
 )
-def test_an_import_merges_into_the_user_it_recognises(
-    api: ApiClient, merge_type: str, recognised: dict[str, str]
-) -> None:
+def test_import_merges_by_merge_type(api: ApiClient, merge_type: str, recognised: dict[str, str]) -> None:
     row = {**recognised, "lastName": "Merged", "roles": [5]}
     [user] = api.send("/bulkUserImport", users=[row], mergeType=merge_type).json()
     assert (user["id"], user["lastName"], user["firstName"], user["roles"]) == (LIAM, "Merged", "Liam", [5])
 
 
-def test_an_imported_user_without_roles_is_reset_to_trainee(api: ApiClient) -> None:
+def test_imported_user_without_roles_becomes_trainee(api: ApiClient) -> None:
     users = [{"employeeNumber": f"E{INSTRUCTOR}"}, {"employeeNumber": "NEW"}]
     merged, created = api.send("/bulkUserImport", users=users, mergeType="empNo").json()
     assert (merged["id"], merged["roles"], merged["firstName"]) == (INSTRUCTOR, [6], "Bruce")
@@ -198,30 +190,30 @@ def test_an_imported_user_without_roles_is_reset_to_trainee(api: ApiClient) -> N
 
 
 @pytest.mark.parametrize("given", [{}, {"mergeType": "none"}])
-def test_an_import_creates_users_by_default(api: ApiClient, given: dict[str, str]) -> None:
+def test_import_creates_users_by_default(api: ApiClient, given: dict[str, str]) -> None:
     row = {"firstName": "Liam", "lastName": "Murphy", "employeeNumber": "E1011"}
     [user] = api.send("/bulkUserImport", users=[row], **given).json()
     assert (user["id"] > INACTIVE_USER, user["userName"]) == (True, "l.murphy2")
 
 
-def test_an_import_is_carried_out_as_a_whole_or_not_at_all(api: ApiClient, emulator: DamstraEmulator) -> None:
+def test_import_is_all_or_nothing(api: ApiClient, emulator: DamstraEmulator) -> None:
     users = [{"firstName": "New"}, {"userName": "m.kelly"}]
     api.expect_error("POST", "/bulkUserImport", 409, users=users)
     assert changed_rows(emulator) == []
     assert api.get_json("/user", q="New")["results"] == []
     invalid = [{"firstName": "New"}, {"firstName": "New", "groups": [{"id": PIT_CREW_A}]}]
-    message = api.expect_error("POST", "/bulkUserImport", 400, users=invalid)["message"]
+    message = api.error_message("POST", "/bulkUserImport", 400, users=invalid)
     assert message.startswith("users.1.groups: ")
 
 
-def test_rows_of_an_import_that_are_the_same_user_are_merged_one_after_the_other(api: ApiClient) -> None:
+def test_import_merges_rows_of_same_user_in_order(api: ApiClient) -> None:
     rows = [{"employeeNumber": "N1", "firstName": "Ann"}, {"employeeNumber": "N1", "lastName": "Lee"}]
     first, second = api.send("/bulkUserImport", users=rows, mergeType="empNo").json()
     assert first == second
     assert (first["firstName"], first["lastName"]) == ("Ann", "Lee")
 
 
-def test_an_import_answers_users_in_the_order_given(api: ApiClient) -> None:
+def test_import_returns_users_in_given_order(api: ApiClient) -> None:
     users = [{"userName": "d.import"}, {"userName": "fresh"}, {"userName": "m.kelly"}]
-    answer = api.send("/bulkUserImport", users=users, mergeType="userName").json()
-    assert [user["id"] for user in answer] == [DATA_IMPORT, 1041, OWNER]
+    response = api.send("/bulkUserImport", users=users, mergeType="userName").json()
+    assert [user["id"] for user in response] == [DATA_IMPORT, 1041, OWNER]

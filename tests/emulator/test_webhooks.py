@@ -33,7 +33,7 @@ Statuses = Callable[[dict[str, Any]], int]
 
 
 class Receiver(ThreadingHTTPServer):
-    """Receives events and answers with what ``statuses`` returns for each; by default 200."""
+    """Receives events and responses with what ``statuses`` returns for each; by default 200."""
 
     def __init__(self, statuses: Statuses | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -69,18 +69,18 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def receiving(statuses: Statuses | None = None) -> Iterator[Receiver]:
+def running_receiver(statuses: Statuses | None = None) -> Iterator[Receiver]:
     with serve_in_thread(Receiver(statuses)) as server:
         yield server
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with receiving() as server:
+    with running_receiver() as server:
         yield server
 
 
-def settled(emulator: DamstraEmulator, count: int) -> list[dict[str, Any]]:
+def wait_for_deliveries(emulator: DamstraEmulator, count: int) -> list[dict[str, Any]]:
     """Return all deliveries once there are as many and none is pending."""
 
     def is_settled() -> bool:
@@ -90,13 +90,13 @@ def settled(emulator: DamstraEmulator, count: int) -> list[dict[str, Any]]:
     return emulator.deliveries()
 
 
-def stamp_of(body: dict[str, Any]) -> str:
+def pop_time_stamp(body: dict[str, Any]) -> str:
     stamp = body.pop("timeStamp")
     assert len(stamp) == len("2017-01-16T01:33:27.012Z")
     return str(stamp)
 
 
-def test_the_seven_events_have_the_members_and_types_of_the_page(
+def test_events_have_documented_fields_and_types(
     api: ApiClient, emulator: DamstraEmulator, receiver: Receiver
 ) -> None:
     emulator.add_webhook(receiver.url)
@@ -109,9 +109,9 @@ def test_the_seven_events_have_the_members_and_types_of_the_page(
     second_id = api.schedule(user_id, HAUL_TRUCK)
     emulator.complete_lesson_schedule(second_id)
     api.send(f"/user/{user_id}/inactivate")
-    settled(emulator, 8)
+    wait_for_deliveries(emulator, 8)
     for body in receiver.bodies:
-        stamp_of(body)
+        pop_time_stamp(body)
     moved = f"{start:%Y-%m-%dT%H:%M:%S}.{start.microsecond // 1000:03d}Z"
     user, schedule, second = str(user_id), str(schedule_id), str(second_id)
     reason = "SCHEDULE_CANCELLED_MANUALLY"
@@ -144,17 +144,17 @@ def test_the_seven_events_have_the_members_and_types_of_the_page(
     assert receiver.headers[0]["Content-Type"] == "application/json"
 
 
-def test_a_webhook_for_one_event_hears_of_nothing_else(
+def test_webhook_receives_only_subscribed_event(
     api: ApiClient, emulator: DamstraEmulator, receiver: Receiver
 ) -> None:
     emulator.add_webhook(receiver.url, event="lesson.schedule.completed")
     body = {"completedDate": "2026-01-31T09:00:00+0800", "manuallyCompletedByUserId": DATA_IMPORT}
     api.send(f"/lesson_schedule/{LIAM}/complete_lesson", lessonId=CONFINED_SPACE_LESSON, **body)
-    settled(emulator, 1)
+    wait_for_deliveries(emulator, 1)
     assert receiver.names == ["lesson.schedule.completed"]
 
 
-def test_completing_a_session_tells_of_each_schedule(
+def test_completing_session_sends_event_per_schedule(
     api: ApiClient, emulator: DamstraEmulator, receiver: Receiver
 ) -> None:
     emulator.add_webhook(receiver.url)
@@ -162,13 +162,13 @@ def test_completing_a_session_tells_of_each_schedule(
     progress = [{"id": row["id"], "passed": True} for row in rows]
     api.send(f"/ilt_session/{RUNNING_SESSION}/save_progress", attendees=progress)
     api.send(f"/ilt_session/{RUNNING_SESSION}/complete")
-    settled(emulator, 2)
+    wait_for_deliveries(emulator, 2)
     assert [body["lessonScheduleId"] for body in receiver.bodies] == [
         str(row["lessonScheduleId"]) for row in rows
     ]
 
 
-def test_nothing_is_sent_of_what_changes_nothing_or_is_refused(
+def test_unchanged_or_rejected_request_sends_no_event(
     api: ApiClient, emulator: DamstraEmulator, receiver: Receiver
 ) -> None:
     emulator.add_webhook(receiver.url)
@@ -177,14 +177,12 @@ def test_nothing_is_sent_of_what_changes_nothing_or_is_refused(
     assert emulator.deliveries() == []
 
 
-def test_events_arrive_in_order_though_one_has_to_be_sent_again(
-    api: ApiClient, emulator: DamstraEmulator
-) -> None:
+def test_retries_keep_order_of_events(api: ApiClient, emulator: DamstraEmulator) -> None:
     failures = iter([500, 302])
-    with receiving(lambda body: next(failures, 200)) as receiver:
+    with running_receiver(lambda body: next(failures, 200)) as receiver:
         emulator.add_webhook(receiver.url)
         ids = [api.schedule(user_id, HAUL_TRUCK) for user_id in TRAINEES[:5]]
-        deliveries = settled(emulator, 5)
+        deliveries = wait_for_deliveries(emulator, 5)
     assert [int(body["lessonScheduleId"]) for body in receiver.bodies] == [ids[0], ids[0], *ids]
     assert [(one["attempts"], one["state"], one["last"]) for one in deliveries[:2]] == [
         (3, "delivered", "HTTP 200"),
@@ -192,15 +190,15 @@ def test_events_arrive_in_order_though_one_has_to_be_sent_again(
     ]
 
 
-def test_after_three_tries_the_next_event_is_sent(api: ApiClient, emulator: DamstraEmulator) -> None:
+def test_delivery_fails_after_three_attempts(api: ApiClient, emulator: DamstraEmulator) -> None:
     def fail_the_first(body: dict[str, Any]) -> int:
         return 500 if body["name"] == "user.account.created" else 200
 
-    with receiving(fail_the_first) as receiver:
+    with running_receiver(fail_the_first) as receiver:
         emulator.add_webhook(receiver.url)
         user_id = api.send("/user", firstName="Ann").json()["id"]
         api.send(f"/user/{user_id}/inactivate")
-        first, second = settled(emulator, 2)
+        first, second = wait_for_deliveries(emulator, 2)
     assert receiver.names == ["user.account.created"] * 3 + ["user.account.inactivate"]
     assert (first["state"], first["attempts"], first["last"]) == ("failed", 3, "HTTP 500")
     assert (second["state"], second["event"], second["url"]) == (
@@ -210,7 +208,7 @@ def test_after_three_tries_the_next_event_is_sent(api: ApiClient, emulator: Dams
     )
 
 
-def test_one_receiver_does_not_hold_up_another(
+def test_slow_receiver_does_not_block_another(
     api: ApiClient, emulator: DamstraEmulator, receiver: Receiver
 ) -> None:
     released = threading.Event()
@@ -219,27 +217,27 @@ def test_one_receiver_does_not_hold_up_another(
         released.wait(timeout=10)
         return 200
 
-    with receiving(wait) as slow:
+    with running_receiver(wait) as slow:
         emulator.add_webhook(slow.url)
         emulator.add_webhook(receiver.url)
         api.send("/user", firstName="Ann")
         until(lambda: receiver.names == ["user.account.created"], "the event is delivered")
         assert emulator.deliveries()[0]["state"] == "pending"
         released.set()
-        settled(emulator, 2)
+        wait_for_deliveries(emulator, 2)
 
 
-def test_nobody_there_is_a_failed_delivery(
+def test_unreachable_receiver_is_failed_delivery(
     api: ApiClient, emulator: DamstraEmulator, receiver: Receiver
 ) -> None:
     emulator.add_webhook("http://127.0.0.1:9/")
     api.send("/user", firstName="Ann")
-    [delivery] = settled(emulator, 1)
+    [delivery] = wait_for_deliveries(emulator, 1)
     assert (delivery["state"], delivery["attempts"]) == ("failed", 3)
     assert delivery["last"].startswith("Client")
 
 
-def test_webhooks_are_listed_and_deleted(
+def test_webhooks_can_be_listed_and_deleted(
     api: ApiClient, emulator: DamstraEmulator, receiver: Receiver
 ) -> None:
     first = emulator.add_webhook(receiver.url)
@@ -253,8 +251,8 @@ def test_webhooks_are_listed_and_deleted(
     assert emulator.deliveries() == []
 
 
-def test_a_reset_breaks_off_deliveries(api: ApiClient, emulator: DamstraEmulator) -> None:
-    with receiving(lambda body: 500) as receiver:
+def test_reset_cancels_deliveries(api: ApiClient, emulator: DamstraEmulator) -> None:
+    with running_receiver(lambda body: 500) as receiver:
         emulator.add_webhook(receiver.url)
         api.send("/user", firstName="Ann")
         emulator.reset()
