@@ -1,4 +1,4 @@
-"""The fixture ``damstra_emulator`` as the author of a DAG uses it, and the class below it."""
+"""Fixture ``damstra_emulator`` in a project of its own, and class ``DamstraEmulator``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.emulator.api_client import ApiClient
 ROOT = Path(__file__).parents[2]
 MODULE = "airflow_provider_damstra.testing"
 
-A_TEST_FILE = """
+TEST_MODULE = """
 import json, os, urllib.request
 
-def ask(damstra_emulator):
+def find_newcomers():
     connection = json.loads(os.environ["AIRFLOW_CONN_DAMSTRA_DEFAULT"])
     url = connection["host"] + "/api/v2/user?q=newcomer"
     request = urllib.request.Request(url, headers={"AccessKey": connection["password"]})
@@ -30,14 +30,14 @@ def ask(damstra_emulator):
         return json.load(response)["results"]
 
 def test_first(damstra_emulator):
-    assert ask(damstra_emulator) == []
+    assert find_newcomers() == []
     damstra_emulator.add_fault("status", status=500)
 
 def test_second(damstra_emulator):
-    assert ask(damstra_emulator) == []
+    assert find_newcomers() == []
     assert len(damstra_emulator.journal()) == 1
 
-def test_without_it():
+def test_without_fixture():
     assert "AIRFLOW_CONN_DAMSTRA_DEFAULT" not in os.environ
 """
 
@@ -51,11 +51,11 @@ def run_python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_fixture_is_reset_before_each_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "test_dag.py").write_text(A_TEST_FILE)
-    # Without the other plugins, which are slow to import.
+    (tmp_path / "test_dag.py").write_text(TEST_MODULE)
+    # Other plugins are slow to import.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    ended = run_python("-m", "pytest", "-q", "-W", "error", "-p", MODULE, cwd=tmp_path)
-    assert "3 passed" in ended.stdout, ended.stdout + ended.stderr
+    result = run_python("-m", "pytest", "-q", "-W", "error", "-p", MODULE, cwd=tmp_path)
+    assert "3 passed" in result.stdout, result.stdout + result.stderr
 
 
 def test_import_loads_no_heavy_module() -> None:

@@ -1,4 +1,4 @@
-"""Webhooks: the seven events, their order, and what happens when a receiver fails."""
+"""Webhooks: bodies of the seven events, their order, and failing receivers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Statuses = Callable[[dict[str, Any]], int]
 
 
 class Receiver(ThreadingHTTPServer):
-    """Receives events and responses with what ``statuses`` returns for each; by default 200."""
+    """Records events and responds with the status that ``statuses`` returns for each; by default 200."""
 
     def __init__(self, statuses: Statuses | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -43,7 +43,7 @@ class Receiver(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """The address to send to."""
+        """The URL of the receiver."""
         return f"http://127.0.0.1:{self.server_port}/hook"
 
     @property
@@ -81,19 +81,13 @@ def receiver() -> Iterator[Receiver]:
 
 
 def wait_for_deliveries(emulator: DamstraEmulator, count: int) -> list[dict[str, Any]]:
-    """Return all deliveries once there are as many and none is pending."""
+    """Wait until there are ``count`` deliveries and none is pending, and return them."""
 
-    def is_settled() -> bool:
+    def are_finished() -> bool:
         return [one["state"] != "pending" for one in emulator.deliveries()] == [True] * count
 
-    until(is_settled, "all is delivered, or given up")
+    until(are_finished, "no delivery is pending")
     return emulator.deliveries()
-
-
-def pop_time_stamp(body: dict[str, Any]) -> str:
-    stamp = body.pop("timeStamp")
-    assert len(stamp) == len("2017-01-16T01:33:27.012Z")
-    return str(stamp)
 
 
 def test_events_have_documented_fields_and_types(
@@ -111,7 +105,7 @@ def test_events_have_documented_fields_and_types(
     api.send(f"/user/{user_id}/inactivate")
     wait_for_deliveries(emulator, 8)
     for body in receiver.bodies:
-        pop_time_stamp(body)
+        assert len(body.pop("timeStamp")) == len("2017-01-16T01:33:27.012Z")
     moved = f"{start:%Y-%m-%dT%H:%M:%S}.{start.microsecond // 1000:03d}Z"
     user, schedule, second = str(user_id), str(schedule_id), str(second_id)
     reason = "SCHEDULE_CANCELLED_MANUALLY"
@@ -201,11 +195,8 @@ def test_delivery_fails_after_three_attempts(api: ApiClient, emulator: DamstraEm
         first, second = wait_for_deliveries(emulator, 2)
     assert receiver.names == ["user.account.created"] * 3 + ["user.account.inactivate"]
     assert (first["state"], first["attempts"], first["last"]) == ("failed", 3, "HTTP 500")
-    assert (second["state"], second["event"], second["url"]) == (
-        "delivered",
-        "user.account.inactivate",
-        receiver.url,
-    )
+    assert (second["state"], second["event"]) == ("delivered", "user.account.inactivate")
+    assert second["url"] == receiver.url
 
 
 def test_slow_receiver_does_not_block_another(
