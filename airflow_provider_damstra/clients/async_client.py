@@ -162,7 +162,7 @@ class AsyncClient(BaseClient):
         :raises DamstraError: if there is no complete response.
         """
         session = self._session or await self._open_session()
-        failure, response = None, None
+        failure, has_response = None, False
         async with self._rate_limiter.async_permit():
             started = time.monotonic()
             try:
@@ -175,14 +175,14 @@ class AsyncClient(BaseClient):
                     allow_redirects=False,
                     proxy=self._proxy,
                 ) as response:
+                    has_response = True
                     body = await response.read()
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                failure = transport_error(request, error, self.settings, has_response=response is not None)
-        self._record(request, started, None if failure or response is None else response.status)
-        if failure or response is None:
-            # Not raised in the except block: the library's exception, which may show the key, would be its
-            # context.
-            raise failure or AssertionError
+            except (aiohttp.ClientError, OSError) as error:
+                failure = transport_error(request, error, self.settings, has_response=has_response)
+        self._record(request, started, None if failure else response.status)
+        if failure:
+            # Not in the except block: the library's exception, which may show the key, would be its context.
+            raise failure
         return self._redacted_response(response.status, response.headers, body)
 
     async def _open_session(self) -> aiohttp.ClientSession:
@@ -190,7 +190,10 @@ class AsyncClient(BaseClient):
         async with self._opening:
             if self._session is None:
                 timeout = self.settings.timeout
-                trusted = await asyncio.to_thread(ssl_context, self.settings.verify)
+                uses_tls = any(
+                    url.startswith("https:") for url in (self.settings.base_url, self._proxy or "")
+                )
+                trusted = await asyncio.to_thread(ssl_context, self.settings.verify) if uses_tls else True
                 self._session = aiohttp.ClientSession(
                     connector=aiohttp.TCPConnector(limit=self.settings.max_concurrency, ssl=trusted),
                     timeout=aiohttp.ClientTimeout(

@@ -176,26 +176,25 @@ class Client(BaseClient):
 
         :raises DamstraError: if there is no complete response.
         """
-        failure, response = None, None
+        failure, has_response = None, False
         with self._rate_limiter.permit():
             started = time.monotonic()
             try:
-                response = self.session.request(
+                with self.session.request(
                     request.method,
                     self.settings.base_url + request.target,
                     data=request.content,
                     timeout=self.settings.timeout,
                     stream=True,
-                )
-                with response:
+                ) as response:
+                    has_response = True
                     body = _read_body(response, seconds=response_timeout(self.settings))
-            except (OSError, ValueError, BaseHTTPError) as error:
-                failure = transport_error(request, error, self.settings, has_response=response is not None)
-        self._record(request, started, None if failure or response is None else response.status_code)
-        if failure or response is None:
-            # Not raised in the except block: the library's exception, which may show the key, would be its
-            # context.
-            raise failure or AssertionError
+            except (OSError, BaseHTTPError) as error:
+                failure = transport_error(request, error, self.settings, has_response=has_response)
+        self._record(request, started, None if failure else response.status_code)
+        if failure:
+            # Not in the except block: the library's exception, which may show the key, would be its context.
+            raise failure
         return self._redacted_response(response.status_code, response.headers, body)
 
 
@@ -205,7 +204,8 @@ class _Session(requests.Session):
 
 
 def _create_session(settings: ClientSettings, headers: dict[str, str]) -> requests.Session:
-    validate_ca_bundle(settings.verify)
+    if settings.base_url.startswith("https:") or isinstance(settings.verify, str):
+        validate_ca_bundle(settings.verify)
     proxy = proxy_for(settings.base_url, supports_socks=True)
     session = _Session()
     # The environment's proxies and CA bundle are set here. With trust_env, requests would add the
