@@ -1,4 +1,4 @@
-"""What Airflow asks a provider about itself. Imports nothing heavy: every Airflow process reads it."""
+"""The provider's metadata for Airflow. Imports nothing heavy: every Airflow process reads it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,11 @@ from airflow_provider_damstra import __version__
 _INTEGRATION = "Damstra Learning"
 _MODULES: dict[str, tuple[str, ...]] = {
     "hooks": ("damstra",),
-    "operators": (
-        "call",
-        "group",
-        "group_membership",
-        "ilt_attendance",
-        "ilt_session",
-        "lesson",
-        "lesson_schedule",
-        "user",
-        "user_accounts",
-    ),
+    "operators": ("call", "group", "ilt_session", "lesson", "user"),
     "sensors": ("group", "ilt_session", "lesson_schedule", "user"),
     "triggers": ("event", "wait"),
 }
-# "Common IO" is what Airflow calls the files of any object storage, and "Common SQL" any database.
+# Airflow's integration names for files on any object storage and for any SQL database.
 _TRANSFERS = {"export": "Common IO", "to_sql": "Common SQL", "training_matrix": "Common IO"}
 
 
@@ -102,7 +92,7 @@ _CONNECTION_TYPE: dict[str, Any] = {
         ),
         "webhook_tokens_previous": _field(
             "Previous webhook tokens",
-            "Still accepted until their time: <token>:<time>, separated by spaces.",
+            "Accepted until their time: <token>:<time>, separated by spaces.",
             "string",
             format="password",
         ),
@@ -153,26 +143,26 @@ CONFIGURATION: dict[str, Any] = {
             "receiver_url": _option(
                 "string",
                 "",
-                "Where the triggerer and the command line reach the API server, without /damstra; default as "
-                "[api] base_url. While tasks wait in the triggerer, it asks there for events.",
+                "Base URL of the API server, without /damstra, for the triggerer and the command line; default "
+                "as [api] base_url. The triggerer fetches webhook events from there for waiting tasks.",
                 example="http://airflow-api-server.internal:8080",
             ),
             "verify_events": _option(
                 "boolean",
                 "True",
-                "Ask Damstra whether an event really happened before it updates an asset.",
+                "Verify an event with the Damstra API before it updates an asset.",
             ),
             "verify_patience": _option(
                 "float",
                 "120",
-                "Seconds during which an event that Damstra does not show yet is looked for again, "
-                "before it is refused. While Damstra or the database fails they stand still.",
+                "Seconds during which verification is retried for an event that Damstra does not show yet, "
+                "before the event is refused; not counting outages of Damstra or the database.",
             ),
             "inbox_retention": _option(
                 "float",
                 "30",
-                "Days that a received event is kept. While it is kept, the same event is not taken twice; "
-                "what is older than this when it arrives is refused.",
+                "Days that a received event is kept, and during which duplicates of it are recognized. "
+                "Events that are older when they arrive are refused.",
             ),
         },
     }

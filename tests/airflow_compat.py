@@ -1,4 +1,4 @@
-"""What tests use of Airflow's inside, where it has it: ``make compat`` runs them on older ones too."""
+"""Airflow internals that tests use, whose location depends on the version (``make compat``)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DagSerialization: Any = vars(serialized_objects)["SerializedDAG" if BEFORE_3_2 e
 
 
 def stored_trigger_kwargs(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return a trigger's arguments as they come out of Airflow's database."""
+    """Return a trigger's arguments after a round trip through Airflow's database format."""
     row = Trigger._decrypt_kwargs(Trigger.encrypt_kwargs(kwargs))
     if BEFORE_3_2:
         return row
@@ -43,7 +43,7 @@ def stored_trigger_kwargs(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def load_dag_bag(path: Path | str) -> Any:
-    """Return what Airflow finds in a folder or file of DAGs."""
+    """Return the DagBag of a folder or file."""
     if BEFORE_3_2:
         from airflow.models.dagbag import DagBag
     else:

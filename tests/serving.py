@@ -1,4 +1,4 @@
-"""Servers of the tests' own: run in a thread, and stopped afterwards."""
+"""Servers for tests, run in a thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Server = TypeVar("Server", bound="socketserver.BaseServer")
 
 @contextmanager
 def serve_in_thread(server: Server) -> Iterator[Server]:
-    """Yield a server that runs, and close it afterwards."""
+    """Run a server in a thread during the block."""
     with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
         thread.start()

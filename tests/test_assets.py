@@ -1,4 +1,4 @@
-"""The assets of events: one for each, one for all, none for what Damstra does not report."""
+"""Assets of webhook events and their URIs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_damstra.assets import (
 
 
 @pytest.mark.parametrize("name", [*EVENT_NAMES, "all"])
-def test_an_events_asset_names_connection_and_event(name: str) -> None:
+def test_asset_uri_contains_connection_and_event(name: str) -> None:
     asset = damstra_event(name, conn_id="damstra_mine")
     assert asset.uri == f"damstra://damstra_mine/{name}"
     assert asset == damstra_event(name, conn_id="damstra_mine")
@@ -26,13 +26,13 @@ def test_an_events_asset_names_connection_and_event(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["lesson.schedule.complete", "", "Lesson.Schedule.Completed", "user.*"])
-def test_an_unknown_event_is_refused_with_those_there_are(name: str) -> None:
+def test_unknown_event_raises_listing_known_events(name: str) -> None:
     with pytest.raises(ValueError, match=r"lesson\.schedule\.completed, .*user\.account\.inactivate, all"):
         damstra_event(name)
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    ("uri", "normalized"),
     [
         ("damstra://c/user.settings.updated/", "damstra://c/user.settings.updated"),
         ("DAMSTRA://Mine/USER.settings.updated", "damstra://Mine/user.settings.updated"),
@@ -40,21 +40,21 @@ def test_an_unknown_event_is_refused_with_those_there_are(name: str) -> None:
         ("damstra://a%20b/all", "damstra://a%20b/all"),
     ],
 )
-def test_a_uri_has_one_form(written: str, meant: str) -> None:
-    parts = urlsplit(written)
-    assert sanitize_uri(parts).geturl() == meant
-    assert Asset(uri=meant).uri == meant
+def test_uri_is_normalized(uri: str, normalized: str) -> None:
+    parts = urlsplit(uri)
+    assert sanitize_uri(parts).geturl() == normalized
+    assert Asset(uri=normalized).uri == normalized
 
 
 @pytest.mark.parametrize(
     "uri", ["damstra:///all", "damstra://c", "damstra://c/", "damstra://c/nothing", "damstra://c/all?x=1"]
 )
-def test_a_malformed_uri_is_refused(uri: str) -> None:
+def test_malformed_uri_raises(uri: str) -> None:
     with pytest.raises(ValueError, match=r"damstra://|Damstra reports no event"):
         sanitize_uri(urlsplit(uri))
 
 
-def test_openlineage_sees_the_connection_and_the_event(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openlineage_dataset_of_asset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(facet, "Dataset", SimpleNamespace)
     dataset = convert_asset_to_openlineage(damstra_event("all"), None)
     assert (dataset.namespace, dataset.name) == ("damstra://damstra_default", "all")

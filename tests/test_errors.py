@@ -1,4 +1,4 @@
-"""An answer's way to its error: the vendor's code, then the text, then the status; and what it says."""
+"""Errors: their classes by code, text and status, their messages, and their classification for retries."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ STATUSES: dict[int, type[DamstraError]] = {
 }
 
 
-def answer(status: int, body: Any, **headers: str) -> Response:
+def response(status: int, body: Any, **headers: str) -> Response:
     text = body if isinstance(body, str) else json.dumps(body)
     lower = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(status=status, headers=lower, body=text.encode())
 
 
 def error(status: int, body: Any, **headers: str) -> DamstraError:
-    found = error_from_response(READ, answer(status, body, **headers))
+    found = error_from_response(READ, response(status, body, **headers))
     assert found is not None
     return found
 
@@ -89,7 +89,7 @@ def error(status: int, body: Any, **headers: str) -> DamstraError:
 @pytest.mark.parametrize("status", [200, 400, 403, 404, 500, 503])
 @pytest.mark.parametrize("text", ["Group not found", "already exists", "Not authorised"])
 @pytest.mark.parametrize("code", CODES)
-def test_the_code_counts_for_more_than_text_and_status(code: int, text: str, status: int) -> None:
+def test_code_takes_precedence_over_text_and_status(code: int, text: str, status: int) -> None:
     for number in (code, str(code)):
         found = error(status, {"internalCode": number, "message": text, "statusCode": 400})
         assert type(found) is CODES[code]
@@ -98,33 +98,33 @@ def test_the_code_counts_for_more_than_text_and_status(code: int, text: str, sta
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 409, 500, 503])
 @pytest.mark.parametrize("text", TEXTS)
-def test_the_text_counts_for_more_than_the_status(text: str, status: int) -> None:
-    for member in ("error", "message", "reason"):
-        body = {"error": True, "internalCode": 999, member: text}
+def test_text_takes_precedence_over_status(text: str, status: int) -> None:
+    for field in ("error", "message", "reason"):
+        body = {"error": True, "internalCode": 999, field: text}
         assert type(error(status, body)) is TEXTS[text]
 
 
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("body", ["", "{}", "no", HTML, [1], {"error": True}, {"id": 7}])
-def test_the_status_decides_where_nothing_else_does(status: int, body: Any) -> None:
+def test_status_determines_class_without_code_and_text(status: int, body: Any) -> None:
     found = error(status, body)
     assert type(found) is STATUSES[status]
     assert (found.status, found.internal_code) == (status, None)
 
 
-def test_the_status_in_a_body_counts_for_more_than_the_one_before_it() -> None:
+def test_status_in_body_takes_precedence_over_http_status() -> None:
     assert type(error(400, {"statusCode": 404, "message": "no"})) is errors.DamstraNotFoundError
     assert type(error(200, {"statusCode": 503, "error": "no"})) is errors.DamstraServerError
 
 
 @pytest.mark.parametrize("body", [HTML, "", {"internalCode": 842}, {"error": "already exists"}])
-def test_429_always_asks_to_slow_down(body: Any) -> None:
+def test_429_is_always_rate_limit_error(body: Any) -> None:
     found = error(429, body, retry_after="7")
     assert type(found) is errors.DamstraRateLimitError
     assert found.retry_after == 7
 
 
-def test_a_body_that_is_not_quite_json_is_read_as_text() -> None:
+def test_malformed_json_is_matched_as_text() -> None:
     found = error(400, '{"message": "No group found for that Id", "statusCode": 404,}')
     assert type(found) is errors.DamstraNotFoundError
     assert "No group found for that Id" in str(found)
@@ -141,18 +141,18 @@ def test_a_body_that_is_not_quite_json_is_read_as_text() -> None:
         [],
     ],
 )
-def test_a_success_is_no_error(body: Any) -> None:
-    assert error_from_response(READ, answer(200, body)) is None
+def test_success_returns_no_error(body: Any) -> None:
+    assert error_from_response(READ, response(200, body)) is None
 
 
-def test_a_text_about_an_error_inside_a_success_is_no_error() -> None:
+def test_error_text_inside_successful_page_is_no_error() -> None:
     page = {"results": [{"id": 1, "notes": '"error": "already exists", "internalCode": 806'}]}
-    assert error_from_response(READ, answer(200, page)) is None
-    assert parse_error_body(answer(200, page)) is None
+    assert error_from_response(READ, response(200, page)) is None
+    assert parse_error_body(response(200, page)) is None
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 304, 307, 308])
-def test_a_redirect_cannot_be_read_and_says_where_it_led(status: int) -> None:
+def test_redirect_raises_response_error_naming_target(status: int) -> None:
     found = error(status, "", location="https://elsewhere.example/login?next=secret")
     assert type(found) is errors.DamstraResponseError
     assert "https://elsewhere.example/login." in str(found)
@@ -160,7 +160,7 @@ def test_a_redirect_cannot_be_read_and_says_where_it_led(status: int) -> None:
     assert "connection's host" in str(found)
 
 
-def test_a_message_says_what_was_tried_on_whom_what_was_said_and_what_to_do() -> None:
+def test_message_contains_request_reason_and_advice() -> None:
     body = {
         "message": "AccessKey does not exist",
         "reason": "Invalid access key",
@@ -175,28 +175,28 @@ def test_a_message_says_what_was_tried_on_whom_what_was_said_and_what_to_do() ->
 
 
 @pytest.mark.parametrize(("status", "advice"), [(403, "proxy"), (404, "proxy"), (503, "try again later")])
-def test_an_answer_that_is_not_the_vendors_points_to_what_stands_between(status: int, advice: str) -> None:
-    said = str(error(status, "<html>\n<h1>Gateway</h1>\n</html>"))
-    assert said.startswith(
+def test_html_error_message_points_to_proxy(status: int, advice: str) -> None:
+    message = str(error(status, "<html>\n<h1>Gateway</h1>\n</html>"))
+    assert message.startswith(
         f"GetUser (GET /user/7) failed (HTTP {status}): '<html> <h1>Gateway</h1> </html>'."
     )
-    assert advice in said
-    assert "\n" not in said
+    assert advice in message
+    assert "\n" not in message
 
 
-def test_a_long_answer_is_quoted_in_part_and_an_empty_one_named() -> None:
+def test_message_shortens_long_and_names_empty_responses() -> None:
     assert len(str(error(400, "x" * 100_000))) < 500
     assert "the response is empty" in str(error(400, ""))
     assert "no reason given" in str(error(400, {"error": True}))
 
 
-def test_the_error_of_a_secret_call_still_says_what_the_server_said() -> None:
+def test_error_of_secret_call_contains_reason() -> None:
     request = GenerateLoginUrl(user_id=7).request()
-    found = error_from_response(request, answer(404, {"error": "User not found"}))
+    found = error_from_response(request, response(404, {"error": "User not found"}))
     assert "User not found" in str(found)
 
 
-# What went wrong; for GET, PUT, POST and PATCH whether it is sent again, and whether it may have been done.
+# Error class and arguments; for GET, PUT, POST and PATCH: is_retryable, outcome_unknown.
 Decision = tuple[type[DamstraError], dict[str, bool], str, str]
 DECISIONS: list[Decision] = [
     (errors.DamstraRateLimitError, {}, "yyyy", "nnnn"),
@@ -215,27 +215,27 @@ DECISIONS: list[Decision] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "options", "again", "done"), DECISIONS)
-def test_what_is_sent_again_and_what_may_have_been_done(
-    kind: type[DamstraError], options: dict[str, Any], again: str, done: str
+@pytest.mark.parametrize(("kind", "options", "retryable", "unknown"), DECISIONS)
+def test_is_retryable_and_outcome_unknown_by_error_and_method(
+    kind: type[DamstraError], options: dict[str, Any], retryable: str, unknown: str
 ) -> None:
-    found = [kind("no", request=request, **options) for request in (READ, PUT, SEND, CHANGE)]
-    assert "".join("ny"[is_retryable(one)] for one in found) == again
-    assert "".join("ny"[one.outcome_unknown] for one in found) == done
+    failures = [kind("no", request=request, **options) for request in (READ, PUT, SEND, CHANGE)]
+    assert "".join("ny"[is_retryable(failure)] for failure in failures) == retryable
+    assert "".join("ny"[failure.outcome_unknown] for failure in failures) == unknown
 
 
 @pytest.mark.parametrize("kind", [DamstraServerError, DamstraTransportError, DamstraResponseError])
-def test_of_an_unknown_request_the_worst_is_assumed(kind: type[DamstraError]) -> None:
+def test_error_without_request_is_not_retryable_and_outcome_unknown(kind: type[DamstraError]) -> None:
     assert kind("no").outcome_unknown
     assert not is_retryable(kind("no"))
 
 
 @pytest.mark.parametrize("other", [ValueError("no"), KeyboardInterrupt(), TimeoutError()])
-def test_what_is_not_ours_is_not_sent_again(other: BaseException) -> None:
+def test_foreign_exception_is_not_retryable(other: BaseException) -> None:
     assert not is_retryable(other)
 
 
-FINAL = {
+PERMANENT = {
     errors.DamstraConfigurationError,
     errors.DamstraAuthError,
     errors.DamstraPermissionError,
@@ -244,19 +244,17 @@ FINAL = {
 
 
 @pytest.mark.parametrize("kind", dict.fromkeys(decision[0] for decision in DECISIONS))
-def test_only_what_a_person_has_to_mend_is_final(kind: type[DamstraError]) -> None:
-    assert is_permanent(kind("no", request=READ)) is (kind in FINAL)
+def test_is_permanent_by_error(kind: type[DamstraError]) -> None:
+    assert is_permanent(kind("no", request=READ)) is (kind in PERMANENT)
     assert is_permanent(DamstraTransportError("no", was_sent=False, is_transient=False))
 
 
 def failed(kind: type[DamstraError], options: dict[str, Any]) -> DamstraError:
-    return kind("said so", request=SEND, status=418, internal_code=999, retry_after=1.5, **options)
+    return kind("reason", request=SEND, status=418, internal_code=999, retry_after=1.5, **options)
 
 
 @pytest.mark.parametrize(("kind", "options"), [decision[:2] for decision in DECISIONS])
-def test_an_error_survives_pickling_with_all_it_knows(
-    kind: type[DamstraError], options: dict[str, Any]
-) -> None:
+def test_error_is_picklable_with_attributes(kind: type[DamstraError], options: dict[str, Any]) -> None:
     found = failed(kind, options)
     copy = pickle.loads(pickle.dumps(found))  # noqa: S301
     assert type(copy) is kind
@@ -269,20 +267,20 @@ def _fail() -> None:
     raise failed(DamstraResponseError, {"is_truncated": True})
 
 
-def test_an_error_crosses_processes() -> None:
+def test_error_is_raised_across_processes() -> None:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         found = pool.submit(_fail).exception(timeout=60)
     assert isinstance(found, DamstraResponseError)
-    assert (str(found), found.status, found.internal_code, found.retry_after) == ("said so", 418, 999, 1.5)
+    assert (str(found), found.status, found.internal_code, found.retry_after) == ("reason", 418, 999, 1.5)
     assert found.is_truncated
 
 
 @pytest.mark.parametrize("name", ["DamstraError", *sorted({kind.__name__ for kind in STATUSES.values()})])
-def test_there_is_one_tree_to_catch(name: str) -> None:
+def test_errors_share_one_base_class(name: str) -> None:
     assert issubclass(getattr(errors, name), DamstraError)
     assert issubclass(errors.DamstraConfigurationError, ValueError)
 
 
-def test_what_this_provider_refused_itself_is_final() -> None:
+def test_error_without_request_is_permanent() -> None:
     assert is_permanent(errors.DamstraConflictError("Two groups have that name."))
-    assert not is_permanent(DamstraTransportError("Nobody answered."))
+    assert not is_permanent(DamstraTransportError("No response."))

@@ -1,4 +1,4 @@
-"""The button that leads from a task to Damstra Learning."""
+"""The extra link from a task to Damstra Learning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_damstra.links import DamstraLink
 from airflow_provider_damstra.operators.user import DamstraActivateUserOperator
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
-from tests.hooks.connections import environment
+from tests.hooks.connections import connection_json
 
 if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
@@ -21,14 +21,14 @@ TASKS = [
 ]
 
 
-def address_of(task: Any) -> str:
+def link_of(task: Any) -> str:
     vars(task).pop("hook", None)
     return DamstraLink().get_link(task, ti_key=TI_KEY)
 
 
 @pytest.mark.parametrize("task", TASKS, ids=str)
 @pytest.mark.parametrize(
-    ("fields", "address"),
+    ("fields", "url"),
     [
         ({}, "https://app.velpic.com/"),
         ({"host": "training.example.com"}, "https://training.example.com/"),
@@ -37,23 +37,21 @@ def address_of(task: Any) -> str:
     ],
     ids=str,
 )
-def test_it_leads_to_the_web_application(
-    task: Any, fields: dict[str, Any], address: str, monkeypatch: pytest.MonkeyPatch
+def test_link_is_url_of_web_application(
+    task: Any, fields: dict[str, Any], url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_LMS", environment(**fields))
-    assert address_of(task) == address
+    monkeypatch.setenv("AIRFLOW_CONN_LMS", connection_json(**fields))
+    assert link_of(task) == url
 
 
 @pytest.mark.parametrize("task", TASKS, ids=str)
-def test_it_shows_no_login(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_LMS", environment(host="https://joe:secret@training.example.com"))
-    assert "secret" not in address_of(task)
+def test_link_contains_no_credentials(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LMS", connection_json(host="https://joe:secret@training.example.com"))
+    assert "secret" not in link_of(task)
 
 
 @pytest.mark.parametrize("task", TASKS, ids=str)
-def test_it_leads_nowhere_if_the_connection_cannot_be_used(
-    task: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert address_of(task) == ""
-    monkeypatch.setenv("AIRFLOW_CONN_LMS", environment(extra={"timeout": "soon"}))
-    assert address_of(task) == ""
+def test_link_is_empty_for_missing_or_invalid_connection(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert link_of(task) == ""
+    monkeypatch.setenv("AIRFLOW_CONN_LMS", connection_json(extra={"timeout": "soon"}))
+    assert link_of(task) == ""

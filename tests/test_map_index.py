@@ -1,4 +1,4 @@
-"""What mapped tasks are called in the grid."""
+"""Names of mapped tasks in the grid."""
 
 from __future__ import annotations
 
@@ -21,13 +21,18 @@ from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonSchedu
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
-PEOPLE = [1011, 1012, 1013]
-NAMED: list[tuple[type[BaseOperator], dict[str, Any], dict[str, Any], str | None]] = [
+USER_IDS = [1011, 1012, 1013]
+CASES: list[tuple[type[BaseOperator], dict[str, Any], dict[str, Any], str | None]] = [
     (DamstraAddGroupMembersOperator, {"group_id": 102}, {"user_ids": 1011}, "user 1011"),
-    (DamstraAddGroupMembersOperator, {"user_ids": PEOPLE}, {"group_id": 102}, "group 102"),
+    (DamstraAddGroupMembersOperator, {"user_ids": USER_IDS}, {"group_id": 102}, "group 102"),
     (DamstraAddGroupMembersOperator, {"group_id": 102}, {"user_ids": [1011]}, "user 1011"),
-    (DamstraAddGroupMembersOperator, {"group_id": 102}, {"user_ids": PEOPLE}, "user 1011, 1012 and 1 more"),
-    (DamstraScheduleLessonsOperator, {"user_ids": PEOPLE}, {"lesson_names": "First Aid"}, "lesson First Aid"),
+    (DamstraAddGroupMembersOperator, {"group_id": 102}, {"user_ids": USER_IDS}, "user 1011, 1012 and 1 more"),
+    (
+        DamstraScheduleLessonsOperator,
+        {"user_ids": USER_IDS},
+        {"lesson_names": "First Aid"},
+        "lesson First Aid",
+    ),
     (DamstraScheduleLessonsOperator, {"lesson_ids": 1}, {"user_ids": "1,2"}, "user 1,2"),
     (DamstraCreateGroupOperator, {"description": "All"}, {"name": "Welders"}, "Welders"),
     (DamstraCreateGroupOperator, {"description": "All"}, {"name": "W" * 99}, "W" * 60),
@@ -44,37 +49,39 @@ NAMED: list[tuple[type[BaseOperator], dict[str, Any], dict[str, Any], str | None
 ]
 
 
-def name_of(operator: BaseOperator, **context: Any) -> str | None:
-    whole = cast("Context", {"ti": SimpleNamespace(map_index=0), **context})
-    set_map_index_template(operator, whole)
-    name = cast("dict[str, Any]", whole).get("map_index_template")
+def map_index_name(operator: BaseOperator, **context: Any) -> str | None:
+    full_context = cast("Context", {"ti": SimpleNamespace(map_index=0), **context})
+    set_map_index_template(operator, full_context)
+    name = cast("dict[str, Any]", full_context).get("map_index_template")
     return None if name is None else str(name)
 
 
-def unmapped(kind: Any, same: dict[str, Any], mapped: dict[str, Any]) -> BaseOperator:
+def unmapped_task(kind: Any, same: dict[str, Any], mapped: dict[str, Any]) -> BaseOperator:
     with DAG("training"):
-        step = kind.partial(task_id="step", **same).expand(**{name: [one] for name, one in mapped.items()})
-    one: BaseOperator = step.unmap(mapped)
-    return one
+        step = kind.partial(task_id="step", **same).expand(
+            **{name: [value] for name, value in mapped.items()}
+        )
+    task: BaseOperator = step.unmap(mapped)
+    return task
 
 
-@pytest.mark.parametrize(("kind", "same", "mapped", "name"), NAMED)
-def test_it_is_named_after_what_tells_it_from_the_others(
+@pytest.mark.parametrize(("kind", "same", "mapped", "name"), CASES)
+def test_mapped_task_is_named_after_distinguishing_argument(
     kind: type[BaseOperator], same: dict[str, Any], mapped: dict[str, Any], name: str | None
 ) -> None:
-    assert name_of(unmapped(kind, same, mapped)) == name
+    assert map_index_name(unmapped_task(kind, same, mapped)) == name
 
 
-def test_the_dags_author_may_name_it() -> None:
-    step = unmapped(DamstraAddGroupMembersOperator, {"group_id": 102}, {"user_ids": 7})
-    assert name_of(step, map_index_template="{{ task.user_ids }}") == "{{ task.user_ids }}"
+def test_template_of_dag_is_kept() -> None:
+    step = unmapped_task(DamstraAddGroupMembersOperator, {"group_id": 102}, {"user_ids": 7})
+    assert map_index_name(step, map_index_template="{{ task.user_ids }}") == "{{ task.user_ids }}"
 
 
-def test_a_task_that_is_not_mapped_has_no_name() -> None:
+def test_unmapped_task_gets_no_template() -> None:
     step = DamstraAddGroupMembersOperator(task_id="step", group_id=102, user_ids=7)
-    assert name_of(step, ti=SimpleNamespace(map_index=-1)) is None
+    assert map_index_name(step, ti=SimpleNamespace(map_index=-1)) is None
 
 
-def test_what_would_be_rendered_as_a_template_is_no_name() -> None:
-    step = unmapped(DamstraCreateGroupOperator, {"description": "All"}, {"name": "{{ 7 }}"})
-    assert name_of(step) is None
+def test_value_with_template_syntax_is_not_used() -> None:
+    step = unmapped_task(DamstraCreateGroupOperator, {"description": "All"}, {"name": "{{ 7 }}"})
+    assert map_index_name(step) is None

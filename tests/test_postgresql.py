@@ -1,4 +1,4 @@
-"""The tests' own PostgreSQL: this machine's and the wheel's both stop, and come back with their data."""
+"""The PostgreSQL server for tests, from the machine's packages and from the wheel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.postgresql import PostgreSQL, programs_of_machine, running_postgresql
 
 
 @pytest.mark.parametrize("from_wheel", [False, True] if programs_of_machine() else [True])
-def test_it_stops_and_comes_back(from_wheel: bool) -> None:
+def test_server_keeps_data_over_restart(from_wheel: bool) -> None:
     with running_postgresql(from_wheel=from_wheel) as server, server.new_database() as database:
         with server.connected(database) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS value")
@@ -23,7 +23,7 @@ def test_it_stops_and_comes_back(from_wheel: bool) -> None:
             assert connection.execute("SELECT value FROM kept").fetchall() == [(7,)]
 
 
-def test_a_database_is_empty_and_a_wrong_password_is_refused(postgresql: PostgreSQL, database: str) -> None:
+def test_new_database_is_empty_and_needs_password(postgresql: PostgreSQL, database: str) -> None:
     tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
     with postgresql.connected(database) as connection:
         assert connection.execute(tables).fetchone() == (0,)

@@ -43,31 +43,31 @@ def schema(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.needs_airflow("3.2")  # commands and tables of providers
-def test_the_strict_schema_is_kept() -> None:
+def test_info_matches_strict_provider_schema() -> None:
     strict = schema("provider.yaml.schema.json")
     required = set(strict["required"]) - OF_AIRFLOWS_OWN
     jsonschema.Draft7Validator({**strict, "required": sorted(required)}).validate(INFO)
 
 
 @pytest.mark.needs_airflow("3.3")  # forms that need no hook
-def test_a_connection_type_has_no_member_that_airflow_would_not_see() -> None:
+def test_connection_type_has_only_known_fields() -> None:
     # The schema lets these pass: what is written with an underscore is not shown, and nobody says so.
     known = schema("provider.yaml.schema.json")["properties"]["connection-types"]["items"]["properties"]
     assert CONNECTION.keys() <= known.keys()
 
 
-def test_the_runtime_schema_is_kept() -> None:
+def test_info_matches_runtime_schema() -> None:
     jsonschema.validate(INFO, schema("provider_info.schema.json"))
 
 
-def test_it_is_plain_data_and_made_anew_each_time() -> None:
+def test_info_is_json_serializable_and_stable() -> None:
     assert json.loads(json.dumps(INFO)) == INFO
     assert get_provider_info() == INFO
     assert INFO["versions"] == [airflow_provider_damstra.__version__]
 
 
 @pytest.mark.parametrize("kind", ["hooks", "operators", "sensors", "triggers"])
-def test_the_modules_listed_are_the_modules_there_are(kind: str) -> None:
+def test_all_modules_are_listed(kind: str) -> None:
     defines = re.compile(rf"^class Damstra\w*{kind[:-1].title()}\b", re.M)
     listed = {module for entry in INFO[kind] for module in entry["python-modules"]}
     found = {
@@ -80,7 +80,7 @@ def test_the_modules_listed_are_the_modules_there_are(kind: str) -> None:
         assert importlib.import_module(module).__doc__
 
 
-def test_the_transfers_listed_are_the_modules_there_are() -> None:
+def test_all_transfers_are_listed() -> None:
     listed = {entry["python-module"] for entry in INFO["transfers"]}
     modules = {module.name for module in pkgutil.iter_modules([str(PACKAGE / "transfers")])}
     shared = {"base", "support"}
@@ -89,7 +89,7 @@ def test_the_transfers_listed_are_the_modules_there_are() -> None:
         assert importlib.import_module(module).__doc__
 
 
-def test_every_integration_named_is_declared() -> None:
+def test_integrations_are_declared() -> None:
     declared = {integration["integration-name"] for integration in INFO["integrations"]}
     used = {
         entry["integration-name"]
@@ -100,12 +100,12 @@ def test_every_integration_named_is_declared() -> None:
     assert {entry["source-integration-name"] for entry in INFO["transfers"]} <= declared
 
 
-def test_the_forms_fields_are_the_extras_that_are_read() -> None:
+def test_form_fields_are_the_extras() -> None:
     assert list(FIELDS) == list(DamstraConnectionExtra.model_fields)
 
 
 @pytest.mark.parametrize("name", list(FIELDS))
-def test_the_description_of_a_field_names_its_default(name: str) -> None:
+def test_description_of_form_field_contains_default(name: str) -> None:
     default = DamstraConnectionExtra.model_fields[name].default
     assert default is not PydanticUndefined
     named = re.search(r"Default (\S+?)\.$", FIELDS[name]["description"])
@@ -122,7 +122,7 @@ KINDS = {"number": float, "integer": int, "boolean": bool, "string": str}
 
 
 @pytest.mark.parametrize("name", list(FIELDS))
-def test_a_field_takes_what_is_read_from_it(name: str) -> None:
+def test_form_field_schema_matches_extra(name: str) -> None:
     described = FIELDS[name]["schema"]
     samples = {"number": 5, "integer": 5, "boolean": True, "string": "true"}
     for kind in set(described["type"]) - {"null"}:
@@ -133,7 +133,7 @@ def test_a_field_takes_what_is_read_from_it(name: str) -> None:
     assert settings_from_connection(connection(extra={name: None})) == settings_from_connection(connection())
 
 
-def test_secrets_are_typed_as_passwords() -> None:
+def test_secret_form_fields_are_passwords() -> None:
     secret = {
         name
         for name, field in DamstraConnectionExtra.model_fields.items()
@@ -152,12 +152,12 @@ NAMED = [
 
 
 @pytest.mark.parametrize("path", NAMED)
-def test_what_is_named_is_there(path: str) -> None:
+def test_registered_names_are_importable(path: str) -> None:
     module, _, name = path.rpartition(".")
     assert callable(getattr(importlib.import_module(module), name))
 
 
-def test_airflow_accepts_the_database_manager() -> None:
+def test_database_manager_is_valid() -> None:
     (path,) = INFO["db-managers"]
     manager = DamstraDBManager
     assert path == f"{manager.__module__}.{manager.__name__}"
@@ -175,7 +175,7 @@ CHOSEN = {
 
 
 @pytest.mark.parametrize("name", CHOSEN)
-def test_an_option_has_an_environment_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_option_is_read_from_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = load_receiver_config()
     monkeypatch.setenv(f"AIRFLOW__DAMSTRA__{name.upper()}", CHOSEN[name])
     assert load_receiver_config() != before
@@ -212,7 +212,7 @@ def installed_in(folder: Path) -> None:
 
 
 @pytest.mark.needs_airflow("3.2")
-def test_airflow_shows_what_the_provider_says_of_itself(tmp_path: Path) -> None:
+def test_airflow_loads_provider_metadata(tmp_path: Path) -> None:
     installed_in(tmp_path)
     paths = os.pathsep.join([str(tmp_path), str(PACKAGE.parent)])
     environment = {**os.environ, "PYTHONPATH": paths, "AIRFLOW_HOME": str(tmp_path)}
@@ -230,7 +230,7 @@ def test_airflow_shows_what_the_provider_says_of_itself(tmp_path: Path) -> None:
     assert shown["database"] == INFO["db-managers"]
 
 
-def test_the_form_shows_what_a_connection_has() -> None:
+def test_connection_form_behaviour() -> None:
     behaviour = CONNECTION["ui-field-behaviour"]
     assert behaviour["relabeling"]["password"] == "Access key"
     assert set(behaviour["hidden-fields"]) == {"login", "schema"}

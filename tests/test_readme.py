@@ -1,4 +1,4 @@
-"""The README names all there is to use, and its first screen holds the two commands."""
+"""The README documents every public class, extra and exception."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIRST_SCREEN = "\n".join(README.splitlines()[:15])
 
 
 def public_classes() -> list[str]:
-    """Return the operators and sensors that people import."""
+    """Return the names of all operators, sensors and transfers."""
     packages = (
         airflow_provider_damstra.operators,
         airflow_provider_damstra.sensors,
@@ -41,12 +41,12 @@ def public_classes() -> list[str]:
     return sorted(classes - {"DamstraOperator", "DamstraSensor"})
 
 
-def test_there_are_all_the_operators_and_sensors_that_dags_hold() -> None:
+def test_public_operators_sensors_and_transfers_are_found() -> None:
     assert len(public_classes()) == 26 + 5 + 3
 
 
 @pytest.mark.parametrize("name", public_classes())
-def test_every_operator_and_sensor_is_in_a_table(name: str) -> None:
+def test_every_operator_and_sensor_is_in_readme(name: str) -> None:
     rows = [
         line for line in README.splitlines() if line.startswith("|") or line.startswith("`operators.call")
     ]
@@ -54,7 +54,7 @@ def test_every_operator_and_sensor_is_in_a_table(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DamstraConnectionExtra.model_fields)
-def test_every_extra_of_the_connection_is_described(name: str) -> None:
+def test_every_connection_extra_is_in_readme(name: str) -> None:
     assert f"| extra `{name}` |" in README
 
 
@@ -62,10 +62,10 @@ def test_every_extra_of_the_connection_is_described(name: str) -> None:
     "name",
     [name for name, kind in vars(errors).items() if inspect.isclass(kind) and name.startswith("Damstra")],
 )
-def test_every_exception_is_described(name: str) -> None:
+def test_every_exception_is_in_readme(name: str) -> None:
     assert name == "DamstraError" or f"| `{name}` |" in README
 
 
 @pytest.mark.parametrize("command", ["make demo", "make test"])
-def test_the_first_screen_holds_the_two_commands(command: str) -> None:
+def test_readme_starts_with_commands(command: str) -> None:
     assert command in FIRST_SCREEN

@@ -1,4 +1,4 @@
-"""What becomes of a task after a failure of Damstra's, with the policy for Airflow 3.3."""
+"""DamstraRetryPolicy: its decision for each kind of failure (Airflow 3.3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.operators.group import DamstraCreateGroupOperator
 from airflow_provider_damstra.retry_policy import DamstraRetryPolicy
 from tests.airflow_compat import DagSerialization
-from tests.hooks.connections import environment
+from tests.hooks.connections import connection_json
 
 with suppress(ImportError):  # before Airflow 3.3, where no test here runs
     from airflow.sdk import RetryDecision
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.needs_airflow("3.3")
 
 CREATE = CreateGroup(name="Welders", description="All of them")
-# More than a minute, for which the client itself does not wait.
-LATER = {"Retry-After": "90"}
+# Longer than a minute: the client itself does not wait for it.
+RETRY_LATER = {"Retry-After": "90"}
 
 
-def decision_after(error: BaseException) -> RetryDecision:
+def evaluate(error: BaseException) -> RetryDecision:
     return DamstraRetryPolicy().evaluate(error, try_number=1, max_tries=3)
 
 
 @pytest.fixture(autouse=True)
 def emulator(damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) -> DamstraEmulator:
-    """Return the emulator, with a connection whose client tries once."""
+    """Return the emulator, with a connection without client retries."""
     given = json.loads(damstra_emulator.connection_json)
     monkeypatch.setenv("AIRFLOW_CONN_DAMSTRA_DEFAULT", json.dumps({**given, "extra": {"max_retries": 0}}))
     return damstra_emulator
 
 
-def failure(call: Any = CREATE) -> DamstraError:
-    """Return the error that a call ends with, as a task of one's own meets it."""
+def failed_call(call: Any = CREATE) -> DamstraError:
+    """Return the error of a call, as a @task function gets it."""
     with pytest.raises(DamstraError) as caught:
         DamstraHook().call(call)
     return caught.value
@@ -59,61 +59,59 @@ def failure(call: Any = CREATE) -> DamstraError:
         (400, {"error": "Bad Request"}),
     ],
 )
-def test_what_no_retry_mends_fails_at_once(
-    status: int, body: dict[str, Any], emulator: DamstraEmulator
-) -> None:
+def test_permanent_error_fails(status: int, body: dict[str, Any], emulator: DamstraEmulator) -> None:
     emulator.add_fault("status", status=status, body=body)
-    error = failure()
-    assert decision_after(error) == RetryDecision.fail(reason=str(error))
+    error = failed_call()
+    assert evaluate(error) == RetryDecision.fail(reason=str(error))
 
 
-def test_a_connection_that_cannot_be_used_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_DAMSTRA_DEFAULT", environment(extra={"timeout": "soon"}))
-    error = failure()
-    assert decision_after(error) == RetryDecision.fail(reason=str(error))
+def test_invalid_connection_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_DAMSTRA_DEFAULT", connection_json(extra={"timeout": "soon"}))
+    error = failed_call()
+    assert evaluate(error) == RetryDecision.fail(reason=str(error))
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_it_is_tried_again_when_the_server_said(status: int, emulator: DamstraEmulator) -> None:
-    emulator.add_fault("status", status=status, headers=LATER)
-    assert decision_after(failure()) == RetryDecision.retry(
+def test_retry_after_delays_retry(status: int, emulator: DamstraEmulator) -> None:
+    emulator.add_fault("status", status=status, headers=RETRY_LATER)
+    assert evaluate(failed_call()) == RetryDecision.retry(
         delay=timedelta(seconds=90), reason="Damstra asks to wait 90 s."
     )
 
 
-def test_what_may_have_been_done_is_tried_again_for_the_next_try_looks(emulator: DamstraEmulator) -> None:
+def test_unknown_outcome_is_retried(emulator: DamstraEmulator) -> None:
     emulator.add_fault("drop_after", method="POST")
-    assert decision_after(failure()) == RetryDecision.retry(
+    assert evaluate(failed_call()) == RetryDecision.retry(
         reason="The outcome of the request is unknown; the next try looks it up first."
     )
 
 
 @pytest.mark.parametrize("fault", [{"kind": "status", "status": 429}, {"kind": "drop_before"}], ids=str)
-def test_the_rest_is_as_the_task_says(fault: dict[str, Any], emulator: DamstraEmulator) -> None:
+def test_other_damstra_errors_use_default(fault: dict[str, Any], emulator: DamstraEmulator) -> None:
     emulator.add_fault(**fault)
-    assert decision_after(failure(GetUser(user_id=1011))) == RetryDecision.default()
+    assert evaluate(failed_call(GetUser(user_id=1011))) == RetryDecision.default()
 
 
-def test_other_failures_are_not_its_business() -> None:
-    assert decision_after(OSError("disk full")) == RetryDecision.default()
+def test_foreign_exception_uses_default() -> None:
+    assert evaluate(OSError("disk full")) == RetryDecision.default()
 
 
-def test_arguments_that_do_not_fit_fail_at_once() -> None:
+def test_invalid_arguments_fail() -> None:
     with pytest.raises(ValidationError) as caught:
         GetUser(user_id="seven")
-    assert decision_after(caught.value) == RetryDecision.fail(reason=str(caught.value))
+    assert evaluate(caught.value) == RetryDecision.fail(reason=str(caught.value))
 
 
-def test_what_another_model_refuses_is_not_its_business() -> None:
-    class Theirs(BaseModel):
+def test_validation_error_of_foreign_model_uses_default() -> None:
+    class ForeignModel(BaseModel):
         number: int
 
     with pytest.raises(ValidationError) as caught:
-        Theirs.model_validate({"number": "seven"})
-    assert decision_after(caught.value) == RetryDecision.default()
+        ForeignModel.model_validate({"number": "seven"})
+    assert evaluate(caught.value) == RetryDecision.default()
 
 
-def test_a_dag_with_it_can_be_stored() -> None:
+def test_dag_with_policy_is_serializable() -> None:
     with DAG("training", schedule=None) as dag:
         DamstraCreateGroupOperator(
             task_id="step", name="Welders", description="All", retries=3, retry_policy=DamstraRetryPolicy()
@@ -122,6 +120,6 @@ def test_a_dag_with_it_can_be_stored() -> None:
     assert DagSerialization.from_dict(stored).get_task("step").has_retry_policy
 
 
-def test_it_is_rebuilt_from_what_it_stores() -> None:
+def test_policy_round_trips_through_serialization() -> None:
     stored = json.loads(json.dumps(DamstraRetryPolicy().serialize()))
     assert isinstance(DamstraRetryPolicy.deserialize(stored), DamstraRetryPolicy)

@@ -1,4 +1,4 @@
-"""Verbs: what can be asked of the API, a class for each of its 38 operations."""
+"""The calls of the API: a class for each of its 38 operations."""
 
 from __future__ import annotations
 

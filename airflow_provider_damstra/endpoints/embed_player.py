@@ -1,4 +1,4 @@
-"""What can be asked about the lesson player that other sites embed."""
+"""Operations of the lesson player that other sites embed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class _EmbedPlayer(Model):
 _EMBED_PLAYER: TypeAdapter[Any] = TypeAdapter(_EmbedPlayer)
 
 
-class _AnswersEmbedUrl(Endpoint[str]):
-    """An operation that answers ``{"embedUrl": "..."}``: a secret, for the URL carries a token."""
+class _EmbedUrlEndpoint(Endpoint[str]):
+    """An operation that returns ``{"embedUrl": "..."}``: a secret, since the URL contains a token."""
 
     response_is_secret: ClassVar[bool] = True
 
@@ -32,13 +32,13 @@ class _AnswersEmbedUrl(Endpoint[str]):
         return url
 
 
-class GetEmbedUrl(_AnswersEmbedUrl, path="/embed_player"):
+class GetEmbedUrl(_EmbedUrlEndpoint, path="/embed_player"):
     """Return the URL of the player for one lesson schedule."""
 
     lesson_schedule_id: Identifier
 
 
-class GetEmbedUrlAllLessonTypes(_AnswersEmbedUrl, path="/embed_player/version/{lesson_schedule_id}"):
-    """Return the URL of the player for one lesson schedule, whatever the type of its lesson."""
+class GetEmbedUrlAllLessonTypes(_EmbedUrlEndpoint, path="/embed_player/version/{lesson_schedule_id}"):
+    """Return the URL of the player for one lesson schedule, for lessons of every type."""
 
     lesson_schedule_id: Identifier

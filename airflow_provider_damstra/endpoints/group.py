@@ -1,4 +1,4 @@
-"""What can be asked about groups, their members and their supervisors."""
+"""Operations on groups, their members and their supervisors."""
 
 from __future__ import annotations
 
@@ -38,27 +38,27 @@ class UpdateGroup(Endpoint[Group], method="POST", path="/group/{group_id}"):
 
 
 class ListGroupMembers(ListEndpoint[User], path="/group/{group_id}/member"):
-    """List the users in a group."""
+    """List the members of a group."""
 
     group_id: Identifier
 
 
 class AddGroupMembers(NoContentEndpoint, method="POST", path="/group/{group_id}/add_members"):
-    """Put users into a group."""
+    """Add users to a group."""
 
     group_id: Identifier
     user_ids: IdentifierList
 
 
 class RemoveGroupMembers(NoContentEndpoint, method="POST", path="/group/{group_id}/remove_members"):
-    """Take users out of a group."""
+    """Remove users from a group."""
 
     group_id: Identifier
     user_ids: IdentifierList
 
 
 class ListGroupSupervisors(ListEndpoint[User], path="/group/{group_id}/supervisor"):
-    """List the users who supervise a group."""
+    """List the supervisors of a group."""
 
     group_id: Identifier
 
@@ -71,13 +71,13 @@ class AddGroupSupervisors(NoContentEndpoint, method="POST", path="/group/{group_
 
 
 class RemoveGroupSupervisors(NoContentEndpoint, method="POST", path="/group/{group_id}/remove_supervisors"):
-    """End users' supervision of a group."""
+    """Remove supervisors from a group."""
 
     group_id: Identifier
     user_ids: IdentifierList
 
 
 class InactivateGroup(NoContentEndpoint, method="POST", path="/group/{group_id}/inactivate"):
-    """Make a group inactive: it leaves the listing."""
+    """Inactivate a group: it disappears from the listing."""
 
     group_id: Identifier

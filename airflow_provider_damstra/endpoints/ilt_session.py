@@ -1,4 +1,4 @@
-"""What can be asked about ILT (instructor-led training) sessions."""
+"""Operations on ILT (instructor-led training) sessions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class GetIltSession(Endpoint[IltSession], path="/ilt_session/{ilt_session_id}"):
 
 
 class CreateIltSession(Endpoint[IltSession], method="POST", path="/ilt_session"):
-    """Create an ILT session and return it. Only an update can limit its places."""
+    """Create an ILT session and return it. The number of places can only be set by an update."""
 
     lesson_id: Identifier | None = None
     start_datetime: SessionDateTime
@@ -46,7 +46,7 @@ class CreateIltSession(Endpoint[IltSession], method="POST", path="/ilt_session")
 
     @field_validator("end_datetime")
     @classmethod
-    def _after_the_start(cls, end: datetime, info: ValidationInfo) -> datetime:
+    def _validate_end_after_start(cls, end: datetime, info: ValidationInfo) -> datetime:
         start = info.data.get("start_datetime")
         if start is not None and end < start:
             raise ValueError(f"end_datetime is before start_datetime, {start.isoformat()}")
@@ -54,7 +54,7 @@ class CreateIltSession(Endpoint[IltSession], method="POST", path="/ilt_session")
 
 
 class UpdateIltSession(Endpoint[IltSession], method="PATCH", path="/ilt_session/{ilt_session_id}"):
-    """Change an ILT session and return it. Instructor and location are always needed; times cannot change."""
+    """Change an ILT session and return it. Instructor and location are required; times cannot be changed."""
 
     ilt_session_id: Identifier
     instructor_id: Identifier
@@ -65,13 +65,13 @@ class UpdateIltSession(Endpoint[IltSession], method="PATCH", path="/ilt_session/
 
 
 class CompleteIltSession(NoContentEndpoint, method="POST", path="/ilt_session/{ilt_session_id}/complete"):
-    """Complete an ILT session and every lesson schedule that belongs to it."""
+    """Complete an ILT session and all its lesson schedules."""
 
     ilt_session_id: Identifier
 
 
 class CancelIltSession(NoContentEndpoint, method="POST", path="/ilt_session/{ilt_session_id}/cancel_session"):
-    """Cancel an ILT session, and say who is told."""
+    """Cancel an ILT session, with or without notifying trainees and instructor."""
 
     ilt_session_id: Identifier
     ilt_session_cancellation_trainee_notification_enabled: bool
@@ -81,7 +81,7 @@ class CancelIltSession(NoContentEndpoint, method="POST", path="/ilt_session/{ilt
 class BulkRegisterIltSession(
     NoContentEndpoint, method="POST", path="/ilt_session/{ilt_session_id}/bulk_register"
 ):
-    """Register users, who must be scheduled to the session's lesson already."""
+    """Register users, who must be scheduled to the session's lesson."""
 
     ilt_session_id: Identifier
     user_ids: IdentifierList
@@ -99,7 +99,7 @@ class BulkDeregisterIltSession(
 class ListIltSessionAttendees(
     ListEndpoint[IltSessionAttendee], path="/ilt_session/{ilt_session_id}/attendees"
 ):
-    """List who is registered, who attended and who passed."""
+    """List the attendees of a session, with attendance and result."""
 
     sends_paging_on_first_page = False
 
@@ -107,7 +107,7 @@ class ListIltSessionAttendees(
 
 
 class AttendeeProgress(RequestModel):
-    """What is recorded of one attendee. ``id`` is the attendee's, not the user's."""
+    """Attendance and result of one attendee. ``id`` is the attendee's, not the user's."""
 
     id: Identifier
     passed: bool | None = None
@@ -117,7 +117,7 @@ class AttendeeProgress(RequestModel):
 class SaveIltSessionProgress(
     NoContentEndpoint, method="POST", path="/ilt_session/{ilt_session_id}/save_progress"
 ):
-    """Record who attended and who passed."""
+    """Record attendance and results."""
 
     ilt_session_id: Identifier
     attendees: Annotated[tuple[AttendeeProgress, ...], Field(min_length=1)]

@@ -1,4 +1,4 @@
-"""What can be asked about lessons."""
+"""Operations on lessons."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ else:
 
 
 class ListLessons(ListEndpoint[Lesson], path="/lesson"):
-    """Search lessons, a row for each version: ``q`` in the name."""
+    """Search lessons, one row per version: ``q`` in the name."""
 
     q: str | None = None
     lesson_ids: CommaSeparatedIds | None = None
@@ -23,7 +23,7 @@ class ListLessons(ListEndpoint[Lesson], path="/lesson"):
 
 
 class ListLessonDetails(ListEndpoint[LessonDetails], path="/lessondetails"):
-    """Search lessons with their publishing details, a row for each version: ``q`` in the name."""
+    """Search lessons with their publishing details, one row per version: ``q`` in the name."""
 
     q: str | None = None
     lesson_ids: CommaSeparatedIds | None = None

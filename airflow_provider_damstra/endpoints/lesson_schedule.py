@@ -1,4 +1,4 @@
-"""What can be asked about lesson schedules."""
+"""Operations on lesson schedules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, TypeAdapter, model_validator
 
 from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, parse_json
-from airflow_provider_damstra.endpoints.types import Digits, Identifier, IdentifierList, UtcDateTime
+from airflow_provider_damstra.endpoints.types import CountAsText, Identifier, IdentifierList, UtcDateTime
 from airflow_provider_damstra.errors import invalid_response
 from airflow_provider_damstra.models.base import Model
 from airflow_provider_damstra.models.lesson_schedule import (
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class LessonScheduleFilter(StrEnum):
-    """Which of a user's lesson schedules are listed."""
+    """Filter of a user's lesson schedules by status."""
 
     ALL = "all"
     SCHEDULED = LessonScheduleStatus.SCHEDULED.value
@@ -40,8 +40,8 @@ class _Ids(Model):
 _IDS: TypeAdapter[Any] = TypeAdapter(_Ids)
 
 
-class _AnswersIds(Endpoint[list[int]]):
-    """An operation that answers ``{"ids": [...]}``."""
+class _IdsEndpoint(Endpoint[list[int]]):
+    """An operation that returns ``{"ids": [...]}``."""
 
     def parse_result(self, request: Request, response: Response) -> list[int]:
         """Return the ids."""
@@ -62,20 +62,21 @@ class ListUserLessonSchedules(ListEndpoint[UserLessonSchedule], path="/user/{use
     status: LessonScheduleFilter | None = None
 
 
-class ScheduleUser(_AnswersIds, method="POST", path="/user/{user_id}/lesson_schedule"):
+class ScheduleUser(_IdsEndpoint, method="POST", path="/user/{user_id}/lesson_schedule"):
     """Schedule a user to lessons and return the ids of the schedules that were created."""
 
     user_id: Identifier
     lesson_version_ids: IdentifierList
     schedule_date: UtcDateTime | None = None
-    grace_period: Digits
+    grace_period: CountAsText
     grace_period_unit: GracePeriodUnit
 
 
-class CompleteLesson(_AnswersIds, method="POST", path="/lesson_schedule/{user_id}/complete_lesson"):
+class CompleteLesson(_IdsEndpoint, method="POST", path="/lesson_schedule/{user_id}/complete_lesson"):
     """Record that a user completed a lesson and return the ids of the completed schedules.
 
-    The path takes the trainee's user id. Name the lesson (its published version counts) or one version of it.
+    ``user_id`` is the trainee's, although the path names a lesson schedule. Give ``lesson_id`` (its published
+    version is completed) or ``lesson_version_id``.
     """
 
     user_id: Identifier
@@ -85,7 +86,7 @@ class CompleteLesson(_AnswersIds, method="POST", path="/lesson_schedule/{user_id
     manually_completed_by_user_id: Identifier
 
     @model_validator(mode="after")
-    def _names_a_lesson(self) -> Self:
+    def _validate_lesson(self) -> Self:
         if self.lesson_id is None and self.lesson_version_id is None:
             raise ValueError("name the lesson: lesson_id or lesson_version_id is missing")
         return self

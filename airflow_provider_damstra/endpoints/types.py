@@ -1,4 +1,4 @@
-"""The types of arguments: what is accepted from a caller, and the form in which it goes on the wire."""
+"""The types of endpoint arguments: the values they accept, and the JSON or query text they are sent as."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from pydantic import (
 Value = TypeVar("Value")
 
 
-def _refuse_bool(value: Any) -> Any:
+def _validate_not_bool(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError(f"{value} is no number")
     return value
 
 
 def _number_as_text(value: Any) -> Any:
-    """Return a whole number as a text: JSON, and templates that render natively, make numbers of texts."""
+    """Return an int as text: JSON and natively rendered templates turn digits into numbers."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _refuse_number(value: Any) -> Any:
-    """Refuse what would be read as seconds since 1970, such as a date without dashes."""
+def _validate_not_number(value: Any) -> Any:
+    """Reject numbers, which pydantic would parse as seconds since 1970, such as a date without dashes."""
     is_digits = isinstance(value, str) and value.strip().replace(".", "", 1).removeprefix("-").isdigit()
     if is_digits or isinstance(value, (int, float)):
-        raise ValueError(f"{value} is a number, not a moment: write '2026-01-31T09:00:00+08:00'")
+        raise ValueError(f"{value} is a number, not a date and time: write '2026-01-31T09:00:00+08:00'")
     return value
 
 
-def _refuse_naive(value: datetime) -> datetime:
+def _validate_time_zone(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError(
-            f"{value.isoformat()} has no time zone, so nobody can tell which moment it is: write for example "
+            f"{value.isoformat()} has no time zone, so its meaning is ambiguous: write for example "
             "pendulum.datetime(2026, 1, 31, 9, tz='Australia/Perth'), or '2026-01-31T09:00:00+08:00'"
         )
     return value
@@ -67,8 +67,8 @@ def _split(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-def _listed(value: Any) -> Any:
-    """Return what a template or XCom may hold as a list: an id, a text of ids, a lazy sequence."""
+def _to_list(value: Any) -> Any:
+    """Return a list for what a template or XCom may hold: an id, a text of ids, a lazy sequence."""
     if isinstance(value, str):
         return _split(value.strip().removeprefix("[").removesuffix("]"))
     if isinstance(value, int):
@@ -82,13 +82,13 @@ def _listed(value: Any) -> Any:
 
 
 def validate_unique(values: tuple[Value, ...]) -> tuple[Value, ...]:
-    """Return the values, if each is there once.
+    """Return the values, after validating that there are no duplicates.
 
-    :raises ValueError: naming the others.
+    :raises ValueError: naming the duplicates.
     """
-    twice = [value for value, count in Counter(values).items() if count > 1]
-    if twice:
-        raise ValueError(f"named more than once: {_join(twice)}")
+    duplicates = [value for value, count in Counter(values).items() if count > 1]
+    if duplicates:
+        raise ValueError(f"named more than once: {_join(duplicates)}")
     return values
 
 
@@ -96,36 +96,36 @@ def _join(values: Iterable[object]) -> str:
     return ",".join(str(value) for value in values)
 
 
-def _ids_of(value: Any) -> Any:
+def _unwrap_ids(value: Any) -> Any:
     if not isinstance(value, (list, tuple)):
         return value
     return [item["id"] if isinstance(item, dict) and item.keys() == {"id"} else item for item in value]
 
 
 def _as_references(ids: Iterable[int]) -> list[dict[str, int]]:
-    return [{"id": one} for one in ids]
+    return [{"id": number} for number in ids]
 
 
 _DateTimeText = WithJsonSchema({"type": "string", "format": "date-time"})
 
-Identifier = Annotated[int, BeforeValidator(_refuse_bool), Field(gt=0)]
-"""An id. Digits in a text are accepted: that is what a rendered template is."""
+Identifier = Annotated[int, BeforeValidator(_validate_not_bool), Field(gt=0)]
+"""An id. A text of digits, such as a rendered template, is accepted."""
 
 Name = Annotated[str, Field(min_length=1, pattern=r"\S")]
-"""A name: some text that one can see."""
+"""A name: a text that is not blank."""
 
 EmployeeNumber = Annotated[str, BeforeValidator(_number_as_text)]
-"""A text that is often all digits; ``4711`` is ``"4711"``."""
+"""A text that often consists of digits; an int is accepted: ``4711`` is ``"4711"``."""
 
 IdentifierList = Annotated[
-    tuple[Identifier, ...], BeforeValidator(_listed), AfterValidator(validate_unique), Field(min_length=1)
+    tuple[Identifier, ...], BeforeValidator(_to_list), AfterValidator(validate_unique), Field(min_length=1)
 ]
-"""One id or more, none twice. A rendered template is accepted too: ``1,2`` or ``[1, 2]``."""
+"""One id or more, without duplicates. A rendered template is accepted: ``1,2`` or ``[1, 2]``."""
 
 References = Annotated[
-    tuple[Identifier, ...], BeforeValidator(_ids_of), PlainSerializer(_as_references, when_used="json")
+    tuple[Identifier, ...], BeforeValidator(_unwrap_ids), PlainSerializer(_as_references, when_used="json")
 ]
-"""Ids that go on the wire as objects: ``[{"id": 1}]``."""
+"""Ids that are sent as objects: ``[{"id": 1}]``."""
 
 CommaSeparatedIds = Annotated[
     tuple[Identifier, ...],
@@ -133,36 +133,36 @@ CommaSeparatedIds = Annotated[
     PlainSerializer(_join, when_used="json"),
     Field(min_length=1),
 ]
-"""Ids that go on the wire as ``1,2,3``, and are accepted so."""
+"""Ids that are sent as ``1,2,3``; this text is accepted too."""
 
 UtcDateTime = Annotated[
     datetime,
-    BeforeValidator(_refuse_number),
-    AfterValidator(_refuse_naive),
+    BeforeValidator(_validate_not_number),
+    AfterValidator(_validate_time_zone),
     AfterValidator(_to_seconds),
     PlainSerializer(_seconds_in_utc, when_used="json"),
     _DateTimeText,
 ]
-"""A moment to the second, sent as ``2015-10-29T15:28:59+0000``; one without a zone is refused."""
+"""A timezone-aware datetime, sent in seconds as ``2015-10-29T15:28:59+0000``."""
 
 SessionDateTime = Annotated[
     datetime,
-    BeforeValidator(_refuse_number),
-    AfterValidator(_refuse_naive),
+    BeforeValidator(_validate_not_number),
+    AfterValidator(_validate_time_zone),
     AfterValidator(_to_milliseconds),
     PlainSerializer(_milliseconds_in_own_zone, when_used="json"),
     _DateTimeText,
 ]
-"""A moment to the millisecond, sent as ``2018-05-19T01:00:06.000+0800``; one without a zone is refused."""
+"""A timezone-aware datetime, sent in milliseconds as ``2018-05-19T01:00:06.000+0800``."""
 
-Count = Annotated[int, BeforeValidator(_refuse_bool), Field(ge=0)]
-"""A whole number from 0 on."""
+Count = Annotated[int, BeforeValidator(_validate_not_bool), Field(ge=0)]
+"""A non-negative int."""
 
-Digits = Annotated[Count, PlainSerializer(str, when_used="json")]
-"""A whole number that goes on the wire as a text of digits."""
+CountAsText = Annotated[Count, PlainSerializer(str, when_used="json")]
+"""A non-negative int that is sent as a text."""
 
 Password = Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, when_used="json")]
-"""A password: stars in every repr, itself on the wire."""
+"""A password: masked in every repr, sent as it is."""
 
 
 def comma_separated(kind: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What can be asked about users."""
+"""Operations on users."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ActiveValue(StrEnum):
-    """Which users a search finds."""
+    """Filter of a user search by status."""
 
     ACTIVE = "active"
     INACTIVE = "inactive"
@@ -32,7 +32,7 @@ class ActiveValue(StrEnum):
 
 
 class MergeType(StrEnum):
-    """By what a bulk import recognises a user who exists already."""
+    """The field by which a bulk import matches existing users."""
 
     NONE = "none"
     EMAIL = "email"
@@ -41,7 +41,7 @@ class MergeType(StrEnum):
 
 
 class LoginUrlExpiry(StrEnum):
-    """When a login URL ends."""
+    """The validity of a login URL."""
 
     DISABLED = "disabled"
     NEVER = "never"
@@ -82,7 +82,7 @@ class ImportedUser(RequestModel):
 
 
 class CreateUser(ImportedUser, Endpoint[CreatedUser], method="POST", path="/user"):
-    """Create a user. Without roles it becomes a trainee; a welcome e-mail is sent unless told otherwise."""
+    """Create a user. Without roles it becomes a trainee; a welcome e-mail is sent by default."""
 
     send_welcome_email: bool | None = None
     password: Password | None = None
@@ -91,7 +91,7 @@ class CreateUser(ImportedUser, Endpoint[CreatedUser], method="POST", path="/user
 
 
 class UpdateUser(Endpoint[User], method="PUT", path="/user/{user_id}"):
-    """Replace a user's data by what is given. The vendor's page lost the method: PUT, or else POST."""
+    """Replace a user's data. The API's documentation omits the method: PUT, with POST as fallback."""
 
     fallback_method: ClassVar[str | None] = "POST"
 
@@ -111,8 +111,8 @@ class UpdateUser(Endpoint[User], method="PUT", path="/user/{user_id}"):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_id(cls, data: Any) -> Any:
-        """Take the id once: it stands in the path and again in the body."""
+    def _validate_single_id(cls, data: Any) -> Any:
+        """Accept the id under its two names, of the path and of the body, if they agree."""
         if isinstance(data, dict) and "id" in data:
             user_id = data.get("user_id", data.get("userId", data["id"]))
             if str(user_id) != str(data["id"]):
@@ -121,25 +121,25 @@ class UpdateUser(Endpoint[User], method="PUT", path="/user/{user_id}"):
         return data
 
     def build_body(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """Return the members with the id, which the API wants in the body too."""
+        """Return the fields with the id, which the API requires in the body too."""
         return {"id": self.user_id, **fields}
 
 
 class BulkUserImport(Endpoint[list[User]], method="POST", path="/bulkUserImport"):
-    """Create or merge many users and return them. One without roles is RESET to trainee."""
+    """Create or merge many users and return them. A user without roles is RESET to trainee."""
 
     users: Annotated[tuple[ImportedUser, ...], Field(min_length=1)]
     merge_type: MergeType | None = None
 
 
 class ActivateUser(NoContentEndpoint, method="POST", path="/user/{user_id}/activate"):
-    """Make a user active."""
+    """Activate a user."""
 
     user_id: Identifier
 
 
 class InactivateUser(NoContentEndpoint, method="POST", path="/user/{user_id}/inactivate"):
-    """Make a user inactive; the learning record stays."""
+    """Inactivate a user; the learning record is kept."""
 
     user_id: Identifier
 
@@ -156,7 +156,7 @@ class GenerateLoginUrl(Endpoint[str], method="POST", path="/user/{user_id}/gener
     expires_in: Annotated[LoginUrlExpiry | None, IN_QUERY] = None
 
     def parse_result(self, request: Request, response: Response) -> str:
-        """Return the URL, whether it came as bare text, as a JSON text, or in an object."""
+        """Return the URL from plain text, a JSON string or a JSON object."""
         text = response.text.strip()
         if text[:1] in ('"', "{", "["):
             value = parse_json(_TEXT_OR_OBJECT, request, response)
@@ -166,6 +166,6 @@ class GenerateLoginUrl(Endpoint[str], method="POST", path="/user/{user_id}/gener
         return text
 
 
-def _only_text(members: dict[str, Any]) -> str:
-    texts = [value for value in members.values() if isinstance(value, str)]
+def _only_text(fields: dict[str, Any]) -> str:
+    texts = [value for value in fields.values() if isinstance(value, str)]
     return texts[0] if len(texts) == 1 else ""

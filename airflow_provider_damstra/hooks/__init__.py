@@ -1,1 +1,1 @@
-"""From an Airflow connection to a client."""
+"""The Airflow hook, its connection and its metrics."""

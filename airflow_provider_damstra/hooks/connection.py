@@ -1,4 +1,4 @@
-"""What an Airflow connection of type ``damstra`` says, checked before anything is sent."""
+"""Client settings from an Airflow connection of type ``damstra``, validated before anything is sent."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class DamstraConnectionExtra(ClientOptions):
 
 
 def settings_from_connection(connection: Connection) -> ClientSettings:
-    """Return the client's settings.
+    """Return the client settings of a connection.
 
-    :raises DamstraConfigurationError: naming every field of the connection that cannot be used.
+    :raises DamstraConfigurationError: naming every invalid field of the connection.
     """
     try:
         extra = DamstraConnectionExtra.model_validate(parse_extra(connection))
@@ -49,14 +49,14 @@ def settings_from_connection(connection: Connection) -> ClientSettings:
             **options,
         )
     except ValidationError as error:
-        why = format_validation_error(error)
+        reason = format_validation_error(error)
         if error.title == ClientSettings.__name__:
-            why = why.replace("access_key:", "the access key (field Password) is not usable:")
+            reason = reason.replace("access_key:", "the access key (field Password) is not usable:")
         known = ", ".join(DamstraConnectionExtra.model_fields)
-        hint = f" Known extras: {known}." if "Extra inputs" in why else ""
-        why = why.replace("Extra inputs are not permitted", "there is no such extra")
+        hint = f" Known extras: {known}." if "Extra inputs" in reason else ""
+        reason = reason.replace("Extra inputs are not permitted", "there is no such extra")
         raise DamstraConfigurationError(
-            f"Connection {connection.conn_id!r} cannot be used: {why}.{hint}"
+            f"Connection {connection.conn_id!r} cannot be used: {reason}.{hint}"
         ) from None
     except ValueError as error:
         raise DamstraConfigurationError(
@@ -92,11 +92,11 @@ def load_settings(conn_id: str) -> ClientSettings:
 
 
 def parse_extra(connection: Connection) -> dict[str, Any]:
-    """Return the members of a connection's extra that have a value.
+    """Return a connection's extra without blank values.
 
     :raises ValueError: if it is no JSON object.
     """
-    # Not extra_dejson: in an event loop that masks with a blocking call to the supervisor.
+    # Not extra_dejson: it masks secrets with a blocking call to the supervisor, also in an event loop.
     try:
         extra = json.loads(connection.extra) if connection.extra else {}
     except ValueError:

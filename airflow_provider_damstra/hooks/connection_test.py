@@ -1,4 +1,4 @@
-"""Whether a connection is usable, and if not, which part of it is wrong."""
+"""The connection test: one request, and a message that names the part of the connection that is wrong."""
 
 from __future__ import annotations
 
@@ -31,21 +31,24 @@ _PROBLEMS: tuple[tuple[type[DamstraError], str], ...] = (
 
 
 def check_connection(load_settings: Callable[[], ClientSettings]) -> tuple[bool, str]:
-    """Return whether one request for one user succeeds, and what to tell the person who asked."""
+    """Return whether one request for one user succeeds, and a message for the connection form.
+
+    Calls ``listUsers`` for one row, without retries.
+    """
     try:
-        once = load_settings().model_copy(update={"max_retries": 0, "page_size": 1})
-        with Client(once) as client:
+        settings = load_settings().model_copy(update={"max_retries": 0, "page_size": 1})
+        with Client(settings) as client:
             next(client.iterate(ListUsers(), concurrency=1), None)
     except DamstraTransportError as error:
-        kind = (
+        problem = (
             "Network problem"
             if error.is_transient
             else "TLS problem: the server's certificate is not trusted"
         )
-        return False, f"{kind}. {error}"
+        return False, f"{problem}. {error}"
     except DamstraError as error:
         return False, f"{_problem(error)}. {error}"
-    return True, f"Connected to {once.host}: the access key is accepted."
+    return True, f"Connected to {settings.host}: the access key is accepted."
 
 
 def _problem(error: DamstraError) -> str:

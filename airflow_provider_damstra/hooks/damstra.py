@@ -1,4 +1,4 @@
-"""The hook: Airflow's connection, Damstra's API."""
+"""The hook for Damstra Learning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ try:
 except ImportError:  # Airflow 3.0
     from airflow.hooks.base import BaseHook  # type: ignore[no-redef, attr-defined]
 
-# Clients, models and requests take 0.3 s to import, and DAG files import this module: import them where used.
+# DAG files import this module: clients, models and endpoints are imported where they are used.
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
@@ -28,7 +28,10 @@ Result = TypeVar("Result")
 
 
 class DamstraHook(BaseHook):
-    """Calls Damstra Learning with the address and the access key of an Airflow connection.
+    """Call the API of Damstra Learning with the host and access key of an Airflow connection.
+
+    The connection is read once, when it is first needed. The synchronous client is created once per hook and
+    may be used by several threads.
 
     :param damstra_conn_id: id of a connection of type ``damstra``.
     """
@@ -42,13 +45,14 @@ class DamstraHook(BaseHook):
         super().__init__()
         self.damstra_conn_id = damstra_conn_id
         self._lock = threading.Lock()
-        self._made: Client | None = None
+        self._client: Client | None = None
 
     @cached_property
     def settings(self) -> ClientSettings:
-        """Return what the connection says, checked.
+        """Return the validated settings of the connection; the access key is masked in Airflow's logs.
 
-        :raises DamstraConfigurationError: naming what is wrong with it.
+        :raises DamstraConfigurationError: naming every invalid field.
+        :raises AirflowNotFoundException: if there is no such connection.
         """
         from airflow_provider_damstra.hooks.connection import settings_from_connection
 
@@ -57,68 +61,69 @@ class DamstraHook(BaseHook):
         return settings
 
     def reload_connection(self) -> bool:
-        """Read the connection again, and return whether it says something else: that counts from now on.
+        """Read the connection again and return whether its settings have changed.
 
-        For who has used the hook for hours, and was refused. What cannot be read now changes nothing.
+        If so, the next call uses a new client with the new settings, such as a rotated access key. If the
+        connection cannot be read, the current settings are kept.
         """
         try:
             settings = DamstraHook(damstra_conn_id=self.damstra_conn_id).settings
         except Exception:
-            # What led here is what counts: who asks reports it, or bears it.
+            # The caller reports the error that made it reload.
             return False
         if settings == self.settings:
             return False
         with self._lock:
             self.settings = settings
-            before, self._made = self._made, None
-        if before:
-            before.close()
+            replaced, self._client = self._client, None
+        if replaced:
+            replaced.close()
         return True
 
-    @property
-    def _client(self) -> Client:
-        # Threads of a fan-out may be the first to ask, all at once.
-        with self._lock:
-            if self._made is None:
-                self._made = self.create_client()
-            return self._made
-
     def create_client(self, **changes: Any) -> Client:
-        """Return a client of one's own, with some of the connection's settings changed. Close it after use.
+        """Return a new client with some settings changed; the caller closes it.
 
-        :param changes: names and values, such as ``max_concurrency=32``; None changes nothing.
+        :param changes: fields of ``ClientSettings``, such as ``max_concurrency=32``; None keeps the
+            connection's value.
         """
         from airflow_provider_damstra.clients.client import Client
         from airflow_provider_damstra.hooks.metrics import count_request
 
-        given = {name: value for name, value in changes.items() if value is not None}
-        settings = self.settings.model_copy(update=given)
+        changes = {name: value for name, value in changes.items() if value is not None}
+        settings = self.settings.model_copy(update=changes)
         return Client(settings, observe=count_request, on_secret=_mask)
 
     def get_conn(self) -> Client:
-        """Return the client behind this hook; it is made once."""
-        return self._client
+        """Return the hook's client, which is created once."""
+        # Several threads may make the first call at the same time.
+        with self._lock:
+            if self._client is None:
+                self._client = self.create_client()
+            return self._client
 
     def call(self, endpoint: Endpoint[Result]) -> Result:
-        """Return the answer to one call. An answer that is a secret is masked in Airflow's logs.
+        """Call one operation and return its result. A secret result is masked in Airflow's logs.
 
         :param endpoint: the operation with its arguments, such as ``GetUser(user_id=7)``.
-        :raises DamstraError: if it failed.
+        :raises DamstraError: if the call failed, after the client's retries.
         """
-        return self._client.call(endpoint)
+        return self.get_conn().call(endpoint)
 
     def iterate(self, endpoint: ListEndpoint[Row], *, concurrency: int | None = None) -> Iterator[Row]:
-        """Yield the rows of a listing, page after page, as they are taken.
+        """Iterate lazily over the rows of a listing, page by page.
 
         :param endpoint: the listing with its filters, such as ``ListUsers(q="smith")``.
-        :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
-        :raises DamstraError: if a page failed.
+        :param concurrency: maximum number of pages in flight; default: the connection's ``max_concurrency``.
+        :raises DamstraError: if a page failed, after the client's retries.
         """
-        return self._client.iterate(endpoint, concurrency=concurrency)
+        return self.get_conn().iterate(endpoint, concurrency=concurrency)
 
     @asynccontextmanager
     async def async_client(self) -> AsyncIterator[AsyncClient]:
-        """Yield a client for an event loop: ``async with hook.async_client() as client: ...``."""
+        """Open an asynchronous client: ``async with hook.async_client() as client: ...``.
+
+        :raises DamstraConfigurationError: naming every invalid field of the connection.
+        """
         settings = await self.async_settings()
         from airflow_provider_damstra.clients.async_client import AsyncClient
         from airflow_provider_damstra.hooks.metrics import count_request
@@ -127,14 +132,14 @@ class DamstraHook(BaseHook):
             yield client
 
     async def async_settings(self) -> ClientSettings:
-        """Return for an event loop what the connection says at this moment, checked.
+        """Read the connection without blocking the event loop and return its validated settings.
 
-        :raises DamstraConfigurationError: naming what is wrong with it.
+        :raises DamstraConfigurationError: naming every invalid field.
         """
         import asyncio
 
-        # Imported in a thread first, for it takes 0.2 s, in which no other trigger would have its turn.
-        await asyncio.to_thread(_import_what_an_event_loop_needs)
+        # Imported in a thread: it takes 0.2 s and would block all triggers of the event loop.
+        await asyncio.to_thread(_import_client)
         from airflow.providers.common.compat.connection import get_async_connection
 
         from airflow_provider_damstra.hooks.connection import settings_from_connection
@@ -144,10 +149,10 @@ class DamstraHook(BaseHook):
         return settings
 
     async def async_webhook_token(self) -> str | None:
-        """Return the secret of the webhook receiver for an event loop, masked; None if there is none."""
+        """Read the webhook receiver's token without blocking the event loop; None if there is none."""
         import asyncio
 
-        await asyncio.to_thread(_import_what_an_event_loop_needs)
+        await asyncio.to_thread(_import_client)
         from airflow.providers.common.compat.connection import get_async_connection
 
         from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, parse_extra
@@ -161,7 +166,7 @@ class DamstraHook(BaseHook):
         return token
 
     def test_connection(self) -> tuple[bool, str]:
-        """Return whether one cheap request succeeds, and in plain words what is wrong if it does not.
+        """Return whether one request succeeds, and a message that names the problem if it does not.
 
         Calls ``listUsers`` for one row, without retries.
         """
@@ -170,7 +175,7 @@ class DamstraHook(BaseHook):
         return check_connection(lambda: self.settings)
 
 
-def _import_what_an_event_loop_needs() -> None:
+def _import_client() -> None:
 
     import airflow_provider_damstra.clients.async_client
     import airflow_provider_damstra.hooks.connection
@@ -184,7 +189,7 @@ def _mask(secret: str) -> None:
 
 
 async def _mask_in_loop(secret: str) -> None:
-    """Mask without blocking the event loop: the plain way asks the supervisor and waits."""
+    """Mask a secret without blocking the event loop: ``mask_secret`` waits for the supervisor."""
     try:
         from airflow.sdk.log import amask_secret
     except ImportError:  # Airflow before 3.3

@@ -1,4 +1,4 @@
-"""Nouns: what comes back from the API."""
+"""The models of the API's responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every answer has in common: camelCase on the wire, unknown members kept, four date formats read."""
+"""The base of all response models: camelCase in JSON, unknown fields kept, four date formats parsed."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pydantic.alias_generators import to_camel
 from airflow_provider_damstra.models.lenient import AssumeUtc, UnwrapField, none_to_empty_list
 
 Timestamp = Annotated[datetime, AssumeUtc()]
-"""A timezone-aware datetime; a text without zone (groups have them) is UTC."""
+"""A timezone-aware datetime; a text without time zone (as in groups) is UTC."""
 
-OptionalTimestamp = Annotated[datetime | None, AssumeUtc(or_nothing=True)]
-"""A timestamp, or None where the answer has none."""
+OptionalTimestamp = Annotated[datetime | None, AssumeUtc(optional=True)]
+"""A timestamp, or None for a missing or empty value."""
 
 Identifiers = Annotated[list[int], UnwrapField("id")]
-"""Ids, whether the answer holds numbers or objects with an ``id``."""
+"""Ids, sent as numbers or as objects with an ``id``."""
 
 
 Number = Annotated[int | float, Field(union_mode="left_to_right")]
-"""A measure, such as a duration, a rate or a progress: whole where it comes whole."""
+"""A measure, such as a duration, a rate or a progress: an int where the response has an int."""
 
 
 class Model(BaseModel):
-    """An answer of the API: lenient on reading, immutable afterwards.
+    """A model of a response: lenient when parsed, immutable afterwards.
 
-    Members that this provider does not know are kept in ``model_extra`` and survive
-    ``model_dump(by_alias=True)``. ``row_key_field`` names what tells a row from the others of its listing.
+    Unknown fields are kept in ``model_extra`` and in ``model_dump(by_alias=True)``. ``row_key_field`` is the
+    name of the field that is unique within a listing.
     """
 
     row_key_field: ClassVar[str] = "id"
@@ -43,12 +43,12 @@ class Model(BaseModel):
 
     @property
     def row_key(self) -> Any:
-        """Return what tells this row from the others of its listing."""
+        """Return the row's key, unique within its listing."""
         return getattr(self, self.row_key_field, None)
 
 
 class PageMeta(Model):
-    """The ``meta`` of a listing. Its ``endIndex`` is wrong even in the vendor's examples: count the rows."""
+    """The ``meta`` of a page. Its ``endIndex`` is wrong even in the vendor's examples: count the rows."""
 
     total_result_count: int | None = None
     start_index: int | None = None
@@ -71,15 +71,15 @@ class Page(Model, Generic[Row]):
 
     @property
     def row_count(self) -> int:
-        """Return how many rows there are."""
+        """Return the number of rows."""
         return len(self.results)
 
     @property
     def fingerprint(self) -> int:
-        """Return what tells this page from others of its listing."""
+        """Return a hash of the row keys, to detect a page that the server sends twice."""
         return hash(tuple(row.row_key for row in self.results))
 
     @property
     def total(self) -> int | None:
-        """Return how many rows the server says there are in all, or None where it does not say."""
+        """Return the server's total row count of the listing, or None if the response has none."""
         return self.meta.total_result_count if self.meta else None

@@ -6,7 +6,7 @@ from airflow_provider_damstra.models.base import Model, OptionalTimestamp
 
 
 class Group(Model):
-    """A group: users in it are members, users who manage it are supervisors."""
+    """A group of users: its members, and the supervisors who manage it."""
 
     id: int
     name: str | None = None

@@ -1,4 +1,4 @@
-"""ILT (instructor-led training) sessions and who attends them."""
+"""ILT (instructor-led training) sessions and their attendees."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_damstra.models.base import Model, OptionalTimestamp
 
 
 class IltSessionState(IntEnum):
-    """Where a session stands in time; listings filter by this number."""
+    """When a session takes place, relative to now; listings filter by this number."""
 
     UPCOMING = 1
     IN_PROGRESS = 2
@@ -19,7 +19,7 @@ class IltSessionState(IntEnum):
 
 
 class IltSessionStateName(StrEnum):
-    """Where a session stands in time, as one session says it."""
+    """When a session takes place, relative to now, as ``GetIltSession`` returns it."""
 
     UPCOMING = "upcoming"
     IN_PROGRESS = "inprogress"
@@ -27,7 +27,7 @@ class IltSessionStateName(StrEnum):
 
 
 class IltSessionStatus(IntEnum):
-    """What became of a session."""
+    """The lifecycle status of a session."""
 
     ACTIVE = 1
     COMPLETED = 2
@@ -35,7 +35,7 @@ class IltSessionStatus(IntEnum):
 
 
 class IltSession(Model):
-    """An ILT session. Only listings tell the instructor's name; only one session its state and rates."""
+    """An ILT session. Only listings have the instructor's name, only ``GetIltSession`` state and rates."""
 
     id: int
     status_id: Annotated[IltSessionStatus | int | None, Field(union_mode="left_to_right")] = None
@@ -61,7 +61,7 @@ class IltSession(Model):
 
     @property
     def status_name(self) -> str:
-        """Return ``active``, ``completed`` or ``cancelled``, or the number of an undocumented status."""
+        """Return ``active``, ``completed``, ``cancelled``, or ``status <number>`` if undocumented."""
         if isinstance(self.status_id, IltSessionStatus):
             return self.status_id.name.lower()
         return f"status {self.status_id}"

@@ -1,7 +1,7 @@
-"""How members are read that the vendor writes in several ways.
+"""Annotations for fields that the API sends in several formats.
 
-Each has a quick way for what is usual, which pydantic's core goes without a call into Python: in a row of
-many members, such calls cost more than all else. What the quick way refuses goes the full way.
+Each tries a fast schema for the usual format, which pydantic's core validates without calling Python, and
+falls back to one with Python validators: in rows of many fields these calls would dominate parsing time.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
 
-# What the vendor writes where there is no value; its own page shows an id that is the string "null".
-_NOTHING = frozenset({"", "null", "undefined"})
+# Texts that the API sends for a missing value; its documentation shows the id "null".
+_NULL_TEXTS = frozenset({"", "null", "undefined"})
 
 
 class _Lenient:
-    """Lets a member have more shapes than its type says. Its JSON schema stays that of the type."""
+    """Base of the annotations: the JSON schema stays that of the declared type."""
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -33,38 +33,38 @@ class _Lenient:
 
 
 class AssumeUtc(_Lenient):
-    """Marks a ``datetime`` whose text may lack a zone and is UTC then.
+    """Annotate a ``datetime``: a text without time zone is UTC.
 
-    :param or_nothing: for ``datetime | None``: whether texts that say nothing are None.
+    :param optional: for ``datetime | None``: parse empty texts and ``null`` as None.
     """
 
-    def __init__(self, *, or_nothing: bool = False) -> None:
-        self._or_nothing = or_nothing
+    def __init__(self, *, optional: bool = False) -> None:
+        self._optional = optional
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         declared = handler(source)
         full: CoreSchema = core_schema.no_info_after_validator_function(_assume_utc, declared)
-        if self._or_nothing:
-            full = core_schema.no_info_before_validator_function(_nothing_is_none, full)
+        if self._optional:
+            full = core_schema.no_info_before_validator_function(_null_text_to_none, full)
         return fast_path_or_fallback(
             core_schema.datetime_schema(tz_constraint="aware"), full, declared=declared
         )
 
 
 class UnwrapField(_Lenient):
-    """Marks a list with items such as ``{"id": 1}`` for ``1``, for the vendor shows both; ``null`` is empty.
+    """Annotate a list: items may be objects such as ``{"id": 1}`` for ``1``; ``null`` is an empty list.
 
-    :param member: of which member such objects are unwrapped.
+    :param field: the field of such objects that is the item.
     """
 
-    def __init__(self, member: str) -> None:
-        self._member = member
+    def __init__(self, field: str) -> None:
+        self._field = field
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         declared = handler(source)
         item = declared["items_schema"]
-        wrapped = core_schema.typed_dict_schema({self._member: core_schema.typed_dict_field(item)})
-        unwrapped = core_schema.no_info_after_validator_function(itemgetter(self._member), wrapped)
+        wrapped = core_schema.typed_dict_schema({self._field: core_schema.typed_dict_field(item)})
+        unwrapped = core_schema.no_info_after_validator_function(itemgetter(self._field), wrapped)
         either = core_schema.union_schema([unwrapped, item], mode="left_to_right")
         full = core_schema.no_info_before_validator_function(self._unwrap, declared)
         return fast_path_or_fallback(core_schema.list_schema(either), full, declared=declared)
@@ -73,12 +73,12 @@ class UnwrapField(_Lenient):
         if not isinstance(value, list):
             return none_to_empty_list(value)
         return [
-            item[self._member] if isinstance(item, dict) and self._member in item else item for item in value
+            item[self._field] if isinstance(item, dict) and self._field in item else item for item in value
         ]
 
 
 def none_to_empty_list(value: Any) -> Any:
-    """Return an empty list for None: the vendor leaves out what is empty."""
+    """Return an empty list for None, which the API sends for an empty list."""
     return [] if value is None else value
 
 
@@ -89,8 +89,8 @@ def fast_path_or_fallback(fast: CoreSchema, fallback: CoreSchema, *, declared: C
     )
 
 
-def _nothing_is_none(value: Any) -> Any:
-    return None if isinstance(value, str) and value.strip() in _NOTHING else value
+def _null_text_to_none(value: Any) -> Any:
+    return None if isinstance(value, str) and value.strip() in _NULL_TEXTS else value
 
 
 def _assume_utc(value: datetime | None) -> datetime | None:

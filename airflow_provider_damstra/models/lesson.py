@@ -12,7 +12,7 @@ from airflow_provider_damstra.models.lenient import none_to_empty_list
 
 
 class LessonStatus(StrEnum):
-    """How far a lesson is published; only an active one can be scheduled."""
+    """The publishing status of a lesson; only an active one can be scheduled."""
 
     ACTIVE = "active"
     INACTIVE = "inactive"
@@ -36,7 +36,7 @@ class LessonVersionCustomField(Model):
 
 
 class _LessonVersion(Model):
-    """What both listings say of one version of a lesson, their row. ``duration`` is in milliseconds."""
+    """One version of a lesson, the row of both listings. ``duration`` is in milliseconds."""
 
     row_key_field = "lesson_version_id"
 
@@ -67,6 +67,6 @@ class Lesson(_LessonVersion):
 
 
 class LessonDetails(_LessonVersion):
-    """One version of a lesson as the detailed listing shows it."""
+    """One version of a lesson, as ``ListLessonDetails`` returns it."""
 
     published: int | None = None

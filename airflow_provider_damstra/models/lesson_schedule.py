@@ -1,4 +1,4 @@
-"""Lesson schedules: who has to do which lesson, from when, until when, and how far they are."""
+"""Lesson schedules: the assignment of a lesson to a user, with its dates and progress."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_damstra.models.lenient import none_to_empty_list
 
 
 class LessonScheduleStatus(StrEnum):
-    """Where a lesson schedule stands."""
+    """The status of a lesson schedule."""
 
     SCHEDULED = "scheduled"
     DUE = "due"
@@ -23,14 +23,14 @@ class LessonScheduleStatus(StrEnum):
 
 
 class GracePeriodUnit(StrEnum):
-    """The unit of the time a trainee has to complete a lesson."""
+    """The unit of a grace period: the time a trainee has to complete a lesson."""
 
     DAYS = "days"
     MONTHS = "months"
 
 
 class _Schedule(Model):
-    """What both representations of a schedule say. Durations and progress are in milliseconds."""
+    """The fields of both representations of a schedule. Durations and progress are in milliseconds."""
 
     id: int
     user_id: int | None = None
@@ -66,7 +66,7 @@ class _Schedule(Model):
 
 
 class LessonSchedule(_Schedule):
-    """A lesson schedule asked for by its id. This representation has no status."""
+    """A lesson schedule, as ``GetLessonSchedule`` returns it: without a status."""
 
     active: bool | None = None
     client_id: int | None = None
@@ -89,15 +89,15 @@ class LessonSchedule(_Schedule):
 _NOT_OPEN = frozenset({LessonScheduleStatus.CANCELLED, LessonScheduleStatus.OVERDUE})
 
 
-class _HasStatus:
-    """What follows from a schedule's status: the same for the whole representation and the short one."""
+class _StatusMixin:
+    """Properties derived from a schedule's status and completion date."""
 
     status: LessonScheduleStatus | str | None
     lesson_completed_date: datetime | None
 
     @property
     def state(self) -> str:
-        """Return ``completed``, ``cancelled``, ``overdue`` or, for all that is under way, ``open``."""
+        """Return ``completed``, ``cancelled``, ``overdue`` or ``open`` for every other status."""
         if self.lesson_completed_date is not None or self.status == LessonScheduleStatus.COMPLETED:
             return "completed"
         return str(self.status) if self.status in _NOT_OPEN else "open"
@@ -109,33 +109,33 @@ class _HasStatus:
 
     @property
     def is_cancelled(self) -> bool:
-        """Return whether the schedule was cancelled: it can never be completed."""
+        """Return whether the schedule was cancelled; it cannot be completed any more."""
         return self.state == "cancelled"
 
     @property
     def is_overdue(self) -> bool:
-        """Return whether the time to complete the lesson has run out; it can still be completed."""
+        """Return whether the due date has passed; the lesson can still be completed."""
         return self.state == "overdue"
 
     @property
     def is_open(self) -> bool:
-        """Return whether the trainee can still complete the lesson; another schedule would conflict."""
+        """Return whether the lesson can still be completed; scheduling it again would conflict."""
         return self.state in ("open", "overdue")
 
 
 _Status = Annotated[LessonScheduleStatus | str | None, Field(union_mode="left_to_right")]
 
 
-class UserLessonSchedule(_HasStatus, _Schedule):
-    """A lesson schedule in the list of a user's: the representation that has a status."""
+class UserLessonSchedule(_StatusMixin, _Schedule):
+    """A lesson schedule, as ``ListUserLessonSchedules`` returns it: with a status."""
 
     schedule_type: str | None = None
     status: _Status = None
     status_id: int | None = None
 
 
-class LessonScheduleSummary(_HasStatus, Model):
-    """Of a lesson schedule in the list of a user's, what waiting for it needs: quick to read."""
+class LessonScheduleSummary(_StatusMixin, Model):
+    """The fields of a user's lesson schedule that sensors need: fast to parse."""
 
     model_config = ConfigDict(extra="ignore")
 

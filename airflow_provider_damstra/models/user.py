@@ -1,4 +1,4 @@
-"""Users: trainees, supervisors, instructors and the people who run the account."""
+"""Users of the account: trainees, supervisors, instructors and administrators."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_damstra.models.lenient import UnwrapField
 
 
 class Role(IntEnum):
-    """What a user may do; a user has one or more of these."""
+    """A role of a user; a user has one or more."""
 
     ADMIN = 3
     EDITOR = 4
@@ -23,7 +23,7 @@ class Role(IntEnum):
 
 
 class ClientStatus(IntEnum):
-    """Whether a user is in the organisation at present (``clientStatusId``)."""
+    """Whether a user belongs to the organisation (``clientStatusId``)."""
 
     ACTIVE = 56
     NOT_CURRENT = 57
@@ -53,19 +53,19 @@ class User(Model):
 
     @property
     def is_active(self) -> bool:
-        """Return whether the user is in the organisation at present."""
+        """Return whether the user belongs to the organisation; unknown statuses count as active."""
         return self.client_status_id != ClientStatus.NOT_CURRENT
 
     @property
     def full_name(self) -> str:
-        """Return first and last name, or the user name where both are missing."""
+        """Return first and last name, or the user name, or ``user <id>``."""
         return (
             " ".join(filter(None, (self.first_name, self.last_name))) or self.user_name or f"user {self.id}"
         )
 
 
 class CreatedUser(Model):
-    """What creating a user answers: its id and the dates, nothing else."""
+    """The result of ``CreateUser``: id and dates only."""
 
     id: int
     created_date: OptionalTimestamp = None

@@ -17,7 +17,7 @@ from airflow_provider_damstra.endpoints.lesson_schedule import (
     ScheduleUser,
 )
 from airflow_provider_damstra.endpoints.types import (
-    Digits,
+    CountAsText,
     IdentifierList,
     Name,
     UtcDateTime,
@@ -61,7 +61,7 @@ class LessonAssignment(RequestModel):
     lesson_version_ids: IdentifierList | None = None
     lesson_ids: IdentifierList | None = None
     lesson_names: LessonNames | None = None
-    grace_period: Digits
+    grace_period: CountAsText
     grace_period_unit: GracePeriodUnit
     schedule_date: UtcDateTime | None = None
 

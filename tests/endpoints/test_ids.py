@@ -1,4 +1,4 @@
-"""Ids: a rendered template's digits are as good as a number, and nothing that names nobody is sent."""
+"""Ids as arguments: ints, digits of rendered templates, lists, filters and references."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from airflow_provider_damstra.endpoints import (
 
 
 @pytest.mark.parametrize("user_id", [7, "7", " 7 ", "007"])
-def test_one_id_is_a_number_or_its_digits(user_id: Any) -> None:
+def test_id_accepts_int_and_digits(user_id: Any) -> None:
     assert GetUser(user_id=user_id).request().path == "/user/7"
 
 
 @pytest.mark.parametrize(
     "user_id", [0, "0", -1, "-7", "", " ", "seven", None, 7.5, "7.5", [7], True, False, "None", "7/../8"]
 )
-def test_what_is_no_id_is_refused(user_id: Any) -> None:
+def test_invalid_id_raises(user_id: Any) -> None:
     with pytest.raises(ValidationError, match="user_id"):
         GetUser(user_id=user_id)
     with pytest.raises(ValidationError, match="lesson_schedule_id"):
@@ -48,13 +48,13 @@ def test_what_is_no_id_is_refused(user_id: Any) -> None:
         (number for number in (1, 2)),
     ],
 )
-def test_some_ids_are_a_list_a_text_or_whatever_can_be_iterated(user_ids: Any) -> None:
+def test_id_list_accepts_lists_texts_and_iterables(user_ids: Any) -> None:
     body = AddGroupMembers(group_id=1, user_ids=user_ids).request().body
     assert body == {"userIds": [1, 2]}
 
 
 @pytest.mark.parametrize("user_ids", [7, "7", "[7]", [7], {7}])
-def test_one_id_is_a_list_of_one(user_ids: Any) -> None:
+def test_id_list_accepts_single_id(user_ids: Any) -> None:
     assert AddGroupMembers(group_id=1, user_ids=user_ids).user_ids == (7,)
 
 
@@ -62,13 +62,13 @@ def test_one_id_is_a_list_of_one(user_ids: Any) -> None:
     "user_ids",
     [[], (), "", "[]", " ", ",", None, [None], 0, [0], [1, 0], [-1], "1,-2", "1;2", {"a": 1}, b"12", True],
 )
-def test_no_ids_and_bad_ids_are_refused(user_ids: Any) -> None:
+def test_empty_or_invalid_id_list_raises(user_ids: Any) -> None:
     with pytest.raises(ValidationError, match="user_ids"):
         AddGroupMembers(group_id=1, user_ids=user_ids)
 
 
 @pytest.mark.parametrize("ids", [[1, 2, 1], "1,2,1", ["1", 2, 1]])
-def test_an_id_named_twice_is_refused_and_named(ids: Any) -> None:
+def test_duplicate_id_raises_naming_it(ids: Any) -> None:
     with pytest.raises(ValidationError, match="named more than once: 1"):
         AddGroupMembers(group_id=1, user_ids=ids)
     with pytest.raises(ValidationError, match="named more than once: 1"):
@@ -77,7 +77,7 @@ def test_an_id_named_twice_is_refused_and_named(ids: Any) -> None:
 
 @pytest.mark.parametrize("name", ["user_id", "lesson_id", "manually_completed_by_user_id"])
 @pytest.mark.parametrize("bad", [0, -1, "x"])
-def test_an_id_in_a_body_is_checked_too(name: str, bad: Any) -> None:
+def test_invalid_id_in_body_raises(name: str, bad: Any) -> None:
     arguments = {
         "user_id": 1,
         "lesson_id": 2,
@@ -89,24 +89,24 @@ def test_an_id_in_a_body_is_checked_too(name: str, bad: Any) -> None:
 
 
 @pytest.mark.parametrize("ids", [[1, 2, 3], "1,2,3", "1, 2,3", ("1", 2, 3)])
-def test_a_filter_of_ids_goes_comma_separated(ids: Any) -> None:
+def test_id_filter_is_sent_comma_separated(ids: Any) -> None:
     assert ListLessons(lesson_ids=ids).request().query == (("lessonIds", "1,2,3"),)
 
 
 @pytest.mark.parametrize("ids", [[], "", ",", [0], "1,x", [-1]])
-def test_a_filter_without_ids_or_with_bad_ones_is_refused(ids: Any) -> None:
+def test_empty_or_invalid_id_filter_raises(ids: Any) -> None:
     with pytest.raises(ValidationError, match="lesson_ids"):
         ListLessons(lesson_ids=ids)
 
 
 @pytest.mark.parametrize("groups", [[1, 2], ["1", 2], [{"id": 1}, {"id": 2}], [{"id": 1}, 2], (1, 2)])
-def test_references_go_as_objects(groups: Any) -> None:
+def test_references_are_sent_as_objects(groups: Any) -> None:
     assert CreateUser(groups=groups).request().body == {"groups": [{"id": 1}, {"id": 2}]}
 
 
 @pytest.mark.parametrize(
     "groups", [[0], [{"id": 0}], [{"ID": 1}], [{"id": 1, "name": "Dev"}], 1, "1", [None]]
 )
-def test_bad_references_are_refused(groups: Any) -> None:
+def test_invalid_references_raise(groups: Any) -> None:
     with pytest.raises(ValidationError, match="groups"):
         CreateUser(groups=groups)

@@ -31,7 +31,7 @@ each_call = pytest.mark.parametrize(("endpoint", "arguments"), CALLS)
 
 
 @each_call
-def test_a_password_is_sent(endpoint: type[Endpoint[Any]], arguments: dict[str, Any]) -> None:
+def test_password_is_sent(endpoint: type[Endpoint[Any]], arguments: dict[str, Any]) -> None:
     request = endpoint(**arguments).request()
     assert request.body is not None
     assert request.body["password"] == PASSWORD
@@ -39,7 +39,7 @@ def test_a_password_is_sent(endpoint: type[Endpoint[Any]], arguments: dict[str, 
 
 
 @each_call
-def test_a_password_is_in_no_text_of_a_call_or_its_request(
+def test_password_is_not_in_repr_of_call_or_request(
     endpoint: type[Endpoint[Any]], arguments: dict[str, Any]
 ) -> None:
     call = endpoint(**arguments)
@@ -49,7 +49,7 @@ def test_a_password_is_in_no_text_of_a_call_or_its_request(
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         {"nonsense": PASSWORD},
         {"password": [PASSWORD]},
@@ -60,12 +60,12 @@ def test_a_password_is_in_no_text_of_a_call_or_its_request(
     ],
 )
 @each_call
-def test_a_password_is_in_no_refusal(
-    endpoint: type[Endpoint[Any]], arguments: dict[str, Any], wrong: dict[str, Any]
+def test_password_is_not_in_validation_error(
+    endpoint: type[Endpoint[Any]], arguments: dict[str, Any], invalid: dict[str, Any]
 ) -> None:
     given = {name: value for name, value in arguments.items() if name not in ("password", "roles")}
     with pytest.raises(ValidationError) as caught:
-        endpoint(**{**given, **wrong})
+        endpoint(**{**given, **invalid})
     texts = [str(caught.value), repr(caught.value), format_validation_error(caught.value)]
     assert [text for text in texts if PASSWORD in text] == []
 
@@ -87,7 +87,7 @@ def test_a_password_is_in_no_refusal(
         b"<html>https://secret/1</html>",
     ],
 )
-def test_a_secret_answer_is_not_shown_when_it_cannot_be_read(call: Endpoint[str], body: bytes) -> None:
+def test_unreadable_secret_response_is_not_shown(call: Endpoint[str], body: bytes) -> None:
     request = call.request()
     assert request.response_is_secret
     with pytest.raises(DamstraResponseError) as caught:

@@ -1,4 +1,4 @@
-"""UpdateUser: one id, which stands in the path and again in the body."""
+"""UpdateUser: its id is sent in the path and in the body."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.endpoints.users import USER
         {"id": "7", "user_id": 7},
     ],
 )
-def test_the_id_is_given_once_or_twice_the_same(ids: dict[str, Any]) -> None:
+def test_id_is_accepted_under_both_names(ids: dict[str, Any]) -> None:
     call = UpdateUser.model_validate({**USER, **ids})
     request = call.request()
     assert call.user_id == 7
@@ -34,18 +34,18 @@ def test_the_id_is_given_once_or_twice_the_same(ids: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("ids", [{"id": 7, "userId": 8}, {"id": 7, "user_id": "8"}])
-def test_two_ids_are_refused_as_two_users(ids: dict[str, Any]) -> None:
+def test_different_ids_raise(ids: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="id 7 and userId 8 are two users"):
         UpdateUser.model_validate({**USER, **ids})
 
 
 @pytest.mark.parametrize("ids", [{}, {"id": 0}, {"user_id": -1}, {"userId": None}, {"id": "x"}])
-def test_no_id_is_refused(ids: dict[str, Any]) -> None:
+def test_missing_or_invalid_id_raises(ids: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=r"(?m)^userId|^user_id|^id"):
         UpdateUser.model_validate({**USER, **ids})
 
 
-def test_a_required_member_that_is_none_is_sent_and_an_optional_one_is_not() -> None:
+def test_none_is_sent_for_required_field_only() -> None:
     body = UpdateUser.model_validate({**USER, "user_id": 7}).request().body
     assert body == {
         "id": 7,
@@ -60,7 +60,7 @@ def test_a_required_member_that_is_none_is_sent_and_an_optional_one_is_not() -> 
     }
 
 
-def test_the_other_method_changes_nothing_else() -> None:
+def test_fallback_method_changes_only_the_method() -> None:
     call = UpdateUser.model_validate({**USER, "user_id": 7})
     documented, other = call.request(), call.request(method=call.fallback_method)
     assert (documented.method, other.method) == ("PUT", "POST")

@@ -1,4 +1,4 @@
-"""A user's data, as an update needs it."""
+"""Valid arguments of UpdateUser."""
 
 from __future__ import annotations
 

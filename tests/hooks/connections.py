@@ -1,4 +1,4 @@
-"""Connections of type ``damstra``, made as a test needs them."""
+"""Connections of type ``damstra`` for tests."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 from airflow.sdk import Connection
 
-KEY = "K3y-that-nobody-may-see"
+KEY = "K3y-that-must-not-be-shown"
 
 
 def connection(*, extra: Any = None, **fields: Any) -> Connection:
-    """Return a connection; ``extra`` is JSON text, or becomes it."""
+    """Return a connection; ``extra`` is JSON text, or is converted to it."""
     text = extra if extra is None or isinstance(extra, str) else json.dumps(extra)
     return Connection(**{"conn_id": "lms", "conn_type": "damstra", "password": KEY, "extra": text, **fields})
 
 
-def environment(*, extra: Any = None, **fields: Any) -> str:
-    """Return a connection as JSON, for ``AIRFLOW_CONN_...``."""
+def connection_json(*, extra: Any = None, **fields: Any) -> str:
+    """Return a connection as JSON for ``AIRFLOW_CONN_<ID>``."""
     return json.dumps({"conn_type": "damstra", "password": KEY, "extra": extra or {}, **fields})

@@ -1,4 +1,4 @@
-"""The hook: a connection from the environment, outside any task, asked with and without an event loop."""
+"""The hook with connections from the environment, synchronous and asynchronous."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_damstra.endpoints import GetUser, ListUsers
 from airflow_provider_damstra.errors import DamstraAuthError, DamstraConfigurationError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
-from tests.hooks.connections import KEY, environment
+from tests.hooks.connections import KEY, connection_json
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -22,12 +22,12 @@ FORMS = ["connection_uri", "connection_json"]
 def emulator(
     request: pytest.FixtureRequest, damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> DamstraEmulator:
-    """Return the emulator, with a connection to it that is written in one of the two forms."""
+    """Return the emulator, with a connection to it as URI or JSON."""
     monkeypatch.setenv("AIRFLOW_CONN_LMS", getattr(damstra_emulator, request.param))
     return damstra_emulator
 
 
-def test_a_connection_of_the_environment_is_asked(emulator: DamstraEmulator) -> None:
+def test_hook_calls_connection_from_environment(emulator: DamstraEmulator) -> None:
     hook = DamstraHook(damstra_conn_id="lms")
     assert hook.call(GetUser(user_id=1011)).full_name == "Liam Murphy"
     assert [user.id for user in hook.iterate(ListUsers(q="murphy"))] == [1011]
@@ -36,14 +36,14 @@ def test_a_connection_of_the_environment_is_asked(emulator: DamstraEmulator) -> 
     assert (hook.settings.timeout, hook.settings.max_retries) == (10.0, 2)
 
 
-async def test_a_connection_of_the_environment_is_asked_in_an_event_loop(emulator: DamstraEmulator) -> None:
+async def test_async_client_calls_connection_from_environment(emulator: DamstraEmulator) -> None:
     async with DamstraHook(damstra_conn_id="lms").async_client() as client:
         assert (await client.call(GetUser(user_id=1011))).full_name == "Liam Murphy"
         assert [user.id async for user in client.iterate(ListUsers(q="murphy"))] == [1011]
     assert {entry["status"] for entry in emulator.journal()} == {200}
 
 
-def test_a_uri_may_name_its_extras_one_by_one(
+def test_uri_connection_with_extras_in_query(
     damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = quote(damstra_emulator.url, safe="")
@@ -55,22 +55,20 @@ def test_a_uri_may_name_its_extras_one_by_one(
     assert {entry["query"]["maxResults"] for entry in damstra_emulator.journal()} == {"5"}
 
 
-def test_the_connection_is_read_once_and_when_it_is_needed(
-    damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_connection_is_read_once(damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
     hook = DamstraHook()
     assert hook.get_conn() is hook.get_conn()
     monkeypatch.delenv("AIRFLOW_CONN_DAMSTRA_DEFAULT")
     assert hook.call(GetUser(user_id=1011)).id == 1011
 
 
-def test_the_default_connection_is_the_documented_one() -> None:
+def test_default_connection_id() -> None:
     assert DamstraHook().damstra_conn_id == DamstraHook.default_conn_name == "damstra_default"
     assert (DamstraHook.conn_name_attr, DamstraHook.conn_type) == ("damstra_conn_id", "damstra")
 
 
-async def test_a_bad_connection_is_told_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_LMS", environment(password="", host="http://127.0.0.1:9"))
+async def test_invalid_connection_raises_before_sending(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LMS", connection_json(password="", host="http://127.0.0.1:9"))
     with pytest.raises(DamstraConfigurationError, match="Connection 'lms' cannot be used"):
         DamstraHook(damstra_conn_id="lms").call(GetUser(user_id=1))
     with pytest.raises(DamstraConfigurationError, match="Connection 'lms' cannot be used"):
@@ -78,15 +76,15 @@ async def test_a_bad_connection_is_told_before_anything_is_sent(monkeypatch: pyt
             pass
 
 
-async def test_a_wrong_key_is_the_same_error_on_both_faces(
+async def test_wrong_key_raises_same_error_in_both_clients(
     damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_LMS", environment(host=damstra_emulator.url, password=KEY))
+    monkeypatch.setenv("AIRFLOW_CONN_LMS", connection_json(host=damstra_emulator.url, password=KEY))
     hook = DamstraHook(damstra_conn_id="lms")
-    with pytest.raises(DamstraAuthError) as waited:
+    with pytest.raises(DamstraAuthError) as sync_error:
         hook.call(GetUser(user_id=1))
     async with hook.async_client() as client:
-        with pytest.raises(DamstraAuthError) as awaited:
+        with pytest.raises(DamstraAuthError) as async_error:
             await client.call(GetUser(user_id=1))
-    assert str(waited.value) == str(awaited.value)
-    assert "Check the connection's access key" in str(waited.value)
+    assert str(sync_error.value) == str(async_error.value)
+    assert "Check the connection's access key" in str(sync_error.value)

@@ -1,4 +1,4 @@
-"""What is counted in Airflow's metrics: requests by operation and status, and waits."""
+"""Metrics: requests by operation and status, and waiting tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_damstra.endpoints import GetUser, ListGroupMembers, ListUs
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.hooks.metrics import gauge_waiting_tasks
-from tests.hooks.connections import environment
+from tests.hooks.connections import connection_json
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -26,7 +26,7 @@ Counted = Counter[tuple[str, str]]
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
-    """Return how many requests are counted and timed from here on, by operation and status."""
+    """Return counters of the requests that are counted and timed, by operation and status."""
     counts: Counted = Counter()
 
     def timing(name: str, duration: timedelta, *, tags: dict[str, str]) -> None:
@@ -43,14 +43,14 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
     return counts
 
 
-def on_both(counts: dict[tuple[str, str], int]) -> Counted:
+def counted_and_timed(counts: dict[tuple[str, str], int]) -> Counted:
     both = {(name, f"{status}, counted"): count for (name, status), count in counts.items()}
     return Counter({**counts, **both})
 
 
 @pytest.fixture
-def refusing(damstra_emulator: DamstraEmulator) -> DamstraEmulator:
-    """Return an emulator whose first answer is that it is busy."""
+def rate_limited(damstra_emulator: DamstraEmulator) -> DamstraEmulator:
+    """Return an emulator whose first response is 429."""
     damstra_emulator.add_fault("status", status=429, headers={"Retry-After": "0"}, count=1)
     return damstra_emulator
 
@@ -63,41 +63,39 @@ EXPECTED = {
 }
 
 
-def test_each_request_is_counted_by_operation_and_status(refusing: DamstraEmulator, counted: Counted) -> None:
+def test_sync_requests_are_counted(rate_limited: DamstraEmulator, counted: Counted) -> None:
     hook = DamstraHook()
     hook.call(GetUser(user_id=1011))
     assert len(list(hook.iterate(ListGroupMembers(group_id=102), concurrency=1))) == 6
     with suppress(DamstraError):
         hook.call(GetUser(user_id=999))
     pages = counted["ListGroupMembers", "200"]
-    assert counted == on_both({**EXPECTED, ("ListGroupMembers", "200"): pages})
-    assert pages == len(refusing.journal(path="/group/*/member"))
+    assert counted == counted_and_timed({**EXPECTED, ("ListGroupMembers", "200"): pages})
+    assert pages == len(rate_limited.journal(path="/group/*/member"))
 
 
-async def test_an_event_loop_counts_alike(refusing: DamstraEmulator, counted: Counted) -> None:
+async def test_async_requests_are_counted(rate_limited: DamstraEmulator, counted: Counted) -> None:
     async with DamstraHook().async_client() as client:
         await client.call(GetUser(user_id=1011))
         [row async for row in client.iterate(ListGroupMembers(group_id=102))]
         with suppress(DamstraError):
             await client.call(GetUser(user_id=999))
-    pages = len(await asyncio.to_thread(refusing.journal, path="/group/*/member"))
-    assert counted == on_both({**EXPECTED, ("ListGroupMembers", "200"): pages})
+    pages = len(await asyncio.to_thread(rate_limited.journal, path="/group/*/member"))
+    assert counted == counted_and_timed({**EXPECTED, ("ListGroupMembers", "200"): pages})
 
 
-def test_a_request_without_an_answer_is_counted_too(
-    counted: Counted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        host = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-    connection: Any = environment(host=host, extra={"max_retries": 0})
+def test_request_without_response_is_counted(counted: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        host = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    connection: Any = connection_json(host=host, extra={"max_retries": 0})
     monkeypatch.setenv("AIRFLOW_CONN_DAMSTRA_DEFAULT", connection)
     with suppress(DamstraError):
         list(DamstraHook().iterate(ListUsers()))
-    assert counted == on_both({("ListUsers", "none"): 1})
+    assert counted == counted_and_timed({("ListUsers", "none"): 1})
 
 
-def test_waits_are_gauged_by_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(Stats, "gauge", lambda *values, tags: said.append((*values, tags)))
+def test_waiting_tasks_are_gauged_by_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    gauges: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(Stats, "gauge", lambda *values, tags: gauges.append((*values, tags)))
     gauge_waiting_tasks(7, damstra_conn_id="mine")
-    assert said == [("damstra.waits", 7, {"connection": "mine"})]
+    assert gauges == [("damstra.waits", 7, {"connection": "mine"})]

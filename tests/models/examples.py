@@ -1,4 +1,4 @@
-"""The least that each model can be read from, and which of its members are dates."""
+"""Minimal JSON of each model, and its date fields."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _REQUIRED: dict[type[Model], dict[str, Any]] = {
 }
 
 MODELS: list[type[Model]] = [
-    found
-    for found in (getattr(models, name) for name in models.__all__)
-    if issubclass(found, Model) and found not in (Model, models.Page)
+    model
+    for model in (getattr(models, name) for name in models.__all__)
+    if issubclass(model, Model) and model not in (Model, models.Page)
 ]
 
 
-def least(model: type[Model]) -> dict[str, Any]:
-    """Return the least that a model can be read from."""
+def minimal_json(model: type[Model]) -> dict[str, Any]:
+    """Return the smallest valid JSON of a model."""
     return dict(_REQUIRED.get(model, {"id": 7}))
 
 
 def aliases(model: type[Model]) -> dict[str, str]:
-    """Return the API's own name of each field."""
+    """Return the API name of each field."""
     return {name: field.alias or name for name, field in model.model_fields.items()}
 
 
-def dates(model: type[Model]) -> dict[str, str]:
-    """Return the fields that hold a moment, with the API's own names."""
+def date_fields(model: type[Model]) -> dict[str, str]:
+    """Return the date fields of a model with their API names."""
     return {name: alias for name, alias in aliases(model).items() if alias.endswith(("Date", "Datetime"))}

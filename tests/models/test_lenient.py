@@ -1,4 +1,4 @@
-"""What is read in two ways, one of them quick, is refused once, and described as what it is."""
+"""Fields with a fast and a fallback schema: errors are reported once, JSON schemas are those of the type."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NO_NUMBER = "Input should be a valid integer, unable to parse string as an integ
 
 
 @pytest.mark.parametrize(
-    ("member", "value", "problems"),
+    ("field", "value", "problems"),
     [
         ("createdDate", [], ["createdDate: Input should be a valid datetime"]),
         (
@@ -28,18 +28,18 @@ NO_NUMBER = "Input should be a valid integer, unable to parse string as an integ
         ("groups", [{"name": "Dev"}], ["groups.0: Input should be a valid integer"]),
     ],
 )
-def test_what_does_not_fit_is_said_once(member: str, value: Any, problems: list[str]) -> None:
-    with pytest.raises(ValidationError) as refused:
-        User.model_validate({"id": 7, member: value})
+def test_validation_error_is_reported_once(field: str, value: Any, problems: list[str]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        User.model_validate({"id": 7, field: value})
     assert [
-        f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error_details(refused.value)
+        f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error_details(caught.value)
     ] == problems
 
 
 @pytest.mark.parametrize("mode", ["validation", "serialization"])
-def test_a_schema_says_the_declared_type(mode: Any) -> None:
-    moment = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}
+def test_json_schema_is_of_declared_type(mode: Any) -> None:
+    declared = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}
     described = Group.model_json_schema(mode=mode)["properties"]["createdDate"]
-    assert {"anyOf": described["anyOf"]} == moment
+    assert {"anyOf": described["anyOf"]} == declared
     groups = User.model_json_schema(mode=mode)["properties"]["groups"]
     assert (groups["type"], groups["items"]) == ("array", {"type": "integer"})

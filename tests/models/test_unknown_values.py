@@ -1,4 +1,4 @@
-"""A value that no table of the vendor's page has survives being read and written back."""
+"""Values that the API documentation does not list are parsed and dumped unchanged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airflow_provider_damstra.models import (
     User,
     UserLessonSchedule,
 )
-from tests.models.examples import least
+from tests.models.examples import minimal_json
 
 KNOWN: list[tuple[type[Model], str, Any, Any]] = [
     (User, "clientStatusId", 57, ClientStatus.NOT_CURRENT),
@@ -42,29 +42,29 @@ UNKNOWN: list[tuple[type[Model], str, Any]] = [
 ]
 
 
-def member(model: type[Model], alias: str, value: Any) -> tuple[Any, Any]:
-    """Return what a member is after it was read, and what is written back."""
-    read = model.model_validate({**least(model), alias: value})
+def parse_and_dump(model: type[Model], alias: str, value: Any) -> tuple[Any, Any]:
+    """Return the parsed value of a field and its dumped value."""
+    read = model.model_validate({**minimal_json(model), alias: value})
     name = next(name for name, field in model.model_fields.items() if field.alias == alias)
     return getattr(read, name), read.model_dump(by_alias=True, mode="json")[alias]
 
 
-@pytest.mark.parametrize(("model", "alias", "value", "meaning"), KNOWN)
-def test_a_known_value_gets_its_name(model: type[Model], alias: str, value: Any, meaning: Any) -> None:
-    found, written = member(model, alias, value)
-    assert found == meaning
-    assert [type(one) for one in _listed(found)] == [type(one) for one in _listed(meaning)]
+@pytest.mark.parametrize(("model", "alias", "value", "expected"), KNOWN)
+def test_known_value_is_parsed_to_enum(model: type[Model], alias: str, value: Any, expected: Any) -> None:
+    found, written = parse_and_dump(model, alias, value)
+    assert found == expected
+    assert [type(item) for item in _as_list(found)] == [type(item) for item in _as_list(expected)]
     assert written == value
 
 
 @pytest.mark.parametrize(("model", "alias", "value"), UNKNOWN)
-def test_an_unknown_value_stays_what_it_is(model: type[Model], alias: str, value: Any) -> None:
-    assert member(model, alias, value) == (value, value)
+def test_unknown_value_is_kept(model: type[Model], alias: str, value: Any) -> None:
+    assert parse_and_dump(model, alias, value) == (value, value)
 
 
-def test_a_status_that_became_a_number_is_kept_as_its_text() -> None:
-    assert member(UserLessonSchedule, "status", 5)[0] == "5"
+def test_numeric_status_is_kept_as_text() -> None:
+    assert parse_and_dump(UserLessonSchedule, "status", 5)[0] == "5"
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]

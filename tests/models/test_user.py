@@ -1,4 +1,4 @@
-"""Users: roles and groups in both of their shapes, and what is made of them."""
+"""The User model: roles and groups in both formats, status and full name."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from airflow_provider_damstra.models import ClientStatus, Role, User
 
 
-def user(**members: Any) -> User:
-    return User.model_validate({"id": 7, **members})
+def user(**fields: Any) -> User:
+    return User.model_validate({"id": 7, **fields})
 
 
 @pytest.mark.parametrize(
@@ -23,18 +23,18 @@ def user(**members: Any) -> User:
         ["3", "6"],
     ],
 )
-def test_roles_are_numbers_or_objects(roles: list[Any]) -> None:
+def test_roles_are_parsed_from_numbers_and_objects(roles: list[Any]) -> None:
     assert user(roles=roles).roles == [Role.ADMIN, Role.TRAINEE]
 
 
 @pytest.mark.parametrize("alias", ["groups", "groupsSupervised"])
 @pytest.mark.parametrize("groups", [[1, 2], [{"id": 1}, {"id": 2}], [{"id": 1, "name": "Dev"}, 2]])
-def test_groups_are_numbers_or_objects(alias: str, groups: list[Any]) -> None:
+def test_groups_are_parsed_from_numbers_and_objects(alias: str, groups: list[Any]) -> None:
     found = user(**{alias: groups})
     assert [*found.groups, *found.groups_supervised] == [1, 2]
 
 
-def test_who_is_not_said_to_have_left_is_active() -> None:
+def test_user_is_active_unless_not_current() -> None:
     assert user().is_active
     assert user(clientStatusId=ClientStatus.ACTIVE).is_active
     assert user(clientStatusId=99).is_active
@@ -42,7 +42,7 @@ def test_who_is_not_said_to_have_left_is_active() -> None:
 
 
 @pytest.mark.parametrize(
-    ("members", "name"),
+    ("fields", "name"),
     [
         ({"firstName": "John", "lastName": "Smith", "userName": "j.smith"}, "John Smith"),
         ({"firstName": "", "lastName": "Smith"}, "Smith"),
@@ -50,13 +50,13 @@ def test_who_is_not_said_to_have_left_is_active() -> None:
         ({}, "user 7"),
     ],
 )
-def test_a_user_has_a_name_to_show_whatever_is_missing(members: dict[str, str], name: str) -> None:
-    assert user(**members).full_name == name
+def test_full_name_falls_back_to_user_name_and_id(fields: dict[str, str], name: str) -> None:
+    assert user(**fields).full_name == name
 
 
-def test_a_number_where_a_text_was_expected_is_read_as_its_text() -> None:
+def test_number_in_text_field_is_parsed_as_text() -> None:
     assert user(employeeNumber=123, phoneNumber=811112222).employee_number == "123"
 
 
-def test_fields_have_python_names_too() -> None:
+def test_fields_accept_python_names() -> None:
     assert User(id=7, first_name="John") == user(firstName="John")

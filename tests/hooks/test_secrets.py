@@ -1,4 +1,4 @@
-"""The access key is in no text that anybody sees, even where a server shows it; secret answers are masked."""
+"""The access key is not shown in errors and logs, even if a server echoes it; secret results are masked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from airflow_provider_damstra.endpoints import (
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from tests.clients.servers import RawServer, closed_port, http_answer, raw_server
-from tests.hooks.connections import KEY, environment
+from tests.hooks.connections import KEY, connection_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,65 +51,65 @@ ECHOES: dict[str, bytes] = {
 echoes = pytest.mark.parametrize("echo", ECHOES)
 
 
-async def in_loop(hook: DamstraHook, call: Endpoint[Any]) -> Any:
+async def call_async(hook: DamstraHook, call: Endpoint[Any]) -> Any:
     async with hook.async_client() as client:
         return await client.call(call)
 
 
-FACES: dict[str, Callable[[DamstraHook, Endpoint[Any]], Any]] = {
+CALLS: dict[str, Callable[[DamstraHook, Endpoint[Any]], Any]] = {
     "sync": lambda hook, call: hook.call(call),
-    "async": lambda hook, call: asyncio.run(in_loop(hook, call), debug=True),
+    "async": lambda hook, call: asyncio.run(call_async(hook, call), debug=True),
 }
 
 
-@pytest.fixture(params=list(FACES))
-def ask(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return what makes a call through a hook and returns its error, without pausing between attempts."""
+@pytest.fixture(params=list(CALLS))
+def failing_call(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that makes a call through a hook and returns its error; retries do not wait."""
     monkeypatch.setattr("airflow_provider_damstra.clients.base._wait", lambda _: 0.0)
 
-    def ask() -> DamstraError:
+    def call() -> DamstraError:
         hook = DamstraHook(damstra_conn_id="lms")
         with pytest.raises(DamstraError) as caught:
-            FACES[request.param](hook, GetUser(user_id=7))
+            CALLS[request.param](hook, GetUser(user_id=7))
         return caught.value
 
-    return ask
+    return call
 
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """Return everything that is logged, at every level, by everybody."""
+    """Return all log records, of every level and logger."""
     caplog.set_level(logging.DEBUG)
     for name in ("airflow_provider_damstra", "urllib3", "aiohttp", "asyncio", "requests"):
         caplog.set_level(logging.DEBUG, logger=name)
     return caplog
 
 
-def serving(server: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_LMS", environment(host=server.url, extra={"max_retries": 1}))
+def set_connection(server: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LMS", connection_json(host=server.url, extra={"max_retries": 1}))
 
 
 def texts_of(error: BaseException | None) -> Iterator[str]:
-    """Yield every text of an error, and of what led to it."""
+    """Yield every text of an error, its context and its causes."""
     seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        one = waiting.pop()
-        if one is None or id(one) in seen:
+    pending = [error]
+    while pending:
+        current = pending.pop()
+        if current is None or id(current) in seen:
             continue
-        seen.add(id(one))
-        yield from (str(one), repr(one), repr(one.args), *traceback.format_exception(one))
-        yield from getattr(one, "__notes__", ())
-        waiting += [one.__context__, one.__cause__]
-        waiting += [inner for inner in one.args if isinstance(inner, BaseException)]
+        seen.add(id(current))
+        yield from (str(current), repr(current), repr(current.args), *traceback.format_exception(current))
+        yield from getattr(current, "__notes__", ())
+        pending += [current.__context__, current.__cause__]
+        pending += [inner for inner in current.args if isinstance(inner, BaseException)]
 
 
 def leaks(texts: Iterator[str] | list[str]) -> list[str]:
-    """Return the texts that show the key, or so much of it that the rest can be guessed."""
+    """Return the texts that contain the beginning or the end of the key."""
     return [text for text in texts if KEY[:8] in text or KEY[-8:] in text]
 
 
-def test_the_net_catches_a_key(log: pytest.LogCaptureFixture) -> None:
+def test_leaks_detects_key(log: pytest.LogCaptureFixture) -> None:
     logging.getLogger("urllib3.connectionpool").debug("AccessKey: %s", KEY)
     assert leaks([log.text])
     hidden = DamstraError("hidden")
@@ -119,69 +119,67 @@ def test_the_net_catches_a_key(log: pytest.LogCaptureFixture) -> None:
 
 
 @echoes
-def test_an_error_does_not_show_a_key_that_the_server_shows(
-    echo: str, ask: Any, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_error_does_not_show_echoed_key(
+    echo: str, failing_call: Any, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with raw_server(ECHOES[echo]) as server:
-        serving(server, monkeypatch)
-        error = ask()
+        set_connection(server, monkeypatch)
+        error = failing_call()
         assert f"AccessKey: {KEY}" in server.requests[0]
     assert leaks(texts_of(error)) == []
     assert leaks([log.text, *(repr(vars(record)) for record in log.records)]) == []
 
 
 @echoes
-def test_an_error_that_travels_does_not_carry_the_key(
-    echo: str, ask: Any, monkeypatch: pytest.MonkeyPatch
+def test_pickled_error_does_not_contain_key(
+    echo: str, failing_call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with raw_server(ECHOES[echo]) as server:
-        serving(server, monkeypatch)
-        error = ask()
+        set_connection(server, monkeypatch)
+        error = failing_call()
     assert KEY.encode() not in pickle.dumps(error)
     assert leaks([repr(vars(error))]) == []
 
 
-def test_an_error_without_an_answer_does_not_show_the_key(
-    ask: Any, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_connection_error_does_not_show_key(
+    failing_call: Any, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"http://127.0.0.1:{closed_port()}"
-    monkeypatch.setenv("AIRFLOW_CONN_LMS", environment(host=url, extra={"max_retries": 1}))
-    assert leaks(texts_of(ask())) == []
+    monkeypatch.setenv("AIRFLOW_CONN_LMS", connection_json(host=url, extra={"max_retries": 1}))
+    assert leaks(texts_of(failing_call())) == []
     assert leaks([log.text]) == []
 
 
 @echoes
-def test_the_connection_test_does_not_show_the_key(echo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connection_test_does_not_show_key(echo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with raw_server(ECHOES[echo]) as server:
-        serving(server, monkeypatch)
-        is_usable, said = DamstraHook(damstra_conn_id="lms").test_connection()
+        set_connection(server, monkeypatch)
+        is_valid, message = DamstraHook(damstra_conn_id="lms").test_connection()
         assert len(server.requests) == 1
-    assert not is_usable
-    assert leaks([said]) == []
+    assert not is_valid
+    assert leaks([message]) == []
 
 
-def test_a_listing_does_not_show_the_key(
+def test_listing_error_does_not_show_key(
     log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = '{"results": [{"id": 1}], "meta": {"totalResultCount": 9}}'
     with raw_server(http_answer(page), http_answer(PAGE, status=403)) as server:
-        serving(server, monkeypatch)
+        set_connection(server, monkeypatch)
         with pytest.raises(DamstraError) as caught:
             list(DamstraHook(damstra_conn_id="lms").iterate(ListUsers()))
     assert leaks(texts_of(caught.value)) == []
     assert leaks([log.text]) == []
 
 
-def test_the_key_is_in_no_repr_and_in_no_log(
-    log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_key_is_not_in_repr_or_log(log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     async def reprs(hook: DamstraHook) -> list[str]:
         async with hook.async_client() as client:
             await client.call(GetUser(user_id=7))
             return [repr(client), str(client), repr(client._session)]
 
     with raw_server(http_answer('{"id": 7}')) as server:
-        serving(server, monkeypatch)
+        set_connection(server, monkeypatch)
         hook = DamstraHook(damstra_conn_id="lms")
         hook.call(GetUser(user_id=7))
         client = hook.get_conn()
@@ -193,7 +191,7 @@ def test_the_key_is_in_no_repr_and_in_no_log(
     assert leaks([log.text, *(repr(vars(record)) for record in log.records)]) == []
 
 
-@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("client", CALLS)
 @pytest.mark.parametrize(
     ("call", "body"),
     [
@@ -203,13 +201,13 @@ def test_the_key_is_in_no_repr_and_in_no_log(
         (GetEmbedUrlAllLessonTypes(lesson_schedule_id=7), '{{"embedUrl": "{}"}}'),
     ],
 )
-def test_secret_answers_and_the_key_are_masked_in_airflows_logs(
-    call: Endpoint[str], body: str, face: str, monkeypatch: pytest.MonkeyPatch
+def test_secret_results_and_key_are_masked_in_airflow_logs(
+    call: Endpoint[str], body: str, client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, key = f"https://app.example/{uuid4()}", f"key-{uuid4()}"
     assert redact(f"{url} {key}") == f"{url} {key}"
     with raw_server(http_answer(body.format(url))) as server:
-        monkeypatch.setenv("AIRFLOW_CONN_LMS", environment(host=server.url, password=key))
+        monkeypatch.setenv("AIRFLOW_CONN_LMS", connection_json(host=server.url, password=key))
         hook = DamstraHook(damstra_conn_id="lms")
-        assert FACES[face](hook, call) == url
+        assert CALLS[client](hook, call) == url
     assert redact(f"go to {url} with {key} now") == "go to *** with *** now"

@@ -1,4 +1,4 @@
-"""Moments: one without a time zone is refused with advice; the others go in the API's formats."""
+"""Dates as arguments: they need a time zone and are sent in the API's formats."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ SESSION = {
     "start_datetime": datetime(2001, 1, 1, tzinfo=UTC),
     "end_datetime": datetime(2099, 1, 1, tzinfo=UTC),
 }
-MOMENTS: list[tuple[type[Endpoint[Any]], dict[str, Any], str]] = [
+DATETIME_FIELDS: list[tuple[type[Endpoint[Any]], dict[str, Any], str]] = [
     (ScheduleUser, SCHEDULE, "schedule_date"),
     (CompleteLesson, COMPLETE, "completed_date"),
     (CreateIltSession, SESSION, "start_datetime"),
     (CreateIltSession, SESSION, "end_datetime"),
 ]
-each_moment = pytest.mark.parametrize(("endpoint", "others", "name"), MOMENTS)
+each_datetime_field = pytest.mark.parametrize(("endpoint", "others", "name"), DATETIME_FIELDS)
 PERTH = timezone(timedelta(hours=8))
 IN_SECONDS: list[tuple[Any, str]] = [
     (datetime(2026, 1, 31, 9, tzinfo=UTC), "2026-01-31T09:00:00+0000"),
@@ -60,51 +60,51 @@ WITHOUT_ZONE: list[Any] = [
 ]
 
 
-@each_moment
-@pytest.mark.parametrize("moment", WITHOUT_ZONE, ids=str)
-def test_a_moment_without_zone_is_refused_and_the_message_says_what_to_write(
-    endpoint: type[Endpoint[Any]], others: dict[str, Any], name: str, moment: Any
+@each_datetime_field
+@pytest.mark.parametrize("value", WITHOUT_ZONE, ids=str)
+def test_datetime_without_time_zone_raises_with_example(
+    endpoint: type[Endpoint[Any]], others: dict[str, Any], name: str, value: Any
 ) -> None:
     with pytest.raises(ValidationError) as caught:
-        endpoint(**{**others, name: moment})
+        endpoint(**{**others, name: value})
     assert name in str(caught.value)
     assert "2026-01-31T" in str(caught.value)
     assert "has no time zone" in str(caught.value)
     assert "write for example pendulum.datetime(" in str(caught.value)
 
 
-@each_moment
+@each_datetime_field
 @pytest.mark.parametrize(
-    "moment", ["20260131", "1769850000", 1769850000, 5, 1.5, True, "tomorrow", "", "09:00"]
+    "value", ["20260131", "1769850000", 1769850000, 5, 1.5, True, "tomorrow", "", "09:00"]
 )
-def test_a_number_is_no_moment(
-    endpoint: type[Endpoint[Any]], others: dict[str, Any], name: str, moment: Any
+def test_number_as_datetime_raises(
+    endpoint: type[Endpoint[Any]], others: dict[str, Any], name: str, value: Any
 ) -> None:
-    # A rendered {{ ds_nodash }} would else be a second of 1970.
+    # Otherwise a rendered {{ ds_nodash }} would be parsed as a second of 1970.
     with pytest.raises(ValidationError, match=rf"(?m)^{name}\n"):
-        endpoint(**{**others, name: moment})
+        endpoint(**{**others, name: value})
 
 
-@pytest.mark.parametrize(("moment", "text"), IN_SECONDS)
-def test_schedules_and_completions_are_sent_in_seconds_of_utc(moment: Any, text: str) -> None:
-    schedule = ScheduleUser.model_validate({**SCHEDULE, "schedule_date": moment}).request().body
-    complete = CompleteLesson.model_validate({**COMPLETE, "completed_date": moment}).request().body
+@pytest.mark.parametrize(("value", "text"), IN_SECONDS)
+def test_schedule_and_completion_dates_are_sent_in_utc_seconds(value: Any, text: str) -> None:
+    schedule = ScheduleUser.model_validate({**SCHEDULE, "schedule_date": value}).request().body
+    complete = CompleteLesson.model_validate({**COMPLETE, "completed_date": value}).request().body
     assert schedule is not None
     assert complete is not None
     assert schedule["scheduleDate"] == complete["completedDate"] == text
 
 
-@pytest.mark.parametrize(("moment", "text"), IN_MILLISECONDS)
+@pytest.mark.parametrize(("value", "text"), IN_MILLISECONDS)
 @pytest.mark.parametrize(
     ("name", "alias"), [("start_datetime", "startDatetime"), ("end_datetime", "endDatetime")]
 )
-def test_sessions_are_sent_in_milliseconds_of_their_own_zone(
-    moment: Any, text: str, name: str, alias: str
+def test_session_dates_are_sent_in_milliseconds_with_own_zone(
+    value: Any, text: str, name: str, alias: str
 ) -> None:
-    body = CreateIltSession.model_validate({**SESSION, name: moment}).request().body
+    body = CreateIltSession.model_validate({**SESSION, name: value}).request().body
     assert body is not None
     assert body[alias] == text
 
 
-def test_without_a_schedule_date_none_is_sent() -> None:
+def test_missing_schedule_date_is_not_sent() -> None:
     assert "scheduleDate" not in (ScheduleUser.model_validate(SCHEDULE).request().body or {})

@@ -1,4 +1,4 @@
-"""What is made of answers that are no plain JSON objects: URLs, ids, files, and nothing."""
+"""Results of responses that are no plain JSON objects: URLs, ids, files, no content."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read(call: Endpoint[Any], body: str | bytes, status: int = 200) -> Any:
     "body",
     [URL, f"\n {URL} \n", f'"{URL}"', f'{{"url": "{URL}"}}', f'{{"loginUrl": "{URL}", "userId": 7}}'],
 )
-def test_a_login_url_is_text_a_json_text_or_the_only_text_in_an_object(body: str) -> None:
+def test_login_url_is_read_from_text_json_string_and_object(body: str) -> None:
     assert read(GenerateLoginUrl(user_id=7), body) == URL
 
 
@@ -56,31 +56,31 @@ def test_a_login_url_is_text_a_json_text_or_the_only_text_in_an_object(body: str
         "<p>x",
     ],
 )
-def test_an_answer_without_one_url_cannot_be_read(body: str) -> None:
+def test_login_response_without_single_url_raises(body: str) -> None:
     with pytest.raises(DamstraResponseError, match=r"GenerateLoginUrl \(POST /user/7/generate_login_url\)"):
         read(GenerateLoginUrl(user_id=7), body)
 
 
-def test_when_the_login_url_ends_goes_to_the_query_and_there_is_no_body() -> None:
+def test_login_url_expiry_is_sent_in_query_without_body() -> None:
     request = GenerateLoginUrl(user_id=7, expires_in="day").request()
     assert request.target == "/user/7/generate_login_url?expiresIn=day"
     assert request.content is None
 
 
-def test_an_embed_url_is_taken_out_of_its_object() -> None:
+def test_embed_url_is_unwrapped() -> None:
     assert read(GetEmbedUrl(lesson_schedule_id=7), f'{{"embedUrl": "{URL}", "new": 1}}') == URL
 
 
 @pytest.mark.parametrize(
     ("body", "ids"), [('{"ids": [3, 4]}', [3, 4]), ('{"ids": ["3"]}', [3]), ('{"ids": []}', []), ("{}", [])]
 )
-def test_ids_are_taken_out_of_their_object(body: str, ids: list[int]) -> None:
+def test_ids_are_unwrapped(body: str, ids: list[int]) -> None:
     assert read(SCHEDULE, body) == ids
 
 
 @pytest.mark.parametrize("body", ["", "HTTP/1.1 200 OK", "{}", '{"success": true}', "null", "garbage {"])
 @pytest.mark.parametrize("status", [200, 201, 204])
-def test_a_command_answers_nothing_whatever_its_success_says(body: str, status: int) -> None:
+def test_no_content_endpoint_returns_none_for_any_body(body: str, status: int) -> None:
     assert read(ActivateUser(user_id=7), body, status) is None
     assert read(AddGroupMembers(group_id=1, user_ids=[7]), body, status) is None
 
@@ -88,12 +88,12 @@ def test_a_command_answers_nothing_whatever_its_success_says(body: str, status: 
 @pytest.mark.parametrize(
     "call", [ActivateUser(user_id=7), GetUser(user_id=7), SCHEDULE, DownloadCertificate(lesson_schedule_id=7)]
 )
-def test_a_web_page_is_no_answer(call: Endpoint[Any]) -> None:
+def test_html_response_raises(call: Endpoint[Any]) -> None:
     with pytest.raises(DamstraResponseError, match="cannot be read"):
         read(call, "\r\n <!DOCTYPE html><title>Log in</title>")
 
 
-def test_a_certificate_is_a_pdf_file() -> None:
+def test_certificate_returns_pdf_bytes_and_rejects_other_bodies() -> None:
     assert read(DownloadCertificate(lesson_schedule_id=7), b"%PDF-1.4 \xff\x00") == b"%PDF-1.4 \xff\x00"
     for body in (b"", b"{}", b"PDF"):
         with pytest.raises(DamstraResponseError, match="it is no PDF file"):
@@ -101,7 +101,7 @@ def test_a_certificate_is_a_pdf_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "why"),
+    ("body", "reason"),
     [
         ("{}", "id: Field required"),
         ('{"id": "x"}', "id: Input should be a valid integer"),
@@ -111,24 +111,24 @@ def test_a_certificate_is_a_pdf_file() -> None:
         ('{"id": 7, "userName": "x', "EOF while parsing"),
     ],
 )
-def test_an_answer_of_another_shape_names_what_does_not_fit(body: str, why: str) -> None:
-    with pytest.raises(DamstraResponseError, match=why) as caught:
+def test_invalid_response_error_names_fields(body: str, reason: str) -> None:
+    with pytest.raises(DamstraResponseError, match=reason) as caught:
         read(GetUser(user_id=7), body)
     assert caught.value.status == 200
     assert caught.value.is_truncated is ("EOF" in str(caught.value))
 
 
-def test_one_bad_row_names_its_place() -> None:
+def test_invalid_row_error_names_index() -> None:
     with pytest.raises(DamstraResponseError, match=r"results\.1\.id: Field required"):
         read(ListUserLessonSchedules(user_id=1), '{"results": [{"id": 1}, {"status": "due"}]}')
 
 
-def test_an_error_that_comes_as_a_success_is_an_error() -> None:
+def test_error_body_with_status_200_raises() -> None:
     with pytest.raises(Exception, match="Lesson Schedule already exists"):
         read(SCHEDULE, '{"error": "Lesson Schedule already exists"}')
 
 
-def test_an_import_sends_only_what_is_named_and_returns_the_users() -> None:
+def test_bulk_import_sends_only_given_fields_and_returns_users() -> None:
     call = BulkUserImport.model_validate(
         {"users": [{"userName": "a"}, {"firstName": "B", "roles": [6]}], "mergeType": "empNo"}
     )

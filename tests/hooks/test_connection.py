@@ -1,4 +1,4 @@
-"""What a connection says: every form of it that can be used, and a clear word on every one that cannot."""
+"""Client settings from connections: valid forms, and error messages for invalid ones."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ UNENCRYPTED = [
     "http://[2001:db8::1]",
     "http://128.0.0.1",
 ]
-NO_HOSTS = [
+INVALID_HOSTS = [
     "ftp://app.velpic.com",
     "https://",
     "https:///api",
@@ -64,7 +64,7 @@ NO_HOSTS = [
 
 
 @pytest.mark.parametrize(("host", "base_url"), HOSTS)
-def test_a_host_is_a_name_or_a_base_address(host: str | None, base_url: str) -> None:
+def test_base_url_from_host(host: str | None, base_url: str) -> None:
     assert settings_from_connection(connection(host=host)).base_url == base_url
 
 
@@ -77,12 +77,12 @@ def test_a_host_is_a_name_or_a_base_address(host: str | None, base_url: str) -> 
         ("app.velpic.com:9000", "https://app.velpic.com:9000/api/v2"),
     ],
 )
-def test_a_port_of_its_own_counts_unless_the_host_has_one(host: str | None, base_url: str) -> None:
+def test_port_field_is_used_unless_host_has_port(host: str | None, base_url: str) -> None:
     assert settings_from_connection(connection(host=host, port=8443)).base_url == base_url
 
 
 @pytest.mark.parametrize("host", UNENCRYPTED)
-def test_http_is_for_this_machine_unless_it_is_allowed(host: str) -> None:
+def test_http_to_other_host_needs_allow_http(host: str) -> None:
     with pytest.raises(DamstraConfigurationError, match=r"unencrypted.*allow_http") as caught:
         settings_from_connection(connection(host=host))
     assert host in str(caught.value)
@@ -90,20 +90,20 @@ def test_http_is_for_this_machine_unless_it_is_allowed(host: str) -> None:
     assert allowed.base_url == f"{host.lower()}/api/v2"
 
 
-@pytest.mark.parametrize("host", NO_HOSTS)
-def test_a_host_that_is_none_is_refused(host: str) -> None:
+@pytest.mark.parametrize("host", INVALID_HOSTS)
+def test_invalid_host_raises(host: str) -> None:
     with pytest.raises(DamstraConfigurationError, match=r"^Connection 'lms' cannot be used: ") as caught:
         settings_from_connection(connection(host=host))
     assert "host" in str(caught.value) or host in str(caught.value)
     assert "pass-of-john" not in str(caught.value)
 
 
-def test_a_port_that_is_none_is_refused() -> None:
+def test_invalid_port_raises() -> None:
     with pytest.raises(DamstraConfigurationError, match="99999"):
         settings_from_connection(connection(port=99999))
 
 
-def test_every_extra_is_taken(tmp_path: Path) -> None:
+def test_extras_become_settings(tmp_path: Path) -> None:
     bundle = tmp_path / "bundle.pem"
     bundle.touch()
     found = settings_from_connection(
@@ -126,11 +126,11 @@ def test_every_extra_is_taken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("blank", ["", "  ", None])
 @pytest.mark.parametrize("name", list(DamstraConnectionExtra.model_fields))
-def test_a_blank_extra_is_as_good_as_none(name: str, blank: str | None) -> None:
+def test_blank_extra_is_ignored(name: str, blank: str | None) -> None:
     assert settings_from_connection(connection(extra={name: blank})) == settings_from_connection(connection())
 
 
-def test_extras_of_a_uri_are_texts() -> None:
+def test_text_extras_of_uri_are_converted() -> None:
     found = settings_from_connection(
         connection(extra={"timeout": "5", "max_retries": "0", "page_size": "50", "verify": "false"})
     )
@@ -143,7 +143,7 @@ def test_extras_of_a_uri_are_texts() -> None:
 @pytest.mark.parametrize(
     "name", ["time_out", "Timeout", "page-size", "access_key", "extra__damstra__timeout"]
 )
-def test_an_unknown_extra_is_named_and_the_known_ones_are_listed(name: str) -> None:
+def test_unknown_extra_raises_listing_known_ones(name: str) -> None:
     with pytest.raises(DamstraConfigurationError) as caught:
         settings_from_connection(connection(extra={name: "value-of-it"}))
     assert f"{name}: there is no such extra" in str(caught.value)
@@ -169,37 +169,37 @@ def test_an_unknown_extra_is_named_and_the_known_ones_are_listed(name: str) -> N
         ("webhook_token", ["hush"]),
     ],
 )
-def test_a_bad_value_is_named(name: str, value: Any) -> None:
+def test_invalid_extra_raises_naming_it(name: str, value: Any) -> None:
     with pytest.raises(DamstraConfigurationError, match=rf"'lms' cannot be used: .*\b{name}\b") as caught:
         settings_from_connection(connection(extra={name: value}))
     assert "hush" not in str(caught.value)
 
 
-def test_all_that_is_bad_is_named_at_once() -> None:
+def test_all_invalid_extras_are_named() -> None:
     with pytest.raises(DamstraConfigurationError) as caught:
         settings_from_connection(connection(extra={"timeout": "soon", "page_size": 0, "nonsense": 1}))
     assert all(name in str(caught.value) for name in ("timeout", "page_size", "nonsense"))
 
 
 @pytest.mark.parametrize("extra", ["{", "timeout=5", "[1]", '"text"', "5"])
-def test_an_extra_that_is_no_json_object_is_called_so(extra: str) -> None:
+def test_extra_that_is_no_json_object_raises(extra: str) -> None:
     with pytest.raises(DamstraConfigurationError, match="extra is no JSON object"):
         settings_from_connection(connection(extra=extra))
 
 
 @pytest.mark.parametrize("key", [None, "", " ", "\n"])
-def test_a_missing_key_is_named_as_the_form_names_it(key: str | None) -> None:
+def test_missing_key_raises_naming_form_field(key: str | None) -> None:
     with pytest.raises(DamstraConfigurationError, match=r"access key \(field Password\).* empty"):
         settings_from_connection(connection(password=key))
 
 
 @pytest.mark.parametrize("key", [f"{KEY}\n{KEY}", f"{KEY} {KEY}", f"{KEY}\u00e9", f"{KEY}\x00"])
-def test_a_key_that_cannot_be_one_is_not_shown(key: str) -> None:
+def test_invalid_key_is_not_shown(key: str) -> None:
     with pytest.raises(DamstraConfigurationError, match=r"access key \(field Password\)") as caught:
         settings_from_connection(connection(password=key))
     assert KEY not in str(caught.value)
     assert KEY not in repr(caught.value)
 
 
-def test_blanks_around_a_key_are_not_part_of_it() -> None:
+def test_key_is_stripped() -> None:
     assert settings_from_connection(connection(password=f" {KEY}\n")).access_key.get_secret_value() == KEY

@@ -1,4 +1,4 @@
-"""What cannot be on an older Airflow says which it needs; what else is different there, make compat shows."""
+"""DamstraRetryPolicy before Airflow 3.3 (``make compat`` runs the other tests on older versions)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_provider_damstra import retry_policy
 from airflow_provider_damstra.retry_policy import DamstraRetryPolicy
 
 
-def test_a_retry_policy_says_which_airflow_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retry_policy_raises_before_airflow_3_3(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry_policy, "RetryPolicy", object)
     with pytest.raises(AirflowOptionalProviderFeatureException, match=r"needs Airflow 3\.3"):
         DamstraRetryPolicy()

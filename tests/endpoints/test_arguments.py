@@ -1,4 +1,4 @@
-"""Every operation takes the API's names and Python's, and nothing that the page does not know."""
+"""Every operation accepts its arguments by API names and Python names, and rejects all others."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ if TYPE_CHECKING:
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.operation_id)
 
 
-def endpoint_of(row: Row) -> type[Endpoint[Any]]:
+def endpoint_class(row: Row) -> type[Endpoint[Any]]:
     endpoint: type[Endpoint[Any]] = getattr(endpoints, row.class_name)
     return endpoint
 
 
-def in_python(model: type[RequestModel], arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return arguments that have the API's own names with Python's names instead."""
+def with_python_names(model: type[RequestModel], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments with Python names instead of the API's names."""
     names = {field.alias or name: name for name, field in model.model_fields.items()}
     return {names.get(name, "user_id"): value for name, value in arguments.items()}
 
 
 @each_row
-def test_both_spellings_make_the_same_call(row: Row) -> None:
-    endpoint = endpoint_of(row)
+def test_api_names_and_python_names_create_equal_calls(row: Row) -> None:
+    endpoint = endpoint_class(row)
     call = endpoint.model_validate(row.arguments)
-    assert endpoint(**in_python(endpoint, row.arguments)) == call
-    assert call.request() == endpoint(**in_python(endpoint, row.arguments)).request()
+    assert endpoint(**with_python_names(endpoint, row.arguments)) == call
+    assert call.request() == endpoint(**with_python_names(endpoint, row.arguments)).request()
 
 
 @each_row
 @pytest.mark.parametrize("name", ["nonsense", "userid", "Id"])
-def test_an_unknown_member_is_refused_by_its_name(row: Row, name: str) -> None:
+def test_unknown_argument_raises_naming_it(row: Row, name: str) -> None:
     with pytest.raises(ValidationError, match=rf"(?m)^{name}\n.*not permitted"):
-        endpoint_of(row).model_validate({**row.arguments, name: 1})
+        endpoint_class(row).model_validate({**row.arguments, name: 1})
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.kind in PAGES], ids=lambda row: row.operation_id)
 @pytest.mark.parametrize("name", ["startIndex", "maxResults", "start_index", "max_results"])
-def test_paging_is_not_the_callers(row: Row, name: str) -> None:
+def test_paging_arguments_raise(row: Row, name: str) -> None:
     with pytest.raises(ValidationError, match="not permitted"):
-        endpoint_of(row).model_validate({**row.arguments, name: 1})
+        endpoint_class(row).model_validate({**row.arguments, name: 1})
 
 
 @pytest.mark.parametrize(
@@ -61,16 +61,16 @@ def test_paging_is_not_the_callers(row: Row, name: str) -> None:
         (endpoints.SaveIltSessionProgress, {"iltSessionId": 1, "attendees": [{"id": 1, "score": 9}]}),
     ],
 )
-def test_what_stands_inside_is_as_strict(model: type[RequestModel], arguments: dict[str, Any]) -> None:
+def test_unknown_nested_argument_raises(model: type[RequestModel], arguments: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         model.model_validate(arguments)
 
 
 @each_row
-def test_a_missing_argument_is_named(row: Row) -> None:
-    endpoint = endpoint_of(row)
+def test_missing_argument_raises(row: Row) -> None:
+    endpoint = endpoint_class(row)
     required = {name for name, field in endpoint.model_fields.items() if field.is_required()}
-    given = in_python(endpoint, row.arguments)
+    given = with_python_names(endpoint, row.arguments)
     for missing in required:
         rest = {name: value for name, value in given.items() if name != missing}
         with pytest.raises(ValidationError, match="Field required"):
@@ -78,8 +78,8 @@ def test_a_missing_argument_is_named(row: Row) -> None:
 
 
 @each_row
-def test_a_call_is_a_value(row: Row) -> None:
-    endpoint = endpoint_of(row)
+def test_calls_are_frozen_and_compare_by_value(row: Row) -> None:
+    endpoint = endpoint_class(row)
     call = endpoint.model_validate(row.arguments)
     assert call == endpoint.model_validate(row.arguments)
     for name in endpoint.model_fields:
