@@ -143,8 +143,8 @@ CONFIGURATION: dict[str, Any] = {
             "receiver_url": _option(
                 "string",
                 "",
-                "Base URL of the API server, without /damstra, for the triggerer and the command line; default "
-                "as [api] base_url. The triggerer fetches webhook events from there for waiting tasks.",
+                "Base URL of the API server, without /damstra, for the triggerer and the command line; "
+                "default as [api] base_url. The triggerer reads events for waiting tasks there.",
                 example="http://airflow-api-server.internal:8080",
             ),
             "verify_events": _option(

@@ -1,11 +1,10 @@
-"""What the provider says of itself: as Airflow's own schemas want it, and as the code really is."""
+"""The provider's metadata: valid by Airflow's schemas, complete and consistent with the code."""
 
 from __future__ import annotations
 
 import importlib
 import json
 import os
-import pkgutil
 import re
 import subprocess
 import sys
@@ -33,25 +32,25 @@ INFO = get_provider_info()
 (CONNECTION,) = INFO["connection-types"]
 FIELDS: dict[str, Any] = CONNECTION["conn-fields"]
 PACKAGE = Path(airflow_provider_damstra.__file__).parent
-# What only a provider in Airflow's own repository has to say.
-OF_AIRFLOWS_OWN = {"state", "lifecycle", "source-date-epoch"}
+# Required only of providers in Airflow's own repository.
+ONLY_FOR_AIRFLOWS_OWN = {"state", "lifecycle", "source-date-epoch"}
 
 
 def schema(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((Path(airflow.__file__).parent / name).read_text())
-    return found
+    parsed: dict[str, Any] = json.loads((Path(airflow.__file__).parent / name).read_text())
+    return parsed
 
 
 @pytest.mark.needs_airflow("3.2")  # commands and tables of providers
 def test_info_matches_strict_provider_schema() -> None:
     strict = schema("provider.yaml.schema.json")
-    required = set(strict["required"]) - OF_AIRFLOWS_OWN
+    required = set(strict["required"]) - ONLY_FOR_AIRFLOWS_OWN
     jsonschema.Draft7Validator({**strict, "required": sorted(required)}).validate(INFO)
 
 
 @pytest.mark.needs_airflow("3.3")  # forms that need no hook
 def test_connection_type_has_only_known_fields() -> None:
-    # The schema lets these pass: what is written with an underscore is not shown, and nobody says so.
+    # The schema accepts unknown fields; a field written with an underscore would be ignored silently.
     known = schema("provider.yaml.schema.json")["properties"]["connection-types"]["items"]["properties"]
     assert CONNECTION.keys() <= known.keys()
 
@@ -66,27 +65,29 @@ def test_info_is_json_serializable_and_stable() -> None:
     assert INFO["versions"] == [airflow_provider_damstra.__version__]
 
 
+def modules_that_define(folder: str, suffix: str) -> set[str]:
+    """Return the modules of a package with a public class such as ``Damstra...Operator``."""
+    defines = re.compile(rf"^class Damstra\w+{suffix}\b", re.M)
+    return {
+        f"airflow_provider_damstra.{folder}.{path.stem}"
+        for path in (PACKAGE / folder).glob("*.py")
+        if path.stem != "base" and defines.search(path.read_text())
+    }
+
+
 @pytest.mark.parametrize("kind", ["hooks", "operators", "sensors", "triggers"])
 def test_all_modules_are_listed(kind: str) -> None:
-    defines = re.compile(rf"^class Damstra\w*{kind[:-1].title()}\b", re.M)
+    suffix = {"hooks": ""}.get(kind, kind[:-1].title())
     listed = {module for entry in INFO[kind] for module in entry["python-modules"]}
-    found = {
-        f"airflow_provider_damstra.{kind}.{module.name}"
-        for module in pkgutil.iter_modules([str(PACKAGE / kind)])
-        if defines.search((PACKAGE / kind / f"{module.name}.py").read_text())
-    }
-    assert listed == found - {f"airflow_provider_damstra.{kind}.base"}
-    for module in listed:
-        assert importlib.import_module(module).__doc__
+    expected = modules_that_define(kind, suffix) if suffix else {"airflow_provider_damstra.hooks.damstra"}
+    assert listed == expected
+    assert all(importlib.import_module(module).__doc__ for module in listed)
 
 
 def test_all_transfers_are_listed() -> None:
     listed = {entry["python-module"] for entry in INFO["transfers"]}
-    modules = {module.name for module in pkgutil.iter_modules([str(PACKAGE / "transfers")])}
-    shared = {"base", "support"}
-    assert listed == {f"airflow_provider_damstra.transfers.{module}" for module in modules - shared}
-    for module in listed:
-        assert importlib.import_module(module).__doc__
+    assert listed == modules_that_define("transfers", "Operator")
+    assert all(importlib.import_module(module).__doc__ for module in listed)
 
 
 def test_integrations_are_declared() -> None:
@@ -145,13 +146,13 @@ def test_secret_form_fields_are_passwords() -> None:
     }
 
 
-NAMED = [
+REGISTERED = [
     *(path for entry in INFO["asset-uris"] for kind, path in entry.items() if kind != "schemes"),
     *INFO["db-managers"],
 ]
 
 
-@pytest.mark.parametrize("path", NAMED)
+@pytest.mark.parametrize("path", REGISTERED)
 def test_registered_names_are_importable(path: str) -> None:
     module, _, name = path.rpartition(".")
     assert callable(getattr(importlib.import_module(module), name))
@@ -164,7 +165,7 @@ def test_database_manager_is_valid() -> None:
     RunDBManager._validate(cast("Any", manager))
 
 
-CHOSEN = {
+CHANGED_OPTIONS = {
     "webhooks_enabled": "True",
     "webhook_conn_ids": "damstra_mine",
     "webhook_networks": "203.0.113.0/24",
@@ -174,14 +175,14 @@ CHOSEN = {
 }
 
 
-@pytest.mark.parametrize("name", CHOSEN)
+@pytest.mark.parametrize("name", CHANGED_OPTIONS)
 def test_option_is_read_from_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = load_receiver_config()
-    monkeypatch.setenv(f"AIRFLOW__DAMSTRA__{name.upper()}", CHOSEN[name])
+    monkeypatch.setenv(f"AIRFLOW__DAMSTRA__{name.upper()}", CHANGED_OPTIONS[name])
     assert load_receiver_config() != before
 
 
-ASK_AIRFLOW = """
+PRINT_METADATA = """
 import json
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk import Asset
@@ -191,18 +192,17 @@ shown["uri"] = Asset(uri="damstra://c/ALL/").uri
 try:
     Asset(uri="damstra://c/nothing")
 except ValueError as error:
-    shown["refusal"] = str(error)
+    shown["invalid_uri"] = str(error)
 shown["database"] = manager.db_managers
 print(json.dumps({**shown, "version": manager.providers["airflow-provider-damstra"].version}, default=str))
 """
 
 
-def installed_in(folder: Path) -> None:
-    """Write what pip writes of the package, so that Airflow finds it wherever it is not installed."""
+def install_into(folder: Path) -> None:
+    """Write the metadata that pip writes, so that Airflow finds the package without installation."""
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
-    ((group, entries),) = (
-        one for one in project["entry-points"].items() if one[0].startswith("apache_airflow")
-    )
+    group = "apache_airflow_provider"
+    entries = project["entry-points"][group]
     info = folder / "airflow_provider_damstra-0.dist-info"
     info.mkdir()
     version = airflow_provider_damstra.__version__
@@ -213,20 +213,20 @@ def installed_in(folder: Path) -> None:
 
 @pytest.mark.needs_airflow("3.2")
 def test_airflow_loads_provider_metadata(tmp_path: Path) -> None:
-    installed_in(tmp_path)
+    install_into(tmp_path)
     paths = os.pathsep.join([str(tmp_path), str(PACKAGE.parent)])
     environment = {**os.environ, "PYTHONPATH": paths, "AIRFLOW_HOME": str(tmp_path)}
-    asked = subprocess.run(  # noqa: S603 (our own program)
-        [sys.executable, "-c", ASK_AIRFLOW], env=environment, capture_output=True, text=True, check=True
+    done = subprocess.run(  # noqa: S603 (our own program)
+        [sys.executable, "-c", PRINT_METADATA], env=environment, capture_output=True, text=True, check=True
     )
-    shown = json.loads(asked.stdout.splitlines()[-1])
+    shown = json.loads(done.stdout.splitlines()[-1])
     assert shown["hook_class_name"] == CONNECTION["hook-class-name"]
     assert shown["hook_class_name"] == f"{DamstraHook.__module__}.{DamstraHook.__name__}"
     assert (shown["hook_name"], shown["connection_type"]) == (CONNECTION["hook-name"], "damstra")
     assert (shown["package_name"], shown["version"]) == (INFO["package-name"], INFO["versions"][0])
     assert shown["connection_id_attribute_name"] == DamstraHook.conn_name_attr
     assert shown["uri"] == "damstra://c/all"
-    assert "Damstra reports no event 'nothing'" in shown["refusal"]
+    assert "Damstra reports no event 'nothing'" in shown["invalid_uri"]
     assert shown["database"] == INFO["db-managers"]
 
 
