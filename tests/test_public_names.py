@@ -151,5 +151,5 @@ def test_every_operation_has_a_documented_endpoint(operation_id: str) -> None:
     endpoint = getattr(endpoints, name)
     method, path, _ = openapi.operations()[operation_id]
     assert endpoint.__doc__
-    camel_path = re.sub(r"\{\w+\}", lambda parameter: to_camel(parameter[0]), endpoint.path)
+    camel_path = re.sub(r"(?<=\{)\w+", lambda parameter: to_camel(parameter[0]), endpoint.path)
     assert (endpoint.method, camel_path) == (method, path)
