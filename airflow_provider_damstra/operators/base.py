@@ -153,13 +153,15 @@ class UserListMixin(DamstraOperator):
         self.user_ids = user_ids
         self.on_empty = on_empty
 
-    def execute(self, context: Context) -> Any:
-        """Run the operator, or skip the task if there are no users."""
+    def skip_if_empty(self) -> None:
+        """Skip the task if there are no users and ``on_empty`` is ``skip``; the first step of ``_execute``.
+
+        :raises AirflowSkipException: to skip it.
+        """
         if self.on_empty == "skip" and is_empty(self.user_ids):
             from airflow.providers.common.compat.sdk import AirflowSkipException
 
             raise AirflowSkipException("user_ids is empty: there is nothing to do.")
-        return super().execute(context)
 
 
 class ResultFileMixin(DamstraOperator):

@@ -156,6 +156,7 @@ class _MembershipOperator(UserListMixin):
         from airflow_provider_damstra.services.group import change_members
         from airflow_provider_damstra.services.idempotency import format_ids
 
+        self.skip_if_empty()
         request = getattr(endpoints, self.endpoint_name)(group_id=self.group_id, user_ids=self.user_ids)
         changed = change_members(self.client, request, strict=self.strict)
         self.log.info("Group %s: %s for users %s", self.group_id, self.endpoint_name, format_ids(changed))

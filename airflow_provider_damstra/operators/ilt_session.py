@@ -241,6 +241,7 @@ class _RegistrationOperator(UserListMixin):
         from airflow_provider_damstra.services.idempotency import format_ids
         from airflow_provider_damstra.services.ilt_session import change_attendees
 
+        self.skip_if_empty()
         endpoint = getattr(endpoints, self.endpoint_name)
         request = endpoint(ilt_session_id=self.ilt_session_id, user_ids=self.user_ids)
         changed = change_attendees(self.client, request, strict=self.strict)

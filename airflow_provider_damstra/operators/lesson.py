@@ -105,6 +105,7 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
     def _execute(self, context: Context) -> Any:
         from airflow_provider_damstra.services.lesson import schedule_users
 
+        self.skip_if_empty()
         self.validate_result_path()
         dag_run: Any = context.get("dag_run")
         results, failed = schedule_users(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.endpoints.group import (
@@ -24,8 +25,8 @@ from airflow_provider_damstra.services.idempotency import (
     changed_by_earlier_try,
     format_ids,
     get_or_create,
+    own_user_ids,
     parse_changes,
-    send_for_pending_users,
 )
 
 if TYPE_CHECKING:
@@ -43,19 +44,19 @@ _ADD = (AddGroupMembers, AddGroupSupervisors)
 _MEMBERS = (AddGroupMembers, RemoveGroupMembers)
 
 
-def find_group(client: SupportsCalls, *, name: str, parent_id: int | None) -> Group | None:
-    """Return the active group of a name, below a parent if one is given, or None.
+def find_group(client: SupportsCalls, request: CreateGroup) -> Group | None:
+    """Return the active group of the same name, and parent if one is given, or None.
 
     :raises DamstraConflictError: if no parent is given and several groups have the name.
     """
     # The search matches any part of a name.
-    found = [group for group in client.iterate(ListGroups(q=name)) if group.name == name]
-    if parent_id is not None:
-        return next((group for group in found if group.parent_id == parent_id), None)
+    found = [group for group in client.iterate(ListGroups(q=request.name)) if group.name == request.name]
+    if request.parent_id is not None:
+        return next((group for group in found if group.parent_id == request.parent_id), None)
     if len(found) > 1:
         ids = ", ".join(str(group.id) for group in found)
         raise DamstraConflictError(
-            f"There are {len(found)} groups named {name!r} ({ids}): say which with parent_id."
+            f"There are {len(found)} groups named {request.name!r} ({ids}): say which with parent_id."
         )
     return found[0] if found else None
 
@@ -67,9 +68,7 @@ def get_or_create_group(
 
     :param if_exists: ``return`` an existing group unchanged, ``update`` its description, or ``fail``.
     """
-    group, was_created = get_or_create(
-        client, request, find=lambda: find_group(client, name=request.name, parent_id=request.parent_id)
-    )
+    group, was_created = get_or_create(client, request, find=partial(find_group, client, request))
     if was_created or if_exists == "return":
         return group, was_created
     if if_exists == "fail":
@@ -115,13 +114,13 @@ def change_members(client: RecordingClient, request: MembershipRequest, *, stric
     :param strict: raise, and change nothing, if it changes nothing for some.
     """
     state = "in it" if isinstance(request, _ADD) else "not in it"
-    return send_for_pending_users(
-        client,
-        request,
-        find_pending=lambda part: _find_pending(client, part),
-        already=f"Group {request.group_id}: users %s are {state} already.",
-        strict=strict,
-    )
+    already = f"Group {request.group_id}: users %s are {state} already."
+    pending = _find_pending(client, request)
+    changed = own_user_ids(client, request, pending=pending, already=already, strict=strict)
+    if pending:
+        narrowed = request.model_copy(update={"user_ids": pending})
+        call_and_verify(client, narrowed, is_done=lambda: not _find_pending(client, narrowed))
+    return changed
 
 
 def list_member_ids(client: SupportsCalls, request: MembershipRequest) -> set[int]:

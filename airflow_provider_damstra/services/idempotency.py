@@ -108,31 +108,25 @@ def changed_by_earlier_try(
     return False
 
 
-def send_for_pending_users(
+def own_user_ids(
     client: RecordingClient,
     request: MembershipRequest | RegistrationRequest,
     *,
-    find_pending: Callable[[Any], tuple[int, ...]],
+    pending: tuple[int, ...],
     already: str,
     strict: bool,
 ) -> list[int]:
-    """Send a request for those of its users for whom it changes something, and return their ids.
+    """Return the users of a request for whom this task changes something, in this try or an earlier one.
 
-    Users for whom an earlier try of the task sent it are among them.
-
-    :param find_pending: looks up for which of a request's users it would change something.
-    :param already: log line, or error, for the other users; ``%s`` stands for their ids.
-    :param strict: change nothing if there are such users.
+    :param pending: users for whom the request still has to be sent.
+    :param already: log line, or error, about the other users; ``%s`` stands for their ids.
+    :param strict: raise if there are other users.
     :raises DamstraConflictError: if there are, and ``strict``.
     """
-    pending = find_pending(request)
     own = {*pending, *client.intents.ids_sent(request)}
     others = [user_id for user_id in request.user_ids if user_id not in own]
     if others:
         log_or_raise_conflict(already % format_ids(others), strict=strict)
-    if pending:
-        narrowed = request.model_copy(update={"user_ids": pending})
-        call_and_verify(client, narrowed, is_done=lambda: not find_pending(narrowed))
     return [user_id for user_id in request.user_ids if user_id in own]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -27,8 +28,8 @@ from airflow_provider_damstra.services.idempotency import (
     call_and_verify,
     changed_by_earlier_try,
     get_or_create,
+    own_user_ids,
     parse_changes,
-    send_for_pending_users,
 )
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def get_or_create_ilt_session(
 
     :param if_exists: ``return`` an existing session unchanged, or ``fail``.
     """
-    session, was_created = get_or_create(client, request, find=lambda: find_ilt_session(client, request))
+    session, was_created = get_or_create(client, request, find=partial(find_ilt_session, client, request))
     if not was_created and if_exists == "fail":
         raise DamstraConflictError(f"The ILT session exists already (id {session.id}).")
     return session, was_created
@@ -116,13 +117,13 @@ def change_attendees(
         return tuple(user_id for user_id in part.user_ids if (user_id in present) != is_register)
 
     state = "registered" if is_register else "not registered"
-    return send_for_pending_users(
-        client,
-        request,
-        find_pending=find_pending,
-        already=f"ILT session {request.ilt_session_id}: users %s are {state} already.",
-        strict=strict,
-    )
+    already = f"ILT session {request.ilt_session_id}: users %s are {state} already."
+    pending = find_pending(request)
+    changed = own_user_ids(client, request, pending=pending, already=already, strict=strict)
+    if pending:
+        narrowed = request.model_copy(update={"user_ids": pending})
+        call_and_verify(client, narrowed, is_done=lambda: not find_pending(narrowed))
+    return changed
 
 
 def list_attendees(client: SupportsCalls, ilt_session_id: int) -> dict[int, IltSessionAttendee]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -199,7 +200,7 @@ def schedule_users(
     todo = [one for one in plans if isinstance(one, SchedulePlan)]
     with client.intents.batch(one.request for one in todo if one.request):
         applied = map_concurrently(
-            lambda one: apply_schedule(client, one), todo, description="users scheduled", return_errors=True
+            partial(apply_schedule, client), todo, description="users scheduled", return_errors=True
         )
     remaining = iter(applied)
     outcomes = [one if isinstance(one, DamstraError) else next(remaining) for one in plans]
@@ -297,7 +298,7 @@ def _ids(rows: Mapping[int, UserLessonSchedule]) -> list[int]:
 
 def complete_lesson(client: RecordingClient, request: CompleteLesson) -> tuple[list[int], bool]:
     """Return the ids of the completed schedules, and whether this task recorded the completion."""
-    return get_or_create(client, request, find=lambda: _find_completed(client, request))
+    return get_or_create(client, request, find=partial(_find_completed, client, request))
 
 
 def _find_completed(client: SupportsCalls, request: CompleteLesson) -> list[int] | None:

@@ -46,7 +46,7 @@ def roll_back(api_client: SupportsCalls, request: Endpoint[Any]) -> str:
                 end_ilt_session(client, _silent_cancellation(session.id))
                 return f"ILT session {session.id} is cancelled"
         case CreateGroup():
-            group = find_group(client, name=request.name, parent_id=request.parent_id)
+            group = find_group(client, request)
             if group:
                 inactivate_group(client, InactivateGroup(group_id=group.id))
                 return f"group {group.id} is inactive"

@@ -20,7 +20,7 @@ from airflow_provider_damstra.services.concurrency import map_concurrently
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from airflow_provider_damstra.services.idempotency import SupportsCalls
+    from airflow_provider_damstra.services.intent_log import RecordingClient
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class UserMatcher:
     :param match_by: a key of ``MATCH_KEYS``.
     """
 
-    def __init__(self, client: SupportsCalls, *, match_by: str) -> None:
+    def __init__(self, client: RecordingClient, *, match_by: str) -> None:
         self.client = client
         self.match_by = match_by
         self.merge_type, self._search = MATCH_KEYS[match_by]
@@ -109,7 +109,7 @@ class ImportPlan:
 
 
 def plan_import(
-    client: SupportsCalls, rows: Sequence[ImportedUser], *, match_by: str, keep_roles: bool
+    client: RecordingClient, rows: Sequence[ImportedUser], *, match_by: str, keep_roles: bool
 ) -> ImportPlan:
     """Return the rows of users that are missing or differ.
 
@@ -154,7 +154,8 @@ def _import_batch(matcher: UserMatcher, batch: Sequence[ImportedUser]) -> dict[s
     """
     request = BulkUserImport(users=tuple(batch), merge_type=matcher.merge_type)
     try:
-        ids = {matcher.key(user): user.id for user in matcher.client.call(request)}
+        with matcher.client.record(request) as sender:
+            ids = {matcher.key(user): user.id for user in sender.call(request)}
     except DamstraError as error:
         if not error.outcome_unknown:
             raise
