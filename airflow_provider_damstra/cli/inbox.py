@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
 OPEN = (EventState.WAITING, EventState.REFUSED)
+COLUMNS = (
+    *("id", "received_at", "conn_id", "name", "lesson_schedule_id", "user_id"),
+    *("source", "state", "attempts", "reason"),
+)
 
 
 @airflow_command
@@ -31,15 +35,9 @@ def inbox(args: Namespace) -> None:
 
 
 def _to_columns(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "id": row["id"],
+    values = {
+        **row["payload"],
+        **row,
         "received_at": row["received_at"].isoformat(timespec="seconds"),
-        "conn_id": row["conn_id"],
-        "name": row["name"],
-        "lesson_schedule_id": row["payload"].get("lesson_schedule_id"),
-        "user_id": row["payload"].get("user_id"),
-        "source": row["source"],
-        "state": row["state"],
-        "attempts": row["attempts"],
-        "reason": row["reason"],
     }
+    return {column: values.get(column) for column in COLUMNS}

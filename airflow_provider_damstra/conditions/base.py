@@ -30,7 +30,7 @@ from airflow_provider_damstra.services.concurrency import map_concurrently
 from airflow_provider_damstra.validation_errors import format_argument_error
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from airflow_provider_damstra.services.idempotency import SupportsCalls
 
@@ -197,17 +197,12 @@ def _due(queries: dict[Query, QueryFilter], sent: Collection[Query]) -> dict[Que
 def _send(client: SupportsCalls, query: Query, query_filter: QueryFilter) -> Any:
     if not isinstance(query, ListEndpoint):
         return client.call(query)
-    with closing(client.iterate(query)) as listing:  # type: ignore[type-var]
-        return read_until_found(listing, query_filter.rows)
-
-
-def read_until_found(listing: Iterable[Any], wanted: Collection[int] | None) -> list[Any]:
-    """Return a listing's compact rows up to the last wanted one: reading further may cost another request."""
     rows: list[Any] = []
-    missing = set(wanted or ())
-    for row in listing:
-        rows.append(compact_row(row))
-        missing.discard(row.row_key)
-        if wanted is not None and not missing:
-            break
+    missing = set(query_filter.rows or ())
+    with closing(client.iterate(query)) as listing:  # type: ignore[type-var]
+        for row in listing:
+            rows.append(compact_row(row))
+            missing.discard(row.row_key)
+            if query_filter.rows is not None and not missing:
+                break  # reading further may cost another request
     return rows

@@ -81,7 +81,7 @@ class GroupLessonCondition:
         count = len(self._members)
         completed = [user for user in self._members if self._states.get(user) == "completed"]
         failed = [user for user in self._members if self._states.get(user) in self._fail_on]
-        required = required_count(self._threshold, count) if count else 1
+        required = required_count(self._threshold, count)
         has_failed = count > 0 and count - len(failed) < required
         progress = f"{len(completed)} of {count} members of group {group} completed lesson {self._lesson_id}"
         problem = f"cancelled or overdue for users {format_ids(failed)}"

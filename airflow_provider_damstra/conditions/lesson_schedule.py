@@ -16,7 +16,7 @@ from airflow_provider_damstra.conditions.base import (
     ScheduleState,
     user_schedules_query,
 )
-from airflow_provider_damstra.conditions.threshold import parse_number, required_count, validate_wait_for
+from airflow_provider_damstra.conditions.threshold import parse_number, required_count, validate_share
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import IdentifierList
@@ -68,8 +68,8 @@ class LessonScheduleCondition:
     ) -> None:
         self.lesson_schedule_ids, self.owners = _parse_ids_and_owners(lesson_schedule_ids)
         self.owners |= {int(schedule): user for schedule, user in (owners or {}).items()}
-        valid = validate_wait_for("wait_for", parse_number(wait_for))
-        self._required = _required(valid, len(self.lesson_schedule_ids))
+        share = validate_share("wait_for", parse_number(wait_for), "all", "any")
+        self._required = required_count(share, len(self.lesson_schedule_ids))
         self._failed_states = _failed_states(tuple(fail_on))
         self._states: dict[int, ScheduleState] = {}
         self._unlisted = _NO_IDS
@@ -161,7 +161,12 @@ def _failed_states(fail_on: tuple[str, ...]) -> frozenset[str]:
 
 def _parse_ids_and_owners(value: Any) -> tuple[tuple[int, ...], dict[int, int]]:
     try:
-        return _ids_and_owners(_flatten(value))
+        parts = _flatten(value)
+        if not any(isinstance(part, Mapping) for part in parts):
+            return _ScheduleIds(lesson_schedule_ids=parts).lesson_schedule_ids, {}
+        pairs = [(one, int(part["user_id"])) for part in parts for one in part["lesson_schedule_ids"]]
+        ids = _ScheduleIds(lesson_schedule_ids=[one for one, _ in pairs]).lesson_schedule_ids
+        return ids, {int(one): user for one, user in pairs}
     except (KeyError, SyntaxError, TypeError):
         raise ValueError(
             f"lesson_schedule_ids is {str(value)[:100]!r}, neither ids nor what scheduling returns"
@@ -177,20 +182,6 @@ def _flatten(value: Any) -> list[Any]:
     if isinstance(value, (Mapping, int)):
         return [value]
     return [one for part in value for one in _flatten(part)]
-
-
-def _ids_and_owners(parts: list[Any]) -> tuple[tuple[int, ...], dict[int, int]]:
-    if not any(isinstance(part, Mapping) for part in parts):
-        return _ScheduleIds(lesson_schedule_ids=parts).lesson_schedule_ids, {}
-    owners = [(schedule, int(part["user_id"])) for part in parts for schedule in part["lesson_schedule_ids"]]
-    ids = _ScheduleIds(lesson_schedule_ids=[schedule for schedule, _ in owners]).lesson_schedule_ids
-    return ids, {int(schedule): user for schedule, user in owners}
-
-
-def _required(wait_for: str | float, count: int) -> int:
-    if wait_for == "all":
-        return count
-    return 1 if wait_for == "any" else required_count(float(wait_for), count)
 
 
 def _progress(states: Mapping[int, str]) -> str:

@@ -5,26 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
-
-def validate_wait_for(name: str, value: Any) -> str | float:
-    """Return ``all``, ``any``, or a share above 0 and up to 1.
-
-    :raises ValueError: naming the argument and its allowed values.
-    """
-    if value not in ("all", "any") and not _is_share(value):
-        raise ValueError(f"{name} is {value!r}; it can be all, any, or a share above 0 and up to 1")
-    valid: str | float = value
-    return valid
+_SHARES = {"all": 1.0, "any": 0.0}
 
 
-def validate_share(name: str, value: Any) -> float:
-    """Return a share above 0 and up to 1.
+def validate_share(name: str, value: Any, *words: str) -> Any:
+    """Return a share above 0 and up to 1, or one of the words ``all`` and ``any`` where they are allowed.
 
     :raises ValueError: naming the argument and its allowed values.
     """
-    if not _is_share(value):
-        raise ValueError(f"{name} is {value!r}; it can be a share above 0 and up to 1")
-    return float(value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not (value in words or (is_number and 0 < value <= 1)):
+        allowed = "".join(f"{word}, " for word in words) + ("or " if words else "")
+        raise ValueError(f"{name} is {value!r}; it can be {allowed}a share above 0 and up to 1")
+    return value
 
 
 def parse_number(value: Any) -> Any:
@@ -35,10 +28,10 @@ def parse_number(value: Any) -> Any:
         return value
 
 
-def required_count(share: float, count: int) -> int:
-    """Return a share of a count, rounded up. Exact for decimals: 7 % of 100 is 7, although 0.07 * 100 > 7."""
-    return math.ceil(round(share * count, 9))
+def required_count(share: str | float, count: int) -> int:
+    """Return a share of a count, rounded up, at least 1: of ``any``, ``all``, or a number.
 
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1
+    Exact for decimals: 0.07 of 100 is 7, although ``0.07 * 100 > 7``.
+    """
+    number = _SHARES[share] if isinstance(share, str) else share
+    return max(1, math.ceil(round(number * count, 9)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.conditions.threshold import validate_wait_for
+from airflow_provider_damstra.conditions.threshold import validate_share
 from airflow_provider_damstra.sensors.base import DamstraSensor
 from airflow_provider_damstra.validation import is_rendered_later, validate_subset
 
@@ -40,7 +40,7 @@ class DamstraLessonScheduleSensor(DamstraSensor):
     """
 
     condition_name = "LessonScheduleCondition"
-    condition_arguments = ("lesson_schedule_ids", "wait_for", "fail_on")
+    condition_arguments = ("lesson_schedule_ids", "owners", "wait_for", "fail_on")
     template_fields = ("lesson_schedule_ids", "wait_for", "damstra_conn_id")
 
     def __init__(
@@ -53,25 +53,21 @@ class DamstraLessonScheduleSensor(DamstraSensor):
     ) -> None:
         super().__init__(**kwargs)
         if not is_rendered_later(wait_for):
-            validate_wait_for("wait_for", wait_for)
+            validate_share("wait_for", wait_for, "all", "any")
         validate_subset("fail_on", fail_on, "cancelled", "overdue")
         self.lesson_schedule_ids = lesson_schedule_ids
         self.wait_for = wait_for
         self.fail_on = list(fail_on)
-        self._owners: dict[str, int] = {}
+        self.owners: dict[str, int] = {}
         self._configure_trigger_start()
-
-    def _arguments(self) -> dict[str, Any]:
-        known = {"owners": self._owners} if self._owners else {}
-        return {**super()._arguments(), **known}
 
     def _poll(self, context: Context) -> PollResult | None:
         """Poll once; a rescheduled task keeps the schedules' users in its state (from Airflow 3.3)."""
         state = self._state_of(context)
-        self._owners = state.get(_OWNERS, {})
+        self.owners = state.get(_OWNERS, {})
         result = super()._poll(context)
         owners = self._resolved_arguments()["owners"]
-        if owners != self._owners:
+        if owners != self.owners:
             state.set(_OWNERS, owners)
         return result
 
