@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -18,9 +18,6 @@ from airflow_provider_damstra.webhooks.db.manager import inbox_table as table
 from airflow_provider_damstra.webhooks.db.transactions import transaction
 from tests.webhooks.metadata_db import create_dag, list_asset_events, wait_for_processed
 from tests.webhooks.receiver_server import COMPLETED_ID, OPEN_ID, USER_ID, ReceiverServer, completed_event
-
-if TYPE_CHECKING:
-    from airflow_provider_damstra.testing import DamstraEmulator
 
 PATIENCE = timedelta(seconds=120)
 
@@ -75,7 +72,7 @@ def test_reopened_event_has_full_patience() -> None:
 
 
 def test_verification_timeout_counts_as_attempt(
-    damstra_emulator: DamstraEmulator, receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch
+    receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hang(event: Any, _: object) -> None:
         if event.lesson_schedule_id == OPEN_ID:

@@ -81,46 +81,33 @@ def test_each_event_type_is_confirmed(damstra_emulator: DamstraEmulator, receive
 
 
 METRICS = ("received", "duplicate", "unknown", "rejected", "not_found", "confirmed", "refused")
-FORGED_EVENTS = [
-    (completed_event(OPEN_ID, USER_ID), "the schedule is not completed"),
-    (completed_event(COMPLETED_ID, 1012), "the schedule is another user's (1011)"),
-    (completed_event(7, USER_ID), "Damstra has no such schedule or user"),
-    (completed_event(COMPLETED_ID, 1012, name="lesson.schedule.created"), "another user's"),
-    (
-        completed_event(
-            OPEN_ID, USER_ID, name="lesson.schedule.changed", scheduleDate="2031-01-01T00:00:00Z"
-        ),
-        "not 2031-01-01T00:00:00+00:00",
-    ),
-    (
-        completed_event(OPEN_ID, USER_ID, name="lesson.schedule.cancelled", cancellationReason="X"),
-        "no such cancelled schedule",
-    ),
-    (
-        completed_event(name="user.account.created", user=USER_ID, userName="x", firstName="", lastName=""),
-        "user 1011 has another user name",
-    ),
-    (
-        completed_event(name="user.account.inactivate", user=USER_ID, userName="l.murphy"),
-        "the user is active",
-    ),
-    (completed_event(name="user.settings.updated", user=99, actingUserId="1"), "no such schedule or user"),
-    (
-        completed_event(COMPLETED_ID, USER_ID, timeStamp="2020-01-01T00:00:00Z"),
-        "cannot be distinguished from a replay",
-    ),
+CHANGED = {"name": "lesson.schedule.changed", "scheduleDate": "2031-01-01T00:00:00Z"}
+CANCELLED = {"name": "lesson.schedule.cancelled", "cancellationReason": "X"}
+CREATED_USER = {"name": "user.account.created", "userName": "x", "firstName": "", "lastName": ""}
+FORGED_EVENTS: list[tuple[int, int, dict[str, Any], str]] = [
+    (OPEN_ID, USER_ID, {}, "the schedule is not completed"),
+    (COMPLETED_ID, 1012, {}, "the schedule is another user's (1011)"),
+    (7, USER_ID, {}, "Damstra has no such schedule or user"),
+    (COMPLETED_ID, 1012, {"name": "lesson.schedule.created"}, "another user's"),
+    (OPEN_ID, USER_ID, CHANGED, "not 2031-01-01T00:00:00+00:00"),
+    (OPEN_ID, USER_ID, CANCELLED, "no such cancelled schedule"),
+    (0, USER_ID, CREATED_USER, "user 1011 has another user name"),
+    (0, USER_ID, {"name": "user.account.inactivate", "userName": "l.murphy"}, "the user is active"),
+    (0, 99, {"name": "user.settings.updated", "actingUserId": "1"}, "no such schedule or user"),
+    (COMPLETED_ID, USER_ID, {"timeStamp": "2020-01-01T00:00:00Z"}, "cannot be distinguished from a replay"),
 ]
 
 
 def test_forged_event_is_refused_with_a_warning(
-    damstra_emulator: DamstraEmulator, receiver: ReceiverServer, caplog: pytest.LogCaptureFixture
+    receiver: ReceiverServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     create_dag("each", *EVENT_NAMES)
     create_dag("all", "all")
-    for event, _ in FORGED_EVENTS:
+    events = [completed_event(schedule, user, **fields) for schedule, user, fields, _ in FORGED_EVENTS]
+    for event in events:
         assert receiver.post(event).status == 200
-    rows = wait_for_processed(len(FORGED_EVENTS))
-    for row, (event, reason) in zip(reversed(rows), FORGED_EVENTS, strict=True):
+    rows = wait_for_processed(len(events))
+    for row, event, (*_, reason) in zip(reversed(rows), events, FORGED_EVENTS, strict=True):
         assert row["state"] == "refused"
         assert reason in row["reason"]
         assert f"refused event {row['id']} of connection 'damstra_default' ({event['name']}" in caplog.text
@@ -183,10 +170,7 @@ def test_event_is_refused_with_a_warning_after_maximum_retry_age(
 
 
 def test_failed_registration_does_not_delay_other_events(
-    damstra_emulator: DamstraEmulator,
-    receiver: ReceiverServer,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     create_dag("all", "all")
     register = asset_manager.register_asset_change
@@ -210,14 +194,16 @@ def test_failed_registration_does_not_delay_other_events(
 def test_receiver_counts_events_and_requests(
     damstra_emulator: DamstraEmulator, receiver: ReceiverServer, metric_counts: Counter[str]
 ) -> None:
-    for event in (
+    unknown = {"name": "lesson.retired"}
+    events = (
         completed_event(COMPLETED_ID, USER_ID),
         completed_event(7, USER_ID),
-        {"name": "lesson.retired"},
+        unknown,
+        unknown,
         {"name": ""},
-    ):
+    )
+    for event in events:
         receiver.post(event)
-    receiver.post({"name": "lesson.retired"})
     receiver.post(completed_event(), receiver.webhook_path(token="wrong"))
     wait_for_processed(3)
     until(lambda: metric_counts["confirmed"] + metric_counts["refused"] == 3, "the last event to be counted")
@@ -250,9 +236,7 @@ def test_unknown_event_has_no_partition_key(receiver: ReceiverServer) -> None:
     assert [partition_key_of(event) for event in list_asset_events()] == [None]
 
 
-def test_event_without_dag_is_confirmed_without_asset_event(
-    damstra_emulator: DamstraEmulator, receiver: ReceiverServer
-) -> None:
+def test_event_without_dag_is_confirmed_without_asset_event(receiver: ReceiverServer) -> None:
     receiver.post(completed_event(COMPLETED_ID, USER_ID))
     assert wait_for_processed()[0]["state"] == "confirmed"
     assert list_asset_events() == []
