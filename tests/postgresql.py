@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from tests.clients.clock import until
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ class PostgreSQL:
                 stderr=log,
                 **self._surroundings(),
             )
-        until(self._answers, "PostgreSQL answers")
+        wait_until(self._answers, "PostgreSQL answers")
 
     def stop(self) -> None:
         """Stop it: open connections are closed, and what was committed stays."""

@@ -10,10 +10,10 @@ import pytest
 
 from airflow_provider_damstra.errors import DamstraError
 from tests.clients.calls import CALLS, GET, POST
-from tests.clients.clock import until
 from tests.clients.drivers import DRIVERS, settings_for
 from tests.clients.servers import closed_port, http_answer, raw_server
 from tests.clients.tls import certificate
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def outcome(client: str, call: Any, url: str, **changes: Any) -> Outcome:
 
 def journal_of(emulator: DamstraEmulator, requests: int) -> list[dict[str, Any]]:
     """Return what an emulator was asked, once it has handled so many requests; without the times."""
-    until(lambda: len(emulator.journal()) >= requests, "the emulator has handled the requests")
+    wait_until(lambda: len(emulator.journal()) >= requests, "the emulator has handled the requests")
     return [{**entry, "time": None} for entry in emulator.journal()]
 
 

@@ -11,11 +11,11 @@ import pytest
 from airflow_provider_damstra.clients.async_client import AsyncClient
 from airflow_provider_damstra.clients.client import Client
 from airflow_provider_damstra.endpoints import GetUser
-from tests.clients.clock import until
 from tests.clients.concurrency import ConcurrencyCounter
 from tests.clients.drivers import settings_for
 from tests.contract.stub import stub_server
 from tests.contract.table import json_response
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.settings import ClientSettings
@@ -43,7 +43,7 @@ def test_clients_of_both_faces_share_one_limit(most: int) -> None:
                 pool.submit(client.call, GetUser(user_id=7)) for client in (one, other) for _ in range(6)
             ]
             loop = pool.submit(asyncio.run, ask_in_loop(settings, 8))
-            until(lambda: counter.current == most, "as many requests are in flight as may be")
+            wait_until(lambda: counter.current == most, "as many requests are in flight as may be")
             counter.gate.set()
             assert [future.result(timeout=10).id for future in threads] == [7] * 12
             assert [user.id for user in loop.result(timeout=10)] == list(range(1, 9))
@@ -75,7 +75,9 @@ def test_a_call_that_is_cancelled_leaves_its_place_to_the_next() -> None:
     async def scenario(settings: ClientSettings) -> int:
         async with AsyncClient(settings) as client:
             calls = [asyncio.ensure_future(client.call(GetUser(user_id=7))) for _ in range(4)]
-            await asyncio.to_thread(until, lambda: counter.current == 1, "the first request is in flight")
+            await asyncio.to_thread(
+                wait_until, lambda: counter.current == 1, "the first request is in flight"
+            )
             for call in calls[:3]:
                 call.cancel()
             counter.gate.set()

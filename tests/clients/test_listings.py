@@ -15,8 +15,8 @@ from airflow_provider_damstra.endpoints import (
 from airflow_provider_damstra.errors import DamstraPermissionError, DamstraResponseError
 from airflow_provider_damstra.testing import DamstraEmulator
 from tests.clients.calls import LIST
-from tests.clients.clock import until
 from tests.clients.servers import http_answer, raw_server
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +89,7 @@ def test_no_more_is_asked_ahead_than_may_be_in_flight(
 ) -> None:
     client = open_client(damstra_emulator.url, page_size=5)
     assert [user.id for user in client.take(LIST, 6, concurrency=3)] == IDS[:6]
-    until(lambda: pages(damstra_emulator)[:2] == [0, 5], "the page that was taken is in the journal")
+    wait_until(lambda: pages(damstra_emulator)[:2] == [0, 5], "the page that was taken is in the journal")
     assert set(pages(damstra_emulator)) <= {0, 5, 10, 15}
 
 

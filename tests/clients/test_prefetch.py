@@ -16,10 +16,10 @@ from airflow_provider_damstra.clients.client import Client
 from airflow_provider_damstra.clients.rate_limiter import rate_limiter_for
 from airflow_provider_damstra.endpoints import GetUser, ListUsers
 from airflow_provider_damstra.errors import DamstraTransportError
-from tests.clients.clock import until
 from tests.clients.drivers import settings_for
 from tests.contract.stub import stub_server
 from tests.contract.table import json_response
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +136,7 @@ def test_stopped_iteration_leaves_no_thread_and_no_permit(taken: int) -> None:
     with stub_server(user_or_page) as server, Client(settings_of(server)) as client:
         with closing(client.iterate(LIST)) as listing:
             assert [next(listing).id for _ in range(taken)] == list(range(1, taken + 1))
-        until(lambda: page_threads() == [], "the threads have ended")
+        wait_until(lambda: page_threads() == [], "the threads have ended")
         assert rate_limiter_for(client.settings).free_permits == CONCURRENCY
 
 
@@ -150,8 +150,8 @@ def test_stopped_iteration_ends_retries_that_wait(monkeypatch: pytest.MonkeyPatc
     with stub_server(answer) as server, Client(settings_of(server)) as client:
         with closing(client.iterate(LIST)) as listing:
             assert [next(listing).id, next(listing).id] == [1, 2]
-            until(lambda: len(server.requests) > CONCURRENCY, "all pages have failed once")
-        until(lambda: page_threads() == [], "the threads have ended")
+            wait_until(lambda: len(server.requests) > CONCURRENCY, "all pages have failed once")
+        wait_until(lambda: page_threads() == [], "the threads have ended")
         assert len(server.requests) <= CONCURRENCY + 2
 
 
@@ -168,7 +168,7 @@ def test_killed_iteration_leaks_no_permit_and_no_thread(gate: Gate) -> None:
     main = threading.get_ident()
 
     def kill_when_pages_are_in_flight() -> None:
-        until(lambda: len(server.requests) > CONCURRENCY, "the pages are in flight")
+        wait_until(lambda: len(server.requests) > CONCURRENCY, "the pages are in flight")
         signal.pthread_kill(main, signal.SIGUSR1)
 
     before = signal.signal(signal.SIGUSR1, raise_killed)
@@ -180,7 +180,7 @@ def test_killed_iteration_leaks_no_permit_and_no_thread(gate: Gate) -> None:
                 list(client.iterate(LIST))
             killer.join(10)
             gate.opened.set()
-            until(lambda: page_threads() == [], "the threads have ended")
+            wait_until(lambda: page_threads() == [], "the threads have ended")
             assert rate_limiter_for(client.settings).free_permits == CONCURRENCY
             assert [user.id for user in client.iterate(LIST)] == list(range(1, TOTAL + 1))
     finally:

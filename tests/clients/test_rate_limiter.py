@@ -16,11 +16,27 @@ import pytest
 from airflow_provider_damstra.clients import rate_limiter as module
 from airflow_provider_damstra.clients.rate_limiter import RateLimiter, rate_limiter_for
 from airflow_provider_damstra.clients.settings import ClientSettings
-from tests.clients.clock import Clock, until, until_in_loop
 from tests.clients.concurrency import ConcurrencyCounter
+from tests.waiting import wait_until, wait_until_async
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+
+class FakeClock:
+    """Advance only when a test sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    async def sleep_async(self, seconds: float) -> None:
+        self.sleep(seconds)
 
 
 def limiter_of(max_concurrency: int, requests_per_second: float | None = None) -> RateLimiter:
@@ -31,7 +47,7 @@ async def waiting_task(limiter: RateLimiter) -> asyncio.Task[None]:
     """Return a task that waits for a permit."""
     waiting = limiter.waiting
     task = asyncio.ensure_future(limiter.async_permit().__aenter__())
-    await until_in_loop(lambda: limiter.waiting > waiting, "the task is in the queue")
+    await wait_until_async(lambda: limiter.waiting > waiting, "the task is in the queue")
     return task
 
 
@@ -46,7 +62,7 @@ def test_threads_and_event_loops_share_permits(permits: int) -> None:
     async def hold_in_loop() -> None:
         async with limiter.async_permit():
             with counter.counted():
-                await until_in_loop(counter.gate.is_set, "the gate is open")
+                await wait_until_async(counter.gate.is_set, "the gate is open")
 
     async def hold_many() -> None:
         await asyncio.gather(*(hold_in_loop() for _ in range(8)))
@@ -54,8 +70,8 @@ def test_threads_and_event_loops_share_permits(permits: int) -> None:
     with ThreadPoolExecutor(10) as pool:
         futures = [pool.submit(hold) for _ in range(8)]
         futures += [pool.submit(asyncio.run, hold_many()) for _ in range(2)]
-        until(lambda: counter.current == permits, "all permits are held")
-        until(lambda: limiter.waiting == 24 - permits, "the others wait")
+        wait_until(lambda: counter.current == permits, "all permits are held")
+        wait_until(lambda: limiter.waiting == 24 - permits, "the others wait")
         assert limiter.free_permits == 0
         counter.gate.set()
         for future in futures:
@@ -86,9 +102,9 @@ def test_new_request_does_not_overtake_waiting_thread() -> None:
     with ThreadPoolExecutor(2) as pool:
         with limiter.permit():
             first = pool.submit(hold, "first")
-            until(lambda: limiter.waiting == 1, "the first waits")
+            wait_until(lambda: limiter.waiting == 1, "the first waits")
             second = pool.submit(hold, "second")
-            until(lambda: limiter.waiting == 2, "the second waits")
+            wait_until(lambda: limiter.waiting == 2, "the second waits")
         first.result(10)
         second.result(10)
     assert served == ["first", "second"]
@@ -189,18 +205,18 @@ def test_waiting_thread_gets_permit_although_its_wake_up_was_lost(monkeypatch: p
 
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(hold)
-        until(lambda: limiter.waiting == 1, "the thread waits")
+        wait_until(lambda: limiter.waiting == 1, "the thread waits")
         limiter._queue[0].wake = lambda: None
         limiter._release(waiter)
         waiting.result(10)
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """Return the clock that the limiter uses."""
-    clock = Clock()
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.monotonic, sleep=clock.pass_by))
-    use_async_sleep(monkeypatch, clock.pass_by_in_loop)
+    clock = FakeClock()
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.monotonic, sleep=clock.sleep))
+    use_async_sleep(monkeypatch, clock.sleep_async)
     return clock
 
 
@@ -209,7 +225,7 @@ def use_async_sleep(monkeypatch: pytest.MonkeyPatch, sleep: Callable[[float], Aw
     monkeypatch.setattr(module, "asyncio", SimpleNamespace(**kept, sleep=sleep))
 
 
-def start_times(limiter: RateLimiter, clock: Clock, count: int) -> list[float]:
+def start_times(limiter: RateLimiter, clock: FakeClock, count: int) -> list[float]:
     """Return when requests started, every second of them in an event loop."""
     found: list[float] = []
 
@@ -231,26 +247,26 @@ def start_times(limiter: RateLimiter, clock: Clock, count: int) -> list[float]:
     [(4, [100, 100.25, 100.5, 100.75, 101]), (0.5, [100, 102, 104]), (None, [100] * 10)],
 )
 def test_requests_start_evenly_spaced(
-    requests_per_second: float | None, times: list[float], clock: Clock
+    requests_per_second: float | None, times: list[float], clock: FakeClock
 ) -> None:
     assert start_times(limiter_of(8, requests_per_second), clock, len(times)) == times
 
 
-def test_idle_time_is_not_saved_up(clock: Clock) -> None:
+def test_idle_time_is_not_saved_up(clock: FakeClock) -> None:
     limiter = limiter_of(8, 4)
     start_times(limiter, clock, 1)
     clock.now += 60
     assert start_times(limiter, clock, 3) == [160, 160.25, 160.5]
 
 
-def test_long_request_does_not_delay_the_next(clock: Clock) -> None:
+def test_long_request_does_not_delay_the_next(clock: FakeClock) -> None:
     limiter = limiter_of(8, 4)
     with limiter.permit():
         clock.now += 5
     assert start_times(limiter, clock, 2) == [105, 105.25]
 
 
-async def test_requests_that_waited_for_a_permit_are_spaced_too(clock: Clock) -> None:
+async def test_requests_that_waited_for_a_permit_are_spaced_too(clock: FakeClock) -> None:
     limiter, found = limiter_of(1, 4), []
 
     async def request() -> None:
@@ -259,14 +275,14 @@ async def test_requests_that_waited_for_a_permit_are_spaced_too(clock: Clock) ->
 
     async with limiter.async_permit():
         requests = [asyncio.ensure_future(request()) for _ in range(4)]
-        await until_in_loop(lambda: limiter.waiting == 4, "all wait")
+        await wait_until_async(lambda: limiter.waiting == 4, "all wait")
         clock.now += 60
     await asyncio.wait_for(asyncio.gather(*requests), 10)
     assert [later - earlier for earlier, later in pairwise(found)] == [0.25] * 3
 
 
 async def test_task_cancelled_while_it_is_paced_leaks_no_permit(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def sleep_forever(_: float) -> None:
         await asyncio.Event().wait()
@@ -275,7 +291,7 @@ async def test_task_cancelled_while_it_is_paced_leaks_no_permit(
     assert limiter._reserve_start() == 0
     use_async_sleep(monkeypatch, sleep_forever)
     task = asyncio.ensure_future(limiter.async_permit().__aenter__())
-    await until_in_loop(lambda: limiter.free_permits == 0, "the task has the permit")
+    await wait_until_async(lambda: limiter.free_permits == 0, "the task has the permit")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -9,8 +9,8 @@ import pytest
 from airflow_provider_damstra.clients import transport_errors
 from airflow_provider_damstra.errors import DamstraResponseError, DamstraServerError, DamstraTransportError
 from tests.clients.calls import CALLS, GET, LIST, PATCH, POST, PUT
-from tests.clients.clock import until
 from tests.clients.servers import http_answer, raw_server
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -161,7 +161,7 @@ def test_an_answer_that_takes_too_long_is_no_answer(
     assert type(error) is DamstraTransportError
     assert "nothing came for 0.1 s" in str(error)
     assert error.outcome_unknown is (call is POST)
-    until(lambda: len(damstra_emulator.journal()) == 1, "the emulator has handled the request")
+    wait_until(lambda: len(damstra_emulator.journal()) == 1, "the emulator has handled the request")
     assert len(created(damstra_emulator)) == (1 if call is POST else 0)
 
 
@@ -172,7 +172,7 @@ def test_a_slow_answer_to_a_get_is_asked_for_again(
     client = open_client(damstra_emulator.url, timeout=0.2)
     assert client.call(GET).id == GET.user_id
     assert len(client.sleeps) == 1
-    until(lambda: len(damstra_emulator.journal()) == 2, "the emulator has handled both requests")
+    wait_until(lambda: len(damstra_emulator.journal()) == 2, "the emulator has handled both requests")
 
 
 def test_answer_that_trickles_is_given_up(open_client: OpenClient, monkeypatch: pytest.MonkeyPatch) -> None:

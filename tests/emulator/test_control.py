@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from airflow_provider_damstra.emulator.app import create_app
 from airflow_provider_damstra.emulator.settings import Settings
-from tests.clients.clock import until
 from tests.emulator.api_client import HAUL_TRUCK, TRAINEES, ApiClient, call_control_plane
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -31,7 +31,7 @@ def test_clock_continues_from_set_time(emulator: DamstraEmulator) -> None:
     emulator.set_clock(PAST_TIME)
     first = emulator.now
     assert clock_error(emulator, PAST_TIME) < 2
-    until(lambda: emulator.now > first, "the clock continues")
+    wait_until(lambda: emulator.now > first, "the clock continues")
     emulator.advance_clock(3600)
     assert clock_error(emulator, PAST_TIME + timedelta(hours=1)) < 2
 

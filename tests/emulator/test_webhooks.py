@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.clients.clock import until
 from tests.emulator.api_client import (
     CONFINED_SPACE_LESSON,
     DATA_IMPORT,
@@ -24,6 +23,7 @@ from tests.emulator.api_client import (
     call_control_plane,
 )
 from tests.serving import serve_in_thread
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -86,7 +86,7 @@ def wait_for_deliveries(emulator: DamstraEmulator, count: int) -> list[dict[str,
     def are_finished() -> bool:
         return [one["state"] != "pending" for one in emulator.deliveries()] == [True] * count
 
-    until(are_finished, "no delivery is pending")
+    wait_until(are_finished, "no delivery is pending")
     return emulator.deliveries()
 
 
@@ -212,7 +212,7 @@ def test_slow_receiver_does_not_block_another(
         emulator.add_webhook(slow.url)
         emulator.add_webhook(receiver.url)
         api.send("/user", firstName="Ann")
-        until(lambda: receiver.names == ["user.account.created"], "the event is delivered")
+        wait_until(lambda: receiver.names == ["user.account.created"], "the event is delivered")
         assert emulator.deliveries()[0]["state"] == "pending"
         released.set()
         wait_for_deliveries(emulator, 2)

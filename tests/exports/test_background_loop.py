@@ -17,8 +17,8 @@ from airflow_provider_damstra.clients.async_client import AsyncClient
 from airflow_provider_damstra.exports.background_loop import THREAD_NAME, ItemQueue, background_loop
 from airflow_provider_damstra.exports.reader import ResourceReader
 from airflow_provider_damstra.exports.resources import RESOURCES, ResourceQuery
-from tests.clients.clock import until
 from tests.clients.drivers import settings_for
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,5 +184,5 @@ def test_item_in_use_occupies_its_slot() -> None:
     with background_loop() as loop:
         for taken, item in enumerate(loop.iterate(produce, size=3), start=1):
             assert item == taken - 1
-            until(lambda taken=taken: len(produced) == min(taken + 2, 100), "the free slots are used")  # type: ignore[misc]
+            wait_until(lambda taken=taken: len(produced) == min(taken + 2, 100), "the free slots are used")  # type: ignore[misc]
             assert len(produced) == min(taken + 2, 100)

@@ -18,8 +18,8 @@ from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraRespons
 from airflow_provider_damstra.exports.consistent_pagination import OverlappingPage
 from airflow_provider_damstra.exports.reader import QUEUED_PAGES, ResourceReader, RowPage
 from airflow_provider_damstra.exports.resources import RESOURCES, ResourceQuery
-from tests.clients.clock import until
 from tests.clients.drivers import settings_for
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
@@ -242,7 +242,7 @@ def test_pages_of_many_listings_in_memory_are_bounded() -> None:
         for taken, _ in enumerate(islice(reader.pages(), 100), start=1):
             assert client.requests <= taken + 2 * 3
         # The hundredth page is in use until the next one is requested.
-        until(lambda: client.requests == 99 + 2 * 3, "all slots are used")
+        wait_until(lambda: client.requests == 99 + 2 * 3, "all slots are used")
 
 
 def test_pages_of_a_single_listing_in_memory_are_bounded() -> None:
@@ -251,5 +251,5 @@ def test_pages_of_a_single_listing_in_memory_are_bounded() -> None:
         for taken, page in enumerate(islice(reader.pages(), 100), start=1):
             assert client.requests <= taken + QUEUED_PAGES + 1
             assert ids([page]) == [taken - 1]
-        until(lambda: client.requests == 99 + QUEUED_PAGES + 1, "all slots are used")
+        wait_until(lambda: client.requests == 99 + QUEUED_PAGES + 1, "all slots are used")
     assert client.is_closed

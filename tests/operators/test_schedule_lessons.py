@@ -13,12 +13,12 @@ from airflow_provider_damstra.clients.rate_limiter import rate_limiter_for
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraError, DamstraNotFoundError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.operators.lesson import DamstraScheduleLessonsOperator
-from tests.clients.clock import until
 from tests.clients.concurrency import ConcurrencyCounter
 from tests.emulator.api_client import HAUL_TRUCK, INACTIVE_USER, TRAINEES, UNKNOWN_ID
 from tests.operators.case import changes_in
 from tests.operators.cases_training import DUE_SCHEDULE, LIAMS_HEIGHTS, NEW_SCHEDULE, OLIVIAS_HEIGHTS
 from tests.operators.running import Outcome, error, refusal, run
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -229,7 +229,9 @@ def test_users_are_worked_on_side_by_side_within_the_limit(
     with ThreadPoolExecutor() as worker:
         task = worker.submit(schedule, user_ids=users, lesson_version_ids=[HAUL_TRUCK])
         limiter = rate_limiter_for(DamstraHook().settings)
-        until(lambda: counter.current + limiter.waiting == len(users), "all are being sent, or wait in line")
+        wait_until(
+            lambda: counter.current + limiter.waiting == len(users), "all are being sent, or wait in line"
+        )
         counter.gate.set()
         assert [one["user_id"] for one in task.result(10)] == users
     assert (counter.peak, counter.total) == (places, len(users))

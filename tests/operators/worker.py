@@ -9,11 +9,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.clients.clock import until
 from tests.emulator.api_client import call_control_plane
 from tests.operators.catalogue import CASES
 from tests.operators.faults import strike
 from tests.operators.running import run
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,13 +63,13 @@ class Worker:
         """Ask it to end, as Airflow does first, and return its exit code once it has."""
         self._process.terminate()
         os.kill(self._process.pid or 0, signal.SIGCONT)
-        until(lambda: self._process.exitcode is not None, "the worker has ended")
+        wait_until(lambda: self._process.exitcode is not None, "the worker has ended")
         return self._process.exitcode
 
     def kill(self) -> None:
         """End it without a word."""
         self._process.kill()
-        until(lambda: self._process.exitcode is not None, "the worker is gone")
+        wait_until(lambda: self._process.exitcode is not None, "the worker is gone")
         assert self._process.exitcode == -signal.SIGKILL
 
 
@@ -85,9 +85,9 @@ def frozen_at(
 
     strike(emulator, SLOWLY, method=method, path=path, number=number)
     with worker.running():
-        until(is_at_it, "the request is sent")
+        wait_until(is_at_it, "the request is sent")
         before = len(emulator.journal(method=method, path=path))
         worker.freeze()
-        until(lambda: len(emulator.journal(method=method, path=path)) > before, "the request is handled")
+        wait_until(lambda: len(emulator.journal(method=method, path=path)) > before, "the request is handled")
         emulator.clear_faults()
         yield

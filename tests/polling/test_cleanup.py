@@ -11,7 +11,6 @@ import pytest
 
 from airflow_provider_damstra.endpoints import ListUserLessonSchedules
 from airflow_provider_damstra.errors import DamstraServerError
-from tests.clients.clock import until_in_loop
 from tests.polling.helpers import (
     LIAM,
     NEVER,
@@ -27,6 +26,7 @@ from tests.polling.helpers import (
     wait_for_fault_hits,
     wait_for_requests,
 )
+from tests.waiting import wait_until_async
 
 if TYPE_CHECKING:
     import aiohttp
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 async def assert_cleaned_up(sessions: list[aiohttp.ClientSession]) -> None:
     """Wait until all tasks have ended, and check timers and sessions."""
-    await until_in_loop(lambda: not other_tasks(), "all tasks to end")
+    await wait_until_async(lambda: not other_tasks(), "all tasks to end")
     assert not pending_timers()
     assert all(session.closed for session in sessions)
 
@@ -64,7 +64,7 @@ async def test_subscription_can_start_while_last_one_ends(
     first = start_polling(recording())
     first.add_done_callback(lambda _: started.append(start_polling(recording())))
     await first
-    await until_in_loop(lambda: bool(started), "the second to start")
+    await wait_until_async(lambda: bool(started), "the second to start")
     await started[0]
     assert sessions
     await assert_cleaned_up(sessions)
@@ -102,7 +102,7 @@ async def test_cancellation_between_polls_cleans_up(
 ) -> None:
     condition = recording(done_after=NEVER)
     task = start_polling(condition)
-    await until_in_loop(lambda: bool(condition.responses), "the first response")
+    await wait_until_async(lambda: bool(condition.responses), "the first response")
     assert pending_timers()
     await cancel(task)
     assert sessions
@@ -129,7 +129,7 @@ async def test_queued_query_without_subscription_is_not_sent(
     await wait_for_fault_hits(emulator)
     condition = recording(1012)
     cancelled = start_polling(condition)
-    await until_in_loop(lambda: condition.is_started, "its query to be queued")
+    await wait_until_async(lambda: condition.is_started, "its query to be queued")
     await cancel(cancelled)
     await start_polling(recording(1013))
     assert await request_counts(emulator) == {path(): 1, path(1013): 1}
@@ -143,7 +143,7 @@ async def test_query_that_cannot_be_encoded_fails_all_its_subscriptions(emulator
 
     condition = recording(done_after=NEVER)
     other = start_polling(condition)
-    await until_in_loop(lambda: bool(condition.responses), "the client to be open")
+    await wait_until_async(lambda: bool(condition.responses), "the client to be open")
     tasks = []
     # At various times, so that some start at each step of another's failure.
     for number in range(100):
@@ -215,7 +215,7 @@ async def test_query_that_is_due_while_last_worker_ends_is_polled(
     monkeypatch.setattr("airflow_provider_damstra.hooks.metrics.count_request", count_slowly)
     condition = recording(done_after=NEVER)
     other = start_polling(condition, poll_interval=0.05)
-    await until_in_loop(lambda: bool(condition.responses), "the first response")
+    await wait_until_async(lambda: bool(condition.responses), "the first response")
     await start_polling(recording(1012, rows=frozenset()))
     emulator.clear_journal()
     await wait_for_requests(emulator, 2)

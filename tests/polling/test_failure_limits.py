@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.errors import DamstraServerError
-from tests.clients.clock import until_in_loop
 from tests.polling.helpers import NEVER, LogRecorder, cancel, recording, request_counts, start_polling
+from tests.waiting import wait_until_async
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -46,9 +46,9 @@ async def test_success_resets_failure_count(emulator: DamstraEmulator) -> None:
     log = LogRecorder()
     task = start_polling(recording(done_after=NEVER), poll_interval=0.01, max_poll_failures=1, log=log)
     for count in range(1, 10, 2):
-        await until_in_loop(lambda: len(log.lines) == count, "a response")  # noqa: B023
+        await wait_until_async(lambda: len(log.lines) == count, "a response")  # noqa: B023
         emulator.add_fault("status", status=503, count=1)
-        await until_in_loop(lambda: len(log.lines) == count + 1, "a failure")  # noqa: B023
+        await wait_until_async(lambda: len(log.lines) == count + 1, "a failure")  # noqa: B023
     assert log.failures == ["Failure 1 in a row; it is polled again."] * 5
     await cancel(task)
 
@@ -57,7 +57,7 @@ async def test_new_subscription_starts_with_no_failures_counted(emulator: Damstr
     emulator.add_fault("status", status=503)
     log = LogRecorder()
     early = start_polling(recording(), poll_interval=0.01, max_poll_failures=20, log=log)
-    await until_in_loop(lambda: len(log.failures) >= 3, "three failures")
+    await wait_until_async(lambda: len(log.failures) >= 3, "three failures")
     before = (await request_counts(emulator)).total()
     with pytest.raises(DamstraServerError):
         await start_polling(recording(), poll_interval=0.01, max_poll_failures=2)
@@ -69,7 +69,7 @@ async def test_polls_for_new_subscriptions_do_not_count_for_others(emulator: Dam
     emulator.add_fault("status", status=503)
     log = LogRecorder()
     early = start_polling(recording(), max_poll_failures=3, log=log)
-    await until_in_loop(lambda: len(log.failures) == 1, "the first failure")
+    await wait_until_async(lambda: len(log.failures) == 1, "the first failure")
     for _ in range(6):
         with pytest.raises(DamstraServerError):
             await start_polling(recording(), max_poll_failures=0)

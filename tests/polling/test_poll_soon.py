@@ -16,7 +16,6 @@ from airflow_provider_damstra.polling import poller
 from airflow_provider_damstra.polling.client import ReloadingClient
 from airflow_provider_damstra.polling.poller import MIN_EXPEDITED_INTERVAL
 from airflow_provider_damstra.polling.registry import poll_soon
-from tests.clients.clock import until_in_loop
 from tests.polling.helpers import (
     FIRST,
     LAST,
@@ -37,6 +36,7 @@ from tests.polling.helpers import (
     wait_for_fault_hits,
     wait_for_requests,
 )
+from tests.waiting import wait_until_async
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ def expedite(**ids: Any) -> int:
 async def started(*conditions: RecordingCondition) -> list[asyncio.Task[Any]]:
     """Return tasks that poll conditions, when each has its first response."""
     tasks = [start_polling(condition) for condition in conditions]
-    await until_in_loop(lambda: all(one.responses for one in conditions), "the first responses")
+    await wait_until_async(lambda: all(one.responses for one in conditions), "the first responses")
     return tasks
 
 
@@ -144,7 +144,7 @@ async def test_interval_is_kept_after_expedited_poll(emulator: DamstraEmulator) 
     tasks = await started(recording(done_after=NEVER))
     expedite(user_ids=[LIAM])
     await wait_for_requests(emulator, 2)
-    await until_in_loop(lambda: seconds_to_next_poll() > 100, "the interval")
+    await wait_until_async(lambda: seconds_to_next_poll() > 100, "the interval")
     await cancel(*tasks)
 
 
@@ -160,7 +160,7 @@ async def test_request_in_flight_is_followed_by_another(emulator: DamstraEmulato
 async def test_change_is_passed_to_condition(emulator: DamstraEmulator) -> None:
     condition = recording(done_after=2)
     task = start_polling(condition)
-    await until_in_loop(lambda: bool(condition.responses), "the first response")
+    await wait_until_async(lambda: bool(condition.responses), "the first response")
     await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
     expedite(lesson_schedule_ids=[THIRD])
     async with asyncio.timeout(10):
@@ -172,7 +172,7 @@ async def test_failing_query_keeps_its_backoff(emulator: DamstraEmulator) -> Non
     emulator.add_fault("status", status=503)
     log = LogRecorder()
     task = start_polling(recording(), log=log)
-    await until_in_loop(lambda: bool(log.failures), "the first failure")
+    await wait_until_async(lambda: bool(log.failures), "the first failure")
     before = [timer.when() for timer in pending_timers()]
     assert expedite(user_ids=[LIAM]) == 1
     assert [timer.when() for timer in pending_timers()] == before

@@ -10,7 +10,6 @@ from airflow.providers.common.compat.sdk import Stats
 
 from airflow_provider_damstra.polling import poller
 from airflow_provider_damstra.polling.subscriptions import PROGRESS_INTERVAL, Subscription
-from tests.clients.clock import until_in_loop
 from tests.polling.helpers import (
     LONG_INTERVAL,
     NEVER,
@@ -21,6 +20,7 @@ from tests.polling.helpers import (
     recording,
     start_polling,
 )
+from tests.waiting import wait_until_async
 
 if TYPE_CHECKING:
     import pytest
@@ -39,9 +39,9 @@ async def test_gauge_reports_number_of_subscriptions(
         return ("damstra.waits", count, {"connection": "damstra_default"})
 
     tasks = [start_polling(recording(done_after=NEVER), poll_interval=0.05) for _ in range(3)]
-    await until_in_loop(lambda: bool(reported) and reported[-1] == gauge(3), "three to be reported")
+    await wait_until_async(lambda: bool(reported) and reported[-1] == gauge(3), "three to be reported")
     await cancel(*tasks)
-    await until_in_loop(lambda: reported[-1] == gauge(0), "zero to be reported")
+    await wait_until_async(lambda: reported[-1] == gauge(0), "zero to be reported")
 
 
 def subscription(log: LogRecorder) -> Subscription:
@@ -83,7 +83,7 @@ async def test_log_lines_are_in_the_context_of_their_task(emulator: DamstraEmula
         )
 
     tasks = [asyncio.create_task(wait(name)) for name in ("first", "second", "third")]
-    await until_in_loop(lambda: len(logged) == 3, "a line of each")
+    await wait_until_async(lambda: len(logged) == 3, "a line of each")
     await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
     await asyncio.gather(*tasks)
     assert logged == {name: {name} for name in ("first", "second", "third")}
@@ -92,9 +92,9 @@ async def test_log_lines_are_in_the_context_of_their_task(emulator: DamstraEmula
 async def test_recovery_from_failure_is_logged(emulator: DamstraEmulator) -> None:
     log = LogRecorder()
     task = start_polling(recording(done_after=NEVER), poll_interval=0.02, log=log)
-    await until_in_loop(lambda: bool(log.lines), "the first progress")
+    await wait_until_async(lambda: bool(log.lines), "the first progress")
     emulator.add_fault("status", status=503, count=1)
-    await until_in_loop(lambda: len(log.lines) == 3, "the failure and the progress after it")
+    await wait_until_async(lambda: len(log.lines) == 3, "the failure and the progress after it")
     assert "Failure 1 in a row" in log.lines[1]
     assert log.lines[2].endswith(" responses")
     await cancel(task)

@@ -13,7 +13,6 @@ from airflow_provider_damstra.conditions.base import PollResult
 from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
 from airflow_provider_damstra.endpoints.ilt_session import GetIltSession
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule
-from tests.clients.clock import until_in_loop
 from tests.polling.helpers import (
     FIRST,
     LAST,
@@ -32,6 +31,7 @@ from tests.polling.helpers import (
     wait_for_fault_hits,
     wait_for_requests,
 )
+from tests.waiting import wait_until_async
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -78,7 +78,7 @@ async def test_subscription_during_request_receives_its_response(
 async def test_recent_response_is_reused(emulator: DamstraEmulator) -> None:
     early = recording(done_after=NEVER)
     task = start_polling(early)
-    await until_in_loop(lambda: bool(early.responses), "the first response")
+    await wait_until_async(lambda: bool(early.responses), "the first response")
     for _ in range(3):
         late = recording()
         await start_polling(late)
@@ -90,7 +90,7 @@ async def test_recent_response_is_reused(emulator: DamstraEmulator) -> None:
 async def test_response_older_than_interval_is_not_reused(emulator: DamstraEmulator) -> None:
     early = recording(done_after=NEVER)
     task = start_polling(early)
-    await until_in_loop(lambda: bool(early.responses), "the first response")
+    await wait_until_async(lambda: bool(early.responses), "the first response")
     await start_polling(recording(), poll_interval=1e-9)
     await cancel(task)
     assert await request_counts(emulator) == {path(): 2}
@@ -99,7 +99,7 @@ async def test_response_older_than_interval_is_not_reused(emulator: DamstraEmula
 async def test_change_is_passed_to_all_subscriptions(emulator: DamstraEmulator) -> None:
     slow, fast = recording(done_after=2), recording(done_after=2)
     tasks = [start_polling(slow), start_polling(fast, poll_interval=0.02)]
-    await until_in_loop(lambda: bool(slow.responses and fast.responses), "the first responses")
+    await wait_until_async(lambda: bool(slow.responses and fast.responses), "the first responses")
     await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
     async with asyncio.timeout(5):
         await asyncio.gather(*tasks)
@@ -127,7 +127,7 @@ async def test_later_subscription_receives_further_rows_at_once(
     connect(page_size=1)
     early = recording(done_after=NEVER, rows=frozenset({FIRST}))
     task = start_polling(early)
-    await until_in_loop(lambda: bool(early.responses), "the first response")
+    await wait_until_async(lambda: bool(early.responses), "the first response")
     assert [row.row_key for row in early.responses[0]] == [FIRST]
     late = recording(rows=frozenset({LAST}))
     async with asyncio.timeout(5):
@@ -190,7 +190,7 @@ def starting_tomorrow(emulator: DamstraEmulator) -> LessonScheduleCondition:
 async def test_next_poll_is_when_schedule_starts(emulator: DamstraEmulator) -> None:
     log = LogRecorder()
     task = start_polling(starting_tomorrow(emulator), poll_interval=0.01, log=log)
-    await until_in_loop(lambda: bool(log.lines), "the first poll")
+    await wait_until_async(lambda: bool(log.lines), "the first poll")
     now = asyncio.get_running_loop().time()
     assert max(timer.when() for timer in pending_timers()) - now == pytest.approx(DAY, abs=10)
     assert await request_counts(emulator) == {path(): 1}

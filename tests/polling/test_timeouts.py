@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clients.clock import until_in_loop
 from tests.polling.helpers import (
     NEVER,
     cancel,
@@ -18,6 +17,7 @@ from tests.polling.helpers import (
     start_polling,
     wait_for_requests,
 )
+from tests.waiting import wait_until_async
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -46,7 +46,7 @@ async def test_cancelled_subscriptions_leave_no_timers(emulator: DamstraEmulator
     tasks = [start_polling(recording(done_after=NEVER), timeout=3600.0 + one) for one in range(20)]
     await wait_for_requests(emulator, 1)
     await cancel(*tasks)
-    await until_in_loop(lambda: not other_tasks(), "all tasks to end")
+    await wait_until_async(lambda: not other_tasks(), "all tasks to end")
     assert not pending_timers()
 
 

@@ -11,7 +11,6 @@ import pytest
 from aiohttp import web
 
 from airflow_provider_damstra.polling import poller, webhook_feed
-from tests.clients.clock import until_in_loop
 from tests.polling.feed_server import FeedServer, running_feed_server
 from tests.polling.helpers import (
     LIAM,
@@ -25,6 +24,7 @@ from tests.polling.helpers import (
     start_polling,
     wait_for_requests,
 )
+from tests.waiting import wait_until_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -55,8 +55,8 @@ async def feed(
 async def started(condition: RecordingCondition, feed: FeedServer) -> asyncio.Task[Any]:
     """Return a task that polls once an hour, when it has polled and the feed is consumed."""
     task = start_polling(condition)
-    await until_in_loop(lambda: bool(condition.responses), "the first poll")
-    await until_in_loop(lambda: len(feed.requests) > 1, "the feed to be consumed")
+    await wait_until_async(lambda: bool(condition.responses), "the first poll")
+    await wait_until_async(lambda: len(feed.requests) > 1, "the feed to be consumed")
     return task
 
 
@@ -79,7 +79,7 @@ async def test_requests_contain_token_and_cursor(emulator: DamstraEmulator, feed
     feed.receive(1)
     task = await started(recording(done_after=NEVER), feed)
     feed.receive(2)
-    await until_in_loop(lambda: feed.requests[-1][2] == "2", "the next cursor")
+    await wait_until_async(lambda: feed.requests[-1][2] == "2", "the next cursor")
     await cancel(task)
     assert {request[:2] for request in feed.requests} == {
         ("/damstra/feed/damstra_default", f"Bearer {TOKEN}")
@@ -97,9 +97,9 @@ async def test_repeated_events_are_ignored(
     task = asyncio.create_task(consumer.run())
     for schedule_id in (1, 2, 3):
         feed.receive(schedule_id)
-        await until_in_loop(lambda: bool(expedited) and schedule_id in expedited[-1], "the event")  # noqa: B023
+        await wait_until_async(lambda: bool(expedited) and schedule_id in expedited[-1], "the event")  # noqa: B023
     feed.receive(None, name="user.account.created")
-    await until_in_loop(lambda: feed.requests[-1][2] == "4", "the next cursor")
+    await wait_until_async(lambda: feed.requests[-1][2] == "4", "the next cursor")
     await cancel(task)
     assert expedited == [{1}, {2}, {3}]
 
@@ -119,7 +119,7 @@ async def test_subscriptions_share_one_feed_consumer(emulator: DamstraEmulator, 
     first = await started(recording(done_after=NEVER), feed)
     before = other_tasks()
     others = [start_polling(recording(done_after=NEVER)) for _ in range(20)]
-    await until_in_loop(lambda: len(feed.requests) > 4, "more requests")
+    await wait_until_async(lambda: len(feed.requests) > 4, "more requests")
     assert len(other_tasks() - before - set(others)) <= 1  # the request in flight
     assert len(consumer_tasks()) == 1
     await cancel(first, *others)
@@ -131,10 +131,12 @@ async def test_last_subscription_ends_feed_consumer(
     for count in (1, 2):
         requested = len(feed.requests)
         task = start_polling(recording(done_after=NEVER))
-        await until_in_loop(lambda: len(feed.requests) > requested + 1, "the feed to be consumed")  # noqa: B023
+        await wait_until_async(lambda: len(feed.requests) > requested + 1, "the feed to be consumed")  # noqa: B023
         await cancel(task)
-        await until_in_loop(lambda: not consumer_tasks(), "the consumer to end")
-        await until_in_loop(lambda: all(session.closed for session in sessions), "all sessions to be closed")
+        await wait_until_async(lambda: not consumer_tasks(), "the consumer to end")
+        await wait_until_async(
+            lambda: all(session.closed for session in sessions), "all sessions to be closed"
+        )
         assert len(sessions) == 2 * count
 
 
@@ -159,7 +161,7 @@ async def test_feed_errors_are_retried_and_no_event_is_missed(
     task = await started(recording(done_after=NEVER), feed)
     feed.failures += [failure, failure]
     feed.receive(THIRD)
-    await until_in_loop(lambda: not feed.failures, "the failures")
+    await wait_until_async(lambda: not feed.failures, "the failures")
     await wait_for_requests(emulator, 2)
     await cancel(task)
     assert {path for path, *_ in feed.requests} == {"/damstra/feed/damstra_default"}
@@ -172,7 +174,7 @@ async def test_unreachable_receiver_does_not_affect_polling(
     monkeypatch.setenv("AIRFLOW__DAMSTRA__RECEIVER_URL", "http://127.0.0.1:9")
     condition = recording(done_after=3)
     task = start_polling(condition, poll_interval=0.1)
-    await until_in_loop(lambda: len(condition.responses) == 1, "the first poll")
+    await wait_until_async(lambda: len(condition.responses) == 1, "the first poll")
     await wait_for_requests(emulator, 4)
     await cancel(task)
     assert feed.requests == []
@@ -186,7 +188,7 @@ async def test_feed_is_not_requested_without_token(
     await wait_for_requests(emulator, 4)
     assert feed.requests == []
     connect(webhook_token=TOKEN)
-    await until_in_loop(lambda: bool(feed.requests), "the token to be found")
+    await wait_until_async(lambda: bool(feed.requests), "the token to be found")
     await cancel(task)
 
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import requests
 
 from demo.processes import free_port
-from tests.clients.clock import until
+from tests.waiting import wait_until
 
 REGION = "us-east-1"
 _CREDENTIAL = f"AWS4-HMAC-SHA256 Credential=root/20260101/{REGION}/{{service}}/aws4_request"
@@ -29,7 +29,7 @@ class S3Server:
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 (our own command)
 
     def wait_until_ready(self) -> None:
-        until(self._answers, "the S3 server answers")
+        wait_until(self._answers, "the S3 server answers")
 
     def stop(self) -> None:
         self._session.close()

@@ -14,11 +14,11 @@ from airflow_provider_damstra.errors import DamstraServerError
 from airflow_provider_damstra.storage import StoragePath, TaskTry, atomic_open, atomic_write
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
-from tests.clients.clock import until
 from tests.operators.running import StateStore, refusal, run
 from tests.transfers.exporting import exporting, kill
 from tests.transfers.lake import Lake
 from tests.transfers.steps import step
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +130,7 @@ def test_a_killed_one_leaves_no_file_and_the_next_attempt_nothing_else(
     }
     damstra_emulator.add_fault("delay", delay=0.02)
     with exporting(damstra_emulator.connection_json, attempt=(1, 2), **arguments) as process:
-        until(lambda: len(damstra_emulator.journal()) > 20, "some pages have come")
+        wait_until(lambda: len(damstra_emulator.journal()) > 20, "some pages have come")
         kill(process)
     assert "schedules.jsonl" not in s3.names("lake")
     damstra_emulator.clear_faults()

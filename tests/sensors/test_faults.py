@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.airflow_compat import BEFORE_3_3
-from tests.clients.clock import until
 from tests.sensors.faults import PERMANENT, TRANSIENT, Fault, fault_count
 from tests.sensors.outcome import FinalState, Outcome, failed, skipped, up_for_retry
 from tests.sensors.task_runner import MODES, run
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.sensors.cases import Damstra, SensorCase
@@ -46,7 +46,7 @@ def test_transient_error_is_tolerated(
     fault.add(damstra.emulator, count=count)
     outcome = run(sensor_case.sensor, mode, sensor_case.arguments)
     assert outcome == Outcome(FinalState.SUCCESS, sensor_case.result)
-    until(lambda: fault_count(damstra.emulator) == count, "all requests to be handled")
+    wait_until(lambda: fault_count(damstra.emulator) == count, "all requests to be handled")
 
 
 @every_mode
@@ -66,7 +66,7 @@ def test_repeated_transient_error_fails_try(
     assert fault.message in outcome.message
     assert replace(outcome, message="") == up_for_retry("")
     assert outcome.message == first_messages.setdefault((sensor_case.name, fault.name), outcome.message)
-    until(lambda: fault_count(damstra.emulator) == POLLS[mode], "all requests to be handled")
+    wait_until(lambda: fault_count(damstra.emulator) == POLLS[mode], "all requests to be handled")
 
 
 @every_mode

@@ -9,8 +9,8 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
-from tests.clients.clock import until
 from tests.operators.running import run
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def exporting(
 def kill(process: BaseProcess) -> None:
     """End it without a word."""
     process.kill()
-    until(lambda: process.exitcode is not None, "the process is gone")
+    wait_until(lambda: process.exitcode is not None, "the process is gone")
     assert process.exitcode == -signal.SIGKILL
 
 

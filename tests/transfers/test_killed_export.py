@@ -15,9 +15,9 @@ from airflow_provider_damstra.exports import checkpoint
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.storage import StoragePath
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
-from tests.clients.clock import until
 from tests.operators.running import StateStore, run
 from tests.transfers.exporting import exporting, kill, send
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def killed_at(
     """
     emulator.add_fault("delay", delay=delay)
     with exporting(emulator.connection_json, attempt=(number, 2), run_id=run_id, **arguments) as process:
-        until(lambda: len(emulator.journal()) >= pages, "enough pages have come")
+        wait_until(lambda: len(emulator.journal()) >= pages, "enough pages have come")
         kill(process)
     emulator.clear_faults()
 
@@ -181,16 +181,18 @@ def test_an_attempt_that_was_taken_for_dead_leaves_its_successor_alone(
     damstra_emulator.add_fault("delay", delay=0.02)
     # Somebody clears the task: to the first attempt it looks as if no other came.
     with exporting(connection, attempt=(1, 0), **arguments) as first:
-        until(lambda: len(damstra_emulator.journal()) >= 20, "the first has begun")
+        wait_until(lambda: len(damstra_emulator.journal()) >= 20, "the first has begun")
         send(first, signal.SIGSTOP)
         with exporting(connection, attempt=(2, 1), **arguments) as second:
-            until(lambda: len(list(path.parent.glob(".*.checkpoint/*.writer"))) == 2, "the second has begun")
+            wait_until(
+                lambda: len(list(path.parent.glob(".*.checkpoint/*.writer"))) == 2, "the second has begun"
+            )
             send(second, signal.SIGSTOP)
             send(first, signal.SIGCONT)
-            until(lambda: first.exitcode is not None, "the first is at its end")
+            wait_until(lambda: first.exitcode is not None, "the first is at its end")
             assert len(list(path.parent.glob(".*.checkpoint/*.writer"))) == 2
             send(second, signal.SIGCONT)
-            until(lambda: second.exitcode == 0, "the second has exported")
+            wait_until(lambda: second.exitcode == 0, "the second has exported")
     ids = [json.loads(line)["id"] for line in path.read_bytes().splitlines()]
     assert len(ids) == len(set(ids)) > 0
     assert list(path.parent.iterdir()) == [path]

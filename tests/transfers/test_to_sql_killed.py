@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
-from tests.clients.clock import until
 from tests.operators.running import run
 from tests.operators.worker import PROCESSES, Worker, frozen_at
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -76,7 +76,7 @@ def test_kill_while_reading_leaves_consistent_table(
     worker = SqlWorker(mode)
     with frozen_at(damstra_emulator, worker, method="GET", path="/user", number=8):
         worker.kill()
-    until(lambda: not users.others(), "the database has noticed")
+    wait_until(lambda: not users.others(), "the database has noticed")
     if mode == "replace":
         assert rows(users) == BEFORE
     else:
@@ -88,8 +88,8 @@ def test_kill_while_reading_leaves_consistent_table(
 def test_kill_while_writing_rolls_back(mode: str, users: PostgreSQLDatabase) -> None:
     worker = SqlWorker(mode)
     with users.holding("SELECT FROM users WHERE id = 1001 FOR UPDATE"), worker.running():
-        until(lambda: users.others("wait_event_type = 'Lock'") == 1, "the rows are on their way in")
+        wait_until(lambda: users.others("wait_event_type = 'Lock'") == 1, "the rows are on their way in")
         worker.kill()
-    until(lambda: not users.others(), "the database has noticed")
+    wait_until(lambda: not users.others(), "the database has noticed")
     assert rows(users) == BEFORE
     finish(users, mode)

@@ -17,7 +17,7 @@ from airflow_provider_damstra.exports.sql.load import batches_of, replace_all, u
 from airflow_provider_damstra.exports.sql.prepare import prepare_table
 from airflow_provider_damstra.exports.sql.schema import ResourceTable
 from airflow_provider_damstra.transfers.sql_engine import create_sql_engine
-from tests.clients.clock import until
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,7 @@ def test_replace_holds_no_connection_while_reading(
 
     def pages() -> Iterator[Rows]:
         for number in range(3):
-            until(lambda: not on_postgresql.others(), "all connections are closed")
+            wait_until(lambda: not on_postgresql.others(), "all connections are closed")
             yield [group(number)]
 
     assert replace_in_pairs(engine, TARGET, pages())["inserted"] == 3

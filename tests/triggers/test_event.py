@@ -13,7 +13,6 @@ from airflow_provider_damstra.assets import SCHEDULE_CANCELLED, SCHEDULE_COMPLET
 from airflow_provider_damstra.endpoints.group import AddGroupMembers, CreateGroup
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.triggers.event import DamstraEventTrigger
-from tests.clients.clock import until_in_loop
 from tests.polling.helpers import (
     FIRST,
     LAST,
@@ -26,6 +25,7 @@ from tests.polling.helpers import (
     wait_for_requests,
 )
 from tests.triggers.helpers import event_trigger, running_trigger
+from tests.waiting import wait_until_async
 
 if TYPE_CHECKING:
     import aiohttp
@@ -47,7 +47,7 @@ async def test_first_snapshot_fires_nothing_and_completion_fires_once(emulator: 
         await wait_for_requests(emulator, 2)
         assert events == []
         await complete(emulator, THIRD)
-        await until_in_loop(lambda: bool(events), "the completion")
+        await wait_until_async(lambda: bool(events), "the completion")
         await wait_for_requests(emulator, len(await asyncio.to_thread(emulator.journal)) + 2)
         assert events == [(SCHEDULE_COMPLETED, THIRD)]
 
@@ -57,10 +57,10 @@ async def test_group_members_are_watched(emulator: DamstraEmulator) -> None:
         group = client.call(CreateGroup(name="Watched", description="By an event trigger"))
         client.call(AddGroupMembers(group_id=group.id, user_ids=[LIAM]))
     async with running_trigger(event_trigger(user_ids=None, group_id=group.id, emit_existing=True)) as events:
-        await until_in_loop(lambda: len(events) >= 4, "the schedules of the member")
+        await wait_until_async(lambda: len(events) >= 4, "the schedules of the member")
         events.clear()
         await complete(emulator, THIRD)
-        await until_in_loop(lambda: bool(events), "the completion")
+        await wait_until_async(lambda: bool(events), "the completion")
         assert events == [(SCHEDULE_COMPLETED, THIRD)]
 
 
@@ -68,7 +68,7 @@ async def test_emit_existing_fires_for_every_listed_schedule(emulator: DamstraEm
     async with running_trigger(
         event_trigger(emit_existing=True, events=["lesson.schedule.created"])
     ) as events:
-        await until_in_loop(lambda: len(events) >= 4, "all of Liam's schedules")
+        await wait_until_async(lambda: len(events) >= 4, "all of Liam's schedules")
         assert {one for _, one in events} >= {FIRST, SECOND, THIRD, LAST}
 
 
@@ -77,7 +77,7 @@ async def test_events_argument_filters_events(emulator: DamstraEmulator) -> None
         await wait_for_requests(emulator, 2)
         await complete(emulator, THIRD)
         await asyncio.to_thread(emulator.cancel_lesson_schedule, LAST)
-        await until_in_loop(lambda: bool(events), "the cancellation")
+        await wait_until_async(lambda: bool(events), "the cancellation")
         assert events == [(SCHEDULE_CANCELLED, LAST)]
 
 
@@ -93,7 +93,7 @@ async def test_failed_polls_are_repeated(emulator: DamstraEmulator) -> None:
         await wait_for_requests(emulator, 2)
         await asyncio.to_thread(emulator.add_fault, "status", status=503, count=2)
         await complete(emulator, THIRD)
-        await until_in_loop(lambda: bool(events), "the completion")
+        await wait_until_async(lambda: bool(events), "the completion")
         assert events == [(SCHEDULE_COMPLETED, THIRD)]
 
 
@@ -102,7 +102,7 @@ async def test_refused_user_does_not_affect_others(emulator: DamstraEmulator) ->
     async with running_trigger(event_trigger(user_ids=[OTHER, LIAM])) as events:
         await wait_for_requests(emulator, 3)
         await complete(emulator, THIRD)
-        await until_in_loop(lambda: bool(events), "the completion")
+        await wait_until_async(lambda: bool(events), "the completion")
         assert events == [(SCHEDULE_COMPLETED, THIRD)]
         # The refused listing is polled less and less often.
         await wait_for_requests(emulator, 12)
@@ -116,7 +116,7 @@ async def test_connection_is_reloaded_after_all_users_were_refused(
 ) -> None:
     emulator.add_fault("status", status=403, body=REFUSED, count=2)
     async with running_trigger(event_trigger(user_ids=[OTHER, LIAM], emit_existing=True)) as events:
-        await until_in_loop(lambda: bool(events), "the events after the refusals")
+        await wait_until_async(lambda: bool(events), "the events after the refusals")
     assert len(sessions) == 2
 
 
@@ -128,7 +128,7 @@ async def test_connection_is_reloaded_after_refused_access_key(
     async with running_trigger(event_trigger(refusal_pause=1.0, emit_existing=True)) as events:
         await wait_for_requests(emulator, 1)
         connect()
-        await until_in_loop(lambda: bool(events), "the events with the correct key")
+        await wait_until_async(lambda: bool(events), "the events with the correct key")
     first, second, *_ = await asyncio.to_thread(emulator.journal)
     assert (first["status"], second["status"]) == (403, 200)
 

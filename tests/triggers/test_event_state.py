@@ -9,9 +9,9 @@ import pytest
 
 from airflow_provider_damstra.assets import SCHEDULE_COMPLETED
 from airflow_provider_damstra.polling.snapshots import MAX_BATCH_SIZE, SnapshotQueue
-from tests.clients.clock import until_in_loop
 from tests.polling.helpers import LAST, LIAM, SECOND, THIRD, other_tasks, wait_for_requests
 from tests.triggers.helpers import FakeStateStore, event_trigger, streaming_trigger
+from tests.waiting import wait_until_async
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -29,7 +29,7 @@ async def complete(emulator: DamstraEmulator, schedule_id: int) -> None:
 async def save_first_snapshot(store: FakeStateStore) -> None:
     """Run a trigger until it has saved the first snapshot, with which later ones are compared."""
     async with streaming_trigger(event_trigger(store=store)) as events:
-        await until_in_loop(lambda: bool(store), "the first snapshot to be saved")
+        await wait_until_async(lambda: bool(store), "the first snapshot to be saved")
         assert events == []
 
 
@@ -40,13 +40,13 @@ async def test_restart_neither_misses_nor_repeats_events(emulator: DamstraEmulat
     before = dict(store)
     async with streaming_trigger(event_trigger(store=store)) as events:
         await complete(emulator, THIRD)
-        await until_in_loop(lambda: store != before, "the completion to be saved")
+        await wait_until_async(lambda: store != before, "the completion to be saved")
         assert events == BOTH[:1]
     await complete(emulator, LAST)
     async with streaming_trigger(
         event_trigger(store=FakeStateStore(store, read_errors=read_errors))
     ) as events:
-        await until_in_loop(lambda: bool(events), "the event during the restart")
+        await wait_until_async(lambda: bool(events), "the event during the restart")
         assert events == BOTH[1:]
 
 
@@ -56,13 +56,13 @@ async def test_unconfirmed_events_are_repeated_after_restart(emulator: DamstraEm
     await complete(emulator, THIRD)
     for _ in range(2):
         async with streaming_trigger(event_trigger(store=store), is_confirmed=False) as events:
-            await until_in_loop(lambda: bool(events), "the completion")
+            await wait_until_async(lambda: bool(events), "the completion")
             await wait_for_requests(emulator, len(await asyncio.to_thread(emulator.journal)) + 2)
             assert events == BOTH[:1]
     async with streaming_trigger(event_trigger(store=store)) as events:
-        await until_in_loop(lambda: bool(events), "the completion")
+        await wait_until_async(lambda: bool(events), "the completion")
         await complete(emulator, LAST)
-        await until_in_loop(lambda: len(events) == 2, "the next completion")
+        await wait_until_async(lambda: len(events) == 2, "the next completion")
         assert events == BOTH
 
 
@@ -76,8 +76,8 @@ async def test_watching_another_user_keeps_stored_snapshots(emulator: DamstraEmu
     await save_first_snapshot(store)
     await complete(emulator, THIRD)
     async with streaming_trigger(event_trigger(store=store, user_ids=[OTHER, LIAM])) as events:
-        await until_in_loop(lambda: len(store) == 2, "the first snapshot of the other user")
-        await until_in_loop(lambda: bool(events), "the event during the restart")
+        await wait_until_async(lambda: len(store) == 2, "the first snapshot of the other user")
+        await wait_until_async(lambda: bool(events), "the event during the restart")
         assert events == BOTH[:1]
 
 
@@ -86,8 +86,8 @@ async def test_cancelled_stream_leaves_no_tasks(emulator: DamstraEmulator) -> No
     await save_first_snapshot(store)
     async with streaming_trigger(event_trigger(store=store), is_confirmed=False) as events:
         await complete(emulator, THIRD)
-        await until_in_loop(lambda: bool(events), "the completion")
-    await until_in_loop(lambda: not other_tasks(), "all tasks to end")
+        await wait_until_async(lambda: bool(events), "the completion")
+    await wait_until_async(lambda: not other_tasks(), "all tasks to end")
 
 
 async def test_queue_returns_newest_snapshots_in_bounded_batches() -> None:

@@ -19,7 +19,7 @@ from airflow_provider_damstra.emulator.server import listen
 from airflow_provider_damstra.webhooks.auth import generate_token
 from airflow_provider_damstra.webhooks.plugin import DamstraPlugin
 from tests.airflow_compat import http_access_log
-from tests.clients.clock import until
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -124,7 +124,7 @@ def run_receiver(
         monkeypatch.setattr(access_log, "propagate", True)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
-    until(lambda: server.started, "the receiver to start")
+    wait_until(lambda: server.started, "the receiver to start")
     try:
         yield receiver
     finally:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.webhooks import auth, inbox, receiver
-from tests.clients.clock import until
+from tests.waiting import wait_until
 from tests.webhooks.conftest import short_intervals
 from tests.webhooks.metadata_db import COMPLETED, create_dag, list_asset_events, wait_for_processed
 from tests.webhooks.receiver_server import COMPLETED_ID, OPEN_ID, USER_ID, completed_event, run_receiver
@@ -36,7 +36,7 @@ def test_hanging_secrets_backend_does_not_block_start(monkeypatch: pytest.Monkey
         assert server.post(completed_event(), wrong).status == 503
         tokens.append(server.token)
         is_available.set()
-        until(lambda: server.post(completed_event()).status == 200, "the token to be loaded")
+        wait_until(lambda: server.post(completed_event()).status == 200, "the token to be loaded")
         assert server.post(completed_event(), wrong).status == 404
 
 
@@ -92,7 +92,7 @@ def test_event_is_verified_again_until_damstra_shows_it(damstra_emulator: Damstr
     ):
         server.post(completed_event(OPEN_ID, USER_ID))
         path = f"/lesson_schedule/{OPEN_ID}"
-        until(lambda: len(damstra_emulator.journal(path=path)) > 2, "some verifications")
+        wait_until(lambda: len(damstra_emulator.journal(path=path)) > 2, "some verifications")
         assert inbox.list_events()[0]["state"] == "waiting"
         damstra_emulator.complete_lesson_schedule(OPEN_ID)
         assert wait_for_processed()[0]["state"] == "confirmed"

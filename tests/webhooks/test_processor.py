@@ -20,7 +20,7 @@ from airflow_provider_damstra.endpoints import (
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.webhooks import inbox, outcomes
 from tests.airflow_compat import BEFORE_3_2
-from tests.clients.clock import until
+from tests.waiting import wait_until
 from tests.webhooks.metadata_db import (
     create_dag,
     list_asset_events,
@@ -122,7 +122,7 @@ def test_redelivery_of_refused_event_is_verified_again(
     assert wait_for_processed()[0]["state"] == "refused"
     damstra_emulator.complete_lesson_schedule(OPEN_ID)
     assert receiver.post(event).json == {"result": "received"}
-    until(lambda: inbox.list_events()[0]["state"] == "confirmed", "the event to be confirmed")
+    wait_until(lambda: inbox.list_events()[0]["state"] == "confirmed", "the event to be confirmed")
 
 
 def test_redelivery_after_maximum_is_a_duplicate(
@@ -132,7 +132,7 @@ def test_redelivery_after_maximum_is_a_duplicate(
     event = completed_event(7, USER_ID)
     for _ in range(inbox.MAX_REDELIVERIES + 1):
         assert receiver.post(event).json == {"result": "received"}
-        until(lambda: inbox.list_events()[0]["state"] == "refused", "the event to be refused")
+        wait_until(lambda: inbox.list_events()[0]["state"] == "refused", "the event to be refused")
     assert receiver.post(event).json == {"result": "duplicate"}
 
 
@@ -146,7 +146,7 @@ def test_event_waits_while_damstra_fails(
     damstra_emulator.complete_lesson_schedule(OPEN_ID)
     damstra_emulator.add_fault(**fault)
     receiver.post(completed_event(OPEN_ID, USER_ID))
-    until(lambda: bool(inbox.list_events()[0]["reason"]), "a failed verification")
+    wait_until(lambda: bool(inbox.list_events()[0]["reason"]), "a failed verification")
     assert inbox.list_events()[0]["state"] == "waiting"
     assert list_asset_events() == []
     damstra_emulator.clear_faults()
@@ -166,7 +166,7 @@ def test_event_is_refused_with_a_warning_after_maximum_retry_age(
     (row,) = wait_for_processed()
     assert row["state"] == "refused"
     assert "could not be confirmed" in row["reason"]
-    until(lambda: row["reason"] in caplog.text, "the warning")
+    wait_until(lambda: row["reason"] in caplog.text, "the warning")
 
 
 def test_failed_registration_does_not_delay_other_events(
@@ -185,7 +185,7 @@ def test_failed_registration_does_not_delay_other_events(
         receiver.post({"name": "lesson.retired"})
         receiver.post(completed_event(COMPLETED_ID, USER_ID))
         assert wait_for_processed()[0]["name"] == "lesson.schedule.completed"
-        until(lambda: "no such DAG" in str(inbox.list_events()[1]["reason"]), "the failure to be stored")
+        wait_until(lambda: "no such DAG" in str(inbox.list_events()[1]["reason"]), "the failure to be stored")
     assert "Airflow could not register event" in caplog.text
     assert len(wait_for_processed(2)) == 2
     assert len(list_asset_events()) == 2
@@ -206,7 +206,9 @@ def test_receiver_counts_events_and_requests(
         receiver.post(event)
     receiver.post(completed_event(), receiver.webhook_path(token="wrong"))
     wait_for_processed(3)
-    until(lambda: metric_counts["confirmed"] + metric_counts["refused"] == 3, "the last event to be counted")
+    wait_until(
+        lambda: metric_counts["confirmed"] + metric_counts["refused"] == 3, "the last event to be counted"
+    )
     assert metric_counts["request"] == len(damstra_emulator.journal(path="/lesson_schedule/**")) >= 2
     assert {name: metric_counts[name] for name in METRICS} == {
         "received": 3,

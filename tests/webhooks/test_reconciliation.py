@@ -12,9 +12,9 @@ import pytest
 from airflow_provider_damstra.assets import SCHEDULE_CANCELLED, SCHEDULE_CHANGED, SCHEDULE_COMPLETED
 from airflow_provider_damstra.polling import reconciliation
 from airflow_provider_damstra.webhooks import inbox
-from tests.clients.clock import until_in_loop
 from tests.polling.helpers import LAST, THIRD, wait_for_requests
 from tests.triggers.helpers import FakeStateStore, event_trigger, running_trigger
+from tests.waiting import wait_until_async
 from tests.webhooks.receiver_server import CONN_ID, HOST, USER_ID, ReceiverServer
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def emulator(
 async def reconciling_trigger(store: FakeStateStore) -> AsyncIterator[None]:
     """Run a reconciling trigger, and wait until its first snapshot is stored."""
     async with running_trigger(event_trigger(reconcile=True, store=store)) as fired:
-        await until_in_loop(lambda: bool(store), "the first snapshot")
+        await wait_until_async(lambda: bool(store), "the first snapshot")
         yield
         assert fired == []
 
@@ -60,8 +60,8 @@ async def test_event_delivered_by_webhook_is_not_handed_over_again(
         before = dict(store)
         await asyncio.to_thread(emulator.add_webhook, receiver.webhook_url)
         await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
-        await until_in_loop(lambda: bool(inbox.list_events()), "the webhook")
-        await until_in_loop(lambda: store != before, "the snapshot of the completion")
+        await wait_until_async(lambda: bool(inbox.list_events()), "the webhook")
+        await wait_until_async(lambda: store != before, "the snapshot of the completion")
     assert stored_events() == {(SCHEDULE_COMPLETED, THIRD, "webhook")}
 
 
@@ -71,10 +71,10 @@ async def test_event_without_webhook_is_handed_over_and_confirmed(emulator: Dams
         await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
         later = emulator.now.replace(microsecond=0)
         await asyncio.to_thread(emulator.move_lesson_schedule, LAST, later)
-        await until_in_loop(lambda: len(inbox.list_events()) >= 2, "two events")
+        await wait_until_async(lambda: len(inbox.list_events()) >= 2, "two events")
         await asyncio.to_thread(emulator.cancel_lesson_schedule, LAST)
         confirmed = (inbox.EventState.CONFIRMED,)
-        await until_in_loop(
+        await wait_until_async(
             lambda: len(inbox.list_events(states=confirmed)) == 3, "all events to be confirmed"
         )
     assert stored_events() == {
@@ -98,5 +98,5 @@ async def test_snapshot_is_not_stored_while_receiver_is_unavailable(
             assert store == before
     # The triggerer is restarted, and the receiver is available again.
     async with running_trigger(event_trigger(reconcile=True, store=store)):
-        await until_in_loop(lambda: bool(inbox.list_events()), "the missed event")
+        await wait_until_async(lambda: bool(inbox.list_events()), "the missed event")
     assert stored_events() == {(SCHEDULE_COMPLETED, THIRD, "polling")}
