@@ -28,14 +28,14 @@ def names(page: dict[str, Any]) -> list[str]:
 
 
 def update_body(api: ApiClient, user_id: int, **changes: Any) -> dict[str, Any]:
-    """Return the full representation that an update needs."""
+    """Return the complete body that an update requires."""
     wanted = ("id", "firstName", "lastName", "emailAddress", "phoneNumber", "mobileNumber", "employeeNumber")
     user = api.get_json(f"/user/{user_id}")
     return {**{name: user[name] for name in (*wanted, "roles", "timeZone")}, **changes}
 
 
 def changed_rows(emulator: DamstraEmulator) -> list[dict[str, Any]]:
-    """Return the rows that the latest request changed."""
+    """Return the rows changed by the latest request."""
     rows: list[dict[str, Any]] = emulator.journal()[-1]["rows"]
     return rows
 
@@ -117,9 +117,8 @@ def test_new_user_has_given_fields(api: ApiClient) -> None:
 def test_duplicate_user_name_is_conflict(api: ApiClient, emulator: DamstraEmulator, name: str) -> None:
     assert "already exists" in api.error_message("POST", "/user", 409, userName=name)
     assert changed_rows(emulator) == []
-    assert "already exists" in api.error_message(
-        "PUT", f"/user/{LIAM}", 409, **update_body(api, LIAM, userName=name)
-    )
+    body = update_body(api, LIAM, userName=name)
+    assert "already exists" in api.error_message("PUT", f"/user/{LIAM}", 409, **body)
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])
@@ -156,10 +155,8 @@ def test_unknown_group_of_user_is_842_and_changes_nothing(api: ApiClient, emulat
 def test_user_is_inactivated_and_activated(api: ApiClient, emulator: DamstraEmulator) -> None:
     api.send(f"/user/{LIAM}/inactivate")
     assert changed_rows(emulator) == [{"table": "users", "id": LIAM, "action": "update"}]
-    assert (api.get_json(f"/user/{LIAM}")["clientStatusId"], names(api.get_json("/user", q="murphy"))) == (
-        57,
-        [],
-    )
+    assert api.get_json(f"/user/{LIAM}")["clientStatusId"] == 57
+    assert names(api.get_json("/user", q="murphy")) == []
     api.send(f"/user/{LIAM}/inactivate")
     assert changed_rows(emulator) == []
     api.send(f"/user/{LIAM}/activate")
