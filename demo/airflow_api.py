@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -93,12 +93,7 @@ class AirflowApi:
         while True:
             page = self.get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=PAGE_SIZE, offset=offset)
             for row in page["task_instances"]:
-                yield TaskInstance(
-                    task_id=row["task_id"],
-                    map_index=row["map_index"],
-                    state=row["state"],
-                    try_number=row["try_number"],
-                )
+                yield TaskInstance(**{field.name: row[field.name] for field in fields(TaskInstance)})
             offset += len(page["task_instances"])
             if not page["task_instances"] or offset >= page["total_entries"]:
                 return

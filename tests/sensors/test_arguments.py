@@ -24,6 +24,16 @@ USER = {"user_id": 1, "lesson_ids": [2]}
 GROUP = {"group_id": 1, "lesson_id": 2}
 SESSION = {"ilt_session_id": 1}
 
+WITH_FAIL_ON: list[tuple[type[DamstraSensor], dict[str, Any]]] = [
+    (DamstraLessonScheduleSensor, SCHEDULES),
+    (DamstraUserLessonsSensor, USER),
+    (DamstraGroupLessonSensor, GROUP),
+]
+VALID: list[tuple[type[DamstraSensor], dict[str, Any], str, Any]] = [
+    *((DamstraLessonScheduleSensor, SCHEDULES, "wait_for", one) for one in ("all", "any", 0.01, 0.5, 1, 1.0)),
+    *((DamstraIltSessionSensor, SESSION, "state", one) for one in ("upcoming", "inprogress", "past")),
+    *((DamstraIltSessionSensor, SESSION, "status", one) for one in ("active", "completed", "cancelled")),
+]
 INVALID_SHARES: list[Any] = ["some", "", 0, 0.0, -0.5, 1.01, 2, "0.5", None, float("nan"), [0.5]]
 INVALID: list[Case] = [
     (DamstraIltSessionSensor, SESSION, "give exactly one of state, status; given: none"),
@@ -59,11 +69,7 @@ INVALID: list[Case] = [
     ),
     *(
         (sensor, {**arguments, "fail_on": states}, "fail_on is")
-        for sensor, arguments in (
-            (DamstraLessonScheduleSensor, SCHEDULES),
-            (DamstraUserLessonsSensor, USER),
-            (DamstraGroupLessonSensor, GROUP),
-        )
+        for sensor, arguments in WITH_FAIL_ON
         for states in ("cancelled", ["lost"], ["cancelled", "completed"], [None])
     ),
     *(
@@ -92,29 +98,19 @@ def test_invalid_argument_raises_one_line_error(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("share", ["all", "any", 0.01, 0.5, 1, 1.0])
-def test_accepts_wait_for(share: Any) -> None:
-    assert vars(create(DamstraLessonScheduleSensor, **SCHEDULES, wait_for=share))["wait_for"] == share
+@pytest.mark.parametrize(("sensor", "arguments", "name", "value"), VALID)
+def test_accepts_valid_argument(
+    sensor: type[DamstraSensor], arguments: dict[str, Any], name: str, value: Any
+) -> None:
+    assert vars(create(sensor, **arguments, **{name: value}))[name] == value
 
 
 @pytest.mark.parametrize("states", [[], (), ["cancelled"], ("overdue", "cancelled"), {"overdue"}])
-def test_accepts_fail_on_in_any_collection(states: Any) -> None:
-    for sensor, arguments in (
-        (DamstraLessonScheduleSensor, SCHEDULES),
-        (DamstraUserLessonsSensor, USER),
-        (DamstraGroupLessonSensor, GROUP),
-    ):
-        assert sorted(vars(create(sensor, **arguments, fail_on=states))["fail_on"]) == sorted(states)
-
-
-@pytest.mark.parametrize("state", ["upcoming", "inprogress", "past"])
-def test_accepts_every_state(state: str) -> None:
-    assert vars(create(DamstraIltSessionSensor, **SESSION, state=state))["state"] == state
-
-
-@pytest.mark.parametrize("status", ["active", "completed", "cancelled"])
-def test_accepts_every_status(status: str) -> None:
-    assert vars(create(DamstraIltSessionSensor, **SESSION, status=status))["status"] == status
+@pytest.mark.parametrize(("sensor", "arguments"), WITH_FAIL_ON)
+def test_accepts_fail_on_in_any_collection(
+    sensor: type[DamstraSensor], arguments: dict[str, Any], states: Any
+) -> None:
+    assert sorted(vars(create(sensor, **arguments, fail_on=states))["fail_on"]) == sorted(states)
 
 
 def test_start_from_trigger_implies_deferrable() -> None:
