@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from airflow_provider_damstra.services.concurrency import PROGRESS_INTERVAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
-    from airflow_provider_damstra.exports.reader import Rows
+    from airflow_provider_damstra.exports.reader import ResourceReader, RowPage, Rows
 
 log = logging.getLogger(__name__)
 
@@ -77,3 +77,27 @@ def log_progress(
     for rows in pages:
         yield rows
         progress.add(len(rows))
+
+
+def read_with_progress(reader: ResourceReader, *, skip: Collection[int] = frozenset()) -> Iterator[RowPage]:
+    """Yield pages as they are read, and log the progress.
+
+    :param skip: parents whose listings are not read.
+    :raises DamstraError: if a listing failed.
+    """
+    resource = reader.query.resource
+    if resource.parent is None:
+        progress = Progress(resource.name, "rows", total=lambda: reader.total)
+        pages = reader.pages()
+    else:
+        ids = reader.parent_ids()
+        progress = Progress(
+            resource.name, resource.parent, total=lambda: len(ids), done_before=len({*ids} & {*skip})
+        )
+        pages = reader.pages(ids, skip=skip)
+    for page in pages:
+        yield page
+        if resource.parent is None:
+            progress.add(len(page.rows))
+        else:
+            progress.add(int(page.is_last), rows=len(page.rows))

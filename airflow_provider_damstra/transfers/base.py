@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.openlineage.extractors import OperatorLineage
 
+    from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.exports.reader import ResourceReader
     from airflow_provider_damstra.exports.resources import Resource, ResourceQuery
     from airflow_provider_damstra.validation import Ids
@@ -132,17 +133,9 @@ class ResourceTransfer(DamstraOperator):
 
     def open_reader(self, query: ResourceQuery) -> ResourceReader:
         """Return the reader of a query, a context manager, with this task's client settings."""
-        from airflow_provider_damstra.clients.async_client import AsyncClient
-        from airflow_provider_damstra.exports.reader import ResourceReader
-        from airflow_provider_damstra.hooks.metrics import count_request
-
         settings = self.hook.settings
-        # Pages of one row could not overlap.
-        page_size = max(self.page_size or settings.page_size, 2)
-        settings = settings.model_copy(
-            update={"max_concurrency": query.max_concurrency, "page_size": page_size}
-        )
-        return ResourceReader(query, lambda: AsyncClient(settings, observe=count_request))
+        page_size = self.page_size or settings.page_size
+        return create_reader(query, settings.model_copy(update={"page_size": page_size}))
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any] | None:
         """Return source and target for OpenLineage, which calls this after the task has succeeded."""
@@ -182,3 +175,15 @@ class ResourceTransfer(DamstraOperator):
             self.log.warning("%d more were left out.", len(reader.failed) - len(first))
         failed = {str(one): why for one, why in first.items()}
         return {"failed_parents": failed, "failed_parent_count": len(reader.failed)}
+
+
+def create_reader(query: ResourceQuery, settings: ClientSettings) -> ResourceReader:
+    """Return the reader of a query, a context manager, whose requests are counted in Airflow's metrics."""
+    from airflow_provider_damstra.clients.async_client import AsyncClient
+    from airflow_provider_damstra.exports.reader import ResourceReader
+    from airflow_provider_damstra.hooks.metrics import count_request
+
+    # Pages of one row could not overlap.
+    limits = {"max_concurrency": query.max_concurrency, "page_size": max(settings.page_size, 2)}
+    client_settings = settings.model_copy(update=limits)
+    return ResourceReader(query, lambda: AsyncClient(client_settings, observe=count_request))

@@ -20,31 +20,33 @@ if TYPE_CHECKING:
 
 
 class DamstraToSqlOperator(ResourceTransfer):
-    """Write all rows of a resource to a table of a database, and return what became of them.
+    """Write all rows of a resource to a table of a database.
 
-    The database is any that Airflow's SQL hooks and SQLAlchemy know. The table is made if there is none: a
-    column for each member that the provider knows, typed, ``other_members`` (JSON) for the rest, and a
-    primary key. A row that is there already is updated, and left alone if nothing changed, so that a retry
-    changes nothing twice. What is read, and how, is said by the arguments of ``ResourceTransfer``.
+    Works with every database that Airflow's SQL hooks and SQLAlchemy support. The table is created if it does
+    not exist: a typed column for each known field, ``other_members`` (JSON) for unknown fields, and a primary
+    key. Changed rows are updated and unchanged rows left alone, so that a retry writes no row twice.
 
-    The task updates the assets in its ``outlets``, with what became of the rows as the event's extra. If it
-    has none, its outlet is the alias ``damstra/<dag_id>/<task_id>``, to which it adds the table as an asset,
-    such as ``postgres://host:5432/database/schema/table``. OpenLineage is told source and target.
+    The task updates the assets in its ``outlets``, with the counts as the event's extra. Without outlets it
+    uses the alias ``damstra/<dag_id>/<task_id>`` and adds the table to it as an asset such as
+    ``postgres://host:5432/database/schema/table``. OpenLineage receives source and target.
+
+    The arguments that select the rows are those of ``ResourceTransfer``.
 
     :param sql_conn_id: id of the connection to the database (templated).
-    :param table: name of the table (templated).
-    :param schema: the schema it is in; default the connection's own (templated).
-    :param write_mode: ``upsert`` inserts and updates batch by batch, each in a transaction, and deletes
-        nothing; where Airflow keeps such a thing (from 3.3), a retry does not ask again for those groups,
-        users or sessions whose rows are written. ``replace`` collects all rows first, in a temporary file of
-        the worker, and then, in one transaction, lets the table hold these and no others; the rows of a
-        group, user or session that was left out stay.
-    :param batch_size: rows that are written at once.
-    :param add_missing_columns: add columns that a table lacks, instead of failing.
-    :param sql_hook_params: arguments of the connection's hook (templated).
-    :return: ``table``, ``rows`` (read by this attempt), ``inserted``, ``updated``, ``deleted`` (only with
-        ``replace``), ``watermark`` (the latest ``modifiedDate`` of the rows that this attempt read),
-        ``failed_parent_count`` and ``failed_parents``, the ids of the first twenty with the reason.
+    :param table: name of the table, without its schema (templated).
+    :param schema: schema of the table; default the connection's (templated).
+    :param write_mode: ``"upsert"`` inserts and updates in batches, one transaction each, and deletes no row;
+        from Airflow 3.3 a retry does not request groups, users or sessions again whose rows are written.
+        ``"replace"`` collects all rows in a temporary file of the worker and then, in one transaction,
+        updates the table and deletes all other rows, except those of groups, users or sessions that were left
+        out.
+    :param batch_size: rows per batch.
+    :param add_missing_columns: add columns that an existing table lacks, instead of failing.
+    :param sql_hook_params: mapping of arguments of the connection's hook (templated).
+    :return: ``table``, ``rows`` (read by this try), ``inserted``, ``updated``, ``deleted`` (only with
+        ``"replace"``), ``watermark`` (the latest ``modifiedDate`` of the rows read by this try),
+        ``failed_parent_count`` and ``failed_parents``, the reasons by id of the first twenty.
+    :raises SqlError: if the database cannot be reached or failed; a retry may succeed.
     """
 
     template_fields = (*ResourceTransfer.template_fields, "sql_conn_id", "table", "schema", "sql_hook_params")
@@ -74,7 +76,7 @@ class DamstraToSqlOperator(ResourceTransfer):
         self.sql_hook_params = sql_hook_params
 
     def _execute(self, context: Context) -> dict[str, Any]:
-        """Return what became of the rows."""
+        """Write the rows and return their counts."""
         from airflow_provider_damstra.exports.sql.errors import translate_database_errors
         from airflow_provider_damstra.exports.sql.prepare import prepare_table
         from airflow_provider_damstra.exports.sql.schema import ResourceTable
@@ -84,46 +86,52 @@ class DamstraToSqlOperator(ResourceTransfer):
         query = self.create_query(deduplicates=True)
         target = ResourceTable(query.resource, self.table, self.schema)
         engine = create_sql_engine(self.sql_conn_id, self.sql_hook_params)
-        where = (self.sql_conn_id, str(target), self.write_mode)
-        done = WrittenParents(context, fingerprint=self.fingerprint(query, *where))
+        fingerprint = self.fingerprint(query, self.sql_conn_id, str(target), self.write_mode)
+        written = WrittenParents(context, fingerprint=fingerprint)
+        deletes = self.write_mode == "replace"
         with translate_database_errors(f"the table {target} of {self.sql_conn_id} cannot be written"):
-            is_new = prepare_table(
-                engine, target, add_columns=self.add_missing_columns, deletes=self.write_mode == "replace"
-            )
-            if is_new:
-                done.clear()
+            if prepare_table(engine, target, add_columns=self.add_missing_columns, deletes=deletes):
+                written.clear()
             with self.open_reader(query) as reader:
-                facts = self._write(engine, target, reader, done)
-        done.clear()
-        self._tell(engine, target, facts, context)
-        self.log.info("%s in the table %s: %s", self.resource, target, facts)
-        return {"table": str(target), **facts, **self.report_failed_parents(reader)}
+                write = self._replace if deletes else self._upsert
+                counts = write(engine, target, reader, written)
+        written.clear()
+        self._emit_assets(engine, target, counts, context)
+        self.log.info("%s in the table %s: %s", self.resource, target, counts)
+        return {"table": str(target), **counts, **self.report_failed_parents(reader)}
 
-    def _tell(self, engine: Engine, target: ResourceTable, facts: dict[str, Any], context: Context) -> None:
-        """Let Airflow and OpenLineage know of the table."""
+    def _upsert(
+        self, engine: Engine, target: ResourceTable, reader: ResourceReader, written: WrittenParents
+    ) -> dict[str, Any]:
+        from airflow_provider_damstra.exports.progress import read_with_progress
+        from airflow_provider_damstra.exports.sql.load import batches_of, upsert_batches
+
+        pages = read_with_progress(reader, skip=frozenset(written.ids))
+        batches = batches_of(pages, size=self.batch_size, on_parents_written=written.add)
+        return upsert_batches(engine, target, batches)
+
+    def _replace(
+        self, engine: Engine, target: ResourceTable, reader: ResourceReader, _: WrittenParents
+    ) -> dict[str, Any]:
+        """Replace all rows; a retry reads all of them, because the temporary file is lost with its try."""
+        from airflow_provider_damstra.exports.progress import read_with_progress
+        from airflow_provider_damstra.exports.sql.load import replace_all
+
+        return replace_all(
+            engine,
+            target,
+            (page.rows for page in read_with_progress(reader)),
+            batch_size=self.batch_size,
+            kept_parents=reader.failed.keys(),
+            is_complete=lambda: reader.is_complete,
+        )
+
+    def _emit_assets(
+        self, engine: Engine, target: ResourceTable, counts: dict[str, Any], context: Context
+    ) -> None:
         from airflow_provider_damstra.transfers.sql_engine import table_location
 
         server, names = table_location(engine, schema=target.schema, table=target.name)
-        self.written = {"target": (server, ".".join(names)), "rows": facts["rows"]}
-        known = {"table": str(target), "resource": self.resource, **facts}
-        emit_asset_events(self, context, uri=asset_uri(server, *names), extra=known)
-
-    def _write(
-        self, engine: Engine, target: ResourceTable, reader: ResourceReader, done: WrittenParents
-    ) -> dict[str, Any]:
-        from airflow_provider_damstra.exports.sql import load as loading
-
-        if self.write_mode == "replace":
-            # The temporary file is lost with this try, so the next one has to read all rows.
-            pages = (page.rows for page in loading.read_with_progress(reader))
-            return loading.replace_all(
-                engine,
-                target,
-                pages,
-                batch_size=self.batch_size,
-                kept_parents=reader.failed.keys(),
-                is_complete=lambda: reader.is_complete,
-            )
-        pages_read = loading.read_with_progress(reader, skip=frozenset(done.ids))
-        batches = loading.batches_of(pages_read, size=self.batch_size, written=done.add)
-        return loading.upsert_batches(engine, target, batches)
+        self.written = {"target": (server, ".".join(names)), "rows": counts["rows"]}
+        extra = {"table": str(target), "resource": self.resource, **counts}
+        emit_asset_events(self, context, uri=asset_uri(server, *names), extra=extra)

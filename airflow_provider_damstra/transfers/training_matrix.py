@@ -8,11 +8,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.storage import atomic_write, validate_writable_path
+from airflow_provider_damstra.transfers.base import create_reader
 from airflow_provider_damstra.validation import validate_choice
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.sdk import Context
 
+    from airflow_provider_damstra.exports.reader import ResourceReader
     from airflow_provider_damstra.exports.training_matrix.matrix import TrainingMatrix
     from airflow_provider_damstra.validation import Id, Ids
 
@@ -91,13 +95,25 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         )
         validate_writable_path("target_path", self.target_path, task_try=self.task_try)
         require_format(self.file_format, None)
-        matrix = read_training_matrix(self.client, wanted)
+        matrix = read_training_matrix(self.client, wanted, read_schedules=self._read_schedules)
         content = self._to_bytes(matrix)
         atomic_write(self.target_path, content, task_try=self.task_try)
         counts = {"people": len(matrix.rows), "lessons": len(matrix.lessons), "statuses": matrix.counts()}
         self.log.info("Training matrix of group %s: %s (%s)", matrix.group.name, self.target_path, counts)
         digest = hashlib.sha256(content).hexdigest()
         return {"uri": self.target_path, **counts, "bytes": len(content), "sha256": digest}
+
+    def _read_schedules(self, user_ids: Sequence[int]) -> ResourceReader:
+        from airflow_provider_damstra.exports.resources import RESOURCES, ResourceQuery
+
+        settings = self.hook.settings
+        query = ResourceQuery(
+            resource=RESOURCES["lesson_schedules"],
+            parent_ids=user_ids,
+            max_concurrency=settings.max_concurrency,
+            deduplicates=True,
+        )
+        return create_reader(query, settings)
 
     def _to_bytes(self, matrix: TrainingMatrix) -> bytes:
         time_zone = ZoneInfo(self.time_zone)

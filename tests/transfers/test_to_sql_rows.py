@@ -127,7 +127,7 @@ def test_batches_close_at_size_and_report_parents_after_writing() -> None:
     pages = [(1, 1), (2, 1), (1, 0), (2, 5), (3, 0), (2, 0), (4, 1), (4, 0)]
     read = [RowPage(parent, rows=[b"{}"] * size, is_last=not size) for parent, size in pages]
     seen: list[object] = []
-    for batch in batches_of(read, size=2, written=seen.append):
+    for batch in batches_of(read, size=2, on_parents_written=seen.append):
         seen.append(len(batch))
     # The last batch is not confirmed: no further batch was requested.
     assert seen == [2, [], 5, [1], 1]

@@ -9,7 +9,6 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.exports.formats import write_json_lines
-from airflow_provider_damstra.exports.progress import Progress
 from airflow_provider_damstra.exports.sql.merge import Merge
 from airflow_provider_damstra.exports.sql.staging import StagingTable
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from airflow_provider_damstra.exports.reader import ResourceReader, RowPage, Rows
+    from airflow_provider_damstra.exports.reader import RowPage, Rows
     from airflow_provider_damstra.exports.sql.schema import ResourceTable
 
 log = logging.getLogger(__name__)
@@ -90,11 +89,14 @@ def _isoformat(timestamp: datetime | None) -> str | None:
 
 
 def batches_of(
-    pages: Iterable[RowPage], *, size: int, written: Callable[[list[int]], None] = lambda parent_ids: None
+    pages: Iterable[RowPage],
+    *,
+    size: int,
+    on_parents_written: Callable[[list[int]], None] = lambda parent_ids: None,
 ) -> Iterator[Rows]:
     """Yield rows in batches of at least ``size``; the last one may be smaller.
 
-    :param written: called with the ids of the parents whose rows are all written: when the consumer asks for
+    :param on_parents_written: called with the ids of the parents whose rows are all written: when the consumer asks for
         the next batch, it has written the last one.
     """
     rows: Rows = []
@@ -105,31 +107,7 @@ def batches_of(
             completed.append(page.parent_id)
         if len(rows) >= size:
             yield rows
-            written(completed)
+            on_parents_written(completed)
             rows, completed = [], []
     if rows:
         yield rows
-
-
-def read_with_progress(reader: ResourceReader, *, skip: Collection[int] = frozenset()) -> Iterator[RowPage]:
-    """Yield pages as they are read, and log the progress.
-
-    :param skip: parents whose listings are not read.
-    :raises DamstraError: if a listing failed.
-    """
-    resource = reader.query.resource
-    if resource.parent is None:
-        progress = Progress(resource.name, "rows", total=lambda: reader.total)
-        pages = reader.pages()
-    else:
-        ids = reader.parent_ids()
-        progress = Progress(
-            resource.name, resource.parent, total=lambda: len(ids), done_before=len({*ids} & {*skip})
-        )
-        pages = reader.pages(ids, skip=skip)
-    for page in pages:
-        yield page
-        if resource.parent is None:
-            progress.add(len(page.rows))
-        else:
-            progress.add(int(page.is_last), rows=len(page.rows))

@@ -8,19 +8,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.group import GetGroup, ListGroupMembers, ListGroups
 from airflow_provider_damstra.endpoints.lesson import ListLessons
-from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import Identifier, IdentifierList
-from airflow_provider_damstra.errors import DamstraNotFoundError
+from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError
+from airflow_provider_damstra.exports.progress import read_with_progress
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus, UserLessonSchedule
 from airflow_provider_damstra.services.concurrency import map_concurrently
+from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date, tzinfo
 
+    from airflow_provider_damstra.clients.raw_pages import RawRow
+    from airflow_provider_damstra.exports.reader import ResourceReader
     from airflow_provider_damstra.models.group import Group
     from airflow_provider_damstra.models.user import User
     from airflow_provider_damstra.services.idempotency import SupportsCalls
@@ -91,9 +96,16 @@ class TrainingMatrix:
         return dict(Counter(statuses).most_common())
 
 
-def read_training_matrix(client: SupportsCalls, wanted: TrainingMatrixRequest) -> TrainingMatrix:
-    """Read the training matrix of a group; the schedules of several users are read concurrently.
+def read_training_matrix(
+    client: SupportsCalls,
+    wanted: TrainingMatrixRequest,
+    *,
+    read_schedules: Callable[[Sequence[int]], ResourceReader],
+) -> TrainingMatrix:
+    """Read the training matrix of a group.
 
+    :param wanted: selects the rows and columns.
+    :param read_schedules: returns a reader of the lesson schedules of users, given their ids.
     :raises DamstraNotFoundError: if the group or a lesson does not exist.
     :raises DamstraError: if a request failed: a matrix with missing rows would be misread.
     """
@@ -102,16 +114,19 @@ def read_training_matrix(client: SupportsCalls, wanted: TrainingMatrixRequest) -
     named = _lesson_names(client, wanted.lesson_ids) if wanted.lesson_ids else None
     groups = [group, *(_descendants(client, group) if wanted.include_child_groups else ())]
     members = _members(client, groups, include_inactive=wanted.include_inactive)
-    schedules = map_concurrently(
-        lambda one: _deciding_schedules(client, one[0].id), members, description="people's schedules read"
-    )
+    with read_schedules([user.id for user, _ in members]) as reader:
+        schedules = _deciding_schedules(reader)
     rows = [
-        MatrixRow(user=user, groups=names, cells={lesson: cell_of(one) for lesson, one in found.items()})
-        for (user, names), found in zip(members, schedules, strict=True)
+        MatrixRow(
+            user=user,
+            groups=names,
+            cells={lesson: cell_of(row) for lesson, row in schedules.get(user.id, {}).items()},
+        )
+        for user, names in members
     ]
     return TrainingMatrix(
         group=group,
-        lessons=named or _lessons_in(schedules),
+        lessons=named or _lessons_in(schedules.values()),
         rows=sorted(rows, key=lambda row: (row.user.full_name.casefold(), row.user.id)),
         read_at=read_at,
     )
@@ -161,15 +176,29 @@ def _members(
     return [(user, tuple(names[user.id])) for user in users.values()]
 
 
-def _deciding_schedules(client: SupportsCalls, user_id: int) -> dict[int, UserLessonSchedule]:
-    """Return for each lesson the schedule that determines the status of a user."""
-    by_lesson: dict[int, list[UserLessonSchedule]] = {}
-    for row in client.iterate(ListUserLessonSchedules(user_id=user_id)):
-        if row.lesson_id is None:
-            log.warning("Lesson schedule %d of user %d has no lesson id and is left out.", row.id, user_id)
-        else:
-            by_lesson.setdefault(row.lesson_id, []).append(row)
-    return {lesson_id: deciding_schedule(rows) for lesson_id, rows in by_lesson.items()}
+def _deciding_schedules(reader: ResourceReader) -> dict[int, dict[int, UserLessonSchedule]]:
+    """Return for each user and lesson the schedule that determines the status."""
+    schedules: dict[int, dict[int, UserLessonSchedule]] = {}
+    for page in read_with_progress(reader):
+        by_lesson = schedules.setdefault(page.parent_id or 0, {})
+        for row in map(_parse_schedule, page.rows):
+            if row.lesson_id is None:
+                log.warning(
+                    "Lesson schedule %d of user %s has no lesson id and is left out.", row.id, page.parent_id
+                )
+            else:
+                previous = by_lesson.get(row.lesson_id, row)
+                by_lesson[row.lesson_id] = deciding_schedule((previous, row))
+    return schedules
+
+
+def _parse_schedule(row: RawRow) -> UserLessonSchedule:
+    try:
+        return UserLessonSchedule.model_validate_json(bytes(row))
+    except ValidationError as error:
+        reason = format_validation_error(error)
+    # Not raised in the except block: pydantic's error, which shows the row, would be its context.
+    raise DamstraResponseError(f"a lesson schedule cannot be read: {reason}")
 
 
 def deciding_schedule(rows: Iterable[UserLessonSchedule]) -> UserLessonSchedule:
