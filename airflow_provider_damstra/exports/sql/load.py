@@ -96,8 +96,8 @@ def batches_of(
 ) -> Iterator[Rows]:
     """Yield rows in batches of at least ``size``; the last one may be smaller.
 
-    :param on_parents_written: called with the ids of the parents whose rows are all written: when the consumer asks for
-        the next batch, it has written the last one.
+    :param on_parents_written: called with the ids of the parents whose rows are all written: a request for
+        the next batch means that the last one was written.
     """
     rows: Rows = []
     completed: list[int] = []
