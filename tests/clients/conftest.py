@@ -1,4 +1,4 @@
-"""What tests of both faces share."""
+"""Fixtures of tests that run with both clients."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class OpenClient(Protocol):
-    """Opens a client of the client for the API below an address."""
+    """Open a client for the API at a server's URL."""
 
     def __call__(self, url: str, **changes: Any) -> ClientDriver: ...
 
 
 @pytest.fixture(params=list(DRIVERS))
 def open_client(request: pytest.FixtureRequest) -> Iterator[OpenClient]:
-    """Return what opens faces, either of the client's; they are closed after the test."""
+    """Return a function that opens clients of one kind, which are closed after the test."""
     with ExitStack() as stack:
 
         def open_client(url: str, **changes: Any) -> ClientDriver:
@@ -34,5 +34,5 @@ def open_client(request: pytest.FixtureRequest) -> Iterator[OpenClient]:
 
 @pytest.fixture
 def client(open_client: OpenClient, damstra_emulator: DamstraEmulator) -> ClientDriver:
-    """Return a client of the client for the emulator."""
+    """Return a client of the emulator."""
     return open_client(damstra_emulator.url)

@@ -1,4 +1,4 @@
-"""The two faces of the client behind one: a test is written once and asks either."""
+"""The synchronous and the asynchronous client behind one interface, for tests that run with both."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
     from airflow_provider_damstra.http import Request
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 Row = TypeVar("Row", bound=Model)
 
 ACCESS_KEY = "emulator-access-key"
 
 
 def settings_for(url: str, **changes: Any) -> ClientSettings:
-    """Return settings for the API below an address."""
+    """Return settings for the API at a server's URL."""
     base = {"base_url": f"{url}/api/v2", "access_key": ACCESS_KEY, "timeout": 5.0}
     return ClientSettings.model_validate({**base, **changes})
 
 
 class ClientDriver(ABC):
-    """One client that is asked from a plain test, and does not really sleep between two attempts."""
+    """One client, called from a synchronous test; records the waits between attempts instead of sleeping."""
 
     def __init__(self) -> None:
         self.sleeps: list[float] = []
@@ -41,19 +41,19 @@ class ClientDriver(ABC):
         self.observed: list[tuple[str, int | None]] = []
 
     def observe(self, request: Request, status: int | None, seconds: float) -> None:
-        """Keep what the client tells of a request."""
+        """Record a request and its status."""
         assert 0 <= seconds < 60
         self.observed.append((request.method, status))
 
     @abstractmethod
-    def call(self, endpoint: Endpoint[Answer]) -> Answer:
-        """Return the answer to one call."""
+    def call(self, endpoint: Endpoint[Result]) -> Result:
+        """Return the result of one operation."""
 
     @abstractmethod
     def take(
         self, endpoint: ListEndpoint[Row], count: int | None = None, *, concurrency: int | None = None
     ) -> list[Row]:
-        """Return the first rows of a listing, or all of them, and leave it."""
+        """Return the first rows of a listing, or all of them, and stop the iteration."""
 
     @abstractmethod
     def close(self) -> None:
@@ -66,14 +66,14 @@ class ClientDriver(ABC):
         self.close()
 
     def error(self, endpoint: Endpoint[Any]) -> DamstraError:
-        """Make a call that has to fail, and return its error."""
+        """Return the error of a call that must fail."""
         with pytest.raises(DamstraError) as caught:
             self.call(endpoint)
         return caught.value
 
 
 class SyncDriver(ClientDriver):
-    """The client for workers."""
+    """Drive ``Client``."""
 
     def __init__(self, settings: ClientSettings) -> None:
         super().__init__()
@@ -81,14 +81,14 @@ class SyncDriver(ClientDriver):
             settings, observe=self.observe, on_secret=self.secrets.append, sleep=self.sleeps.append
         )
 
-    def call(self, endpoint: Endpoint[Answer]) -> Answer:
-        """Return the answer to one call."""
+    def call(self, endpoint: Endpoint[Result]) -> Result:
+        """Return the result of one operation."""
         return self.client.call(endpoint)
 
     def take(
         self, endpoint: ListEndpoint[Row], count: int | None = None, *, concurrency: int | None = None
     ) -> list[Row]:
-        """Return the first rows of a listing, or all of them, and leave it."""
+        """Return the first rows of a listing, or all of them, and stop the iteration."""
         return list(islice(self.client.iterate(endpoint, concurrency=concurrency), count))
 
     def close(self) -> None:
@@ -97,27 +97,29 @@ class SyncDriver(ClientDriver):
 
 
 class AsyncDriver(ClientDriver):
-    """The client for the triggerer, in an event loop of its own."""
+    """Drive ``AsyncClient`` in an event loop of its own."""
 
     def __init__(self, settings: ClientSettings) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.client = AsyncClient(settings, observe=self.observe, on_secret=self._keep, sleep=self._sleep)
+        self.client = AsyncClient(
+            settings, observe=self.observe, on_secret=self._on_secret, sleep=self._sleep
+        )
 
-    async def _keep(self, secret: str) -> None:
+    async def _on_secret(self, secret: str) -> None:
         self.secrets.append(secret)
 
     async def _sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)
 
-    def call(self, endpoint: Endpoint[Answer]) -> Answer:
-        """Return the answer to one call."""
+    def call(self, endpoint: Endpoint[Result]) -> Result:
+        """Return the result of one operation."""
         return self.runner.run(self.client.call(endpoint))
 
     def take(
         self, endpoint: ListEndpoint[Row], count: int | None = None, *, concurrency: int | None = None
     ) -> list[Row]:
-        """Return the first rows of a listing, or all of them, and leave it."""
+        """Return the first rows of a listing, or all of them, and stop the iteration."""
         return self.runner.run(self._take(endpoint, count, concurrency))
 
     async def _take(

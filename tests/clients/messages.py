@@ -1,4 +1,4 @@
-"""Whether an error is written for the people who read a task's log."""
+"""Check of messages that people read in a task's log."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ _QUOTED = re.compile(r"'[<{].*?'")
 
 
 def is_plain_message(text: str) -> bool:
-    """Return whether a text is one line without the libraries' own words; a server may be quoted."""
+    """Return whether a text is one line without names of classes or libraries; a server may be quoted."""
     return "\n" not in text and not _JARGON.search(_QUOTED.sub("", text))

@@ -1,4 +1,4 @@
-"""Proxies that lead to servers, through CONNECT or SOCKS 5, and keep what they were asked."""
+"""Proxies that forward by CONNECT or SOCKS 5 and record the requests they receive."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class TunnelProxy(socketserver.ThreadingTCPServer):
         return f"127.0.0.1:{self.server_address[1]}"
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Serve one connection, with TLS if the proxy speaks it."""
-        with suppress(ssl.SSLError):  # A client that does not trust this proxy hangs up on it.
+        """Serve one connection, with TLS if there is a context."""
+        with suppress(ssl.SSLError):  # A client that does not trust this proxy closes the connection.
             context = self.context
             with context.wrap_socket(request, server_side=True) if context else request as connection:
                 super().finish_request(connection, client_address)
@@ -92,10 +92,10 @@ def _join(one: socket.socket, other: socket.socket) -> None:
 def tunnel_proxy(
     *, refusal: str | None = None, context: ssl.SSLContext | None = None
 ) -> Iterator[TunnelProxy]:
-    """Yield a proxy that runs, and stop it afterwards.
+    """Yield a running proxy.
 
     :param refusal: status and reason with which it refuses every tunnel.
-    :param context: what it needs to speak TLS itself.
+    :param context: SSL context of a proxy that is itself reached with TLS.
     """
     with serve_in_thread(TunnelProxy(_Tunnel, refusal, context)) as proxy:
         yield proxy
@@ -103,6 +103,6 @@ def tunnel_proxy(
 
 @contextmanager
 def socks_proxy() -> Iterator[TunnelProxy]:
-    """Yield a SOCKS 5 proxy that runs, and stop it afterwards."""
+    """Yield a running SOCKS 5 proxy."""
     with serve_in_thread(TunnelProxy(_Socks, None, None)) as proxy:
         yield proxy

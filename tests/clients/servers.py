@@ -1,4 +1,4 @@
-"""Servers that answer with prepared bytes, whatever they are, and keep what they were sent."""
+"""Servers that send prepared bytes, valid or not, and record the requests they receive."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def http_answer(body: bytes | str = b"", status: int = 200, **headers: str) -> bytes:
-    """Return an answer as it stands on the wire; ``Set_Cookie`` stands for ``Set-Cookie``."""
+def http_response(body: bytes | str = b"", status: int = 200, **headers: str) -> bytes:
+    """Return a response as bytes; the argument ``Set_Cookie`` is the header ``Set-Cookie``."""
     raw = body if isinstance(body, bytes) else body.encode()
     shown = {"Content-Length": str(len(raw)), "Connection": "close"}
     lines = {**shown, **{name.replace("_", "-"): value for name, value in headers.items()}}
@@ -25,10 +25,10 @@ def http_answer(body: bytes | str = b"", status: int = 200, **headers: str) -> b
 
 
 class RawServer(socketserver.ThreadingTCPServer):
-    """Answers requests: the answers in turn, then the last one again and again.
+    """Send the responses in turn, then the last one repeatedly.
 
-    :param keeps_open: whether it answers more than one on a connection.
-    :param byte_interval: seconds between two bytes of an answer; 0 sends it at once.
+    :param keeps_open: whether a connection may carry several requests.
+    :param byte_interval: seconds between two bytes of a response; 0 sends it at once.
     """
 
     daemon_threads = True
@@ -37,7 +37,7 @@ class RawServer(socketserver.ThreadingTCPServer):
 
     def __init__(
         self,
-        answers: tuple[bytes, ...],
+        responses: tuple[bytes, ...],
         context: ssl.SSLContext | None,
         *,
         keeps_open: bool,
@@ -46,14 +46,14 @@ class RawServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.byte_interval = byte_interval
         self.keeps_open = keeps_open
-        self.answers = answers
+        self.responses = responses
         self.context = context
         self.connections = 0
         self.requests: list[str] = []
 
     @property
     def url(self) -> str:
-        """Return the server's address."""
+        """Return the server's URL."""
         return f"{'https' if self.context else 'http'}://127.0.0.1:{self.server_address[1]}"
 
 
@@ -68,22 +68,22 @@ class _Handler(socketserver.BaseRequestHandler):
             if self.server.context:
                 connection = self.server.context.wrap_socket(connection, server_side=True)
             while request := _read(connection):
-                place = min(len(self.server.requests), len(self.server.answers) - 1)
+                place = min(len(self.server.requests), len(self.server.responses) - 1)
                 self.server.requests.append(request)
-                self._send(connection, self.server.answers[place])
+                self._send(connection, self.server.responses[place])
                 if not self.server.keeps_open:
                     break
         except (ssl.SSLError, ConnectionError):
-            pass  # A client that does not trust this server hangs up on it.
+            pass  # A client that does not trust this server closes the connection.
         finally:
             connection.close()
 
-    def _send(self, connection: socket.socket, answer: bytes) -> None:
+    def _send(self, connection: socket.socket, response: bytes) -> None:
         if not self.server.byte_interval:
-            connection.sendall(answer)
+            connection.sendall(response)
             return
         pause = threading.Event()
-        for byte in answer:
+        for byte in response:
             connection.sendall(bytes([byte]))
             pause.wait(self.server.byte_interval)
 
@@ -96,7 +96,7 @@ def _read(connection: socket.socket) -> str:
             return ""
         received += part
         if not received[:1].isalpha():
-            return received.decode("latin-1")  # This is not HTTP: a greeting of TLS, say.
+            return received.decode("latin-1")  # Not HTTP but, for example, a TLS handshake.
     head, _, body = received.partition(b"\r\n\r\n")
     lengths = [
         line.partition(b":")[2] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
@@ -108,23 +108,23 @@ def _read(connection: socket.socket) -> str:
 
 @contextmanager
 def raw_server(
-    *answers: bytes,
+    *responses: bytes,
     context: ssl.SSLContext | None = None,
     keeps_open: bool = False,
     byte_interval: float = 0.0,
 ) -> Iterator[RawServer]:
-    """Yield a server that runs, with TLS if a context is given, and stop it afterwards.
+    """Yield a running server, with TLS if a context is given.
 
-    :param keeps_open: whether it answers more than one request on a connection.
-    :param byte_interval: seconds between two bytes of an answer; 0 sends it at once.
+    :param keeps_open: whether a connection may carry several requests.
+    :param byte_interval: seconds between two bytes of a response; 0 sends it at once.
     """
-    server = RawServer(answers, context, keeps_open=keeps_open, byte_interval=byte_interval)
+    server = RawServer(responses, context, keeps_open=keeps_open, byte_interval=byte_interval)
     with serve_in_thread(server):
         yield server
 
 
 def closed_port() -> int:
-    """Return a port of this machine at which nobody listens."""
+    """Return a port of this machine that refuses connections."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port

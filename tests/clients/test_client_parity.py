@@ -1,4 +1,4 @@
-"""Whatever goes wrong, both faces raise the same error in the same words, after the same requests."""
+"""Both clients raise the same error with the same message after the same requests, whatever fails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_damstra.errors import DamstraError
 from tests.clients.calls import CALLS, GET, POST
 from tests.clients.drivers import DRIVERS, settings_for
-from tests.clients.servers import closed_port, http_answer, raw_server
+from tests.clients.servers import closed_port, http_response, raw_server
 from tests.clients.tls import certificate
 from tests.waiting import wait_until
 
@@ -49,8 +49,8 @@ GARBAGE: dict[str, bytes] = {
     "no status": b"HTTP/1.1 abc\r\n\r\n",
     "half a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{",
     "half a body": b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"id"',
-    "no gzip": http_answer(b"this is not compressed", Content_Encoding="gzip"),
-    "not UTF-8": http_answer(b'{"id": "\xff\xfe"}'),
+    "no gzip": http_response(b"this is not compressed", Content_Encoding="gzip"),
+    "not UTF-8": http_response(b'{"id": "\xff\xfe"}'),
 }
 Outcome = tuple[type[DamstraError], str, dict[str, Any], int]
 
@@ -70,7 +70,9 @@ def journal_of(emulator: DamstraEmulator, requests: int) -> list[dict[str, Any]]
 
 @pytest.mark.parametrize("fault", FAULTS)
 @each_method
-def test_a_fault_of_the_server(fault: str, method: str, damstra_emulator: DamstraEmulator) -> None:
+def test_fault_of_server_is_the_same_error(
+    fault: str, method: str, damstra_emulator: DamstraEmulator
+) -> None:
     timeout = 0.1 if fault == "delay" else 5.0
     outcomes, journals = [], []
     for client in DRIVERS:
@@ -85,7 +87,7 @@ def test_a_fault_of_the_server(fault: str, method: str, damstra_emulator: Damstr
 
 @pytest.mark.parametrize("answer", GARBAGE.values(), ids=list(GARBAGE))
 @pytest.mark.parametrize("call", [GET, POST], ids=["GET", "POST"])
-def test_a_server_that_answers_nonsense(call: Any, answer: bytes) -> None:
+def test_invalid_response_is_the_same_error(call: Any, answer: bytes) -> None:
     with raw_server(answer) as server:
         outcomes = []
         for client in DRIVERS:
@@ -96,12 +98,12 @@ def test_a_server_that_answers_nonsense(call: Any, answer: bytes) -> None:
 
 
 @pytest.mark.parametrize("call", [GET, POST], ids=["GET", "POST"])
-def test_a_port_at_which_nobody_listens(call: Any) -> None:
+def test_refused_connection_is_the_same_error(call: Any) -> None:
     url = f"http://127.0.0.1:{closed_port()}"
     assert outcome("sync", call, url) == outcome("async", call, url)
 
 
-def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_host_name_is_the_same_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: Any, **__: Any) -> Any:
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
@@ -110,26 +112,26 @@ def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("trusted", [None, "127.0.0.2"])
-def test_a_certificate_that_is_not_trusted(trusted: str | None, tmp_path: Path) -> None:
+def test_untrusted_certificate_is_the_same_error(trusted: str | None, tmp_path: Path) -> None:
     bundle, context = certificate(tmp_path, address=trusted or "127.0.0.1")
     changes = {"verify": str(bundle)} if trusted else {}
-    with raw_server(http_answer(), context=context) as server:
+    with raw_server(http_response(), context=context) as server:
         assert outcome("sync", GET, server.url, **changes) == outcome("async", GET, server.url, **changes)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_server_that_expects_the_other_scheme(scheme: str, tmp_path: Path) -> None:
+def test_server_of_other_scheme_is_the_same_error(scheme: str, tmp_path: Path) -> None:
     _, context = certificate(tmp_path)
-    with raw_server(http_answer(status=400), context=context if scheme == "http" else None) as server:
+    with raw_server(http_response(status=400), context=context if scheme == "http" else None) as server:
         url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
         assert outcome("sync", GET, url) == outcome("async", GET, url)
 
 
 @pytest.mark.parametrize("size", [0, 1, 100_000])
-def test_answers_are_read_alike(size: int) -> None:
+def test_compressed_responses_with_long_headers_are_read(size: int) -> None:
     name = "x" * size
     body = gzip.compress(f'{{"id": 1011, "userName": "{name}"}}'.encode())
-    answer = http_answer(body, Content_Encoding="gzip", Content_Security_Policy="p" * 20_000)
+    answer = http_response(body, Content_Encoding="gzip", Content_Security_Policy="p" * 20_000)
     for client in DRIVERS:
         with (
             raw_server(answer) as server,

@@ -1,4 +1,4 @@
-"""Both faces at once, many callers: never more requests in flight than the connection allows."""
+"""Many threads and tasks share clients: never more requests in flight than the connection allows."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from tests.contract.table import StubResponse
 
 
-async def ask_in_loop(settings: ClientSettings, count: int) -> list[Any]:
+async def call_in_loop(settings: ClientSettings, count: int) -> list[Any]:
     async with AsyncClient(settings) as client:
         return await asyncio.gather(*(client.call(GetUser(user_id=one)) for one in range(1, count + 1)))
 
 
-@pytest.mark.parametrize("most", [1, 3])
-def test_clients_of_both_faces_share_one_limit(most: int) -> None:
+@pytest.mark.parametrize("max_concurrency", [1, 3])
+def test_sync_and_async_clients_share_one_limit(max_concurrency: int) -> None:
     counter = ConcurrencyCounter()
 
     def answer(request: RecordedRequest) -> StubResponse:
@@ -37,17 +37,17 @@ def test_clients_of_both_faces_share_one_limit(most: int) -> None:
             return json_response({"id": int(request.path.rpartition("/")[2])})
 
     with stub_server(answer) as server, ThreadPoolExecutor(8) as pool:
-        settings = settings_for(server.base_url.removesuffix("/api/v2"), max_concurrency=most)
+        settings = settings_for(server.base_url.removesuffix("/api/v2"), max_concurrency=max_concurrency)
         with Client(settings) as one, Client(settings) as other:
             threads = [
                 pool.submit(client.call, GetUser(user_id=7)) for client in (one, other) for _ in range(6)
             ]
-            loop = pool.submit(asyncio.run, ask_in_loop(settings, 8))
-            wait_until(lambda: counter.current == most, "as many requests are in flight as may be")
+            loop = pool.submit(asyncio.run, call_in_loop(settings, 8))
+            wait_until(lambda: counter.current == max_concurrency, "as many requests are in flight as may be")
             counter.gate.set()
             assert [future.result(timeout=10).id for future in threads] == [7] * 12
             assert [user.id for user in loop.result(timeout=10)] == list(range(1, 9))
-    assert counter.peak == most
+    assert counter.peak == max_concurrency
     assert len(server.requests) == 20
 
 
@@ -62,10 +62,10 @@ def test_threads_share_one_client() -> None:
 def test_tasks_share_one_client() -> None:
     with stub_server(lambda request: json_response({"id": int(request.path.rpartition("/")[2])})) as server:
         settings = settings_for(server.base_url.removesuffix("/api/v2"), max_concurrency=4)
-        assert [user.id for user in asyncio.run(ask_in_loop(settings, 100))] == list(range(1, 101))
+        assert [user.id for user in asyncio.run(call_in_loop(settings, 100))] == list(range(1, 101))
 
 
-def test_a_call_that_is_cancelled_leaves_its_place_to_the_next() -> None:
+def test_cancelled_call_releases_its_permit() -> None:
     counter = ConcurrencyCounter()
 
     def answer(_: RecordedRequest) -> StubResponse:

@@ -1,4 +1,4 @@
-"""Connections that carry one request after the other: no request is given the answer of another."""
+"""Connections that carry several requests: no request gets the response to another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_damstra.endpoints import GetUser
 from airflow_provider_damstra.errors import DamstraError, DamstraResponseError, DamstraTransportError
 from tests.clients.drivers import SyncDriver, settings_for
-from tests.clients.servers import http_answer, raw_server
+from tests.clients.servers import http_response, raw_server
 from tests.clients.tls import certificate
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.clients.drivers import ClientDriver
 
 IDS = [1, 2, 3]
-ANSWERS = [http_answer(f'{{"id": {number}}}', Connection="keep-alive") for number in IDS]
+ANSWERS = [http_response(f'{{"id": {number}}}', Connection="keep-alive") for number in IDS]
 
 
 def results(client: ClientDriver) -> list[int | type[DamstraError]]:
@@ -52,7 +52,7 @@ def test_interim_response_is_not_taken_for_the_response(status: str, open_client
 def test_unsolicited_data_is_not_taken_for_the_response(has_tls: bool, tmp_path: Path) -> None:
     """The server sends more than it was asked for, in one piece with its response."""
     bundle, context = certificate(tmp_path)
-    more = http_answer("a" * 9000, Connection="keep-alive")
+    more = http_response("a" * 9000, Connection="keep-alive")
     with raw_server(
         *(answer + more for answer in ANSWERS), context=context if has_tls else None, keeps_open=True
     ) as server:

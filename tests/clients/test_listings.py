@@ -1,4 +1,4 @@
-"""Listings through both faces: every row once and in order, as lazily as they are taken."""
+"""Listings read with both clients: every row once and in order, as lazily as rows are taken."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_damstra.endpoints import (
 from airflow_provider_damstra.errors import DamstraPermissionError, DamstraResponseError
 from airflow_provider_damstra.testing import DamstraEmulator
 from tests.clients.calls import LIST
-from tests.clients.servers import http_answer, raw_server
+from tests.clients.servers import http_response, raw_server
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def pages(emulator: DamstraEmulator) -> list[int]:
 
 @pytest.mark.parametrize("concurrency", [1, 3, None])
 @pytest.mark.parametrize("size", [1, 5, 36, 37, 38, 1000])
-def test_every_row_comes_once_and_in_order(
+def test_every_row_is_read_once_and_in_order(
     size: int, concurrency: int | None, open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
     client = open_client(damstra_emulator.url, page_size=size)
@@ -50,14 +50,16 @@ def test_every_row_comes_once_and_in_order(
 
 
 @pytest.mark.parametrize("size", [5, 7, 8, 100])
-def test_a_cap_of_the_server_is_noticed(size: int, open_client: OpenClient, capped: DamstraEmulator) -> None:
+def test_pages_follow_the_cap_of_the_server(
+    size: int, open_client: OpenClient, capped: DamstraEmulator
+) -> None:
     capped.reset()
     client = open_client(capped.url, page_size=size)
     assert [user.id for user in client.take(LIST)] == IDS
     assert pages(capped) == list(range(0, 37, min(size, 7)))
 
 
-def test_a_listing_without_meta_ends_with_an_empty_page(
+def test_listing_without_total_ends_with_empty_page(
     open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
     client = open_client(damstra_emulator.url, page_size=2)
@@ -72,19 +74,21 @@ def test_attendees_and_members_are_listed(client: ClientDriver) -> None:
     assert [user.id for user in members] == sorted(user.id for user in members)
 
 
-def test_nobody_found_is_no_error(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
+def test_empty_listing_takes_one_request(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
     assert client.take(ListUsers(q="nobody-has-this-name")) == []
     assert len(damstra_emulator.journal()) == 1
 
 
-def test_the_first_row_takes_one_page(open_client: OpenClient, damstra_emulator: DamstraEmulator) -> None:
+def test_first_page_of_rows_takes_one_request(
+    open_client: OpenClient, damstra_emulator: DamstraEmulator
+) -> None:
     client = open_client(damstra_emulator.url, page_size=5)
     assert [user.id for user in client.take(LIST, 1)] == [1001]
     assert [user.id for user in client.take(LIST, 5)] == IDS[:5]
     assert pages(damstra_emulator) == [0, 0]
 
 
-def test_no_more_is_asked_ahead_than_may_be_in_flight(
+def test_no_more_pages_are_prefetched_than_may_be_in_flight(
     open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
     client = open_client(damstra_emulator.url, page_size=5)
@@ -93,7 +97,7 @@ def test_no_more_is_asked_ahead_than_may_be_in_flight(
     assert set(pages(damstra_emulator)) <= {0, 5, 10, 15}
 
 
-def test_a_listing_that_was_left_can_be_begun_again(
+def test_listing_can_be_read_again_after_a_stopped_iteration(
     open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
     client = open_client(damstra_emulator.url, page_size=3)
@@ -102,7 +106,7 @@ def test_a_listing_that_was_left_can_be_begun_again(
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
-def test_a_page_that_fails_ends_the_listing_where_it_stands(
+def test_failed_page_ends_the_listing(
     concurrency: int, open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
     client = open_client(damstra_emulator.url, page_size=10)
@@ -115,8 +119,8 @@ def test_a_page_that_fails_ends_the_listing_where_it_stands(
 PAGE = '{"results": [{"id": 1}, {"id": 2}], "meta": {"totalResultCount": 9}}'
 
 
-def test_a_server_that_ignores_where_to_start_is_not_followed(open_client: OpenClient) -> None:
-    with raw_server(http_answer(PAGE)) as server:
+def test_server_that_ignores_start_index_raises(open_client: OpenClient) -> None:
+    with raw_server(http_response(PAGE)) as server:
         with pytest.raises(DamstraResponseError, match="ignores startIndex"):
             open_client(server.url, page_size=2).take(LIST, concurrency=2)
         assert len(server.requests) <= 4
@@ -131,16 +135,16 @@ def test_a_server_that_ignores_where_to_start_is_not_followed(open_client: OpenC
         ('{"results": [{"name": "x"}]}', "results.0.id: Field required"),
     ],
 )
-def test_a_page_of_another_shape_cannot_be_read(body: str, why: str, open_client: OpenClient) -> None:
-    with raw_server(http_answer(body)) as server:
+def test_page_of_another_shape_raises(body: str, why: str, open_client: OpenClient) -> None:
+    with raw_server(http_response(body)) as server:
         with pytest.raises(DamstraResponseError, match=why):
             open_client(server.url).take(LIST)
         assert len(server.requests) == 1
 
 
-def test_rows_hold_what_this_package_does_not_know(open_client: OpenClient) -> None:
+def test_rows_keep_unknown_fields(open_client: OpenClient) -> None:
     page: Any = '{"results": [{"id": 1, "roles": [1], "shoeSize": 43}], "meta": {"totalResultCount": "1"}}'
-    with raw_server(http_answer(page)) as server:
+    with raw_server(http_response(page)) as server:
         (user,) = open_client(server.url).take(LIST)
     assert user.model_extra == {"shoeSize": 43}
     assert user.roles == [1]

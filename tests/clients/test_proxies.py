@@ -14,7 +14,7 @@ from tests.clients.calls import GET, POST
 from tests.clients.drivers import SyncDriver, settings_for
 from tests.clients.messages import is_plain_message
 from tests.clients.proxy import socks_proxy, tunnel_proxy
-from tests.clients.servers import closed_port, http_answer, raw_server
+from tests.clients.servers import closed_port, http_response, raw_server
 from tests.clients.tls import certificate
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.clients.conftest import OpenClient
 
-USER = http_answer('{"id": 1011}')
+USER = http_response('{"id": 1011}')
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "all_proxy"])

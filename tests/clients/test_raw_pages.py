@@ -1,4 +1,4 @@
-"""Rows that are read one by one: as late as they are taken, and with the errors of whole pages."""
+"""StreamingReader: rows parsed as they are taken, with the errors of whole pages."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def test_rows_and_total_are_those_of_a_whole_page(body: Any) -> None:
 @pytest.mark.parametrize(
     "body", [b"<html>", b"[]", b"{}", b'{"results": 7}', b"\xff", b'{"results": [{"id": 1}, {"i'], ids=str
 )
-def test_what_is_no_page_fails_as_a_whole_page_does(body: bytes) -> None:
+def test_invalid_page_raises_as_whole_page_does(body: bytes) -> None:
     with pytest.raises(DamstraResponseError) as caught:
         rows(body)
     assert str(caught.value) == whole_page_error(body)
 
 
-def test_a_row_that_does_not_fit_fails_in_its_turn_as_a_whole_page_does() -> None:
+def test_invalid_row_raises_in_its_turn_as_whole_page_does() -> None:
     body = {"results": [{"id": 1}, {"id": "x"}, {"id": 3}]}
     listing = rows(body)
     assert next(listing).id == 1
@@ -74,12 +74,12 @@ def test_a_row_that_does_not_fit_fails_in_its_turn_as_a_whole_page_does() -> Non
     assert caught.value.__context__ is None
 
 
-def test_an_error_is_an_error() -> None:
+def test_error_response_raises() -> None:
     with pytest.raises(DamstraServerError):
         StreamingReader().read(LISTING, REQUEST, response({"message": "no"}, status=500))
 
 
-def test_a_row_is_not_kept() -> None:
+def test_rows_are_not_kept() -> None:
     listing = rows({"results": [{"id": one} for one in range(100)]})
     seen = [weakref.ref(user) for user in listing]
     gc.collect()
@@ -91,7 +91,7 @@ def fingerprint(*found: Any) -> int:
     return page
 
 
-def test_a_page_is_known_by_its_ids_whatever_else_changes() -> None:
+def test_fingerprint_depends_on_the_keys_only() -> None:
     once, again = ([{"id": 1, "seen": moment}, {"id": 2}] for moment in ("now", "later"))
     assert fingerprint(*once) == fingerprint(*again)
     others = [fingerprint({"id": 1}, {"id": 3}), fingerprint({"id": 1}), fingerprint(), fingerprint(2)]

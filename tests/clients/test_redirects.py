@@ -1,4 +1,4 @@
-"""Redirects are not followed, and cookies are not kept: the access key goes to the connection's host only."""
+"""Redirects are not followed and cookies are not kept: the access key is sent to one host only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_damstra.errors import DamstraResponseError
 from tests.clients.calls import CALLS, GET
 from tests.clients.drivers import ACCESS_KEY
-from tests.clients.servers import http_answer, raw_server
+from tests.clients.servers import http_response, raw_server
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -23,10 +23,10 @@ USER = '{"id": 1011}'
     ("call", "status"),
     [*((GET, status) for status in (301, 302, 303, 307, 308)), *((call, 307) for call in CALLS.values())],
 )
-def test_a_redirect_is_not_followed_to_another_server(
+def test_redirect_to_another_server_is_not_followed(
     call: Any, status: int, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
-    with raw_server(http_answer(USER)) as other:
+    with raw_server(http_response(USER)) as other:
         location = f"{other.url}/api/v2/user/1011?token=abc"
         damstra_emulator.add_fault("status", status=status, headers={"Location": location})
         error = client.error(call)
@@ -39,15 +39,15 @@ def test_a_redirect_is_not_followed_to_another_server(
     assert client.sleeps == []
 
 
-def test_a_redirect_to_the_same_server_is_not_followed_either(open_client: OpenClient) -> None:
-    with raw_server(http_answer(status=302, Location="/login"), http_answer(USER)) as server:
+def test_redirect_to_the_same_server_is_not_followed(open_client: OpenClient) -> None:
+    with raw_server(http_response(status=302, Location="/login"), http_response(USER)) as server:
         error = open_client(server.url).error(GET)
         assert "redirected (HTTP 302) to /login. " in str(error)
         assert len(server.requests) == 1
 
 
-def test_the_key_is_in_the_header_and_nowhere_else(open_client: OpenClient) -> None:
-    with raw_server(http_answer(USER)) as server:
+def test_access_key_is_sent_in_one_header_only(open_client: OpenClient) -> None:
+    with raw_server(http_response(USER)) as server:
         open_client(server.url).call(GET)
         (request,) = server.requests
     lines = [line for line in request.split("\r\n") if ACCESS_KEY in line]
@@ -58,7 +58,7 @@ def test_the_key_is_in_the_header_and_nowhere_else(open_client: OpenClient) -> N
 
 def test_cookies_are_not_kept(open_client: OpenClient) -> None:
     cookie = "session=abc; Path=/"
-    with raw_server(http_answer(USER, Set_Cookie=cookie)) as server:
+    with raw_server(http_response(USER, Set_Cookie=cookie)) as server:
         client = open_client(server.url)
         for _ in range(3):
             client.call(GET)

@@ -1,4 +1,4 @@
-"""What a client needs to know is checked before anything is sent."""
+"""ClientSettings are validated before anything is sent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def settings(**changes: Any) -> ClientSettings:
         (f"https://{'a' * 63}.example.", f"{'a' * 63}.example."),
     ],
 )
-def test_an_address_that_can_be_asked(base_url: str, host: str) -> None:
+def test_valid_base_url_is_accepted(base_url: str, host: str) -> None:
     assert settings(base_url=base_url).host == host
     assert not settings(base_url=base_url).base_url.endswith("/")
 
@@ -54,7 +54,7 @@ def test_an_address_that_can_be_asked(base_url: str, host: str) -> None:
         "https://app.velpic.com/api\nv2",
     ],
 )
-def test_an_address_that_nobody_can_be_asked_at_is_refused(base_url: str) -> None:
+def test_invalid_base_url_is_rejected(base_url: str) -> None:
     with pytest.raises(ValidationError, match="base_url"):
         settings(base_url=base_url)
 
@@ -71,7 +71,7 @@ def test_an_address_that_nobody_can_be_asked_at_is_refused(base_url: str) -> Non
         ("nonsense", [1]),
     ],
 )
-def test_a_bad_option_is_refused_by_its_name(name: str, bad: list[Any]) -> None:
+def test_invalid_option_is_rejected_by_name(name: str, bad: list[Any]) -> None:
     for value in bad:
         with pytest.raises(ValidationError, match=rf"(?m)^{name}"):
             settings(**{name: value})
@@ -80,17 +80,17 @@ def test_a_bad_option_is_refused_by_its_name(name: str, bad: list[Any]) -> None:
 @pytest.mark.parametrize(
     "key", ["", "  ", "two words", "new\nline", "tab\tbed", "k\u00e9y", "nul\x00", "del\x7f"]
 )
-def test_a_key_that_cannot_be_one_is_refused_and_not_shown(key: str) -> None:
+def test_invalid_access_key_is_rejected_and_not_shown(key: str) -> None:
     with pytest.raises(ValidationError, match="access_key") as caught:
         settings(access_key=key)
     assert not key.strip() or key not in str(caught.value)
 
 
-def test_a_key_that_was_copied_with_blanks_is_the_key() -> None:
+def test_access_key_is_stripped() -> None:
     assert settings(access_key=f" {KEY}\n").access_key.get_secret_value() == KEY
 
 
-def test_the_key_is_in_no_text_of_the_settings() -> None:
+def test_access_key_is_not_in_any_text_of_the_settings() -> None:
     texts = [repr(settings()), str(settings()), str(settings().model_dump()), settings().model_dump_json()]
     assert [text for text in texts if KEY in text] == []
 

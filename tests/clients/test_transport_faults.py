@@ -1,4 +1,4 @@
-"""Connections that break: what can be sent again is, and what may have been carried out is sent once."""
+"""Broken connections: idempotent requests are repeated, others are sent once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_damstra.clients import transport_errors
 from airflow_provider_damstra.errors import DamstraResponseError, DamstraServerError, DamstraTransportError
 from tests.clients.calls import CALLS, GET, LIST, PATCH, POST, PUT
-from tests.clients.servers import http_answer, raw_server
+from tests.clients.servers import http_response, raw_server
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def created(emulator: DamstraEmulator) -> list[Any]:
 
 
 @drops
-def test_a_schedule_is_sent_once_though_nobody_knows_whether_it_was_made(
+def test_post_is_sent_once_when_its_outcome_is_unknown(
     drop: str, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault(drop, method="POST", path="/user/*/lesson_schedule")
@@ -45,7 +45,7 @@ def test_a_schedule_is_sent_once_though_nobody_knows_whether_it_was_made(
 
 
 @drops
-def test_a_change_of_a_session_is_sent_once(
+def test_patch_is_sent_once_when_its_outcome_is_unknown(
     drop: str, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault(drop)
@@ -55,7 +55,7 @@ def test_a_change_of_a_session_is_sent_once(
 
 @drops
 @pytest.mark.parametrize("call", [GET, PUT], ids=["GET", "PUT"])
-def test_what_does_no_harm_is_sent_until_it_arrives(
+def test_idempotent_request_is_repeated_after_drops(
     call: Any, drop: str, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault(drop, count=3)
@@ -65,7 +65,7 @@ def test_what_does_no_harm_is_sent_until_it_arrives(
 
 
 @drops
-def test_a_listing_survives_drops_and_loses_nothing(
+def test_listing_is_complete_in_spite_of_drops(
     drop: str, open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault(drop, path="/user", probability=0.3, seed=4)
@@ -76,7 +76,7 @@ def test_a_listing_survives_drops_and_loses_nothing(
 
 
 @drops
-def test_a_get_that_never_arrives_changed_nothing(
+def test_failed_get_reports_that_nothing_was_changed(
     drop: str, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault(drop)
@@ -89,7 +89,7 @@ def test_a_get_that_never_arrives_changed_nothing(
 
 @drops
 @pytest.mark.parametrize("call", CALLS.values(), ids=list(CALLS))
-def test_a_connection_that_was_kept_open_is_counted_like_a_new_one(
+def test_request_on_kept_connection_is_not_resent_by_the_library(
     call: Any, drop: str, open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
     client = open_client(damstra_emulator.url, max_retries=0)
@@ -100,7 +100,7 @@ def test_a_connection_that_was_kept_open_is_counted_like_a_new_one(
     assert faults(damstra_emulator) == [drop]
 
 
-def test_a_truncated_answer_is_asked_for_again(
+def test_truncated_response_to_get_is_retried(
     client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("truncate", count=2)
@@ -108,7 +108,7 @@ def test_a_truncated_answer_is_asked_for_again(
     assert faults(damstra_emulator) == ["truncate", "truncate", None]
 
 
-def test_an_answer_that_is_always_truncated_cannot_be_read(
+def test_response_that_is_always_truncated_raises(
     client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("truncate")
@@ -119,7 +119,7 @@ def test_an_answer_that_is_always_truncated_cannot_be_read(
     assert faults(damstra_emulator) == ["truncate"] * 5
 
 
-def test_a_truncated_answer_to_a_schedule_is_not_asked_for_again(
+def test_truncated_response_to_post_is_not_retried(
     client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("truncate")
@@ -131,7 +131,7 @@ def test_a_truncated_answer_to_a_schedule_is_not_asked_for_again(
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=list(CALLS))
-def test_a_web_page_instead_of_an_answer_cannot_be_read(
+def test_web_page_as_success_raises_response_error(
     call: Any, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("html", status=200)
@@ -142,7 +142,7 @@ def test_a_web_page_instead_of_an_answer_cannot_be_read(
     assert faults(damstra_emulator) == ["html"]
 
 
-def test_a_web_page_with_the_status_of_a_gateway_is_a_server_error(
+def test_web_page_with_gateway_status_is_a_server_error(
     client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("html", count=2)
@@ -152,7 +152,7 @@ def test_a_web_page_with_the_status_of_a_gateway_is_a_server_error(
 
 
 @pytest.mark.parametrize("call", [GET, POST], ids=["GET", "POST"])
-def test_an_answer_that_takes_too_long_is_no_answer(
+def test_read_timeout_raises_transport_error(
     call: Any, open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("delay", delay=0.4)
@@ -165,7 +165,7 @@ def test_an_answer_that_takes_too_long_is_no_answer(
     assert len(created(damstra_emulator)) == (1 if call is POST else 0)
 
 
-def test_a_slow_answer_to_a_get_is_asked_for_again(
+def test_get_is_retried_after_read_timeout(
     open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("delay", delay=0.4, count=1)
@@ -175,10 +175,12 @@ def test_a_slow_answer_to_a_get_is_asked_for_again(
     wait_until(lambda: len(damstra_emulator.journal()) == 2, "the emulator has handled both requests")
 
 
-def test_answer_that_trickles_is_given_up(open_client: OpenClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_response_that_trickles_raises_transport_error(
+    open_client: OpenClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each byte comes within the time-out, and the last one would come after minutes."""
     monkeypatch.setattr(transport_errors, "RESPONSE_TIMEOUT_FACTOR", 2)
-    head = http_answer("{", Content_Length="10000").removesuffix(b"{")
+    head = http_response("{", Content_Length="10000").removesuffix(b"{")
     answer = head + b" " * 10_000
     with raw_server(answer, byte_interval=0.001) as server:
         client = open_client(server.url, timeout=0.4, max_retries=0)

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_damstra.errors import DamstraError, DamstraTransportError, is_permanent
 from tests.clients.calls import GET, POST
 from tests.clients.messages import is_plain_message
-from tests.clients.servers import closed_port, http_answer, raw_server
+from tests.clients.servers import closed_port, http_response, raw_server
 from tests.clients.tls import certificate
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.clients.conftest import OpenClient
 
-USER = http_answer('{"id": 1011}')
+USER = http_response('{"id": 1011}')
 
 
 def assert_clear(error: DamstraError, host: str) -> None:
@@ -32,7 +32,7 @@ def assert_clear(error: DamstraError, host: str) -> None:
 
 
 @pytest.mark.parametrize("call", [GET, POST], ids=["GET", "POST"])
-def test_a_port_at_which_nobody_listens_is_tried_again(call: Any, open_client: OpenClient) -> None:
+def test_refused_connection_is_retried(call: Any, open_client: OpenClient) -> None:
     host = f"127.0.0.1:{closed_port()}"
     client = open_client(f"http://{host}", max_retries=2)
     error = client.error(call)
@@ -43,7 +43,7 @@ def test_a_port_at_which_nobody_listens_is_tried_again(call: Any, open_client: O
 
 
 @pytest.mark.parametrize("call", [GET, POST], ids=["GET", "POST"])
-def test_a_name_that_nobody_knows_is_tried_again(
+def test_unknown_host_name_is_retried(
     call: Any, open_client: OpenClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unknown(*_: Any, **__: Any) -> Any:
@@ -57,7 +57,7 @@ def test_a_name_that_nobody_knows_is_tried_again(
     assert len(client.sleeps) == 2
 
 
-def test_a_certificate_that_nobody_signed_is_refused_once(open_client: OpenClient, tmp_path: Path) -> None:
+def test_self_signed_certificate_is_not_retried(open_client: OpenClient, tmp_path: Path) -> None:
     _, context = certificate(tmp_path)
     with raw_server(USER, context=context) as server:
         client = open_client(server.url)
@@ -71,7 +71,7 @@ def test_a_certificate_that_nobody_signed_is_refused_once(open_client: OpenClien
         assert server.requests == []
 
 
-def test_a_certificate_for_another_host_is_refused(open_client: OpenClient, tmp_path: Path) -> None:
+def test_certificate_of_another_host_raises(open_client: OpenClient, tmp_path: Path) -> None:
     bundle, context = certificate(tmp_path, address="127.0.0.2")
     with raw_server(USER, context=context) as server:
         error = open_client(server.url, verify=str(bundle)).error(GET)
@@ -80,7 +80,7 @@ def test_a_certificate_for_another_host_is_refused(open_client: OpenClient, tmp_
         assert server.requests == []
 
 
-def test_a_server_that_speaks_no_tls_is_a_clear_error(open_client: OpenClient) -> None:
+def test_server_without_tls_is_a_clear_error(open_client: OpenClient) -> None:
     with raw_server(USER) as server:
         host = server.url.removeprefix("http://")
         error = open_client(f"https://{host}", max_retries=0).error(GET)
@@ -88,7 +88,7 @@ def test_a_server_that_speaks_no_tls_is_a_clear_error(open_client: OpenClient) -
         assert "TLS" in str(error)
 
 
-def test_a_server_that_hangs_up_while_tls_begins_is_tried_again(open_client: OpenClient) -> None:
+def test_connection_closed_in_tls_handshake_is_retried(open_client: OpenClient) -> None:
     with raw_server(b"") as server:
         client = open_client(server.url.replace("http", "https"), max_retries=2)
         error = client.error(POST)
@@ -97,14 +97,14 @@ def test_a_server_that_hangs_up_while_tls_begins_is_tried_again(open_client: Ope
         assert server.connections == 3
 
 
-def test_a_bundle_that_holds_the_certificate_is_trusted(open_client: OpenClient, tmp_path: Path) -> None:
+def test_ca_bundle_of_connection_is_used(open_client: OpenClient, tmp_path: Path) -> None:
     bundle, context = certificate(tmp_path)
     with raw_server(USER, context=context) as server:
         assert open_client(server.url, verify=str(bundle)).call(GET).id == 1011
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_the_environments_bundle_is_trusted(
+def test_ca_bundle_of_environment_is_used(
     variable: str, open_client: OpenClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle, context = certificate(tmp_path)
@@ -114,7 +114,7 @@ def test_the_environments_bundle_is_trusted(
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-def test_without_verification_anybody_is_trusted(
+def test_verify_false_takes_precedence_over_the_environment(
     open_client: OpenClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate(tmp_path, address="127.0.0.2")[0]))
@@ -124,7 +124,7 @@ def test_without_verification_anybody_is_trusted(
 
 
 @pytest.mark.parametrize("content", [b"", b"not a certificate", None])
-def test_a_bundle_that_is_none_is_a_clear_error(
+def test_invalid_ca_bundle_is_a_clear_error(
     content: bytes | None, open_client: OpenClient, tmp_path: Path
 ) -> None:
     bundle = tmp_path / "bundle.pem"
@@ -141,7 +141,7 @@ def test_a_bundle_that_is_none_is_a_clear_error(
 
 
 @pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9.6\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b""])
-def test_a_server_that_speaks_something_else_gave_no_answer(answer: bytes, open_client: OpenClient) -> None:
+def test_server_of_another_protocol_raises_transport_error(answer: bytes, open_client: OpenClient) -> None:
     with raw_server(answer) as server:
         error = open_client(server.url, max_retries=0).error(POST)
         assert type(error) is DamstraTransportError
@@ -151,7 +151,7 @@ def test_a_server_that_speaks_something_else_gave_no_answer(answer: bytes, open_
         assert len(server.requests) == 1
 
 
-def test_a_connection_that_takes_too_long_is_a_clear_error(open_client: OpenClient) -> None:
+def test_connect_timeout_is_a_clear_error(open_client: OpenClient) -> None:
     # Nobody accepts, and the queue of one is full: the system leaves further callers waiting.
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         host = f"127.0.0.1:{listener.getsockname()[1]}"

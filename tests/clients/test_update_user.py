@@ -1,4 +1,4 @@
-"""The vendor's page lost how a user is updated: PUT, and on a server that lacks it POST, then and later."""
+"""UpdateUser, whose method is not documented: PUT, and POST on a server that has no PUT, then and later."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.clients.drivers import ClientDriver
 
-lacking = pytest.mark.parametrize("status", [404, 405])
+missing = pytest.mark.parametrize("status", [404, 405])
 
 
 def asked(emulator: DamstraEmulator) -> list[tuple[str, Any]]:
     return [(entry["method"], entry["status"]) for entry in emulator.journal()]
 
 
-@lacking
+@missing
 @pytest.mark.parametrize(
     "body", [None, "<h1>No such page</h1>", "Method Not Allowed", {"detail": "no route"}]
 )
-def test_post_is_tried_once_where_put_is_lacking_and_remembered(
+def test_post_is_used_where_put_is_missing_and_remembered(
     status: int, body: Any, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", method="PUT", status=status, body=body)
@@ -43,14 +43,14 @@ def test_post_is_tried_once_where_put_is_lacking_and_remembered(
     assert client.sleeps == []
 
 
-def test_put_is_used_where_it_is_there(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
+def test_put_is_used_where_it_exists(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
     client.call(PUT)
     client.call(PUT)
     assert asked(damstra_emulator) == [("PUT", 200)] * 2
 
 
-@lacking
-def test_where_both_are_lacking_nothing_is_remembered(
+@missing
+def test_no_method_is_remembered_where_both_are_missing(
     status: int, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", status=status)
@@ -70,7 +70,7 @@ def test_where_both_are_lacking_nothing_is_remembered(
         (501, None, DamstraServerError),
     ],
 )
-def test_an_answer_of_the_vendors_is_no_reason_to_try_post(
+def test_error_of_the_api_does_not_lead_to_post(
     status: int, body: Any, kind: type[Exception], client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", method="PUT", status=status, body=body)
@@ -78,13 +78,15 @@ def test_an_answer_of_the_vendors_is_no_reason_to_try_post(
     assert {method for method, _ in asked(damstra_emulator)} == {"PUT"}
 
 
-def test_another_call_has_no_other_method(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
+def test_other_endpoints_have_no_fallback_method(
+    client: ClientDriver, damstra_emulator: DamstraEmulator
+) -> None:
     damstra_emulator.add_fault("status", status=405)
     assert type(client.error(GET)) is DamstraRequestError
     assert asked(damstra_emulator) == [("GET", 405)]
 
 
-def test_a_post_that_may_have_been_carried_out_is_not_sent_again(
+def test_fallback_post_is_sent_once_when_its_outcome_is_unknown(
     client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", method="PUT", status=405)
@@ -96,9 +98,7 @@ def test_a_post_that_may_have_been_carried_out_is_not_sent_again(
     assert asked(damstra_emulator) == [("PUT", 405), ("POST", 200)]
 
 
-def test_a_put_that_is_refused_for_now_is_sent_again_as_put(
-    client: ClientDriver, damstra_emulator: DamstraEmulator
-) -> None:
+def test_put_is_retried_as_put_after_5xx(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
     damstra_emulator.add_fault("status", method="PUT", status=503, count=1)
     client.call(PUT)
     assert asked(damstra_emulator) == [("PUT", 503), ("PUT", 200)]

@@ -1,4 +1,4 @@
-"""A certificate that nobody trusts unless told to."""
+"""Self-signed certificates for test servers."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def certificate(folder: Path, *, address: str = "127.0.0.1") -> tuple[Path, ssl.SSLContext]:
-    """Return the file of a self-signed certificate for an address, and what a server needs to use it."""
+    """Return the file of a self-signed certificate for an IP address, and the SSL context of its server."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody knows me")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "self-signed")])
     now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder(name, name)

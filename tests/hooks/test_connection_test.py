@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from tests.clients.messages import is_plain_message
-from tests.clients.servers import closed_port, http_answer, raw_server
+from tests.clients.servers import closed_port, http_response, raw_server
 from tests.clients.tls import certificate
 from tests.hooks.connections import connection_json
 
@@ -96,7 +96,7 @@ def test_refused_connection_is_reported(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_untrusted_certificate_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _, context = certificate(tmp_path)
-    with raw_server(http_answer(), context=context) as server:
+    with raw_server(http_response(), context=context) as server:
         result = run_connection_test(monkeypatch, host=server.url)
         assert server.connections == 1
         assert server.requests == []

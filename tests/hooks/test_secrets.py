@@ -21,7 +21,7 @@ from airflow_provider_damstra.endpoints import (
 )
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
-from tests.clients.servers import RawServer, closed_port, http_answer, raw_server
+from tests.clients.servers import RawServer, closed_port, http_response, raw_server
 from tests.hooks.connections import KEY, connection_json
 
 if TYPE_CHECKING:
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 
 PAGE = f'<html class="error">\n<h1>It\'s "bad"</h1> header AccessKey: {KEY} was refused</html>'
 ECHOES: dict[str, bytes] = {
-    "a web page": http_answer(PAGE, status=403),
-    "a web page of a gateway": http_answer(PAGE, status=502),
-    "a web page as a success": http_answer(PAGE),
-    "an error": http_answer(f'{{"error": "{KEY} is unknown", "message": "{KEY}"}}', status=400),
-    "a text": http_answer(KEY, status=404),
-    "a text that is cut": http_answer("x" * 290 + KEY + "y" * 50, status=400),
-    "a slow down": http_answer(PAGE, status=429, Retry_After="1"),
-    "garbage as a success": http_answer(f'{{"id": "{KEY}"}}'),
-    "a redirect": http_answer(status=302, Location=f"https://elsewhere.example/{KEY}/login"),
-    "a redirect with a query": http_answer(status=302, Location=f"/login?key={KEY}"),
-    "a redirect with a name": http_answer(status=307, Location=f"https://{KEY}@elsewhere.example/"),
+    "a web page": http_response(PAGE, status=403),
+    "a web page of a gateway": http_response(PAGE, status=502),
+    "a web page as a success": http_response(PAGE),
+    "an error": http_response(f'{{"error": "{KEY} is unknown", "message": "{KEY}"}}', status=400),
+    "a text": http_response(KEY, status=404),
+    "a text that is cut": http_response("x" * 290 + KEY + "y" * 50, status=400),
+    "a slow down": http_response(PAGE, status=429, Retry_After="1"),
+    "garbage as a success": http_response(f'{{"id": "{KEY}"}}'),
+    "a redirect": http_response(status=302, Location=f"https://elsewhere.example/{KEY}/login"),
+    "a redirect with a query": http_response(status=302, Location=f"/login?key={KEY}"),
+    "a redirect with a name": http_response(status=307, Location=f"https://{KEY}@elsewhere.example/"),
     "a broken status": f"HTTP/1.1 {KEY} {KEY}\r\n\r\n".encode(),
     "another protocol": f"{KEY}\r\n\r\n".encode(),
     "half a body": f"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{KEY}".encode(),
-    "no gzip": http_answer(KEY, Content_Encoding="gzip"),
+    "no gzip": http_response(KEY, Content_Encoding="gzip"),
     "nothing": b"",
 }
 echoes = pytest.mark.parametrize("echo", ECHOES)
@@ -164,7 +164,7 @@ def test_listing_error_does_not_show_key(
     log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = '{"results": [{"id": 1}], "meta": {"totalResultCount": 9}}'
-    with raw_server(http_answer(page), http_answer(PAGE, status=403)) as server:
+    with raw_server(http_response(page), http_response(PAGE, status=403)) as server:
         set_connection(server, monkeypatch)
         with pytest.raises(DamstraError) as caught:
             list(DamstraHook(damstra_conn_id="lms").iterate(ListUsers()))
@@ -178,7 +178,7 @@ def test_key_is_not_in_repr_or_log(log: pytest.LogCaptureFixture, monkeypatch: p
             await client.call(GetUser(user_id=7))
             return [repr(client), str(client), repr(client._session)]
 
-    with raw_server(http_answer('{"id": 7}')) as server:
+    with raw_server(http_response('{"id": 7}')) as server:
         set_connection(server, monkeypatch)
         hook = DamstraHook(damstra_conn_id="lms")
         hook.call(GetUser(user_id=7))
@@ -206,7 +206,7 @@ def test_secret_results_and_key_are_masked_in_airflow_logs(
 ) -> None:
     url, key = f"https://app.example/{uuid4()}", f"key-{uuid4()}"
     assert redact(f"{url} {key}") == f"{url} {key}"
-    with raw_server(http_answer(body.format(url))) as server:
+    with raw_server(http_response(body.format(url))) as server:
         monkeypatch.setenv("AIRFLOW_CONN_LMS", connection_json(host=server.url, password=key))
         hook = DamstraHook(damstra_conn_id="lms")
         assert CALLS[client](hook, call) == url

@@ -1,4 +1,4 @@
-"""A server that asks to wait, or fails for a while: what is sent again, when, and how often."""
+"""Retries after error responses: which requests are repeated, when, and how often."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def statuses(emulator: DamstraEmulator) -> list[Any]:
 
 
 @each_method
-def test_429_waits_as_long_as_asked_and_sends_again(
+def test_429_is_retried_after_retry_after_seconds(
     method: str, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", status=429, headers={"Retry-After": "7"}, count=2)
@@ -35,18 +35,18 @@ def test_429_waits_as_long_as_asked_and_sends_again(
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_429_waits_until_the_date_asked_for(
+def test_429_is_retried_at_retry_after_date(
     method: str, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
-    until = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    damstra_emulator.add_fault("status", status=429, headers={"Retry-After": until}, count=1)
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    damstra_emulator.add_fault("status", status=429, headers={"Retry-After": date}, count=1)
     client.call(CALLS[method])
     (waited,) = client.sleeps
     assert 20 < waited <= 30
     assert statuses(damstra_emulator) == [429, 200]
 
 
-def test_a_listing_waits_too(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
+def test_page_is_retried_after_429(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
     damstra_emulator.add_fault("status", status=429, headers={"Retry-After": "3"}, count=1)
     assert len(client.take(LIST)) == 37
     assert client.sleeps == [3]
@@ -54,7 +54,7 @@ def test_a_listing_waits_too(client: ClientDriver, damstra_emulator: DamstraEmul
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_a_failing_server_is_asked_again_where_that_does_no_harm(
+def test_idempotent_request_is_retried_after_5xx(
     method: str, status: int, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", status=status, count=2)
@@ -65,7 +65,7 @@ def test_a_failing_server_is_asked_again_where_that_does_no_harm(
 
 @pytest.mark.parametrize("headers", [None, {"Retry-After": "1"}])
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_a_failing_server_is_asked_once_where_it_might(
+def test_other_request_is_not_retried_after_5xx(
     method: str, headers: dict[str, str] | None, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", status=503, headers=headers)
@@ -76,7 +76,7 @@ def test_a_failing_server_is_asked_once_where_it_might(
     assert client.sleeps == []
 
 
-def test_a_failing_server_that_says_how_long_is_waited_for(
+def test_5xx_is_retried_after_retry_after_seconds(
     client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", status=503, headers={"Retry-After": "60"}, count=1)
@@ -85,7 +85,7 @@ def test_a_failing_server_that_says_how_long_is_waited_for(
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, DamstraRateLimitError), (503, DamstraServerError)])
-def test_a_server_that_asks_for_more_than_a_minute_is_left_at_once(
+def test_retry_after_of_more_than_a_minute_raises_at_once(
     status: int, kind: type[Exception], client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", status=status, headers={"Retry-After": "61"})
@@ -97,7 +97,9 @@ def test_a_server_that_asks_for_more_than_a_minute_is_left_at_once(
 
 
 @pytest.mark.parametrize("retries", [0, 1, 4])
-def test_attempts_end(retries: int, open_client: OpenClient, damstra_emulator: DamstraEmulator) -> None:
+def test_max_retries_bounds_the_attempts(
+    retries: int, open_client: OpenClient, damstra_emulator: DamstraEmulator
+) -> None:
     damstra_emulator.add_fault("status", status=503)
     client = open_client(damstra_emulator.url, max_retries=retries)
     assert type(client.error(GET)) is DamstraServerError
@@ -107,7 +109,7 @@ def test_attempts_end(retries: int, open_client: OpenClient, damstra_emulator: D
     assert len(client.sleeps) == 2 * retries
 
 
-def test_pauses_grow_by_doubling_with_full_jitter_and_stay_below_a_minute(
+def test_backoff_doubles_with_full_jitter_up_to_a_minute(
     open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
     random.seed(20)
@@ -121,7 +123,7 @@ def test_pauses_grow_by_doubling_with_full_jitter_and_stay_below_a_minute(
     assert max(shares) > 0.9
 
 
-def test_what_was_refused_is_not_asked_again(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
+def test_other_4xx_is_not_retried(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
     for status in (400, 401, 403, 404, 409, 422):
         damstra_emulator.add_fault("status", status=status, count=1)
         assert client.error(POST).status == status
@@ -129,7 +131,7 @@ def test_what_was_refused_is_not_asked_again(client: ClientDriver, damstra_emula
     assert client.sleeps == []
 
 
-def test_each_pause_is_announced(
+def test_each_retry_is_logged(
     client: ClientDriver, damstra_emulator: DamstraEmulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     damstra_emulator.add_fault("status", status=503, headers={"Retry-After": "2"}, count=2)
