@@ -10,8 +10,8 @@ import pytest
 
 from airflow_provider_damstra.clients.client import Client
 from tests.emulator.api_client import ApiClient
-from tests.operators.case import Case, Course
-from tests.operators.running import run
+from tests.operators.operator_case import OperatorCase, RecordedRun
+from tests.operators.task_runner import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
 
 
-class Connect(Protocol):
+class ConnectionFactory(Protocol):
     """Makes a connection to the emulator, with some fields changed."""
 
     def __call__(
@@ -28,20 +28,20 @@ class Connect(Protocol):
     ) -> None: ...
 
 
-class Undisturbed(Protocol):
+class BaselineFactory(Protocol):
     """Returns the course of a case when nothing goes wrong."""
 
-    def __call__(self, case: Case) -> Course: ...
+    def __call__(self, case: OperatorCase) -> RecordedRun: ...
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting_between_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_retry_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     defaults: Any = vars(Client)["__init__"].__kwdefaults__
     monkeypatch.setitem(defaults, "sleep", lambda seconds: None)
 
 
 @pytest.fixture
-def connect(damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) -> Connect:
+def connect(damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) -> ConnectionFactory:
     """Return what makes connections to the emulator."""
 
     def connect(
@@ -62,21 +62,21 @@ def api(damstra_emulator: DamstraEmulator) -> Iterator[ApiClient]:
 
 
 @pytest.fixture(scope="session")
-def _courses() -> dict[str, Course]:
+def _courses() -> dict[str, RecordedRun]:
     return {}
 
 
 @pytest.fixture
-def undisturbed(
-    _courses: dict[str, Course], damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
-) -> Undisturbed:
-    """Return what runs a case undisturbed, once for all tests, and returns its course."""
+def baseline(
+    _courses: dict[str, RecordedRun], damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
+) -> BaselineFactory:
+    """Return what runs a case baseline, once for all tests, and returns its course."""
 
-    def undisturbed(case: Case) -> Course:
+    def baseline(case: OperatorCase) -> RecordedRun:
         if str(case) not in _courses:
             case.begin(damstra_emulator, api)
             run(case.make(tmp_path))
-            _courses[str(case)] = Course.of(damstra_emulator, api, case)
+            _courses[str(case)] = RecordedRun.of(damstra_emulator, api, case)
         return _courses[str(case)]
 
-    return undisturbed
+    return baseline

@@ -1,4 +1,4 @@
-"""Faults that strike one request of several that look alike."""
+"""Faults that inject_fault one request of several that look alike."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
 
 SERVER_ERROR = {"internalCode": 500, "error": "Internal Server Error"}
-LOST_ANSWER: dict[str, Any] = {"kind": "drop_after"}
+LOST_RESPONSE: dict[str, Any] = {"kind": "drop_after"}
 FAULTS: dict[str, dict[str, Any]] = {
     "not handled, no answer": {"kind": "drop_before"},
-    "handled, no answer": LOST_ANSWER,
+    "handled, no answer": LOST_RESPONSE,
     "handled, half an answer": {"kind": "truncate"},
     "503": {"kind": "status", "status": 503, "body": SERVER_ERROR},
     "429": {"kind": "status", "status": 429, "headers": {"Retry-After": "0"}},
 }
 
 
-def strike(
+def inject_fault(
     emulator: DamstraEmulator, fault: Mapping[str, Any], *, method: str, path: str, number: int = 1
 ) -> None:
     """Let one request go wrong: of those with this method and path, the one of this number."""

@@ -11,16 +11,16 @@ import pytest
 from airflow_provider_damstra import endpoints
 from airflow_provider_damstra.errors import DamstraError, DamstraTransportError
 from airflow_provider_damstra.operators.call import DamstraCallOperator
-from tests.operators.cases_people import MEMBERS_OF_102
-from tests.operators.cases_training import COMPLETED_SCHEDULE, DUE_SCHEDULE, NEW_SCHEDULE
-from tests.operators.running import StateStore, error, refusal, refusal_anywhere, run
+from tests.operators.lesson_session_cases import COMPLETED_SCHEDULE, DUE_SCHEDULE, NEW_SCHEDULE
+from tests.operators.task_runner import StateStore, error_message, fail_fast_message, rejection_message, run
+from tests.operators.user_group_cases import MEMBERS_OF_102
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.api_client import ApiClient
-    from tests.operators.conftest import Connect
+    from tests.operators.conftest import ConnectionFactory
 
 CREATE_GROUP = {"name": "Welders", "description": "All of them"}
 
@@ -42,7 +42,7 @@ def test_an_object_is_answered_as_the_api_spells_it(
     assert "password" not in user
 
 
-def test_a_listing_is_answered_whole(damstra_emulator: DamstraEmulator, connect: Connect) -> None:
+def test_a_listing_is_answered_whole(damstra_emulator: DamstraEmulator, connect: ConnectionFactory) -> None:
     connect(extra={"page_size": 2})
     assert [user["id"] for user in call("ListGroupMembers", group_id=102)] == MEMBERS_OF_102
     assert len(damstra_emulator.journal()) > 1
@@ -78,14 +78,14 @@ def test_an_empty_listing_is_an_empty_file(damstra_emulator: DamstraEmulator, tm
 
 def test_a_call_is_sent_once_though_its_answer_is_lost(damstra_emulator: DamstraEmulator) -> None:
     damstra_emulator.add_fault("drop_after", method="POST")
-    assert "It may have been carried out, so it was not sent again" in error(
+    assert "It may have been carried out, so it was not sent again" in error_message(
         step("CreateGroup", CREATE_GROUP)
     )
     assert len(damstra_emulator.journal()) == 1
 
 
 def test_an_unknown_operation_is_named(damstra_emulator: DamstraEmulator) -> None:
-    why = refusal(step("GetUsr", {"user_id": 1011}))
+    why = fail_fast_message(step("GetUsr", {"user_id": 1011}))
     assert "there is no operation 'GetUsr'" in why
     assert "GetUser" in why
     assert damstra_emulator.journal() == []
@@ -93,11 +93,11 @@ def test_an_unknown_operation_is_named(damstra_emulator: DamstraEmulator) -> Non
 
 @pytest.mark.parametrize("name", ["Endpoint", "__name__", "base", ""])
 def test_only_operations_can_be_called(name: str, damstra_emulator: DamstraEmulator) -> None:
-    assert f"there is no operation {name!r}" in refusal(step(name))
+    assert f"there is no operation {name!r}" in fail_fast_message(step(name))
 
 
 def test_a_file_is_refused(damstra_emulator: DamstraEmulator) -> None:
-    why = refusal(step("DownloadCertificate", {"lesson_schedule_id": COMPLETED_SCHEDULE}))
+    why = fail_fast_message(step("DownloadCertificate", {"lesson_schedule_id": COMPLETED_SCHEDULE}))
     assert "DamstraDownloadCertificateOperator" in why
     assert damstra_emulator.journal() == []
 
@@ -113,8 +113,10 @@ SECRETS = [
 def test_a_secret_is_answered_in_clear_only_if_that_is_wanted(
     endpoint: str, arguments: dict[str, Any], damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
-    assert "return_in_clear=True" in refusal(step(endpoint, arguments))
-    assert "return_in_clear=True" in refusal(step(endpoint, arguments, path=str(tmp_path / "secret")))
+    assert "return_in_clear=True" in fail_fast_message(step(endpoint, arguments))
+    assert "return_in_clear=True" in fail_fast_message(
+        step(endpoint, arguments, path=str(tmp_path / "secret"))
+    )
     assert damstra_emulator.journal() == []
     assert "token=" in run(step(endpoint, arguments, return_in_clear=True)).value
 
@@ -134,7 +136,7 @@ def test_every_secret_is_known() -> None:
 def test_a_password_is_refused(
     endpoint: str, arguments: dict[str, Any], damstra_emulator: DamstraEmulator
 ) -> None:
-    why = refusal_anywhere(DamstraCallOperator, {"endpoint": endpoint, "arguments": arguments})
+    why = rejection_message(DamstraCallOperator, {"endpoint": endpoint, "arguments": arguments})
     assert "password" in why
     assert "Hunter2!" not in why
     assert damstra_emulator.journal() == []
@@ -162,12 +164,12 @@ def test_a_password_is_refused(
 def test_arguments_that_do_not_fit_are_named(
     endpoint: str, arguments: Any, why: str, damstra_emulator: DamstraEmulator
 ) -> None:
-    assert why in refusal(step(endpoint, arguments))
+    assert why in fail_fast_message(step(endpoint, arguments))
     assert damstra_emulator.journal() == []
 
 
 def test_a_refusal_of_the_server_is_an_error(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
-    assert "999" in error(step("GetUser", {"user_id": 999}), DamstraError)
+    assert "999" in error_message(step("GetUser", {"user_id": 999}), DamstraError)
 
 
 def test_a_retry_does_not_repeat_what_nobody_knows_of_and_says_so_once(
@@ -177,7 +179,7 @@ def test_a_retry_does_not_repeat_what_nobody_knows_of_and_says_so_once(
     damstra_emulator.add_fault("drop_after", method="POST", count=1)
     with pytest.raises(DamstraTransportError):
         run(step("CreateGroup", CREATE_GROUP), task_state_store=store)
-    why = refusal(step("CreateGroup", CREATE_GROUP), task_state_store=store)
+    why = fail_fast_message(step("CreateGroup", CREATE_GROUP), task_state_store=store)
     assert why.startswith("CreateGroup (POST /group) was sent by an earlier attempt of this task")
     assert len(damstra_emulator.journal()) == 1
     # Who has looked clears the task.
@@ -189,7 +191,7 @@ def test_a_retry_does_not_repeat_what_nobody_knows_of_and_says_so_once(
     "fault", [{"kind": "drop_before", "method": "GET"}, {"kind": "status", "status": 429, "method": "POST"}]
 )
 def test_what_surely_was_not_done_is_done_by_a_retry(
-    fault: dict[str, Any], damstra_emulator: DamstraEmulator, connect: Connect
+    fault: dict[str, Any], damstra_emulator: DamstraEmulator, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
     store = StateStore()

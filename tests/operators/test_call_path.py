@@ -13,13 +13,13 @@ import airflow_provider_damstra
 from airflow_provider_damstra.endpoints import GetUser
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
-from tests.operators.catalogue import CASES
-from tests.operators.running import run
+from tests.operators.all_cases import CASES
+from tests.operators.task_runner import run
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.api_client import ApiClient
-    from tests.operators.case import Case
+    from tests.operators.operator_case import OperatorCase
 
 PACKAGE = str(Path(airflow_provider_damstra.__file__).parent)
 MAX_FRAMES = 9
@@ -44,7 +44,11 @@ def paths(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_few_frames_are_between_execute_and_the_http_library(
-    case: Case, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path, paths: list[list[str]]
+    case: OperatorCase,
+    damstra_emulator: DamstraEmulator,
+    api: ApiClient,
+    tmp_path: Path,
+    paths: list[list[str]],
 ) -> None:
     case.begin(damstra_emulator, api)
     paths.clear()

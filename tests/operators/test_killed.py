@@ -6,34 +6,38 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.operators.case import Case, Trace, changes_in
-from tests.operators.cases_people import CREATE_USER
-from tests.operators.cases_training import REGISTER
-from tests.operators.catalogue import CREATING
-from tests.operators.running import run
-from tests.operators.worker import Worker, frozen_at
+from tests.operators.all_cases import CREATE_CASES
+from tests.operators.lesson_session_cases import REGISTER
+from tests.operators.operator_case import OperatorCase, SideEffects, changes_in
+from tests.operators.task_runner import run
+from tests.operators.user_group_cases import CREATE_USER
+from tests.operators.worker_process import WorkerProcess, freeze_during
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.api_client import ApiClient
-    from tests.operators.conftest import Undisturbed
+    from tests.operators.conftest import BaselineFactory
 
 
-@pytest.mark.parametrize("case", [*CREATING, REGISTER], ids=str)
+@pytest.mark.parametrize("case", [*CREATE_CASES, REGISTER], ids=str)
 def test_the_next_attempt_creates_nothing_twice(
-    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
+    case: OperatorCase,
+    baseline: BaselineFactory,
+    damstra_emulator: DamstraEmulator,
+    api: ApiClient,
+    tmp_path: Path,
 ) -> None:
-    course = undisturbed(case)
+    course = baseline(case)
     for method, path, number in course.turns:
         case.begin(damstra_emulator, api)
-        worker = Worker(case, tmp_path, damstra_emulator.connection_json)
-        with frozen_at(damstra_emulator, worker, method=method, path=path, number=number):
+        worker = WorkerProcess(case, tmp_path, damstra_emulator.connection_json)
+        with freeze_during(damstra_emulator, worker, method=method, path=path, number=number):
             worker.kill()
         outcome = run(case.make(tmp_path))
-        assert Trace.of(damstra_emulator, api, case) == course.trace
-        if case in CREATING:
+        assert SideEffects.of(damstra_emulator, api, case) == course.trace
+        if case in CREATE_CASES:
             assert outcome.value == case.expected(tmp_path).value
 
 
@@ -41,8 +45,8 @@ def test_the_worker_was_killed_after_the_user_was_created(
     damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     CREATE_USER.begin(damstra_emulator, api)
-    worker = Worker(CREATE_USER, tmp_path, damstra_emulator.connection_json)
-    with frozen_at(damstra_emulator, worker, method="POST", path="/user"):
+    worker = WorkerProcess(CREATE_USER, tmp_path, damstra_emulator.connection_json)
+    with freeze_during(damstra_emulator, worker, method="POST", path="/user"):
         worker.kill()
     assert sorted(changes_in(damstra_emulator)) == ["insert user_roles", "insert users"]
     assert run(CREATE_USER.make(tmp_path)).value == CREATE_USER.result

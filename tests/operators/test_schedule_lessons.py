@@ -15,16 +15,16 @@ from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.operators.lesson import DamstraScheduleLessonsOperator
 from tests.clients.concurrency import ConcurrencyCounter
 from tests.emulator.api_client import HAUL_TRUCK, INACTIVE_USER, TRAINEES, UNKNOWN_ID
-from tests.operators.case import changes_in
-from tests.operators.cases_training import DUE_SCHEDULE, LIAMS_HEIGHTS, NEW_SCHEDULE, OLIVIAS_HEIGHTS
-from tests.operators.running import Outcome, error, refusal, run
+from tests.operators.lesson_session_cases import DUE_SCHEDULE, LIAMS_HEIGHTS, NEW_SCHEDULE, OLIVIAS_HEIGHTS
+from tests.operators.operator_case import changes_in
+from tests.operators.task_runner import Outcome, error_message, fail_fast_message, run
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.operators.conftest import Connect
+    from tests.operators.conftest import ConnectionFactory
 
 AN_INSTRUCTOR = 1008  # has no lesson schedules
 SCHEDULE = "/user/*/lesson_schedule"
@@ -114,7 +114,7 @@ def test_a_wrong_lesson_is_named_and_nobody_is_scheduled(
     lessons: dict[str, Any], kind: type[DamstraError] | None, why: str, damstra_emulator: DamstraEmulator
 ) -> None:
     operator = step(**lessons, user_ids=[1011, 1012])
-    said = error(operator, kind) if kind else refusal(operator)
+    said = error_message(operator, kind) if kind else fail_fast_message(operator)
     assert said.startswith(why)
     assert orders(damstra_emulator) == []
 
@@ -126,7 +126,7 @@ def test_a_name_that_two_lessons_have_is_refused(damstra_emulator: DamstraEmulat
     ]
     body = {"results": lessons, "meta": {"totalResultCount": 2, "startIndex": 0, "endIndex": 2}}
     damstra_emulator.add_fault("status", status=200, path="/lesson", body=body)
-    why = error(step(lesson_names="Twin"), DamstraConflictError)
+    why = error_message(step(lesson_names="Twin"), DamstraConflictError)
     assert why == "2 lessons are named 'Twin' (301, 302): name one by id."
     assert orders(damstra_emulator) == []
 
@@ -145,7 +145,7 @@ def test_what_is_open_is_kept_and_one_request_makes_the_rest(damstra_emulator: D
 
 def test_an_open_schedule_is_an_error_if_wanted(damstra_emulator: DamstraEmulator) -> None:
     strict = step(user_ids=[1012], lesson_version_ids=[2002, 2006], if_exists="fail")
-    assert "user 1012: " in error(strict, DamstraConflictError)
+    assert "user 1012: " in error_message(strict, DamstraConflictError)
     assert changes_in(damstra_emulator) == {}
 
 
@@ -174,7 +174,7 @@ def test_what_was_done_long_ago_does_not_keep_from_scheduling_it_again(
 def test_a_user_who_fails_does_not_keep_the_others_from_being_scheduled(
     damstra_emulator: DamstraEmulator,
 ) -> None:
-    why = refusal(step(user_ids=[1011, INACTIVE_USER, 1013], lesson_ids=204))
+    why = fail_fast_message(step(user_ids=[1011, INACTIVE_USER, 1013], lesson_ids=204))
     assert why.startswith("1 users could not be scheduled, 2 were:\n  user 1038: ScheduleUser ")
     assert "User 1038 is not active and cannot be scheduled" in why
     assert changes_in(damstra_emulator) == {"insert lesson_schedules": 2}
@@ -189,32 +189,35 @@ def test_the_others_may_be_enough(damstra_emulator: DamstraEmulator) -> None:
 
 def test_of_many_who_fail_some_are_shown(damstra_emulator: DamstraEmulator) -> None:
     damstra_emulator.add_fault("status", status=400, method="POST", body={"error": "Bad Request"})
-    why = refusal(step(user_ids=list(TRAINEES)[:25], lesson_ids=204))
+    why = fail_fast_message(step(user_ids=list(TRAINEES)[:25], lesson_ids=204))
     assert why.startswith("25 users could not be scheduled, 0 were:\n  user 1011: ")
     assert why.endswith("\n  and 5 more")
     assert len(why.splitlines()) == 22
 
 
-def test_nobody_is_not_enough(damstra_emulator: DamstraEmulator, connect: Connect) -> None:
+def test_nobody_is_not_enough(damstra_emulator: DamstraEmulator, connect: ConnectionFactory) -> None:
     connect(password="wrong")
     operator = step(lesson_version_ids=HAUL_TRUCK, on_partial_failure="continue")
-    assert "access key" in refusal(operator)
+    assert "access key" in fail_fast_message(operator)
 
 
 def test_what_a_later_attempt_can_mend_is_tried_again_though_another_user_fails_for_good(
-    damstra_emulator: DamstraEmulator, connect: Connect
+    damstra_emulator: DamstraEmulator, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
     damstra_emulator.add_fault("status", status=429, path="/user/1011/lesson_schedule", count=1)
     operator = step(user_ids=[INACTIVE_USER, 1011], lesson_ids=204)
-    why = error(operator)
+    why = error_message(operator)
     assert "user 1038: " in why
     assert "user 1011: " in why
 
 
 @pytest.mark.parametrize("places", [1, 3])
 def test_users_are_worked_on_side_by_side_within_the_limit(
-    places: int, damstra_emulator: DamstraEmulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    places: int,
+    damstra_emulator: DamstraEmulator,
+    connect: ConnectionFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     connect(extra={"max_concurrency": places})
     users, counter, real = list(TRAINEES)[:6], ConcurrencyCounter(), HTTPAdapter.send
@@ -264,7 +267,7 @@ def test_what_is_open_is_a_reason_to_fail_even_if_it_was_completed_before(
     damstra_emulator: DamstraEmulator,
 ) -> None:
     (again,) = schedule(lesson_version_ids=[2002])[0]["lesson_schedule_ids"]
-    why = error(step(lesson_version_ids=[2002, 2006], **FAIL_AND_SKIP), DamstraConflictError)
+    why = error_message(step(lesson_version_ids=[2002, 2006], **FAIL_AND_SKIP), DamstraConflictError)
     assert f"User 1011 has open lesson schedules already: [{again}]." in why
     assert len(orders(damstra_emulator)) == 1
 
@@ -286,9 +289,9 @@ def test_what_this_run_scheduled_and_was_completed_since_is_no_reason_to_fail(
 
 
 def test_nobody_is_scheduled_before_it_is_known_who_is_already(
-    damstra_emulator: DamstraEmulator, connect: Connect
+    damstra_emulator: DamstraEmulator, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
     damstra_emulator.add_fault("status", status=503, path="/user/1012/lesson_schedule", method="GET")
-    error(step(user_ids=[1011, 1012], lesson_ids=204, if_exists="fail"))
+    error_message(step(user_ids=[1011, 1012], lesson_ids=204, if_exists="fail"))
     assert orders(damstra_emulator) == []

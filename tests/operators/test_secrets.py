@@ -13,9 +13,9 @@ from airflow_provider_damstra.operators.user import (
     DamstraGenerateLoginUrlOperator,
     DamstraUpdateUserOperator,
 )
-from tests.operators.cases_training import DUE_SCHEDULE
-from tests.operators.catalogue import CASES, operator_classes
-from tests.operators.running import error, refusal_anywhere, run
+from tests.operators.all_cases import CASES, operator_classes
+from tests.operators.lesson_session_cases import DUE_SCHEDULE
+from tests.operators.task_runner import error_message, rejection_message, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,7 +104,7 @@ def test_an_answer_that_cannot_be_read_is_not_shown(
 ) -> None:
     body = '{"url": 7, "token": "SECRET-TOKEN"'
     damstra_emulator.add_fault("status", status=200, body=body)
-    assert "it holds a secret" in error(kind(task_id="step", **arguments, return_in_clear=True))
+    assert "it holds a secret" in error_message(kind(task_id="step", **arguments, return_in_clear=True))
     assert "SECRET-TOKEN" not in log.text()
 
 
@@ -129,7 +129,7 @@ def test_the_access_key_is_never_logged(
 def test_a_password_is_refused(
     kind: type[DamstraOperator], arguments: dict[str, Any], damstra_emulator: DamstraEmulator, log: Log
 ) -> None:
-    why = refusal_anywhere(kind, arguments)
+    why = rejection_message(kind, arguments)
     assert why.startswith("a password in an operator's arguments would be kept and shown by Airflow")
     assert PASSWORD not in why + log.text()
     assert damstra_emulator.journal() == []

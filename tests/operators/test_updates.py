@@ -13,8 +13,8 @@ from airflow_provider_damstra.operators.ilt_session import (
     DamstraUpdateIltSessionOperator,
 )
 from airflow_provider_damstra.operators.user import DamstraCreateUserOperator, DamstraUpdateUserOperator
-from tests.operators.case import changes_in
-from tests.operators.running import error, run
+from tests.operators.operator_case import changes_in
+from tests.operators.task_runner import error_message, run
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -148,6 +148,6 @@ def test_who_is_not_registered_is_named_and_nothing_is_recorded(damstra_emulator
     operator = DamstraSaveIltSessionProgressOperator(
         task_id="step", ilt_session_id=402, user_ids=[1015, 1021, 1022]
     )
-    why = error(operator, DamstraNotFoundError)
+    why = error_message(operator, DamstraNotFoundError)
     assert why.startswith("ILT session 402: users 1021, 1022 are not registered, so nobody's attendance")
     assert changes_in(damstra_emulator) == {}

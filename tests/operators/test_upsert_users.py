@@ -9,15 +9,15 @@ import pytest
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraError
 from airflow_provider_damstra.models import Role
 from airflow_provider_damstra.operators.user import DamstraUpdateUserOperator, DamstraUpsertUsersOperator
-from tests.operators.case import changes_in
-from tests.operators.cases_people import ADA, NEW_USER
-from tests.operators.faults import FAULTS, SERVER_ERROR, strike
-from tests.operators.running import error, refusal, run
+from tests.operators.faults import FAULTS, SERVER_ERROR, inject_fault
+from tests.operators.operator_case import changes_in
+from tests.operators.task_runner import error_message, fail_fast_message, run
+from tests.operators.user_group_cases import ADA, NEW_USER
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.api_client import ApiClient
-    from tests.operators.conftest import Connect
+    from tests.operators.conftest import ConnectionFactory
 
 LIAM = {"employee_number": "E1011", "first_name": "Liam", "last_name": "Murphy"}
 # A supervisor and trainee.
@@ -121,7 +121,7 @@ def test_two_people_that_one_row_fits_are_named_and_nobody_is_imported(
     damstra_emulator: DamstraEmulator,
 ) -> None:
     run(DamstraUpdateUserOperator(task_id="step", user_id=1011, changes={"employee_number": "E1012"}))
-    why = error(step([ADA, {**LIAM, "employee_number": "E1012"}]), DamstraConflictError)
+    why = error_message(step([ADA, {**LIAM, "employee_number": "E1012"}]), DamstraConflictError)
     assert why.startswith("Users 1011 and 1012 have the same employee_number")
     assert imports(damstra_emulator) == []
 
@@ -132,12 +132,12 @@ def test_batches_are_of_the_size_that_is_wanted(damstra_emulator: DamstraEmulato
 
 
 def test_a_batch_that_fails_says_what_was_done_before(
-    damstra_emulator: DamstraEmulator, connect: Connect
+    damstra_emulator: DamstraEmulator, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
-    strike(damstra_emulator, FAULTS["429"], method="POST", path="/bulkUserImport", number=2)
+    inject_fault(damstra_emulator, FAULTS["429"], method="POST", path="/bulkUserImport", number=2)
     operator = step(newcomers(5), batch_size=2)
-    assert error(operator, DamstraError).startswith(
+    assert error_message(operator, DamstraError).startswith(
         "Of 5 users to import 2 were imported before users 3 to 4 failed; running it again does the rest. "
         "BulkUserImport (POST /bulkUserImport) failed (HTTP 429)"
     )
@@ -147,7 +147,7 @@ def test_a_batch_that_fails_says_what_was_done_before(
 
 
 def test_after_a_lost_answer_only_what_is_missing_is_sent_again(damstra_emulator: DamstraEmulator) -> None:
-    strike(damstra_emulator, {"kind": "drop_after"}, method="POST", path="/bulkUserImport")
+    inject_fault(damstra_emulator, {"kind": "drop_after"}, method="POST", path="/bulkUserImport")
     outcome = run(step([LIAM, ADA, MEI]))
     assert outcome.xcoms == {"created": [NEW_USER], "updated": [1007], "unchanged": [1011]}
     assert len(imports(damstra_emulator)) == 1
@@ -156,12 +156,12 @@ def test_after_a_lost_answer_only_what_is_missing_is_sent_again(damstra_emulator
 def test_a_batch_that_the_server_refuses_is_an_error_at_once(damstra_emulator: DamstraEmulator) -> None:
     body = {"message": "no", "reason": "Invalid request", "error": "Bad Request", "statusCode": 400}
     damstra_emulator.add_fault("status", status=400, path="/bulkUserImport", body=body)
-    assert "0 were imported before users 1 to 1 failed" in refusal(step([ADA]))
+    assert "0 were imported before users 1 to 1 failed" in fail_fast_message(step([ADA]))
 
 
 def test_a_server_error_is_left_to_a_retry(damstra_emulator: DamstraEmulator) -> None:
     damstra_emulator.add_fault("status", status=503, path="/bulkUserImport", body=SERVER_ERROR)
-    assert "HTTP 503" in error(step([ADA]))
+    assert "HTTP 503" in error_message(step([ADA]))
     damstra_emulator.clear_faults()
     assert run(step([ADA])).value == [NEW_USER]
 

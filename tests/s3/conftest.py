@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.operators.conftest import _no_waiting_between_attempts, api, connect
+from tests.operators.conftest import _no_retry_delay, api, connect
 from tests.s3.server import REGION, S3Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["_no_waiting_between_attempts", "api", "connect"]
+__all__ = ["_no_retry_delay", "api", "connect"]
 
 
 @pytest.fixture(scope="session")

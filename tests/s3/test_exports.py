@@ -14,7 +14,7 @@ from airflow_provider_damstra.errors import DamstraServerError
 from airflow_provider_damstra.storage import StoragePath, TaskTry, atomic_open, atomic_write
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
-from tests.operators.running import StateStore, refusal, run
+from tests.operators.task_runner import StateStore, fail_fast_message, run
 from tests.transfers.exporting import exporting, kill
 from tests.transfers.lake import Lake
 from tests.transfers.steps import step
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.api_client import ApiClient
-    from tests.operators.conftest import Connect
+    from tests.operators.conftest import ConnectionFactory
     from tests.s3.server import S3Server
 
 LIAM, LAST, CREW = 1012, 1030, 102
@@ -95,7 +95,7 @@ def test_an_attempt_ends_the_upload_that_a_killed_one_began(bucket: str, s3: S3S
 
 
 def test_schedules_of_users_from_a_file_go_on_where_an_attempt_failed(
-    bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator, connect: Connect
+    bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator, connect: ConnectionFactory
 ) -> None:
     run(step(f"{bucket}/users.parquet", file_format="parquet"))
     connect(extra={"max_retries": 0})
@@ -162,7 +162,7 @@ def test_a_bucket_that_is_not_there_is_refused_and_not_made(
     bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator
 ) -> None:
     target = f"{bucket.removesuffix('lake')}lakes/users.jsonl"
-    why = refusal(step(target))
+    why = fail_fast_message(step(target))
     assert f"target_path '{target}' cannot be written: " in why
     assert "The specified bucket does not exist" in why
     assert s3.buckets() == ["lake"]
@@ -196,7 +196,7 @@ def test_a_missing_right_is_named_before_the_first_request(
         if denied is None:
             assert run(export).value["rows"] > 0
             return
-        assert f"AccessDenied) when calling the {denied} operation" in refusal(export)
+        assert f"AccessDenied) when calling the {denied} operation" in fail_fast_message(export)
     finally:
         s3.check_rights(False)
     assert damstra_emulator.journal() == []

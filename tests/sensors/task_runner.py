@@ -18,7 +18,7 @@ from airflow.sdk.bases.operator import ExecutorSafeguard, TriggerFailureReason
 from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent
 
 from tests.airflow_compat import AirflowRescheduleException, DagSerialization
-from tests.operators.running import StateStore
+from tests.operators.task_runner import StateStore
 from tests.sensors.outcome import TIMED_OUT, FinalState, Outcome, failed, outcome_of, skipped, up_for_retry
 from tests.sensors.trigger_runner import FirstEvent, first_event, rebuild, serialized_payload
 

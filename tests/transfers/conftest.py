@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.operators.conftest import _no_waiting_between_attempts, api, connect
+from tests.operators.conftest import _no_retry_delay, api, connect
 from tests.transfers.databases import Database, PostgreSQLDatabase, SQLiteDatabase
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.postgresql import PostgreSQL
 
-__all__ = ["_no_waiting_between_attempts", "api", "connect"]
+__all__ = ["_no_retry_delay", "api", "connect"]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
-from tests.operators.running import run
+from tests.operators.task_runner import run
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
-from tests.operators.running import StateStore, run
+from tests.operators.task_runner import StateStore, run
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset

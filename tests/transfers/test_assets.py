@@ -15,7 +15,7 @@ from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.lineage import file_location
 from airflow_provider_damstra.transfers.sql_engine import table_location
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
-from tests.operators.running import run
+from tests.operators.task_runner import run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from pyarrow import parquet
 from airflow_provider_damstra.exports import formats
 from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
-from tests.operators.running import refusal, run
+from tests.operators.task_runner import fail_fast_message, run
 from tests.transfers.steps import lines, step
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def test_a_missing_extra_is_named_before_the_first_request(
     damstra_emulator: DamstraEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(formats, "find_spec", lambda name: None)
-    why = refusal(step(tmp_path / "x", file_format="parquet"))
+    why = fail_fast_message(step(tmp_path / "x", file_format="parquet"))
     assert why == (
         "file_format 'parquet' needs pyarrow, which this worker does not have: "
         "pip install 'airflow-provider-damstra[parquet]'"
@@ -199,7 +199,7 @@ def test_what_cannot_be_asked_is_refused_before_the_first_request(
     arguments: dict[str, Any], why: str, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     whole = {"resource": "users", "target_path": str(tmp_path / "x"), **arguments}
-    assert why in refusal(DamstraExportOperator(task_id="export", **whole))
+    assert why in fail_fast_message(DamstraExportOperator(task_id="export", **whole))
     assert damstra_emulator.journal() == []
 
 

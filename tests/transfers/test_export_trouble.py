@@ -8,27 +8,27 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError, DamstraServerError
-from tests.operators.running import error, run
+from tests.operators.task_runner import error_message, run
 from tests.transfers.steps import lines, step
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.operators.conftest import Connect
+    from tests.operators.conftest import ConnectionFactory
 
 LIAM, CREW = 1012, 102
 
 
 def test_an_export_that_fails_leaves_what_was_there(
-    damstra_emulator: DamstraEmulator, connect: Connect, tmp_path: Path
+    damstra_emulator: DamstraEmulator, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     path = tmp_path / "schedules.jsonl"
     path.write_text("what was there")
     connect(extra={"max_retries": 0})
     damstra_emulator.add_fault(kind="status", status=500, path=f"/user/{LIAM}/lesson_schedule")
     export = step(path, "lesson_schedules", parent_ids=[1014, LIAM], max_concurrency=1)
-    error(export, DamstraServerError)
+    error_message(export, DamstraServerError)
     assert path.read_text() == "what was there"
     assert list(tmp_path.iterdir()) == [path]
     damstra_emulator.clear_faults()
@@ -41,7 +41,7 @@ def test_a_user_who_is_gone_fails_it_or_is_left_out(
 ) -> None:
     path = tmp_path / "schedules.jsonl"
     arguments: dict[str, Any] = {"resource": "lesson_schedules", "parent_ids": [999_999, LIAM]}
-    assert "999999" in error(step(path, **arguments), DamstraNotFoundError)
+    assert "999999" in error_message(step(path, **arguments), DamstraNotFoundError)
     assert list(tmp_path.iterdir()) == []
     result = run(step(path, **arguments, on_failed_parent="skip")).value
     assert list(result["failed_parents"]) == ["999999"]
@@ -59,26 +59,26 @@ def test_only_some_of_many_who_are_gone_are_named(damstra_emulator: DamstraEmula
 
 @pytest.mark.parametrize("status", [500, 503])
 def test_an_outage_is_no_gap(
-    status: int, damstra_emulator: DamstraEmulator, connect: Connect, tmp_path: Path
+    status: int, damstra_emulator: DamstraEmulator, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     path = tmp_path / "schedules.jsonl"
     path.write_text("what was there")
     connect(extra={"max_retries": 0})
     damstra_emulator.add_fault(kind="status", status=status, path="/user/*/lesson_schedule")
     skipping = step(path, "lesson_schedules", parent_ids=[1014, LIAM], on_failed_parent="skip")
-    error(skipping, DamstraServerError)
+    error_message(skipping, DamstraServerError)
     assert path.read_text() == "what was there"
 
 
 def test_one_user_whose_schedules_cannot_be_listed_is_left_out(
-    damstra_emulator: DamstraEmulator, connect: Connect, tmp_path: Path
+    damstra_emulator: DamstraEmulator, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     path = tmp_path / "schedules.jsonl"
     connect(extra={"max_retries": 0})
     listing = f"/user/{LIAM}/lesson_schedule"
     skipping = step(path, "lesson_schedules", parent_ids=[1014, LIAM], on_failed_parent="skip")
     damstra_emulator.add_fault(kind="status", status=503, path=listing)
-    error(skipping, DamstraServerError)
+    error_message(skipping, DamstraServerError)
     damstra_emulator.clear_faults()
     damstra_emulator.add_fault(kind="status", status=500, path=listing)
     assert list(run(skipping).value["failed_parents"]) == [str(LIAM)]
@@ -86,16 +86,16 @@ def test_one_user_whose_schedules_cannot_be_listed_is_left_out(
 
 
 def test_a_row_that_is_no_object_is_said_to_be_none(
-    damstra_emulator: DamstraEmulator, connect: Connect, tmp_path: Path
+    damstra_emulator: DamstraEmulator, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     body = {"results": [None], "meta": {"totalResultCount": 1}}
     damstra_emulator.add_fault(kind="status", status=200, body=body, path=f"/group/{CREW}/member")
-    why = error(step(tmp_path / "x", "group_members", parent_ids=[CREW]), DamstraResponseError)
+    why = error_message(step(tmp_path / "x", "group_members", parent_ids=[CREW]), DamstraResponseError)
     assert f"a row of group_members of group_id {CREW} is no object: null" in why
 
 
 def test_a_wrong_key_fails_even_if_failures_are_skipped(
-    damstra_emulator: DamstraEmulator, connect: Connect, tmp_path: Path
+    damstra_emulator: DamstraEmulator, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     connect(password="wrong")
     with pytest.raises(AirflowFailException, match="access key"):

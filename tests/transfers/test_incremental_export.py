@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from tests.operators.running import refusal
+from tests.operators.task_runner import fail_fast_message
 from tests.transfers.lake import Lake
 from tests.transfers.variables import Variables
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.api_client import ApiClient
-    from tests.operators.conftest import Connect
+    from tests.operators.conftest import ConnectionFactory
 
 LIAM, AROHA, CREW = 1012, 1014, 102
 SOME: dict[str, Any] = {"resource": "lesson_schedules", "parent_ids": [1011, LIAM, AROHA]}
@@ -150,7 +150,7 @@ def test_before_airflow_3_3_a_variable_keeps_it_which_later_ones_find(
 
 
 def test_somebody_who_was_left_out_is_not_forgotten(
-    runs: Lake, damstra_emulator: DamstraEmulator, api: ApiClient, connect: Connect
+    runs: Lake, damstra_emulator: DamstraEmulator, api: ApiClient, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
     runs.export("first", **SOME)
@@ -165,7 +165,7 @@ def test_somebody_who_was_left_out_is_not_forgotten(
 
 
 def test_what_an_earlier_run_found_deleted_does_not_stay_beside_a_newer_file(
-    runs: Lake, damstra_emulator: DamstraEmulator, api: ApiClient, connect: Connect
+    runs: Lake, damstra_emulator: DamstraEmulator, api: ApiClient, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
     members: dict[str, Any] = {
@@ -189,7 +189,7 @@ def test_what_an_earlier_run_found_deleted_does_not_stay_beside_a_newer_file(
 
 
 def test_nothing_moves_on_before_the_file_is_there(
-    runs: Lake, damstra_emulator: DamstraEmulator, api: ApiClient, connect: Connect
+    runs: Lake, damstra_emulator: DamstraEmulator, api: ApiClient, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
     runs.export("first", **SOME)
@@ -234,7 +234,7 @@ def test_invalid_argument_is_rejected_at_parse_time(arguments: dict[str, Any], w
 
 
 def test_a_full_refresh_is_yes_or_no(runs: Lake, damstra_emulator: DamstraEmulator) -> None:
-    why = refusal(runs.operator(resource="users", full_refresh="perhaps"), run_id="first")
+    why = fail_fast_message(runs.operator(resource="users", full_refresh="perhaps"), run_id="first")
     assert why == "full_refresh is 'perhaps'; it can be true or false"
     assert damstra_emulator.journal() == []
 

@@ -15,7 +15,7 @@ from airflow_provider_damstra.exports import checkpoint
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.storage import StoragePath
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
-from tests.operators.running import StateStore, run
+from tests.operators.task_runner import StateStore, run
 from tests.transfers.exporting import exporting, kill, send
 from tests.waiting import wait_until
 

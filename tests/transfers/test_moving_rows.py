@@ -11,7 +11,7 @@ from airflow_provider_damstra.endpoints import ActivateUser, InactivateUser, Rem
 from airflow_provider_damstra.exports import consistent_pagination as whole_listing
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
-from tests.operators.running import run
+from tests.operators.task_runner import run
 from tests.transfers.lake import Lake
 from tests.transfers.moving import once_pages_have_come
 from tests.transfers.variables import Variables

@@ -15,12 +15,12 @@ from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.exports.sql import merge as merging
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
-from tests.operators.running import StateStore, error, run
+from tests.operators.task_runner import StateStore, error_message, run
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.api_client import ApiClient
-    from tests.operators.conftest import Connect
+    from tests.operators.conftest import ConnectionFactory
     from tests.transfers.databases import Database
 
 LIAM, CREW = 1012, 102
@@ -150,7 +150,7 @@ def test_only_replace_deletes_missing_rows(damstra_emulator: DamstraEmulator, wa
 
 
 def test_replace_keeps_rows_of_skipped_parents(
-    damstra_emulator: DamstraEmulator, connect: Connect, warehouse: Database
+    damstra_emulator: DamstraEmulator, connect: ConnectionFactory, warehouse: Database
 ) -> None:
     schedules = step(
         "lesson_schedules", parent_ids=[LIAM, 1014], write_mode="replace", on_failed_parent="skip"
@@ -165,14 +165,14 @@ def test_replace_keeps_rows_of_skipped_parents(
 
 
 def test_failed_replace_changes_nothing(
-    damstra_emulator: DamstraEmulator, connect: Connect, warehouse: Database
+    damstra_emulator: DamstraEmulator, connect: ConnectionFactory, warehouse: Database
 ) -> None:
     run(step("lesson_schedules", parent_ids=[1014]))
     before = ids(warehouse, "lesson_schedules")
     connect(extra={"max_retries": 0})
     damstra_emulator.add_fault(kind="status", status=503, path=f"/user/{LIAM}/lesson_schedule")
     replacing = step("lesson_schedules", parent_ids=[1015, LIAM], write_mode="replace", batch_size=1)
-    error(replacing, DamstraServerError)
+    error_message(replacing, DamstraServerError)
     assert ids(warehouse, "lesson_schedules") == before
 
 
@@ -223,7 +223,7 @@ def test_unknown_fields_are_stored_in_other_members(
 def test_field_of_wrong_type_fails_its_batch(damstra_emulator: DamstraEmulator, warehouse: Database) -> None:
     body = {"results": [{"id": 7}, {"id": "seven"}], "meta": {"totalResultCount": 2}}
     damstra_emulator.add_fault(kind="status", status=200, body=body, path="/user")
-    assert "a row of users cannot be put into columns (id: " in error(step(), DamstraResponseError)
+    assert "a row of users cannot be put into columns (id: " in error_message(step(), DamstraResponseError)
     assert ids(warehouse) == []
 
 

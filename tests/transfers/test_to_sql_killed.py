@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
-from tests.operators.running import run
-from tests.operators.worker import PROCESSES, Worker, frozen_at
+from tests.operators.task_runner import run
+from tests.operators.worker_process import PROCESS_CONTEXT, WorkerProcess, freeze_during
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def work(mode: str, connections: dict[str, str]) -> None:
     run(step(mode))
 
 
-class SqlWorker(Worker):
+class SqlWorker(WorkerProcess):
     """A process that writes once."""
 
     def __init__(self, mode: str) -> None:
         connections = {name: text for name, text in os.environ.items() if name.startswith("AIRFLOW_CONN_")}
-        self._process = PROCESSES.Process(target=work, args=(mode, connections))
+        self._process = PROCESS_CONTEXT.Process(target=work, args=(mode, connections))
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_kill_while_reading_leaves_consistent_table(
     mode: str, users: PostgreSQLDatabase, damstra_emulator: DamstraEmulator
 ) -> None:
     worker = SqlWorker(mode)
-    with frozen_at(damstra_emulator, worker, method="GET", path="/user", number=8):
+    with freeze_during(damstra_emulator, worker, method="GET", path="/user", number=8):
         worker.kill()
     wait_until(lambda: not users.others(), "the database has noticed")
     if mode == "replace":

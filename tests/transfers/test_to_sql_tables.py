@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_damstra.exports.sql import merge as merging
 from airflow_provider_damstra.exports.sql.errors import SqlError
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
-from tests.operators.running import refusal, run
+from tests.operators.task_runner import fail_fast_message, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def warehouse_is(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
 
 def test_missing_column_is_reported_or_added(damstra_emulator: DamstraEmulator, warehouse: Database) -> None:
     warehouse.execute(f"CREATE TABLE groups (id BIGINT PRIMARY KEY, {GROUPS})")
-    assert refusal(step()) == (
+    assert fail_fast_message(step()) == (
         "the table groups has no column created_date, other_members; "
         "add_missing_columns=True adds what is missing"
     )
@@ -81,7 +81,7 @@ def test_unsuitable_table_is_rejected_before_first_request(
 ) -> None:
     others = GROUPS if columns.startswith("id") else GROUPS.replace("name TEXT, ", "")
     warehouse.execute(f"CREATE TABLE groups ({columns}, {others}, created_date TEXT, other_members TEXT)")
-    assert refusal(step()) == why
+    assert fail_fast_message(step()) == why
     assert damstra_emulator.journal() == []
 
 
@@ -108,7 +108,7 @@ def test_unique_index_is_accepted_as_key(damstra_emulator: DamstraEmulator, ware
 def test_invalid_target_is_rejected_before_first_request(
     arguments: dict[str, Any], why: str, damstra_emulator: DamstraEmulator, warehouse: Database
 ) -> None:
-    assert why in refusal(step(**arguments))
+    assert why in fail_fast_message(step(**arguments))
     assert damstra_emulator.journal() == []
 
 
@@ -129,7 +129,7 @@ def test_unknown_connection_type_is_rejected(
     damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warehouse_is(monkeypatch, conn_type="oracle", host="127.0.0.1")
-    assert refusal(step()).startswith(
+    assert fail_fast_message(step()).startswith(
         "sql_conn_id 'warehouse' is a connection of type 'oracle', whose provider is not installed"
     )
 
@@ -166,7 +166,7 @@ def test_missing_privilege_is_reported_before_first_request(
     if why is None:
         assert run(task).value["rows"] == rows
         return
-    said = refusal(task)
+    said = fail_fast_message(task)
     assert said.startswith("the table staff.groups of warehouse cannot be written: ")
     assert said.endswith(why)
     assert damstra_emulator.journal() == []
@@ -186,7 +186,7 @@ def test_missing_create_privilege_is_reported(
     damstra_emulator: DamstraEmulator, reader: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warehouse_is(monkeypatch, **reader)
-    assert refusal(step()) == (
+    assert fail_fast_message(step()) == (
         "the table groups of warehouse cannot be written: permission denied for schema public"
     )
     assert damstra_emulator.journal() == []
@@ -221,7 +221,7 @@ def test_column_of_wrong_type_is_reported(damstra_emulator: DamstraEmulator, on_
     run(step())
     on_postgresql.execute("ALTER TABLE groups ALTER COLUMN other_members TYPE integer USING 1")
     damstra_emulator.clear_journal()
-    assert refusal(step()) == (
+    assert fail_fast_message(step()) == (
         "the table groups of warehouse cannot be written: "
         'column "other_members" is of type integer but expression is of type jsonb'
     )
@@ -258,7 +258,7 @@ def test_database_without_upsert_rejects_extra_columns(
     run(step())
     on_sqlite.execute("ALTER TABLE groups ADD COLUMN site TEXT")
     monkeypatch.delitem(merging.INSERT_ON_CONFLICT, "sqlite")
-    assert refusal(step()) == (
+    assert fail_fast_message(step()) == (
         "the column site of the table groups is not one of the export's, and would be emptied: "
         "on this database rows are deleted and inserted"
     )
@@ -275,4 +275,4 @@ def test_database_without_upsert_needs_no_key(
 
 
 def test_too_long_name_is_rejected(damstra_emulator: DamstraEmulator, on_postgresql: Database) -> None:
-    assert refusal(step(table="x" * 64)).endswith("is too long: this database allows 63 bytes")
+    assert fail_fast_message(step(table="x" * 64)).endswith("is too long: this database allows 63 bytes")

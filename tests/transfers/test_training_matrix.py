@@ -14,14 +14,14 @@ from pyarrow import parquet
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraServerError
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
 from tests.emulator.api_client import HAUL_TRUCK_LESSON, PIT_CREW_A, TRAINEES
-from tests.operators.running import error, refusal_anywhere, run
+from tests.operators.task_runner import error_message, rejection_message, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.api_client import ApiClient
-    from tests.operators.conftest import Connect
+    from tests.operators.conftest import ConnectionFactory
 
 MINE, INDUCTION = 101, 201
 
@@ -192,21 +192,21 @@ def test_group_without_members_gives_empty_matrix(
 def test_unknown_group_or_lesson_is_reported(
     arguments: dict[str, Any], why: str, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
-    message = error(step(tmp_path / "a.csv", **arguments), DamstraNotFoundError)
+    message = error_message(step(tmp_path / "a.csv", **arguments), DamstraNotFoundError)
     assert any(one in message for one in why.split("|"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_failed_listing_writes_no_file(
     damstra_emulator: DamstraEmulator,
-    connect: Connect,
+    connect: ConnectionFactory,
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "a.csv"
     path.write_text("last month's")
     connect(extra={"max_retries": 0})
     damstra_emulator.add_fault("status", path="/user/1021/lesson_schedule", status=500, count=1)
-    assert "/user/1021/lesson_schedule" in error(step(path), DamstraServerError)
+    assert "/user/1021/lesson_schedule" in error_message(step(path), DamstraServerError)
     assert path.read_text() == "last month's"
     assert list(tmp_path.iterdir()) == [path]
     run(step(path))
@@ -215,7 +215,7 @@ def test_failed_listing_writes_no_file(
 
 def test_file_is_independent_of_concurrency(
     damstra_emulator: DamstraEmulator,
-    connect: Connect,
+    connect: ConnectionFactory,
     tmp_path: Path,
 ) -> None:
     connect(extra={"max_concurrency": 2})
@@ -250,7 +250,7 @@ def test_invalid_input_is_rejected_before_first_request(
     (tmp_path / "file").touch()
     given = {"group_id": PIT_CREW_A, "target_path": f"{tmp_path}/a.csv", **arguments}
     given["target_path"] = given["target_path"].replace("FOLDER", str(tmp_path))
-    assert why in refusal_anywhere(DamstraTrainingMatrixOperator, given)
+    assert why in rejection_message(DamstraTrainingMatrixOperator, given)
     assert damstra_emulator.journal() == []
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.operators.base import ResultFileMixin
-from tests.operators.catalogue import CASES
-from tests.operators.running import refusal, run
+from tests.operators.all_cases import CASES
+from tests.operators.task_runner import fail_fast_message, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.operators.case import Case
+    from tests.operators.operator_case import OperatorCase
 
 LARGE = [case for case in CASES if issubclass(case.operator, ResultFileMixin)]
 
 
-def lines_of(case: Case, tmp_path: Path) -> list[dict[str, Any]]:
+def lines_of(case: OperatorCase, tmp_path: Path) -> list[dict[str, Any]]:
     """Return what the file has to hold, from what the step returns without one."""
     expected = case.expected(tmp_path)
     if case.operator.__name__ == "DamstraScheduleLessonsOperator":
@@ -43,7 +43,7 @@ def test_these_are_the_steps_whose_result_grows_with_the_people() -> None:
 
 @pytest.mark.parametrize("case", LARGE, ids=str)
 def test_the_result_is_written_and_what_is_known_of_it_returned(
-    case: Case, damstra_emulator: DamstraEmulator, tmp_path: Path
+    case: OperatorCase, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     path = tmp_path / "new" / "result.jsonl"
     outcome = run(case.make(tmp_path, result_path=f"file://{path}"))
@@ -60,8 +60,8 @@ def test_the_result_is_written_and_what_is_known_of_it_returned(
 
 @pytest.mark.parametrize("case", LARGE, ids=str)
 def test_a_path_that_cannot_be_is_refused_before_anything_is_sent(
-    case: Case, damstra_emulator: DamstraEmulator, tmp_path: Path
+    case: OperatorCase, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
-    assert "result_path is" in refusal(case.make(tmp_path, result_path=f"{tmp_path}/"))
-    assert "it is a folder" in refusal(case.make(tmp_path, result_path=str(tmp_path)))
+    assert "result_path is" in fail_fast_message(case.make(tmp_path, result_path=f"{tmp_path}/"))
+    assert "it is a folder" in fail_fast_message(case.make(tmp_path, result_path=str(tmp_path)))
     assert damstra_emulator.journal() == []

@@ -8,36 +8,38 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.errors import DamstraRateLimitError, DamstraServerError, DamstraTransportError
-from tests.operators.case import Case, changes_in
-from tests.operators.cases_people import CREATE_USER
-from tests.operators.catalogue import CASES
+from tests.operators.all_cases import CASES
 from tests.operators.faults import SERVER_ERROR
-from tests.operators.running import error, refusal
+from tests.operators.operator_case import OperatorCase, changes_in
+from tests.operators.task_runner import error_message, fail_fast_message
+from tests.operators.user_group_cases import CREATE_USER
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.operators.conftest import Connect
+    from tests.operators.conftest import ConnectionFactory
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_wrong_key_fails_at_once_and_is_named(
-    case: Case, damstra_emulator: DamstraEmulator, connect: Connect, tmp_path: Path
+    case: OperatorCase, damstra_emulator: DamstraEmulator, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     connect(password="wrong-key")
-    why = refusal(case.make(tmp_path))
+    why = fail_fast_message(case.make(tmp_path))
     assert "Check the connection's access key" in why
     assert "wrong-key" not in why
     assert changes_in(damstra_emulator) == {}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_host_that_is_not_reached_is_named(case: Case, connect: Connect, tmp_path: Path) -> None:
+def test_a_host_that_is_not_reached_is_named(
+    case: OperatorCase, connect: ConnectionFactory, tmp_path: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         host = f"127.0.0.1:{nobody.getsockname()[1]}"
     connect(host=f"http://{host}")
-    why = error(case.make(tmp_path), DamstraTransportError)
+    why = error_message(case.make(tmp_path), DamstraTransportError)
     assert f"got no answer from {host}: connection refused. The request was not sent" in why
 
 
@@ -46,7 +48,7 @@ def test_a_permission_that_is_missing_fails_at_once(
 ) -> None:
     body = {"internalCode": 831, "error": "You are not authorised to make this request"}
     damstra_emulator.add_fault("status", status=403, method="POST", body=body)
-    assert "The key's account lacks the permission" in refusal(CREATE_USER.make(tmp_path))
+    assert "The key's account lacks the permission" in fail_fast_message(CREATE_USER.make(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -58,10 +60,10 @@ def test_a_permission_that_is_missing_fails_at_once(
     ],
 )
 def test_a_connection_that_cannot_be_used_fails_at_once(
-    fields: dict[str, Any], why: str, connect: Connect, tmp_path: Path
+    fields: dict[str, Any], why: str, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     connect(**fields)
-    said = refusal(CREATE_USER.make(tmp_path))
+    said = fail_fast_message(CREATE_USER.make(tmp_path))
     assert said.startswith("Connection 'damstra_default' cannot be used: ")
     assert why in said
 
@@ -73,9 +75,9 @@ def test_what_time_may_mend_is_left_to_airflows_retries(
     status: int,
     kind: type[DamstraServerError | DamstraRateLimitError],
     damstra_emulator: DamstraEmulator,
-    connect: Connect,
+    connect: ConnectionFactory,
     tmp_path: Path,
 ) -> None:
     connect(extra={"max_retries": 1})
     damstra_emulator.add_fault("status", status=status, body=SERVER_ERROR)
-    assert f"HTTP {status}" in error(CREATE_USER.make(tmp_path), kind)
+    assert f"HTTP {status}" in error_message(CREATE_USER.make(tmp_path), kind)

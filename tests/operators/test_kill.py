@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
-from tests.operators.case import Case, Trace, changes_in
-from tests.operators.cases_people import ADD_MEMBERS, CREATE_GROUP, CREATE_USER
-from tests.operators.cases_training import COMPLETE_LESSON, CREATE_ILT_SESSION, REGISTER
-from tests.operators.running import error, run
-from tests.operators.worker import Worker, frozen_at
+from tests.operators.lesson_session_cases import COMPLETE_LESSON, CREATE_ILT_SESSION, REGISTER
+from tests.operators.operator_case import OperatorCase, SideEffects, changes_in
+from tests.operators.task_runner import error_message, run
+from tests.operators.user_group_cases import ADD_MEMBERS, CREATE_GROUP, CREATE_USER
+from tests.operators.worker_process import WorkerProcess, freeze_during
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.operators.base import DamstraOperator
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.api_client import ApiClient
-    from tests.operators.conftest import Undisturbed
+    from tests.operators.conftest import BaselineFactory
 
 TAKEN_BACK = (
     (CREATE_USER, ("update users",)),
@@ -32,7 +32,7 @@ TAKEN_BACK = (
 CASES = [case for case, _ in TAKEN_BACK]
 
 
-def changing_request(course: Undisturbed, case: Case) -> tuple[str, str]:
+def changing_request(course: BaselineFactory, case: OperatorCase) -> tuple[str, str]:
     """Return method and path of the one request with which a case changes something."""
     ((method, path),) = {(method, path) for method, path, _ in course(case).turns if method != "GET"}
     return method, path
@@ -40,37 +40,41 @@ def changing_request(course: Undisturbed, case: Case) -> tuple[str, str]:
 
 @pytest.mark.parametrize(("case", "then"), TAKEN_BACK, ids=str)
 def test_what_a_killed_task_created_is_taken_back_if_asked(
-    case: Case,
+    case: OperatorCase,
     then: tuple[str, ...],
-    undisturbed: Undisturbed,
+    baseline: BaselineFactory,
     damstra_emulator: DamstraEmulator,
     api: ApiClient,
     tmp_path: Path,
 ) -> None:
-    method, path = changing_request(undisturbed, case)
+    method, path = changing_request(baseline, case)
     case.begin(damstra_emulator, api)
-    worker = Worker(case, tmp_path, damstra_emulator.connection_json, cancel_on_kill=True)
-    with frozen_at(damstra_emulator, worker, method=method, path=path):
+    worker = WorkerProcess(case, tmp_path, damstra_emulator.connection_json, cancel_on_kill=True)
+    with freeze_during(damstra_emulator, worker, method=method, path=path):
         assert worker.terminate() == 1
     assert changes_in(damstra_emulator) == Counter(case.changes) + Counter(then)
 
 
 @pytest.mark.parametrize("case", [*CASES, COMPLETE_LESSON], ids=str)
 def test_otherwise_it_stays_and_the_task_goes_no_further(
-    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
+    case: OperatorCase,
+    baseline: BaselineFactory,
+    damstra_emulator: DamstraEmulator,
+    api: ApiClient,
+    tmp_path: Path,
 ) -> None:
-    course = undisturbed(case)
-    method, path = changing_request(undisturbed, case)
+    course = baseline(case)
+    method, path = changing_request(baseline, case)
     case.begin(damstra_emulator, api)
-    worker = Worker(case, tmp_path, damstra_emulator.connection_json)
-    with frozen_at(damstra_emulator, worker, method=method, path=path):
+    worker = WorkerProcess(case, tmp_path, damstra_emulator.connection_json)
+    with freeze_during(damstra_emulator, worker, method=method, path=path):
         assert worker.terminate() == 1
-    assert Trace.of(damstra_emulator, api, case) == course.trace
+    assert SideEffects.of(damstra_emulator, api, case) == course.trace
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_what_was_there_before_is_not_touched(
-    case: Case, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
+    case: OperatorCase, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     case.begin(damstra_emulator, api)
     run(case.make(tmp_path))
@@ -87,7 +91,7 @@ def test_what_was_refused_is_not_this_tasks_to_take_back(
 ) -> None:
     damstra_emulator.add_fault("status", status=status, method="POST", path="/group")
     operator = CREATE_GROUP.make(tmp_path, cancel_on_kill=True)
-    error(operator)
+    error_message(operator)
     assert len(operator.client.sent) == noted
 
 

@@ -8,14 +8,14 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_damstra.operators.base import UserListMixin
-from tests.operators.catalogue import CASES
-from tests.operators.running import run
+from tests.operators.all_cases import CASES
+from tests.operators.task_runner import run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.operators.case import Case
+    from tests.operators.operator_case import OperatorCase
 
 FOR_USERS = [case for case in CASES if issubclass(case.operator, UserListMixin)]
 EMPTY: list[Any] = [[], (), "", "[]", " "]
@@ -37,7 +37,7 @@ def test_these_are_the_steps_that_can_be_for_nobody() -> None:
 @pytest.mark.parametrize("empty", EMPTY, ids=repr)
 @pytest.mark.parametrize("case", FOR_USERS, ids=str)
 def test_nobody_is_nothing_to_do_if_that_may_be(
-    case: Case, empty: Any, damstra_emulator: DamstraEmulator, tmp_path: Path
+    case: OperatorCase, empty: Any, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     with pytest.raises(AirflowSkipException, match="user_ids is empty: there is nothing to do"):
         run(case.make(tmp_path, user_ids=empty, on_empty="skip"))

@@ -12,18 +12,18 @@ from airflow_provider_damstra.errors import DamstraConflictError, DamstraRateLim
 from airflow_provider_damstra.models.user import ClientStatus
 from airflow_provider_damstra.operators import group, ilt_session, user
 from airflow_provider_damstra.operators.lesson import DamstraScheduleLessonsOperator
-from tests.operators.case import changes_in
-from tests.operators.cases_people import ADA, CREATE_GROUP, MEMBERS_OF_102, NEW_GROUP, NEW_USER
-from tests.operators.cases_training import CREATE_ILT_SESSION, NEW_SCHEDULE, NEW_SESSION
 from tests.operators.faults import FAULTS
-from tests.operators.running import StateStore, error, run
+from tests.operators.lesson_session_cases import CREATE_ILT_SESSION, NEW_SCHEDULE, NEW_SESSION
+from tests.operators.operator_case import changes_in
+from tests.operators.task_runner import StateStore, error_message, run
+from tests.operators.user_group_cases import ADA, CREATE_GROUP, MEMBERS_OF_102, NEW_GROUP, NEW_USER
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.operators.base import DamstraOperator
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.api_client import ApiClient
-    from tests.operators.conftest import Connect
+    from tests.operators.conftest import ConnectionFactory
 
 CREW, COMING = {"group_id": 102}, {"ilt_session_id": 403}
 STRICT = {"strict": True}
@@ -109,11 +109,11 @@ def test_what_another_task_did_is_not_its_own_work(
 ) -> None:
     kind, arguments, _ = step
     attempt(kind, arguments, StateStore())
-    assert "already" in error(kind(task_id="step", **arguments), DamstraConflictError)
+    assert "already" in error_message(kind(task_id="step", **arguments), DamstraConflictError)
 
 
 def test_what_another_task_did_after_this_one_was_refused_is_not_its_own_work(
-    damstra_emulator: DamstraEmulator, connect: Connect
+    damstra_emulator: DamstraEmulator, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
     store = StateStore()

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.operators.user import DamstraUpsertUsersOperator
-from tests.operators.case import changes_in
-from tests.operators.cases_people import NEW_USER
-from tests.operators.running import refusal, run
+from tests.operators.operator_case import changes_in
+from tests.operators.task_runner import fail_fast_message, run
+from tests.operators.user_group_cases import NEW_USER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +118,7 @@ def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_sent(
         '"e1","Ada\nMaria",Byron,,,',
         "E9,Ada,Byron,,,BOSS",
     ]
-    why = refusal(step(HEADER + "\n".join(rows)))
+    why = fail_fast_message(step(HEADER + "\n".join(rows)))
     first, *problems = why.splitlines()
     assert first.endswith("people.csv: 8 bad rows, nobody was imported:")
     expected = [
@@ -140,26 +140,26 @@ def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_sent(
 def test_an_open_quote_does_not_hide_what_is_wrong_before_it(
     step: Step, damstra_emulator: DamstraEmulator
 ) -> None:
-    why = refusal(step(f'{HEADER},Ada,Byron,,,\nE2,"Ada"x,Byron,,,\n'))
+    why = fail_fast_message(step(f'{HEADER},Ada,Byron,,,\nE2,"Ada"x,Byron,,,\n'))
     assert "line 2: employee_number missing" in why
     assert "line 3: " in why
     assert damstra_emulator.journal() == []
 
 
 def test_of_very_many_bad_rows_some_are_said(step: Step, damstra_emulator: DamstraEmulator) -> None:
-    why = refusal(step(HEADER + ",Ada,Byron,,,\n" * 50))
+    why = fail_fast_message(step(HEADER + ",Ada,Byron,,,\n" * 50))
     assert "50 bad rows" in why
     assert len(why.splitlines()) == 22
     assert "and 30 more" in why
 
 
 def test_a_column_that_there_is_not_is_named(step: Step, damstra_emulator: DamstraEmulator) -> None:
-    why = refusal(step("employeeNumber,firstName,lastName,shoeSize\nE1,Ada,Byron,38\n"))
+    why = fail_fast_message(step("employeeNumber,firstName,lastName,shoeSize\nE1,Ada,Byron,38\n"))
     assert "line 2: shoeSize: no such column" in why
 
 
 def test_a_column_that_is_there_twice_is_named(step: Step, damstra_emulator: DamstraEmulator) -> None:
-    why = refusal(step("employeeNumber,firstName,lastName,firstName\nE1,Ada,Byron,Bea\n"))
+    why = fail_fast_message(step("employeeNumber,firstName,lastName,firstName\nE1,Ada,Byron,Bea\n"))
     assert "firstName" in why
     assert damstra_emulator.journal() == []
 
@@ -173,7 +173,7 @@ def test_bad_json_lines_are_named(step: Step, damstra_emulator: DamstraEmulator)
         json.dumps({**LIAM, "employeeNumber": 7.5}),
         json.dumps(LIAM),
     ]
-    why = refusal(step("\n".join(lines), name="people.jsonl"))
+    why = fail_fast_message(step("\n".join(lines), name="people.jsonl"))
     assert "line 2: is not JSON" in why
     assert "line 3: is a list, not names and values" in why
     assert "line 4: is a str, not names and values" in why
@@ -186,14 +186,16 @@ def test_bad_json_lines_are_named(step: Step, damstra_emulator: DamstraEmulator)
 def test_values_are_checked_before_anything_is_sent(
     column: str, step: Step, damstra_emulator: DamstraEmulator
 ) -> None:
-    why = refusal(step(f"employee_number,first_name,last_name,{column}\nE1,Ada,Byron,Hunter2/Mars\n"))
+    why = fail_fast_message(
+        step(f"employee_number,first_name,last_name,{column}\nE1,Ada,Byron,Hunter2/Mars\n")
+    )
     assert column in why
     assert (column == "password") == ("Hunter2" not in why)
     assert damstra_emulator.journal() == []
 
 
 def test_bytes_that_are_no_text_are_refused(step: Step, damstra_emulator: DamstraEmulator) -> None:
-    why = refusal(step(HEADER.encode() + b"E1,Zo\xeb,Byron,,,\n"))
+    why = fail_fast_message(step(HEADER.encode() + b"E1,Zo\xeb,Byron,,,\n"))
     assert "people.csv" in why
     assert "utf-8" in why
     assert damstra_emulator.journal() == []
@@ -245,12 +247,12 @@ NO_MEMBER = {**HR_COLUMNS, "Cost Centre": "cost_centre"}
 def test_columns_that_cannot_be_are_refused(
     columns: Any, ignored: Any, message: str, step: Step, damstra_emulator: DamstraEmulator
 ) -> None:
-    assert message in refusal(step(HR_EXTRACT, columns=columns, ignored_columns=ignored))
+    assert message in fail_fast_message(step(HR_EXTRACT, columns=columns, ignored_columns=ignored))
     assert damstra_emulator.journal() == []
 
 
 def test_a_column_in_both_spellings_is_refused(step: Step, damstra_emulator: DamstraEmulator) -> None:
     row = json.dumps({"employee_number": "E9001", "employeeNumber": "E9002", "firstName": "A"})
     message = "line 1: has employee_number twice, as employee_number and as employeeNumber"
-    assert message in refusal(step(row, name="people.jsonl"))
+    assert message in fail_fast_message(step(row, name="people.jsonl"))
     assert damstra_emulator.journal() == []

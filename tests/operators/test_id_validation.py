@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.errors import DamstraNotFoundError
-from tests.operators.case import Case, changes_in
-from tests.operators.catalogue import CASES
-from tests.operators.running import error, refusal_anywhere
+from tests.operators.all_cases import CASES
+from tests.operators.operator_case import OperatorCase, changes_in
+from tests.operators.task_runner import error_message, rejection_message
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ UNKNOWN_ID = 999
 REMOVING = ("DamstraRemove", "DamstraDeregister")
 
 
-def arguments_that_end_in(ending: str) -> dict[str, tuple[Case, str]]:
+def arguments_that_end_in(ending: str) -> dict[str, tuple[OperatorCase, str]]:
     """Return a case for each operator's arguments of this name."""
     found = [(case, name) for case in CASES for name in case.arguments if name.endswith(ending)]
     return {f"{case.operator.__name__}.{name}": (case, name) for case, name in reversed(found)}
@@ -37,17 +37,19 @@ def changing(emulator: DamstraEmulator) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("case", "name"), ONE.values(), ids=list(ONE))
-def test_what_is_no_id_is_refused(case: Case, name: str, damstra_emulator: DamstraEmulator) -> None:
+def test_what_is_no_id_is_refused(case: OperatorCase, name: str, damstra_emulator: DamstraEmulator) -> None:
     for wrong in NO_ID:
-        why = refusal_anywhere(case.operator, {**case.arguments, name: wrong})
+        why = rejection_message(case.operator, {**case.arguments, name: wrong})
         assert f"{name}: " in why, wrong
     assert damstra_emulator.journal() == []
 
 
 @pytest.mark.parametrize(("case", "name"), MANY.values(), ids=list(MANY))
-def test_what_is_no_list_of_ids_is_refused(case: Case, name: str, damstra_emulator: DamstraEmulator) -> None:
+def test_what_is_no_list_of_ids_is_refused(
+    case: OperatorCase, name: str, damstra_emulator: DamstraEmulator
+) -> None:
     for wrong in NO_IDS:
-        why = refusal_anywhere(case.operator, {**case.arguments, name: wrong})
+        why = rejection_message(case.operator, {**case.arguments, name: wrong})
         assert name in why, wrong
     assert damstra_emulator.journal() == []
 
@@ -55,9 +57,9 @@ def test_what_is_no_list_of_ids_is_refused(case: Case, name: str, damstra_emulat
 @pytest.mark.parametrize("twice", [[1011, 1012, "1011"], "1011,1012,1011"], ids=repr)
 @pytest.mark.parametrize(("case", "name"), MANY.values(), ids=list(MANY))
 def test_an_id_that_is_given_twice_is_named(
-    case: Case, name: str, twice: Any, damstra_emulator: DamstraEmulator
+    case: OperatorCase, name: str, twice: Any, damstra_emulator: DamstraEmulator
 ) -> None:
-    why = refusal_anywhere(case.operator, {**case.arguments, name: twice})
+    why = rejection_message(case.operator, {**case.arguments, name: twice})
     assert f"{name}: named more than once: 1011" in why
     assert damstra_emulator.journal() == []
 
@@ -68,7 +70,7 @@ NEEDED = {name: one for name, one in {**ONE, **MANY}.items() if not name.startsw
 
 @pytest.mark.parametrize(("case", "name"), NEEDED.values(), ids=list(NEEDED))
 def test_what_there_is_not_is_named_and_nothing_is_changed(
-    case: Case, name: str, damstra_emulator: DamstraEmulator, tmp_path: Path
+    case: OperatorCase, name: str, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
-    assert str(UNKNOWN_ID) in error(case.make(tmp_path, **{name: UNKNOWN_ID}), DamstraNotFoundError)
+    assert str(UNKNOWN_ID) in error_message(case.make(tmp_path, **{name: UNKNOWN_ID}), DamstraNotFoundError)
     assert changes_in(damstra_emulator) == {}

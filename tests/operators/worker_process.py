@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.emulator.api_client import call_control_plane
-from tests.operators.catalogue import CASES
-from tests.operators.faults import strike
-from tests.operators.running import run
+from tests.operators.all_cases import CASES
+from tests.operators.faults import inject_fault
+from tests.operators.task_runner import run
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.operators.case import Case
+    from tests.operators.operator_case import OperatorCase
 
-SLOWLY: dict[str, Any] = {"kind": "delay", "delay": 0.25}
+DELAY: dict[str, Any] = {"kind": "delay", "delay": 0.25}
 
 # Its server imports Airflow once and forks a process in which nothing else runs.
-PROCESSES = get_context("forkserver")
-PROCESSES.set_forkserver_preload([__name__])
+PROCESS_CONTEXT = get_context("forkserver")
+PROCESS_CONTEXT.set_forkserver_preload([__name__])
 
 
 def work(name: str, folder: str, connection: str, options: dict[str, bool]) -> None:
@@ -38,12 +38,12 @@ def work(name: str, folder: str, connection: str, options: dict[str, bool]) -> N
     run(operator)
 
 
-class Worker:
+class WorkerProcess:
     """A process that runs one attempt."""
 
-    def __init__(self, case: Case, folder: Path, connection: str, **options: bool) -> None:
+    def __init__(self, case: OperatorCase, folder: Path, connection: str, **options: bool) -> None:
         arguments = (str(case), str(folder), connection, options)
-        self._process = PROCESSES.Process(target=work, args=arguments)
+        self._process = PROCESS_CONTEXT.Process(target=work, args=arguments)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -74,8 +74,8 @@ class Worker:
 
 
 @contextmanager
-def frozen_at(
-    emulator: DamstraEmulator, worker: Worker, *, method: str, path: str, number: int = 1
+def freeze_during(
+    emulator: DamstraEmulator, worker: WorkerProcess, *, method: str, path: str, number: int = 1
 ) -> Iterator[None]:
     """Run a worker, and freeze it between the handling of a request and its answer."""
 
@@ -83,7 +83,7 @@ def frozen_at(
         (fault,) = call_control_plane(emulator, "GET", "/faults").json()
         return bool(fault["hits"])
 
-    strike(emulator, SLOWLY, method=method, path=path, number=number)
+    inject_fault(emulator, DELAY, method=method, path=path, number=number)
     with worker.running():
         wait_until(is_at_it, "the request is sent")
         before = len(emulator.journal(method=method, path=path))

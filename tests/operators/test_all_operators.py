@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_damstra.operators import call, group, ilt_session, lesson, user
-from tests.operators.case import Case, Trace
-from tests.operators.catalogue import CASES, CHANGING, SENDING, operator_classes
-from tests.operators.running import run
+from tests.operators.all_cases import CASES, SENDING_CASES, WRITE_CASES, operator_classes
+from tests.operators.operator_case import OperatorCase, SideEffects
+from tests.operators.task_runner import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,38 +30,38 @@ def test_dags_import_every_operator_from_the_module_of_its_resource() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_it_returns_its_result_and_changes_each_row_once(
-    case: Case, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
+    case: OperatorCase, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     outcome, trace = case.run_once(damstra_emulator, api, tmp_path)
     assert outcome == case.expected(tmp_path)
     assert trace.changes == Counter(case.changes)
 
 
-@pytest.mark.parametrize("case", CHANGING, ids=str)
+@pytest.mark.parametrize("case", WRITE_CASES, ids=str)
 def test_what_it_changes_is_to_be_seen(
-    case: Case, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
+    case: OperatorCase, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     case.begin(damstra_emulator, api)
-    before = Trace.of(damstra_emulator, api, case)
+    before = SideEffects.of(damstra_emulator, api, case)
     run(case.make(tmp_path))
-    assert Trace.of(damstra_emulator, api, case).shown != before.shown
+    assert SideEffects.of(damstra_emulator, api, case).shown != before.shown
 
 
-@pytest.mark.parametrize("case", CHANGING, ids=str)
+@pytest.mark.parametrize("case", WRITE_CASES, ids=str)
 def test_the_second_time_nothing_is_changed(
-    case: Case, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
+    case: OperatorCase, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     _, once = case.run_once(damstra_emulator, api, tmp_path)
     damstra_emulator.clear_journal()
     run(case.make(tmp_path))
-    twice = Trace.of(damstra_emulator, api, case)
+    twice = SideEffects.of(damstra_emulator, api, case)
     assert (twice.changes, twice.shown) == (Counter(), once.shown)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_only_the_others_send_nothing_but_gets(
-    case: Case, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
+    case: OperatorCase, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     case.run_once(damstra_emulator, api, tmp_path)
     methods = {entry["method"] for entry in damstra_emulator.journal()}
-    assert bool(methods - {"GET"}) == (case in SENDING)
+    assert bool(methods - {"GET"}) == (case in SENDING_CASES)

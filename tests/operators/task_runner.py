@@ -47,7 +47,7 @@ class TaskInstance:
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Take what an operator pushes by name."""
-        self.outcome.xcoms[key] = fit_for_xcom(value)
+        self.outcome.xcoms[key] = json_round_trip(value)
 
     def get_task_states(
         self, *, dag_id: str, task_ids: list[str], map_index: int, run_ids: list[str]
@@ -57,7 +57,7 @@ class TaskInstance:
         return {one: {self.task_id: self.states[one]} for one in run_ids if one in self.states}
 
 
-def fit_for_xcom(value: Any) -> Any:
+def json_round_trip(value: Any) -> Any:
     """Return the value, which must come out of JSON as it went in."""
     assert json.loads(json.dumps(value)) == value
     return value
@@ -97,7 +97,7 @@ def run(
     task = ti.task or cast("BaseOperator", operator)
     in_task = contextvars.copy_context()
     in_task.run(ExecutorSafeguard.tracker.set, task)
-    ti.outcome.value = fit_for_xcom(in_task.run(task.execute, whole))
+    ti.outcome.value = json_round_trip(in_task.run(task.execute, whole))
     return ti.outcome
 
 
@@ -106,7 +106,7 @@ class StateStore(dict[str, Any]):
 
     def set(self, key: str, value: Any) -> None:
         """Keep a value."""
-        self[key] = fit_for_xcom(value)
+        self[key] = json_round_trip(value)
 
     def delete(self, key: str) -> None:
         """Delete a value."""
@@ -122,14 +122,14 @@ def run_with_retries(make: Callable[[], BaseOperator], *, retries: int = 1) -> O
     return run(make(), task_state_store=store)
 
 
-def refusal(operator: BaseOperator, **context: Any) -> str:
+def fail_fast_message(operator: BaseOperator, **context: Any) -> str:
     """Run an operator that has to fail at once, and return why."""
     with pytest.raises(AirflowFailException) as caught:
         run(operator, **context)
     return str(caught.value)
 
 
-def error(operator: BaseOperator, kind: type[DamstraError] = DamstraError) -> str:
+def error_message(operator: BaseOperator, kind: type[DamstraError] = DamstraError) -> str:
     """Run an operator that has to fail with an error of Damstra's, and return why.
 
     Where retrying is useless the task fails at once, because of that error.
@@ -140,10 +140,10 @@ def error(operator: BaseOperator, kind: type[DamstraError] = DamstraError) -> st
     return str(caught.value)
 
 
-def refusal_anywhere(kind: type[BaseOperator], arguments: Mapping[str, Any]) -> str:
+def rejection_message(kind: type[BaseOperator], arguments: Mapping[str, Any]) -> str:
     """Make and run an operator that has to be refused, in the DAG file or at once in the task; return why."""
     try:
         operator = kind(task_id="refused", **arguments)
     except ValueError as problem:
         return str(problem)
-    return refusal(operator)
+    return fail_fast_message(operator)

@@ -21,7 +21,7 @@ from airflow_provider_damstra.operators.lesson import (
     DamstraGetEmbedUrlOperator,
     DamstraScheduleLessonsOperator,
 )
-from tests.operators.case import FOLDER, Case
+from tests.operators.operator_case import FOLDER, OperatorCase
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ def described(path: Path, **count: int) -> dict[str, Any]:
     return {"path": str(path), **count, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
-SCHEDULE_LESSONS = Case(
+SCHEDULE_LESSONS = OperatorCase(
     operator=DamstraScheduleLessonsOperator,
     arguments={
         "user_ids": [1011],
@@ -59,7 +59,7 @@ SCHEDULE_LESSONS = Case(
     changes=("insert lesson_schedules",),
     shows=("/user/1011/lesson_schedule",),
 )
-COMPLETE_LESSON = Case(
+COMPLETE_LESSON = OperatorCase(
     operator=DamstraCompleteLessonOperator,
     arguments={
         "user_id": 1011,
@@ -71,7 +71,7 @@ COMPLETE_LESSON = Case(
     changes=("insert lesson_schedules", "update lesson_schedules"),
     shows=("/user/1011/lesson_schedule",),
 )
-CREATE_ILT_SESSION = Case(
+CREATE_ILT_SESSION = OperatorCase(
     operator=DamstraCreateIltSessionOperator,
     arguments={
         "lesson_id": 205,
@@ -85,7 +85,7 @@ CREATE_ILT_SESSION = Case(
     changes=("insert ilt_sessions",),
     shows=("/ilt_session",),
 )
-REGISTER = Case(
+REGISTER = OperatorCase(
     operator=DamstraRegisterIltSessionUsersOperator,
     arguments={"ilt_session_id": 403, "user_ids": [1019, 1021, 1022]},
     result=[1021, 1022],
@@ -95,7 +95,7 @@ REGISTER = Case(
 
 LESSONS = (
     SCHEDULE_LESSONS,
-    Case(
+    OperatorCase(
         operator=DamstraScheduleLessonsOperator,
         name="by version",
         arguments={"user_ids": 1012, "lesson_version_ids": [2006], "grace_period": "3"},
@@ -104,7 +104,7 @@ LESSONS = (
         changes=("insert lesson_schedules",),
         shows=("/user/1012/lesson_schedule",),
     ),
-    Case(
+    OperatorCase(
         operator=DamstraScheduleLessonsOperator,
         name="by name",
         arguments={
@@ -118,7 +118,7 @@ LESSONS = (
         shows=("/user/1012/lesson_schedule",),
     ),
     COMPLETE_LESSON,
-    Case(
+    OperatorCase(
         operator=DamstraCompleteLessonOperator,
         name="that is open",
         arguments={
@@ -131,17 +131,17 @@ LESSONS = (
         changes=("update lesson_schedules",),
         shows=("/user/1012/lesson_schedule",),
     ),
-    Case(
+    OperatorCase(
         operator=DamstraDownloadCertificateOperator,
         arguments={"lesson_schedule_id": COMPLETED_SCHEDULE, "path": f"{FOLDER}one.pdf"},
         result=lambda folder: described(folder / "one.pdf", bytes=len((folder / "one.pdf").read_bytes())),
     ),
-    Case(
+    OperatorCase(
         operator=DamstraGetEmbedUrlOperator,
         arguments={"lesson_schedule_id": DUE_SCHEDULE, "path": f"{FOLDER}url.txt"},
         result=f"{FOLDER}url.txt",
     ),
-    Case(
+    OperatorCase(
         operator=DamstraGetEmbedUrlOperator,
         name="of any type",
         arguments={"lesson_schedule_id": DUE_SCHEDULE, "path": f"{FOLDER}url.txt", "all_lesson_types": True},
@@ -151,7 +151,7 @@ LESSONS = (
 
 ILT_SESSIONS = (
     CREATE_ILT_SESSION,
-    Case(
+    OperatorCase(
         operator=DamstraUpdateIltSessionOperator,
         arguments={
             "ilt_session_id": 403,
@@ -164,7 +164,7 @@ ILT_SESSIONS = (
         changes=("update ilt_sessions",),
         shows=("/ilt_session/403",),
     ),
-    Case(
+    OperatorCase(
         operator=DamstraCompleteIltSessionOperator,
         arguments={"ilt_session_id": 402},
         prepare=pass_one,
@@ -172,7 +172,7 @@ ILT_SESSIONS = (
         changes=("update ilt_sessions", "update lesson_schedules"),
         shows=("/ilt_session/402", "/user/1015/lesson_schedule?status=due"),
     ),
-    Case(
+    OperatorCase(
         operator=DamstraCancelIltSessionOperator,
         arguments={"ilt_session_id": 403, "notify_trainees": False},
         result=True,
@@ -180,14 +180,14 @@ ILT_SESSIONS = (
         shows=("/ilt_session/403",),
     ),
     REGISTER,
-    Case(
+    OperatorCase(
         operator=DamstraDeregisterIltSessionUsersOperator,
         arguments={"ilt_session_id": 403, "user_ids": [1019, 1021]},
         result=[1019],
         changes=("delete ilt_attendees",),
         shows=("/ilt_session/403/attendees",),
     ),
-    Case(
+    OperatorCase(
         operator=DamstraSaveIltSessionProgressOperator,
         arguments={"ilt_session_id": 402, "user_ids": [1015, 1016]},
         prepare=pass_one,
@@ -195,7 +195,7 @@ ILT_SESSIONS = (
         changes=("update ilt_attendees",) * 2,
         shows=("/ilt_session/402/attendees",),
     ),
-    Case(
+    OperatorCase(
         operator=DamstraSaveIltSessionProgressOperator,
         name="of each",
         arguments={"ilt_session_id": 402, "progress": {"1015": {"passed": True}, "1016": {"attended": True}}},
@@ -207,7 +207,7 @@ ILT_SESSIONS = (
 )
 
 CALLS = (
-    Case(
+    OperatorCase(
         operator=DamstraCallOperator,
         arguments={
             "endpoint": "ListGroupSupervisors",

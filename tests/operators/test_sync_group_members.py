@@ -8,9 +8,9 @@ import pytest
 
 from airflow_provider_damstra.errors import DamstraConflictError
 from airflow_provider_damstra.operators.group import DamstraSyncGroupMembersOperator
-from tests.operators.case import changes_in
-from tests.operators.cases_people import MEMBERS_OF_102
-from tests.operators.running import error, run
+from tests.operators.operator_case import changes_in
+from tests.operators.task_runner import error_message, run
+from tests.operators.user_group_cases import MEMBERS_OF_102
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -97,7 +97,7 @@ def test_more_removals_than_allowed_are_refused_before_any_change(
     most: float, allowed: str, dry_run: bool, damstra_emulator: DamstraEmulator
 ) -> None:
     operator = step([1011, 1012, 1016, 1021], max_removals=most, dry_run=dry_run)
-    assert error(operator, DamstraConflictError).startswith(
+    assert error_message(operator, DamstraConflictError).startswith(
         f"3 of 6 would be removed, and max_removals allows {allowed}; nothing was changed."
     )
     assert changing(damstra_emulator) == []
@@ -116,5 +116,5 @@ def test_additions_are_not_limited(damstra_emulator: DamstraEmulator) -> None:
 def test_an_unknown_user_is_named_and_nobody_is_removed(
     damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
-    assert "999" in error(step([1011, 999]))
+    assert "999" in error_message(step([1011, 999]))
     assert members(api) == MEMBERS_OF_102

@@ -12,8 +12,7 @@ from airflow_provider_damstra.operators.base import (
     RollbackOnKillMixin,
     UserListMixin,
 )
-from tests.operators.cases_people import CREATE_GROUP, CREATE_USER, GROUPS, LOGIN_URL, UPSERT_USERS, USERS
-from tests.operators.cases_training import (
+from tests.operators.lesson_session_cases import (
     CALLS,
     COMPLETE_LESSON,
     CREATE_ILT_SESSION,
@@ -21,11 +20,19 @@ from tests.operators.cases_training import (
     LESSONS,
     SCHEDULE_LESSONS,
 )
+from tests.operators.user_group_cases import CREATE_GROUP, CREATE_USER, GROUPS, LOGIN_URL, UPSERT_USERS, USERS
 
 CASES = (*USERS, *GROUPS, *LESSONS, *ILT_SESSIONS, *CALLS)
-CHANGING = tuple(case for case in CASES if case.changes)
-CREATING = (CREATE_USER, UPSERT_USERS, CREATE_GROUP, SCHEDULE_LESSONS, COMPLETE_LESSON, CREATE_ILT_SESSION)
-SENDING = (*CHANGING, LOGIN_URL)
+WRITE_CASES = tuple(case for case in CASES if case.changes)
+CREATE_CASES = (
+    CREATE_USER,
+    UPSERT_USERS,
+    CREATE_GROUP,
+    SCHEDULE_LESSONS,
+    COMPLETE_LESSON,
+    CREATE_ILT_SESSION,
+)
+SENDING_CASES = (*WRITE_CASES, LOGIN_URL)
 """The cases whose requests are not only GETs."""
 
 

@@ -11,15 +11,15 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.operators.lesson import DamstraDownloadCertificateOperator
-from tests.operators.cases_training import COMPLETED_SCHEDULE, DUE_SCHEDULE
-from tests.operators.running import error, run
+from tests.operators.lesson_session_cases import COMPLETED_SCHEDULE, DUE_SCHEDULE
+from tests.operators.task_runner import error_message, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.operators.conftest import Connect
+    from tests.operators.conftest import ConnectionFactory
 
 
 def step(
@@ -69,20 +69,20 @@ def test_a_second_attempt_replaces_the_file(damstra_emulator: DamstraEmulator, t
 def test_without_a_certificate_it_is_said_which_and_no_file_is_written(
     schedule_id: int, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
-    why = error(step(tmp_path / "new" / "one.pdf", schedule_id), DamstraNotFoundError)
+    why = error_message(step(tmp_path / "new" / "one.pdf", schedule_id), DamstraNotFoundError)
     assert f"No certificate found for lesson schedule {schedule_id}: it is not completed and passed" in why
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("fault", [{"kind": "truncate"}, {"kind": "html", "status": 200}], ids=str)
 def test_half_a_file_or_another_one_is_not_kept(
-    fault: dict[str, Any], damstra_emulator: DamstraEmulator, connect: Connect, tmp_path: Path
+    fault: dict[str, Any], damstra_emulator: DamstraEmulator, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     path = tmp_path / "liam.pdf"
     path.write_bytes(b"what was there")
     connect(extra={"max_retries": 0})
     damstra_emulator.add_fault(**fault, count=1)
-    error(step(path), DamstraResponseError)
+    error_message(step(path), DamstraResponseError)
     assert path.read_bytes() == b"what was there"
     assert list(tmp_path.iterdir()) == [path]
     run(step(path))
@@ -117,4 +117,4 @@ def test_who_has_no_certificate_may_be_skipped(damstra_emulator: DamstraEmulator
 
 def test_what_a_proxy_does_not_find_is_not_skipped(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     damstra_emulator.add_fault("html", status=404)
-    error(step(tmp_path / "olivia.pdf", DUE_SCHEDULE, on_missing="skip"), DamstraNotFoundError)
+    error_message(step(tmp_path / "olivia.pdf", DUE_SCHEDULE, on_missing="skip"), DamstraNotFoundError)

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.operators.case import Case, Course, Trace
-from tests.operators.catalogue import CREATING, SENDING
-from tests.operators.faults import FAULTS, LOST_ANSWER, strike
-from tests.operators.running import run_with_retries
+from tests.operators.all_cases import CREATE_CASES, SENDING_CASES
+from tests.operators.faults import FAULTS, LOST_RESPONSE, inject_fault
+from tests.operators.operator_case import OperatorCase, RecordedRun, SideEffects
+from tests.operators.task_runner import run_with_retries
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.api_client import ApiClient
-    from tests.operators.conftest import Connect, Undisturbed
+    from tests.operators.conftest import BaselineFactory, ConnectionFactory
 
 
 def faults_struck(emulator: DamstraEmulator) -> list[str]:
@@ -26,10 +26,10 @@ def faults_struck(emulator: DamstraEmulator) -> list[str]:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A case that is run with something going wrong, beside how it goes undisturbed."""
+    """A case that is run with something going wrong, beside how it goes baseline."""
 
-    case: Case
-    course: Course
+    case: OperatorCase
+    course: RecordedRun
     emulator: DamstraEmulator
     api: ApiClient
     folder: Path
@@ -40,62 +40,66 @@ class Rehearsal:
     def end(self, **attempts: int) -> None:
         """Run the case, and compare what came of it."""
         outcome = run_with_retries(lambda: self.case.make(self.folder), **attempts)
-        assert Trace.of(self.emulator, self.api, self.case) == self.course.trace
+        assert SideEffects.of(self.emulator, self.api, self.case) == self.course.trace
         assert outcome == self.case.expected(self.folder)
 
 
 @pytest.fixture
 def rehearsal(
-    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
+    case: OperatorCase,
+    baseline: BaselineFactory,
+    damstra_emulator: DamstraEmulator,
+    api: ApiClient,
+    tmp_path: Path,
 ) -> Rehearsal:
-    return Rehearsal(case, undisturbed(case), damstra_emulator, api, tmp_path)
+    return Rehearsal(case, baseline(case), damstra_emulator, api, tmp_path)
 
 
 @pytest.mark.parametrize("retries", [0, 2], ids=["client gives up", "client tries again"])
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
-@pytest.mark.parametrize("case", SENDING, ids=str)
+@pytest.mark.parametrize("case", SENDING_CASES, ids=str)
 def test_every_effect_is_there_once_and_the_result_is_the_same(
     fault: dict[str, Any],
     retries: int,
     rehearsal: Rehearsal,
     damstra_emulator: DamstraEmulator,
-    connect: Connect,
+    connect: ConnectionFactory,
 ) -> None:
     connect(extra={"max_retries": retries})
     for method, path, number in rehearsal.course.turns:
         rehearsal.begin()
-        strike(damstra_emulator, fault, method=method, path=path, number=number)
+        inject_fault(damstra_emulator, fault, method=method, path=path, number=number)
         rehearsal.end()
         assert faults_struck(damstra_emulator) == [fault["kind"]]
 
 
-@pytest.mark.parametrize("case", SENDING, ids=str)
+@pytest.mark.parametrize("case", SENDING_CASES, ids=str)
 def test_every_effect_is_there_once_when_nobody_can_look_after_a_lost_answer(
-    rehearsal: Rehearsal, damstra_emulator: DamstraEmulator, connect: Connect
+    rehearsal: Rehearsal, damstra_emulator: DamstraEmulator, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
     for method, path, number in rehearsal.course.turns:
         rehearsal.begin()
-        strike(damstra_emulator, LOST_ANSWER, method=method, path=path, number=number)
+        inject_fault(damstra_emulator, LOST_RESPONSE, method=method, path=path, number=number)
         reads = reads_before(rehearsal.course, method, path, number)
-        strike(damstra_emulator, FAULTS["503"], method="GET", path="/**", number=1 + reads)
+        inject_fault(damstra_emulator, FAULTS["503"], method="GET", path="/**", number=1 + reads)
         rehearsal.end(retries=2)
         assert "drop_after" in faults_struck(damstra_emulator)
 
 
-@pytest.mark.parametrize("case", CREATING, ids=str)
+@pytest.mark.parametrize("case", CREATE_CASES, ids=str)
 def test_any_answer_may_be_lost(
-    rehearsal: Rehearsal, damstra_emulator: DamstraEmulator, connect: Connect
+    rehearsal: Rehearsal, damstra_emulator: DamstraEmulator, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
     for method, path, number in rehearsal.course.all_turns:
         rehearsal.begin()
-        strike(damstra_emulator, LOST_ANSWER, method=method, path=path, number=number)
+        inject_fault(damstra_emulator, LOST_RESPONSE, method=method, path=path, number=number)
         rehearsal.end()
         assert faults_struck(damstra_emulator) == ["drop_after"]
 
 
-def reads_before(course: Course, method: str, path: str, number: int) -> int:
+def reads_before(course: RecordedRun, method: str, path: str, number: int) -> int:
     """Return how many GETs there were before one of the requests."""
     places = [place for place, request in enumerate(course.requests) if request == (method, path)]
     before = course.requests[: places[number - 1]]

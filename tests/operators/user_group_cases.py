@@ -20,20 +20,20 @@ from airflow_provider_damstra.operators.user import (
     DamstraUpdateUserOperator,
     DamstraUpsertUsersOperator,
 )
-from tests.operators.case import FOLDER, Case
+from tests.operators.operator_case import FOLDER, OperatorCase
 
 NEW_USER, NEW_GROUP = 1041, 109
 ADA = {"firstName": "Ada", "lastName": "Byron", "employeeNumber": "E9001", "emailAddress": "ada@example.com"}
 MEMBERS_OF_102 = [1011, 1016, 1021, 1026, 1031, 1036]
 
-CREATE_USER = Case(
+CREATE_USER = OperatorCase(
     operator=DamstraCreateUserOperator,
     arguments={"user": ADA},
     result=NEW_USER,
     changes=("insert users", "insert user_roles"),
     shows=("/user?activeValue=all&empId=E9001",),
 )
-UPSERT_USERS = Case(
+UPSERT_USERS = OperatorCase(
     operator=DamstraUpsertUsersOperator,
     arguments={
         "users": [
@@ -48,14 +48,14 @@ UPSERT_USERS = Case(
     changes=("insert users", "insert user_roles", "update users"),
     shows=("/user?activeValue=all&maxResults=100",),
 )
-ADD_MEMBERS = Case(
+ADD_MEMBERS = OperatorCase(
     operator=DamstraAddGroupMembersOperator,
     arguments={"group_id": 102, "user_ids": [1011, 1012, 1013]},
     result=[1012, 1013],
     changes=("insert group_members",) * 2,
     shows=("/group/102/member",),
 )
-CREATE_GROUP = Case(
+CREATE_GROUP = OperatorCase(
     operator=DamstraCreateGroupOperator,
     arguments={"name": "Welders", "description": "All of them", "parent_id": 101},
     result=NEW_GROUP,
@@ -63,7 +63,7 @@ CREATE_GROUP = Case(
     shows=("/group?q=Welders",),
 )
 
-LOGIN_URL = Case(
+LOGIN_URL = OperatorCase(
     operator=DamstraGenerateLoginUrlOperator,
     arguments={"user_id": 1011, "path": f"{FOLDER}url.txt", "expires_in": "day"},
     result=f"{FOLDER}url.txt",
@@ -72,7 +72,7 @@ LOGIN_URL = Case(
 USERS = (
     UPSERT_USERS,
     CREATE_USER,
-    Case(
+    OperatorCase(
         operator=DamstraCreateUserOperator,
         name="of one that is to be updated",
         arguments={"user": {"employeeNumber": "E1011", "firstName": "Leo"}, "if_exists": "update"},
@@ -80,21 +80,21 @@ USERS = (
         changes=("update users",),
         shows=("/user/1011",),
     ),
-    Case(
+    OperatorCase(
         operator=DamstraUpdateUserOperator,
         arguments={"user_id": 1011, "changes": {"mobile_number": "0400 000 000", "roles": [5, 6]}},
         result=True,
         changes=("update users", "insert user_roles"),
         shows=("/user/1011",),
     ),
-    Case(
+    OperatorCase(
         operator=DamstraActivateUserOperator,
         arguments={"user_id": 1038},
         result=True,
         changes=("update users",),
         shows=("/user/1038",),
     ),
-    Case(
+    OperatorCase(
         operator=DamstraInactivateUserOperator,
         arguments={"user_id": 1011},
         result=True,
@@ -106,7 +106,7 @@ USERS = (
 
 GROUPS = (
     CREATE_GROUP,
-    Case(
+    OperatorCase(
         operator=DamstraCreateGroupOperator,
         name="of one that is to be updated",
         arguments={"name": "Pit Crew A", "description": "Day shift", "if_exists": "update"},
@@ -114,14 +114,14 @@ GROUPS = (
         changes=("update groups",),
         shows=("/group/102",),
     ),
-    Case(
+    OperatorCase(
         operator=DamstraUpdateGroupOperator,
         arguments={"group_id": 103, "name": "Pit Crew N", "description": "By night", "parent_id": 105},
         result=True,
         changes=("update groups",),
         shows=("/group/103",),
     ),
-    Case(
+    OperatorCase(
         operator=DamstraInactivateGroupOperator,
         arguments={"group_id": 107},
         result=True,
@@ -129,28 +129,28 @@ GROUPS = (
         shows=("/group",),
     ),
     ADD_MEMBERS,
-    Case(
+    OperatorCase(
         operator=DamstraRemoveGroupMembersOperator,
         arguments={"group_id": 102, "user_ids": [1011, 1012, 1016]},
         result=[1011, 1016],
         changes=("delete group_members",) * 2,
         shows=("/group/102/member",),
     ),
-    Case(
+    OperatorCase(
         operator=DamstraAddGroupSupervisorsOperator,
         arguments={"group_id": 102, "user_ids": [1005, 1006]},
         result=[1006],
         changes=("insert group_supervisors",),
         shows=("/group/102/supervisor",),
     ),
-    Case(
+    OperatorCase(
         operator=DamstraRemoveGroupSupervisorsOperator,
         arguments={"group_id": 102, "user_ids": [1005, 1006]},
         result=[1005],
         changes=("delete group_supervisors",),
         shows=("/group/102/supervisor",),
     ),
-    Case(
+    OperatorCase(
         operator=DamstraSyncGroupMembersOperator,
         arguments={"group_id": 102, "user_ids": [1011, 1012, 1016]},
         result={"added": [1012], "removed": MEMBERS_OF_102[2:]},
@@ -158,7 +158,7 @@ GROUPS = (
         changes=("insert group_members", *["delete group_members"] * 4),
         shows=("/group/102/member",),
     ),
-    Case(
+    OperatorCase(
         operator=DamstraSyncGroupMembersOperator,
         name="for supervisors",
         arguments={"group_id": 102, "user_ids": [1006, 1007], "who": "supervisors"},

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.operators.base import RollbackOnKillMixin
-from tests.operators.cases_people import CREATE_GROUP, CREATE_USER, LOGIN_URL, UPSERT_USERS
-from tests.operators.cases_training import (
+from tests.operators.all_cases import CASES
+from tests.operators.lesson_session_cases import (
     COMPLETE_LESSON,
     CREATE_ILT_SESSION,
     SCHEDULE_LESSONS,
 )
-from tests.operators.catalogue import CASES
-from tests.operators.running import refusal_anywhere
+from tests.operators.task_runner import rejection_message
+from tests.operators.user_group_cases import CREATE_GROUP, CREATE_USER, LOGIN_URL, UPSERT_USERS
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.operators.case import Case
+    from tests.operators.operator_case import OperatorCase
 
 
-def case_of(name: str) -> Case:
+def case_of(name: str) -> OperatorCase:
     return next(case for case in CASES if case.operator.__name__ == f"Damstra{name}Operator")
 
 
@@ -52,7 +52,7 @@ FLAGS = {
 }
 CANCELLED_ON_KILL = [case for case in CASES if issubclass(case.operator, RollbackOnKillMixin)]
 
-WRONG: list[tuple[Case, dict[str, Any], str]] = [
+WRONG: list[tuple[OperatorCase, dict[str, Any], str]] = [
     # exclusive arguments
     (UPSERT_USERS, {"users_path": "people.csv"}, "give exactly one of users, users_path"),
     (UPSERT_USERS, {"users": None}, "give exactly one of users, users_path; given: none"),
@@ -191,15 +191,15 @@ def changing(emulator: DamstraEmulator) -> list[str]:
 
 @pytest.mark.parametrize(("case", "changes", "why"), WRONG, ids=str)
 def test_what_is_wrong_is_said_and_nothing_is_sent(
-    case: Case, changes: dict[str, Any], why: str, damstra_emulator: DamstraEmulator
+    case: OperatorCase, changes: dict[str, Any], why: str, damstra_emulator: DamstraEmulator
 ) -> None:
-    assert why in refusal_anywhere(case.operator, {**case.arguments, **changes})
+    assert why in rejection_message(case.operator, {**case.arguments, **changes})
     assert damstra_emulator.journal() == []
 
 
 def test_all_that_is_wrong_is_said_at_once(damstra_emulator: DamstraEmulator) -> None:
     wrong = {"user_ids": "x", "lesson_ids": [7, 7], "grace_period": -1, "schedule_date": NAIVE}
-    why = refusal_anywhere(SCHEDULE_LESSONS.operator, {**SCHEDULE_LESSONS.arguments, **wrong})
+    why = rejection_message(SCHEDULE_LESSONS.operator, {**SCHEDULE_LESSONS.arguments, **wrong})
     assert [name for name in wrong if f"{name}" not in why] == []
     assert damstra_emulator.journal() == []
 

@@ -26,10 +26,10 @@ from airflow_provider_damstra.operators.user import (
     DamstraCreateUserOperator,
     DamstraInactivateUserOperator,
 )
-from tests.operators.case import changes_in
-from tests.operators.cases_people import CREATE_GROUP
-from tests.operators.cases_training import COMPLETE_LESSON, CREATE_ILT_SESSION, REGISTER
-from tests.operators.running import error, run
+from tests.operators.lesson_session_cases import COMPLETE_LESSON, CREATE_ILT_SESSION, REGISTER
+from tests.operators.operator_case import changes_in
+from tests.operators.task_runner import error_message, run
+from tests.operators.user_group_cases import CREATE_GROUP
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,7 @@ SO_ALREADY: list[tuple[type[DamstraOperator], dict[str, Any], str]] = [
 def test_strict_fails_and_changes_nothing(
     kind: type[DamstraOperator], arguments: dict[str, Any], why: str, damstra_emulator: DamstraEmulator
 ) -> None:
-    assert why in error(kind(task_id="step", **arguments, strict=True), DamstraConflictError)
+    assert why in error_message(kind(task_id="step", **arguments, strict=True), DamstraConflictError)
     assert {entry["method"] for entry in damstra_emulator.journal()} == {"GET"}
 
 
@@ -82,15 +82,15 @@ def test_a_cancelled_session_is_cancelled_no_more(damstra_emulator: DamstraEmula
         return DamstraCancelIltSessionOperator(task_id="step", ilt_session_id=403, strict=strict)
 
     assert [run(step()).value, run(step()).value] == [True, False]
-    assert "ILT session 403 is cancelled already" in error(step(strict=True), DamstraConflictError)
+    assert "ILT session 403 is cancelled already" in error_message(step(strict=True), DamstraConflictError)
 
 
 def test_a_session_that_ended_otherwise_is_an_error(damstra_emulator: DamstraEmulator) -> None:
     cancel = DamstraCancelIltSessionOperator(task_id="step", ilt_session_id=401)
-    assert "ILT session 401 is completed already" in error(cancel, DamstraConflictError)
+    assert "ILT session 401 is completed already" in error_message(cancel, DamstraConflictError)
     run(DamstraCancelIltSessionOperator(task_id="step", ilt_session_id=403))
     complete = DamstraCompleteIltSessionOperator(task_id="step", ilt_session_id=403)
-    assert "ILT session 403 is cancelled already" in error(complete, DamstraConflictError)
+    assert "ILT session 403 is cancelled already" in error_message(complete, DamstraConflictError)
 
 
 THERE = [
@@ -109,7 +109,7 @@ def test_what_exists_is_returned_or_is_an_error(
 ) -> None:
     assert run(kind(task_id="step", **arguments)).value == found
     failing = kind(task_id="step", **arguments, if_exists="fail")
-    assert f"exists already (id {found})" in error(failing, DamstraConflictError)
+    assert f"exists already (id {found})" in error_message(failing, DamstraConflictError)
     assert {entry["method"] for entry in damstra_emulator.journal()} == {"GET"}
 
 
@@ -154,7 +154,7 @@ def test_a_group_of_the_same_name_under_another_parent_is_another_one(
     first, second = (run(CREATE_GROUP.make(tmp_path, parent_id=one)).value for one in (101, 105))
     assert first != second
     both = CREATE_GROUP.make(tmp_path, parent_id=None)
-    assert f"({first}, {second}): say which with parent_id" in error(both, DamstraConflictError)
+    assert f"({first}, {second}): say which with parent_id" in error_message(both, DamstraConflictError)
 
 
 def test_a_session_that_is_there_is_an_error_if_wanted(
@@ -162,7 +162,7 @@ def test_a_session_that_is_there_is_an_error_if_wanted(
 ) -> None:
     session_id = run(CREATE_ILT_SESSION.make(tmp_path)).value
     again = CREATE_ILT_SESSION.make(tmp_path, if_exists="fail")
-    assert f"exists already (id {session_id})" in error(again, DamstraConflictError)
+    assert f"exists already (id {session_id})" in error_message(again, DamstraConflictError)
 
 
 def test_steps_before_a_session_was_completed_can_be_cleared(

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.operators.running import Outcome, run
+from tests.operators.task_runner import Outcome, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ _MOVING_TOO = ("startDatetime", "endDatetime", "startDate", "endDate")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class OperatorCase:
     """One use of an operator on the emulator's demo data.
 
     :param name: what tells it from the operator's other cases.
@@ -64,39 +64,41 @@ class Case:
             self.prepare(api)
         emulator.clear_journal()
 
-    def run_once(self, emulator: DamstraEmulator, api: ApiClient, folder: Path) -> tuple[Outcome, Trace]:
+    def run_once(
+        self, emulator: DamstraEmulator, api: ApiClient, folder: Path
+    ) -> tuple[Outcome, SideEffects]:
         """Set the stage, run the operator once, and return what it left."""
         self.begin(emulator, api)
         outcome = run(self.make(folder))
-        return outcome, Trace.of(emulator, api, self)
+        return outcome, SideEffects.of(emulator, api, self)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trace:
+class SideEffects:
     """What happened in the emulator: the rows that were changed, and what the API shows afterwards."""
 
     changes: Counter[str]
     shown: list[Any]
 
     @classmethod
-    def of(cls, emulator: DamstraEmulator, api: ApiClient, case: Case) -> Trace:
+    def of(cls, emulator: DamstraEmulator, api: ApiClient, case: OperatorCase) -> SideEffects:
         """Return what happened since the stage was set."""
         changes = changes_in(emulator)
         return cls(changes=changes, shown=[_without_dates(api.get_json(path)) for path in case.shows])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course:
+class RecordedRun:
     """The course of a case: method and path of its requests, and what is there afterwards."""
 
     requests: list[tuple[str, str]]
-    trace: Trace
+    trace: SideEffects
 
     @classmethod
-    def of(cls, emulator: DamstraEmulator, api: ApiClient, case: Case) -> Course:
+    def of(cls, emulator: DamstraEmulator, api: ApiClient, case: OperatorCase) -> RecordedRun:
         """Return what happened since the stage was set."""
         requests = [(entry["method"], entry["path"]) for entry in emulator.journal()]
-        return cls(requests=requests, trace=Trace.of(emulator, api, case))
+        return cls(requests=requests, trace=SideEffects.of(emulator, api, case))
 
     @property
     def all_turns(self) -> list[tuple[str, str, int]]:

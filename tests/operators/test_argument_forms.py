@@ -10,10 +10,10 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from airflow_provider_damstra.operators.user import DamstraCreateUserOperator, DamstraUpsertUsersOperator
-from tests.operators.case import Case, Trace
-from tests.operators.cases_people import ADA, NEW_USER
-from tests.operators.catalogue import CASES, operator_classes
-from tests.operators.running import run
+from tests.operators.all_cases import CASES, operator_classes
+from tests.operators.operator_case import OperatorCase, SideEffects
+from tests.operators.task_runner import run
+from tests.operators.user_group_cases import ADA, NEW_USER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.operators.base import DamstraOperator
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.api_client import ApiClient
-    from tests.operators.conftest import Connect, Undisturbed
+    from tests.operators.conftest import BaselineFactory, ConnectionFactory
 
 # What the author of a DAG decides when writing it; a wrong one is refused when the file is parsed.
 OPTIONS = {
@@ -46,7 +46,7 @@ OPTIONS = {
 WITH_IDS = [case for case in CASES if any(name.endswith(("_id", "_ids")) for name in case.arguments)]
 
 
-def ids_of(case: Case) -> dict[str, Any]:
+def ids_of(case: OperatorCase) -> dict[str, Any]:
     return {name: value for name, value in case.arguments.items() if name.endswith(("_id", "_ids"))}
 
 
@@ -78,46 +78,54 @@ def test_everything_but_options_is_templated(kind: type[DamstraOperator]) -> Non
 @pytest.mark.parametrize("form", [digits, joined])
 @pytest.mark.parametrize("case", WITH_IDS, ids=str)
 def test_ids_may_be_texts(
-    case: Case,
+    case: OperatorCase,
     form: Any,
-    undisturbed: Undisturbed,
+    baseline: BaselineFactory,
     damstra_emulator: DamstraEmulator,
     api: ApiClient,
     tmp_path: Path,
 ) -> None:
-    course = undisturbed(case)
+    course = baseline(case)
     case.begin(damstra_emulator, api)
     outcome = run(case.make(tmp_path, **{name: form(value) for name, value in ids_of(case).items()}))
     assert outcome == case.expected(tmp_path)
-    assert Trace.of(damstra_emulator, api, case) == course.trace
+    assert SideEffects.of(damstra_emulator, api, case) == course.trace
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_templates_are_rendered(
-    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
+    case: OperatorCase,
+    baseline: BaselineFactory,
+    damstra_emulator: DamstraEmulator,
+    api: ApiClient,
+    tmp_path: Path,
 ) -> None:
-    course = undisturbed(case)
+    course = baseline(case)
     case.begin(damstra_emulator, api)
     given = {name: value for name, value in case.arguments.items() if name not in OPTIONS}
     params = vars(case.make(tmp_path))
     templates = {name: templates_for(value, f"params.{name}") for name, value in given.items()}
     assert run(case.make(tmp_path, **templates), params=params) == case.expected(tmp_path)
-    assert Trace.of(damstra_emulator, api, case) == course.trace
+    assert SideEffects.of(damstra_emulator, api, case) == course.trace
 
 
 @pytest.mark.needs_airflow("3.2")  # before it only a whole DAG has that option
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_templates_may_be_rendered_as_what_they_are(
-    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
+    case: OperatorCase,
+    baseline: BaselineFactory,
+    damstra_emulator: DamstraEmulator,
+    api: ApiClient,
+    tmp_path: Path,
 ) -> None:
-    course = undisturbed(case)
+    course = baseline(case)
     case.begin(damstra_emulator, api)
     given = [name for name in case.arguments if name not in OPTIONS]
     params = vars(case.make(tmp_path))
     step = case.make(tmp_path, **{name: f"{{{{ params.{name} }}}}" for name in given})
     step.render_template_as_native_obj = True
     assert run(step, params=params) == case.expected(tmp_path)
-    assert Trace.of(damstra_emulator, api, case) == course.trace
+    assert SideEffects.of(damstra_emulator, api, case) == course.trace
 
 
 @pytest.mark.parametrize(
@@ -137,9 +145,13 @@ def test_an_employee_number_that_is_all_digits_may_be_a_number(
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_every_argument_but_options_can_be_expanded(
-    case: Case, undisturbed: Undisturbed, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
+    case: OperatorCase,
+    baseline: BaselineFactory,
+    damstra_emulator: DamstraEmulator,
+    api: ApiClient,
+    tmp_path: Path,
 ) -> None:
-    course = undisturbed(case)
+    course = baseline(case)
     arguments = {name: getattr(case.make(tmp_path), name) for name in case.arguments if name not in OPTIONS}
     options = {name: value for name, value in case.arguments.items() if name in OPTIONS}
     for name, value in arguments.items():
@@ -148,11 +160,11 @@ def test_every_argument_but_options_can_be_expanded(
         with DAG("mapped"):
             step = case.operator.partial(task_id="step", **rest, **options).expand(**{name: [value, value]})
         assert run(step, map_index=1) == case.expected(tmp_path)
-        assert Trace.of(damstra_emulator, api, case) == course.trace
+        assert SideEffects.of(damstra_emulator, api, case) == course.trace
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_the_output_of_another_task_may_be_an_argument(case: Case, tmp_path: Path) -> None:
+def test_the_output_of_another_task_may_be_an_argument(case: OperatorCase, tmp_path: Path) -> None:
     given = [name for name in case.arguments if name not in OPTIONS]
     with DAG("chained"):
         upstream = EmptyOperator(task_id="upstream")
@@ -162,7 +174,11 @@ def test_the_output_of_another_task_may_be_an_argument(case: Case, tmp_path: Pat
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_connection_that_is_named_is_used(
-    case: Case, damstra_emulator: DamstraEmulator, api: ApiClient, connect: Connect, tmp_path: Path
+    case: OperatorCase,
+    damstra_emulator: DamstraEmulator,
+    api: ApiClient,
+    connect: ConnectionFactory,
+    tmp_path: Path,
 ) -> None:
     connect(password="wrong")
     connect("other")
