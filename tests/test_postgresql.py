@@ -5,10 +5,10 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from tests.postgresql import PostgreSQL, programs_of_machine, running_postgresql
+from tests.postgresql import PostgreSQL, installed_programs, running_postgresql
 
 
-@pytest.mark.parametrize("from_wheel", [False, True] if programs_of_machine() else [True])
+@pytest.mark.parametrize("from_wheel", [False, True] if installed_programs() else [True])
 def test_server_keeps_data_over_restart(from_wheel: bool) -> None:
     with running_postgresql(from_wheel=from_wheel) as server, server.new_database() as database:
         with server.connected(database) as connection:

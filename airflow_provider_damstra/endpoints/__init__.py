@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from airflow_provider_damstra.endpoints.embed_player import (
-    GetEmbedUrl,
-    GetEmbedUrlAllLessonTypes,
-)
 from airflow_provider_damstra.endpoints.group import (
     AddGroupMembers,
     AddGroupSupervisors,
@@ -38,6 +34,8 @@ from airflow_provider_damstra.endpoints.lesson import (
 from airflow_provider_damstra.endpoints.lesson_schedule import (
     CompleteLesson,
     DownloadCertificate,
+    GetEmbedUrl,
+    GetEmbedUrlAllLessonTypes,
     GetLessonSchedule,
     ListUserLessonSchedules,
     ScheduleUser,

@@ -1,9 +1,9 @@
-"""Operations on lesson schedules."""
+"""Operations on lesson schedules, and the embeddable lesson player of a schedule."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
@@ -102,3 +102,33 @@ class DownloadCertificate(Endpoint[bytes], path="/lesson_schedule/{lesson_schedu
         if not response.body.lstrip()[:5].startswith(b"%PDF"):
             raise invalid_response(request, response, "it is no PDF file")
         return response.body
+
+
+class _EmbedPlayer(Model):
+    embed_url: str
+
+
+_EMBED_PLAYER: TypeAdapter[Any] = TypeAdapter(_EmbedPlayer)
+
+
+class _EmbedUrlEndpoint(Endpoint[str]):
+    """An operation that returns ``{"embedUrl": "..."}``: a secret, since the URL contains a token."""
+
+    response_is_secret: ClassVar[bool] = True
+
+    def parse_result(self, request: Request, response: Response) -> str:
+        """Return the URL."""
+        url: str = parse_json(_EMBED_PLAYER, request, response).embed_url
+        return url
+
+
+class GetEmbedUrl(_EmbedUrlEndpoint, path="/embed_player"):
+    """Return the URL of the player for one lesson schedule."""
+
+    lesson_schedule_id: Identifier
+
+
+class GetEmbedUrlAllLessonTypes(_EmbedUrlEndpoint, path="/embed_player/version/{lesson_schedule_id}"):
+    """Return the URL of the player for one lesson schedule, for lessons of every type."""
+
+    lesson_schedule_id: Identifier

@@ -39,7 +39,7 @@ def schema_errors(schema: dict[str, Any], value: Any) -> list[str]:
 
 
 def shape_differences(example: Any, value: Any, name: str = "$") -> list[str]:
-    """Return where a value has a member that its example lacks, or a value of another JSON type.
+    """Return where a value has a field that its example lacks, or a value of another JSON type.
 
     Dates must have the example's format; each item of a list is compared with the first item of the example.
     """

@@ -126,7 +126,7 @@ def check_list(row: Row, read: Any) -> None:
 
 
 def assert_read(example: dict[str, Any], model: Any) -> None:
-    """Check that a model declares a field for every member of the example and keeps its value."""
+    """Check that a model declares all fields of the example and keeps their values."""
     assert isinstance(model, BaseModel)
     assert example.keys().isdisjoint(model.model_extra or {})
     assert_kept(example, model.model_dump(by_alias=True))

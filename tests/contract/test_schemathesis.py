@@ -50,7 +50,7 @@ def ids(api: Api) -> dict[str, list[int]]:
 def with_existing_ids(value: Any, ids: dict[str, list[int]], name: str = "") -> Any:
     """Replace numbers in id fields by ids of the kind."""
     if isinstance(value, dict):
-        return {key: with_existing_ids(member, ids, key) for key, member in value.items()}
+        return {key: with_existing_ids(item, ids, key) for key, item in value.items()}
     if isinstance(value, list):
         return [with_existing_ids(item, ids, name) for item in value]
     if type(value) is int and name in ids:

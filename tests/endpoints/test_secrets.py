@@ -1,4 +1,4 @@
-"""A password goes over the wire and nowhere else; an answer that is a secret is in no error."""
+"""Passwords are sent but not shown in texts and errors; secret responses are not shown in errors."""
 
 from __future__ import annotations
 

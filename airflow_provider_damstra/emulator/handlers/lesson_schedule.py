@@ -27,10 +27,11 @@ from airflow_provider_damstra.emulator.repositories.lesson_schedule_repository i
 )
 from airflow_provider_damstra.emulator.routing import operation
 from airflow_provider_damstra.emulator.settings import CLIENT_ID, CLIENT_NAME
-from airflow_provider_damstra.endpoints.embed_player import GetEmbedUrl, GetEmbedUrlAllLessonTypes
 from airflow_provider_damstra.endpoints.lesson_schedule import (
     CompleteLesson,
     DownloadCertificate,
+    GetEmbedUrl,
+    GetEmbedUrlAllLessonTypes,
     GetLessonSchedule,
     LessonScheduleFilter,
     ListUserLessonSchedules,
