@@ -25,7 +25,7 @@ class DamstraLink(BaseOperatorLink):
         from airflow_provider_damstra.errors import DamstraConfigurationError
 
         try:
-            url: str = operator.hook.settings.web_address
+            url: str = operator.hook.settings.web_url
         except (AirflowNotFoundException, DamstraConfigurationError):
             return ""
         return url

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
     from airflow_provider_damstra.http import Request, Response
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 Row = TypeVar("Row", bound=Model)
 
 _MAX_HEADER_BYTES = 65536
@@ -74,7 +74,7 @@ class AsyncClient(BaseClient):
             await self._session.close()
             self._session = None
 
-    async def call(self, endpoint: Endpoint[Answer]) -> Answer:
+    async def call(self, endpoint: Endpoint[Result]) -> Result:
         """Return the result of one operation.
 
         :raises DamstraError: if it failed.
@@ -118,7 +118,7 @@ class AsyncClient(BaseClient):
         is not yielded. When the iteration is closed, requests in flight are cancelled.
 
         :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
-        :param reader: reads pages in another way than as the declared models.
+        :param reader: reads pages in another way than as the declared models; called as responses arrive.
         :raises DamstraError: if a page failed, or the server repeats pages.
         """
         limit = concurrency or self.settings.max_concurrency

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
     from airflow_provider_damstra.http import Request, Response
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 Row = TypeVar("Row", bound=Model)
 
 _CHUNK_BYTES = 256 * 1024
@@ -81,7 +81,7 @@ class Client(BaseClient):
         """Close the connections."""
         self.session.close()
 
-    def call(self, endpoint: Endpoint[Answer]) -> Answer:
+    def call(self, endpoint: Endpoint[Result]) -> Result:
         """Return the result of one operation.
 
         :raises DamstraError: if it failed.
@@ -125,7 +125,7 @@ class Client(BaseClient):
         sent.
 
         :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
-        :param reader: reads pages in another way than as the declared models.
+        :param reader: reads pages in another way than as the declared models; called in worker threads.
         :raises DamstraError: if a page failed, or the server repeats pages.
         """
         limit = concurrency or self.settings.max_concurrency

@@ -1,4 +1,4 @@
-"""How a client reaches the API: address, key, and how hard it may try."""
+"""Settings of a client: address, access key, time-outs, retries and limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _VISIBLE = re.compile(r"[!-~]*")
 
 
 class ClientOptions(BaseModel):
-    """How long, how often and how fast a client asks."""
+    """Options of a client, which a connection sets in its extra."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -37,7 +37,7 @@ class ClientOptions(BaseModel):
     ] = True
 
 
-def _usable_key(key: SecretStr) -> SecretStr:
+def _validate_access_key(key: SecretStr) -> SecretStr:
     value = key.get_secret_value().strip()
     if not value:
         raise ValueError("it is empty")
@@ -46,16 +46,15 @@ def _usable_key(key: SecretStr) -> SecretStr:
     return SecretStr(value)
 
 
-def _whole_address(address: str) -> str:
+def _validate_base_url(url: str) -> str:
     try:
-        parts = urlsplit(address)
-        is_whole = parts.scheme in ("http", "https") and _is_host(parts.hostname or "") and parts.port != 0
+        parts = urlsplit(url)
+        is_valid = parts.scheme in ("http", "https") and _is_host(parts.hostname or "") and parts.port != 0
     except ValueError:
-        # A bad port, or a bad IPv6 address.
-        is_whole = False
-    if not is_whole or not _VISIBLE.fullmatch(address):
-        raise ValueError(f"{address!r} is no address such as https://app.velpic.com/api/v2")
-    return address.rstrip("/")
+        is_valid = False  # an invalid port or IPv6 address
+    if not is_valid or not _VISIBLE.fullmatch(url):
+        raise ValueError(f"{url!r} is no address such as https://app.velpic.com/api/v2")
+    return url.rstrip("/")
 
 
 def _is_host(name: str) -> bool:
@@ -64,17 +63,20 @@ def _is_host(name: str) -> bool:
 
 
 class ClientSettings(ClientOptions):
-    """All a client needs to know. The access key is in no repr."""
+    """Everything a client is configured with. The access key is not part of the repr.
 
-    base_url: Annotated[str, AfterValidator(_whole_address)]
-    access_key: Annotated[SecretStr, AfterValidator(_usable_key)]
+    :param base_url: URL of the API, such as ``https://app.velpic.com/api/v2``.
+    """
+
+    base_url: Annotated[str, AfterValidator(_validate_base_url)]
+    access_key: Annotated[SecretStr, AfterValidator(_validate_access_key)]
 
     @property
-    def web_address(self) -> str:
-        """Return the address of the web application: the API's without its path."""
+    def web_url(self) -> str:
+        """Return the URL of the web application: that of the API without its path."""
         return f"{urlsplit(self.base_url).scheme}://{self.host}/"
 
     @property
     def host(self) -> str:
-        """Return host and port, for messages."""
+        """Return host and port for messages."""
         return urlsplit(self.base_url).netloc.rpartition("@")[2]

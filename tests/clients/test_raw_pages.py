@@ -1,4 +1,4 @@
-"""StreamingReader: rows parsed as they are taken, with the errors of whole pages."""
+"""RawReader and StreamingReader: rows parsed never or as they are taken, with the errors of whole pages."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.clients.raw_pages import StreamingReader
+from airflow_provider_damstra.clients.raw_pages import RawPage, RawReader, StreamingReader
 from airflow_provider_damstra.endpoints import ListUsers
-from airflow_provider_damstra.errors import DamstraResponseError, DamstraServerError
+from airflow_provider_damstra.errors import DamstraResponseError, DamstraServerError, is_retryable
 from airflow_provider_damstra.http import Response
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ REQUEST = LISTING.page_request(start=0, size=100)
 def response(body: Any, status: int = 200) -> Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return Response(status=status, headers={}, body=content)
+
+
+def read_raw(body: Any) -> RawPage:
+    return RawReader().read(LISTING, REQUEST, response(body))
 
 
 def rows(body: Any) -> Iterator[User]:
@@ -74,9 +78,10 @@ def test_invalid_row_raises_in_its_turn_as_whole_page_does() -> None:
     assert caught.value.__context__ is None
 
 
-def test_error_response_raises() -> None:
+@pytest.mark.parametrize("reader", [RawReader(), StreamingReader()], ids=["raw", "streaming"])
+def test_error_response_raises(reader: RawReader | StreamingReader) -> None:
     with pytest.raises(DamstraServerError):
-        StreamingReader().read(LISTING, REQUEST, response({"message": "no"}, status=500))
+        reader.read(LISTING, REQUEST, response({"message": "no"}, status=500))
 
 
 def test_rows_are_not_kept() -> None:
@@ -96,3 +101,47 @@ def test_fingerprint_depends_on_the_keys_only() -> None:
     assert fingerprint(*once) == fingerprint(*again)
     others = [fingerprint({"id": 1}, {"id": 3}), fingerprint({"id": 1}), fingerprint(), fingerprint(2)]
     assert len({fingerprint(*once), *others}) == 5
+
+
+def test_raw_rows_are_the_bytes_of_the_response() -> None:
+    page = read_raw(
+        b'{"meta":{"totalResultCount":2},"results":[{"id":1,  "x":1.0e2},{"id":2,"n":"\\u00e9"}]}'
+    )
+    assert [bytes(row) for row in page.rows] == [b'{"id":1,  "x":1.0e2}', b'{"id":2,"n":"\\u00e9"}']
+    assert (page.row_count, page.total) == (2, 2)
+
+
+def test_raw_row_is_on_one_line() -> None:
+    page = read_raw(json.dumps({"results": [{"id": 1, "a": {"b": "c\nd"}}]}, indent=2).encode())
+    row = bytes(page.rows[0])
+    assert b"\n" not in row
+    assert json.loads(row) == {"id": 1, "a": {"b": "c\nd"}}
+
+
+@pytest.mark.parametrize("meta", [None, {}, {"totalResultCount": None}, {"totalResultCount": "many"}])
+def test_missing_or_invalid_total_is_none(meta: Any) -> None:
+    assert read_raw({"meta": meta, "results": [{"id": 1}]}).total is None
+
+
+def test_null_results_are_no_rows() -> None:
+    page = read_raw({"results": None})
+    assert (page.rows, page.row_count) == ([], 0)
+
+
+def test_raw_pages_with_other_rows_have_other_fingerprints() -> None:
+    one, same, other = ({"results": [{"id": 1}, {"id": end}]} for end in (2, 2, 3))
+    assert read_raw(one).fingerprint == read_raw(same).fingerprint != read_raw(other).fingerprint
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"results": 7}', b"\xff\xfe"])
+def test_invalid_raw_page_is_not_retried(body: bytes) -> None:
+    with pytest.raises(DamstraResponseError, match=r"ListUsers .* cannot be read") as caught:
+        read_raw(body)
+    assert caught.value.__context__ is None
+    assert not is_retryable(caught.value)
+
+
+def test_truncated_raw_page_is_retried() -> None:
+    with pytest.raises(DamstraResponseError) as caught:
+        read_raw(b'{"results": [{"id": 1}, {"i')
+    assert is_retryable(caught.value)
