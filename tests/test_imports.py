@@ -63,8 +63,6 @@ FREE_OF_AIRFLOW = {*LOGIC - {"assets"}, "emulator", "testing", "get_provider_inf
 PUBLIC_NAMESPACES = {f"{NAME}.endpoints.__init__", f"{NAME}.models.__init__"}
 # The emulator opens the socket that its web server listens on.
 LISTENS = f"{NAME}.emulator.server"
-# The pytest plugin is imported by every pytest run, and requests takes 50 ms to import.
-PYTEST_PLUGIN = f"{NAME}.testing"
 
 
 def layer_of(module: str) -> str:
@@ -148,8 +146,7 @@ def test_layers_below_hooks_do_not_import_airflow(module: str) -> None:
 
 @each_module
 def test_http_is_left_to_requests_and_aiohttp(module: str) -> None:
-    forbidden = {"urllib3", "http.client", "select"} - ({"http.client"} if module == PYTEST_PLUGIN else set())
-    assert imports_any(MODULES[module], *forbidden) == []
+    assert imports_any(MODULES[module], "urllib3", "http.client", "select") == []
     if module == LISTENS:
         return
     used = attributes_of(MODULES[module], "ssl") | attributes_of(MODULES[module], "socket")
