@@ -1,4 +1,4 @@
-"""Every operator of the package, and at least one use of each."""
+"""All operators of the package, and at least one case of each."""
 
 from __future__ import annotations
 

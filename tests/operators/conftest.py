@@ -1,4 +1,4 @@
-"""What tests of operators share."""
+"""Fixtures of the operators' tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ConnectionFactory(Protocol):
-    """Makes a connection to the emulator, with some fields changed."""
+    """Create an Airflow connection to the emulator, with some fields changed."""
 
     def __call__(
         self, conn_id: str = "damstra_default", *, extra: dict[str, Any] = ..., **fields: Any
@@ -29,7 +29,7 @@ class ConnectionFactory(Protocol):
 
 
 class BaselineFactory(Protocol):
-    """Returns the course of a case when nothing goes wrong."""
+    """Return the run of a case without faults."""
 
     def __call__(self, case: OperatorCase) -> RecordedRun: ...
 
@@ -42,7 +42,7 @@ def _no_retry_delay(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def connect(damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) -> ConnectionFactory:
-    """Return what makes connections to the emulator."""
+    """Return a function that creates connections to the emulator."""
 
     def connect(
         conn_id: str = "damstra_default", *, extra: dict[str, Any] | None = None, **fields: Any
@@ -62,21 +62,21 @@ def api(damstra_emulator: DamstraEmulator) -> Iterator[ApiClient]:
 
 
 @pytest.fixture(scope="session")
-def _courses() -> dict[str, RecordedRun]:
+def _recorded_runs() -> dict[str, RecordedRun]:
     return {}
 
 
 @pytest.fixture
 def baseline(
-    _courses: dict[str, RecordedRun], damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
+    _recorded_runs: dict[str, RecordedRun], damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> BaselineFactory:
-    """Return what runs a case baseline, once for all tests, and returns its course."""
+    """Return a function that runs a case without faults, once for all tests, and returns the run."""
 
     def baseline(case: OperatorCase) -> RecordedRun:
-        if str(case) not in _courses:
-            case.begin(damstra_emulator, api)
-            run(case.make(tmp_path))
-            _courses[str(case)] = RecordedRun.of(damstra_emulator, api, case)
-        return _courses[str(case)]
+        if str(case) not in _recorded_runs:
+            case.set_up(damstra_emulator, api)
+            run(case.create_operator(tmp_path))
+            _recorded_runs[str(case)] = RecordedRun.of(damstra_emulator, api, case)
+        return _recorded_runs[str(case)]
 
     return baseline

@@ -1,4 +1,4 @@
-"""Faults that inject_fault one request of several that look alike."""
+"""Faults that affect one of several similar requests."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 SERVER_ERROR = {"internalCode": 500, "error": "Internal Server Error"}
 LOST_RESPONSE: dict[str, Any] = {"kind": "drop_after"}
 FAULTS: dict[str, dict[str, Any]] = {
-    "not handled, no answer": {"kind": "drop_before"},
-    "handled, no answer": LOST_RESPONSE,
-    "handled, half an answer": {"kind": "truncate"},
+    "not handled, no response": {"kind": "drop_before"},
+    "handled, no response": LOST_RESPONSE,
+    "handled, truncated response": {"kind": "truncate"},
     "503": {"kind": "status", "status": 503, "body": SERVER_ERROR},
     "429": {"kind": "status", "status": 429, "headers": {"Retry-After": "0"}},
 }
@@ -25,12 +25,12 @@ FAULTS: dict[str, dict[str, Any]] = {
 def inject_fault(
     emulator: DamstraEmulator, fault: Mapping[str, Any], *, method: str, path: str, number: int = 1
 ) -> None:
-    """Let one request go wrong: of those with this method and path, the one of this number."""
+    """Have the request of a number fail among those with a method and path."""
     emulator.add_fault(**fault, method=method, path=path, count=1, probability=0.5, seed=_seed_for(number))
 
 
 def _seed_for(number: int) -> int:
-    """Return the seed with which a coin first falls on the right side at the toss of this number."""
+    """Return a seed with which a fault of probability 0.5 first hits the request of a number."""
     return next(seed for seed in count() if _first_hit(random.Random(seed)) == number)  # noqa: S311 (a coin)
 
 

@@ -1,4 +1,4 @@
-"""Uses of the operators for lessons, ILT sessions and any call."""
+"""Cases of the operators for lessons, ILT sessions and any call."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ SCHEDULE_LESSONS = OperatorCase(
     result=[{"user_id": 1011, "lesson_schedule_ids": [LIAMS_HEIGHTS, NEW_SCHEDULE]}],
     xcoms={"failed": []},
     changes=("insert lesson_schedules",),
-    shows=("/user/1011/lesson_schedule",),
+    affected_paths=("/user/1011/lesson_schedule",),
 )
 COMPLETE_LESSON = OperatorCase(
     operator=DamstraCompleteLessonOperator,
@@ -69,7 +69,7 @@ COMPLETE_LESSON = OperatorCase(
     },
     result=[NEW_SCHEDULE],
     changes=("insert lesson_schedules", "update lesson_schedules"),
-    shows=("/user/1011/lesson_schedule",),
+    affected_paths=("/user/1011/lesson_schedule",),
 )
 CREATE_ILT_SESSION = OperatorCase(
     operator=DamstraCreateIltSessionOperator,
@@ -83,14 +83,14 @@ CREATE_ILT_SESSION = OperatorCase(
     },
     result=NEW_SESSION,
     changes=("insert ilt_sessions",),
-    shows=("/ilt_session",),
+    affected_paths=("/ilt_session",),
 )
 REGISTER = OperatorCase(
     operator=DamstraRegisterIltSessionUsersOperator,
     arguments={"ilt_session_id": 403, "user_ids": [1019, 1021, 1022]},
     result=[1021, 1022],
     changes=("insert ilt_attendees",) * 2,
-    shows=("/ilt_session/403/attendees",),
+    affected_paths=("/ilt_session/403/attendees",),
 )
 
 LESSONS = (
@@ -102,7 +102,7 @@ LESSONS = (
         result=[{"user_id": 1012, "lesson_schedule_ids": [NEW_SCHEDULE]}],
         xcoms={"failed": []},
         changes=("insert lesson_schedules",),
-        shows=("/user/1012/lesson_schedule",),
+        affected_paths=("/user/1012/lesson_schedule",),
     ),
     OperatorCase(
         operator=DamstraScheduleLessonsOperator,
@@ -115,7 +115,7 @@ LESSONS = (
         result=[{"user_id": 1012, "lesson_schedule_ids": [DUE_SCHEDULE, NEW_SCHEDULE]}],
         xcoms={"failed": []},
         changes=("insert lesson_schedules",),
-        shows=("/user/1012/lesson_schedule",),
+        affected_paths=("/user/1012/lesson_schedule",),
     ),
     COMPLETE_LESSON,
     OperatorCase(
@@ -129,7 +129,7 @@ LESSONS = (
         },
         result=[DUE_SCHEDULE],
         changes=("update lesson_schedules",),
-        shows=("/user/1012/lesson_schedule",),
+        affected_paths=("/user/1012/lesson_schedule",),
     ),
     OperatorCase(
         operator=DamstraDownloadCertificateOperator,
@@ -162,7 +162,7 @@ ILT_SESSIONS = (
         },
         result=True,
         changes=("update ilt_sessions",),
-        shows=("/ilt_session/403",),
+        affected_paths=("/ilt_session/403",),
     ),
     OperatorCase(
         operator=DamstraCompleteIltSessionOperator,
@@ -170,14 +170,14 @@ ILT_SESSIONS = (
         prepare=pass_one,
         result=True,
         changes=("update ilt_sessions", "update lesson_schedules"),
-        shows=("/ilt_session/402", "/user/1015/lesson_schedule?status=due"),
+        affected_paths=("/ilt_session/402", "/user/1015/lesson_schedule?status=due"),
     ),
     OperatorCase(
         operator=DamstraCancelIltSessionOperator,
         arguments={"ilt_session_id": 403, "notify_trainees": False},
         result=True,
         changes=("update ilt_sessions",) * 2,
-        shows=("/ilt_session/403",),
+        affected_paths=("/ilt_session/403",),
     ),
     REGISTER,
     OperatorCase(
@@ -185,7 +185,7 @@ ILT_SESSIONS = (
         arguments={"ilt_session_id": 403, "user_ids": [1019, 1021]},
         result=[1019],
         changes=("delete ilt_attendees",),
-        shows=("/ilt_session/403/attendees",),
+        affected_paths=("/ilt_session/403/attendees",),
     ),
     OperatorCase(
         operator=DamstraSaveIltSessionProgressOperator,
@@ -193,7 +193,7 @@ ILT_SESSIONS = (
         prepare=pass_one,
         result=2,
         changes=("update ilt_attendees",) * 2,
-        shows=("/ilt_session/402/attendees",),
+        affected_paths=("/ilt_session/402/attendees",),
     ),
     OperatorCase(
         operator=DamstraSaveIltSessionProgressOperator,
@@ -202,7 +202,7 @@ ILT_SESSIONS = (
         prepare=pass_one,
         result=1,
         changes=("update ilt_attendees",),
-        shows=("/ilt_session/402/attendees",),
+        affected_paths=("/ilt_session/402/attendees",),
     ),
 )
 

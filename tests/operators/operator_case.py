@@ -1,4 +1,4 @@
-"""One use of an operator: what it is given, what it returns and what it changes."""
+"""One use of an operator on the demo data: arguments, result and effects."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from tests.emulator.api_client import ApiClient
 
 FOLDER = "FOLDER/"
-"""Stands in arguments and results for the folder of the test."""
+"""Placeholder of the test's folder in arguments and results."""
 
-_MOVING = ("createdDate", "modifiedDate", "lessonStartedDate", "lessonCompletedDate")
-_MOVING_TOO = ("startDatetime", "endDatetime", "startDate", "endDate")
+_VOLATILE_FIELDS = ("createdDate", "modifiedDate", "lessonStartedDate", "lessonCompletedDate")
+_VOLATILE_SESSION_FIELDS = ("startDatetime", "endDatetime", "startDate", "endDate")
 
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorCase:
     """One use of an operator on the emulator's demo data.
 
-    :param name: what tells it from the operator's other cases.
-    :param result: what it returns, or what finds that out in the folder afterwards.
-    :param xcoms: what it pushes by name.
-    :param changes: the rows it changes, as ``insert users``.
-    :param shows: the listings and things of the API that show what it changed.
-    :param prepare: what is done before.
+    :param name: distinguishes the cases of one operator.
+    :param result: the return value, or a function of the test's folder that returns it.
+    :param xcoms: the other XComs by key.
+    :param changes: the changed rows, such as ``insert users``.
+    :param affected_paths: paths of the API whose responses the changes affect.
+    :param prepare: prepares the demo data.
     """
 
     operator: type[DamstraOperator]
@@ -41,24 +41,24 @@ class OperatorCase:
     result: Any
     xcoms: Mapping[str, Any] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
-    shows: tuple[str, ...] = ()
+    affected_paths: tuple[str, ...] = ()
     prepare: Callable[[ApiClient], object] | None = None
 
     def __str__(self) -> str:
         return f"{self.operator.__name__}{self.name and f' {self.name}'}"
 
-    def make(self, folder: Path, **changes: Any) -> DamstraOperator:
-        """Return a new operator with the arguments, some of them changed."""
+    def create_operator(self, folder: Path, **changes: Any) -> DamstraOperator:
+        """Return a new operator with the case's arguments, some of them changed."""
         arguments = {**self.arguments, **changes}
         return self.operator(task_id="step", **_in(folder, arguments))
 
-    def expected(self, folder: Path) -> Outcome:
-        """Return what the operator has to leave in XCom."""
+    def expected_outcome(self, folder: Path) -> Outcome:
+        """Return the XComs that the operator must leave."""
         result = self.result(folder) if callable(self.result) else self.result
         return Outcome(_in(folder, result), dict(self.xcoms))
 
-    def begin(self, emulator: DamstraEmulator, api: ApiClient) -> None:
-        """Set the stage: the demo's data, what is done before, and an empty journal."""
+    def set_up(self, emulator: DamstraEmulator, api: ApiClient) -> None:
+        """Reset the demo data, prepare it, and clear the journal."""
         emulator.reset()
         if self.prepare:
             self.prepare(api)
@@ -67,54 +67,56 @@ class OperatorCase:
     def run_once(
         self, emulator: DamstraEmulator, api: ApiClient, folder: Path
     ) -> tuple[Outcome, SideEffects]:
-        """Set the stage, run the operator once, and return what it left."""
-        self.begin(emulator, api)
-        outcome = run(self.make(folder))
+        """Set up, run the operator once, and return its XComs and effects."""
+        self.set_up(emulator, api)
+        outcome = run(self.create_operator(folder))
         return outcome, SideEffects.of(emulator, api, self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SideEffects:
-    """What happened in the emulator: the rows that were changed, and what the API shows afterwards."""
+    """The changed rows of the emulator, and the API's responses afterwards."""
 
     changes: Counter[str]
     shown: list[Any]
 
     @classmethod
     def of(cls, emulator: DamstraEmulator, api: ApiClient, case: OperatorCase) -> SideEffects:
-        """Return what happened since the stage was set."""
+        """Return the effects since the set-up."""
         changes = changes_in(emulator)
-        return cls(changes=changes, shown=[_without_dates(api.get_json(path)) for path in case.shows])
+        return cls(
+            changes=changes, shown=[_without_dates(api.get_json(path)) for path in case.affected_paths]
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedRun:
-    """The course of a case: method and path of its requests, and what is there afterwards."""
+    """A run without faults: method and path of its requests, and its effects."""
 
     requests: list[tuple[str, str]]
-    trace: SideEffects
+    effects: SideEffects
 
     @classmethod
     def of(cls, emulator: DamstraEmulator, api: ApiClient, case: OperatorCase) -> RecordedRun:
-        """Return what happened since the stage was set."""
+        """Return the run since the set-up."""
         requests = [(entry["method"], entry["path"]) for entry in emulator.journal()]
-        return cls(requests=requests, trace=SideEffects.of(emulator, api, case))
+        return cls(requests=requests, effects=SideEffects.of(emulator, api, case))
 
     @property
-    def all_turns(self) -> list[tuple[str, str, int]]:
-        """Return for each request which of those like it it is."""
+    def numbered_requests(self) -> list[tuple[str, str, int]]:
+        """Return the requests, each with its number among those of the same method and path."""
         return [
             (*request, self.requests[:place].count(request)) for place, request in enumerate(self.requests, 1)
         ]
 
     @property
-    def turns(self) -> list[tuple[str, str, int]]:
-        """Return that for each request that is to change something."""
-        return [turn for turn in self.all_turns if turn[0] != "GET"]
+    def numbered_writes(self) -> list[tuple[str, str, int]]:
+        """Return the numbered requests that are not GETs."""
+        return [entry for entry in self.numbered_requests if entry[0] != "GET"]
 
 
 def changes_in(emulator: DamstraEmulator) -> Counter[str]:
-    """Return how many rows of each table were inserted, updated and deleted."""
+    """Return the numbers of inserted, updated and deleted rows of each table."""
     rows = [row for entry in emulator.journal() for row in entry["rows"]]
     return Counter(f"{row['action']} {row['table']}" for row in rows)
 
@@ -130,6 +132,8 @@ def _in(folder: Path, value: Any) -> Any:
 def _without_dates(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            name: _without_dates(one) for name, one in value.items() if name not in (*_MOVING, *_MOVING_TOO)
+            name: _without_dates(one)
+            for name, one in value.items()
+            if name not in (*_VOLATILE_FIELDS, *_VOLATILE_SESSION_FIELDS)
         }
     return [_without_dates(one) for one in value] if isinstance(value, list) else value

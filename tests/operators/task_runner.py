@@ -1,4 +1,4 @@
-"""Runs an operator as a worker does: renders its templates, passes the safeguard, executes it once."""
+"""Run an operator as a worker does: render its templates, pass the executor safeguard, execute it once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Outcome:
-    """What a task leaves in XCom: what it returned, and what it pushed by name."""
+    """The XComs of a task: its return value, and the others by key."""
 
     value: Any = None
     xcoms: dict[str, Any] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Outcome:
 
 @dataclass
 class TaskInstance:
-    """What operators see of the task instance that runs them."""
+    """The part of Airflow's task instance that operators use."""
 
     map_index: int = -1
     try_number: int = 1
@@ -46,19 +46,19 @@ class TaskInstance:
     outcome: Outcome = field(default_factory=Outcome)
 
     def xcom_push(self, key: str, value: Any) -> None:
-        """Take what an operator pushes by name."""
+        """Store an XCom."""
         self.outcome.xcoms[key] = json_round_trip(value)
 
     def get_task_states(
         self, *, dag_id: str, task_ids: list[str], map_index: int, run_ids: list[str]
     ) -> dict[str, dict[str, str]]:
-        """Return what Airflow knows of a task in DAG runs."""
+        """Return the states of the task in other DAG runs."""
         assert (dag_id, task_ids) == (self.dag_id, [self.task_id])
         return {one: {self.task_id: self.states[one]} for one in run_ids if one in self.states}
 
 
 def json_round_trip(value: Any) -> Any:
-    """Return the value, which must come out of JSON as it went in."""
+    """Return the value, which must survive JSON unchanged."""
     assert json.loads(json.dumps(value)) == value
     return value
 
@@ -73,14 +73,14 @@ def run(
     states: Mapping[str, str] | None = None,
     **context: Any,
 ) -> Outcome:
-    """Run one attempt and return what it left.
+    """Run one try and return its XComs.
 
-    :param map_index: of a mapped operator, the number of the task.
-    :param run_after: when the DAG run was to begin.
-    :param try_number: of this attempt, from 1.
-    :param max_tries: how often the task is tried again.
-    :param states: what Airflow says of the task in other DAG runs, by their ids.
-    :param context: what templates can name.
+    :param map_index: index of a mapped task.
+    :param run_after: scheduled start of the DAG run.
+    :param try_number: number of the try, from 1.
+    :param max_tries: retries of the task.
+    :param states: states of the task in other DAG runs, by run id.
+    :param context: more variables of the template context.
     """
     ti = TaskInstance(
         map_index,
@@ -102,10 +102,10 @@ def run(
 
 
 class StateStore(dict[str, Any]):
-    """What Airflow keeps of a task over its attempts."""
+    """A state store of Airflow, in memory."""
 
     def set(self, key: str, value: Any) -> None:
-        """Keep a value."""
+        """Store a value."""
         self[key] = json_round_trip(value)
 
     def delete(self, key: str) -> None:
@@ -114,7 +114,7 @@ class StateStore(dict[str, Any]):
 
 
 def run_with_retries(make: Callable[[], BaseOperator], *, retries: int = 1) -> Outcome:
-    """Run an operator and, while it fails with what Airflow tries again, a fresh one, as Airflow would."""
+    """Run an operator, and a new one after each error that Airflow would retry."""
     store = StateStore()
     for _ in range(retries):
         with suppress(DamstraError):
@@ -123,16 +123,16 @@ def run_with_retries(make: Callable[[], BaseOperator], *, retries: int = 1) -> O
 
 
 def fail_fast_message(operator: BaseOperator, **context: Any) -> str:
-    """Run an operator that has to fail at once, and return why."""
+    """Run an operator that must fail at once, and return the message."""
     with pytest.raises(AirflowFailException) as caught:
         run(operator, **context)
     return str(caught.value)
 
 
 def error_message(operator: BaseOperator, kind: type[DamstraError] = DamstraError) -> str:
-    """Run an operator that has to fail with an error of Damstra's, and return why.
+    """Run an operator that must fail with a Damstra error, and return the message.
 
-    Where retrying is useless the task fails at once, because of that error.
+    A permanent error is the cause of an ``AirflowFailException``.
     """
     with pytest.raises((kind, AirflowFailException)) as caught:
         run(operator)
@@ -141,7 +141,7 @@ def error_message(operator: BaseOperator, kind: type[DamstraError] = DamstraErro
 
 
 def rejection_message(kind: type[BaseOperator], arguments: Mapping[str, Any]) -> str:
-    """Make and run an operator that has to be refused, in the DAG file or at once in the task; return why."""
+    """Create and run an operator that must be rejected, at parse time or in the task; return the message."""
     try:
         operator = kind(task_id="refused", **arguments)
     except ValueError as problem:

@@ -1,4 +1,4 @@
-"""Each operator in its normal course: what it returns, and what it changes in Damstra, once."""
+"""Each operator without faults: its result, and what it changes in Damstra, once."""
 
 from __future__ import annotations
 
@@ -19,47 +19,47 @@ if TYPE_CHECKING:
     from tests.emulator.api_client import ApiClient
 
 
-def test_no_operator_is_forgotten() -> None:
+def test_every_operator_has_a_case() -> None:
     assert {case.operator for case in CASES} == set(operator_classes())
 
 
-def test_dags_import_every_operator_from_the_module_of_its_resource() -> None:
+def test_operators_are_defined_in_the_module_of_their_resource() -> None:
     modules = [module.__name__ for module in (user, group, lesson, ilt_session, call)]
     assert {kind.__module__ for kind in operator_classes()} == set(modules)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_it_returns_its_result_and_changes_each_row_once(
+def test_operator_returns_result_and_changes_each_row_once(
     case: OperatorCase, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
-    outcome, trace = case.run_once(damstra_emulator, api, tmp_path)
-    assert outcome == case.expected(tmp_path)
-    assert trace.changes == Counter(case.changes)
+    outcome, effects = case.run_once(damstra_emulator, api, tmp_path)
+    assert outcome == case.expected_outcome(tmp_path)
+    assert effects.changes == Counter(case.changes)
 
 
 @pytest.mark.parametrize("case", WRITE_CASES, ids=str)
-def test_what_it_changes_is_to_be_seen(
+def test_api_shows_the_changes(
     case: OperatorCase, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
-    case.begin(damstra_emulator, api)
+    case.set_up(damstra_emulator, api)
     before = SideEffects.of(damstra_emulator, api, case)
-    run(case.make(tmp_path))
+    run(case.create_operator(tmp_path))
     assert SideEffects.of(damstra_emulator, api, case).shown != before.shown
 
 
 @pytest.mark.parametrize("case", WRITE_CASES, ids=str)
-def test_the_second_time_nothing_is_changed(
+def test_second_run_changes_nothing(
     case: OperatorCase, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     _, once = case.run_once(damstra_emulator, api, tmp_path)
     damstra_emulator.clear_journal()
-    run(case.make(tmp_path))
+    run(case.create_operator(tmp_path))
     twice = SideEffects.of(damstra_emulator, api, case)
     assert (twice.changes, twice.shown) == (Counter(), once.shown)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_only_the_others_send_nothing_but_gets(
+def test_only_sending_cases_send_writes(
     case: OperatorCase, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     case.run_once(damstra_emulator, api, tmp_path)

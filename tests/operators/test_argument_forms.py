@@ -1,4 +1,4 @@
-"""RequestModel: ids in every form, templates, mapped tasks, and the connection."""
+"""Forms of arguments: ids as text, templates, mapped tasks, upstream outputs, and the connection."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ def templates_for(value: Any, name: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", operator_classes(), ids=lambda kind: kind.__name__)
-def test_everything_but_options_is_templated(kind: type[DamstraOperator]) -> None:
+def test_all_arguments_but_options_are_templated(kind: type[DamstraOperator]) -> None:
     arguments = set(inspect.signature(kind.__init__).parameters) - {"self", "kwargs"}
     assert set(kind.template_fields) == (arguments - OPTIONS) | {"damstra_conn_id"}
 
 
 @pytest.mark.parametrize("form", [digits, joined])
 @pytest.mark.parametrize("case", WITH_IDS, ids=str)
-def test_ids_may_be_texts(
+def test_ids_are_accepted_as_text(
     case: OperatorCase,
     form: Any,
     baseline: BaselineFactory,
@@ -85,11 +85,13 @@ def test_ids_may_be_texts(
     api: ApiClient,
     tmp_path: Path,
 ) -> None:
-    course = baseline(case)
-    case.begin(damstra_emulator, api)
-    outcome = run(case.make(tmp_path, **{name: form(value) for name, value in ids_of(case).items()}))
-    assert outcome == case.expected(tmp_path)
-    assert SideEffects.of(damstra_emulator, api, case) == course.trace
+    recorded = baseline(case)
+    case.set_up(damstra_emulator, api)
+    outcome = run(
+        case.create_operator(tmp_path, **{name: form(value) for name, value in ids_of(case).items()})
+    )
+    assert outcome == case.expected_outcome(tmp_path)
+    assert SideEffects.of(damstra_emulator, api, case) == recorded.effects
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -100,38 +102,38 @@ def test_templates_are_rendered(
     api: ApiClient,
     tmp_path: Path,
 ) -> None:
-    course = baseline(case)
-    case.begin(damstra_emulator, api)
+    recorded = baseline(case)
+    case.set_up(damstra_emulator, api)
     given = {name: value for name, value in case.arguments.items() if name not in OPTIONS}
-    params = vars(case.make(tmp_path))
+    params = vars(case.create_operator(tmp_path))
     templates = {name: templates_for(value, f"params.{name}") for name, value in given.items()}
-    assert run(case.make(tmp_path, **templates), params=params) == case.expected(tmp_path)
-    assert SideEffects.of(damstra_emulator, api, case) == course.trace
+    assert run(case.create_operator(tmp_path, **templates), params=params) == case.expected_outcome(tmp_path)
+    assert SideEffects.of(damstra_emulator, api, case) == recorded.effects
 
 
 @pytest.mark.needs_airflow("3.2")  # before it only a whole DAG has that option
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_templates_may_be_rendered_as_what_they_are(
+def test_templates_are_rendered_as_native_objects(
     case: OperatorCase,
     baseline: BaselineFactory,
     damstra_emulator: DamstraEmulator,
     api: ApiClient,
     tmp_path: Path,
 ) -> None:
-    course = baseline(case)
-    case.begin(damstra_emulator, api)
+    recorded = baseline(case)
+    case.set_up(damstra_emulator, api)
     given = [name for name in case.arguments if name not in OPTIONS]
-    params = vars(case.make(tmp_path))
-    step = case.make(tmp_path, **{name: f"{{{{ params.{name} }}}}" for name in given})
+    params = vars(case.create_operator(tmp_path))
+    step = case.create_operator(tmp_path, **{name: f"{{{{ params.{name} }}}}" for name in given})
     step.render_template_as_native_obj = True
-    assert run(step, params=params) == case.expected(tmp_path)
-    assert SideEffects.of(damstra_emulator, api, case) == course.trace
+    assert run(step, params=params) == case.expected_outcome(tmp_path)
+    assert SideEffects.of(damstra_emulator, api, case) == recorded.effects
 
 
 @pytest.mark.parametrize(
     ("number", "found"), [(4711, NEW_USER), ("4711", NEW_USER), ("04711", NEW_USER + 1)], ids=repr
 )
-def test_an_employee_number_that_is_all_digits_may_be_a_number(
+def test_employee_number_of_digits_is_accepted_as_number(
     number: int | str, found: int, damstra_emulator: DamstraEmulator
 ) -> None:
     people = [{**ADA, "employeeNumber": one} for one in (4711, "04711")]
@@ -144,36 +146,38 @@ def test_an_employee_number_that_is_all_digits_may_be_a_number(
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_every_argument_but_options_can_be_expanded(
+def test_all_arguments_but_options_can_be_mapped(
     case: OperatorCase,
     baseline: BaselineFactory,
     damstra_emulator: DamstraEmulator,
     api: ApiClient,
     tmp_path: Path,
 ) -> None:
-    course = baseline(case)
-    arguments = {name: getattr(case.make(tmp_path), name) for name in case.arguments if name not in OPTIONS}
+    recorded = baseline(case)
+    arguments = {
+        name: getattr(case.create_operator(tmp_path), name) for name in case.arguments if name not in OPTIONS
+    }
     options = {name: value for name, value in case.arguments.items() if name in OPTIONS}
     for name, value in arguments.items():
-        case.begin(damstra_emulator, api)
+        case.set_up(damstra_emulator, api)
         rest = {other: one for other, one in arguments.items() if other != name}
         with DAG("mapped"):
             step = case.operator.partial(task_id="step", **rest, **options).expand(**{name: [value, value]})
-        assert run(step, map_index=1) == case.expected(tmp_path)
-        assert SideEffects.of(damstra_emulator, api, case) == course.trace
+        assert run(step, map_index=1) == case.expected_outcome(tmp_path)
+        assert SideEffects.of(damstra_emulator, api, case) == recorded.effects
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_the_output_of_another_task_may_be_an_argument(case: OperatorCase, tmp_path: Path) -> None:
+def test_output_of_upstream_task_is_accepted(case: OperatorCase, tmp_path: Path) -> None:
     given = [name for name in case.arguments if name not in OPTIONS]
     with DAG("chained"):
         upstream = EmptyOperator(task_id="upstream")
-        operator = case.make(tmp_path, **dict.fromkeys(given, upstream.output))
+        operator = case.create_operator(tmp_path, **dict.fromkeys(given, upstream.output))
     assert operator.upstream_task_ids == {"upstream"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_the_connection_that_is_named_is_used(
+def test_templated_connection_id_is_used(
     case: OperatorCase,
     damstra_emulator: DamstraEmulator,
     api: ApiClient,
@@ -182,5 +186,7 @@ def test_the_connection_that_is_named_is_used(
 ) -> None:
     connect(password="wrong")
     connect("other")
-    case.begin(damstra_emulator, api)
-    assert run(case.make(tmp_path, damstra_conn_id="{{ which }}"), which="other") == case.expected(tmp_path)
+    case.set_up(damstra_emulator, api)
+    assert run(
+        case.create_operator(tmp_path, damstra_conn_id="{{ which }}"), which="other"
+    ) == case.expected_outcome(tmp_path)

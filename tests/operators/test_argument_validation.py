@@ -1,4 +1,4 @@
-"""Wrong arguments: one sentence says which and why, in the DAG file or at once, and nothing is sent."""
+"""Wrong arguments are reported in one sentence, at parse time or in the task, before anything is sent."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ FLAGS = {
     "return_in_clear",
     "strict",
 }
-CANCELLED_ON_KILL = [case for case in CASES if issubclass(case.operator, RollbackOnKillMixin)]
+ROLLBACK_CASES = [case for case in CASES if issubclass(case.operator, RollbackOnKillMixin)]
 
-WRONG: list[tuple[OperatorCase, dict[str, Any], str]] = [
+INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     # exclusive arguments
     (UPSERT_USERS, {"users_path": "people.csv"}, "give exactly one of users, users_path"),
     (UPSERT_USERS, {"users": None}, "give exactly one of users, users_path; given: none"),
@@ -185,19 +185,15 @@ WRONG: list[tuple[OperatorCase, dict[str, Any], str]] = [
 ]
 
 
-def changing(emulator: DamstraEmulator) -> list[str]:
-    return [entry["method"] for entry in emulator.journal() if entry["method"] != "GET"]
-
-
-@pytest.mark.parametrize(("case", "changes", "why"), WRONG, ids=str)
-def test_what_is_wrong_is_said_and_nothing_is_sent(
+@pytest.mark.parametrize(("case", "changes", "why"), INVALID, ids=str)
+def test_wrong_argument_is_reported_and_nothing_is_sent(
     case: OperatorCase, changes: dict[str, Any], why: str, damstra_emulator: DamstraEmulator
 ) -> None:
     assert why in rejection_message(case.operator, {**case.arguments, **changes})
     assert damstra_emulator.journal() == []
 
 
-def test_all_that_is_wrong_is_said_at_once(damstra_emulator: DamstraEmulator) -> None:
+def test_all_wrong_arguments_are_reported_at_once(damstra_emulator: DamstraEmulator) -> None:
     wrong = {"user_ids": "x", "lesson_ids": [7, 7], "grace_period": -1, "schedule_date": NAIVE}
     why = rejection_message(SCHEDULE_LESSONS.operator, {**SCHEDULE_LESSONS.arguments, **wrong})
     assert [name for name in wrong if f"{name}" not in why] == []
@@ -206,9 +202,9 @@ def test_all_that_is_wrong_is_said_at_once(damstra_emulator: DamstraEmulator) ->
 
 @pytest.mark.parametrize("name", sorted(FLAGS))
 @pytest.mark.parametrize("wrong", ["false", 1, None], ids=repr)
-def test_what_is_neither_true_nor_false_is_refused_in_the_dag(name: str, wrong: Any) -> None:
+def test_boolean_option_rejects_other_types_at_parse_time(name: str, wrong: Any) -> None:
     with_it = [case for case in CASES if name in inspect.signature(case.operator.__init__).parameters]
-    for case in with_it or CANCELLED_ON_KILL:
+    for case in with_it or ROLLBACK_CASES:
         with pytest.raises(ValueError, match=f"^{name} is {wrong!r}; it can be True or False$"):
             case.operator(task_id="refused", **{**case.arguments, name: wrong})
 
@@ -216,6 +212,6 @@ def test_what_is_neither_true_nor_false_is_refused_in_the_dag(name: str, wrong: 
 @pytest.mark.parametrize(
     "secret", [{"Password": "x"}, {"users": [{"password": "x"}]}, {"a": {"b": ({"password": "x"},)}}], ids=str
 )
-def test_a_password_is_found_wherever_it_is(secret: dict[str, Any]) -> None:
+def test_password_is_rejected_at_any_depth(secret: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="a password in an operator's arguments would be kept"):
         CALL.operator(task_id="refused", endpoint="BulkUserImport", arguments=secret)

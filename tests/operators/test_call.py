@@ -1,4 +1,4 @@
-"""The operator for any call: its answers, its files, and what it refuses."""
+"""The operator for any operation: results, files, and what it rejects."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def call(endpoint: str, **arguments: Any) -> Any:
 
 
 @pytest.mark.parametrize("arguments", [{"user_id": 1011}, {"userId": "1011"}])
-def test_an_object_is_answered_as_the_api_spells_it(
+def test_object_is_returned_with_api_names(
     arguments: dict[str, Any], damstra_emulator: DamstraEmulator
 ) -> None:
     user = call("GetUser", **arguments)
@@ -42,26 +42,28 @@ def test_an_object_is_answered_as_the_api_spells_it(
     assert "password" not in user
 
 
-def test_a_listing_is_answered_whole(damstra_emulator: DamstraEmulator, connect: ConnectionFactory) -> None:
+def test_listing_is_returned_with_all_pages(
+    damstra_emulator: DamstraEmulator, connect: ConnectionFactory
+) -> None:
     connect(extra={"page_size": 2})
     assert [user["id"] for user in call("ListGroupMembers", group_id=102)] == MEMBERS_OF_102
     assert len(damstra_emulator.journal()) > 1
 
 
-def test_an_operation_without_arguments_needs_none(damstra_emulator: DamstraEmulator) -> None:
+def test_operation_without_arguments_needs_none(damstra_emulator: DamstraEmulator) -> None:
     assert len(run(step("ListGroups")).value) == 7
 
 
-def test_ids_are_answered_as_a_list(damstra_emulator: DamstraEmulator) -> None:
+def test_ids_are_returned_as_list(damstra_emulator: DamstraEmulator) -> None:
     arguments = {"lessonVersionIds": [2006], "gracePeriod": "3", "gracePeriodUnit": "days"}
     assert call("ScheduleUser", user_id=1011, **arguments) == [NEW_SCHEDULE]
 
 
-def test_an_operation_that_answers_nothing_answers_none(damstra_emulator: DamstraEmulator) -> None:
+def test_operation_without_result_returns_none(damstra_emulator: DamstraEmulator) -> None:
     assert call("InactivateUser", user_id=1011) is None
 
 
-def test_a_listing_is_written_as_json_lines(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_listing_is_written_as_json_lines(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     path = tmp_path / "new" / "members.jsonl"
     written = run(step("ListGroupMembers", {"group_id": 102}, path=f"file://{path}")).value
     content = path.read_bytes()
@@ -70,13 +72,13 @@ def test_a_listing_is_written_as_json_lines(damstra_emulator: DamstraEmulator, t
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_an_empty_listing_is_an_empty_file(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_empty_listing_is_written_as_empty_file(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     path = tmp_path / "nobody.jsonl"
     assert run(step("ListUsers", {"emp_id": "nobody"}, path=str(path))).value["rows"] == 0
     assert path.read_bytes() == b""
 
 
-def test_a_call_is_sent_once_though_its_answer_is_lost(damstra_emulator: DamstraEmulator) -> None:
+def test_post_is_not_resent_after_lost_response(damstra_emulator: DamstraEmulator) -> None:
     damstra_emulator.add_fault("drop_after", method="POST")
     assert "It may have been carried out, so it was not sent again" in error_message(
         step("CreateGroup", CREATE_GROUP)
@@ -84,7 +86,7 @@ def test_a_call_is_sent_once_though_its_answer_is_lost(damstra_emulator: Damstra
     assert len(damstra_emulator.journal()) == 1
 
 
-def test_an_unknown_operation_is_named(damstra_emulator: DamstraEmulator) -> None:
+def test_unknown_operation_is_rejected_with_known_names(damstra_emulator: DamstraEmulator) -> None:
     why = fail_fast_message(step("GetUsr", {"user_id": 1011}))
     assert "there is no operation 'GetUsr'" in why
     assert "GetUser" in why
@@ -92,11 +94,11 @@ def test_an_unknown_operation_is_named(damstra_emulator: DamstraEmulator) -> Non
 
 
 @pytest.mark.parametrize("name", ["Endpoint", "__name__", "base", ""])
-def test_only_operations_can_be_called(name: str, damstra_emulator: DamstraEmulator) -> None:
+def test_names_that_are_not_operations_are_rejected(name: str, damstra_emulator: DamstraEmulator) -> None:
     assert f"there is no operation {name!r}" in fail_fast_message(step(name))
 
 
-def test_a_file_is_refused(damstra_emulator: DamstraEmulator) -> None:
+def test_operation_that_returns_a_file_is_rejected(damstra_emulator: DamstraEmulator) -> None:
     why = fail_fast_message(step("DownloadCertificate", {"lesson_schedule_id": COMPLETED_SCHEDULE}))
     assert "DamstraDownloadCertificateOperator" in why
     assert damstra_emulator.journal() == []
@@ -110,7 +112,7 @@ SECRETS = [
 
 
 @pytest.mark.parametrize(("endpoint", "arguments"), SECRETS)
-def test_a_secret_is_answered_in_clear_only_if_that_is_wanted(
+def test_secret_is_returned_only_with_return_in_clear(
     endpoint: str, arguments: dict[str, Any], damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     assert "return_in_clear=True" in fail_fast_message(step(endpoint, arguments))
@@ -121,7 +123,7 @@ def test_a_secret_is_answered_in_clear_only_if_that_is_wanted(
     assert "token=" in run(step(endpoint, arguments, return_in_clear=True)).value
 
 
-def test_every_secret_is_known() -> None:
+def test_all_operations_with_secret_results_are_tested() -> None:
     secret = {name for name in endpoints.__all__ if getattr(endpoints, name).response_is_secret}
     assert secret == {name for name, _ in SECRETS}
 
@@ -133,7 +135,7 @@ def test_every_secret_is_known() -> None:
         ("UpdateUser", {"user_id": 1011, "password": "Hunter2!"}),
     ],
 )
-def test_a_password_is_refused(
+def test_password_is_rejected(
     endpoint: str, arguments: dict[str, Any], damstra_emulator: DamstraEmulator
 ) -> None:
     why = rejection_message(DamstraCallOperator, {"endpoint": endpoint, "arguments": arguments})
@@ -161,18 +163,18 @@ def test_a_password_is_refused(
         ("GetUser", "7", "arguments"),
     ],
 )
-def test_arguments_that_do_not_fit_are_named(
+def test_wrong_arguments_are_named(
     endpoint: str, arguments: Any, why: str, damstra_emulator: DamstraEmulator
 ) -> None:
     assert why in fail_fast_message(step(endpoint, arguments))
     assert damstra_emulator.journal() == []
 
 
-def test_a_refusal_of_the_server_is_an_error(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
+def test_error_response_is_raised(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
     assert "999" in error_message(step("GetUser", {"user_id": 999}), DamstraError)
 
 
-def test_a_retry_does_not_repeat_what_nobody_knows_of_and_says_so_once(
+def test_retry_after_unknown_outcome_fails_once_without_resending(
     damstra_emulator: DamstraEmulator,
 ) -> None:
     store = StateStore()
@@ -190,7 +192,7 @@ def test_a_retry_does_not_repeat_what_nobody_knows_of_and_says_so_once(
 @pytest.mark.parametrize(
     "fault", [{"kind": "drop_before", "method": "GET"}, {"kind": "status", "status": 429, "method": "POST"}]
 )
-def test_what_surely_was_not_done_is_done_by_a_retry(
+def test_retry_resends_what_was_not_carried_out(
     fault: dict[str, Any], damstra_emulator: DamstraEmulator, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
@@ -204,7 +206,7 @@ def test_what_surely_was_not_done_is_done_by_a_retry(
     assert run(call, task_state_store=store).value["id"]
 
 
-def test_a_task_that_is_cleared_after_a_success_makes_its_call_again(
+def test_task_cleared_after_success_sends_again(
     damstra_emulator: DamstraEmulator,
 ) -> None:
     store = StateStore()

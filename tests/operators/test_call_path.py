@@ -50,9 +50,9 @@ def test_few_frames_are_between_execute_and_the_http_library(
     tmp_path: Path,
     paths: list[list[str]],
 ) -> None:
-    case.begin(damstra_emulator, api)
+    case.set_up(damstra_emulator, api)
     paths.clear()
-    run(case.make(tmp_path))
+    run(case.create_operator(tmp_path))
     assert paths
     assert [path for path in paths if len(path) > MAX_FRAMES] == []
 

@@ -1,4 +1,4 @@
-"""Trouble with the connection: a sentence says what it is, and there is no retry where none can mend it."""
+"""Connection errors: the message names the cause, and only temporary ones are retried."""
 
 from __future__ import annotations
 
@@ -22,33 +22,31 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_wrong_key_fails_at_once_and_is_named(
+def test_wrong_key_fails_at_once(
     case: OperatorCase, damstra_emulator: DamstraEmulator, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     connect(password="wrong-key")
-    why = fail_fast_message(case.make(tmp_path))
+    why = fail_fast_message(case.create_operator(tmp_path))
     assert "Check the connection's access key" in why
     assert "wrong-key" not in why
     assert changes_in(damstra_emulator) == {}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_host_that_is_not_reached_is_named(
-    case: OperatorCase, connect: ConnectionFactory, tmp_path: Path
-) -> None:
+def test_unreachable_host_is_named(case: OperatorCase, connect: ConnectionFactory, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         host = f"127.0.0.1:{nobody.getsockname()[1]}"
     connect(host=f"http://{host}")
-    why = error_message(case.make(tmp_path), DamstraTransportError)
+    why = error_message(case.create_operator(tmp_path), DamstraTransportError)
     assert f"got no answer from {host}: connection refused. The request was not sent" in why
 
 
-def test_a_permission_that_is_missing_fails_at_once(
-    damstra_emulator: DamstraEmulator, tmp_path: Path
-) -> None:
+def test_missing_permission_fails_at_once(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     body = {"internalCode": 831, "error": "You are not authorised to make this request"}
     damstra_emulator.add_fault("status", status=403, method="POST", body=body)
-    assert "The key's account lacks the permission" in fail_fast_message(CREATE_USER.make(tmp_path))
+    assert "The key's account lacks the permission" in fail_fast_message(
+        CREATE_USER.create_operator(tmp_path)
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,19 +57,19 @@ def test_a_permission_that_is_missing_fails_at_once(
         ({"host": "http://damstra.example.com"}, "would send the access key unencrypted"),
     ],
 )
-def test_a_connection_that_cannot_be_used_fails_at_once(
+def test_invalid_connection_fails_at_once(
     fields: dict[str, Any], why: str, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     connect(**fields)
-    said = fail_fast_message(CREATE_USER.make(tmp_path))
-    assert said.startswith("Connection 'damstra_default' cannot be used: ")
-    assert why in said
+    message = fail_fast_message(CREATE_USER.create_operator(tmp_path))
+    assert message.startswith("Connection 'damstra_default' cannot be used: ")
+    assert why in message
 
 
 @pytest.mark.parametrize(
     ("status", "kind"), [(503, DamstraServerError), (429, DamstraRateLimitError)], ids=str
 )
-def test_what_time_may_mend_is_left_to_airflows_retries(
+def test_temporary_error_is_left_to_airflow_retries(
     status: int,
     kind: type[DamstraServerError | DamstraRateLimitError],
     damstra_emulator: DamstraEmulator,
@@ -80,4 +78,4 @@ def test_what_time_may_mend_is_left_to_airflows_retries(
 ) -> None:
     connect(extra={"max_retries": 1})
     damstra_emulator.add_fault("status", status=status, body=SERVER_ERROR)
-    assert f"HTTP {status}" in error_message(CREATE_USER.make(tmp_path), kind)
+    assert f"HTTP {status}" in error_message(CREATE_USER.create_operator(tmp_path), kind)

@@ -1,4 +1,4 @@
-"""Certificates: where the file is, what is in it, and that there is never half of one."""
+"""Downloads of certificates: paths, content, and atomic writes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def step(
 
 
 @pytest.mark.parametrize("scheme", ["", "file://"])
-def test_a_file_is_written_where_it_is_wanted(
+def test_certificate_is_written_to_path(
     scheme: str, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     path = tmp_path / "new" / "liam.pdf"
@@ -48,7 +48,7 @@ def test_a_file_is_written_where_it_is_wanted(
 
 
 @pytest.mark.parametrize("given", [COMPLETED_SCHEDULE, f"{COMPLETED_SCHEDULE}", f" {COMPLETED_SCHEDULE} "])
-def test_in_a_folder_the_file_has_the_name_of_the_schedule(
+def test_file_in_folder_is_named_after_schedule(
     given: Any, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     saved = run(step(f"{tmp_path}/certificates/", given)).value
@@ -57,7 +57,7 @@ def test_in_a_folder_the_file_has_the_name_of_the_schedule(
     assert path.read_bytes().startswith(b"%PDF")
 
 
-def test_a_second_attempt_replaces_the_file(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_retry_replaces_file(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     path = tmp_path / "liam.pdf"
     path.write_bytes(b"old" * 10_000)
     assert run(step(path)).value == run(step(path)).value
@@ -66,7 +66,7 @@ def test_a_second_attempt_replaces_the_file(damstra_emulator: DamstraEmulator, t
 
 
 @pytest.mark.parametrize("schedule_id", [DUE_SCHEDULE, 30018])
-def test_without_a_certificate_it_is_said_which_and_no_file_is_written(
+def test_missing_certificate_is_named_and_no_file_is_written(
     schedule_id: int, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     why = error_message(step(tmp_path / "new" / "one.pdf", schedule_id), DamstraNotFoundError)
@@ -75,7 +75,7 @@ def test_without_a_certificate_it_is_said_which_and_no_file_is_written(
 
 
 @pytest.mark.parametrize("fault", [{"kind": "truncate"}, {"kind": "html", "status": 200}], ids=str)
-def test_half_a_file_or_another_one_is_not_kept(
+def test_invalid_download_keeps_existing_file(
     fault: dict[str, Any], damstra_emulator: DamstraEmulator, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     path = tmp_path / "liam.pdf"
@@ -89,7 +89,7 @@ def test_half_a_file_or_another_one_is_not_kept(
     assert path.read_bytes().startswith(b"%PDF")
 
 
-def test_a_file_that_cannot_be_moved_into_place_leaves_nothing_behind(
+def test_failed_rename_leaves_no_temporary_file(
     damstra_emulator: DamstraEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     certificate = step(tmp_path / "liam.pdf")
@@ -106,7 +106,7 @@ def test_a_file_that_cannot_be_moved_into_place_leaves_nothing_behind(
     assert [path.name for path in tmp_path.iterdir()] == ["liam.pdf"]
 
 
-def test_who_has_no_certificate_may_be_skipped(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_on_missing_skip_skips_missing_certificate(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     path = tmp_path / "olivia.pdf"
     with pytest.raises(AirflowSkipException, match=f"There is no certificate: .* schedule {DUE_SCHEDULE}"):
         run(step(path, DUE_SCHEDULE, on_missing="skip"))
@@ -115,6 +115,8 @@ def test_who_has_no_certificate_may_be_skipped(damstra_emulator: DamstraEmulator
     assert path.read_bytes().startswith(b"%PDF")
 
 
-def test_what_a_proxy_does_not_find_is_not_skipped(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_on_missing_skip_does_not_skip_404_of_proxy(
+    damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
     damstra_emulator.add_fault("html", status=404)
     error_message(step(tmp_path / "olivia.pdf", DUE_SCHEDULE, on_missing="skip"), DamstraNotFoundError)

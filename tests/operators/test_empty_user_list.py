@@ -1,4 +1,4 @@
-"""A list of users that the task before has left empty: a mistake, or nothing to do."""
+"""Lists of users that are empty: an error, or a skipped task."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.operators.operator_case import OperatorCase
 
-FOR_USERS = [case for case in CASES if issubclass(case.operator, UserListMixin)]
+USER_LIST_CASES = [case for case in CASES if issubclass(case.operator, UserListMixin)]
 EMPTY: list[Any] = [[], (), "", "[]", " "]
 
 
-def test_these_are_the_steps_that_can_be_for_nobody() -> None:
-    verbs = {case.operator.__name__.removeprefix("Damstra").removesuffix("Operator") for case in FOR_USERS}
+def test_operators_with_user_lists_are_known() -> None:
+    verbs = {
+        case.operator.__name__.removeprefix("Damstra").removesuffix("Operator") for case in USER_LIST_CASES
+    }
     assert verbs == {
         "AddGroupMembers",
         "AddGroupSupervisors",
@@ -35,21 +37,21 @@ def test_these_are_the_steps_that_can_be_for_nobody() -> None:
 
 
 @pytest.mark.parametrize("empty", EMPTY, ids=repr)
-@pytest.mark.parametrize("case", FOR_USERS, ids=str)
-def test_nobody_is_nothing_to_do_if_that_may_be(
+@pytest.mark.parametrize("case", USER_LIST_CASES, ids=str)
+def test_empty_list_is_skipped_only_with_on_empty_skip(
     case: OperatorCase, empty: Any, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     with pytest.raises(AirflowSkipException, match="user_ids is empty: there is nothing to do"):
-        run(case.make(tmp_path, user_ids=empty, on_empty="skip"))
+        run(case.create_operator(tmp_path, user_ids=empty, on_empty="skip"))
     with pytest.raises(AirflowFailException, match="user_ids"):
-        run(case.make(tmp_path, user_ids=empty))
+        run(case.create_operator(tmp_path, user_ids=empty))
     assert damstra_emulator.journal() == []
 
 
-def test_users_are_worked_on_whatever_is_said_of_nobody(
+def test_on_empty_skip_does_not_affect_lists_with_users(
     damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
-    case = FOR_USERS[0]
-    assert run(case.make(tmp_path, on_empty="skip")).value
+    case = USER_LIST_CASES[0]
+    assert run(case.create_operator(tmp_path, on_empty="skip")).value
     with pytest.raises(ValueError, match="on_empty is 'ignore'; it can be fail or skip"):
-        case.make(tmp_path, on_empty="ignore")
+        case.create_operator(tmp_path, on_empty="ignore")

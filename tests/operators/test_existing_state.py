@@ -1,4 +1,4 @@
-"""What is so already: ``strict``, ``if_exists``, and tasks that are cleared after things have moved on."""
+"""State that exists already: ``strict``, ``if_exists``, and tasks that are cleared later."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 PEOPLE = {"group_id": 102, "user_ids": [1011, 1012]}
 ATTENDEES = {"ilt_session_id": 403, "user_ids": [1019, 1021]}
-SO_ALREADY: list[tuple[type[DamstraOperator], dict[str, Any], str]] = [
+ALREADY_DONE: list[tuple[type[DamstraOperator], dict[str, Any], str]] = [
     (DamstraActivateUserOperator, {"user_id": 1011}, "User 1011 is active already"),
     (DamstraInactivateUserOperator, {"user_id": 1038}, "User 1038 is inactive already"),
     (DamstraInactivateGroupOperator, {"group_id": 108}, "Group 108 (Night Shift 2019) is inactive already"),
@@ -63,21 +63,21 @@ SO_ALREADY: list[tuple[type[DamstraOperator], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(
-    ("kind", "arguments", "why"), SO_ALREADY, ids=lambda value: getattr(value, "__name__", None)
+    ("kind", "arguments", "why"), ALREADY_DONE, ids=lambda value: getattr(value, "__name__", None)
 )
-def test_strict_fails_and_changes_nothing(
+def test_strict_fails_on_existing_state_and_changes_nothing(
     kind: type[DamstraOperator], arguments: dict[str, Any], why: str, damstra_emulator: DamstraEmulator
 ) -> None:
     assert why in error_message(kind(task_id="step", **arguments, strict=True), DamstraConflictError)
     assert {entry["method"] for entry in damstra_emulator.journal()} == {"GET"}
 
 
-def test_strict_does_what_is_new(damstra_emulator: DamstraEmulator) -> None:
+def test_strict_changes_what_differs(damstra_emulator: DamstraEmulator) -> None:
     operator = DamstraAddGroupMembersOperator(task_id="step", group_id=102, user_ids="1012,1013", strict=True)
     assert run(operator).value == [1012, 1013]
 
 
-def test_a_cancelled_session_is_cancelled_no_more(damstra_emulator: DamstraEmulator) -> None:
+def test_session_is_cancelled_once(damstra_emulator: DamstraEmulator) -> None:
     def step(*, strict: bool = False) -> DamstraCancelIltSessionOperator:
         return DamstraCancelIltSessionOperator(task_id="step", ilt_session_id=403, strict=strict)
 
@@ -85,7 +85,7 @@ def test_a_cancelled_session_is_cancelled_no_more(damstra_emulator: DamstraEmula
     assert "ILT session 403 is cancelled already" in error_message(step(strict=True), DamstraConflictError)
 
 
-def test_a_session_that_ended_otherwise_is_an_error(damstra_emulator: DamstraEmulator) -> None:
+def test_session_that_ended_otherwise_is_an_error(damstra_emulator: DamstraEmulator) -> None:
     cancel = DamstraCancelIltSessionOperator(task_id="step", ilt_session_id=401)
     assert "ILT session 401 is completed already" in error_message(cancel, DamstraConflictError)
     run(DamstraCancelIltSessionOperator(task_id="step", ilt_session_id=403))
@@ -93,7 +93,7 @@ def test_a_session_that_ended_otherwise_is_an_error(damstra_emulator: DamstraEmu
     assert "ILT session 403 is cancelled already" in error_message(complete, DamstraConflictError)
 
 
-THERE = [
+EXISTING = [
     (DamstraCreateUserOperator, {"user": {"employee_number": "E1011", "first_name": "Leo"}}, 1011),
     (DamstraCreateUserOperator, {"user": {"email_address": "liam.murphy@example.com"}}, 1011),
     (DamstraCreateUserOperator, {"user": {"user_name": "l.murphy"}}, 1011),
@@ -103,8 +103,8 @@ THERE = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "arguments", "found"), THERE)
-def test_what_exists_is_returned_or_is_an_error(
+@pytest.mark.parametrize(("kind", "arguments", "found"), EXISTING)
+def test_existing_object_is_returned_or_fails_with_if_exists_fail(
     kind: type[DamstraOperator], arguments: dict[str, Any], found: int, damstra_emulator: DamstraEmulator
 ) -> None:
     assert run(kind(task_id="step", **arguments)).value == found
@@ -128,7 +128,7 @@ def test_what_exists_is_returned_or_is_an_error(
         ),
     ],
 )
-def test_what_exists_is_updated(
+def test_existing_object_is_updated_with_if_exists_update(
     kind: type[DamstraOperator],
     arguments: dict[str, Any],
     shown: tuple[str, dict[str, Any]],
@@ -148,53 +148,53 @@ def test_what_exists_is_updated(
     )
 
 
-def test_a_group_of_the_same_name_under_another_parent_is_another_one(
+def test_groups_with_same_name_and_other_parent_are_different(
     damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
-    first, second = (run(CREATE_GROUP.make(tmp_path, parent_id=one)).value for one in (101, 105))
+    first, second = (run(CREATE_GROUP.create_operator(tmp_path, parent_id=one)).value for one in (101, 105))
     assert first != second
-    both = CREATE_GROUP.make(tmp_path, parent_id=None)
+    both = CREATE_GROUP.create_operator(tmp_path, parent_id=None)
     assert f"({first}, {second}): say which with parent_id" in error_message(both, DamstraConflictError)
 
 
-def test_a_session_that_is_there_is_an_error_if_wanted(
+def test_existing_session_fails_with_if_exists_fail(
     damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
-    session_id = run(CREATE_ILT_SESSION.make(tmp_path)).value
-    again = CREATE_ILT_SESSION.make(tmp_path, if_exists="fail")
+    session_id = run(CREATE_ILT_SESSION.create_operator(tmp_path)).value
+    again = CREATE_ILT_SESSION.create_operator(tmp_path, if_exists="fail")
     assert f"exists already (id {session_id})" in error_message(again, DamstraConflictError)
 
 
-def test_steps_before_a_session_was_completed_can_be_cleared(
+def test_tasks_before_completed_session_can_be_cleared(
     damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
-    session = CREATE_ILT_SESSION.make(tmp_path)
+    session = CREATE_ILT_SESSION.create_operator(tmp_path)
     session_id = run(session).value
     register = {"ilt_session_id": session_id, "user_ids": [1021, 1022]}
-    assert run(REGISTER.make(tmp_path, **register)).value == [1021, 1022]
+    assert run(REGISTER.create_operator(tmp_path, **register)).value == [1021, 1022]
     api.send(f"/ilt_session/{session_id}/complete")
     damstra_emulator.clear_journal()
-    assert run(CREATE_ILT_SESSION.make(tmp_path)).value == session_id
-    assert run(REGISTER.make(tmp_path, **register)).value == []
+    assert run(CREATE_ILT_SESSION.create_operator(tmp_path)).value == session_id
+    assert run(REGISTER.create_operator(tmp_path, **register)).value == []
     complete = DamstraCompleteIltSessionOperator(task_id="step", ilt_session_id=session_id)
     assert run(complete).value is False
     assert {entry["method"] for entry in damstra_emulator.journal()} == {"GET"}
 
 
-def test_a_session_that_was_cancelled_is_created_anew(
+def test_cancelled_session_is_created_again(
     damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
-    cancelled = run(CREATE_ILT_SESSION.make(tmp_path)).value
+    cancelled = run(CREATE_ILT_SESSION.create_operator(tmp_path)).value
     run(DamstraCancelIltSessionOperator(task_id="step", ilt_session_id=cancelled))
-    assert run(CREATE_ILT_SESSION.make(tmp_path)).value == cancelled + 1
+    assert run(CREATE_ILT_SESSION.create_operator(tmp_path)).value == cancelled + 1
 
 
-def test_a_completion_is_recorded_once_for_a_second(
-    damstra_emulator: DamstraEmulator, tmp_path: Path
-) -> None:
-    first = run(COMPLETE_LESSON.make(tmp_path)).value
-    same_second = run(COMPLETE_LESSON.make(tmp_path, completed_date="2025-03-01T01:00:00.7Z")).value
-    later = run(COMPLETE_LESSON.make(tmp_path, completed_date="2025-03-01T01:00:01Z")).value
+def test_completion_is_recorded_once_per_second(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    first = run(COMPLETE_LESSON.create_operator(tmp_path)).value
+    same_second = run(
+        COMPLETE_LESSON.create_operator(tmp_path, completed_date="2025-03-01T01:00:00.7Z")
+    ).value
+    later = run(COMPLETE_LESSON.create_operator(tmp_path, completed_date="2025-03-01T01:00:01Z")).value
     assert first == same_second
     assert later != first
     assert changes_in(damstra_emulator)["insert lesson_schedules"] == 2

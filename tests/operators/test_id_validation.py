@@ -1,4 +1,4 @@
-"""Ids of each operator: what is none is refused before anything is sent, and what there is not is named."""
+"""Ids: invalid ones are rejected before anything is sent, unknown ones are named."""
 
 from __future__ import annotations
 
@@ -32,12 +32,8 @@ ONE = arguments_that_end_in("_id")
 MANY = arguments_that_end_in("_ids")
 
 
-def changing(emulator: DamstraEmulator) -> list[dict[str, Any]]:
-    return [entry for entry in emulator.journal() if entry["method"] != "GET"]
-
-
 @pytest.mark.parametrize(("case", "name"), ONE.values(), ids=list(ONE))
-def test_what_is_no_id_is_refused(case: OperatorCase, name: str, damstra_emulator: DamstraEmulator) -> None:
+def test_invalid_id_is_rejected(case: OperatorCase, name: str, damstra_emulator: DamstraEmulator) -> None:
     for wrong in NO_ID:
         why = rejection_message(case.operator, {**case.arguments, name: wrong})
         assert f"{name}: " in why, wrong
@@ -45,7 +41,7 @@ def test_what_is_no_id_is_refused(case: OperatorCase, name: str, damstra_emulato
 
 
 @pytest.mark.parametrize(("case", "name"), MANY.values(), ids=list(MANY))
-def test_what_is_no_list_of_ids_is_refused(
+def test_invalid_id_list_is_rejected(
     case: OperatorCase, name: str, damstra_emulator: DamstraEmulator
 ) -> None:
     for wrong in NO_IDS:
@@ -56,7 +52,7 @@ def test_what_is_no_list_of_ids_is_refused(
 
 @pytest.mark.parametrize("twice", [[1011, 1012, "1011"], "1011,1012,1011"], ids=repr)
 @pytest.mark.parametrize(("case", "name"), MANY.values(), ids=list(MANY))
-def test_an_id_that_is_given_twice_is_named(
+def test_duplicate_id_is_named(
     case: OperatorCase, name: str, twice: Any, damstra_emulator: DamstraEmulator
 ) -> None:
     why = rejection_message(case.operator, {**case.arguments, name: twice})
@@ -69,8 +65,10 @@ NEEDED = {name: one for name, one in {**ONE, **MANY}.items() if not name.startsw
 
 
 @pytest.mark.parametrize(("case", "name"), NEEDED.values(), ids=list(NEEDED))
-def test_what_there_is_not_is_named_and_nothing_is_changed(
+def test_unknown_id_is_named_and_nothing_is_changed(
     case: OperatorCase, name: str, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
-    assert str(UNKNOWN_ID) in error_message(case.make(tmp_path, **{name: UNKNOWN_ID}), DamstraNotFoundError)
+    assert str(UNKNOWN_ID) in error_message(
+        case.create_operator(tmp_path, **{name: UNKNOWN_ID}), DamstraNotFoundError
+    )
     assert changes_in(damstra_emulator) == {}

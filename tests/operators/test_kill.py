@@ -1,4 +1,4 @@
-"""A task is killed as Airflow does it: by a signal, in the middle of a call, or when its time is up."""
+"""Killed tasks: by a signal during a request, or by an execution timeout; rollback."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
+from tests.operators.all_cases import CREATE_CASES
 from tests.operators.lesson_session_cases import COMPLETE_LESSON, CREATE_ILT_SESSION, REGISTER
 from tests.operators.operator_case import OperatorCase, SideEffects, changes_in
 from tests.operators.task_runner import error_message, run
@@ -22,24 +23,26 @@ if TYPE_CHECKING:
     from tests.emulator.api_client import ApiClient
     from tests.operators.conftest import BaselineFactory
 
-TAKEN_BACK = (
+ROLLBACKS = (
     (CREATE_USER, ("update users",)),
     (CREATE_GROUP, ("update groups",)),
     (ADD_MEMBERS, ("delete group_members",) * 2),
     (CREATE_ILT_SESSION, ("update ilt_sessions",) * 2),
     (REGISTER, ("delete ilt_attendees",) * 2),
 )
-CASES = [case for case, _ in TAKEN_BACK]
+CASES = [case for case, _ in ROLLBACKS]
 
 
-def changing_request(course: BaselineFactory, case: OperatorCase) -> tuple[str, str]:
+def changing_request(recorded: BaselineFactory, case: OperatorCase) -> tuple[str, str]:
     """Return method and path of the one request with which a case changes something."""
-    ((method, path),) = {(method, path) for method, path, _ in course(case).turns if method != "GET"}
+    ((method, path),) = {
+        (method, path) for method, path, _ in recorded(case).numbered_writes if method != "GET"
+    }
     return method, path
 
 
-@pytest.mark.parametrize(("case", "then"), TAKEN_BACK, ids=str)
-def test_what_a_killed_task_created_is_taken_back_if_asked(
+@pytest.mark.parametrize(("case", "then"), ROLLBACKS, ids=str)
+def test_cancel_on_kill_rolls_back_what_the_try_created(
     case: OperatorCase,
     then: tuple[str, ...],
     baseline: BaselineFactory,
@@ -48,7 +51,7 @@ def test_what_a_killed_task_created_is_taken_back_if_asked(
     tmp_path: Path,
 ) -> None:
     method, path = changing_request(baseline, case)
-    case.begin(damstra_emulator, api)
+    case.set_up(damstra_emulator, api)
     worker = WorkerProcess(case, tmp_path, damstra_emulator.connection_json, cancel_on_kill=True)
     with freeze_during(damstra_emulator, worker, method=method, path=path):
         assert worker.terminate() == 1
@@ -56,41 +59,41 @@ def test_what_a_killed_task_created_is_taken_back_if_asked(
 
 
 @pytest.mark.parametrize("case", [*CASES, COMPLETE_LESSON], ids=str)
-def test_otherwise_it_stays_and_the_task_goes_no_further(
+def test_kill_without_rollback_keeps_what_was_created_and_stops(
     case: OperatorCase,
     baseline: BaselineFactory,
     damstra_emulator: DamstraEmulator,
     api: ApiClient,
     tmp_path: Path,
 ) -> None:
-    course = baseline(case)
+    recorded = baseline(case)
     method, path = changing_request(baseline, case)
-    case.begin(damstra_emulator, api)
+    case.set_up(damstra_emulator, api)
     worker = WorkerProcess(case, tmp_path, damstra_emulator.connection_json)
     with freeze_during(damstra_emulator, worker, method=method, path=path):
         assert worker.terminate() == 1
-    assert SideEffects.of(damstra_emulator, api, case) == course.trace
+    assert SideEffects.of(damstra_emulator, api, case) == recorded.effects
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_what_was_there_before_is_not_touched(
+def test_rollback_does_not_touch_existing_objects(
     case: OperatorCase, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
-    case.begin(damstra_emulator, api)
-    run(case.make(tmp_path))
+    case.set_up(damstra_emulator, api)
+    run(case.create_operator(tmp_path))
     damstra_emulator.clear_journal()
-    operator = case.make(tmp_path, cancel_on_kill=True)
+    operator = case.create_operator(tmp_path, cancel_on_kill=True)
     run(operator)
     operator.on_kill()
     assert changes_in(damstra_emulator) == Counter()
 
 
 @pytest.mark.parametrize(("status", "noted"), [(409, 0), (503, 1)])
-def test_what_was_refused_is_not_this_tasks_to_take_back(
+def test_refused_request_is_not_rolled_back(
     status: int, noted: int, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     damstra_emulator.add_fault("status", status=status, method="POST", path="/group")
-    operator = CREATE_GROUP.make(tmp_path, cancel_on_kill=True)
+    operator = CREATE_GROUP.create_operator(tmp_path, cancel_on_kill=True)
     error_message(operator)
     assert len(operator.client.sent) == noted
 
@@ -109,28 +112,60 @@ def overdue(operator: DamstraOperator, monkeypatch: pytest.MonkeyPatch) -> None:
     operator.on_kill()
 
 
-def test_an_execution_timeout_is_a_kill_too(
+def test_execution_timeout_is_handled_as_kill(
     damstra_emulator: DamstraEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    overdue(CREATE_ILT_SESSION.make(tmp_path, cancel_on_kill=True), monkeypatch)
+    overdue(CREATE_ILT_SESSION.create_operator(tmp_path, cancel_on_kill=True), monkeypatch)
     assert changes_in(damstra_emulator) == Counter({"insert ilt_sessions": 1, "update ilt_sessions": 2})
 
 
-def test_the_log_says_what_was_sent_and_that_it_stays(
+def test_kill_logs_sent_requests(
     damstra_emulator: DamstraEmulator,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    overdue(CREATE_GROUP.make(tmp_path), monkeypatch)
+    overdue(CREATE_GROUP.create_operator(tmp_path), monkeypatch)
     assert "CreateGroup (POST /group). None of it is undone; a retry looks first" in capsys.readouterr().out
 
 
-def test_what_cannot_be_taken_back_is_said(
+def test_failed_rollback_is_logged(
     damstra_emulator: DamstraEmulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    operator = CREATE_GROUP.make(tmp_path, cancel_on_kill=True)
+    operator = CREATE_GROUP.create_operator(tmp_path, cancel_on_kill=True)
     run(operator)
     damstra_emulator.add_fault("status", status=503)
     operator.on_kill()
     assert "CreateGroup (POST /group) could not be undone, do it by hand: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("case", [*CREATE_CASES, REGISTER], ids=str)
+def test_retry_after_killed_worker_creates_nothing_twice(
+    case: OperatorCase,
+    baseline: BaselineFactory,
+    damstra_emulator: DamstraEmulator,
+    api: ApiClient,
+    tmp_path: Path,
+) -> None:
+    recorded = baseline(case)
+    for method, path, number in recorded.numbered_writes:
+        case.set_up(damstra_emulator, api)
+        worker = WorkerProcess(case, tmp_path, damstra_emulator.connection_json)
+        with freeze_during(damstra_emulator, worker, method=method, path=path, number=number):
+            worker.kill()
+        outcome = run(case.create_operator(tmp_path))
+        assert SideEffects.of(damstra_emulator, api, case) == recorded.effects
+        if case in CREATE_CASES:
+            assert outcome.value == case.expected_outcome(tmp_path).value
+
+
+def test_worker_is_killed_after_the_request_was_handled(
+    damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
+) -> None:
+    CREATE_USER.set_up(damstra_emulator, api)
+    worker = WorkerProcess(CREATE_USER, tmp_path, damstra_emulator.connection_json)
+    with freeze_during(damstra_emulator, worker, method="POST", path="/user"):
+        worker.kill()
+    assert sorted(changes_in(damstra_emulator)) == ["insert user_roles", "insert users"]
+    assert run(CREATE_USER.create_operator(tmp_path)).value == CREATE_USER.result
+    assert len(damstra_emulator.journal(method="POST")) == 1

@@ -1,4 +1,4 @@
-"""Results that are too large for an XCom: a file on object storage, and what is known of it in the XCom."""
+"""Results that are too large for an XCom: written to a file on object storage."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.operators.operator_case import OperatorCase
 
-LARGE = [case for case in CASES if issubclass(case.operator, ResultFileMixin)]
+RESULT_FILE_CASES = [case for case in CASES if issubclass(case.operator, ResultFileMixin)]
 
 
 def lines_of(case: OperatorCase, tmp_path: Path) -> list[dict[str, Any]]:
     """Return what the file has to hold, from what the step returns without one."""
-    expected = case.expected(tmp_path)
+    expected = case.expected_outcome(tmp_path)
     if case.operator.__name__ == "DamstraScheduleLessonsOperator":
         return list(expected.value)
     changes = [(user_id, name) for name, ids in expected.xcoms.items() for user_id in ids]
@@ -33,20 +33,20 @@ def lines_of(case: OperatorCase, tmp_path: Path) -> list[dict[str, Any]]:
     return [{"user_id": user_id, "outcome": outcome_of[user_id]} for user_id in expected.value]
 
 
-def test_these_are_the_steps_whose_result_grows_with_the_people() -> None:
-    assert {case.operator.__name__ for case in LARGE} == {
+def test_operators_with_result_files_are_known() -> None:
+    assert {case.operator.__name__ for case in RESULT_FILE_CASES} == {
         "DamstraScheduleLessonsOperator",
         "DamstraSyncGroupMembersOperator",
         "DamstraUpsertUsersOperator",
     }
 
 
-@pytest.mark.parametrize("case", LARGE, ids=str)
-def test_the_result_is_written_and_what_is_known_of_it_returned(
+@pytest.mark.parametrize("case", RESULT_FILE_CASES, ids=str)
+def test_result_is_written_to_file_and_described(
     case: OperatorCase, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     path = tmp_path / "new" / "result.jsonl"
-    outcome = run(case.make(tmp_path, result_path=f"file://{path}"))
+    outcome = run(case.create_operator(tmp_path, result_path=f"file://{path}"))
     content = path.read_bytes()
     assert [json.loads(line) for line in content.splitlines()] == lines_of(case, tmp_path)
     assert outcome.value == {
@@ -54,14 +54,14 @@ def test_the_result_is_written_and_what_is_known_of_it_returned(
         "rows": len(content.splitlines()),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
-    assert outcome.xcoms == {name: len(ids) for name, ids in case.expected(tmp_path).xcoms.items()}
+    assert outcome.xcoms == {name: len(ids) for name, ids in case.expected_outcome(tmp_path).xcoms.items()}
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("case", LARGE, ids=str)
-def test_a_path_that_cannot_be_is_refused_before_anything_is_sent(
+@pytest.mark.parametrize("case", RESULT_FILE_CASES, ids=str)
+def test_invalid_result_path_is_rejected_before_anything_is_sent(
     case: OperatorCase, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
-    assert "result_path is" in fail_fast_message(case.make(tmp_path, result_path=f"{tmp_path}/"))
-    assert "it is a folder" in fail_fast_message(case.make(tmp_path, result_path=str(tmp_path)))
+    assert "result_path is" in fail_fast_message(case.create_operator(tmp_path, result_path=f"{tmp_path}/"))
+    assert "it is a folder" in fail_fast_message(case.create_operator(tmp_path, result_path=str(tmp_path)))
     assert damstra_emulator.journal() == []

@@ -1,4 +1,4 @@
-"""What an earlier attempt of the task did is the task's own work: no reason to fail, and in the result."""
+"""A retry recognises what an earlier try of the task did, and returns it as its own work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.emulator.api_client import ApiClient
     from tests.operators.conftest import ConnectionFactory
 
-CREW, COMING = {"group_id": 102}, {"ilt_session_id": 403}
+CREW, SESSION = {"group_id": 102}, {"ilt_session_id": 403}
 STRICT = {"strict": True}
 FAIL = {"if_exists": "fail"}
 STEPS: list[tuple[type[DamstraOperator], dict[str, Any], Any]] = [
@@ -46,12 +46,12 @@ STEPS: list[tuple[type[DamstraOperator], dict[str, Any], Any]] = [
         {"added": [1012], "removed": MEMBERS_OF_102},
     ),
     (ilt_session.DamstraCreateIltSessionOperator, {**CREATE_ILT_SESSION.arguments, **FAIL}, NEW_SESSION),
-    (ilt_session.DamstraUpdateIltSessionOperator, {**COMING, "notes": "Bring a hat"}, True),
-    (ilt_session.DamstraRegisterIltSessionUsersOperator, {**COMING, "user_ids": [1021], **STRICT}, [1021]),
-    (ilt_session.DamstraDeregisterIltSessionUsersOperator, {**COMING, "user_ids": [1019], **STRICT}, [1019]),
+    (ilt_session.DamstraUpdateIltSessionOperator, {**SESSION, "notes": "Bring a hat"}, True),
+    (ilt_session.DamstraRegisterIltSessionUsersOperator, {**SESSION, "user_ids": [1021], **STRICT}, [1021]),
+    (ilt_session.DamstraDeregisterIltSessionUsersOperator, {**SESSION, "user_ids": [1019], **STRICT}, [1019]),
     (ilt_session.DamstraSaveIltSessionProgressOperator, {"ilt_session_id": 402, "user_ids": [1015, 1017]}, 2),
     (ilt_session.DamstraCompleteIltSessionOperator, {"ilt_session_id": 402, **STRICT}, True),
-    (ilt_session.DamstraCancelIltSessionOperator, {**COMING, **STRICT}, True),
+    (ilt_session.DamstraCancelIltSessionOperator, {**SESSION, **STRICT}, True),
     (
         DamstraScheduleLessonsOperator,
         {"user_ids": 1011, "lesson_ids": 204, **FAIL},
@@ -64,7 +64,7 @@ class Killed(BaseException):
     """The worker is gone."""
 
 
-def die_after_the_first_change(monkeypatch: pytest.MonkeyPatch) -> None:
+def kill_after_first_write(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the worker be killed when Damstra has done what it asked, before it knows."""
     real = Client.call
 
@@ -77,42 +77,42 @@ def die_after_the_first_change(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Client, "call", call)
 
 
-def attempt(kind: type[DamstraOperator], arguments: dict[str, Any], store: StateStore) -> Any:
+def run_try(kind: type[DamstraOperator], arguments: dict[str, Any], store: StateStore) -> Any:
     return run(kind(task_id="step", **arguments), task_state_store=store).value
 
 
-def killed_attempt(kind: type[DamstraOperator], arguments: dict[str, Any], store: StateStore) -> None:
+def run_killed_try(kind: type[DamstraOperator], arguments: dict[str, Any], store: StateStore) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        die_after_the_first_change(monkeypatch)
+        kill_after_first_write(monkeypatch)
         with pytest.raises(Killed):
-            attempt(kind, arguments, store)
+            run_try(kind, arguments, store)
 
 
 @pytest.mark.parametrize(("kind", "arguments", "result"), STEPS, ids=lambda one: getattr(one, "__name__", ""))
-def test_after_a_kill_a_strict_step_returns_what_it_would_have(
+def test_retry_after_kill_returns_result_of_undisturbed_run(
     kind: type[DamstraOperator], arguments: dict[str, Any], result: Any, damstra_emulator: DamstraEmulator
 ) -> None:
     store = StateStore()
-    killed_attempt(kind, arguments, store)
+    run_killed_try(kind, arguments, store)
     assert changes_in(damstra_emulator) != {}
-    assert attempt(kind, arguments, store) == result
+    assert run_try(kind, arguments, store) == result
     before = changes_in(damstra_emulator)
-    assert attempt(kind, arguments, store) == result
+    assert run_try(kind, arguments, store) == result
     assert changes_in(damstra_emulator) == before
 
 
 @pytest.mark.parametrize(
     "step", [one for one in STEPS if {"strict", "if_exists"} & one[1].keys()], ids=lambda one: one[0].__name__
 )
-def test_what_another_task_did_is_not_its_own_work(
+def test_changes_of_another_task_are_conflicts(
     step: tuple[type[DamstraOperator], dict[str, Any], Any], damstra_emulator: DamstraEmulator
 ) -> None:
     kind, arguments, _ = step
-    attempt(kind, arguments, StateStore())
+    run_try(kind, arguments, StateStore())
     assert "already" in error_message(kind(task_id="step", **arguments), DamstraConflictError)
 
 
-def test_what_another_task_did_after_this_one_was_refused_is_not_its_own_work(
+def test_changes_of_another_task_after_refused_request_are_conflicts(
     damstra_emulator: DamstraEmulator, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
@@ -122,20 +122,20 @@ def test_what_another_task_did_after_this_one_was_refused_is_not_its_own_work(
     damstra_emulator.add_fault(**FAULTS["429"], method="POST", count=1)
     with pytest.raises(DamstraRateLimitError):
         run(operator, task_state_store=store)
-    attempt(type(operator), arguments, StateStore())
+    run_try(type(operator), arguments, StateStore())
     with pytest.raises(AirflowFailException, match="are in it already"):
-        attempt(type(operator), arguments, store)
+        run_try(type(operator), arguments, store)
 
 
-def test_what_is_kept_names_nobody(damstra_emulator: DamstraEmulator) -> None:
+def test_intent_log_contains_no_personal_data(damstra_emulator: DamstraEmulator) -> None:
     store = StateStore()
-    attempt(user.DamstraCreateUserOperator, {"user": ADA}, store)
+    run_try(user.DamstraCreateUserOperator, {"user": ADA}, store)
     kept = str(store)
     assert "CreateUser" in kept
     assert [value for value in ADA.values() if value in kept] == []
 
 
-def test_a_user_whom_a_killed_attempt_made_inactive_again_is_active_after_the_next(
+def test_retry_activates_user_that_killed_try_rolled_back(
     damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     store = StateStore()
@@ -144,20 +144,20 @@ def test_a_user_whom_a_killed_attempt_made_inactive_again_is_active_after_the_ne
     run(operator, task_state_store=store)
     operator.on_kill()
     assert api.get_json(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.NOT_CURRENT
-    assert attempt(user.DamstraCreateUserOperator, arguments, store) == NEW_USER
+    assert run_try(user.DamstraCreateUserOperator, arguments, store) == NEW_USER
     assert api.get_json(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.ACTIVE
     # Who has left since is not brought back when the task is cleared later.
-    attempt(user.DamstraInactivateUserOperator, {"user_id": NEW_USER}, StateStore())
-    assert attempt(user.DamstraCreateUserOperator, arguments, store) == NEW_USER
+    run_try(user.DamstraInactivateUserOperator, {"user_id": NEW_USER}, StateStore())
+    assert run_try(user.DamstraCreateUserOperator, arguments, store) == NEW_USER
     assert api.get_json(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.NOT_CURRENT
 
 
-def test_a_user_whom_somebody_else_made_inactive_stays_so(
+def test_retry_does_not_activate_user_inactivated_elsewhere(
     damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     store = StateStore()
     arguments: dict[str, Any] = {"user": ADA, "cancel_on_kill": True}
-    attempt(user.DamstraCreateUserOperator, arguments, store)
-    attempt(user.DamstraInactivateUserOperator, {"user_id": NEW_USER}, StateStore())
-    assert attempt(user.DamstraCreateUserOperator, arguments, store) == NEW_USER
+    run_try(user.DamstraCreateUserOperator, arguments, store)
+    run_try(user.DamstraInactivateUserOperator, {"user_id": NEW_USER}, StateStore())
+    assert run_try(user.DamstraCreateUserOperator, arguments, store) == NEW_USER
     assert api.get_json(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.NOT_CURRENT

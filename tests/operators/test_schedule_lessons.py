@@ -1,4 +1,4 @@
-"""Scheduling users to lessons: which version is meant, what is there already, and users who fail."""
+"""Scheduling of users: lesson versions, existing schedules, and users that fail."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def schedule(**arguments: Any) -> Any:
     return run(step(**arguments)).value
 
 
-def orders(emulator: DamstraEmulator) -> list[dict[str, Any]]:
+def schedule_requests(emulator: DamstraEmulator) -> list[dict[str, Any]]:
     return [entry["body"] for entry in emulator.journal(method="POST", path=SCHEDULE)]
 
 
@@ -52,24 +52,24 @@ def orders(emulator: DamstraEmulator) -> list[dict[str, Any]]:
     ],
     ids=str,
 )
-def test_lessons_are_named_by_version_by_id_or_by_name(
+def test_lessons_are_given_by_version_id_or_name(
     lessons: dict[str, Any], damstra_emulator: DamstraEmulator
 ) -> None:
     assert schedule(**lessons) == [{"user_id": 1011, "lesson_schedule_ids": [NEW_SCHEDULE]}]
-    assert orders(damstra_emulator) == [
+    assert schedule_requests(damstra_emulator) == [
         {"lessonVersionIds": [2006], "gracePeriod": "14", "gracePeriodUnit": "days"}
     ]
 
 
-def test_the_newest_active_version_is_meant(damstra_emulator: DamstraEmulator) -> None:
+def test_newest_active_version_is_scheduled(damstra_emulator: DamstraEmulator) -> None:
     schedule(lesson_ids=[201, 202], user_ids=[AN_INSTRUCTOR])
-    assert orders(damstra_emulator)[0]["lessonVersionIds"] == [2002, 2003]
+    assert schedule_requests(damstra_emulator)[0]["lessonVersionIds"] == [2002, 2003]
 
 
 def test_lessons_are_looked_up_once_for_all_users(damstra_emulator: DamstraEmulator) -> None:
     schedule(user_ids=list(TRAINEES), lesson_names=["Haul Truck Pre-start Checks"])
     assert len(damstra_emulator.journal(path="/lesson")) == 1
-    assert len(orders(damstra_emulator)) == len(TRAINEES)
+    assert len(schedule_requests(damstra_emulator)) == len(TRAINEES)
 
 
 def test_grace_period_and_date_are_sent(damstra_emulator: DamstraEmulator) -> None:
@@ -79,12 +79,12 @@ def test_grace_period_and_date_are_sent(damstra_emulator: DamstraEmulator) -> No
         "schedule_date": "2030-03-01T09:00+08:00",
     }
     schedule(lesson_ids=204, **arguments)
-    (order,) = orders(damstra_emulator)
-    assert (order["gracePeriod"], order["gracePeriodUnit"]) == ("3", "months")
-    assert order["scheduleDate"] == "2030-03-01T01:00:00+0000"
+    (request,) = schedule_requests(damstra_emulator)
+    assert (request["gracePeriod"], request["gracePeriodUnit"]) == ("3", "months")
+    assert request["scheduleDate"] == "2030-03-01T01:00:00+0000"
 
 
-WRONG = [
+INVALID = [
     (
         {"lesson_ids": [204, UNKNOWN_ID]},
         DamstraNotFoundError,
@@ -109,17 +109,17 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("lessons", "kind", "why"), WRONG)
-def test_a_wrong_lesson_is_named_and_nobody_is_scheduled(
+@pytest.mark.parametrize(("lessons", "kind", "why"), INVALID)
+def test_wrong_lesson_is_named_and_nobody_is_scheduled(
     lessons: dict[str, Any], kind: type[DamstraError] | None, why: str, damstra_emulator: DamstraEmulator
 ) -> None:
     operator = step(**lessons, user_ids=[1011, 1012])
-    said = error_message(operator, kind) if kind else fail_fast_message(operator)
-    assert said.startswith(why)
-    assert orders(damstra_emulator) == []
+    message = error_message(operator, kind) if kind else fail_fast_message(operator)
+    assert message.startswith(why)
+    assert schedule_requests(damstra_emulator) == []
 
 
-def test_a_name_that_two_lessons_have_is_refused(damstra_emulator: DamstraEmulator) -> None:
+def test_ambiguous_lesson_name_is_rejected(damstra_emulator: DamstraEmulator) -> None:
     lessons = [
         {"lessonId": lesson_id, "lessonVersionId": 3000 + lesson_id, "name": "Twin", "status": "active"}
         for lesson_id in (301, 302)
@@ -128,10 +128,12 @@ def test_a_name_that_two_lessons_have_is_refused(damstra_emulator: DamstraEmulat
     damstra_emulator.add_fault("status", status=200, path="/lesson", body=body)
     why = error_message(step(lesson_names="Twin"), DamstraConflictError)
     assert why == "2 lessons are named 'Twin' (301, 302): name one by id."
-    assert orders(damstra_emulator) == []
+    assert schedule_requests(damstra_emulator) == []
 
 
-def test_what_is_open_is_kept_and_one_request_makes_the_rest(damstra_emulator: DamstraEmulator) -> None:
+def test_open_schedules_are_kept_and_the_rest_is_created_in_one_request(
+    damstra_emulator: DamstraEmulator,
+) -> None:
     liam, olivia = schedule(user_ids=[1011, 1012], lesson_version_ids=[2003, 2002, 2006])
     assert {LIAMS_HEIGHTS} < set(liam["lesson_schedule_ids"])
     assert {DUE_SCHEDULE, OLIVIAS_HEIGHTS} < set(olivia["lesson_schedule_ids"])
@@ -143,35 +145,35 @@ def test_what_is_open_is_kept_and_one_request_makes_the_rest(damstra_emulator: D
     }
 
 
-def test_an_open_schedule_is_an_error_if_wanted(damstra_emulator: DamstraEmulator) -> None:
+def test_open_schedule_fails_with_if_exists_fail(damstra_emulator: DamstraEmulator) -> None:
     strict = step(user_ids=[1012], lesson_version_ids=[2002, 2006], if_exists="fail")
     assert "user 1012: " in error_message(strict, DamstraConflictError)
     assert changes_in(damstra_emulator) == {}
 
 
 @pytest.mark.parametrize("when", [{}, {"schedule_date": "2026-01-31T09:00:00+08:00"}], ids=["now", "dated"])
-def test_a_step_that_is_cleared_after_the_lesson_was_done_schedules_nothing_again(
+def test_task_cleared_after_completion_schedules_nothing(
     when: dict[str, str], damstra_emulator: DamstraEmulator
 ) -> None:
-    def attempt() -> Outcome:
+    def run_try() -> Outcome:
         return run(step(lesson_ids=204, **when), run_after=began)
 
     began = damstra_emulator.now - timedelta(minutes=1)
-    first = attempt()
+    first = run_try()
     damstra_emulator.complete_lesson_schedule(NEW_SCHEDULE)
     damstra_emulator.clear_journal()
-    assert attempt() == first
+    assert run_try() == first
     assert changes_in(damstra_emulator) == {}
 
 
-def test_what_was_done_long_ago_does_not_keep_from_scheduling_it_again(
+def test_old_completion_does_not_prevent_scheduling(
     damstra_emulator: DamstraEmulator,
 ) -> None:
     done = run(step(lesson_version_ids=2002), run_after=damstra_emulator.now).value
     assert done == [{"user_id": 1011, "lesson_schedule_ids": [NEW_SCHEDULE]}]
 
 
-def test_a_user_who_fails_does_not_keep_the_others_from_being_scheduled(
+def test_failed_user_does_not_prevent_scheduling_of_others(
     damstra_emulator: DamstraEmulator,
 ) -> None:
     why = fail_fast_message(step(user_ids=[1011, INACTIVE_USER, 1013], lesson_ids=204))
@@ -180,14 +182,14 @@ def test_a_user_who_fails_does_not_keep_the_others_from_being_scheduled(
     assert changes_in(damstra_emulator) == {"insert lesson_schedules": 2}
 
 
-def test_the_others_may_be_enough(damstra_emulator: DamstraEmulator) -> None:
+def test_on_partial_failure_continue_returns_scheduled_users(damstra_emulator: DamstraEmulator) -> None:
     arguments = {"user_ids": [1011, INACTIVE_USER, UNKNOWN_ID, 1013], "lesson_ids": 204}
     outcome = run(step(**arguments, on_partial_failure="continue"))
     assert [one["user_id"] for one in outcome.value] == [1011, 1013]
     assert outcome.xcoms == {"failed": [INACTIVE_USER, UNKNOWN_ID]}
 
 
-def test_of_many_who_fail_some_are_shown(damstra_emulator: DamstraEmulator) -> None:
+def test_error_shows_first_failed_users(damstra_emulator: DamstraEmulator) -> None:
     damstra_emulator.add_fault("status", status=400, method="POST", body={"error": "Bad Request"})
     why = fail_fast_message(step(user_ids=list(TRAINEES)[:25], lesson_ids=204))
     assert why.startswith("25 users could not be scheduled, 0 were:\n  user 1011: ")
@@ -195,13 +197,15 @@ def test_of_many_who_fail_some_are_shown(damstra_emulator: DamstraEmulator) -> N
     assert len(why.splitlines()) == 22
 
 
-def test_nobody_is_not_enough(damstra_emulator: DamstraEmulator, connect: ConnectionFactory) -> None:
+def test_on_partial_failure_continue_fails_if_all_users_fail(
+    damstra_emulator: DamstraEmulator, connect: ConnectionFactory
+) -> None:
     connect(password="wrong")
     operator = step(lesson_version_ids=HAUL_TRUCK, on_partial_failure="continue")
     assert "access key" in fail_fast_message(operator)
 
 
-def test_what_a_later_attempt_can_mend_is_tried_again_though_another_user_fails_for_good(
+def test_retryable_error_of_one_user_outweighs_permanent_error_of_another(
     damstra_emulator: DamstraEmulator, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
@@ -213,7 +217,7 @@ def test_what_a_later_attempt_can_mend_is_tried_again_though_another_user_fails_
 
 
 @pytest.mark.parametrize("places", [1, 3])
-def test_users_are_worked_on_side_by_side_within_the_limit(
+def test_users_are_scheduled_concurrently_within_limit(
     places: int,
     damstra_emulator: DamstraEmulator,
     connect: ConnectionFactory,
@@ -240,7 +244,7 @@ def test_users_are_worked_on_side_by_side_within_the_limit(
     assert (counter.peak, counter.total) == (places, len(users))
 
 
-def test_who_completed_the_version_before_is_skipped_if_asked(damstra_emulator: DamstraEmulator) -> None:
+def test_if_completed_skip_returns_completed_schedule(damstra_emulator: DamstraEmulator) -> None:
     done, version = 30013, 2002
     assert schedule(lesson_version_ids=[version], if_completed="skip") == [
         {"user_id": 1011, "lesson_schedule_ids": [done]}
@@ -248,7 +252,7 @@ def test_who_completed_the_version_before_is_skipped_if_asked(damstra_emulator: 
     # What is missing beside it is scheduled, and what is open counts more than what was completed once.
     (both,) = schedule(lesson_version_ids=[version, 2006], if_completed="skip")
     assert both["lesson_schedule_ids"] == [done, NEW_SCHEDULE]
-    assert [order["lessonVersionIds"] for order in orders(damstra_emulator)] == [[2006]]
+    assert [request["lessonVersionIds"] for request in schedule_requests(damstra_emulator)] == [[2006]]
     (again,) = schedule(lesson_version_ids=[version])
     assert again["lesson_schedule_ids"] == [NEW_SCHEDULE + 1]
     assert schedule(lesson_version_ids=[version], if_completed="skip") == [again]
@@ -257,29 +261,29 @@ def test_who_completed_the_version_before_is_skipped_if_asked(damstra_emulator: 
 FAIL_AND_SKIP = {"if_completed": "skip", "if_exists": "fail"}
 
 
-def test_what_was_completed_before_is_no_reason_to_fail(damstra_emulator: DamstraEmulator) -> None:
+def test_if_exists_fail_ignores_skipped_completions(damstra_emulator: DamstraEmulator) -> None:
     (liam,) = schedule(lesson_version_ids=[2002, 2006], **FAIL_AND_SKIP)
     assert liam["lesson_schedule_ids"] == [30013, NEW_SCHEDULE]
-    assert [order["lessonVersionIds"] for order in orders(damstra_emulator)] == [[2006]]
+    assert [request["lessonVersionIds"] for request in schedule_requests(damstra_emulator)] == [[2006]]
 
 
-def test_what_is_open_is_a_reason_to_fail_even_if_it_was_completed_before(
+def test_if_exists_fail_fails_on_open_schedule_despite_completion(
     damstra_emulator: DamstraEmulator,
 ) -> None:
     (again,) = schedule(lesson_version_ids=[2002])[0]["lesson_schedule_ids"]
     why = error_message(step(lesson_version_ids=[2002, 2006], **FAIL_AND_SKIP), DamstraConflictError)
     assert f"User 1011 has open lesson schedules already: [{again}]." in why
-    assert len(orders(damstra_emulator)) == 1
+    assert len(schedule_requests(damstra_emulator)) == 1
 
 
-def test_one_who_is_scheduled_already_does_not_keep_the_others_from_it(
+def test_if_exists_fail_does_not_affect_other_users(
     damstra_emulator: DamstraEmulator,
 ) -> None:
     arguments = {"user_ids": [1011, 1012], "lesson_version_ids": [2002], "on_partial_failure": "continue"}
     assert schedule(**arguments, **FAIL_AND_SKIP) == [{"user_id": 1011, "lesson_schedule_ids": [30013]}]
 
 
-def test_what_this_run_scheduled_and_was_completed_since_is_no_reason_to_fail(
+def test_if_exists_fail_accepts_schedules_completed_in_this_dag_run(
     damstra_emulator: DamstraEmulator,
 ) -> None:
     began = damstra_emulator.now - timedelta(minutes=1)
@@ -288,10 +292,10 @@ def test_what_this_run_scheduled_and_was_completed_since_is_no_reason_to_fail(
     assert run(step(lesson_ids=204, if_exists="fail"), run_after=began) == first
 
 
-def test_nobody_is_scheduled_before_it_is_known_who_is_already(
+def test_if_exists_fail_schedules_nobody_if_a_lookup_fails(
     damstra_emulator: DamstraEmulator, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
     damstra_emulator.add_fault("status", status=503, path="/user/1012/lesson_schedule", method="GET")
     error_message(step(user_ids=[1011, 1012], lesson_ids=204, if_exists="fail"))
-    assert orders(damstra_emulator) == []
+    assert schedule_requests(damstra_emulator) == []

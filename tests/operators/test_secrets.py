@@ -1,4 +1,4 @@
-"""Secrets: in clear only where that was asked for by name, and never in a log or a rendered template."""
+"""Secrets: in clear only on request, and never in logs or rendered templates."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def rendered(operator: DamstraOperator) -> str:
 
 
 @pytest.mark.parametrize(("kind", "arguments"), OPERATORS)
-def test_the_file_holds_the_secret_and_nothing_else_does(
+def test_secret_is_in_the_file_only(
     kind: type[DamstraOperator],
     arguments: dict[str, Any],
     damstra_emulator: DamstraEmulator,
@@ -72,13 +72,13 @@ def test_the_file_holds_the_secret_and_nothing_else_does(
     assert secret.startswith(damstra_emulator.url)
     assert len(token) > 20
     assert list(path.parent.iterdir()) == [path]
-    said = log.text()
-    assert "HTTP 200" in said
-    assert token not in said + rendered(operator)
+    message = log.text()
+    assert "HTTP 200" in message
+    assert token not in message + rendered(operator)
 
 
 @pytest.mark.parametrize(("kind", "arguments"), OPERATORS)
-def test_the_secret_is_returned_only_if_that_is_wanted_and_not_logged_even_then(
+def test_returned_secret_is_not_logged(
     kind: type[DamstraOperator], arguments: dict[str, Any], damstra_emulator: DamstraEmulator, log: Log
 ) -> None:
     operator = kind(task_id="step", **arguments, return_in_clear=True)
@@ -88,7 +88,7 @@ def test_the_secret_is_returned_only_if_that_is_wanted_and_not_logged_even_then(
 
 
 @pytest.mark.parametrize(("kind", "arguments"), OPERATORS)
-def test_a_second_attempt_replaces_the_file(
+def test_retry_replaces_file(
     kind: type[DamstraOperator], arguments: dict[str, Any], damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     path = tmp_path / "url.txt"
@@ -99,7 +99,7 @@ def test_a_second_attempt_replaces_the_file(
 
 
 @pytest.mark.parametrize(("kind", "arguments"), OPERATORS)
-def test_an_answer_that_cannot_be_read_is_not_shown(
+def test_invalid_response_with_secret_is_not_shown(
     kind: type[DamstraOperator], arguments: dict[str, Any], damstra_emulator: DamstraEmulator, log: Log
 ) -> None:
     body = '{"url": 7, "token": "SECRET-TOKEN"'
@@ -109,14 +109,14 @@ def test_an_answer_that_cannot_be_read_is_not_shown(
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_the_access_key_is_never_logged(
+def test_access_key_is_never_logged(
     case: Any, damstra_emulator: DamstraEmulator, api: ApiClient, log: Log, tmp_path: Path
 ) -> None:
-    case.begin(damstra_emulator, api)
-    run(case.make(tmp_path))
-    said = log.text()
-    assert "HTTP 200" in said
-    assert damstra_emulator.access_key not in said
+    case.set_up(damstra_emulator, api)
+    run(case.create_operator(tmp_path))
+    message = log.text()
+    assert "HTTP 200" in message
+    assert damstra_emulator.access_key not in message
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_the_access_key_is_never_logged(
         (DamstraUpdateUserOperator, {"user_id": 1011, "changes": {"password": PASSWORD}}),
     ],
 )
-def test_a_password_is_refused(
+def test_password_is_rejected(
     kind: type[DamstraOperator], arguments: dict[str, Any], damstra_emulator: DamstraEmulator, log: Log
 ) -> None:
     why = rejection_message(kind, arguments)
@@ -136,12 +136,14 @@ def test_a_password_is_refused(
 
 
 @pytest.mark.parametrize("kind", operator_classes(), ids=lambda kind: kind.__name__)
-def test_no_template_field_is_a_secret(kind: type[DamstraOperator]) -> None:
+def test_template_fields_are_not_secret(kind: type[DamstraOperator]) -> None:
     secret = ("password", "access_key", "token", "url", "secret", "return_in_clear")
     assert [name for name in kind.template_fields if name in secret] == []
 
 
-def test_a_file_with_a_secret_is_the_owners(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_file_with_secret_is_readable_by_owner_only(
+    damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
     path = tmp_path / "login.url"
     run(DamstraGenerateLoginUrlOperator(task_id="step", user_id=1011, path=path.as_uri()))
     assert path.stat().st_mode & 0o777 == 0o600

@@ -1,4 +1,4 @@
-"""Making a group's people equal to a list: the plan, its limits, and as few calls as can be."""
+"""Synchronisation of a group's users: the plan, its limits, and the number of requests."""
 
 from __future__ import annotations
 
@@ -29,24 +29,22 @@ def calls(emulator: DamstraEmulator) -> list[str]:
     return [f"{entry['method']} {entry['path']}" for entry in emulator.journal()]
 
 
-def changing(emulator: DamstraEmulator) -> list[str]:
+def sent_writes(emulator: DamstraEmulator) -> list[str]:
     return [call for call in calls(emulator) if not call.startswith("GET")]
 
 
-def test_members_are_equal_to_the_list_afterwards(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
+def test_sync_makes_members_equal_to_list(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
     assert run(step([1012, 1011, 1013])).value == {"added": [1012, 1013], "removed": MEMBERS_OF_102[1:]}
     assert members(api) == [1011, 1012, 1013]
 
 
-def test_supervisors_are_equal_to_the_list_afterwards(
-    damstra_emulator: DamstraEmulator, api: ApiClient
-) -> None:
+def test_sync_makes_supervisors_equal_to_list(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
     assert run(step([1006], who="supervisors")).value == {"added": [1006], "removed": [1005]}
     assert members(api, "supervisor") == [1006]
     assert members(api) == MEMBERS_OF_102
 
 
-def test_nothing_is_called_where_nobody_is_to_be_added_or_removed(damstra_emulator: DamstraEmulator) -> None:
+def test_sync_sends_no_write_without_differences(damstra_emulator: DamstraEmulator) -> None:
     assert run(step(MEMBERS_OF_102)).value == {"added": [], "removed": []}
     assert calls(damstra_emulator) == ["GET /group/102/member"]
 
@@ -58,15 +56,15 @@ def test_nothing_is_called_where_nobody_is_to_be_added_or_removed(damstra_emulat
         (MEMBERS_OF_102[:-2], "POST /group/102/remove_members"),
     ],
 )
-def test_one_call_is_made_for_all_who_are_added_or_removed(
+def test_sync_sends_one_request_per_direction(
     user_ids: list[int], call: str, damstra_emulator: DamstraEmulator
 ) -> None:
     run(step(user_ids))
-    assert changing(damstra_emulator) == [call]
+    assert sent_writes(damstra_emulator) == [call]
     assert len(damstra_emulator.journal(method="POST")[0]["body"]["userIds"]) == 2
 
 
-def test_who_is_in_it_is_asked_once(damstra_emulator: DamstraEmulator) -> None:
+def test_sync_lists_members_once(damstra_emulator: DamstraEmulator) -> None:
     run(step([1012]))
     assert calls(damstra_emulator) == [
         "GET /group/102/member",
@@ -75,45 +73,43 @@ def test_who_is_in_it_is_asked_once(damstra_emulator: DamstraEmulator) -> None:
     ]
 
 
-def test_a_dry_run_returns_the_plan_and_changes_nothing(
-    damstra_emulator: DamstraEmulator, api: ApiClient
-) -> None:
+def test_dry_run_returns_plan_and_changes_nothing(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
     plan = run(step([1012], dry_run=True)).value
-    assert changing(damstra_emulator) == []
+    assert sent_writes(damstra_emulator) == []
     assert plan == run(step([1012])).value
     assert members(api) == [1012]
 
 
-def test_people_are_added_before_others_are_removed(damstra_emulator: DamstraEmulator) -> None:
+def test_sync_adds_before_it_removes(damstra_emulator: DamstraEmulator) -> None:
     run(step([1012]))
-    assert changing(damstra_emulator) == ["POST /group/102/add_members", "POST /group/102/remove_members"]
+    assert sent_writes(damstra_emulator) == ["POST /group/102/add_members", "POST /group/102/remove_members"]
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
 @pytest.mark.parametrize(
     ("most", "allowed"), [(0, "0"), (2, "2"), (2.0, "2"), (0.4, "2.4"), (0.01, "0.06")], ids=str
 )
-def test_more_removals_than_allowed_are_refused_before_any_change(
+def test_max_removals_fails_before_any_change(
     most: float, allowed: str, dry_run: bool, damstra_emulator: DamstraEmulator
 ) -> None:
     operator = step([1011, 1012, 1016, 1021], max_removals=most, dry_run=dry_run)
     assert error_message(operator, DamstraConflictError).startswith(
         f"3 of 6 would be removed, and max_removals allows {allowed}; nothing was changed."
     )
-    assert changing(damstra_emulator) == []
+    assert sent_writes(damstra_emulator) == []
 
 
 @pytest.mark.parametrize("most", [3, 0.5, 0.99, None])
-def test_as_many_removals_as_allowed_are_made(most: float | None, damstra_emulator: DamstraEmulator) -> None:
+def test_max_removals_allows_its_limit(most: float | None, damstra_emulator: DamstraEmulator) -> None:
     assert len(run(step([1011, 1012, 1016, 1021], max_removals=most)).value["removed"]) == 3
 
 
-def test_additions_are_not_limited(damstra_emulator: DamstraEmulator) -> None:
+def test_max_removals_does_not_limit_additions(damstra_emulator: DamstraEmulator) -> None:
     run(step([*MEMBERS_OF_102, 1012, 1013], max_removals=0))
     assert changes_in(damstra_emulator) == {"insert group_members": 2}
 
 
-def test_an_unknown_user_is_named_and_nobody_is_removed(
+def test_unknown_user_is_named_and_nobody_is_removed(
     damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     assert "999" in error_message(step([1011, 999]))

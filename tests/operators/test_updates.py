@@ -1,4 +1,4 @@
-"""Updates: what is not given stays, and what is so already is not sent, however it is written."""
+"""Updates: fields that are not given keep their values, and nothing is sent without differences."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def sent(emulator: DamstraEmulator) -> list[dict[str, Any]]:
     ],
     ids=str,
 )
-def test_what_is_not_given_of_a_user_stays(
+def test_update_user_keeps_fields_that_are_not_given(
     changes: dict[str, Any], shown: dict[str, Any], damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     before = api.get_json(f"/user/{LIAM}")
@@ -69,14 +69,14 @@ def test_what_is_not_given_of_a_user_stays(
     ],
     ids=str,
 )
-def test_what_is_so_already_of_a_user_is_not_sent(
+def test_update_user_sends_nothing_without_differences(
     user_id: int, changes: dict[str, Any], damstra_emulator: DamstraEmulator
 ) -> None:
     assert update_user(user_id, **changes) is False
     assert sent(damstra_emulator) == []
 
 
-def test_a_user_without_a_phone_can_be_updated(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
+def test_update_user_without_phone_number(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
     user = {"user_name": "ada", "first_name": "Ada"}
     user_id = run(DamstraCreateUserOperator(task_id="step", user=user)).value
     assert update_user(user_id, last_name="Byron") is True
@@ -84,7 +84,7 @@ def test_a_user_without_a_phone_can_be_updated(damstra_emulator: DamstraEmulator
     assert update_user(user_id, last_name="Byron") is False
 
 
-def test_a_user_is_found_however_the_user_name_is_written(damstra_emulator: DamstraEmulator) -> None:
+def test_user_name_is_matched_case_insensitively(damstra_emulator: DamstraEmulator) -> None:
     user = {"user_name": "L.Murphy"}
     assert run(DamstraCreateUserOperator(task_id="step", user=user)).value == LIAM
     assert sent(damstra_emulator) == []
@@ -99,7 +99,7 @@ def test_a_user_is_found_however_the_user_name_is_written(damstra_emulator: Dams
     ],
     ids=str,
 )
-def test_what_is_not_given_of_a_group_stays(
+def test_update_group_keeps_fields_that_are_not_given(
     changes: dict[str, Any], members: dict[str, Any], damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     before = api.get_json("/group/103")
@@ -117,7 +117,7 @@ def test_what_is_not_given_of_a_group_stays(
     ],
     ids=str,
 )
-def test_what_is_not_given_of_a_session_stays(
+def test_update_session_keeps_fields_that_are_not_given(
     changes: dict[str, Any], members: dict[str, Any], damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     before = api.get_json("/ilt_session/403")
@@ -129,7 +129,9 @@ def test_what_is_not_given_of_a_session_stays(
     assert run(again).value is False
 
 
-def test_what_is_not_given_of_an_attendee_stays(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
+def test_save_progress_keeps_values_that_are_not_given(
+    damstra_emulator: DamstraEmulator, api: ApiClient
+) -> None:
     def save(**progress: bool) -> Any:
         operator = DamstraSaveIltSessionProgressOperator(
             task_id="step", ilt_session_id=402, progress={1015: progress, "1016": {"attended": False}}
@@ -144,7 +146,9 @@ def test_what_is_not_given_of_an_attendee_stays(damstra_emulator: DamstraEmulato
     ]
 
 
-def test_who_is_not_registered_is_named_and_nothing_is_recorded(damstra_emulator: DamstraEmulator) -> None:
+def test_save_progress_names_unregistered_users_and_records_nothing(
+    damstra_emulator: DamstraEmulator,
+) -> None:
     operator = DamstraSaveIltSessionProgressOperator(
         task_id="step", ilt_session_id=402, user_ids=[1015, 1021, 1022]
     )

@@ -1,4 +1,4 @@
-"""Users from a list: who is recognised, what is kept, batches, and what is sent at all."""
+"""Upsert of users from a list: matching, roles, batches, and what is sent."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ def imports(emulator: DamstraEmulator) -> list[dict[str, Any]]:
     return [entry["body"] for entry in emulator.journal(path="/bulkUserImport")]
 
 
-def newcomers(count: int) -> list[dict[str, str]]:
+def new_users(count: int) -> list[dict[str, str]]:
     return [
         {"employee_number": f"N{number}", "first_name": "New", "last_name": f"Comer{number}"}
         for number in range(count)
     ]
 
 
-def test_created_updated_and_unchanged_are_told_apart(damstra_emulator: DamstraEmulator) -> None:
+def test_outcome_separates_created_updated_and_unchanged(damstra_emulator: DamstraEmulator) -> None:
     outcome = run(step([LIAM, ADA, MEI]))
     assert outcome.value == [1011, NEW_USER, 1007]
     assert outcome.xcoms == {"created": [NEW_USER], "updated": [1007], "unchanged": [1011]}
 
 
-def test_who_is_as_wanted_is_not_sent(damstra_emulator: DamstraEmulator) -> None:
+def test_unchanged_users_are_not_sent(damstra_emulator: DamstraEmulator) -> None:
     run(step([LIAM, MEI]))
-    (order,) = imports(damstra_emulator)
-    assert [user["employeeNumber"] for user in order["users"]] == ["E1007"]
+    (request,) = imports(damstra_emulator)
+    assert [user["employeeNumber"] for user in request["users"]] == ["E1007"]
     run(step([LIAM, MEI]))
     assert len(imports(damstra_emulator)) == 1
 
@@ -61,32 +61,32 @@ def test_who_is_as_wanted_is_not_sent(damstra_emulator: DamstraEmulator) -> None
         ("user_name", "userName", {"user_name": "l.murphy"}),
     ],
 )
-def test_users_are_recognised_by_what_is_said(
+def test_match_by_selects_the_matched_field(
     match_by: str, merge_type: str, key: dict[str, str], damstra_emulator: DamstraEmulator
 ) -> None:
     row = {"first_name": "Leo", "last_name": "Murphy", **key}
     assert run(step([row], match_by=match_by)).value == [1011]
-    (order,) = imports(damstra_emulator)
-    assert order["mergeType"] == merge_type
+    (request,) = imports(damstra_emulator)
+    assert request["mergeType"] == merge_type
     assert changes_in(damstra_emulator) == {"update users": 1}
 
 
-def test_a_former_user_is_recognised_too(damstra_emulator: DamstraEmulator) -> None:
+def test_inactive_user_is_matched(damstra_emulator: DamstraEmulator) -> None:
     row = {"employee_number": "E1038", "first_name": "Wayne", "last_name": "Birch"}
     assert run(step([row])).xcoms["unchanged"] == [1038]
 
 
-def test_more_users_than_are_worth_a_search_each_are_recognised_too(
+def test_many_users_are_matched_by_one_listing(
     damstra_emulator: DamstraEmulator,
 ) -> None:
-    outcome = run(step([LIAM, *newcomers(200)]))
+    outcome = run(step([LIAM, *new_users(200)]))
     assert outcome.xcoms["unchanged"] == [1011]
     assert len(outcome.xcoms["created"]) == 200
     assert len(damstra_emulator.journal(method="GET")) < 5
 
 
 @pytest.mark.parametrize(("keep_roles", "roles"), [(True, [5, 6]), (False, [6])])
-def test_roles_that_no_row_names_are_kept_if_wanted(
+def test_keep_roles_keeps_roles_that_are_not_given(
     keep_roles: bool, roles: list[int], damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     run(step([MEI], keep_roles=keep_roles))
@@ -96,7 +96,7 @@ def test_roles_that_no_row_names_are_kept_if_wanted(
 @pytest.mark.parametrize(
     "roles", [[5, 8], (Role.SUPERVISOR, Role.INSTRUCTOR), "SUPERVISOR;INSTRUCTOR", "5,8"]
 )
-def test_roles_that_a_row_names_are_given(
+def test_given_roles_replace_present_roles(
     roles: Any, damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     run(step([{**LIAM, "roles": roles}]))
@@ -105,19 +105,21 @@ def test_roles_that_a_row_names_are_given(
     assert again.xcoms["unchanged"] == [1011]
 
 
-def test_roles_in_a_list_may_be_names(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
+def test_roles_in_a_list_are_accepted_by_name(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
     run(step([{**LIAM, "roles": ["SUPERVISOR", "trainee", 8]}]))
     assert api.get_json("/user/1011")["roles"] == [5, 6, 8]
 
 
-def test_what_a_row_does_not_name_stays(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
+def test_fields_that_are_not_given_keep_their_values(
+    damstra_emulator: DamstraEmulator, api: ApiClient
+) -> None:
     before = api.get_json("/user/1007")
     run(step([{**MEI, "phone_number": None}]))
     after = api.get_json("/user/1007")
     assert after == {**before, "lastName": "Chan", "modifiedDate": after["modifiedDate"]}
 
 
-def test_two_people_that_one_row_fits_are_named_and_nobody_is_imported(
+def test_ambiguous_match_names_users_and_imports_nobody(
     damstra_emulator: DamstraEmulator,
 ) -> None:
     run(DamstraUpdateUserOperator(task_id="step", user_id=1011, changes={"employee_number": "E1012"}))
@@ -126,47 +128,47 @@ def test_two_people_that_one_row_fits_are_named_and_nobody_is_imported(
     assert imports(damstra_emulator) == []
 
 
-def test_batches_are_of_the_size_that_is_wanted(damstra_emulator: DamstraEmulator) -> None:
-    assert len(run(step(newcomers(5), batch_size=2)).value) == 5
-    assert [len(order["users"]) for order in imports(damstra_emulator)] == [2, 2, 1]
+def test_batch_size_limits_users_per_request(damstra_emulator: DamstraEmulator) -> None:
+    assert len(run(step(new_users(5), batch_size=2)).value) == 5
+    assert [len(request["users"]) for request in imports(damstra_emulator)] == [2, 2, 1]
 
 
-def test_a_batch_that_fails_says_what_was_done_before(
+def test_failed_batch_reports_what_was_imported_before(
     damstra_emulator: DamstraEmulator, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
     inject_fault(damstra_emulator, FAULTS["429"], method="POST", path="/bulkUserImport", number=2)
-    operator = step(newcomers(5), batch_size=2)
+    operator = step(new_users(5), batch_size=2)
     assert error_message(operator, DamstraError).startswith(
         "Of 5 users to import 2 were imported before users 3 to 4 failed; running it again does the rest. "
         "BulkUserImport (POST /bulkUserImport) failed (HTTP 429)"
     )
     assert changes_in(damstra_emulator)["insert users"] == 2
-    assert len(run(step(newcomers(5), batch_size=2)).value) == 5
+    assert len(run(step(new_users(5), batch_size=2)).value) == 5
     assert changes_in(damstra_emulator)["insert users"] == 5
 
 
-def test_after_a_lost_answer_only_what_is_missing_is_sent_again(damstra_emulator: DamstraEmulator) -> None:
+def test_imported_batch_is_not_resent_after_lost_response(damstra_emulator: DamstraEmulator) -> None:
     inject_fault(damstra_emulator, {"kind": "drop_after"}, method="POST", path="/bulkUserImport")
     outcome = run(step([LIAM, ADA, MEI]))
     assert outcome.xcoms == {"created": [NEW_USER], "updated": [1007], "unchanged": [1011]}
     assert len(imports(damstra_emulator)) == 1
 
 
-def test_a_batch_that_the_server_refuses_is_an_error_at_once(damstra_emulator: DamstraEmulator) -> None:
+def test_refused_batch_fails_at_once(damstra_emulator: DamstraEmulator) -> None:
     body = {"message": "no", "reason": "Invalid request", "error": "Bad Request", "statusCode": 400}
     damstra_emulator.add_fault("status", status=400, path="/bulkUserImport", body=body)
     assert "0 were imported before users 1 to 1 failed" in fail_fast_message(step([ADA]))
 
 
-def test_a_server_error_is_left_to_a_retry(damstra_emulator: DamstraEmulator) -> None:
+def test_server_error_is_left_to_a_retry(damstra_emulator: DamstraEmulator) -> None:
     damstra_emulator.add_fault("status", status=503, path="/bulkUserImport", body=SERVER_ERROR)
     assert "HTTP 503" in error_message(step([ADA]))
     damstra_emulator.clear_faults()
     assert run(step([ADA])).value == [NEW_USER]
 
 
-def test_nobody_to_import_is_no_error(damstra_emulator: DamstraEmulator) -> None:
+def test_empty_list_is_accepted(damstra_emulator: DamstraEmulator) -> None:
     outcome = run(step([]))
     assert (outcome.value, outcome.xcoms) == ([], {"created": [], "updated": [], "unchanged": []})
     assert damstra_emulator.journal() == []

@@ -1,4 +1,4 @@
-"""Users from a file: CSV as spreadsheets save it, JSON lines, and everything that is wrong in it, at once."""
+"""Upsert of users from a file: CSV of spreadsheets, JSON lines, and reports of bad rows."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def sent(emulator: DamstraEmulator) -> list[dict[str, Any]]:
     return [user for entry in emulator.journal(path="/bulkUserImport") for user in entry["body"]["users"]]
 
 
-def test_a_csv_file_is_imported(step: Step, damstra_emulator: DamstraEmulator) -> None:
+def test_csv_file_is_imported(step: Step, damstra_emulator: DamstraEmulator) -> None:
     content = f"{HEADER}E9001,Ada,Byron,ada@example.com,,\nE1011,Liam,Murphy,,,TRAINEE\n"
     outcome = run(step(content))
     assert (outcome.value, outcome.xcoms["unchanged"]) == ([NEW_USER, 1011], [1011])
@@ -53,7 +53,7 @@ def test_a_csv_file_is_imported(step: Step, damstra_emulator: DamstraEmulator) -
 
 @pytest.mark.parametrize("name", ["people.csv", "people.txt", "PEOPLE.CSV"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_a_file_that_a_spreadsheet_saved_is_imported(
+def test_csv_file_of_a_spreadsheet_is_imported(
     name: str, newline: str, step: Step, damstra_emulator: DamstraEmulator
 ) -> None:
     rows = ["employee_number , first_name,last_name", '"E9001",  Zoë ,"Byron, Countess"', ""]
@@ -63,13 +63,13 @@ def test_a_file_that_a_spreadsheet_saved_is_imported(
     ]
 
 
-def test_a_quoted_cell_may_hold_a_new_line(step: Step, damstra_emulator: DamstraEmulator) -> None:
+def test_quoted_cell_may_contain_newline(step: Step, damstra_emulator: DamstraEmulator) -> None:
     content = f'{HEADER}E9001,Ada,"Byron\nCountess",,,\nE9002,Bea,Byron,,,\n'
     run(step(content))
     assert [user["lastName"] for user in sent(damstra_emulator)] == ["Byron\nCountess", "Byron"]
 
 
-def test_an_empty_cell_keeps_what_is_there(
+def test_empty_cell_keeps_present_value(
     step: Step, damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     before = api.get_json("/user/1007")
@@ -79,7 +79,7 @@ def test_an_empty_cell_keeps_what_is_there(
 
 
 @pytest.mark.parametrize("roles", ["5;8", "SUPERVISOR;INSTRUCTOR", "supervisor|8", '"5,8"', " 8 ; 5;"])
-def test_roles_are_numbers_or_names(
+def test_roles_are_accepted_by_number_or_name(
     roles: str, step: Step, damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     run(step(f"{HEADER}E1011,Liam,Murphy,,,{roles}\n"))
@@ -93,19 +93,17 @@ def test_json_lines_are_imported(name: str, step: Step, damstra_emulator: Damstr
     assert run(step(content, name=name)).value == [NEW_USER, 1011]
 
 
-def test_json_lines_may_begin_with_a_byte_order_mark(step: Step, damstra_emulator: DamstraEmulator) -> None:
+def test_json_lines_may_start_with_byte_order_mark(step: Step, damstra_emulator: DamstraEmulator) -> None:
     assert run(step(json.dumps(LIAM).encode("utf-8-sig"), name="people.jsonl")).value == [1011]
 
 
-def test_only_a_new_line_ends_a_json_line(step: Step, damstra_emulator: DamstraEmulator) -> None:
+def test_only_newline_ends_a_json_line(step: Step, damstra_emulator: DamstraEmulator) -> None:
     row = {"employeeNumber": "E9001", "firstName": "Ada", "lastName": "By\u2028ron\x85"}
     run(step(json.dumps(row, ensure_ascii=False), name="people.jsonl"))
     assert sent(damstra_emulator) == [row]
 
 
-def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_sent(
-    step: Step, damstra_emulator: DamstraEmulator
-) -> None:
+def test_all_bad_rows_are_reported_and_nothing_is_sent(step: Step, damstra_emulator: DamstraEmulator) -> None:
     rows = [
         "E1,Ada,Byron,,,",
         ",Ada,Byron,,,",
@@ -137,34 +135,32 @@ def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_sent(
     assert damstra_emulator.journal() == []
 
 
-def test_an_open_quote_does_not_hide_what_is_wrong_before_it(
-    step: Step, damstra_emulator: DamstraEmulator
-) -> None:
+def test_bad_quote_does_not_hide_earlier_bad_rows(step: Step, damstra_emulator: DamstraEmulator) -> None:
     why = fail_fast_message(step(f'{HEADER},Ada,Byron,,,\nE2,"Ada"x,Byron,,,\n'))
     assert "line 2: employee_number missing" in why
     assert "line 3: " in why
     assert damstra_emulator.journal() == []
 
 
-def test_of_very_many_bad_rows_some_are_said(step: Step, damstra_emulator: DamstraEmulator) -> None:
+def test_first_bad_rows_are_shown(step: Step, damstra_emulator: DamstraEmulator) -> None:
     why = fail_fast_message(step(HEADER + ",Ada,Byron,,,\n" * 50))
     assert "50 bad rows" in why
     assert len(why.splitlines()) == 22
     assert "and 30 more" in why
 
 
-def test_a_column_that_there_is_not_is_named(step: Step, damstra_emulator: DamstraEmulator) -> None:
+def test_unknown_column_is_named(step: Step, damstra_emulator: DamstraEmulator) -> None:
     why = fail_fast_message(step("employeeNumber,firstName,lastName,shoeSize\nE1,Ada,Byron,38\n"))
     assert "line 2: shoeSize: no such column" in why
 
 
-def test_a_column_that_is_there_twice_is_named(step: Step, damstra_emulator: DamstraEmulator) -> None:
+def test_duplicate_column_is_named(step: Step, damstra_emulator: DamstraEmulator) -> None:
     why = fail_fast_message(step("employeeNumber,firstName,lastName,firstName\nE1,Ada,Byron,Bea\n"))
     assert "firstName" in why
     assert damstra_emulator.journal() == []
 
 
-def test_bad_json_lines_are_named(step: Step, damstra_emulator: DamstraEmulator) -> None:
+def test_bad_json_lines_are_reported(step: Step, damstra_emulator: DamstraEmulator) -> None:
     lines = [
         json.dumps(LIAM),
         "{",
@@ -183,7 +179,7 @@ def test_bad_json_lines_are_named(step: Step, damstra_emulator: DamstraEmulator)
 
 
 @pytest.mark.parametrize("column", ["password", "time_zone"])
-def test_values_are_checked_before_anything_is_sent(
+def test_values_are_validated_before_anything_is_sent(
     column: str, step: Step, damstra_emulator: DamstraEmulator
 ) -> None:
     why = fail_fast_message(
@@ -194,14 +190,14 @@ def test_values_are_checked_before_anything_is_sent(
     assert damstra_emulator.journal() == []
 
 
-def test_bytes_that_are_no_text_are_refused(step: Step, damstra_emulator: DamstraEmulator) -> None:
+def test_file_that_is_not_utf8_is_rejected(step: Step, damstra_emulator: DamstraEmulator) -> None:
     why = fail_fast_message(step(HEADER.encode() + b"E1,Zo\xeb,Byron,,,\n"))
     assert "people.csv" in why
     assert "utf-8" in why
     assert damstra_emulator.journal() == []
 
 
-def test_a_file_without_rows_imports_nobody(step: Step, damstra_emulator: DamstraEmulator) -> None:
+def test_file_without_rows_imports_nobody(step: Step, damstra_emulator: DamstraEmulator) -> None:
     assert run(step(HEADER)).value == []
     assert changes_in(damstra_emulator) == {}
 
@@ -211,9 +207,7 @@ HR_COLUMNS = {"Personnel No": "employee_number", "Given Name": "firstName", "Sur
 
 
 @pytest.mark.parametrize("name", ["extract.csv", "extract.jsonl"])
-def test_columns_of_an_hr_extract_are_named_or_ignored(
-    name: str, step: Step, damstra_emulator: DamstraEmulator
-) -> None:
+def test_columns_are_renamed_or_ignored(name: str, step: Step, damstra_emulator: DamstraEmulator) -> None:
     content = HR_EXTRACT
     if name.endswith("jsonl"):
         content = "\n".join(json.dumps(row) for row in csv.DictReader(io.StringIO(HR_EXTRACT)))
@@ -244,14 +238,14 @@ NO_MEMBER = {**HR_COLUMNS, "Cost Centre": "cost_centre"}
     ],
     ids=str,
 )
-def test_columns_that_cannot_be_are_refused(
+def test_invalid_columns_are_rejected(
     columns: Any, ignored: Any, message: str, step: Step, damstra_emulator: DamstraEmulator
 ) -> None:
     assert message in fail_fast_message(step(HR_EXTRACT, columns=columns, ignored_columns=ignored))
     assert damstra_emulator.journal() == []
 
 
-def test_a_column_in_both_spellings_is_refused(step: Step, damstra_emulator: DamstraEmulator) -> None:
+def test_column_in_both_spellings_is_rejected(step: Step, damstra_emulator: DamstraEmulator) -> None:
     row = json.dumps({"employee_number": "E9001", "employeeNumber": "E9002", "firstName": "A"})
     message = "line 1: has employee_number twice, as employee_number and as employeeNumber"
     assert message in fail_fast_message(step(row, name="people.jsonl"))

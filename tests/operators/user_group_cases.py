@@ -1,4 +1,4 @@
-"""Uses of the operators for users and groups."""
+"""Cases of the operators for users and groups."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CREATE_USER = OperatorCase(
     arguments={"user": ADA},
     result=NEW_USER,
     changes=("insert users", "insert user_roles"),
-    shows=("/user?activeValue=all&empId=E9001",),
+    affected_paths=("/user?activeValue=all&empId=E9001",),
 )
 UPSERT_USERS = OperatorCase(
     operator=DamstraUpsertUsersOperator,
@@ -46,21 +46,21 @@ UPSERT_USERS = OperatorCase(
     result=[NEW_USER, 1012, 1011],
     xcoms={"created": [NEW_USER], "updated": [1011], "unchanged": [1012]},
     changes=("insert users", "insert user_roles", "update users"),
-    shows=("/user?activeValue=all&maxResults=100",),
+    affected_paths=("/user?activeValue=all&maxResults=100",),
 )
 ADD_MEMBERS = OperatorCase(
     operator=DamstraAddGroupMembersOperator,
     arguments={"group_id": 102, "user_ids": [1011, 1012, 1013]},
     result=[1012, 1013],
     changes=("insert group_members",) * 2,
-    shows=("/group/102/member",),
+    affected_paths=("/group/102/member",),
 )
 CREATE_GROUP = OperatorCase(
     operator=DamstraCreateGroupOperator,
     arguments={"name": "Welders", "description": "All of them", "parent_id": 101},
     result=NEW_GROUP,
     changes=("insert groups",),
-    shows=("/group?q=Welders",),
+    affected_paths=("/group?q=Welders",),
 )
 
 LOGIN_URL = OperatorCase(
@@ -78,28 +78,28 @@ USERS = (
         arguments={"user": {"employeeNumber": "E1011", "firstName": "Leo"}, "if_exists": "update"},
         result=1011,
         changes=("update users",),
-        shows=("/user/1011",),
+        affected_paths=("/user/1011",),
     ),
     OperatorCase(
         operator=DamstraUpdateUserOperator,
         arguments={"user_id": 1011, "changes": {"mobile_number": "0400 000 000", "roles": [5, 6]}},
         result=True,
         changes=("update users", "insert user_roles"),
-        shows=("/user/1011",),
+        affected_paths=("/user/1011",),
     ),
     OperatorCase(
         operator=DamstraActivateUserOperator,
         arguments={"user_id": 1038},
         result=True,
         changes=("update users",),
-        shows=("/user/1038",),
+        affected_paths=("/user/1038",),
     ),
     OperatorCase(
         operator=DamstraInactivateUserOperator,
         arguments={"user_id": 1011},
         result=True,
         changes=("update users",),
-        shows=("/user/1011",),
+        affected_paths=("/user/1011",),
     ),
     LOGIN_URL,
 )
@@ -112,21 +112,21 @@ GROUPS = (
         arguments={"name": "Pit Crew A", "description": "Day shift", "if_exists": "update"},
         result=102,
         changes=("update groups",),
-        shows=("/group/102",),
+        affected_paths=("/group/102",),
     ),
     OperatorCase(
         operator=DamstraUpdateGroupOperator,
         arguments={"group_id": 103, "name": "Pit Crew N", "description": "By night", "parent_id": 105},
         result=True,
         changes=("update groups",),
-        shows=("/group/103",),
+        affected_paths=("/group/103",),
     ),
     OperatorCase(
         operator=DamstraInactivateGroupOperator,
         arguments={"group_id": 107},
         result=True,
         changes=("update groups",),
-        shows=("/group",),
+        affected_paths=("/group",),
     ),
     ADD_MEMBERS,
     OperatorCase(
@@ -134,21 +134,21 @@ GROUPS = (
         arguments={"group_id": 102, "user_ids": [1011, 1012, 1016]},
         result=[1011, 1016],
         changes=("delete group_members",) * 2,
-        shows=("/group/102/member",),
+        affected_paths=("/group/102/member",),
     ),
     OperatorCase(
         operator=DamstraAddGroupSupervisorsOperator,
         arguments={"group_id": 102, "user_ids": [1005, 1006]},
         result=[1006],
         changes=("insert group_supervisors",),
-        shows=("/group/102/supervisor",),
+        affected_paths=("/group/102/supervisor",),
     ),
     OperatorCase(
         operator=DamstraRemoveGroupSupervisorsOperator,
         arguments={"group_id": 102, "user_ids": [1005, 1006]},
         result=[1005],
         changes=("delete group_supervisors",),
-        shows=("/group/102/supervisor",),
+        affected_paths=("/group/102/supervisor",),
     ),
     OperatorCase(
         operator=DamstraSyncGroupMembersOperator,
@@ -156,7 +156,7 @@ GROUPS = (
         result={"added": [1012], "removed": MEMBERS_OF_102[2:]},
         xcoms={"added": [1012], "removed": MEMBERS_OF_102[2:]},
         changes=("insert group_members", *["delete group_members"] * 4),
-        shows=("/group/102/member",),
+        affected_paths=("/group/102/member",),
     ),
     OperatorCase(
         operator=DamstraSyncGroupMembersOperator,
@@ -165,6 +165,6 @@ GROUPS = (
         result={"added": [1006, 1007], "removed": [1005]},
         xcoms={"added": [1006, 1007], "removed": [1005]},
         changes=(*["insert group_supervisors"] * 2, "delete group_supervisors"),
-        shows=("/group/102/supervisor",),
+        affected_paths=("/group/102/supervisor",),
     ),
 )

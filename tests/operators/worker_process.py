@@ -29,17 +29,17 @@ PROCESS_CONTEXT.set_forkserver_preload([__name__])
 
 
 def work(name: str, folder: str, connection: str, options: dict[str, bool]) -> None:
-    """Run one attempt of the case of this name: what the process does."""
+    """Run one try of the case of a name; the target of the process."""
     os.environ["AIRFLOW_CONN_DAMSTRA_DEFAULT"] = connection
     case = next(one for one in CASES if str(one) == name)
-    operator = case.make(Path(folder), **options)
+    operator = case.create_operator(Path(folder), **options)
     # As Airflow's task runner does.
     signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())
     run(operator)
 
 
 class WorkerProcess:
-    """A process that runs one attempt."""
+    """A process that runs one try."""
 
     def __init__(self, case: OperatorCase, folder: Path, connection: str, **options: bool) -> None:
         arguments = (str(case), str(folder), connection, options)
@@ -47,7 +47,7 @@ class WorkerProcess:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Let it run, and leave no process behind."""
+        """Start the process, and kill it at the end."""
         self._process.start()
         try:
             yield
@@ -56,18 +56,18 @@ class WorkerProcess:
             self._process.join(10)
 
     def freeze(self) -> None:
-        """Let it do nothing more, not even read an answer."""
+        """Stop the process, so that it does not even read a response."""
         os.kill(self._process.pid or 0, signal.SIGSTOP)
 
     def terminate(self) -> int | None:
-        """Ask it to end, as Airflow does first, and return its exit code once it has."""
+        """Send SIGTERM, as Airflow does first, and return the exit code."""
         self._process.terminate()
         os.kill(self._process.pid or 0, signal.SIGCONT)
         wait_until(lambda: self._process.exitcode is not None, "the worker has ended")
         return self._process.exitcode
 
     def kill(self) -> None:
-        """End it without a word."""
+        """Send SIGKILL."""
         self._process.kill()
         wait_until(lambda: self._process.exitcode is not None, "the worker is gone")
         assert self._process.exitcode == -signal.SIGKILL
@@ -77,7 +77,7 @@ class WorkerProcess:
 def freeze_during(
     emulator: DamstraEmulator, worker: WorkerProcess, *, method: str, path: str, number: int = 1
 ) -> Iterator[None]:
-    """Run a worker, and freeze it between the handling of a request and its answer."""
+    """Run a worker, and freeze it between the handling of a request and its response."""
 
     def is_at_it() -> bool:
         (fault,) = call_control_plane(emulator, "GET", "/faults").json()
