@@ -25,6 +25,7 @@ class DamstraError(Exception):
     """
 
     advice = ""
+    _may_be_applied = False
 
     def __init__(
         self,
@@ -45,8 +46,8 @@ class DamstraError(Exception):
 
     @property
     def outcome_unknown(self) -> bool:
-        """Return whether the server may have applied the request although the call failed."""
-        return False
+        """Return whether the request is a write that the server may have applied although the call failed."""
+        return self._may_be_applied and (self.request is None or self.request.is_write)
 
 
 class DamstraConfigurationError(DamstraError, ValueError):
@@ -91,11 +92,7 @@ class DamstraServerError(DamstraError):
     """The server failed (5xx, or internal code 500)."""
 
     advice = "Damstra has a problem; try again later."
-
-    @property
-    def outcome_unknown(self) -> bool:
-        """Return whether the request is a write: the server may have failed after applying it."""
-        return self.request is None or self.request.is_write
+    _may_be_applied = True
 
 
 class DamstraTransportError(DamstraError):
@@ -111,11 +108,7 @@ class DamstraTransportError(DamstraError):
         super().__init__(message, **kwargs)
         self.was_sent = was_sent
         self.is_transient = is_transient
-
-    @property
-    def outcome_unknown(self) -> bool:
-        """Return whether the request is a write and may have reached the server."""
-        return self.was_sent and (self.request is None or self.request.is_write)
+        self._may_be_applied = was_sent
 
 
 class DamstraResponseError(DamstraError):
@@ -124,14 +117,11 @@ class DamstraResponseError(DamstraError):
     :param is_truncated: whether the body is incomplete, so that a retry can succeed.
     """
 
+    _may_be_applied = True
+
     def __init__(self, message: str, *, is_truncated: bool = False, **kwargs: Any) -> None:
         super().__init__(message, **kwargs)
         self.is_truncated = is_truncated
-
-    @property
-    def outcome_unknown(self) -> bool:
-        """Return whether the request is a write: the server processed it, with an unreadable response."""
-        return self.request is None or self.request.is_write
 
 
 # Precedence: internal code, then text, then status. The API's documentation omits the statuses, some of its

@@ -133,7 +133,7 @@ class Endpoint(RequestModel, Generic[Result]):
 
     def parse_result(self, request: Request, response: Response) -> Result:
         """Return the body of a successful response as the declared type."""
-        return cast("Result", parse_json(_adapter(self.result_type()), request, response))
+        return cast("Result", parse_json(self.result_type(), request, response))
 
 
 class NoContentEndpoint(Endpoint[None]):
@@ -169,7 +169,7 @@ class ListEndpoint(Endpoint[Page[Row]], Generic[Row]):
         error = error_from_response(request, response)
         if error:
             raise error
-        return cast("Page[Any]", parse_json(_adapter(Page[row]), request, response))  # type: ignore[valid-type]
+        return cast("Page[Any]", parse_json(Page[row], request, response))  # type: ignore[valid-type]
 
     def page_request(self, *, start: int, size: int) -> Request:
         """Return the request for the rows from index ``start`` on, at most ``size`` rows."""
@@ -179,13 +179,13 @@ class ListEndpoint(Endpoint[Page[Row]], Generic[Row]):
         return replace(request, query=(*request.query, ("startIndex", str(start)), ("maxResults", str(size))))
 
 
-def parse_json(adapter: TypeAdapter[Any], request: Request, response: Response) -> Any:
-    """Return the JSON body as the adapter's type.
+def parse_json(kind: Any, request: Request, response: Response) -> Any:
+    """Return the JSON body as a type that pydantic knows.
 
     :raises DamstraResponseError: naming the fields that are invalid.
     """
     try:
-        return adapter.validate_json(response.body)
+        return _adapter(kind).validate_json(response.body)
     except ValidationError as error:
         reason = format_validation_error(error)
     # Raised outside the except block: as __context__, pydantic's error would show the response.

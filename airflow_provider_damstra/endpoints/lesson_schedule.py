@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, model_validator
 
 from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, parse_json
 from airflow_provider_damstra.endpoints.types import CountAsText, Identifier, IdentifierList, UtcDateTime
@@ -37,15 +37,12 @@ class _Ids(Model):
     ids: list[int] = Field(default_factory=list)
 
 
-_IDS: TypeAdapter[Any] = TypeAdapter(_Ids)
-
-
 class _IdsEndpoint(Endpoint[list[int]]):
     """An operation that returns ``{"ids": [...]}``."""
 
     def parse_result(self, request: Request, response: Response) -> list[int]:
         """Return the ids."""
-        ids: list[int] = parse_json(_IDS, request, response).ids
+        ids: list[int] = parse_json(_Ids, request, response).ids
         return ids
 
 
@@ -108,9 +105,6 @@ class _EmbedPlayer(Model):
     embed_url: str
 
 
-_EMBED_PLAYER: TypeAdapter[Any] = TypeAdapter(_EmbedPlayer)
-
-
 class _EmbedUrlEndpoint(Endpoint[str]):
     """An operation that returns ``{"embedUrl": "..."}``: a secret, since the URL contains a token."""
 
@@ -118,7 +112,7 @@ class _EmbedUrlEndpoint(Endpoint[str]):
 
     def parse_result(self, request: Request, response: Response) -> str:
         """Return the URL."""
-        url: str = parse_json(_EMBED_PLAYER, request, response).embed_url
+        url: str = parse_json(_EmbedPlayer, request, response).embed_url
         return url
 
 

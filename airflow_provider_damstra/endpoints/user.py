@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import AliasChoices, Field, TypeAdapter, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from airflow_provider_damstra.endpoints.base import (
     IN_QUERY,
@@ -144,9 +144,6 @@ class InactivateUser(NoContentEndpoint, method="POST", path="/user/{user_id}/ina
     user_id: Identifier
 
 
-_TEXT_OR_OBJECT: TypeAdapter[Any] = TypeAdapter(str | dict[str, Any])
-
-
 class GenerateLoginUrl(Endpoint[str], method="POST", path="/user/{user_id}/generate_login_url"):
     """Return a URL that logs the user in without a password: a secret."""
 
@@ -159,7 +156,7 @@ class GenerateLoginUrl(Endpoint[str], method="POST", path="/user/{user_id}/gener
         """Return the URL from plain text, a JSON string or a JSON object."""
         text = response.text.strip()
         if text[:1] in ('"', "{", "["):
-            value = parse_json(_TEXT_OR_OBJECT, request, response)
+            value = parse_json(str | dict[str, Any], request, response)
             text = value.strip() if isinstance(value, str) else _only_text(value)
         if text in ("", "null", "true", "false") or response.is_html:
             raise invalid_response(request, response, "there is no URL in it")

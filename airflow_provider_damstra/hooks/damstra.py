@@ -16,6 +16,8 @@ except ImportError:  # Airflow 3.0
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from airflow.sdk import Connection
+
     from airflow_provider_damstra.clients.async_client import AsyncClient
     from airflow_provider_damstra.clients.client import Client
     from airflow_provider_damstra.clients.settings import ClientSettings
@@ -136,34 +138,34 @@ class DamstraHook(BaseHook):
 
         :raises DamstraConfigurationError: naming every invalid field.
         """
-        import asyncio
-
-        # Imported in a thread: it takes 0.2 s and would block all triggers of the event loop.
-        await asyncio.to_thread(_import_client)
-        from airflow.providers.common.compat.connection import get_async_connection
-
+        connection = await self._async_connection()
         from airflow_provider_damstra.hooks.connection import settings_from_connection
 
-        settings = settings_from_connection(await get_async_connection(self.damstra_conn_id, hook=type(self)))
+        settings = settings_from_connection(connection)
         await _mask_in_loop(settings.access_key.get_secret_value())
         return settings
 
     async def async_webhook_token(self) -> str | None:
         """Read the webhook receiver's token without blocking the event loop; None if there is none."""
-        import asyncio
-
-        await asyncio.to_thread(_import_client)
-        from airflow.providers.common.compat.connection import get_async_connection
-
+        connection = await self._async_connection()
         from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, parse_extra
 
-        connection = await get_async_connection(self.damstra_conn_id, hook=type(self))
         extra = DamstraConnectionExtra.model_validate(parse_extra(connection))
         if extra.webhook_token is None:
             return None
         token = extra.webhook_token.get_secret_value()
         await _mask_in_loop(token)
         return token
+
+    async def _async_connection(self) -> Connection:
+        import asyncio
+
+        # Imported in a thread: it takes 0.2 s and would block all triggers of the event loop.
+        await asyncio.to_thread(_import_client)
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        connection: Connection = await get_async_connection(self.damstra_conn_id, hook=type(self))
+        return connection
 
     def test_connection(self) -> tuple[bool, str]:
         """Return whether one request succeeds, and a message that names the problem if it does not.

@@ -1,4 +1,4 @@
-"""Airflow's connection to a database, as SQLAlchemy sees it."""
+"""SQLAlchemy engines on Airflow's database hooks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def create_sql_engine(sql_conn_id: str, hook_params: Mapping[str, Any] | None = None) -> Engine:
-    """Return an engine whose connections are the hook's own, so that all that the hook knows holds for them.
+    """Return an engine that takes its connections from the hook, so that all options of the hook apply.
 
     :param sql_conn_id: id of a connection to a database.
     :param hook_params: arguments of the connection's hook.
-    :raises ValueError: if it is no connection to a database, or one that SQLAlchemy cannot use.
+    :raises ValueError: if the connection is no SQL database, or not supported by SQLAlchemy.
     """
     from airflow.providers.common.compat.sdk import AirflowException, BaseHook
     from airflow.providers.common.sql.hooks.sql import DbApiHook
@@ -33,7 +33,7 @@ def create_sql_engine(sql_conn_id: str, hook_params: Mapping[str, Any] | None = 
     try:
         return hook.get_sqlalchemy_engine(
             {
-                "creator": lambda: _with_plain_rows(hook.get_conn()),
+                "creator": lambda: _use_tuple_rows(hook.get_conn()),
                 "poolclass": NullPool,
                 "future": True,
                 "hide_parameters": True,
@@ -44,9 +44,9 @@ def create_sql_engine(sql_conn_id: str, hook_params: Mapping[str, Any] | None = 
 
 
 def table_location(engine: Engine, *, schema: str | None, table: str) -> tuple[str, tuple[str, ...]]:
-    """Return where a table is, such as ``postgres://host:5432``, and its database, schema and name there.
+    """Return the OpenLineage location of a table: ``postgres://host:5432``, and database, schema and name.
 
-    :param engine: one that was connected before, so that it knows which schema goes without saying.
+    :param engine: an engine that has connected before, so that it knows the default schema.
     """
     kind = {"postgresql": "postgres"}.get(engine.dialect.name, engine.dialect.name)
     port = engine.url.port or {"postgres": 5432}.get(kind)
@@ -54,13 +54,13 @@ def table_location(engine: Engine, *, schema: str | None, table: str) -> tuple[s
     if schema is None and kind != "sqlite":
         schema = engine.dialect.default_schema_name
     database = engine.url.database
-    # What some databases call a schema is what they call a database.
+    # In some dialects (MySQL) a schema is a database.
     names = (database, schema if schema != database else None, table)
     return f"{kind}://{address}", tuple(filter(None, names))
 
 
-def _with_plain_rows(connection: Any) -> Any:
-    """Let PostgreSQL's drivers return plain rows, whatever the connection's ``cursor`` says."""
+def _use_tuple_rows(connection: Any) -> Any:
+    """Make PostgreSQL's drivers return tuples, whatever ``cursor`` is set in the connection's extra."""
     if hasattr(connection, "row_factory") and hasattr(connection, "pgconn"):
         from psycopg.rows import tuple_row
 
