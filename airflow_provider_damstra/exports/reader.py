@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Rows = list[RawRow]
 
-QUEUED_PAGES = 4
+QUEUED_PAGES = 2
 """Pages of a single listing that are queued or in use; the client prefetches others."""
 
 
