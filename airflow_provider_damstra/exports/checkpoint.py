@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_provider_damstra.errors import DamstraError
-from airflow_provider_damstra.exports.progress import Progress
+from airflow_provider_damstra.exports.progress import read_with_progress
 from airflow_provider_damstra.exports.segments import (
     BufferedSegment,
     Chunk,
@@ -257,22 +257,17 @@ def read_with_checkpoint(reader: ResourceReader, checkpoint: Checkpoint) -> Iter
     """
     if checkpoint.parent_ids is None:
         checkpoint.save_parent_ids(reader.parent_ids())
-    parent_ids = checkpoint.parent_ids or []
-    resource = reader.query.resource
-    progress = Progress(
-        resource.name,
-        resource.parent or "",
-        total=lambda: len(parent_ids),
-        done_before=len(checkpoint.completed),
-    )
     # Without pages read ahead, a killed process loses at most as many pages as requests were in flight.
-    pages = reader.pages(
-        parent_ids, skip=frozenset(checkpoint.completed), resume_from=checkpoint.cursors, prefetch=0
+    pages = read_with_progress(
+        reader,
+        checkpoint.parent_ids,
+        skip=frozenset(checkpoint.completed),
+        resume_from=checkpoint.cursors,
+        prefetch=0,
     )
     try:
         for page in pages:
             checkpoint.add(page)
-            progress.add(int(page.is_last), rows=len(page.rows))
     finally:
         checkpoint.flush()
     yield from checkpoint.rows()

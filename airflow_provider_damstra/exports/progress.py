@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.services.concurrency import PROGRESS_INTERVAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from airflow_provider_damstra.exports.reader import ResourceReader, RowPage, Rows
+    from airflow_provider_damstra.exports.reader import ResourceReader, RowPage
 
 log = logging.getLogger(__name__)
 
@@ -69,35 +69,27 @@ class Progress:
         return ", ".join(parts)
 
 
-def log_progress(
-    pages: Iterable[Rows], name: str, *, total: Callable[[], int | None] = lambda: None
-) -> Iterator[Rows]:
-    """Yield pages, and log how many rows they have had so far."""
-    progress = Progress(name, "rows", total=total)
-    for rows in pages:
-        yield rows
-        progress.add(len(rows))
+def read_with_progress(
+    reader: ResourceReader,
+    parent_ids: Sequence[int] | None = None,
+    *,
+    skip: Collection[int] = frozenset(),
+    **options: Any,
+) -> Iterator[RowPage]:
+    """Yield pages as they are read, and log the progress; arguments as of ``ResourceReader.pages``.
 
-
-def read_with_progress(reader: ResourceReader, *, skip: Collection[int] = frozenset()) -> Iterator[RowPage]:
-    """Yield pages as they are read, and log the progress.
-
-    :param skip: parents whose listings are not read.
     :raises DamstraError: if a listing failed.
     """
     resource = reader.query.resource
     if resource.parent is None:
         progress = Progress(resource.name, "rows", total=lambda: reader.total)
-        pages = reader.pages()
-    else:
-        ids = reader.parent_ids()
-        progress = Progress(
-            resource.name, resource.parent, total=lambda: len(ids), done_before=len({*ids} & {*skip})
-        )
-        pages = reader.pages(ids, skip=skip)
-    for page in pages:
-        yield page
-        if resource.parent is None:
+        for page in reader.pages():
+            yield page
             progress.add(len(page.rows))
-        else:
-            progress.add(int(page.is_last), rows=len(page.rows))
+        return
+    ids = reader.parent_ids() if parent_ids is None else parent_ids
+    done_before = len({*ids} & {*skip})
+    progress = Progress(resource.name, resource.parent, total=lambda: len(ids), done_before=done_before)
+    for page in reader.pages(ids, skip=skip, **options):
+        yield page
+        progress.add(int(page.is_last), rows=len(page.rows))

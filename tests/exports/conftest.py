@@ -1,4 +1,4 @@
-"""What tests of exports share: a folder on a disk, and one on object storage."""
+"""Fixtures of the tests of exports: a folder on a disk and on object storage."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ if TYPE_CHECKING:
 
 @pytest.fixture(params=["disk", "object storage"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path, lake: str) -> StoragePath:
-    return StoragePath(tmp_path.as_uri() if request.param == "disk" else lake) / ".users.parts"
+    return StoragePath(tmp_path.as_uri() if request.param == "disk" else lake) / ".users.checkpoint"

@@ -1,4 +1,4 @@
-"""What tests on S3 start from: a server, an empty bucket, and connections of Airflow's to it."""
+"""Fixtures of the tests on S3: a server, an empty bucket, and Airflow connections to it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def _server() -> Iterator[S3Server]:
 
 @pytest.fixture
 def s3(_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
-    """Return the server with an empty bucket ``lake``, which the environment's own credentials reach."""
+    """Return the server with an empty bucket ``lake`` and credentials for it in the environment."""
     _server.reset()
-    _server.make_bucket("lake")
+    _server.create_bucket("lake")
     for name, value in {
         "AWS_ENDPOINT_URL": _server.url,
         "AWS_ACCESS_KEY_ID": "environment",
@@ -43,7 +43,7 @@ def s3(_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
 
 @pytest.fixture
 def connection_to(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return what makes a connection of Airflow's to the server."""
+    """Return a function that creates an Airflow connection to the server."""
 
     def connect_as(conn_id: str, **fields: Any) -> None:
         extra = {"endpoint_url": s3.url, "region_name": REGION}
@@ -55,7 +55,7 @@ def connection_to(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 
 @pytest.fixture(params=["s3://lake", "s3://lake_conn@lake"], ids=["environment", "connection"])
 def bucket(request: pytest.FixtureRequest, connection_to: Callable[..., None]) -> str:
-    """Return the URL of the bucket, as the environment reaches it and through a connection."""
+    """Return the URL of the bucket, with credentials from the environment and from a connection."""
     connection_to("lake_conn")
     url: str = request.param
     return url

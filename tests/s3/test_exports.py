@@ -1,4 +1,4 @@
-"""Exports to S3, spoken to as real ones are: through Airflow's connection, the Amazon provider and s3fs."""
+"""Exports to an S3 server through Airflow's connection, the Amazon provider and s3fs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from airflow_provider_damstra.storage import StoragePath, TaskTry, atomic_open, 
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
 from tests.operators.task_runner import StateStore, fail_fast_message, run
-from tests.transfers.exporting import exporting, kill
-from tests.transfers.lake import Lake
-from tests.transfers.steps import step
+from tests.transfers.export_operator import export_operator
+from tests.transfers.export_process import kill, running_export
+from tests.transfers.export_runs import ExportRuns
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ PART = 5 << 20
 @pytest.mark.parametrize(
     ("file_format", "compression"), [("jsonl", None), ("csv", "gzip"), ("parquet", "zstd")]
 )
-def test_a_file_is_what_it_is_on_a_disk_also_the_second_time(
+def test_file_on_s3_equals_file_on_disk_also_when_replaced(
     file_format: str,
     compression: str | None,
     bucket: str,
@@ -45,16 +45,16 @@ def test_a_file_is_what_it_is_on_a_disk_also_the_second_time(
     tmp_path: Path,
 ) -> None:
     how: dict[str, Any] = {"file_format": file_format, "compression": compression}
-    on_disk = run(step(tmp_path / "users", **how)).value
+    on_disk = run(export_operator(tmp_path / "users", **how)).value
     target = f"{bucket}/of 26+11:00/us#rs é.{file_format}"
     for _ in range(2):
-        assert run(step(target, **how)).value == {**on_disk, "uri": target}
+        assert run(export_operator(target, **how)).value == {**on_disk, "uri": target}
         (name,) = s3.names("lake")
         assert name == f"of 26+11:00/us#rs é.{file_format}"
     assert s3.content("lake", name.replace("#", "%23")) == (tmp_path / "users").read_bytes()
 
 
-def test_a_large_file_is_sent_in_parts_and_seen_when_it_is_whole(bucket: str, s3: S3Server) -> None:
+def test_large_file_is_uploaded_in_parts_and_visible_when_complete(bucket: str, s3: S3Server) -> None:
     rows = [bytes([65 + number]) * (PART // 2) for number in range(5)]
     with atomic_open(f"{bucket}/users", task_try=TaskTry()) as file:
         # A thread of its own writes rows while others are on their way.
@@ -68,7 +68,7 @@ def test_a_large_file_is_sent_in_parts_and_seen_when_it_is_whole(bucket: str, s3
     assert s3.unfinished_uploads("lake") == []
 
 
-def test_one_that_fails_leaves_what_was_there(bucket: str, s3: S3Server) -> None:
+def test_failed_write_leaves_existing_file(bucket: str, s3: S3Server) -> None:
     atomic_write(f"{bucket}/users", b"before", task_try=TaskTry())
     with suppress(KeyError), atomic_open(f"{bucket}/users", task_try=TaskTry()) as file:
         file.write(b"x" * (PART + 1))
@@ -78,7 +78,7 @@ def test_one_that_fails_leaves_what_was_there(bucket: str, s3: S3Server) -> None
     assert s3.unfinished_uploads("lake") == []
 
 
-def test_an_attempt_ends_the_upload_that_a_killed_one_began(bucket: str, s3: S3Server) -> None:
+def test_task_try_aborts_upload_of_killed_try(bucket: str, s3: S3Server) -> None:
     killed, other = (
         TaskTry(task=task).temporary_path(StoragePath(f"{bucket}/users")) for task in ("mine", "other")
     )
@@ -86,7 +86,7 @@ def test_an_attempt_ends_the_upload_that_a_killed_one_began(bucket: str, s3: S3S
     for file in files:
         file.write(b"x" * (PART + 1))
     assert s3.unfinished_uploads("lake") == [killed.name, other.name]
-    atomic_write(f"{bucket}/users", b"whole", task_try=TaskTry(task="mine", number=2))
+    atomic_write(f"{bucket}/users", b"complete", task_try=TaskTry(task="mine", number=2))
     assert s3.unfinished_uploads("lake") == [other.name]
     assert s3.names("lake") == ["users"]
     for file in files:
@@ -94,12 +94,12 @@ def test_an_attempt_ends_the_upload_that_a_killed_one_began(bucket: str, s3: S3S
         file.closed = True
 
 
-def test_schedules_of_users_from_a_file_go_on_where_an_attempt_failed(
+def test_retry_continues_export_of_users_from_a_file(
     bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator, connect: ConnectionFactory
 ) -> None:
-    run(step(f"{bucket}/users.parquet", file_format="parquet"))
+    run(export_operator(f"{bucket}/users.parquet", file_format="parquet"))
     connect(extra={"max_retries": 0})
-    schedules = step(
+    schedules = export_operator(
         f"{bucket}/schedules.jsonl",
         "lesson_schedules",
         parent_ids_path=f"{bucket}/users.parquet",
@@ -121,7 +121,7 @@ def test_schedules_of_users_from_a_file_go_on_where_an_attempt_failed(
 
 
 @pytest.mark.parametrize("bucket", ["s3://lake_conn@lake"], indirect=True)
-def test_a_killed_one_leaves_no_file_and_the_next_attempt_nothing_else(
+def test_retry_after_kill_leaves_only_the_file(
     bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator
 ) -> None:
     arguments: dict[str, Any] = {
@@ -129,7 +129,7 @@ def test_a_killed_one_leaves_no_file_and_the_next_attempt_nothing_else(
         "target_path": f"{bucket}/schedules.jsonl",
     }
     damstra_emulator.add_fault("delay", delay=0.02)
-    with exporting(damstra_emulator.connection_json, attempt=(1, 2), **arguments) as process:
+    with running_export(damstra_emulator.connection_json, task_try=(1, 2), **arguments) as process:
         wait_until(lambda: len(damstra_emulator.journal()) > 20, "some pages have come")
         kill(process)
     assert "schedules.jsonl" not in s3.names("lake")
@@ -139,10 +139,10 @@ def test_a_killed_one_leaves_no_file_and_the_next_attempt_nothing_else(
     assert hashlib.sha256(s3.content("lake", "schedules.jsonl")).hexdigest() == result["sha256"]
 
 
-def test_what_is_new_and_what_is_gone_since_the_last_run(
+def test_incremental_export_finds_changed_and_deleted_rows(
     bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
-    lake = Lake(f"{bucket}/users")
+    lake = ExportRuns(f"{bucket}/users")
     arguments: dict[str, Any] = {"resource": "group_members", "parent_ids": [CREW], "find_deleted": True}
     lake.export("one", day=1, **arguments)
     gone, *_ = lake.ids("one")
@@ -152,17 +152,19 @@ def test_what_is_new_and_what_is_gone_since_the_last_run(
     assert json.loads(s3.content("lake", "users/two.jsonl.deleted.jsonl"))["id"] == gone
 
 
-def test_a_training_matrix(bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator) -> None:
+def test_training_matrix_is_written_to_s3(
+    bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator
+) -> None:
     matrix = DamstraTrainingMatrixOperator(task_id="m", group_id=CREW, target_path=f"{bucket}/m.html")
     result = run(matrix).value
     assert hashlib.sha256(s3.content("lake", "m.html")).hexdigest() == result["sha256"]
 
 
-def test_a_bucket_that_is_not_there_is_refused_and_not_made(
+def test_missing_bucket_is_rejected_and_not_created(
     bucket: str, s3: S3Server, damstra_emulator: DamstraEmulator
 ) -> None:
     target = f"{bucket.removesuffix('lake')}lakes/users.jsonl"
-    why = fail_fast_message(step(target))
+    why = fail_fast_message(export_operator(target))
     assert f"target_path '{target}' cannot be written: " in why
     assert "The specified bucket does not exist" in why
     assert s3.buckets() == ["lake"]
@@ -178,7 +180,7 @@ def test_a_bucket_that_is_not_there_is_refused_and_not_made(
     ],
     ids=["reader", "no delete", "enough"],
 )
-def test_a_missing_right_is_named_before_the_first_request(
+def test_missing_right_is_named_before_first_request(
     actions: list[str],
     denied: str | None,
     s3: S3Server,
@@ -189,14 +191,16 @@ def test_a_missing_right_is_named_before_the_first_request(
     listing = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
     # Airflow keeps what a connection reaches as long as the process lives.
     who = f"not_{denied}"
-    connection_to(who, **s3.make_user(who, below, listing))
-    export = step(f"s3://{who}@lake/damstra/schedules.jsonl", "lesson_schedules", parent_ids=[LIAM])
-    s3.check_rights(True)
+    connection_to(who, **s3.create_user(who, below, listing))
+    export = export_operator(
+        f"s3://{who}@lake/damstra/schedules.jsonl", "lesson_schedules", parent_ids=[LIAM]
+    )
+    s3.enforce_rights(True)
     try:
         if denied is None:
             assert run(export).value["rows"] > 0
             return
         assert f"AccessDenied) when calling the {denied} operation" in fail_fast_message(export)
     finally:
-        s3.check_rights(False)
+        s3.enforce_rights(False)
     assert damstra_emulator.journal() == []

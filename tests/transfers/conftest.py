@@ -1,4 +1,4 @@
-"""What tests of transfers share: that of operators, and databases."""
+"""Fixtures of the tests of transfers: those of operators, and databases."""
 
 from __future__ import annotations
 

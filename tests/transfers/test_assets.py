@@ -39,7 +39,7 @@ def emitted(operator: BaseOperator) -> OutletEventAccessors:
     return events
 
 
-def test_a_file_is_an_asset_under_the_task_s_alias(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_file_asset_is_added_to_alias_of_task(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     operator = export(tmp_path / "my groups.jsonl")
     (alias,) = operator.outlets
     assert alias == AssetAlias("damstra/nightly/export")
@@ -50,7 +50,7 @@ def test_a_file_is_an_asset_under_the_task_s_alias(damstra_emulator: DamstraEmul
     assert json.loads(json.dumps(event.extra)) == event.extra
 
 
-def test_an_asset_that_is_declared_gets_the_event(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_declared_asset_gets_event_of_file(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     groups = Asset("groups_in_the_lake")
     operator = export(tmp_path / "groups.jsonl", outlets=[groups])
     assert operator.outlets == [groups]
@@ -66,7 +66,7 @@ def test_an_asset_that_is_declared_gets_the_event(damstra_emulator: DamstraEmula
         ("s3://a_connection@bucket/a/users.csv", ("s3://bucket", "a/users.csv")),
     ],
 )
-def test_a_connection_is_no_part_of_a_file_s_place(path: str, place: tuple[str, str]) -> None:
+def test_file_location_has_no_connection_id(path: str, place: tuple[str, str]) -> None:
     assert file_location(path) == place
 
 
@@ -75,7 +75,7 @@ def lineage(operator: BaseOperator) -> Any:
     return DefaultExtractor(operator).extract_on_complete(None)
 
 
-def test_openlineage_is_told_source_and_file(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_openlineage_receives_source_and_file(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     operator = export(tmp_path / "members.parquet", resource="group_members", file_format="parquet")
     result = run(operator).value
     told = lineage(operator)
@@ -99,7 +99,7 @@ def load(**arguments: Any) -> DamstraToSqlOperator:
         )
 
 
-def test_a_table_is_an_asset_as_airflow_s_providers_write_it(
+def test_table_asset_has_uri_of_airflow_provider(
     damstra_emulator: DamstraEmulator, on_postgresql: Database
 ) -> None:
     operator = load()
@@ -116,9 +116,7 @@ def test_a_table_is_an_asset_as_airflow_s_providers_write_it(
     assert output.outputFacets["outputStatistics"].rowCount == 7
 
 
-def test_a_declared_asset_gets_the_event_of_a_table(
-    damstra_emulator: DamstraEmulator, on_sqlite: Database
-) -> None:
+def test_declared_asset_gets_event_of_table(damstra_emulator: DamstraEmulator, on_sqlite: Database) -> None:
     crews = Asset("crews_in_the_warehouse")
     operator = load(outlets=[crews])
     assert emitted(operator)[crews].extra["inserted"] == 7
@@ -135,7 +133,7 @@ def test_a_declared_asset_gets_the_event_of_a_table(
         ("sqlite:////lake/w.db", None, ("sqlite://", ("/lake/w.db", "users"))),
     ],
 )
-def test_a_password_is_no_part_of_a_table_s_place(
+def test_table_location_has_no_password(
     address: str, schema: str | None, place: tuple[str, tuple[str, ...]]
 ) -> None:
     engine = create_engine(address)
@@ -143,5 +141,5 @@ def test_a_password_is_no_part_of_a_table_s_place(
     assert table_location(engine, schema=schema, table="users") == place
 
 
-def test_a_task_that_wrote_nothing_tells_nothing(tmp_path: Path) -> None:
+def test_task_without_output_reports_nothing(tmp_path: Path) -> None:
     assert lineage(export(tmp_path / "x")) is None

@@ -1,4 +1,4 @@
-"""Exports: what is in the file, and what is refused."""
+"""Exports: the content of the file, and arguments that are rejected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_provider_damstra.exports import formats
 from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from tests.operators.task_runner import fail_fast_message, run
-from tests.transfers.steps import lines, step
+from tests.transfers.export_operator import export_operator, read_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,16 +43,16 @@ def listed(api: ApiClient, path: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("page_size", [1, 7, 100])
-def test_all_rows_come_in_order_as_they_are(
+def test_export_writes_all_rows_unchanged_and_in_order(
     page_size: int, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     path = tmp_path / "new" / "users.jsonl"
-    result = run(step(path, page_size=page_size)).value
-    assert lines(path) == listed(api, "/user")
+    result = run(export_operator(path, page_size=page_size)).value
+    assert read_lines(path) == listed(api, "/user")
     content = path.read_bytes()
     assert result == {
         "uri": str(path),
-        "rows": len(lines(path)),
+        "rows": len(read_lines(path)),
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "failed_parents": {},
@@ -68,44 +68,44 @@ def test_every_resource_can_be_exported(
     resource: str, file_format: str, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     path = tmp_path / "file"
-    result = run(step(path, resource, file_format=file_format)).value
-    found = {"jsonl": lines, "csv": table, "parquet": parquet_rows}[file_format](path)
+    result = run(export_operator(path, resource, file_format=file_format)).value
+    found = {"jsonl": read_lines, "csv": table, "parquet": parquet_rows}[file_format](path)
     assert len(found) == result["rows"] > 0
 
 
-def test_a_group_s_members_say_which_group_they_are_in(
+def test_group_members_have_group_id(
     damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     path = tmp_path / "members.jsonl"
-    run(step(path, "group_members"))
+    run(export_operator(path, "group_members"))
     groups = [group["id"] for group in listed(api, "/group")]
     members = {one: listed(api, f"/group/{one}/member") for one in groups}
-    # A group's rows are in order; the groups come as they come.
+    # Rows of one group are in order; those of several groups are interleaved.
     found: dict[int, list[dict[str, Any]]] = {one: [] for one in groups}
-    for row in lines(path):
+    for row in read_lines(path):
         found[row.pop("groupId")].append(row)
     assert found == members
 
 
-def test_only_some_users_schedules_with_a_filter(
+def test_parent_ids_and_filters_restrict_rows(
     damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
     path = tmp_path / "due.jsonl"
-    run(step(path, "lesson_schedules", parent_ids=f"{LIAM},1014", filters={"status": "due"}))
-    assert {row["status"] for row in lines(path)} == {"due"}
-    assert {row["userId"] for row in lines(path)} <= {LIAM, 1014}
+    run(export_operator(path, "lesson_schedules", parent_ids=f"{LIAM},1014", filters={"status": "due"}))
+    assert {row["status"] for row in read_lines(path)} == {"due"}
+    assert {row["userId"] for row in read_lines(path)} <= {LIAM, 1014}
     assert damstra_emulator.journal("GET", "/user") == []
 
 
-def test_the_parents_can_be_filtered(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_parent_filters_restrict_parents(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     path = tmp_path / "crew.jsonl"
-    run(step(path, "group_members", parent_filters={"q": "Pit Crew A"}))
-    assert {row["groupId"] for row in lines(path)} == {CREW}
+    run(export_operator(path, "group_members", parent_filters={"q": "Pit Crew A"}))
+    assert {row["groupId"] for row in read_lines(path)} == {CREW}
 
 
 def test_csv_reads_back(damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
-    run(step(path, file_format="csv"))
+    run(export_operator(path, file_format="csv"))
     rows = table(path)
     assert [(row["id"], row["last_name"]) for row in rows] == [
         (str(user["id"]), user["lastName"]) for user in listed(api, "/user")
@@ -113,31 +113,33 @@ def test_csv_reads_back(damstra_emulator: DamstraEmulator, api: ApiClient, tmp_p
     assert {row["other_members"] for row in rows} == {""}
 
 
-def test_parquet_holds_what_json_lines_hold(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
-    run(step(tmp_path / "lines"))
-    result = run(step(tmp_path / "parquet", file_format="parquet", compression="zstd")).value
+def test_parquet_has_rows_of_json_lines(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    run(export_operator(tmp_path / "lines"))
+    result = run(export_operator(tmp_path / "parquet", file_format="parquet", compression="zstd")).value
     rows = parquet_rows(tmp_path / "parquet")
-    assert [row["id"] for row in rows] == [user["id"] for user in lines(tmp_path / "lines")]
-    assert [json.loads(row["roles"]) for row in rows] == [user["roles"] for user in lines(tmp_path / "lines")]
+    assert [row["id"] for row in rows] == [user["id"] for user in read_lines(tmp_path / "lines")]
+    assert [json.loads(row["roles"]) for row in rows] == [
+        user["roles"] for user in read_lines(tmp_path / "lines")
+    ]
     assert result["sha256"] == hashlib.sha256((tmp_path / "parquet").read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("file_format", ["jsonl", "csv", "parquet"])
-def test_object_storage_holds_what_a_disk_holds(
+def test_file_on_object_storage_equals_file_on_disk(
     file_format: str, lake: str, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
-    on_disk = run(step(tmp_path / "users", file_format=file_format)).value
-    in_lake = run(step(f"{lake}/users", file_format=file_format)).value
+    on_disk = run(export_operator(tmp_path / "users", file_format=file_format)).value
+    in_lake = run(export_operator(f"{lake}/users", file_format=file_format)).value
     assert in_lake == {**on_disk, "uri": f"{lake}/users"}
     assert ObjectStoragePath(f"{lake}/users").read_bytes() == (tmp_path / "users").read_bytes()
     assert [path.name for path in ObjectStoragePath(lake).iterdir()] == ["users"]
 
 
-def test_a_missing_extra_is_named_before_the_first_request(
+def test_missing_extra_is_named_before_first_request(
     damstra_emulator: DamstraEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(formats, "find_spec", lambda name: None)
-    why = fail_fast_message(step(tmp_path / "x", file_format="parquet"))
+    why = fail_fast_message(export_operator(tmp_path / "x", file_format="parquet"))
     assert why == (
         "file_format 'parquet' needs pyarrow, which this worker does not have: "
         "pip install 'airflow-provider-damstra[parquet]'"
@@ -145,33 +147,35 @@ def test_a_missing_extra_is_named_before_the_first_request(
     assert damstra_emulator.journal() == []
 
 
-def test_gzip_is_the_same_file_each_time(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_gzip_file_is_reproducible(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     plain, packed = tmp_path / "users.jsonl", tmp_path / "users.jsonl.gz"
-    run(step(plain))
-    first, second = (run(step(packed, compression="gzip")).value for _ in range(2))
+    run(export_operator(plain))
+    first, second = (run(export_operator(packed, compression="gzip")).value for _ in range(2))
     assert first == second
     assert gzip.decompress(packed.read_bytes()) == plain.read_bytes()
     assert first["sha256"] == hashlib.sha256(packed.read_bytes()).hexdigest()
     assert first["bytes"] == packed.stat().st_size
 
 
-def test_ids_come_from_the_file_of_another_export(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_parent_ids_are_read_from_file_of_another_export(
+    damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
     users = tmp_path / "users.csv.gz"
-    run(step(users, filters={"q": "Liam"}, file_format="csv", compression="gzip"))
+    run(export_operator(users, filters={"q": "Liam"}, file_format="csv", compression="gzip"))
     found = csv.DictReader(io.StringIO(gzip.decompress(users.read_bytes()).decode()))
     damstra_emulator.clear_journal()
-    export = step(tmp_path / "schedules.jsonl", "lesson_schedules", parent_ids_path=str(users))
+    export = export_operator(tmp_path / "schedules.jsonl", "lesson_schedules", parent_ids_path=str(users))
     run(export)
-    of = {row["userId"] for row in lines(tmp_path / "schedules.jsonl")}
+    of = {row["userId"] for row in read_lines(tmp_path / "schedules.jsonl")}
     assert of == {int(row["id"]) for row in found}
-    again = step(
+    again = export_operator(
         tmp_path / "again.jsonl",
         "lesson_schedules",
         parent_ids_path=str(tmp_path / "schedules.jsonl"),
         parent_ids_column="userId",
     )
     run(again)
-    assert lines(tmp_path / "again.jsonl") == lines(tmp_path / "schedules.jsonl")
+    assert read_lines(tmp_path / "again.jsonl") == read_lines(tmp_path / "schedules.jsonl")
     assert damstra_emulator.journal("GET", "/user") == []
 
 
@@ -195,7 +199,7 @@ def test_ids_come_from_the_file_of_another_export(damstra_emulator: DamstraEmula
     ],
     ids=str,
 )
-def test_what_cannot_be_asked_is_refused_before_the_first_request(
+def test_invalid_argument_fails_before_first_request(
     arguments: dict[str, Any], why: str, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     whole = {"resource": "users", "target_path": str(tmp_path / "x"), **arguments}
@@ -216,4 +220,4 @@ def test_what_cannot_be_asked_is_refused_before_the_first_request(
 )
 def test_invalid_argument_is_rejected_at_parse_time(arguments: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        step("x", **arguments)
+        export_operator("x", **arguments)

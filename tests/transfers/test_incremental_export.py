@@ -1,4 +1,4 @@
-"""Incremental exports: what each DAG run writes, what is kept for the next, and when."""
+"""Incremental exports: the rows that each DAG run writes, and the state for the next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from tests.operators.task_runner import fail_fast_message
-from tests.transfers.lake import Lake
+from tests.transfers.export_runs import ExportRuns
 from tests.transfers.variables import Variables
 
 if TYPE_CHECKING:
@@ -24,16 +24,18 @@ SOME: dict[str, Any] = {"resource": "lesson_schedules", "parent_ids": [1011, LIA
 @pytest.fixture
 def variables(monkeypatch: pytest.MonkeyPatch) -> Variables:
     found = Variables()
-    found.answer_for(monkeypatch)
+    found.install(monkeypatch)
     return found
 
 
 @pytest.fixture
-def runs(lake: str, damstra_emulator: DamstraEmulator, variables: Variables) -> Lake:
-    return Lake(lake)
+def runs(lake: str, damstra_emulator: DamstraEmulator, variables: Variables) -> ExportRuns:
+    return ExportRuns(lake)
 
 
-def test_a_run_writes_what_is_new(runs: Lake, damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
+def test_run_writes_only_new_and_changed_rows(
+    runs: ExportRuns, damstra_emulator: DamstraEmulator, api: ApiClient
+) -> None:
     first = runs.export("first", **SOME)
     assert first["rows"] == len(runs.ids("first")) > 3
     assert runs.export("second", **SOME)["rows"] == 0
@@ -47,15 +49,15 @@ def test_a_run_writes_what_is_new(runs: Lake, damstra_emulator: DamstraEmulator,
     assert [row["status"] for row in runs.rows("fourth.jsonl")] == ["completed"]
 
 
-def test_what_the_clock_changes_is_new(runs: Lake, damstra_emulator: DamstraEmulator) -> None:
+def test_status_changed_by_time_is_a_change(runs: ExportRuns, damstra_emulator: DamstraEmulator) -> None:
     runs.export("first", **SOME)
     damstra_emulator.advance_clock(timedelta(days=400))
     runs.export("second", **SOME)
     assert {row["status"] for row in runs.rows("second.jsonl")} == {"overdue"}
 
 
-def test_two_changes_within_one_moment_are_two(
-    runs: Lake, damstra_emulator: DamstraEmulator, api: ApiClient
+def test_rows_changed_at_the_same_time_are_all_written(
+    runs: ExportRuns, damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     one = api.schedule(LIAM, 2006)
     runs.export("first", **SOME)
@@ -65,28 +67,28 @@ def test_two_changes_within_one_moment_are_two(
     assert sorted(runs.ids("second")) == [one, other]
 
 
-def test_resources_without_a_date_are_compared_as_they_are(runs: Lake, api: ApiClient) -> None:
+def test_rows_without_modified_date_are_compared_by_content(runs: ExportRuns, api: ApiClient) -> None:
     runs.export("first", resource="groups")
     api.send(f"/group/{CREW}", name="Pit Crew A", description="Nights")
     runs.export("second", resource="groups")
     assert runs.ids("second") == [CREW]
 
 
-def test_somebody_new_whose_rows_are_old_is_not_missed(runs: Lake) -> None:
+def test_old_rows_of_added_parent_are_new(runs: ExportRuns) -> None:
     runs.export("first", resource="lesson_schedules", parent_ids=[LIAM])
     whole = runs.export("second", resource="lesson_schedules", parent_ids=[LIAM, AROHA])
     assert {row["userId"] for row in runs.rows("second.jsonl")} == {AROHA}
     assert whole["rows"] > 0
 
 
-def test_a_full_refresh_writes_all_and_the_next_run_goes_on_from_there(runs: Lake) -> None:
+def test_full_refresh_writes_all_rows_and_updates_state(runs: ExportRuns) -> None:
     first = runs.export("first", **SOME)
     again = runs.export("second", full_refresh="{{ (1 + 1) == 2 }}", **SOME)
     assert again["rows"] == first["rows"]
     assert runs.export("third", full_refresh="false", **SOME)["rows"] == 0
 
 
-def test_what_is_gone_is_named(runs: Lake, api: ApiClient) -> None:
+def test_find_deleted_writes_keys_of_deleted_rows(runs: ExportRuns, api: ApiClient) -> None:
     members: dict[str, Any] = {"resource": "group_members", "parent_ids": CREW, "find_deleted": True}
     first = runs.export("first", **members)
     assert (first["deleted"], runs.rows("first.jsonl.deleted.jsonl")) == (0, [])
@@ -98,7 +100,7 @@ def test_what_is_gone_is_named(runs: Lake, api: ApiClient) -> None:
     assert runs.export("third", **members)["deleted"] == 0
 
 
-def test_a_full_export_can_name_what_is_gone_too(runs: Lake, api: ApiClient) -> None:
+def test_find_deleted_works_without_incremental(runs: ExportRuns, api: ApiClient) -> None:
     members: dict[str, Any] = {"resource": "group_members", "parent_ids": CREW, "find_deleted": True}
     runs.export("first", incremental=False, **members)
     gone = runs.ids("first")[0]
@@ -108,11 +110,11 @@ def test_a_full_export_can_name_what_is_gone_too(runs: Lake, api: ApiClient) -> 
     assert len(runs.ids("second")) == len(runs.ids("first")) - 1
 
 
-def test_a_run_that_runs_again_writes_the_same(runs: Lake, api: ApiClient) -> None:
+def test_repeated_run_writes_the_same_rows(runs: ExportRuns, api: ApiClient) -> None:
     runs.export("first", day=1, **SOME)
     added = api.schedule(LIAM, 2006)
     runs.export("second", day=2, **SOME)
-    # It was killed after its end was kept, and before Airflow knew.
+    # The try was killed after it had stored its state and before Airflow recorded its success.
     runs.export("second", number=2, day=2, **SOME)
     assert runs.ids("second") == [added]
     runs.export("third", day=3, **SOME)
@@ -121,22 +123,22 @@ def test_a_run_that_runs_again_writes_the_same(runs: Lake, api: ApiClient) -> No
     assert len(runs.ids("second")) == len(runs.ids("first")) + 1
 
 
-def test_only_what_is_needed_stays_beside_the_targets(runs: Lake) -> None:
+def test_snapshots_that_are_not_needed_are_removed(runs: ExportRuns) -> None:
     for run_id in ("first", "second", "third", "fourth"):
         runs.export(run_id, **SOME)
     runs.export("fourth", number=2, **SOME)
     assert sorted(name.split(".")[1] for name in runs.hidden()) == ["fourth", "third"]
 
 
-def test_if_what_is_kept_is_gone_all_rows_are_new(runs: Lake) -> None:
+def test_all_rows_are_new_if_snapshot_is_missing(runs: ExportRuns) -> None:
     first = runs.export("first", **SOME)
     for name in runs.hidden():
         (runs.folder / name).unlink()
     assert runs.export("second", **SOME)["rows"] == first["rows"]
 
 
-def test_before_airflow_3_3_a_variable_keeps_it_which_later_ones_find(
-    runs: Lake, variables: Variables, api: ApiClient
+def test_state_in_variable_is_found_after_upgrade_to_airflow_3_3(
+    runs: ExportRuns, variables: Variables, api: ApiClient
 ) -> None:
     now, runs.context = runs.context, {}
     runs.export("first", **SOME)
@@ -149,8 +151,8 @@ def test_before_airflow_3_3_a_variable_keeps_it_which_later_ones_find(
     assert runs.ids("third") == [added]
 
 
-def test_somebody_who_was_left_out_is_not_forgotten(
-    runs: Lake, damstra_emulator: DamstraEmulator, api: ApiClient, connect: ConnectionFactory
+def test_rows_of_failed_parent_are_written_by_next_run(
+    runs: ExportRuns, damstra_emulator: DamstraEmulator, api: ApiClient, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
     runs.export("first", **SOME)
@@ -164,8 +166,8 @@ def test_somebody_who_was_left_out_is_not_forgotten(
     assert runs.ids("third") == [added]
 
 
-def test_what_an_earlier_run_found_deleted_does_not_stay_beside_a_newer_file(
-    runs: Lake, damstra_emulator: DamstraEmulator, api: ApiClient, connect: ConnectionFactory
+def test_file_of_deleted_keys_is_removed_before_newer_file(
+    runs: ExportRuns, damstra_emulator: DamstraEmulator, api: ApiClient, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
     members: dict[str, Any] = {
@@ -180,7 +182,7 @@ def test_what_an_earlier_run_found_deleted_does_not_stay_beside_a_newer_file(
     api.send(f"/group/{CREW}/remove_members", userIds=[gone])
     runs.export("second", **members)
     assert runs.rows("members.jsonl.deleted.jsonl") == [{"groupId": CREW, "id": gone}]
-    # The member is back, but somebody else cannot be read, so nothing can be said of the rest.
+    # The member is back; another group cannot be read, so this run writes no deleted keys.
     api.send(f"/group/{CREW}/add_members", userIds=[gone])
     damstra_emulator.add_fault("status", status=500, path="/group/101/*")
     third = runs.export("third", **members)
@@ -188,8 +190,8 @@ def test_what_an_earlier_run_found_deleted_does_not_stay_beside_a_newer_file(
     assert not (runs.folder / "members.jsonl.deleted.jsonl").exists()
 
 
-def test_nothing_moves_on_before_the_file_is_there(
-    runs: Lake, damstra_emulator: DamstraEmulator, api: ApiClient, connect: ConnectionFactory
+def test_state_is_unchanged_if_export_fails(
+    runs: ExportRuns, damstra_emulator: DamstraEmulator, api: ApiClient, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})
     runs.export("first", **SOME)
@@ -204,7 +206,7 @@ def test_nothing_moves_on_before_the_file_is_there(
     assert runs.ids("second") == [added]
 
 
-def test_targets_filters_and_mapped_tasks_are_kept_apart(runs: Lake) -> None:
+def test_state_is_separate_for_each_target_and_filter(runs: ExportRuns) -> None:
     first = runs.export("first", **SOME)
     elsewhere = str(runs.folder / "elsewhere" / "{{ run_id }}.jsonl")
     assert runs.export("second", target_path=elsewhere, **SOME)["rows"] == first["rows"]
@@ -214,7 +216,7 @@ def test_targets_filters_and_mapped_tasks_are_kept_apart(runs: Lake) -> None:
     assert len(runs.stores["damstra/damstra_default/lesson_schedules"]) == 3
 
 
-def test_the_source_is_an_inlet_if_the_dag_says_which_it_is(runs: Lake) -> None:
+def test_resource_is_an_inlet_unless_it_is_a_template(runs: ExportRuns) -> None:
     named, unnamed = (runs.operator(resource=one) for one in ("users", "{{ params.resource }}"))
     assert [asset.name for asset in named.inlets] == ["damstra/damstra_default/users"]
     assert unnamed.inlets == []
@@ -228,18 +230,22 @@ def test_the_source_is_an_inlet_if_the_dag_says_which_it_is(runs: Lake) -> None:
         ({"checkpoint": None}, "checkpoint is None; it can be True or False"),
     ],
 )
-def test_invalid_argument_is_rejected_at_parse_time(arguments: dict[str, Any], why: str, runs: Lake) -> None:
+def test_invalid_argument_is_rejected_at_parse_time(
+    arguments: dict[str, Any], why: str, runs: ExportRuns
+) -> None:
     with pytest.raises(ValueError, match=why):
         runs.operator(resource="users", **arguments)
 
 
-def test_a_full_refresh_is_yes_or_no(runs: Lake, damstra_emulator: DamstraEmulator) -> None:
+def test_invalid_full_refresh_fails_before_first_request(
+    runs: ExportRuns, damstra_emulator: DamstraEmulator
+) -> None:
     why = fail_fast_message(runs.operator(resource="users", full_refresh="perhaps"), run_id="first")
     assert why == "full_refresh is 'perhaps'; it can be true or false"
     assert damstra_emulator.journal() == []
 
 
-def test_two_days_that_run_again_lose_nothing(runs: Lake, api: ApiClient) -> None:
+def test_rerun_of_two_earlier_runs_loses_nothing(runs: ExportRuns, api: ApiClient) -> None:
     runs.export("monday", day=2, **SOME)
     added = api.schedule(LIAM, 2006)
     runs.export("tuesday", day=3, **SOME)

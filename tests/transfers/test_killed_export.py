@@ -1,9 +1,10 @@
-"""An export whose process is killed at half goes on where it was: every row once, hardly a page twice."""
+"""Exports whose process is killed: the retry continues, with every row once and hardly a page read twice."""
 
 from __future__ import annotations
 
 import json
 import signal
+import time
 from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,9 @@ from airflow_provider_damstra.exports import checkpoint
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.storage import StoragePath
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
+from tests.emulator.api_client import call_control_plane
 from tests.operators.task_runner import StateStore, run
-from tests.transfers.exporting import exporting, kill, send
+from tests.transfers.export_process import kill, running_export, send_signal
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -28,12 +30,17 @@ WORKERS = 4
 CREW = 102
 
 
-def asked(emulator: DamstraEmulator) -> Counter[str]:
-    """Return how often each page was asked for."""
+def requested(emulator: DamstraEmulator) -> Counter[str]:
+    """Return how often each page was requested."""
     return Counter(f"{entry['path']} from row {entry['query']['startIndex']}" for entry in emulator.journal())
 
 
-def killed_at(
+def is_fault_hit(emulator: DamstraEmulator) -> bool:
+    (fault,) = call_control_plane(emulator, "GET", "/faults").json()
+    return bool(fault["hits"])
+
+
+def kill_after(
     emulator: DamstraEmulator,
     pages: int,
     *,
@@ -42,12 +49,14 @@ def killed_at(
     delay: float = 0.01,
     **arguments: Any,
 ) -> None:
-    """Run an attempt that is killed when so many pages have been asked for, by this and earlier ones.
+    """Run a try that is killed when that many pages were requested, by this and earlier tries.
 
-    :param delay: seconds that a page takes.
+    :param delay: seconds until each response.
     """
     emulator.add_fault("delay", delay=delay)
-    with exporting(emulator.connection_json, attempt=(number, 2), run_id=run_id, **arguments) as process:
+    with running_export(
+        emulator.connection_json, task_try=(number, 2), run_id=run_id, **arguments
+    ) as process:
         wait_until(lambda: len(emulator.journal()) >= pages, "enough pages have come")
         kill(process)
     emulator.clear_faults()
@@ -61,7 +70,7 @@ def killed_at(
         ("lesson_schedules", "parquet", "zstd", 3),
     ],
 )
-def test_every_row_comes_once_and_hardly_a_page_twice(
+def test_retry_of_killed_export_writes_the_same_file(
     resource: str,
     file_format: str,
     compression: str | None,
@@ -76,70 +85,70 @@ def test_every_row_comes_once_and_hardly_a_page_twice(
         "max_concurrency": WORKERS,
         "page_size": page_size,
     }
-    undisturbed = DamstraExportOperator(task_id="export", target_path=f"{tmp_path}/undisturbed", **arguments)
-    whole = run(undisturbed).value
-    pages = asked(damstra_emulator)
+    reference = DamstraExportOperator(task_id="export", target_path=f"{tmp_path}/reference", **arguments)
+    whole = run(reference).value
+    pages = requested(damstra_emulator)
     damstra_emulator.clear_journal()
 
     path = tmp_path / "lake" / "killed"
-    killed_at(damstra_emulator, pages.total() // 2, target_path=str(path), **arguments)
+    kill_after(damstra_emulator, pages.total() // 2, target_path=str(path), **arguments)
     assert [child.name[:8] for child in path.parent.iterdir() if child.name.endswith(".checkpoint")] == [
         ".killed."
     ]
     assert not path.exists()
-    at_half = asked(damstra_emulator)
+    at_half = requested(damstra_emulator)
     assert pages.total() // 2 <= at_half.total() < pages.total()
 
     retry = DamstraExportOperator(task_id="export", target_path=str(path), **arguments)
     result = run(retry, try_number=2, max_tries=1).value
     assert result == {**whole, "uri": str(path)}
-    assert path.read_bytes() == (tmp_path / "undisturbed").read_bytes()
+    assert path.read_bytes() == (tmp_path / "reference").read_bytes()
     assert list(path.parent.iterdir()) == [path]
-    # Each worker had one page under way.
-    again = asked(damstra_emulator) - pages
+    # Each request in flight is sent again.
+    again = requested(damstra_emulator) - pages
     assert again.total() <= WORKERS
 
 
 @pytest.mark.parametrize("moves", [False, True])
-def test_a_long_listing_goes_on_where_it_was_unless_its_rows_have_moved(
+def test_partial_listing_is_continued_unless_its_rows_moved(
     moves: bool, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
-    everybody = range(1002, 1038)
+    all_ids = range(1002, 1038)
     hook = DamstraHook()
-    hook.call(AddGroupMembers(group_id=CREW, user_ids=tuple(everybody)))
+    hook.call(AddGroupMembers(group_id=CREW, user_ids=tuple(all_ids)))
     path = tmp_path / "members.jsonl"
     arguments: dict[str, Any] = {"resource": "group_members", "parent_ids": [CREW], "page_size": 3}
     arguments["target_path"] = str(path)
     damstra_emulator.clear_journal()
-    killed_at(damstra_emulator, 6, delay=0.03, **arguments)
-    killed_at(damstra_emulator, 10, delay=0.03, number=2, **arguments)
-    before = asked(damstra_emulator)
+    kill_after(damstra_emulator, 6, delay=0.03, **arguments)
+    kill_after(damstra_emulator, 10, delay=0.03, number=2, **arguments)
+    before = requested(damstra_emulator)
     if moves:
         hook.call(RemoveGroupMembers(group_id=CREW, user_ids=(1002,)))
         damstra_emulator.clear_journal()
     run(DamstraExportOperator(task_id="export", **arguments), try_number=3, max_tries=2)
     found = [json.loads(line)["id"] for line in path.read_bytes().splitlines()]
-    assert sorted(found) == list(everybody)[int(moves) :]
+    assert sorted(found) == list(all_ids)[int(moves) :]
     first = f"/group/{CREW}/member from row 0"
-    assert asked(damstra_emulator)[first] == 1
+    assert requested(damstra_emulator)[first] == 1
     if not moves:
-        assert sum(times - 1 for times in asked(damstra_emulator).values()) <= 2
+        assert sum(times - 1 for times in requested(damstra_emulator).values()) <= 2
         assert before[first] == 1
 
 
-def test_a_second_kill_loses_nothing_either(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_export_survives_a_second_kill(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     path = tmp_path / "schedules.jsonl"
     arguments: dict[str, Any] = {"resource": "lesson_schedules", "max_concurrency": WORKERS}
     arguments["target_path"] = str(path)
-    killed_at(damstra_emulator, 20, **arguments)
-    killed_at(damstra_emulator, 40, number=2, **arguments)
+    kill_after(damstra_emulator, 20, **arguments)
+    kill_after(damstra_emulator, 40, number=2, **arguments)
     result = run(DamstraExportOperator(task_id="export", **arguments), try_number=3, max_tries=2).value
     ids = [json.loads(line)["id"] for line in path.read_bytes().splitlines()]
     assert len(ids) == len(set(ids)) == result["rows"]
-    assert sum(times - 1 for times in asked(damstra_emulator).values()) <= 2 * WORKERS
+    assert sum(times - 1 for times in requested(damstra_emulator).values()) <= 2 * WORKERS
 
 
-def test_a_retry_finds_what_is_kept_although_the_target_has_another_name(
+def test_retry_finds_checkpoint_of_another_target_path(
     damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     arguments: dict[str, Any] = {"resource": "lesson_schedules", "max_concurrency": 1}
@@ -160,18 +169,18 @@ def test_a_retry_finds_what_is_kept_although_the_target_has_another_name(
 
 
 @pytest.mark.parametrize("changes", [{"filters": {"status": "due"}}, {"parent_filters": {"q": "a"}}], ids=str)
-def test_other_arguments_start_clean(
+def test_checkpoint_of_other_arguments_is_not_used(
     changes: dict[str, Any], damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     arguments: dict[str, Any] = {"resource": "lesson_schedules", "target_path": str(tmp_path / "x")}
-    killed_at(damstra_emulator, 30, **arguments, max_concurrency=WORKERS)
+    kill_after(damstra_emulator, 30, **arguments, max_concurrency=WORKERS)
     damstra_emulator.clear_journal()
     run(DamstraExportOperator(task_id="export", **arguments, **changes), try_number=2, max_tries=1)
     assert damstra_emulator.journal("GET", "/user") != []
     assert list(tmp_path.iterdir()) == [tmp_path / "x"]
 
 
-def test_an_attempt_that_was_taken_for_dead_leaves_its_successor_alone(
+def test_try_that_was_taken_for_dead_does_not_disturb_its_successor(
     damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     path = tmp_path / "lake" / "schedules.jsonl"
@@ -179,35 +188,35 @@ def test_an_attempt_that_was_taken_for_dead_leaves_its_successor_alone(
     arguments["target_path"] = str(path)
     connection = damstra_emulator.connection_json
     damstra_emulator.add_fault("delay", delay=0.02)
-    # Somebody clears the task: to the first attempt it looks as if no other came.
-    with exporting(connection, attempt=(1, 0), **arguments) as first:
+    # The task is cleared: the first try does not know that another one follows.
+    with running_export(connection, task_try=(1, 0), **arguments) as first:
         wait_until(lambda: len(damstra_emulator.journal()) >= 20, "the first has begun")
-        send(first, signal.SIGSTOP)
-        with exporting(connection, attempt=(2, 1), **arguments) as second:
+        send_signal(first, signal.SIGSTOP)
+        with running_export(connection, task_try=(2, 1), **arguments) as second:
             wait_until(
                 lambda: len(list(path.parent.glob(".*.checkpoint/*.writer"))) == 2, "the second has begun"
             )
-            send(second, signal.SIGSTOP)
-            send(first, signal.SIGCONT)
+            send_signal(second, signal.SIGSTOP)
+            send_signal(first, signal.SIGCONT)
             wait_until(lambda: first.exitcode is not None, "the first is at its end")
             assert len(list(path.parent.glob(".*.checkpoint/*.writer"))) == 2
-            send(second, signal.SIGCONT)
+            send_signal(second, signal.SIGCONT)
             wait_until(lambda: second.exitcode == 0, "the second has exported")
     ids = [json.loads(line)["id"] for line in path.read_bytes().splitlines()]
     assert len(ids) == len(set(ids)) > 0
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_what_a_killed_last_attempt_left_goes_when_a_later_run_begins(
+def test_abandoned_checkpoint_is_removed_by_later_run(
     damstra_emulator: DamstraEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments: dict[str, Any] = {"resource": "lesson_schedules", "max_concurrency": WORKERS}
-    killed_at(damstra_emulator, 20, number=3, run_id="monday", target_path=f"{tmp_path}/monday", **arguments)
+    kill_after(damstra_emulator, 20, number=3, run_id="monday", target_path=f"{tmp_path}/monday", **arguments)
     left = sorted(path.name for path in tmp_path.iterdir())
     assert [name.rpartition(".")[2] for name in left] == ["unfinished", "checkpoint"]
 
     def beside_after(run_id: str, monday_is: str, *, task_id: str = "export") -> list[str]:
-        """Return what is beside the targets after an export in another DAG run."""
+        """Return the hidden names beside the targets after an export in another DAG run."""
         export = DamstraExportOperator(task_id=task_id, target_path=f"{tmp_path}/{run_id}", **arguments)
         run(export, run_id=run_id, states={"monday": monday_is})
         return sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("."))
@@ -219,7 +228,7 @@ def test_what_a_killed_last_attempt_left_goes_when_a_later_run_begins(
     assert beside_after("friday", "failed") == []
 
 
-def test_what_a_mapped_task_of_a_dag_run_that_is_gone_left_goes_too(
+def test_abandoned_checkpoint_of_deleted_mapped_task_is_removed(
     damstra_emulator: DamstraEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments: dict[str, Any] = {"resource": "lesson_schedules", "parent_ids": [1012, 1014]}
@@ -230,3 +239,23 @@ def test_what_a_mapped_task_of_a_dag_run_that_is_gone_left_goes_too(
     export = DamstraExportOperator(task_id="export", target_path=f"{tmp_path}/new", **arguments)
     run(export, run_id="new")
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("resource", ["users", "lesson_schedules"])
+def test_terminated_export_ends_at_once_and_leaves_no_temporary_file(
+    resource: str, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    damstra_emulator.add_fault("delay", delay=30.0)
+    arguments: dict[str, Any] = {"resource": resource, "target_path": f"{tmp_path}/rows.jsonl"}
+    arguments["parent_ids"] = None if resource == "users" else [1011, 1012, 1013]
+    with running_export(damstra_emulator.connection_json, task_try=(1, 0), **arguments) as process:
+        wait_until(lambda: list(tmp_path.iterdir()) != [], "the file is open")
+        wait_until(lambda: is_fault_hit(damstra_emulator), "the request is sent")
+        sent_at = time.monotonic()
+        send_signal(process, signal.SIGTERM)
+        wait_until(lambda: process.exitcode is not None, "the process has ended")
+        # Airflow kills a task 5 s after the signal.
+        assert time.monotonic() - sent_at < 3
+    assert process.exitcode == 1
+    assert list(tmp_path.iterdir()) == []
+    damstra_emulator.clear_faults()

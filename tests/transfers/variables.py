@@ -1,4 +1,4 @@
-"""Airflow's Variables, as the supervisor of a task's process answers for them."""
+"""Airflow Variables, as the supervisor of a task's process provides them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 class Variables(dict[str, str]):
     """Variables by their keys."""
 
-    def answer_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Answer what is asked in this process."""
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Respond to requests of this process."""
         monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", self, raising=False)
 
     def send(self, message: Any) -> Any:
-        """Answer a message; nothing but Variables is known."""
+        """Respond to a message about a Variable."""
         if isinstance(message, comms.PutVariable):
             self[message.key] = str(message.value)
             return comms.OKResponse(ok=True)

@@ -1,4 +1,4 @@
-"""Exports of which something fails: no file or a whole one, and who is left out is named."""
+"""Failing exports: no file or a complete one, and parents that are left out are named."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError, DamstraServerError
 from tests.operators.task_runner import error_message, run
-from tests.transfers.steps import lines, step
+from tests.transfers.export_operator import export_operator, read_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,84 +20,84 @@ if TYPE_CHECKING:
 LIAM, CREW = 1012, 102
 
 
-def test_an_export_that_fails_leaves_what_was_there(
+def test_failed_export_leaves_existing_file(
     damstra_emulator: DamstraEmulator, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     path = tmp_path / "schedules.jsonl"
     path.write_text("what was there")
     connect(extra={"max_retries": 0})
     damstra_emulator.add_fault(kind="status", status=500, path=f"/user/{LIAM}/lesson_schedule")
-    export = step(path, "lesson_schedules", parent_ids=[1014, LIAM], max_concurrency=1)
+    export = export_operator(path, "lesson_schedules", parent_ids=[1014, LIAM], max_concurrency=1)
     error_message(export, DamstraServerError)
     assert path.read_text() == "what was there"
     assert list(tmp_path.iterdir()) == [path]
     damstra_emulator.clear_faults()
     run(export)
-    assert {row["userId"] for row in lines(path)} == {1014, LIAM}
+    assert {row["userId"] for row in read_lines(path)} == {1014, LIAM}
 
 
-def test_a_user_who_is_gone_fails_it_or_is_left_out(
-    damstra_emulator: DamstraEmulator, tmp_path: Path
-) -> None:
+def test_missing_user_fails_export_or_is_skipped(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     path = tmp_path / "schedules.jsonl"
     arguments: dict[str, Any] = {"resource": "lesson_schedules", "parent_ids": [999_999, LIAM]}
-    assert "999999" in error_message(step(path, **arguments), DamstraNotFoundError)
+    assert "999999" in error_message(export_operator(path, **arguments), DamstraNotFoundError)
     assert list(tmp_path.iterdir()) == []
-    result = run(step(path, **arguments, on_failed_parent="skip")).value
+    result = run(export_operator(path, **arguments, on_failed_parent="skip")).value
     assert list(result["failed_parents"]) == ["999999"]
     assert result["failed_parent_count"] == 1
-    assert {row["userId"] for row in lines(path)} == {LIAM}
+    assert {row["userId"] for row in read_lines(path)} == {LIAM}
 
 
-def test_only_some_of_many_who_are_gone_are_named(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_failed_parents_in_result_are_limited(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     gone = [*range(900_000, 900_030), LIAM]
-    export = step(tmp_path / "x", "lesson_schedules", parent_ids=gone, on_failed_parent="skip")
+    export = export_operator(tmp_path / "x", "lesson_schedules", parent_ids=gone, on_failed_parent="skip")
     result = run(export).value
     assert len(result["failed_parents"]) == 20
     assert result["failed_parent_count"] == 30
 
 
 @pytest.mark.parametrize("status", [500, 503])
-def test_an_outage_is_no_gap(
+def test_outage_fails_export_although_failed_parents_are_skipped(
     status: int, damstra_emulator: DamstraEmulator, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     path = tmp_path / "schedules.jsonl"
     path.write_text("what was there")
     connect(extra={"max_retries": 0})
     damstra_emulator.add_fault(kind="status", status=status, path="/user/*/lesson_schedule")
-    skipping = step(path, "lesson_schedules", parent_ids=[1014, LIAM], on_failed_parent="skip")
+    skipping = export_operator(path, "lesson_schedules", parent_ids=[1014, LIAM], on_failed_parent="skip")
     error_message(skipping, DamstraServerError)
     assert path.read_text() == "what was there"
 
 
-def test_one_user_whose_schedules_cannot_be_listed_is_left_out(
+def test_user_with_internal_error_is_skipped(
     damstra_emulator: DamstraEmulator, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     path = tmp_path / "schedules.jsonl"
     connect(extra={"max_retries": 0})
     listing = f"/user/{LIAM}/lesson_schedule"
-    skipping = step(path, "lesson_schedules", parent_ids=[1014, LIAM], on_failed_parent="skip")
+    skipping = export_operator(path, "lesson_schedules", parent_ids=[1014, LIAM], on_failed_parent="skip")
     damstra_emulator.add_fault(kind="status", status=503, path=listing)
     error_message(skipping, DamstraServerError)
     damstra_emulator.clear_faults()
     damstra_emulator.add_fault(kind="status", status=500, path=listing)
     assert list(run(skipping).value["failed_parents"]) == [str(LIAM)]
-    assert {row["userId"] for row in lines(path)} == {1014}
+    assert {row["userId"] for row in read_lines(path)} == {1014}
 
 
-def test_a_row_that_is_no_object_is_said_to_be_none(
+def test_row_that_is_no_object_is_named(
     damstra_emulator: DamstraEmulator, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     body = {"results": [None], "meta": {"totalResultCount": 1}}
     damstra_emulator.add_fault(kind="status", status=200, body=body, path=f"/group/{CREW}/member")
-    why = error_message(step(tmp_path / "x", "group_members", parent_ids=[CREW]), DamstraResponseError)
+    why = error_message(
+        export_operator(tmp_path / "x", "group_members", parent_ids=[CREW]), DamstraResponseError
+    )
     assert f"a row of group_members of group_id {CREW} is no object: null" in why
 
 
-def test_a_wrong_key_fails_even_if_failures_are_skipped(
+def test_wrong_key_fails_although_failed_parents_are_skipped(
     damstra_emulator: DamstraEmulator, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     connect(password="wrong")
     with pytest.raises(AirflowFailException, match="access key"):
-        run(step(tmp_path / "x", "lesson_schedules", parent_ids=[LIAM], on_failed_parent="skip"))
+        run(export_operator(tmp_path / "x", "lesson_schedules", parent_ids=[LIAM], on_failed_parent="skip"))
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""A lake path that incremental exports write to, one DAG run after the other."""
+"""Exports of several DAG runs into one folder."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Asset
 
 
-class Lake:
-    """A folder into which one DAG run after the other exports, and what Airflow keeps of assets meanwhile.
+class ExportRuns:
+    """A folder into which one DAG run after the other exports, and Airflow's state stores of assets.
 
-    :ivar context: what keeps something, where Airflow has it (from 3.3).
+    :ivar context: the asset state stores in the context (from Airflow 3.3); empty for older versions.
     """
 
     def __init__(self, folder: str) -> None:
@@ -40,8 +40,8 @@ class Lake:
     def export(self, run_id: str, *, number: int = 1, day: int | None = None, **arguments: Any) -> Any:
         """Export in a DAG run.
 
-        :param number: of the attempt.
-        :param day: of the month on which the DAG run was to be.
+        :param number: the try number.
+        :param day: the day of March 2026 that is the DAG run's ``run_after``.
         """
         return run(
             self.operator(**arguments),

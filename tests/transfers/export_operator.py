@@ -1,4 +1,4 @@
-"""An export, and the rows in its file."""
+"""An export operator, and the rows in its file."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def step(path: Path | str, resource: str = "users", **arguments: Any) -> DamstraExportOperator:
+def export_operator(path: Path | str, resource: str = "users", **arguments: Any) -> DamstraExportOperator:
     return DamstraExportOperator(task_id="export", resource=resource, target_path=str(path), **arguments)
 
 
-def lines(path: Path) -> list[dict[str, Any]]:
+def read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().splitlines()]

@@ -1,4 +1,4 @@
-"""Something that happens in the course of an export."""
+"""Calls a function while an export reads pages."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     import pytest
 
 
-def once_pages_have_come(
-    pages: int, happen: Callable[[], object], monkeypatch: pytest.MonkeyPatch, *, path: str
+def call_after_pages(
+    pages: int, function: Callable[[], object], monkeypatch: pytest.MonkeyPatch, *, path: str
 ) -> None:
-    """Let something happen, once, when so many pages of the listing below a path have come."""
+    """Call a function once, after some pages of the listing at a path were read."""
     read, remaining = OverlappingReader.read, iter(range(pages))
 
     def counted(self: OverlappingReader, endpoint: Any, request: Any, response: Any) -> Any:
         page = read(self, endpoint, request, response)
         if request.path == path and next(remaining, None) == pages - 1:
-            happen()
+            function()
         return page
 
     monkeypatch.setattr(OverlappingReader, "read", counted)

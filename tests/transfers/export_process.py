@@ -1,4 +1,4 @@
-"""A process that exports, and can be killed at any moment."""
+"""A process that runs an export and can be killed at any moment."""
 
 from __future__ import annotations
 
@@ -21,23 +21,25 @@ _PROCESSES = get_context("forkserver")
 _PROCESSES.set_forkserver_preload([__name__])
 
 
-def export(connection: str, arguments: dict[str, Any], attempt: tuple[int, int], run_id: str) -> None:
-    """Run one attempt: what the process does."""
+def export(connection: str, arguments: dict[str, Any], task_try: tuple[int, int], run_id: str) -> None:
+    """Run one try: the target of the process."""
     os.environ["AIRFLOW_CONN_DAMSTRA_DEFAULT"] = connection
-    number, tries = attempt
+    number, max_tries = task_try
     operator = DamstraExportOperator(task_id="export", **arguments)
-    run(operator, try_number=number, max_tries=tries, run_id=run_id)
+    # As Airflow's task runner does.
+    signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())
+    run(operator, try_number=number, max_tries=max_tries, run_id=run_id)
 
 
 @contextmanager
-def exporting(
-    connection: str, *, attempt: tuple[int, int], run_id: str = "", **arguments: Any
+def running_export(
+    connection: str, *, task_try: tuple[int, int], run_id: str = "", **arguments: Any
 ) -> Iterator[BaseProcess]:
-    """Export in a process of its own, and leave none behind.
+    """Run an export in a new process, and kill the process at the end of the block.
 
-    :param attempt: its number, and how often the task is tried again.
+    :param task_try: the try number and ``max_tries``.
     """
-    process = _PROCESSES.Process(target=export, args=(connection, arguments, attempt, run_id))
+    process = _PROCESSES.Process(target=export, args=(connection, arguments, task_try, run_id))
     process.start()
     try:
         yield process
@@ -47,13 +49,13 @@ def exporting(
 
 
 def kill(process: BaseProcess) -> None:
-    """End it without a word."""
+    """Kill a process and wait until it has ended."""
     process.kill()
     wait_until(lambda: process.exitcode is not None, "the process is gone")
     assert process.exitcode == -signal.SIGKILL
 
 
-def send(process: BaseProcess, number: signal.Signals) -> None:
-    """Send it a signal: to stop where it is, or to go on."""
+def send_signal(process: BaseProcess, number: signal.Signals) -> None:
+    """Send a signal to a process."""
     assert process.pid
     os.kill(process.pid, number)
