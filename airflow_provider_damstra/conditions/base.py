@@ -43,7 +43,7 @@ _BEST_STATE_FIRST = ("completed", "open", "overdue", "cancelled")
 class QueryFilter:
     """Which part of a query's response a condition needs, and from when on.
 
-    :param rows: keys of the rows of a listing that are needed; it is read up to the last of them. None is for
+    :param row_keys: keys of the rows of a listing that are needed; it is read up to the last of them. None is for
         all rows.
     :param not_before: when the response can change at the earliest, or None for at any time.
     """
@@ -51,14 +51,14 @@ class QueryFilter:
     tolerated: ClassVar[tuple[type[DamstraError], ...]] = ()
     """Permanent errors that do not fail the condition: it is updated with them, and the query is repeated."""
 
-    rows: Collection[int] | None = None
+    row_keys: Collection[int] | None = None
     not_before: datetime | None = None
 
     def is_affected_by(self, changed: frozenset[int] | None) -> bool:
         """Return whether a change of these rows matters; None is for any change."""
-        if changed is None or self.rows is None:
+        if changed is None or self.row_keys is None:
             return changed is None or bool(changed)
-        return not changed.isdisjoint(self.rows)
+        return not changed.isdisjoint(self.row_keys)
 
 
 class OptionalQueryFilter(QueryFilter):
@@ -198,11 +198,11 @@ def _send(client: SupportsCalls, query: Query, query_filter: QueryFilter) -> Any
     if not isinstance(query, ListEndpoint):
         return client.call(query)
     rows: list[Any] = []
-    missing = set(query_filter.rows or ())
+    missing = set(query_filter.row_keys or ())
     with closing(client.iterate(query)) as listing:  # type: ignore[type-var]
         for row in listing:
             rows.append(compact_row(row))
             missing.discard(row.row_key)
-            if query_filter.rows is not None and not missing:
+            if query_filter.row_keys is not None and not missing:
                 break  # reading further may cost another request
     return rows

@@ -86,7 +86,7 @@ class LessonScheduleCondition:
             if one in self.owners:
                 by_user.setdefault(self.owners[one], []).append(one)
         return queries | {
-            user_schedules_query(user): QueryFilter(rows=tuple(ids), not_before=self._first_start(ids))
+            user_schedules_query(user): QueryFilter(row_keys=tuple(ids), not_before=self._first_start(ids))
             for user, ids in by_user.items()
         }
 

@@ -160,7 +160,7 @@ class PolledQuery:
 
     def required_rows(self) -> frozenset[int] | None:
         """Return the keys of the rows that any subscription needs, or None for all rows."""
-        required = [query_filter.rows for query_filter in self.subscriptions.values()]
+        required = [query_filter.row_keys for query_filter in self.subscriptions.values()]
         if None in required:
             return None
         return frozenset().union(*(rows for rows in required if rows is not None))
@@ -178,8 +178,8 @@ class PolledQuery:
         """Return whether the last response contains all rows that a filter needs."""
         if self.is_complete or not isinstance(self.response, list):
             return self.is_complete
-        return query_filter.rows is not None and {row.row_key for row in self.response}.issuperset(
-            query_filter.rows
+        return query_filter.row_keys is not None and {row.row_key for row in self.response}.issuperset(
+            query_filter.row_keys
         )
 
     def changed_rows(self, response: Any) -> frozenset[int] | None:
@@ -206,6 +206,6 @@ class PolledQuery:
         return self.query.user_id in user_ids or not lesson_schedule_ids.isdisjoint(self._schedule_ids())
 
     def _schedule_ids(self) -> set[int]:
-        required = [query_filter.rows or () for query_filter in self.subscriptions.values()]
+        required = [query_filter.row_keys or () for query_filter in self.subscriptions.values()]
         listed = self.response if isinstance(self.response, list) else []
         return {row.row_key for row in listed}.union(*required)

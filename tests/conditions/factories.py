@@ -55,7 +55,7 @@ def filter_of(condition: Condition, query: Query) -> QueryFilter:
 def requested_rows(condition: Condition) -> dict[int, list[int]]:
     """Return by user which rows of the listings a condition needs."""
     return {
-        query.user_id: sorted(one.rows or ())
+        query.user_id: sorted(one.row_keys or ())
         for query, one in condition.queries().items()
         if isinstance(query, ListUserLessonSchedules)
     }

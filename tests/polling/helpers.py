@@ -50,7 +50,7 @@ class RecordingCondition:
 
     def queries(self) -> dict[Query, QueryFilter]:
         self.is_started = True
-        return {query: QueryFilter(rows=self.rows) for query in self.required}
+        return {query: QueryFilter(row_keys=self.rows) for query in self.required}
 
     def update(self, query: Query, response: Any) -> None:
         self.responses.append(response)
