@@ -43,7 +43,7 @@ _BEST_STATE_FIRST = ("completed", "open", "overdue", "cancelled")
 class QueryFilter:
     """Which part of a query's response a condition needs, and from when on.
 
-    :param row_keys: keys of the rows of a listing that are needed; it is read up to the last of them. None is for
+    :param row_keys: keys of the needed rows of a listing, which is read up to the last of them. None is for
         all rows.
     :param not_before: when the response can change at the earliest, or None for at any time.
     """
