@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tenacity import RetryCallState, retry_if_exception, wait_random_exponential
 
@@ -16,11 +16,14 @@ from airflow_provider_damstra.http import Request, Response
 from airflow_provider_damstra.models.base import Model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_damstra.clients.pagination import PageReader
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
     from airflow_provider_damstra.models.base import Page
 
+Result = TypeVar("Result")
 Row = TypeVar("Row", bound=Model)
 
 Observer = Callable[[Request, int | None, float], None]
@@ -33,6 +36,16 @@ _MIN_REDACTED_KEY_LENGTH = 8
 
 log = logging.getLogger(__name__)
 _backoff = wait_random_exponential(multiplier=0.5, max=MAX_RETRY_WAIT)
+
+
+class SupportsCalls(Protocol):
+    """What ``Client``, ``DamstraHook`` and the operators' ``RecordingClient`` have in common."""
+
+    def call(self, endpoint: Endpoint[Result]) -> Result:
+        """Return the result of one operation."""
+
+    def iterate(self, endpoint: ListEndpoint[Row]) -> Iterator[Row]:
+        """Yield the rows of a listing."""
 
 
 class BaseClient:

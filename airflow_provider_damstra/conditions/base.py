@@ -32,7 +32,7 @@ from airflow_provider_damstra.validation_errors import format_argument_error
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from airflow_provider_damstra.services.idempotency import SupportsCalls
+    from airflow_provider_damstra.clients.base import SupportsCalls
 
 Query = Endpoint[Any]
 

@@ -1,1 +1,1 @@
-"""Steps of a DAG."""
+"""Operators, a module for each resource of the API."""

@@ -104,9 +104,14 @@ class DamstraOperator(BaseOperator):
             raise AirflowException("The task was killed.")
         self.handle_kill()
 
+    @property
+    def sent(self) -> list[Endpoint[Any]]:
+        """Return the requests with which this try changed something; none before there is a client."""
+        return self.client.sent if "client" in vars(self) else []
+
     def handle_kill(self) -> None:
         """Log which requests a killed task has sent."""
-        requests = [str(endpoint.request()) for endpoint in self.client.sent]
+        requests = [str(endpoint.request()) for endpoint in self.sent]
         hidden = len(requests) - _MAX_REQUESTS_LOGGED
         more = f" and {hidden} more" if hidden > 0 else ""
         self.log.warning(
@@ -214,12 +219,11 @@ class RollbackOnKillMixin(DamstraOperator):
         from airflow_provider_damstra.errors import DamstraError
         from airflow_provider_damstra.services.rollback import roll_back
 
-        sent = self.client.sent
-        if not (self.cancel_on_kill and sent):
+        if not (self.cancel_on_kill and self.sent):
             super().handle_kill()
             return
         client = self.hook.create_client(timeout=_ROLLBACK_TIMEOUT, max_retries=0)
-        for endpoint in reversed(sent):
+        for endpoint in reversed(self.sent):
             request = endpoint.request()
             self.client.intents.mark_rolled_back(endpoint)
             try:

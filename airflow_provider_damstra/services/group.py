@@ -32,8 +32,8 @@ from airflow_provider_damstra.services.idempotency import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.models.group import Group
-    from airflow_provider_damstra.services.idempotency import SupportsCalls
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
 AddRequest = AddGroupMembers | AddGroupSupervisors
@@ -88,7 +88,7 @@ def update_group(client: RecordingClient, *, group_id: Any, changes: Mapping[str
     target = _comparable(request)
     if target == current:
         return client.intents.was_sent(request)
-    return call_and_verify(client, request, is_done=lambda: _comparable(client.call(query)) == target)
+    return call_and_verify(client, request, is_applied=lambda: _comparable(client.call(query)) == target)
 
 
 def inactivate_group(client: RecordingClient, request: InactivateGroup, *, strict: bool = False) -> bool:
@@ -98,14 +98,14 @@ def inactivate_group(client: RecordingClient, request: InactivateGroup, *, stric
     """
     name = client.call(GetGroup(group_id=request.group_id)).name
 
-    def is_done() -> bool:
+    def is_applied() -> bool:
         # The details do not tell; the listing has active groups only.
         return all(group.id != request.group_id for group in client.iterate(ListGroups(q=name)))
 
-    if is_done():
+    if is_applied():
         message = f"Group {request.group_id} ({name}) is inactive already."
         return changed_by_earlier_try(client, request, message, strict=strict)
-    return call_and_verify(client, request, is_done=is_done)
+    return call_and_verify(client, request, is_applied=is_applied)
 
 
 def change_members(client: RecordingClient, request: MembershipRequest, *, strict: bool = False) -> list[int]:
@@ -119,7 +119,7 @@ def change_members(client: RecordingClient, request: MembershipRequest, *, stric
     changed = own_user_ids(client, request, pending=pending, already=already, strict=strict)
     if pending:
         narrowed = request.model_copy(update={"user_ids": pending})
-        call_and_verify(client, narrowed, is_done=lambda: not _find_pending(client, narrowed))
+        call_and_verify(client, narrowed, is_applied=lambda: not _find_pending(client, narrowed))
     return changed
 
 
@@ -183,9 +183,9 @@ def apply_membership(client: RecordingClient, request: AddRequest, plan: Members
     removed = client.intents.ids_sent(removal).union(plan.removed)
     if plan.added:
         addition = request.model_copy(update={"user_ids": tuple(plan.added)})
-        call_and_verify(client, addition, is_done=lambda: not _find_pending(client, addition))
+        call_and_verify(client, addition, is_applied=lambda: not _find_pending(client, addition))
     if plan.removed:
-        call_and_verify(client, removal, is_done=lambda: not _find_pending(client, removal))
+        call_and_verify(client, removal, is_applied=lambda: not _find_pending(client, removal))
     return MembershipPlan(
         present=plan.present,
         added=[user_id for user_id in request.user_ids if user_id in added],

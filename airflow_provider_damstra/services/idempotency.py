@@ -4,45 +4,35 @@ from __future__ import annotations
 
 import logging
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraError
-from airflow_provider_damstra.models.base import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-    from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
+    from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.services.group import MembershipRequest
     from airflow_provider_damstra.services.ilt_session import RegistrationRequest
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
 Result = TypeVar("Result")
-Row = TypeVar("Row", bound=Model)
 
 _MAX_IDS_LOGGED = 100
 
 log = logging.getLogger(__name__)
 
 
-class SupportsCalls(Protocol):
-    """What services need of a ``Client``, a ``DamstraHook`` or a ``RecordingClient``."""
-
-    def call(self, endpoint: Endpoint[Result]) -> Result:
-        """Return the result of one operation."""
-
-    def iterate(self, endpoint: ListEndpoint[Row]) -> Iterator[Row]:
-        """Yield the rows of a listing."""
-
-
-def call_and_verify(client: RecordingClient, request: Endpoint[Any], *, is_done: Callable[[], bool]) -> bool:
+def call_and_verify(
+    client: RecordingClient, request: Endpoint[Any], *, is_applied: Callable[[], bool]
+) -> bool:
     """Send a request whose effect can be looked up, and return whether this request had the effect.
 
     After a conflict, or when the outcome is unknown (no response), the effect is looked up. If it is not
     there although there was no conflict, the request is sent once more: use it only for what may be done
     twice.
 
-    :param is_done: looks the effect up.
+    :param is_applied: looks the effect up.
     :raises DamstraError: if the request failed and the effect is not there.
     """
     try:
@@ -53,7 +43,7 @@ def call_and_verify(client: RecordingClient, request: Endpoint[Any], *, is_done:
         is_conflict = isinstance(error, DamstraConflictError)
         if not (is_conflict or error.outcome_unknown):
             raise
-        if is_done():
+        if is_applied():
             log.info("%s: it is so already.", request.request())
             return not is_conflict
         if is_conflict:

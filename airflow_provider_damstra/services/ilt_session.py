@@ -35,8 +35,8 @@ from airflow_provider_damstra.services.idempotency import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.models.ilt_session import IltSession, IltSessionAttendee
-    from airflow_provider_damstra.services.idempotency import SupportsCalls
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
 RegistrationRequest = BulkRegisterIltSession | BulkDeregisterIltSession
@@ -81,7 +81,7 @@ def update_ilt_session(client: RecordingClient, *, ilt_session_id: Any, changes:
     target = values_of(request)
     if target == current:
         return client.intents.was_sent(request)
-    return call_and_verify(client, request, is_done=lambda: values_of(client.call(query)) == target)
+    return call_and_verify(client, request, is_applied=lambda: values_of(client.call(query)) == target)
 
 
 def end_ilt_session(
@@ -100,7 +100,7 @@ def end_ilt_session(
     if is_ended(client.call(query)):
         message = f"ILT session {request.ilt_session_id} is {state} already."
         return changed_by_earlier_try(client, request, message, strict=strict)
-    return call_and_verify(client, request, is_done=lambda: is_ended(client.call(query)))
+    return call_and_verify(client, request, is_applied=lambda: is_ended(client.call(query)))
 
 
 def change_attendees(
@@ -122,7 +122,7 @@ def change_attendees(
     changed = own_user_ids(client, request, pending=pending, already=already, strict=strict)
     if pending:
         narrowed = request.model_copy(update={"user_ids": pending})
-        call_and_verify(client, narrowed, is_done=lambda: not find_pending(narrowed))
+        call_and_verify(client, narrowed, is_applied=lambda: not find_pending(narrowed))
     return changed
 
 
@@ -175,11 +175,11 @@ def save_progress(client: RecordingClient, attendance: Attendance) -> int:
     if pending:
         narrowed = request.model_copy(update={"attendees": pending})
 
-        def is_done() -> bool:
+        def is_applied() -> bool:
             attendees = list_attendees(client, narrowed.ilt_session_id)
             return not _find_pending_progress(narrowed, attendees.values())
 
-        call_and_verify(client, narrowed, is_done=is_done)
+        call_and_verify(client, narrowed, is_applied=is_applied)
     own = {one.id for one in pending} | client.intents.ids_sent(request)
     return sum(one.id in own for one in request.attendees)
 

@@ -20,8 +20,9 @@ from airflow_provider_damstra.task_state import TaskState
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.endpoints.base import Endpoint
-    from airflow_provider_damstra.services.idempotency import Result, SupportsCalls
+    from airflow_provider_damstra.services.idempotency import Result
 
 _INTENTS = "intents"
 

@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.models.lesson import Lesson
     from airflow_provider_damstra.models.lesson_schedule import UserLessonSchedule
-    from airflow_provider_damstra.services.idempotency import SupportsCalls
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
 

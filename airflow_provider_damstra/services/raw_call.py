@@ -14,7 +14,7 @@ from airflow_provider_damstra.errors import DamstraConflictError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_damstra.services.idempotency import SupportsCalls
+    from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
 

@@ -25,8 +25,8 @@ from airflow_provider_damstra.services.intent_log import RecordingClient
 from airflow_provider_damstra.services.user import find_user, set_user_active
 
 if TYPE_CHECKING:
+    from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.endpoints.base import Endpoint
-    from airflow_provider_damstra.services.idempotency import SupportsCalls
 
 
 def roll_back(api_client: SupportsCalls, request: Endpoint[Any]) -> str:

@@ -24,8 +24,8 @@ from airflow_provider_damstra.services.user_import.upsert import MATCH_KEYS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.models.user import User
-    from airflow_provider_damstra.services.idempotency import SupportsCalls
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
 _ONLY_AT_CREATION = {"send_welcome_email", "password"}
@@ -92,7 +92,7 @@ def update_user(client: RecordingClient, *, user_id: Any, changes: Mapping[str, 
     target = _comparable(request)
     if target == current:
         return client.intents.was_sent(request)
-    return call_and_verify(client, request, is_done=lambda: _comparable(client.call(query)) == target)
+    return call_and_verify(client, request, is_applied=lambda: _comparable(client.call(query)) == target)
 
 
 def set_user_active(
@@ -106,7 +106,7 @@ def set_user_active(
     if client.call(query).is_active == active:
         message = f"User {request.user_id} is {'active' if active else 'inactive'} already."
         return changed_by_earlier_try(client, request, message, strict=strict)
-    return call_and_verify(client, request, is_done=lambda: client.call(query).is_active == active)
+    return call_and_verify(client, request, is_applied=lambda: client.call(query).is_active == active)
 
 
 def _comparable(user: User | UpdateUser) -> dict[str, Any]:

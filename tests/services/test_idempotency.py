@@ -46,28 +46,28 @@ NOT_CARRIED_OUT = [
 
 
 def test_call_and_verify_does_not_look_up_after_success() -> None:
-    client, is_done = ScriptedClient(None), Lookup()
-    assert call_and_verify(client, CALL, is_done=is_done)
-    assert (len(client.calls), is_done.count) == (1, 0)
+    client, is_applied = ScriptedClient(None), Lookup()
+    assert call_and_verify(client, CALL, is_applied=is_applied)
+    assert (len(client.calls), is_applied.count) == (1, 0)
 
 
 def test_call_and_verify_returns_false_if_effect_is_there_after_conflict() -> None:
     client = ScriptedClient(CONFLICT)
-    assert not call_and_verify(client, CALL, is_done=Lookup(True))
+    assert not call_and_verify(client, CALL, is_applied=Lookup(True))
     assert len(client.calls) == 1
 
 
 def test_call_and_verify_raises_conflict_if_effect_is_missing() -> None:
     client = ScriptedClient(CONFLICT)
     with pytest.raises(DamstraConflictError, match="exists"):
-        call_and_verify(client, CALL, is_done=Lookup(False))
+        call_and_verify(client, CALL, is_applied=Lookup(False))
     assert len(client.calls) == 1
 
 
 @pytest.mark.parametrize("error", UNKNOWN_OUTCOME, ids=str)
 def test_call_and_verify_returns_true_if_effect_is_there_after_lost_response(error: DamstraError) -> None:
     client = ScriptedClient(error)
-    assert call_and_verify(client, CALL, is_done=Lookup(True))
+    assert call_and_verify(client, CALL, is_applied=Lookup(True))
     assert len(client.calls) == 1
 
 
@@ -76,30 +76,30 @@ def test_call_and_verify_resends_if_effect_is_missing_after_lost_response(
     error: DamstraError, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = ScriptedClient(error, None)
-    assert call_and_verify(client, CALL, is_done=Lookup(False))
+    assert call_and_verify(client, CALL, is_applied=Lookup(False))
     assert client.calls == [CALL, CALL]
     assert f"{error} Its effect is not there; it is sent once more." in caplog.text
 
 
 def test_call_and_verify_resends_only_once() -> None:
-    client, is_done = ScriptedClient(*UNKNOWN_OUTCOME[:2]), Lookup(False)
+    client, is_applied = ScriptedClient(*UNKNOWN_OUTCOME[:2]), Lookup(False)
     with pytest.raises(DamstraServerError):
-        call_and_verify(client, CALL, is_done=is_done)
-    assert (len(client.calls), is_done.count) == (2, 1)
+        call_and_verify(client, CALL, is_applied=is_applied)
+    assert (len(client.calls), is_applied.count) == (2, 1)
 
 
 @pytest.mark.parametrize("error", NOT_CARRIED_OUT, ids=str)
 def test_call_and_verify_raises_at_once_if_request_was_not_carried_out(error: DamstraError) -> None:
-    client, is_done = ScriptedClient(error), Lookup()
+    client, is_applied = ScriptedClient(error), Lookup()
     with pytest.raises(type(error)):
-        call_and_verify(client, CALL, is_done=is_done)
-    assert (len(client.calls), is_done.count) == (1, 0)
+        call_and_verify(client, CALL, is_applied=is_applied)
+    assert (len(client.calls), is_applied.count) == (1, 0)
 
 
 def test_call_and_verify_does_not_resend_if_lookup_fails() -> None:
     client = ScriptedClient(UNKNOWN_OUTCOME[0])
     with pytest.raises(DamstraServerError):
-        call_and_verify(client, CALL, is_done=Lookup(UNKNOWN_OUTCOME[1]))
+        call_and_verify(client, CALL, is_applied=Lookup(UNKNOWN_OUTCOME[1]))
     assert len(client.calls) == 1
 
 

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date, tzinfo
 
+    from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.clients.raw_pages import RawRow
     from airflow_provider_damstra.exports.reader import ResourceReader
     from airflow_provider_damstra.models.group import Group
     from airflow_provider_damstra.models.user import User
-    from airflow_provider_damstra.services.idempotency import SupportsCalls
 
 NOT_SCHEDULED = "not scheduled"
 """Status of a lesson that the user was never scheduled to."""
