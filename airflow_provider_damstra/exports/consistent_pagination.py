@@ -190,7 +190,7 @@ class ConsistentPaginator:
         return page.without_first(duplicates)
 
     def _next_row(self) -> int | None:
-        """Return the row from which reading goes on, or None at the end of the listing."""
+        """Return the row from which reading continues, or None at the end of the listing."""
         if self._resume_from:
             log.info("%s has changed since the last try, and is read from its beginning.", self._request)
             self._resume_from = None

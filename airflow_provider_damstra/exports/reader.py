@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -112,7 +113,8 @@ class ResourceReader:
         """
         if self.query.parent_ids is not None:
             return list(dict.fromkeys(self.query.parent_ids))
-        pages = self._loop.iterate(self._read_parents, size=QUEUED_PAGES)
+        read = partial(self._read_single_listing, self.query.parent_listing(), True)
+        pages = self._loop.iterate(read, size=QUEUED_PAGES)
         return list(dict.fromkeys(self._parent_id(row) for page in pages for row in page.rows))
 
     def pages(
@@ -132,7 +134,8 @@ class ResourceReader:
         :raises DamstraError: if a listing failed.
         """
         if self.query.resource.parent is None:
-            yield from self._loop.iterate(self._read_single_listing, size=QUEUED_PAGES)
+            read = partial(self._read_single_listing, self.query.listing(), self.query.deduplicates)
+            yield from self._loop.iterate(read, size=QUEUED_PAGES)
             return
         wanted = [one for one in (self.parent_ids() if parent_ids is None else parent_ids) if one not in skip]
         concurrency = self.query.max_concurrency
@@ -155,25 +158,15 @@ class ResourceReader:
             # No parent is left: an export without any row would hide the failure.
             raise last_failure
 
-    async def _read_single_listing(self, queue: ItemQueue[RowPage]) -> None:
+    async def _read_single_listing(self, listing: Listing, rereads: bool, queue: ItemQueue[RowPage]) -> None:
         async with self._open_client() as client:
-            listing = self.query.listing()
-            self._single_listing = self._paginator(client, listing, concurrency=self.query.max_concurrency)
-            await self._put_pages(self._single_listing, queue)
-
-    async def _read_parents(self, queue: ItemQueue[RowPage]) -> None:
-        async with self._open_client() as client:
-            listing = self.query.parent_listing()
-            paginator = ConsistentPaginator(
-                client, listing, concurrency=self.query.max_concurrency, rereads=True
-            )
-            await self._put_pages(paginator, queue)
-
-    async def _put_pages(self, paginator: ConsistentPaginator, queue: ItemQueue[RowPage]) -> None:
-        async with aclosing(paginator.pages()) as pages:
-            async for page in pages:
-                await queue.acquire_slot()
-                queue.put(RowPage(rows=page.rows))
+            concurrency = self.query.max_concurrency
+            paginator = ConsistentPaginator(client, listing, concurrency=concurrency, rereads=rereads)
+            self._single_listing = paginator
+            async with aclosing(paginator.pages()) as pages:
+                async for page in pages:
+                    await queue.acquire_slot()
+                    queue.put(RowPage(rows=page.rows))
         self.is_complete = self.is_complete and paginator.is_complete
 
     async def _read_listings(
@@ -200,7 +193,8 @@ class ResourceReader:
     async def _listing_pages(
         self, client: SupportsPages, parent_id: int, resume_from: Mapping[int, PageCursor]
     ) -> AsyncGenerator[RowPage, None]:
-        paginator = self._paginator(client, self.query.listing(parent_id), concurrency=1)
+        listing, rereads = self.query.listing(parent_id), self.query.deduplicates
+        paginator = ConsistentPaginator(client, listing, concurrency=1, rereads=rereads)
         async with aclosing(paginator.pages(resume_from=resume_from.get(parent_id))) as pages:
             async for page in pages:
                 rows = page.rows
@@ -209,9 +203,6 @@ class ResourceReader:
                 yield RowPage(parent_id, rows, next_cursor=page.next_cursor, is_resumed=page.is_resumed)
         self.is_complete = self.is_complete and paginator.is_complete
         yield RowPage(parent_id, is_last=True)
-
-    def _paginator(self, client: SupportsPages, listing: Listing, *, concurrency: int) -> ConsistentPaginator:
-        return ConsistentPaginator(client, listing, concurrency=concurrency, rereads=self.query.deduplicates)
 
     def _parent_id(self, row: RawRow) -> int:
         try:

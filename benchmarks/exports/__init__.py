@@ -1,1 +1,1 @@
-"""Whole listings read by this provider, requests, aiohttp, HttpOperator, dlt, and off the raw socket."""
+"""Benchmark of reading whole listings: this provider, requests, aiohttp, HttpOperator, dlt, raw sockets."""

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import requests
@@ -28,54 +28,56 @@ COLUMNS = (
     "CPU s",
     "MB",
     "requests",
-    "x16 is faster by",
-    "x32 is faster by",
+    "x16 faster by",
+    "x32 faster by",
 )
-PATIENCE = 150.0
-"""Seconds for one contender in one scenario."""
+RUN_TIMEOUT = 150.0
+"""Seconds for one run of one contender."""
 
-ENOUGH = 900.0
-"""Seconds after which no round begins but a scenario's first."""
+TIME_LIMIT = 900.0
+"""Seconds after which only the first round of a scenario is started."""
 
-FAN_OUT_PART = 1000
-"""Users that the sequential loop asks for in the fan-out: it needs 50 s for each thousand. Rates compare."""
+SEQUENTIAL_USERS = 1000
+"""Users whose schedules the sequential loop reads: it takes 50 s for them. Rates are compared."""
 
 OURS = ("damstra x16", "damstra x32")
 FLOORS = ("floor x16", "floor x32")
 PEERS = ("requests", "aiohttp x16", "HttpOperator", "dlt")
 
-Measured = dict[str, float]
+Measurement = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Race:
-    """A scenario, who runs in it, and how often at most."""
+class Comparison:
+    """A scenario, the contenders that run it, and the maximum number of rounds."""
 
     scenario: Scenario
     contenders: tuple[str, ...]
     rounds: int = 1000
 
 
-def races(users: int) -> dict[str, Race]:
+def comparisons(users: int) -> dict[str, Comparison]:
     """Return what is measured, by name."""
     found = {}
     for milliseconds in (50, 0):
         for size in (1000, 100):
-            # Small pages take a sequential loop a minute per 100,000 users: a tenth tells the rate.
+            # Sequential loops take a minute for 100,000 users in small pages: a tenth is enough for the rate.
             count = users if size == 1000 else users // 10
             scenario = Scenario(what="users", users=count, page_size=size, latency=milliseconds / 1000)
-            found[f"users, {milliseconds} ms, pages of {size}"] = Race(scenario, (*FLOORS, *OURS, *PEERS))
+            found[f"users, {milliseconds} ms, pages of {size}"] = Comparison(
+                scenario, (*FLOORS, *OURS, *PEERS)
+            )
     models = Scenario(what="users", users=users, page_size=1000, latency=0, rows_as="models")
-    found["models, 0 ms, pages of 1000"] = Race(models, ("slices", *OURS, *PEERS))
+    found["models, 0 ms, pages of 1000"] = Comparison(models, ("slices", *OURS, *PEERS))
     schedules = Scenario(what="schedules", users=users // 10, page_size=100, latency=0.05)
-    found["schedules, 50 ms"] = Race(schedules, (*FLOORS, *OURS, "requests"), rounds=1)
+    found["schedules, 50 ms"] = Comparison(schedules, (*FLOORS, *OURS, "requests"), rounds=1)
     tenfold = Scenario(what="users", users=users * 10, page_size=1000, latency=0)
-    found["ten times the users, 0 ms, pages of 1000"] = Race(tenfold, OURS, rounds=1)
+    found["ten times the users, 0 ms, pages of 1000"] = Comparison(tenfold, OURS, rounds=1)
     return found
 
 
-def run(contender: str, scenario: Scenario, port: int) -> Measured:
-    """Return what one contender measured, with how many requests the server counted."""
+def run(contender: str, scenario: Scenario, port: int) -> Measurement:
+    """Run one contender in a subprocess and return its measurement, with the server's count of requests."""
     before = _requests(port)
     with tempfile.TemporaryDirectory() as home:
         done = subprocess.run(  # noqa: S603 (our own program)
@@ -85,12 +87,12 @@ def run(contender: str, scenario: Scenario, port: int) -> Measured:
             ],
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=RUN_TIMEOUT,
             env={"AIRFLOW_HOME": home, "PATH": "", "PYTHONPATH": ".", "HOME": home},
         )
     if done.returncode:
         raise SystemExit(f"{contender} failed in {scenario}:\n{done.stderr[-3000:]}")
-    measured: Measured = json.loads(done.stdout.splitlines()[-1])
+    measured: Measurement = json.loads(done.stdout.splitlines()[-1])
     return {**measured, "requests": _requests(port) - before, "rows": scenario.rows}
 
 
@@ -99,30 +101,30 @@ def _requests(port: int) -> int:
     return counted
 
 
-def measure(race: Race, rounds: int, *, until: float) -> dict[str, Measured]:
-    """Return each contender's medians; the rounds are interleaved, so that all suffer the same weather."""
-    scenario = race.scenario
-    found: dict[str, list[Measured]] = {name: [] for name in race.contenders}
+def measure(comparison: Comparison, rounds: int, *, until: float) -> dict[str, Measurement]:
+    """Return each contender's medians; rounds are interleaved, so that all run under the same load."""
+    scenario = comparison.scenario
+    found: dict[str, list[Measurement]] = {name: [] for name in comparison.contenders}
     with serving("benchmarks.exports.server", json.dumps(scenario.arguments())) as port:
-        for number in range(min(rounds, race.rounds)):
+        for number in range(min(rounds, comparison.rounds)):
             if number and time.monotonic() > until:
                 break
             for name, measures in found.items():
-                measures.append(run(name, _part_for(name, scenario), port))
+                measures.append(run(name, _scenario_for(name, scenario), port))
     return {
         name: {key: statistics.median(one[key] for one in measures) for key in measures[0]}
         for name, measures in found.items()
     }
 
 
-def _part_for(contender: str, scenario: Scenario) -> Scenario:
+def _scenario_for(contender: str, scenario: Scenario) -> Scenario:
     if scenario.what == "schedules" and contender == "requests":
-        return Scenario(**{**scenario.arguments(), "users": min(FAN_OUT_PART, scenario.users)})
+        return Scenario(**{**scenario.arguments(), "users": min(SEQUENTIAL_USERS, scenario.users)})
     return scenario
 
 
-def lines(name: str, measured: dict[str, Measured]) -> list[str]:
-    """Return a scenario's lines of the table. The last columns compare rows a second."""
+def lines(name: str, measured: dict[str, Measurement]) -> list[str]:
+    """Return a scenario's lines of the table. The last columns are ratios of rows per second."""
     rates = {contender: of["rows"] / of["seconds"] for contender, of in measured.items()}
     return [
         f"| {name} | {contender} | {of['rows']:.0f} | {of['seconds']:.2f} | {rates[contender]:,.0f} "
@@ -133,22 +135,21 @@ def lines(name: str, measured: dict[str, Measured]) -> list[str]:
 
 
 def main() -> None:
-    """Run everything."""
+    """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--scenario", default="", help="scenarios whose name contains this")
     parser.add_argument("--contender", choices=CONTENDERS, action="append", help="beside ours, only these")
     given = parser.parse_args()
-    until = time.monotonic() + ENOUGH
+    until = time.monotonic() + TIME_LIMIT
     print(f"Medians of {given.rounds}; load of the machine before: {os.getloadavg()[0]:.1f}\n")
     print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
-    for name, race in races(given.users).items():
+    for name, comparison in comparisons(given.users).items():
         if given.scenario in name:
-            chosen = {*OURS, *(given.contender or race.contenders)}
-            some = Race(
-                race.scenario, tuple(one for one in race.contenders if one in chosen), rounds=race.rounds
-            )
+            chosen = {*OURS, *(given.contender or comparison.contenders)}
+            contenders = tuple(one for one in comparison.contenders if one in chosen)
+            some = replace(comparison, contenders=contenders)
             print("\n".join(lines(name, measure(some, given.rounds, until=until))), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""One contender in a process of its own: everything read once, and what it cost as JSON."""
+"""Run one contender once and print its cost as JSON."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ IMPORTS = (
     "requests",
     "upath.implementations.local",
 )
-"""Loaded before the start for every contender: what a process has loaded that runs a task, and what we need.
+"""Imported before the measurement by every contender: the modules of a process that runs a task, and ours.
 
-An import is then neither time nor memory of an export, and Python's collector has the same heap to walk.
+Imports are then neither time nor memory of an export, and garbage collections take the same time for all.
 """
 
 
 def damstra(concurrency: int) -> Run:
-    """Return what exports with this provider's operator, or iterates with its hook."""
+    """Return a run of this provider's export operator (lines), or of its hook (models)."""
 
     def run(scenario: Scenario, port: int, target: Path) -> int:
         as_lines = scenario.rows_as == "lines"
@@ -82,13 +82,13 @@ def _iterate(scenario: Scenario, concurrency: int) -> int:
 
 
 class Slices(msgspec.Struct):
-    """The rows of a page as they came."""
+    """The rows of a page as slices of its JSON."""
 
     results: list[msgspec.Raw]
 
 
 def slices(scenario: Scenario, port: int, target: Path) -> int:
-    """Return how many rows were validated, each a slice of a page that came off a raw socket, and dropped."""
+    """Validate each row as a model, from pages that were read from a raw socket, and return their number."""
     from airflow_provider_damstra.models.user import User
 
     decoder, count = msgspec.json.Decoder(Slices), 0
@@ -100,10 +100,10 @@ def slices(scenario: Scenario, port: int, target: Path) -> int:
 
 
 def peer(read: Peer) -> Run:
-    """Return what reads with a peer, and writes lines or validates models, a page's together.
+    """Return a run that reads with another library, and writes lines or validates a page of models at once.
 
-    Ours validates one row at a time and drops it. The more objects stay, the longer Python's collector walks
-    the heap; a LocalExecutor's workers freeze theirs, so that whole pages cost less there than here.
+    This provider validates one row at a time and drops it. The more objects are alive, the longer a garbage
+    collection takes; workers of a LocalExecutor freeze their heap, so that whole pages cost less there.
     """
 
     def run(scenario: Scenario, port: int, target: Path) -> int:
@@ -142,7 +142,7 @@ CONTENDERS: dict[str, Run] = {
 
 
 def main() -> None:
-    """Measure one contender and print JSON."""
+    """Measure one contender."""
     parser = argparse.ArgumentParser()
     parser.add_argument("contender", choices=CONTENDERS)
     parser.add_argument("scenario", type=json.loads)
@@ -153,7 +153,7 @@ def main() -> None:
     own = ("dlt.sources.helpers.rest_client",) if given.contender == "dlt" else ()
     for module in (*IMPORTS, *own):
         importlib.import_module(module)
-    # A worker has loaded Airflow's plugins before a task begins; here the first file opened would do it.
+    # Loads Airflow's plugins, which a worker has loaded before a task begins.
     importlib.import_module("airflow.sdk.lineage").get_hook_lineage_collector()
     scenario = Scenario(**given.scenario)
     run = CONTENDERS[given.contender]

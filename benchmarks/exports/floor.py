@@ -1,4 +1,4 @@
-"""The floor: answers read off raw sockets, and nothing else done."""
+"""The floor: read responses from raw sockets without parsing them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEAD = 1024
 
 
 def floor(scenario: Scenario, port: int, concurrency: int) -> int:
-    """Return how many rows came, with so many requests in flight."""
+    """Read all pages with a number of requests in flight, and return the number of rows."""
     targets = list(targets_of(scenario))
     shares = [targets[worker::concurrency] for worker in range(concurrency)]
     with ThreadPoolExecutor(concurrency) as pool:
@@ -26,7 +26,7 @@ def floor(scenario: Scenario, port: int, concurrency: int) -> int:
 
 
 def targets_of(scenario: Scenario) -> Iterator[str]:
-    """Yield what has to be asked for, in order."""
+    """Yield the request targets in order."""
     if scenario.what == "schedules":
         for user in range(1, scenario.users + 1):
             # The second page is the empty one by which a listing without a total ends.
@@ -38,7 +38,7 @@ def targets_of(scenario: Scenario) -> Iterator[str]:
 
 
 def bodies(targets: Iterable[str], port: int) -> Iterator[memoryview]:
-    """Yield the body of one answer after the other. Each is gone when the next is asked for."""
+    """Yield the bodies of the responses; each is overwritten by the next one."""
     buffer = memoryview(bytearray(BUFFER))
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         for target in targets:
@@ -51,7 +51,7 @@ def _body(connection: socket.socket, buffer: memoryview) -> memoryview:
     while not end or received < end:
         count = connection.recv_into(buffer[received:])
         if not count:
-            raise ConnectionError("the server closed the connection in the middle of an answer")
+            raise ConnectionError("the server closed the connection within a response")
         received += count
         if not end:
             head, found, _ = bytes(buffer[: min(received, HEAD)]).partition(b"\r\n\r\n")
@@ -62,7 +62,7 @@ def _body(connection: socket.socket, buffer: memoryview) -> memoryview:
 
 
 def _rows_in(body: memoryview) -> int:
-    """Return how many rows a body has: by its ``meta`` at the end, or counted where there is none."""
+    """Return the number of rows in a body, from its ``meta`` or counted."""
     meta = bytes(body[-60:]).rpartition(b'"startIndex":')[2].strip(b"}")
     start, found, end = meta.partition(b',"endIndex":')
     return int(end) - int(start) if found else bytes(body).count(b'"lessonId"')

@@ -1,4 +1,4 @@
-"""How people read the API without this provider: each hands its rows page by page to a sink."""
+"""Ways of reading the API without this provider; each passes the rows of each page to a sink."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ HEADERS = {"accesskey": "key"}
 
 
 def requests_loop(scenario: Scenario, address: str, sink: Sink) -> None:
-    """Ask for one page after the other with requests; for one user's schedules after the other's."""
+    """Read one page after the other with requests, and the schedules of one user after the other."""
     import requests
 
     with requests.Session() as session:
         session.headers.update(HEADERS)
 
         def rows_of(path: str, parameters: Parameters) -> Rows:
-            answer = session.get(f"{address}{path}", params=parameters, timeout=60)
-            answer.raise_for_status()
-            rows: Rows = answer.json()["results"]
+            response = session.get(f"{address}{path}", params=parameters, timeout=60)
+            response.raise_for_status()
+            rows: Rows = response.json()["results"]
             return rows
 
         for path, parameters in _calls(scenario):
@@ -49,16 +49,16 @@ def _page(scenario: Scenario, start: int) -> Parameters:
 
 
 def _goes_on(scenario: Scenario, parameters: Parameters, rows: Rows) -> bool:
-    """Return whether the next page has to be asked for, with these parameters then.
+    """Advance the parameters to the next page and return whether it has to be requested.
 
-    A user's schedules come without their number, so only an empty page ends them, for everybody here.
+    Schedules are listed without their number, so an empty page ends each user's listing.
     """
     parameters["startIndex"] += len(rows)
     return scenario.what == "schedules"
 
 
 def aiohttp_16(scenario: Scenario, address: str, sink: Sink) -> None:
-    """Ask with 16 requests of aiohttp in flight; the rows are not in order."""
+    """Read with 16 requests of aiohttp in flight; the rows are not in order."""
     asyncio.run(_aiohttp(scenario, address, sink))
 
 
@@ -68,9 +68,9 @@ async def _aiohttp(scenario: Scenario, address: str, sink: Sink) -> None:
     calls = _calls(scenario)
 
     async def rows_of(session: aiohttp.ClientSession, path: str, parameters: Parameters) -> Rows:
-        async with session.get(f"{address}{path}", params=parameters) as answer:
-            answer.raise_for_status()
-            rows: Rows = (await answer.json())["results"]
+        async with session.get(f"{address}{path}", params=parameters) as response:
+            response.raise_for_status()
+            rows: Rows = (await response.json())["results"]
             return rows
 
     async def work(session: aiohttp.ClientSession) -> None:

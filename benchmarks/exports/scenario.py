@@ -1,4 +1,4 @@
-"""What is exported, the same for server and contenders."""
+"""Scenarios: the rows that the server returns and the contenders read."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ SCHEDULE = (
     '"statusId":92,"createdDate":"2026-01-05T00:00:00.000Z","modifiedDate":"2026-01-05T00:00:00.000Z"}'
 )
 SCHEDULE_COUNTS = (0, 1, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 7, 8, 9)
-"""How many lesson schedules users have, in turn; every hundredth user has ``MOST_SCHEDULES``."""
+"""Numbers of lesson schedules of consecutive users; every hundredth user has ``MAX_SCHEDULES``."""
 
-MOST_SCHEDULES = 30
+MAX_SCHEDULES = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Scenario:
     """A listing of users, or each user's lesson schedules.
 
     :param what: ``users`` (a listing) or ``schedules`` (a fan-out).
-    :param latency: seconds between a request and its answer.
+    :param latency: seconds between a request and its response.
     :param rows_as: ``lines`` of JSON in a file, or validated ``models``.
     """
 
@@ -42,24 +42,24 @@ class Scenario:
     rows_as: str = "lines"
 
     def arguments(self) -> dict[str, Any]:
-        """Return what another process needs to build the same scenario."""
+        """Return the arguments with which another process creates the same scenario."""
         return asdict(self)
 
     @property
     def rows(self) -> int:
-        """Return how many rows there are in all."""
+        """Return the number of rows."""
         if self.what == "users":
             return self.users
         return sum(schedule_count(user) for user in range(1, self.users + 1))
 
 
 def users_rows(users: int) -> tuple[bytearray, list[int]]:
-    """Return the rows of all users, each with a comma behind it, and where each begins. Ids begin at 1."""
-    rows, places = bytearray(), [0]
+    """Return the rows of all users, each followed by a comma, and the offset of each. Ids begin at 1."""
+    rows, offsets = bytearray(), [0]
     for one in range(users):
         rows += b"%s," % (USER % {"id": one + 1}).encode()
-        places.append(len(rows))
-    return rows, places
+        offsets.append(len(rows))
+    return rows, offsets
 
 
 def users_meta(start: int, end: int, total: int) -> bytes:
@@ -68,12 +68,12 @@ def users_meta(start: int, end: int, total: int) -> bytes:
 
 
 def schedule_count(user: int) -> int:
-    """Return how many lesson schedules a user has."""
-    return SCHEDULE_COUNTS[user % len(SCHEDULE_COUNTS)] if user % 100 else MOST_SCHEDULES
+    """Return the number of a user's lesson schedules."""
+    return SCHEDULE_COUNTS[user % len(SCHEDULE_COUNTS)] if user % 100 else MAX_SCHEDULES
 
 
 def schedules_page(user: int, start: int) -> bytes:
-    """Return a user's lesson schedules from ``start`` on. There is no ``meta``, as in Damstra's own."""
+    """Return a user's lesson schedules from ``start`` on; like Damstra's, the page has no ``meta``."""
     numbers = range(start, schedule_count(user))
-    rows = ",".join(SCHEDULE % {"id": user * MOST_SCHEDULES + one, "user": user} for one in numbers)
+    rows = ",".join(SCHEDULE % {"id": user * MAX_SCHEDULES + one, "user": user} for one in numbers)
     return f'{{"results":[{rows}]}}'.encode()

@@ -1,4 +1,4 @@
-"""The benchmark of exports: its server gives what is asked, and the floor and the peers read all of it."""
+"""The benchmark of exports: its server's pages, and that floor and peers read every row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks.exports.__main__ import lines, races
+from benchmarks.exports.__main__ import comparisons, lines
 from benchmarks.exports.contender import CONTENDERS, slices
 from benchmarks.exports.floor import floor
 from benchmarks.exports.peers import aiohttp_16, requests_loop
@@ -31,10 +31,10 @@ def server(scenario: Scenario) -> Iterator[int]:
 
 
 def body(pages: Pages, target: str) -> Any:
-    return json.loads(pages.answer(target).partition(b"\r\n\r\n")[2])
+    return json.loads(pages.respond(target).partition(b"\r\n\r\n")[2])
 
 
-def test_users_come_page_by_page_and_end_with_an_empty_one() -> None:
+def test_server_pages_users_and_ends_with_empty_page() -> None:
     pages = Pages(USERS)
     found = [body(pages, f"/api/v2/user?startIndex={start}&maxResults=10") for start in (0, 10, 20, 25)]
     assert [len(page["results"]) for page in found] == [10, 10, 5, 0]
@@ -42,11 +42,11 @@ def test_users_come_page_by_page_and_end_with_an_empty_one() -> None:
     assert {page["meta"]["totalResultCount"] for page in found} == {25}
     overlapping = body(pages, "/api/v2/user?startIndex=9&maxResults=10")
     assert [user["id"] for user in overlapping["results"]] == list(range(10, 20))
-    assert b"400" in pages.answer("/api/v2/user?startIndex=0&maxResults=11")
+    assert b"400" in pages.respond("/api/v2/user?startIndex=0&maxResults=11")
     assert pages.requests == 6
 
 
-def test_schedules_have_no_meta_and_end_with_an_empty_page() -> None:
+def test_server_lists_schedules_without_meta() -> None:
     pages = Pages(SCHEDULES)
     for user in (1, 20, 100, 200):
         whole = body(pages, f"/api/v2/user/{user}/lesson_schedule?startIndex=0&maxResults=100")
@@ -55,11 +55,11 @@ def test_schedules_have_no_meta_and_end_with_an_empty_page() -> None:
         assert len(whole["results"]) == schedule_count(user)
         rest = body(pages, f"/api/v2/user/{user}/lesson_schedule?startIndex={schedule_count(user)}")
         assert rest == {"results": []}
-    assert b"404" in pages.answer("/api/v2/user/211/lesson_schedule")
+    assert b"404" in pages.respond("/api/v2/user/211/lesson_schedule")
 
 
 @pytest.mark.parametrize("scenario", [USERS, SCHEDULES], ids=lambda scenario: scenario.what)
-def test_the_floor_and_the_peers_read_every_row(scenario: Scenario, tmp_path: Path) -> None:
+def test_floor_and_peers_read_every_row(scenario: Scenario, tmp_path: Path) -> None:
     with server(scenario) as port:
         assert floor(scenario, port, 3) == scenario.rows
         for peer in (requests_loop, aiohttp_16):
@@ -70,7 +70,7 @@ def test_the_floor_and_the_peers_read_every_row(scenario: Scenario, tmp_path: Pa
             assert slices(scenario, port, tmp_path) == scenario.rows
 
 
-def test_the_table_compares_rates_with_ours() -> None:
+def test_table_shows_ratios_of_rates() -> None:
     cost = {"cpu": 1.0, "memory": 2.0, "requests": 3.0}
     ours = {"rows": 100.0, "seconds": 1.0, **cost}
     slow = {"rows": 50.0, "seconds": 5.0, **cost}
@@ -78,5 +78,7 @@ def test_the_table_compares_rates_with_ours() -> None:
     assert found[-1] == "| x | dlt | 50 | 5.00 | 10 | 1.00 | 2 | 3 | 10.00 | 20.00 |"
 
 
-def test_every_contender_named_is_there() -> None:
-    assert {name for race in races(1000).values() for name in race.contenders} == set(CONTENDERS)
+def test_all_contenders_are_compared() -> None:
+    assert {name for comparison in comparisons(1000).values() for name in comparison.contenders} == set(
+        CONTENDERS
+    )

@@ -1,4 +1,4 @@
-"""What Airflow and OpenLineage are told of a transfer."""
+"""Airflow assets and OpenLineage datasets of transfers."""
 
 from __future__ import annotations
 
