@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
 Cause = TypeVar("Cause", bound=BaseException)
 
+# Names of exception classes of requests, urllib3 and aiohttp.
 CONNECT_ERRORS = {"ClientConnectorError", "ClientHttpProxyError", "ConnectTimeout", "ProxyError"}
 CONNECT_TIMEOUTS = {"ConnectTimeout", "ConnectionTimeoutError"}
 READ_TIMEOUTS = {"ReadTimeout", "ReadTimeoutError", "SocketTimeoutError", "TimeoutError"}
-"""Names of exception classes of requests, urllib3 and aiohttp, by what they mean for a request."""
+
+RESPONSE_TIMEOUT_FACTOR = 10
+"""How many times the connection's ``timeout`` a response may take in all."""
 
 _HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 """What the ssl module raises where the peer only closed the connection."""
@@ -35,9 +38,6 @@ _TUNNEL_REFUSED = "Tunnel connection failed: "
 """How ``http.client`` begins the message with the proxy's response to CONNECT."""
 
 _BROKEN = "the connection broke before an answer came"
-
-
-RESPONSE_TIMEOUT_FACTOR = 10
 
 
 def response_timeout(settings: ClientSettings) -> float:
