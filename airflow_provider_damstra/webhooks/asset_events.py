@@ -30,6 +30,12 @@ HAS_PARTITIONS = hasattr(AssetEvent, "partition_key")
 """True in Airflow 3.2 and newer."""
 
 
+def asset_uris(name: str, *, conn_id: str) -> list[str]:
+    """Return the URIs of the assets that an event updates: its own, if it is a known event, and `all`."""
+    names = [name, ALL_EVENTS] if name in EVENT_NAMES else [ALL_EVENTS]
+    return [event_uri(event_name, conn_id=conn_id) for event_name in names]
+
+
 def register_asset_events(
     name: str, *, conn_id: str, extra: dict[str, Any], user_id: int | None, session: Session
 ) -> list[Callable[[], None]]:
@@ -41,10 +47,8 @@ def register_asset_events(
     :param user_id: partition key, where Airflow has partitions.
     :returns: calls of Airflow's listeners, to be made after the commit.
     """
-    names = [ALL_EVENTS, *({name} & set(EVENT_NAMES))]
-    uris = [event_uri(event_name, conn_id=conn_id) for event_name in names]
     listeners: list[Callable[[], None]] = []
-    for asset in _lock_assets(uris, session):
+    for asset in _lock_assets(asset_uris(name, conn_id=conn_id), session):
         # The sender of an event with an unknown name chooses the type and length of its fields.
         key = str(user_id) if HAS_PARTITIONS and type(user_id) is int else None
         asset_manager.register_asset_change(

@@ -1,0 +1,298 @@
+"""The functions of the commands ``airflow damstra ...``, and access to the connection of a command."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.cli.simple_table import AirflowConsole
+from airflow.configuration import conf
+from airflow.models import Connection
+from airflow.models.asset import AssetModel
+from airflow.secrets.environment_variables import EnvironmentVariablesBackend
+from airflow.secrets.metastore import MetastoreBackend
+from airflow.utils.cli import action_cli, suppress_logs_and_warning
+from airflow.utils.providers_configuration_loader import providers_configuration_loaded
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+from airflow_provider_damstra.emulator.__main__ import serve
+from airflow_provider_damstra.hooks.connection import find_connection, parse_extra
+from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.webhooks.asset_events import asset_uris
+from airflow_provider_damstra.webhooks.auth import (
+    PREVIOUS_TOKENS_EXTRA,
+    ROTATION_GRACE_PERIOD,
+    TOKEN_EXTRA,
+    accepted_tokens,
+    rotate_token,
+)
+from airflow_provider_damstra.webhooks.config import (
+    internal_webhook_url,
+    public_webhook_url,
+    receives_webhooks,
+)
+from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError
+from airflow_provider_damstra.webhooks.events import parse_event
+from airflow_provider_damstra.webhooks.inbox import EventState, list_events
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+
+    from airflow_provider_damstra.webhooks.inbox import InboxRow
+
+    CommandFunction = Callable[[Namespace], None]
+
+Extra = dict[str, Any]
+
+REQUEST_TIMEOUT = (5, 30)
+"""Seconds for connect and for read."""
+
+POLL_INTERVAL_SECONDS = 0.5
+"""Time between two reads of the inbox."""
+
+OPEN = (EventState.WAITING, EventState.REFUSED)
+COLUMNS = (
+    *("id", "received_at", "conn_id", "name", "lesson_schedule_id", "user_id"),
+    *("source", "state", "attempts", "reason"),
+)
+
+
+def airflow_command(function: CommandFunction) -> CommandFunction:
+    """Make a function a command of Airflow: logged as an action, with the providers' configuration."""
+    configured = suppress_logs_and_warning(providers_configuration_loaded(function))
+    wrapped: CommandFunction = action_cli(configured)  # type: ignore[no-untyped-call]
+    return wrapped
+
+
+@airflow_command
+def webhook_url(args: Namespace) -> None:
+    """Print the webhook URL to paste into Damstra; create or rotate its token.
+
+    :raises SystemExit: if there is no usable connection.
+    """
+    now = datetime.now(UTC)
+    current, source = _find_extra(args.conn_id)
+    has_token = _has_token(current, now)
+
+    def with_token(extra: Extra) -> Extra:
+        return rotate_token(extra, now=now) if args.rotate or not _has_token(extra, now) else extra
+
+    extra = with_token(current)
+    if extra is not current and source is None:
+        # The stored extra is read again: another command may have created a token meanwhile.
+        extra = _update_extra(args.conn_id, with_token)
+        _print_hint(f"A new token is in connection {args.conn_id!r}; API servers accept it in a few seconds.")
+    elif extra is not current:
+        required = json.dumps(
+            {name: extra[name] for name in (TOKEN_EXTRA, PREVIOUS_TOKENS_EXTRA) if name in extra}, indent=2
+        )
+        _print_hint(
+            f"Connection {args.conn_id!r} comes from {source}, which cannot be written from here. "
+            f"The address below is accepted once these members of its extra are:\n{required}"
+        )
+    if args.rotate and has_token:
+        end = now + ROTATION_GRACE_PERIOD
+        _print_hint(f"The previous address is accepted until {end:%Y-%m-%d %H:%M} UTC: replace it.")
+    _print_missing_settings(args.conn_id)
+    print(public_webhook_url(args.conn_id, extra[TOKEN_EXTRA]))
+
+
+def _has_token(extra: Extra, now: datetime) -> bool:
+    return str(extra.get(TOKEN_EXTRA)) in accepted_tokens(extra, now=now)
+
+
+def _print_missing_settings(conn_id: str) -> None:
+    """Print which settings the URL needs before it is served."""
+    if not receives_webhooks(conn_id):
+        _print_hint(
+            "It is not answered yet: set [damstra] webhooks_enabled = True, and name the connection in "
+            "[damstra] webhook_conn_ids, for the API servers."
+        )
+    base_url = conf.get("api", "base_url", fallback="")
+    if not base_url.startswith("https://"):
+        _print_hint(
+            "Damstra reaches it if [api] base_url is the public https:// address of the API server; "
+            f"it is {base_url or 'not set'}."
+        )
+
+
+def _print_hint(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+@airflow_command
+def send_test_event(args: Namespace) -> None:
+    """Send an event to the receiver and follow it, printing each step.
+
+    :raises SystemExit: naming the step that failed, and what to do.
+    """
+    extra, source = _find_extra(args.conn_id)
+    tokens = accepted_tokens(extra, now=datetime.now(UTC))
+    if not tokens:
+        raise SystemExit(
+            f"Connection {args.conn_id!r} has no webhook_token: airflow damstra webhook-url "
+            f"--conn-id {args.conn_id} makes one."
+        )
+    _report(f"connection {args.conn_id!r} has a token (from {source or 'the metadata database'})")
+    body = json.dumps(_payload(args)).encode()
+    try:
+        event = parse_event(body)
+    except ValueError as error:
+        raise SystemExit(f"Not a valid {args.name} event: {error}") from None
+    _post(args.conn_id, tokens[0], body)
+    # The inbox may have the same event from polling already.
+    dedup_keys = {event.dedup_key(), event.polling_dedup_key()}
+    row = _wait_until_processed(args.conn_id, dedup_keys, timeout=args.timeout)
+    if row["state"] != EventState.CONFIRMED:
+        raise SystemExit(f"Event {row['id']} is {row['state']}: {row['reason'] or 'it is not verified yet'}")
+    _report(f"event {row['id']} is confirmed")
+    _report_assets(asset_uris(args.name, conn_id=args.conn_id))
+
+
+def _payload(args: Namespace) -> dict[str, Any]:
+    ids = {"lessonScheduleId": args.lesson_schedule_id, "userId": args.user_id}
+    return {
+        "name": args.name,
+        "timeStamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        **{name: str(value) for name, value in ids.items() if value is not None},
+    }
+
+
+def _post(conn_id: str, token: str, body: bytes) -> None:
+    import requests
+
+    address = internal_webhook_url(conn_id, token)
+    masked = address.replace(token, "***")
+    headers = {"Content-Type": "application/json"}
+    try:
+        response = requests.post(
+            address, data=body, headers=headers, timeout=REQUEST_TIMEOUT, allow_redirects=False
+        )
+    except requests.RequestException as error:
+        # The error's own message contains the URL with the token.
+        raise SystemExit(
+            f"POST {masked}: {type(error).__name__}. Is the receiver running? [damstra] receiver_url sets "
+            "its address."
+        ) from None
+    if response.status_code == 404:
+        raise SystemExit(
+            f"POST {masked}: 404. Set [damstra] webhooks_enabled for the API server, name the connection in "
+            "[damstra] webhook_conn_ids, and this machine's network in [damstra] webhook_networks if that is "
+            "set. A new token is known after a few seconds."
+        )
+    if response.status_code != 200:
+        raise SystemExit(f"POST {masked}: {response.status_code} {response.text[:200]}")
+    _report(f"POST {masked}: 200 {response.json()['result']}")
+
+
+def _wait_until_processed(conn_id: str, dedup_keys: set[str | None], *, timeout: float) -> InboxRow:
+    """Return the event's row once it is processed, or when the timeout (seconds) expires."""
+    end = time.monotonic() + timeout
+    row = _find_row(conn_id, dedup_keys)
+    _report(f"event {row['id']} is in the inbox")
+    while row["state"] == EventState.WAITING and time.monotonic() < end:
+        time.sleep(POLL_INTERVAL_SECONDS)
+        row = _find_row(conn_id, dedup_keys)
+    return row
+
+
+def _find_row(conn_id: str, dedup_keys: set[str | None]) -> InboxRow:
+    for row in _list_events(conn_id=conn_id, limit=1000):
+        if row["dedup_key"] in dedup_keys:
+            return row
+    raise SystemExit("The event was received, but is not in this metadata database: is it the API server's?")
+
+
+def _report_assets(uris: list[str]) -> None:
+    """Print which assets were updated: those that a DAG uses."""
+    with create_session() as session:
+        known = set(session.scalars(select(AssetModel.uri).where(AssetModel.uri.in_(uris))))
+    for uri in uris:
+        _report(f"asset {uri} {'is updated' if uri in known else 'is used by no DAG: nothing to update'}")
+
+
+def _report(text: str) -> None:
+    print(f"ok  {text}", flush=True)
+
+
+@airflow_command
+def inbox(args: Namespace) -> None:
+    """List events, the newest first.
+
+    :raises SystemExit: if the metadata database cannot be read.
+    """
+    states = {"open": OPEN, "all": tuple(EventState)}.get(args.state) or (EventState(args.state),)
+    rows = _list_events(conn_id=args.conn_id, states=states, limit=args.limit)
+    AirflowConsole().print_as(data=rows, output=args.output, mapper=_to_columns)
+
+
+def _list_events(**filters: Any) -> list[InboxRow]:
+    try:
+        return list_events(**filters)
+    except InboxUnavailableError as error:
+        raise SystemExit(str(error)) from None
+
+
+def _to_columns(row: InboxRow) -> dict[str, Any]:
+    values = {**row["payload"], **row, "received_at": row["received_at"].isoformat(timespec="seconds")}
+    return {column: values.get(column) for column in COLUMNS}
+
+
+def emulator(args: Namespace) -> None:
+    """Serve an emulator until it is stopped.
+
+    :raises SystemExit: with the emulator's exit status.
+    """
+    raise SystemExit(serve(args))
+
+
+def _find_extra(conn_id: str) -> tuple[Extra, str | None]:
+    """Return a connection's extra from the first secrets backend that has it, in Airflow's order.
+
+    :returns: the extra, and a description of the backend; None for Airflow's metadata database, which is
+        writable.
+    :raises SystemExit: with advice, if there is no usable connection.
+    """
+    found = find_connection(conn_id)
+    if found is None:
+        raise SystemExit(
+            f"There is no connection {conn_id!r}. Make it first: airflow connections add {conn_id} "
+            f"--conn-type {DamstraHook.conn_type} --conn-password <access key>"
+        )
+    connection, backend = found
+    source: str | None = f"the secrets backend {type(backend).__name__}"
+    if isinstance(backend, MetastoreBackend):
+        source = None
+    elif isinstance(backend, EnvironmentVariablesBackend):
+        source = f"the environment variable AIRFLOW_CONN_{conn_id.upper()}"
+    return _validated_extra(connection), source
+
+
+def _update_extra(conn_id: str, transform: Callable[[Extra], Extra]) -> Extra:
+    """Update a connection's extra in Airflow's metadata database, in one transaction, and return it.
+
+    :param transform: returns the new extra for the stored one.
+    :raises SystemExit: if the connection was deleted meanwhile, or is not usable.
+    """
+    with create_session() as session:
+        query = select(Connection).where(Connection.conn_id == conn_id).with_for_update()
+        connection = session.scalar(query)
+        if connection is None:
+            raise SystemExit(f"Connection {conn_id!r} was deleted meanwhile.")
+        extra = transform(_validated_extra(connection))
+        connection.set_extra(json.dumps(extra))
+        return extra
+
+
+def _validated_extra(connection: Any) -> Extra:
+    if connection.conn_type != DamstraHook.conn_type:
+        raise SystemExit(
+            f"Connection {connection.conn_id!r} is of type {connection.conn_type!r}, not "
+            f"{DamstraHook.conn_type!r}."
+        )
+    return parse_extra(connection)
