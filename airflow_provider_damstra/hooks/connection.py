@@ -1,10 +1,9 @@
-"""Client settings from an Airflow connection of type ``damstra``, validated before anything is sent."""
+"""Client settings from an Airflow connection of type ``damstra``, and the test of that connection."""
 
 from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -12,14 +11,32 @@ from pydantic import Field, SecretStr, ValidationError
 
 from airflow_provider_damstra.clients.environment import validate_ca_bundle
 from airflow_provider_damstra.clients.settings import ClientOptions, ClientSettings
-from airflow_provider_damstra.errors import DamstraConfigurationError
+from airflow_provider_damstra.errors import (
+    DamstraAuthError,
+    DamstraConfigurationError,
+    DamstraError,
+    DamstraNotFoundError,
+    DamstraPermissionError,
+    DamstraResponseError,
+    DamstraTransportError,
+)
 from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow.sdk import Connection
 
 DEFAULT_HOST = "app.velpic.com"
 API_PATH = "/api/v2"
+
+_PROBLEMS: tuple[tuple[type[DamstraError], str], ...] = (
+    (DamstraConfigurationError, "The connection is not filled in right"),
+    (DamstraAuthError, "Key problem: the server is there, but refuses the access key"),
+    (DamstraPermissionError, "Permission problem: the access key is accepted, but may not list users"),
+    (DamstraNotFoundError, "Address problem: a server is there, but it has no Damstra API at this address"),
+    (DamstraResponseError, "Address problem: a server is there, but it does not answer like Damstra"),
+)
 
 
 class DamstraConnectionExtra(ClientOptions):
@@ -49,19 +66,19 @@ def settings_from_connection(connection: Connection) -> ClientSettings:
             **options,
         )
     except ValidationError as error:
-        reason = format_validation_error(error)
-        if error.title == ClientSettings.__name__:
-            reason = reason.replace("access_key:", "the access key (field Password) is not usable:")
-        known = ", ".join(DamstraConnectionExtra.model_fields)
-        hint = f" Known extras: {known}." if "Extra inputs" in reason else ""
-        reason = reason.replace("Extra inputs are not permitted", "there is no such extra")
-        raise DamstraConfigurationError(
-            f"Connection {connection.conn_id!r} cannot be used: {reason}.{hint}"
-        ) from None
+        reason = _validation_problem(error)
     except ValueError as error:
-        raise DamstraConfigurationError(
-            f"Connection {connection.conn_id!r} cannot be used: {error}."
-        ) from None
+        reason = f"{error}."
+    raise DamstraConfigurationError(f"Connection {connection.conn_id!r} cannot be used: {reason}")
+
+
+def _validation_problem(error: ValidationError) -> str:
+    reason = format_validation_error(error)
+    if error.title == ClientSettings.__name__:
+        reason = reason.replace("access_key:", "the access key (field Password) is not usable:")
+    known = ", ".join(DamstraConnectionExtra.model_fields)
+    hint = f" Known extras: {known}." if "Extra inputs" in reason else ""
+    return reason.replace("Extra inputs are not permitted", "there is no such extra") + "." + hint
 
 
 def find_connection(conn_id: str) -> tuple[Any, Any] | None:
@@ -101,7 +118,7 @@ def parse_extra(connection: Connection) -> dict[str, Any]:
         extra = json.loads(connection.extra) if connection.extra else {}
     except ValueError:
         extra = None
-    if not isinstance(extra, Mapping):
+    if not isinstance(extra, dict):
         raise ValueError("its extra is no JSON object")
     return {name: value for name, value in extra.items() if value is not None and str(value).strip()}
 
@@ -136,3 +153,28 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def check_connection(load_settings: Callable[[], ClientSettings]) -> tuple[bool, str]:
+    """Return whether one request for one user succeeds, and a message that names the part that is wrong.
+
+    Calls ``listUsers`` for one row, without retries.
+    """
+    from airflow_provider_damstra.clients.client import Client
+    from airflow_provider_damstra.endpoints.user import ListUsers
+
+    try:
+        settings = load_settings().model_copy(update={"max_retries": 0, "page_size": 1})
+        with Client(settings) as client:
+            next(client.iterate(ListUsers(), concurrency=1), None)
+    except DamstraError as error:
+        return False, f"{_problem(error)}. {error}"
+    return True, f"Connected to {settings.host}: the access key is accepted."
+
+
+def _problem(error: DamstraError) -> str:
+    if isinstance(error, DamstraTransportError):
+        tls_problem = "TLS problem: the server's certificate is not trusted"
+        return "Network problem" if error.is_transient else tls_problem
+    problems = (text for kind, text in _PROBLEMS if isinstance(error, kind))
+    return next(problems, "Damstra answers, but with an error")

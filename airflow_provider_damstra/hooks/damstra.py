@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from contextlib import asynccontextmanager
 from functools import cached_property
@@ -148,37 +149,32 @@ class DamstraHook(BaseHook):
     async def async_webhook_token(self) -> str | None:
         """Read the webhook receiver's token without blocking the event loop; None if there is none."""
         connection = await self._async_connection()
-        from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, parse_extra
+        from airflow_provider_damstra.hooks.connection import parse_extra
 
-        extra = DamstraConnectionExtra.model_validate(parse_extra(connection))
-        if extra.webhook_token is None:
+        token = parse_extra(connection).get("webhook_token")
+        if token is None:
             return None
-        token = extra.webhook_token.get_secret_value()
-        await _mask_in_loop(token)
-        return token
+        await _mask_in_loop(str(token))
+        return str(token)
 
     async def _async_connection(self) -> Connection:
-        import asyncio
-
         # Imported in a thread: it takes 0.2 s and would block all triggers of the event loop.
         await asyncio.to_thread(_import_client)
         from airflow.providers.common.compat.connection import get_async_connection
 
-        connection: Connection = await get_async_connection(self.damstra_conn_id, hook=type(self))
-        return connection
+        return await get_async_connection(self.damstra_conn_id, hook=type(self))
 
     def test_connection(self) -> tuple[bool, str]:
         """Return whether one request succeeds, and a message that names the problem if it does not.
 
         Calls ``listUsers`` for one row, without retries.
         """
-        from airflow_provider_damstra.hooks.connection_test import check_connection
+        from airflow_provider_damstra.hooks.connection import check_connection
 
         return check_connection(lambda: self.settings)
 
 
 def _import_client() -> None:
-
     import airflow_provider_damstra.clients.async_client
     import airflow_provider_damstra.hooks.connection
     import airflow_provider_damstra.hooks.metrics  # noqa: F401
@@ -195,8 +191,6 @@ async def _mask_in_loop(secret: str) -> None:
     try:
         from airflow.sdk.log import amask_secret
     except ImportError:  # Airflow before 3.3
-        import asyncio
-
         await asyncio.to_thread(_mask, secret)
     else:
         await amask_secret(secret)

@@ -43,11 +43,6 @@ def server_stats() -> Any:
     return ServerStats
 
 
-def count_server_request(request: Request, status: int | None, seconds: float) -> None:
-    """Count and time one request to Damstra from the API server, as ``count_request`` does."""
-    count_request(request, status, seconds, stats=server_stats())
-
-
 def count_event(outcome: EventOutcome, *, conn_id: str) -> None:
     """Count one webhook event: ``damstra.webhooks.<outcome>``."""
     server_stats().incr(f"damstra.webhooks.{outcome}", tags={"connection": conn_id})

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_damstra.clients.async_client import AsyncClient
 from airflow_provider_damstra.errors import DamstraRequestError, DamstraResponseError
 from airflow_provider_damstra.hooks.connection import load_settings
-from airflow_provider_damstra.hooks.metrics import count_server_request, gauge_pending_events
+from airflow_provider_damstra.hooks.metrics import count_request, gauge_pending_events, server_stats
 from airflow_provider_damstra.webhooks import inbox, outcomes
 from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, UnstorableEventError
 from airflow_provider_damstra.webhooks.verification import find_expiry, find_mismatch, parse_stored_event
@@ -137,7 +137,8 @@ class EventProcessor:
             settings = await self._secrets.run(load_settings, conn_id)
             # The inbox retries: a retry of the client would block a place of other events.
             settings = settings.model_copy(update={"timeout": REQUEST_TIMEOUT_SECONDS, "max_retries": 0})
-            async with AsyncClient(settings, observe=count_server_request) as client:
+            observe = partial(count_request, stats=server_stats())
+            async with AsyncClient(settings, observe=observe) as client:
                 verifications = [self._verify(row, event, client) for row, event in unverified]
                 results = await asyncio.gather(*verifications, return_exceptions=True)
         except Exception as error:
