@@ -1,4 +1,4 @@
-"""Models of the seven webhook events, with the vendor's field names, and their deduplication keys."""
+"""Models of the seven webhook events, their deduplication keys, and parsing of bodies from any sender."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ from pydantic_core import from_json
 from airflow_provider_damstra import assets
 from airflow_provider_damstra.models.base import Model, Timestamp
 
+MAX_NAME_LENGTH = 200
+MAX_NESTING = 20
+MAX_INTEGER = 2**63 - 1
+"""The greatest value of a database's BIGINT."""
+
+Name = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_NAME_LENGTH)]
+
 _BOTH_SPELLINGS = AliasChoices("userId", "userID")
 UserId = Annotated[int, Field(validation_alias=_BOTH_SPELLINGS, serialization_alias="userId")]
 """Id of a user in the events documented with ``userId``. Both spellings are accepted in all events."""
@@ -24,7 +31,7 @@ UserID = Annotated[int, Field(validation_alias=_BOTH_SPELLINGS, serialization_al
 class Event(Model):
     """Fields that all events have; unknown fields are kept as extra fields."""
 
-    name: str
+    name: Name
     time_stamp: Timestamp
 
     def occurred_at(self) -> datetime | None:
@@ -56,7 +63,7 @@ class Event(Model):
 class UnknownEvent(Model):
     """An event with a name that this provider does not know; all its fields are kept."""
 
-    name: Annotated[str, Field(strict=True)]
+    name: Name
 
     def occurred_at(self) -> None:
         """Return None: the field with its time is not known."""
@@ -161,6 +168,35 @@ def parse_event(body: bytes) -> Event | UnknownEvent:
     content: Any = from_json(body, allow_inf_nan=False)
     name = content.get("name") if isinstance(content, dict) else None
     return EVENT_TYPES.get(name if isinstance(name, str) else "", UnknownEvent).model_validate(content)
+
+
+def parse_body(body: bytes) -> tuple[Event | UnknownEvent, dict[str, Any]]:
+    """Parse and validate the event in a body.
+
+    :returns: the event, and its payload as the inbox stores it.
+    :raises ValueError: if it is not an event, or has values that cannot be stored.
+    """
+    event = parse_event(body)
+    payload: dict[str, Any] = event.model_dump(mode="json")
+    _validate_values(payload, depth=1)
+    event.occurred_at()  # raises ValueError if no database can store it
+    # The payload is parsed again before verification: fields given in two spellings must agree.
+    stored = type(event).model_validate(payload)
+    if any(getattr(stored, field) != getattr(event, field) for field in type(event).model_fields):
+        raise ValueError("it has two different values for one field")
+    if "\\u0000" in json.dumps(payload):
+        raise ValueError("it has a NUL character")
+    return event, payload
+
+
+def _validate_values(value: Any, *, depth: int) -> None:
+    if isinstance(value, (dict, list)):
+        if depth > MAX_NESTING:
+            raise ValueError(f"it is nested more than {MAX_NESTING} deep")
+        for item in value.values() if isinstance(value, dict) else value:
+            _validate_values(item, depth=depth + 1)
+    elif isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise ValueError("it has a number greater than any id")
 
 
 def _hash(content: dict[str, Any]) -> str:

@@ -157,7 +157,7 @@ class EventProcessor:
         except ValueError as error:
             await self._database.run(outcomes.refuse, row, f"its payload is invalid: {error}")
             return None
-        retention = self._config.retention
+        retention = timedelta(days=self._config.inbox_retention)
         if event and (reason := find_expiry(event, received_at=row["received_at"], retention=retention)):
             await self._database.run(outcomes.refuse, row, reason)
             return None
@@ -184,7 +184,7 @@ class EventProcessor:
         if mismatch is None:
             await self._confirm(row, is_verified=True)
         else:
-            patience = self._config.verify_patience
+            patience = timedelta(seconds=self._config.verify_patience)
             await self._database.run(outcomes.retry_unverified, row, mismatch, patience=patience)
 
     async def _confirm(self, row: InboxRow, *, is_verified: bool) -> None:
@@ -219,7 +219,7 @@ class InboxWorker:
     """
 
     def __init__(self, config: ReceiverConfig) -> None:
-        self._retention = config.retention
+        self._retention = timedelta(days=config.inbox_retention)
         self._database = AsyncThreadPool(DATABASE_THREADS, thread_name_prefix="damstra-worker")
         self._secrets = AsyncThreadPool(SECRETS_THREADS, thread_name_prefix="damstra-secrets")
         self._processor = EventProcessor(config, database=self._database, secrets=self._secrets)

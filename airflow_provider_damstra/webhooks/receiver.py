@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from airflow_provider_damstra.hooks.metrics import count_event, count_not_found
@@ -24,8 +25,7 @@ from airflow_provider_damstra.webhooks.auth import RedactTokenMiddleware, TokenA
 from airflow_provider_damstra.webhooks.config import load_receiver_config
 from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, UnstorableEventError
 from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, insert_event
-from airflow_provider_damstra.webhooks.events import UnknownEvent
-from airflow_provider_damstra.webhooks.parsing import parse_body, read_body
+from airflow_provider_damstra.webhooks.events import UnknownEvent, parse_body
 from airflow_provider_damstra.webhooks.processor import AsyncThreadPool, InboxWorker
 
 if TYPE_CHECKING:
@@ -41,47 +41,45 @@ STARTUP_TIMEOUT_SECONDS = 5.0
 DATABASE_TIMEOUT_SECONDS = 10.0
 DATABASE_THREADS = 4
 
+MAX_BODY_BYTES = 64 * 1024
+BODY_TIMEOUT_SECONDS = 10.0
+
 log = logging.getLogger(__name__)
 
 
 def create_app() -> FastAPI:
-    """Return the receiver's app. With an invalid configuration it responds with 404 to all requests."""
+    """Return the receiver's app. If disabled or misconfigured, it responds with 404 to all requests."""
+    receiver = None
     try:
         config = load_receiver_config()
+        receiver = WebhookReceiver(config) if config.webhooks_enabled else None
     except ValueError as error:
         log.error("Damstra webhooks are not received until this is fixed: %s", error)
-        return WebhookReceiver(None).app()
-    return WebhookReceiver(config if config.enabled else None).app()
+    lifespan = receiver.lifespan if receiver else None
+    app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    app.add_exception_handler(HTTPException, _handle_http_exception)
+    app.add_middleware(RedactTokenMiddleware)
+    if receiver:
+        app.post("/webhooks/{path:path}")(receiver.receive_webhook)
+        app.post("/missed/{conn_id:path}")(receiver.receive_missed_event)
+        app.get("/feed/{conn_id:path}")(receiver.read_feed)
+    return app
 
 
 class WebhookReceiver:
-    """Handlers of the receiver's three endpoints.
+    """Handlers of the receiver's three endpoints, and the tasks that run beside them.
 
-    :param config: options of the receiver; None responds with 404 to all requests.
+    :param config: options of the receiver.
     """
 
-    def __init__(self, config: ReceiverConfig | None) -> None:
-        self._authenticator = (
-            TokenAuthenticator(config.conn_ids, config.networks) if config else TokenAuthenticator()
-        )
-        self._worker = InboxWorker(config) if config else None
+    def __init__(self, config: ReceiverConfig) -> None:
+        self._authenticator = TokenAuthenticator(config.webhook_conn_ids, config.webhook_networks)
+        self._worker = InboxWorker(config)
         self._database = AsyncThreadPool(DATABASE_THREADS, thread_name_prefix="damstra-inbox")
 
-    def app(self) -> FastAPI:
-        """Return the app to mount at ``/damstra``."""
-        app = FastAPI(lifespan=self._lifespan, openapi_url=None, redirect_slashes=False)
-        app.post("/webhooks/{path:path}")(self.receive_webhook)
-        app.post("/missed/{conn_id:path}")(self.receive_missed_event)
-        app.get("/feed/{conn_id:path}")(self.read_feed)
-        app.add_exception_handler(HTTPException, _handle_http_exception)
-        app.add_middleware(RedactTokenMiddleware)
-        return app
-
     @asynccontextmanager
-    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        if self._worker is None:
-            yield
-            return
+    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        """Refresh tokens and process the inbox while the app runs."""
         with suppress(TimeoutError):
             # A secrets backend that hangs must not block Airflow's start; until then requests get 503.
             async with asyncio.timeout(STARTUP_TIMEOUT_SECONDS):
@@ -95,9 +93,7 @@ class WebhookReceiver:
         finally:
             for task in tasks:
                 task.cancel()
-            for task in tasks:
-                with suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.wait(tasks)
             self._database.shutdown(wait=False, cancel_futures=True)
 
     async def receive_webhook(self, request: Request, path: str) -> JSONResponse:
@@ -135,8 +131,7 @@ class WebhookReceiver:
             result = await self._query(insert, conn_id)
         except UnstorableEventError as error:
             raise _rejection(conn_id, error) from None
-        if self._worker:
-            self._worker.wake()
+        self._worker.wake()
         count_event(result.value, conn_id=conn_id)
         if isinstance(event, UnknownEvent):
             count_event("unknown", conn_id=conn_id)
@@ -148,7 +143,6 @@ class WebhookReceiver:
             return
         if not self._authenticator.is_ready:
             raise _unavailable()
-        count_not_found()
         raise HTTPException(404)
 
     async def _query(self, query: Callable[[], T], conn_id: str) -> T:
@@ -162,6 +156,40 @@ class WebhookReceiver:
                 "Damstra webhooks: responded with 503. %s", str(error) or "The metadata database is too slow."
             )
             raise _unavailable() from None
+
+
+async def read_body(request: Request) -> bytes:
+    """Read a request's body.
+
+    :raises HTTPException: 415 if its headers do not declare plain JSON, 413 if it is too large, 408 if it
+        takes too long, 400 if it is incomplete.
+    """
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if not media_type.endswith(("/json", "+json")) or "content-encoding" in request.headers:
+        raise HTTPException(415, "Send JSON, not compressed.")
+    if _content_length(request) > MAX_BODY_BYTES:
+        raise HTTPException(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
+            return await _read_chunks(request)
+    except TimeoutError:
+        raise HTTPException(408, f"The body took longer than {BODY_TIMEOUT_SECONDS:.0f} s.") from None
+    except ClientDisconnect:
+        raise HTTPException(400, "The body is not complete.") from None
+
+
+def _content_length(request: Request) -> int:
+    length = request.headers.get("content-length", "0")
+    return int(length) if length.isdecimal() and len(length) < 20 else MAX_BODY_BYTES + 1
+
+
+async def _read_chunks(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")
+    return bytes(body)
 
 
 def _rejection(conn_id: str, error: ValueError) -> HTTPException:
@@ -184,8 +212,11 @@ def _unavailable() -> HTTPException:
 async def _handle_http_exception(_: Request, error: Exception) -> JSONResponse:
     """Return the error's response and close the connection, so that the rest of a body is not read."""
     assert isinstance(error, HTTPException)  # noqa: S101 (the only class that is registered)
-    # 405 would reveal which paths exist.
-    status, detail = (404, "Not Found") if error.status_code == 405 else (error.status_code, error.detail)
+    status, detail = error.status_code, error.detail
+    if status in (404, 405):
+        # 405 would reveal which paths exist.
+        status, detail = 404, "Not Found"
+        count_not_found()
     headers = {**(error.headers or {}), "Connection": "close"}
     headers.pop("Allow", None)
     return JSONResponse({"detail": detail}, status_code=status, headers=headers)

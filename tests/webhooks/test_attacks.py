@@ -13,7 +13,8 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import event as sqlalchemy_event
 
-from airflow_provider_damstra.webhooks import inbox, parsing
+from airflow_provider_damstra.webhooks import inbox
+from airflow_provider_damstra.webhooks import receiver as receiver_module
 from airflow_provider_damstra.webhooks.auth import TokenAuthenticator, generate_token
 from airflow_provider_damstra.webhooks.db.manager import get_engine
 from airflow_provider_damstra.webhooks.db.manager import inbox_table as table
@@ -147,8 +148,8 @@ def test_endless_chunked_body_is_not_read(receiver: ReceiverServer) -> None:
 
 
 def test_body_is_read_up_to_maximum_size(receiver: ReceiverServer) -> None:
-    assert receiver.post(b" " * parsing.MAX_BODY_BYTES).status == 400
-    assert receiver.post(b" " * (parsing.MAX_BODY_BYTES + 1)).status == 413
+    assert receiver.post(b" " * receiver_module.MAX_BODY_BYTES).status == 400
+    assert receiver.post(b" " * (receiver_module.MAX_BODY_BYTES + 1)).status == 413
 
 
 @pytest.mark.parametrize("depth", [21, 150, 30_000])
@@ -159,7 +160,7 @@ def test_deeply_nested_json_is_rejected(depth: int, receiver: ReceiverServer) ->
 
 
 def test_slow_body_times_out(receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parsing, "BODY_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(receiver_module, "BODY_TIMEOUT_SECONDS", 0.2)
     with socket.create_connection((HOST, receiver.port), timeout=20) as connection:
         connection.sendall(post_head(receiver.webhook_path(), b"Content-Length: 100") + b'{"name"')
         assert connection.recv(65536).split()[1] == b"408"

@@ -60,6 +60,8 @@ def test_request_from_other_network_receives_404(monkeypatch: pytest.MonkeyPatch
         ("webhook_networks", "a/b"),
         ("webhook_networks", "203.0.113.9/24"),
         ("webhook_conn_ids", "a/b"),
+        ("webhooks_enabled", "perhaps"),
+        ("verify_events", "perhaps"),
         ("inbox_retention", "0"),
         ("inbox_retention", "inf"),
         ("verify_patience", "nan"),
@@ -68,8 +70,8 @@ def test_request_from_other_network_receives_404(monkeypatch: pytest.MonkeyPatch
 def test_invalid_option_disables_receiver_and_is_logged(
     option: str, value: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv(f"AIRFLOW__DAMSTRA__{option.upper()}", value)
-    with run_receiver(monkeypatch) as server:
+    options: dict[str, Any] = {option: value}
+    with run_receiver(monkeypatch, **options) as server:
         assert server.post(completed_event()).status == 404
     assert f"[damstra] {option}" in caplog.text
 

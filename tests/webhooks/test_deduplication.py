@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_damstra.webhooks import inbox, outcomes
 from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, insert_event
-from airflow_provider_damstra.webhooks.parsing import parse_body
+from airflow_provider_damstra.webhooks.events import parse_body
 from tests.webhooks.receiver_server import COMPLETED_ID, CONN_ID, USER_ID, completed_event
 
 START = datetime.now(UTC) - timedelta(hours=10)

@@ -6,8 +6,13 @@ import json
 
 import pytest
 
-from airflow_provider_damstra.webhooks.events import EVENT_TYPES, UnknownEvent, body_fields, parse_event
-from airflow_provider_damstra.webhooks.parsing import parse_body
+from airflow_provider_damstra.webhooks.events import (
+    EVENT_TYPES,
+    UnknownEvent,
+    body_fields,
+    parse_body,
+    parse_event,
+)
 from tests.contract.webhooks import BODIES
 from tests.webhooks.receiver_server import completed_event
 

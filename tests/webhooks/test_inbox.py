@@ -23,7 +23,6 @@ from sqlalchemy.orm import Session
 
 from airflow_provider_damstra.webhooks import inbox, outcomes
 from airflow_provider_damstra.webhooks.db.manager import (
-    MAX_NAME_LENGTH,
     DamstraDBManager,
     inbox_table,
     metadata,
@@ -33,6 +32,7 @@ from airflow_provider_damstra.webhooks.db.transactions import (
     UnstorableEventError,
     transaction,
 )
+from airflow_provider_damstra.webhooks.events import MAX_NAME_LENGTH
 from airflow_provider_damstra.webhooks.inbox import EventState, InsertResult
 from tests.airflow_compat import BEFORE_3_2
 from tests.postgresql import HOST, USER

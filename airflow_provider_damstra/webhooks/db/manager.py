@@ -21,11 +21,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from airflow_provider_damstra.webhooks.events import MAX_NAME_LENGTH
+
 if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy.engine import Engine
 
-MAX_NAME_LENGTH = 200
 MIGRATE_COMMAND = "airflow db migrate"
 
 metadata = MetaData()
