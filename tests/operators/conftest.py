@@ -10,8 +10,7 @@ import pytest
 
 from airflow_provider_damstra.clients.client import Client
 from tests.emulator.api_client import ApiClient
-from tests.operators.operator_case import OperatorCase, RecordedRun
-from tests.operators.task_runner import run
+from tests.operators.operator_case import OperatorCase, RecordedRun, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +25,6 @@ class ConnectionFactory(Protocol):
     def __call__(
         self, conn_id: str = "damstra_default", *, extra: dict[str, Any] = ..., **fields: Any
     ) -> None: ...
-
-
-class BaselineFactory(Protocol):
-    """Return the run of a case without faults."""
-
-    def __call__(self, case: OperatorCase) -> RecordedRun: ...
 
 
 @pytest.fixture(autouse=True)
@@ -67,16 +60,17 @@ def _recorded_runs() -> dict[str, RecordedRun]:
 
 
 @pytest.fixture
-def baseline(
-    _recorded_runs: dict[str, RecordedRun], damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
-) -> BaselineFactory:
-    """Return a function that runs a case without faults, once for all tests, and returns the run."""
-
-    def baseline(case: OperatorCase) -> RecordedRun:
-        if str(case) not in _recorded_runs:
-            case.set_up(damstra_emulator, api)
-            run(case.create_operator(tmp_path))
-            _recorded_runs[str(case)] = RecordedRun.of(damstra_emulator, api, case)
-        return _recorded_runs[str(case)]
-
-    return baseline
+def scenario(
+    case: OperatorCase,
+    _recorded_runs: dict[str, RecordedRun],
+    damstra_emulator: DamstraEmulator,
+    api: ApiClient,
+    tmp_path: Path,
+) -> Scenario:
+    """Return the scenario of the case with which a test is parametrized; the case is recorded once."""
+    scenario = Scenario(case, damstra_emulator, api, tmp_path)
+    if str(case) not in _recorded_runs:
+        _recorded_runs[str(case)] = scenario.record()
+    scenario.recorded = _recorded_runs[str(case)]
+    scenario.set_up()
+    return scenario

@@ -57,36 +57,13 @@ class OperatorCase:
         result = self.result(folder) if callable(self.result) else self.result
         return Outcome(_in(folder, result), dict(self.xcoms))
 
-    def set_up(self, emulator: DamstraEmulator, api: ApiClient) -> None:
-        """Reset the demo data, prepare it, and clear the journal."""
-        emulator.reset()
-        if self.prepare:
-            self.prepare(api)
-        emulator.clear_journal()
-
-    def run_once(
-        self, emulator: DamstraEmulator, api: ApiClient, folder: Path
-    ) -> tuple[Outcome, SideEffects]:
-        """Set up, run the operator once, and return its XComs and effects."""
-        self.set_up(emulator, api)
-        outcome = run(self.create_operator(folder))
-        return outcome, SideEffects.of(emulator, api, self)
-
 
 @dataclass(frozen=True, kw_only=True)
 class SideEffects:
     """The changed rows of the emulator, and the API's responses afterwards."""
 
     changes: Counter[str]
-    shown: list[Any]
-
-    @classmethod
-    def of(cls, emulator: DamstraEmulator, api: ApiClient, case: OperatorCase) -> SideEffects:
-        """Return the effects since the set-up."""
-        changes = changes_in(emulator)
-        return cls(
-            changes=changes, shown=[_without_dates(api.get_json(path)) for path in case.affected_paths]
-        )
+    responses: list[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,12 +72,6 @@ class RecordedRun:
 
     requests: list[tuple[str, str]]
     effects: SideEffects
-
-    @classmethod
-    def of(cls, emulator: DamstraEmulator, api: ApiClient, case: OperatorCase) -> RecordedRun:
-        """Return the run since the set-up."""
-        requests = [(entry["method"], entry["path"]) for entry in emulator.journal()]
-        return cls(requests=requests, effects=SideEffects.of(emulator, api, case))
 
     @property
     def numbered_requests(self) -> list[tuple[str, str, int]]:
@@ -112,7 +83,60 @@ class RecordedRun:
     @property
     def numbered_writes(self) -> list[tuple[str, str, int]]:
         """Return the numbered requests that are not GETs."""
-        return [entry for entry in self.numbered_requests if entry[0] != "GET"]
+        return [request for request in self.numbered_requests if request[0] != "GET"]
+
+
+class Scenario:
+    """Run one case against the emulator.
+
+    :ivar recorded: the run of the case without faults.
+    """
+
+    recorded: RecordedRun
+
+    def __init__(self, case: OperatorCase, emulator: DamstraEmulator, api: ApiClient, folder: Path) -> None:
+        self.case = case
+        self.emulator = emulator
+        self.api = api
+        self.folder = folder
+
+    def set_up(self) -> None:
+        """Reset the demo data, prepare it, and clear the journal."""
+        self.emulator.reset()
+        if self.case.prepare:
+            self.case.prepare(self.api)
+        self.emulator.clear_journal()
+
+    def operator(self, **changes: Any) -> DamstraOperator:
+        """Return a new operator with the case's arguments, some of them changed."""
+        return self.case.create_operator(self.folder, **changes)
+
+    def run(self, **changes: Any) -> Outcome:
+        """Run a new operator once."""
+        return run(self.operator(**changes))
+
+    def record(self) -> RecordedRun:
+        """Set up, run the operator once, and return the run."""
+        self.set_up()
+        self.run()
+        requests = [(entry["method"], entry["path"]) for entry in self.emulator.journal()]
+        return RecordedRun(requests=requests, effects=self.effects())
+
+    def effects(self) -> SideEffects:
+        """Return the effects since the set-up."""
+        changes = changes_in(self.emulator)
+        responses = [_without_dates(self.api.get_json(path)) for path in self.case.affected_paths]
+        return SideEffects(changes=changes, responses=responses)
+
+    @property
+    def expected(self) -> Outcome:
+        """Return the XComs that the operator must leave."""
+        return self.case.expected_outcome(self.folder)
+
+    def verify(self, outcome: Outcome) -> None:
+        """Compare XComs and effects with those of the run without faults."""
+        assert self.effects() == self.recorded.effects
+        assert outcome == self.expected
 
 
 def changes_in(emulator: DamstraEmulator) -> Counter[str]:

@@ -11,7 +11,6 @@ from airflow.sdk import DAG
 
 from airflow_provider_damstra.operators.user import DamstraCreateUserOperator, DamstraUpsertUsersOperator
 from tests.operators.all_cases import CASES, operator_classes
-from tests.operators.operator_case import OperatorCase, SideEffects
 from tests.operators.task_runner import run
 from tests.operators.user_group_cases import ADA, NEW_USER
 
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.operators.base import DamstraOperator
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.api_client import ApiClient
-    from tests.operators.conftest import BaselineFactory, ConnectionFactory
+    from tests.operators.conftest import ConnectionFactory
+    from tests.operators.operator_case import OperatorCase, Scenario
 
 # What the author of a DAG decides when writing it; a wrong one is refused when the file is parsed.
 OPTIONS = {
@@ -77,57 +76,27 @@ def test_all_arguments_but_options_are_templated(kind: type[DamstraOperator]) ->
 
 @pytest.mark.parametrize("form", [digits, joined])
 @pytest.mark.parametrize("case", WITH_IDS, ids=str)
-def test_ids_are_accepted_as_text(
-    case: OperatorCase,
-    form: Any,
-    baseline: BaselineFactory,
-    damstra_emulator: DamstraEmulator,
-    api: ApiClient,
-    tmp_path: Path,
-) -> None:
-    recorded = baseline(case)
-    case.set_up(damstra_emulator, api)
-    outcome = run(
-        case.create_operator(tmp_path, **{name: form(value) for name, value in ids_of(case).items()})
-    )
-    assert outcome == case.expected_outcome(tmp_path)
-    assert SideEffects.of(damstra_emulator, api, case) == recorded.effects
+def test_ids_are_accepted_as_text(form: Any, scenario: Scenario) -> None:
+    ids = {name: form(value) for name, value in ids_of(scenario.case).items()}
+    scenario.verify(scenario.run(**ids))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_templates_are_rendered(
-    case: OperatorCase,
-    baseline: BaselineFactory,
-    damstra_emulator: DamstraEmulator,
-    api: ApiClient,
-    tmp_path: Path,
-) -> None:
-    recorded = baseline(case)
-    case.set_up(damstra_emulator, api)
-    given = {name: value for name, value in case.arguments.items() if name not in OPTIONS}
-    params = vars(case.create_operator(tmp_path))
+def test_templates_are_rendered(scenario: Scenario) -> None:
+    params = vars(scenario.operator())
+    given = {name: value for name, value in scenario.case.arguments.items() if name not in OPTIONS}
     templates = {name: templates_for(value, f"params.{name}") for name, value in given.items()}
-    assert run(case.create_operator(tmp_path, **templates), params=params) == case.expected_outcome(tmp_path)
-    assert SideEffects.of(damstra_emulator, api, case) == recorded.effects
+    scenario.verify(run(scenario.operator(**templates), params=params))
 
 
 @pytest.mark.needs_airflow("3.2")  # before it only a whole DAG has that option
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_templates_are_rendered_as_native_objects(
-    case: OperatorCase,
-    baseline: BaselineFactory,
-    damstra_emulator: DamstraEmulator,
-    api: ApiClient,
-    tmp_path: Path,
-) -> None:
-    recorded = baseline(case)
-    case.set_up(damstra_emulator, api)
-    given = [name for name in case.arguments if name not in OPTIONS]
-    params = vars(case.create_operator(tmp_path))
-    step = case.create_operator(tmp_path, **{name: f"{{{{ params.{name} }}}}" for name in given})
+def test_templates_are_rendered_as_native_objects(scenario: Scenario) -> None:
+    params = vars(scenario.operator())
+    given = [name for name in scenario.case.arguments if name not in OPTIONS]
+    step = scenario.operator(**{name: f"{{{{ params.{name} }}}}" for name in given})
     step.render_template_as_native_obj = True
-    assert run(step, params=params) == case.expected_outcome(tmp_path)
-    assert SideEffects.of(damstra_emulator, api, case) == recorded.effects
+    scenario.verify(run(step, params=params))
 
 
 @pytest.mark.parametrize(
@@ -146,25 +115,17 @@ def test_employee_number_of_digits_is_accepted_as_number(
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_all_arguments_but_options_can_be_mapped(
-    case: OperatorCase,
-    baseline: BaselineFactory,
-    damstra_emulator: DamstraEmulator,
-    api: ApiClient,
-    tmp_path: Path,
-) -> None:
-    recorded = baseline(case)
-    arguments = {
-        name: getattr(case.create_operator(tmp_path), name) for name in case.arguments if name not in OPTIONS
-    }
+def test_all_arguments_but_options_can_be_mapped(scenario: Scenario) -> None:
+    case = scenario.case
+    operator = scenario.operator()
+    arguments = {name: getattr(operator, name) for name in case.arguments if name not in OPTIONS}
     options = {name: value for name, value in case.arguments.items() if name in OPTIONS}
     for name, value in arguments.items():
-        case.set_up(damstra_emulator, api)
+        scenario.set_up()
         rest = {other: one for other, one in arguments.items() if other != name}
         with DAG("mapped"):
             step = case.operator.partial(task_id="step", **rest, **options).expand(**{name: [value, value]})
-        assert run(step, map_index=1) == case.expected_outcome(tmp_path)
-        assert SideEffects.of(damstra_emulator, api, case) == recorded.effects
+        scenario.verify(run(step, map_index=1))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -177,16 +138,7 @@ def test_output_of_upstream_task_is_accepted(case: OperatorCase, tmp_path: Path)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_templated_connection_id_is_used(
-    case: OperatorCase,
-    damstra_emulator: DamstraEmulator,
-    api: ApiClient,
-    connect: ConnectionFactory,
-    tmp_path: Path,
-) -> None:
+def test_templated_connection_id_is_used(scenario: Scenario, connect: ConnectionFactory) -> None:
     connect(password="wrong")
     connect("other")
-    case.set_up(damstra_emulator, api)
-    assert run(
-        case.create_operator(tmp_path, damstra_conn_id="{{ which }}"), which="other"
-    ) == case.expected_outcome(tmp_path)
+    assert run(scenario.operator(damstra_conn_id="{{ which }}"), which="other") == scenario.expected

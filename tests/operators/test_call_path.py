@@ -14,12 +14,10 @@ from airflow_provider_damstra.endpoints import GetUser
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from tests.operators.all_cases import CASES
-from tests.operators.task_runner import run
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.api_client import ApiClient
-    from tests.operators.operator_case import OperatorCase
+    from tests.operators.operator_case import Scenario
 
 PACKAGE = str(Path(airflow_provider_damstra.__file__).parent)
 MAX_FRAMES = 6
@@ -49,15 +47,10 @@ def max_frames(path: list[str]) -> int:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_few_frames_are_between_execute_and_the_http_library(
-    case: OperatorCase,
-    damstra_emulator: DamstraEmulator,
-    api: ApiClient,
-    tmp_path: Path,
-    paths: list[list[str]],
+    scenario: Scenario, paths: list[list[str]]
 ) -> None:
-    case.set_up(damstra_emulator, api)
     paths.clear()
-    run(case.create_operator(tmp_path))
+    scenario.run()
     assert paths
     assert [path for path in paths if len(path) > max_frames(path)] == []
 

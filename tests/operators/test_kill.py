@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from tests.operators.all_cases import CREATE_CASES
 from tests.operators.lesson_session_cases import COMPLETE_LESSON, CREATE_ILT_SESSION, REGISTER
-from tests.operators.operator_case import OperatorCase, SideEffects, changes_in
+from tests.operators.operator_case import changes_in
 from tests.operators.task_runner import error_message, run
 from tests.operators.user_group_cases import ADD_MEMBERS, CREATE_GROUP, CREATE_USER
 from tests.operators.worker_process import WorkerProcess, freeze_during
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.operators.base import DamstraOperator
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.api_client import ApiClient
-    from tests.operators.conftest import BaselineFactory
+    from tests.operators.operator_case import Scenario
 
 ROLLBACKS = (
     (CREATE_USER, ("update users",)),
@@ -33,59 +32,42 @@ ROLLBACKS = (
 CASES = [case for case, _ in ROLLBACKS]
 
 
-def changing_request(recorded: BaselineFactory, case: OperatorCase) -> tuple[str, str]:
+def path_of_write(scenario: Scenario) -> dict[str, Any]:
     """Return method and path of the one request with which a case changes something."""
-    ((method, path),) = {
-        (method, path) for method, path, _ in recorded(case).numbered_writes if method != "GET"
-    }
-    return method, path
+    ((method, path),) = {(method, path) for method, path, _ in scenario.recorded.numbered_writes}
+    return {"method": method, "path": path}
 
 
-@pytest.mark.parametrize(("case", "then"), ROLLBACKS, ids=str)
+def start_worker(scenario: Scenario, **options: bool) -> WorkerProcess:
+    return WorkerProcess(scenario.case, scenario.folder, scenario.emulator.connection_json, **options)
+
+
+@pytest.mark.parametrize(("case", "rollback"), ROLLBACKS, ids=str)
 def test_cancel_on_kill_rolls_back_what_the_try_created(
-    case: OperatorCase,
-    then: tuple[str, ...],
-    baseline: BaselineFactory,
-    damstra_emulator: DamstraEmulator,
-    api: ApiClient,
-    tmp_path: Path,
+    rollback: tuple[str, ...], scenario: Scenario
 ) -> None:
-    method, path = changing_request(baseline, case)
-    case.set_up(damstra_emulator, api)
-    worker = WorkerProcess(case, tmp_path, damstra_emulator.connection_json, cancel_on_kill=True)
-    with freeze_during(damstra_emulator, worker, method=method, path=path):
+    worker = start_worker(scenario, cancel_on_kill=True)
+    with freeze_during(scenario.emulator, worker, **path_of_write(scenario)):
         assert worker.terminate() == 1
-    assert changes_in(damstra_emulator) == Counter(case.changes) + Counter(then)
+    assert scenario.effects().changes == Counter(scenario.case.changes) + Counter(rollback)
 
 
 @pytest.mark.parametrize("case", [*CASES, COMPLETE_LESSON], ids=str)
-def test_kill_without_rollback_keeps_what_was_created_and_stops(
-    case: OperatorCase,
-    baseline: BaselineFactory,
-    damstra_emulator: DamstraEmulator,
-    api: ApiClient,
-    tmp_path: Path,
-) -> None:
-    recorded = baseline(case)
-    method, path = changing_request(baseline, case)
-    case.set_up(damstra_emulator, api)
-    worker = WorkerProcess(case, tmp_path, damstra_emulator.connection_json)
-    with freeze_during(damstra_emulator, worker, method=method, path=path):
+def test_kill_without_rollback_keeps_what_was_created_and_stops(scenario: Scenario) -> None:
+    worker = start_worker(scenario)
+    with freeze_during(scenario.emulator, worker, **path_of_write(scenario)):
         assert worker.terminate() == 1
-    assert SideEffects.of(damstra_emulator, api, case) == recorded.effects
+    assert scenario.effects() == scenario.recorded.effects
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_rollback_does_not_touch_existing_objects(
-    case: OperatorCase, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
-) -> None:
-    case.set_up(damstra_emulator, api)
-    run(case.create_operator(tmp_path))
-    damstra_emulator.clear_journal()
-    operator = case.create_operator(tmp_path, cancel_on_kill=True)
+def test_rollback_does_not_touch_existing_objects(scenario: Scenario) -> None:
+    scenario.run()
+    scenario.emulator.clear_journal()
+    operator = scenario.operator(cancel_on_kill=True)
     run(operator)
     operator.on_kill()
-    assert changes_in(damstra_emulator) == Counter()
+    assert scenario.effects().changes == Counter()
 
 
 @pytest.mark.parametrize(("status", "noted"), [(409, 0), (503, 1)])
@@ -140,32 +122,23 @@ def test_failed_rollback_is_logged(
 
 
 @pytest.mark.parametrize("case", [*CREATE_CASES, REGISTER], ids=str)
-def test_retry_after_killed_worker_creates_nothing_twice(
-    case: OperatorCase,
-    baseline: BaselineFactory,
-    damstra_emulator: DamstraEmulator,
-    api: ApiClient,
-    tmp_path: Path,
-) -> None:
-    recorded = baseline(case)
-    for method, path, number in recorded.numbered_writes:
-        case.set_up(damstra_emulator, api)
-        worker = WorkerProcess(case, tmp_path, damstra_emulator.connection_json)
-        with freeze_during(damstra_emulator, worker, method=method, path=path, number=number):
+def test_retry_after_killed_worker_creates_nothing_twice(scenario: Scenario) -> None:
+    for method, path, number in scenario.recorded.numbered_writes:
+        scenario.set_up()
+        worker = start_worker(scenario)
+        with freeze_during(scenario.emulator, worker, method=method, path=path, number=number):
             worker.kill()
-        outcome = run(case.create_operator(tmp_path))
-        assert SideEffects.of(damstra_emulator, api, case) == recorded.effects
-        if case in CREATE_CASES:
-            assert outcome.value == case.expected_outcome(tmp_path).value
+        outcome = scenario.run()
+        assert scenario.effects() == scenario.recorded.effects
+        if scenario.case in CREATE_CASES:
+            assert outcome.value == scenario.expected.value
 
 
-def test_worker_is_killed_after_the_request_was_handled(
-    damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
-) -> None:
-    CREATE_USER.set_up(damstra_emulator, api)
-    worker = WorkerProcess(CREATE_USER, tmp_path, damstra_emulator.connection_json)
-    with freeze_during(damstra_emulator, worker, method="POST", path="/user"):
+@pytest.mark.parametrize("case", [CREATE_USER], ids=str)
+def test_worker_is_killed_after_the_request_was_handled(scenario: Scenario) -> None:
+    worker = start_worker(scenario)
+    with freeze_during(scenario.emulator, worker, method="POST", path="/user"):
         worker.kill()
-    assert sorted(changes_in(damstra_emulator)) == ["insert user_roles", "insert users"]
-    assert run(CREATE_USER.create_operator(tmp_path)).value == CREATE_USER.result
-    assert len(damstra_emulator.journal(method="POST")) == 1
+    assert sorted(scenario.effects().changes) == ["insert user_roles", "insert users"]
+    assert scenario.run().value == CREATE_USER.result
+    assert len(scenario.emulator.journal(method="POST")) == 1

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.operators.base import DamstraOperator
     from airflow_provider_damstra.testing import DamstraEmulator
-    from tests.emulator.api_client import ApiClient
+    from tests.operators.operator_case import Scenario
 
 OPERATORS: list[tuple[type[DamstraOperator], dict[str, Any]]] = [
     (DamstraGenerateLoginUrlOperator, {"user_id": 1011}),
@@ -109,14 +109,11 @@ def test_invalid_response_with_secret_is_not_shown(
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_access_key_is_never_logged(
-    case: Any, damstra_emulator: DamstraEmulator, api: ApiClient, log: Log, tmp_path: Path
-) -> None:
-    case.set_up(damstra_emulator, api)
-    run(case.create_operator(tmp_path))
+def test_access_key_is_never_logged(scenario: Scenario, log: Log) -> None:
+    scenario.run()
     message = log.text()
     assert "HTTP 200" in message
-    assert damstra_emulator.access_key not in message
+    assert scenario.emulator.access_key not in message
 
 
 @pytest.mark.parametrize(
