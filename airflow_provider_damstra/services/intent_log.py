@@ -68,6 +68,7 @@ class IntentLog:
         self._lock = threading.Lock()
         self._current: dict[Intent, bool] = {}
         self._is_batch = False
+        self._is_dirty = False
 
     @cached_property
     def _earlier(self) -> dict[Intent, bool]:
@@ -100,6 +101,7 @@ class IntentLog:
         """Remove a request that was not carried out."""
         with self._lock:
             self._current.pop(Intent.of(endpoint), None)
+            self._is_dirty = True
             if not self._is_batch:
                 self._save()
 
@@ -107,13 +109,12 @@ class IntentLog:
     def batch(self, endpoints: Iterable[Endpoint[Any]]) -> Iterator[None]:
         """Record many requests in one write, and remove those that were not carried out in one write."""
         self.add(*endpoints)
-        recorded = len(self._current)
         self._is_batch = True
         try:
             yield
         finally:
             self._is_batch = False
-        if len(self._current) < recorded:
+        if self._is_dirty:
             self._save()
 
     def mark_rolled_back(self, endpoint: Endpoint[Any]) -> None:
@@ -135,6 +136,7 @@ class IntentLog:
         self._state.delete(_INTENTS)
 
     def _save(self) -> None:
+        self._is_dirty = False
         self._state.set(_INTENTS, _pack({**self._earlier, **self._current}))
 
 

@@ -228,6 +228,8 @@ def apply_schedule(client: RecordingClient, plan: SchedulePlan) -> ScheduleResul
         is_conflict = isinstance(error, DamstraConflictError)
         if not (is_conflict or error.outcome_unknown):
             raise
+    # Recorded even after a conflict: with if_exists="fail", the next try must accept what is found now.
+    client.intents.add(request)
     found = _find_existing(_list_schedules(client, request), request, since=plan.since)
     rest = _without(request, found)
     added = client.call(rest) if rest else []

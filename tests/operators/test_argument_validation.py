@@ -7,18 +7,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_provider_damstra.operators.base import RollbackOnKillMixin
+from airflow_provider_damstra.errors import DamstraNotFoundError
+from airflow_provider_damstra.operators.base import RollbackOnKillMixin, UserListMixin
 from tests.operators.all_cases import CASES
-from tests.operators.lesson_session_cases import (
-    COMPLETE_LESSON,
-    CREATE_ILT_SESSION,
-    SCHEDULE_LESSONS,
-)
-from tests.operators.task_runner import rejection_message
+from tests.operators.lesson_session_cases import COMPLETE_LESSON, CREATE_ILT_SESSION, SCHEDULE_LESSONS
+from tests.operators.operator_case import changes_in
+from tests.operators.task_runner import error_message, rejection_message, run
 from tests.operators.user_group_cases import CREATE_GROUP, CREATE_USER, LOGIN_URL, UPSERT_USERS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.operators.operator_case import OperatorCase
 
@@ -215,3 +216,101 @@ def test_boolean_option_rejects_other_types_at_parse_time(name: str, wrong: Any)
 def test_password_is_rejected_at_any_depth(secret: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="a password in an operator's arguments would be kept"):
         CALL.operator(task_id="refused", endpoint="BulkUserImport", arguments=secret)
+
+
+NO_ID = ["seven", "", "None", 0, -7, 1.5, True, [1, 2], {"id": 7}, "1,2"]
+NO_IDS = ["one,two", "", "[]", "None", [], 0, [0], True, [True], 1.5, [1.5], {"id": 7}, [[7]], None]
+UNKNOWN_ID = 999
+REMOVING = ("DamstraRemove", "DamstraDeregister")
+
+
+def arguments_that_end_in(ending: str) -> dict[str, tuple[OperatorCase, str]]:
+    """Return a case for each operator's arguments of this name."""
+    found = [(case, name) for case in CASES for name in case.arguments if name.endswith(ending)]
+    return {f"{case.operator.__name__}.{name}": (case, name) for case, name in reversed(found)}
+
+
+ONE = arguments_that_end_in("_id")
+MANY = arguments_that_end_in("_ids")
+
+
+@pytest.mark.parametrize(("case", "name"), ONE.values(), ids=list(ONE))
+def test_invalid_id_is_rejected(case: OperatorCase, name: str, damstra_emulator: DamstraEmulator) -> None:
+    for wrong in NO_ID:
+        why = rejection_message(case.operator, {**case.arguments, name: wrong})
+        assert f"{name}: " in why, wrong
+    assert damstra_emulator.journal() == []
+
+
+@pytest.mark.parametrize(("case", "name"), MANY.values(), ids=list(MANY))
+def test_invalid_id_list_is_rejected(
+    case: OperatorCase, name: str, damstra_emulator: DamstraEmulator
+) -> None:
+    for wrong in NO_IDS:
+        why = rejection_message(case.operator, {**case.arguments, name: wrong})
+        assert name in why, wrong
+    assert damstra_emulator.journal() == []
+
+
+@pytest.mark.parametrize("twice", [[1011, 1012, "1011"], "1011,1012,1011"], ids=repr)
+@pytest.mark.parametrize(("case", "name"), MANY.values(), ids=list(MANY))
+def test_duplicate_id_is_named(
+    case: OperatorCase, name: str, twice: Any, damstra_emulator: DamstraEmulator
+) -> None:
+    why = rejection_message(case.operator, {**case.arguments, name: twice})
+    assert f"{name}: named more than once: 1011" in why
+    assert damstra_emulator.journal() == []
+
+
+# Who is to be removed and does not exist is not there afterwards.
+NEEDED = {name: one for name, one in {**ONE, **MANY}.items() if not name.startswith(REMOVING)}
+
+
+@pytest.mark.parametrize(("case", "name"), NEEDED.values(), ids=list(NEEDED))
+def test_unknown_id_is_named_and_nothing_is_changed(
+    case: OperatorCase, name: str, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    assert str(UNKNOWN_ID) in error_message(
+        case.create_operator(tmp_path, **{name: UNKNOWN_ID}), DamstraNotFoundError
+    )
+    assert changes_in(damstra_emulator) == {}
+
+
+USER_LIST_CASES = [case for case in CASES if issubclass(case.operator, UserListMixin)]
+EMPTY: list[Any] = [[], (), "", "[]", " "]
+
+
+def test_operators_with_user_lists_are_known() -> None:
+    verbs = {
+        case.operator.__name__.removeprefix("Damstra").removesuffix("Operator") for case in USER_LIST_CASES
+    }
+    assert verbs == {
+        "AddGroupMembers",
+        "AddGroupSupervisors",
+        "DeregisterIltSessionUsers",
+        "RegisterIltSessionUsers",
+        "RemoveGroupMembers",
+        "RemoveGroupSupervisors",
+        "ScheduleLessons",
+    }
+
+
+@pytest.mark.parametrize("empty", EMPTY, ids=repr)
+@pytest.mark.parametrize("case", USER_LIST_CASES, ids=str)
+def test_empty_list_is_skipped_only_with_on_empty_skip(
+    case: OperatorCase, empty: Any, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    with pytest.raises(AirflowSkipException, match="user_ids is empty: there is nothing to do"):
+        run(case.create_operator(tmp_path, user_ids=empty, on_empty="skip"))
+    with pytest.raises(AirflowFailException, match="user_ids"):
+        run(case.create_operator(tmp_path, user_ids=empty))
+    assert damstra_emulator.journal() == []
+
+
+def test_on_empty_skip_does_not_affect_lists_with_users(
+    damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    case = USER_LIST_CASES[0]
+    assert run(case.create_operator(tmp_path, on_empty="skip")).value
+    with pytest.raises(ValueError, match="on_empty is 'ignore'; it can be fail or skip"):
+        case.create_operator(tmp_path, on_empty="ignore")
