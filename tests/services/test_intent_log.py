@@ -14,7 +14,9 @@ from airflow_provider_damstra.endpoints import (
     ScheduleUser,
 )
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraTransportError
+from airflow_provider_damstra.models.lesson_schedule import UserLessonSchedule
 from airflow_provider_damstra.services.intent_log import IntentLog
+from airflow_provider_damstra.services.lesson import schedule_users
 from airflow_provider_damstra.task_state import TaskState
 from tests.services.fakes import ScriptedClient
 
@@ -119,3 +121,14 @@ def test_clear_deletes_the_log(state: CountingState) -> None:
     IntentLog(state).add(CREATE)
     IntentLog(state).clear()
     assert not IntentLog(state).was_sent(CREATE)
+
+
+def test_schedule_found_after_conflict_is_recorded_for_the_next_try(state: CountingState) -> None:
+    found = UserLessonSchedule.model_validate({"id": 9, "lessonVersionId": 5, "status": "due"})
+    rest = [10]
+    client = ScriptedClient([], DamstraConflictError("exists"), [found], rest, state=state)
+    results, failed = schedule_users(client, SCHEDULES[:1], if_exists="fail")
+    assert ([(one.created, one.existing) for one in results], failed) == ([(rest, [9])], {})
+    retry = ScriptedClient([found], [10], state=state)
+    results, failed = schedule_users(retry, SCHEDULES[:1], if_exists="fail")
+    assert ([one.existing for one in results], failed) == ([[9]], {})
