@@ -92,7 +92,7 @@ def changed_by_earlier_try(
     :raises DamstraConflictError: if it did not, and ``strict``.
     """
     if client.intents.was_sent(request):
-        log.info("%s: an earlier attempt of this task has done it.", request.request())
+        log.info("%s: an earlier try of this task has done it.", request.request())
         return True
     log_or_raise_conflict(message, strict=strict)
     return False

@@ -31,10 +31,10 @@ def create_endpoint(name: str, arguments: Mapping[str, Any], *, allow_secret: bo
         raise ValueError(f"there is no operation {name!r}; there are {', '.join(endpoints.__all__)}")
     kind: type[Endpoint[Any]] = getattr(endpoints, name)
     if kind.result_type() is bytes:
-        raise ValueError(f"{name} answers a file, not JSON: DamstraDownloadCertificateOperator saves it")
+        raise ValueError(f"{name} returns a file, not JSON: DamstraDownloadCertificateOperator saves it")
     if kind.response_is_secret and not allow_secret:
         raise ValueError(
-            f"{name} answers a secret, which XCom would show: say return_in_clear=True if that is meant"
+            f"{name} returns a secret, which XCom would show: set return_in_clear=True if that is intended"
         )
     return kind.model_validate(dict(arguments))
 
@@ -61,7 +61,7 @@ def validate_not_sent(client: RecordingClient, endpoint: Endpoint[Any]) -> None:
     if client.intents.was_sent(endpoint):
         client.intents.clear()
         raise DamstraConflictError(
-            f"{endpoint.request()} was sent by an earlier attempt of this task, which received no response: "
+            f"{endpoint.request()} was sent by an earlier try of this task, which received no response: "
             "look in Damstra whether it was carried out. If it was not, clear the task: that sends it."
         )
 

@@ -182,7 +182,7 @@ def test_retry_after_unknown_outcome_fails_once_without_resending(
     with pytest.raises(DamstraTransportError):
         run(step("CreateGroup", CREATE_GROUP), task_state_store=store)
     why = fail_fast_message(step("CreateGroup", CREATE_GROUP), task_state_store=store)
-    assert why.startswith("CreateGroup (POST /group) was sent by an earlier attempt of this task")
+    assert why.startswith("CreateGroup (POST /group) was sent by an earlier try of this task")
     assert len(damstra_emulator.journal()) == 1
     # Who has looked clears the task.
     cleared = run(step("CreateGroup", CREATE_GROUP), task_state_store=store)
