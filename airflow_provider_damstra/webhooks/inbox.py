@@ -18,7 +18,7 @@ from airflow_provider_damstra.webhooks.db.manager import inbox_table as table
 from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, transaction
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.engine import Connection
 
 MAX_REDELIVERIES = 5
@@ -48,6 +48,10 @@ class InsertResult(StrEnum):
 
     RECEIVED = "received"
     DUPLICATE = "duplicate"
+
+
+_IS_WAITING = table.c.state == EventState.WAITING.value
+_IS_REFUSED = table.c.state == EventState.REFUSED.value
 
 
 def insert(
@@ -111,8 +115,7 @@ def _initial_state(now: datetime) -> InboxRow:
 
 
 def _exists_unrefused(conn_id: str, dedup_key: str, connection: Connection) -> bool:
-    is_refused = table.c.state == EventState.REFUSED.value
-    query = select(table.c.id).where(*_has_key(conn_id, dedup_key), ~is_refused)
+    query = select(table.c.id).where(*_has_key(conn_id, dedup_key), ~_IS_REFUSED)
     return connection.scalar(query) is not None
 
 
@@ -122,10 +125,9 @@ def reopen(conn_id: str, dedup_key: str, *, now: datetime) -> InsertResult | Non
     :returns: ``RECEIVED`` if it was reopened, ``DUPLICATE`` if it stays as it is, None if it does not exist.
     """
     same = _has_key(conn_id, dedup_key)
-    is_refused = table.c.state == EventState.REFUSED.value
     update = (
         table.update()
-        .where(*same, is_refused, table.c.redeliveries < MAX_REDELIVERIES)
+        .where(*same, _IS_REFUSED, table.c.redeliveries < MAX_REDELIVERIES)
         .values(**_initial_state(now), redeliveries=table.c.redeliveries + 1)
     )
     with transaction() as connection:
@@ -152,9 +154,12 @@ def find_by_schedule(
     )
     if received_since is not None:
         query = query.where(table.c.received_at >= received_since)
+    return _fetch(query.order_by(table.c.id.desc()).limit(MAX_ROWS))
+
+
+def _fetch(query: Select[Any]) -> list[InboxRow]:
     with transaction() as connection:
-        rows = connection.execute(query.order_by(table.c.id.desc()).limit(MAX_ROWS)).mappings()
-        return [dict(row) for row in rows]
+        return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def claim(*, limit: int, lease: timedelta) -> list[InboxRow]:
@@ -166,7 +171,7 @@ def claim(*, limit: int, lease: timedelta) -> list[InboxRow]:
     now = datetime.now(UTC)
     due = (
         select(table)
-        .where(table.c.state == EventState.WAITING.value, table.c.next_attempt_at <= now)
+        .where(_IS_WAITING, table.c.next_attempt_at <= now)
         .order_by(table.c.next_attempt_at, table.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -185,11 +190,7 @@ def claim(*, limit: int, lease: timedelta) -> list[InboxRow]:
 
 
 def _is_current(row: Any) -> tuple[ColumnElement[bool], ...]:
-    return (
-        table.c.id == row["id"],
-        table.c.state == EventState.WAITING.value,
-        table.c.attempts == row["attempts"],
-    )
+    return table.c.id == row["id"], table.c.attempts == row["attempts"], _IS_WAITING
 
 
 def mark_processed(
@@ -227,7 +228,7 @@ def _storable(reason: str | None) -> str | None:
 
 def count_waiting() -> int:
     """Return the number of waiting events."""
-    query = select(func.count()).select_from(table).where(table.c.state == EventState.WAITING.value)
+    query = select(func.count()).select_from(table).where(_IS_WAITING)
     with transaction() as connection:
         return int(connection.scalar(query) or 0)
 
@@ -243,9 +244,7 @@ def list_events(
     query = select(table).where(table.c.state.in_([state.value for state in states]))
     if conn_id is not None:
         query = query.where(table.c.conn_id == conn_id)
-    with transaction() as connection:
-        rows = connection.execute(query.order_by(table.c.id.desc()).limit(limit)).mappings()
-        return [dict(row) for row in rows]
+    return _fetch(query.order_by(table.c.id.desc()).limit(limit))
 
 
 def read_feed(conn_id: str, *, after: int | None) -> tuple[int, list[InboxRow]]:
@@ -255,19 +254,16 @@ def read_feed(conn_id: str, *, after: int | None) -> tuple[int, list[InboxRow]]:
 
     :param after: a cursor; None returns the present one and no events.
     """
+    if after is None:
+        newest = select(func.max(table.c.id).label("id")).where(table.c.conn_id == conn_id)
+        return _fetch(newest)[0]["id"] or 0, []
     query = select(table.c.id, table.c.name, table.c.payload).where(table.c.conn_id == conn_id)
+    is_recent = table.c.received_at > datetime.now(UTC) - FEED_OVERLAP
+    repeated = query.where(table.c.id <= after, is_recent).order_by(table.c.id.desc())
+    new = query.where(table.c.id > after).order_by(table.c.id)
     with transaction() as connection:
-        if after is None:
-            newest = select(func.max(table.c.id)).where(table.c.conn_id == conn_id)
-            return int(connection.scalar(newest) or 0), []
-        is_recent = table.c.received_at > datetime.now(UTC) - FEED_OVERLAP
-        repeated = query.where(table.c.id <= after, is_recent).order_by(table.c.id.desc())
-        new = query.where(table.c.id > after).order_by(table.c.id)
-        rows = [
-            dict(row)
-            for part in (repeated, new)
-            for row in connection.execute(part.limit(MAX_ROWS)).mappings()
-        ]
+        parts = [connection.execute(part.limit(MAX_ROWS)).mappings().all() for part in (repeated, new)]
+    rows = [dict(row) for part in parts for row in part]
     return max([after, *(row["id"] for row in rows)]), rows
 
 
@@ -280,11 +276,10 @@ def purge_expired(*, retention: timedelta) -> int:
     :returns: the number of deleted events, at most ``PURGE_BATCH_SIZE``.
     """
     cutoff = datetime.now(UTC) - retention
-    is_processed = table.c.state != EventState.WAITING.value
     expired = (
         select(table.c.id)
         .where(
-            is_processed,
+            ~_IS_WAITING,
             table.c.received_at < cutoff,
             or_(table.c.occurred_at < cutoff, table.c.received_at < cutoff - retention),
         )
@@ -295,4 +290,4 @@ def purge_expired(*, retention: timedelta) -> int:
         # In two statements, for MySQL has no LIMIT in a subquery; a refused event may be reopened in between.
         if not (ids := list(connection.scalars(expired))):
             return 0
-        return connection.execute(table.delete().where(table.c.id.in_(ids), is_processed)).rowcount
+        return connection.execute(table.delete().where(table.c.id.in_(ids), ~_IS_WAITING)).rowcount
