@@ -149,21 +149,22 @@ class EventProcessor:
 
     async def _settle_unverifiable(self, row: InboxRow) -> Event | None:
         """Settle an event that is not verified; return the event if it has to be."""
-        if reason := outcomes.find_exhaustion(row):
+        event = None
+        reason = outcomes.find_exhaustion(row)
+        if reason is None:
+            try:
+                event = parse_stored_event(row["name"], row["payload"])
+                retention = timedelta(days=self._config.inbox_retention)
+                if event:
+                    reason = find_expiry(event, received_at=row["received_at"], retention=retention)
+            except ValueError as error:
+                reason = f"its payload is invalid: {error}"
+        if reason:
             await self._database.run(outcomes.refuse, row, reason)
-            return None
-        try:
-            event = parse_stored_event(row["name"], row["payload"])
-        except ValueError as error:
-            await self._database.run(outcomes.refuse, row, f"its payload is invalid: {error}")
-            return None
-        retention = timedelta(days=self._config.inbox_retention)
-        if event and (reason := find_expiry(event, received_at=row["received_at"], retention=retention)):
-            await self._database.run(outcomes.refuse, row, reason)
-            return None
-        if event and self._config.verify_events:
+        elif event and self._config.verify_events:
             return event
-        await self._confirm(row, is_verified=False)
+        else:
+            await self._confirm(row, is_verified=False)
         return None
 
     async def _verify(self, row: InboxRow, event: Event, client: AsyncClient) -> None:
@@ -224,7 +225,6 @@ class InboxWorker:
         self._secrets = AsyncThreadPool(SECRETS_THREADS, thread_name_prefix="damstra-secrets")
         self._processor = EventProcessor(config, database=self._database, secrets=self._secrets)
         self._wake_up = asyncio.Event()
-        self._batches: set[asyncio.Task[None]] = set()
         self._in_progress = 0
         self._logged_problem = ""
 
@@ -234,23 +234,20 @@ class InboxWorker:
 
     async def run(self) -> None:
         """Claim and process events, and purge expired ones, until cancelled."""
-        purging = asyncio.create_task(self._purge_expired())
         try:
-            while True:
-                self._wake_up.clear()
-                await self._claim_due_events()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_INTERVAL.total_seconds()):
-                        await self._wake_up.wait()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._purge_expired())
+                while True:
+                    self._wake_up.clear()
+                    await self._claim_due_events(tasks)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(POLL_INTERVAL.total_seconds()):
+                            await self._wake_up.wait()
         finally:
-            tasks = [purging, *self._batches]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             for pool in (self._database, self._secrets):
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _claim_due_events(self) -> None:
+    async def _claim_due_events(self, tasks: asyncio.TaskGroup) -> None:
         """Claim as many events as there is room for, and start a task for those of each connection."""
         if not (room := MAX_EVENTS_IN_PROGRESS - self._in_progress):
             return
@@ -265,14 +262,7 @@ class InboxWorker:
             batches[row["conn_id"]].append(row)
         for conn_id, batch in batches.items():
             self._in_progress += len(batch)
-            task = asyncio.create_task(self._process_batch(conn_id, batch))
-            self._batches.add(task)
-            task.add_done_callback(partial(self._finish_batch, count=len(batch)))
-
-    def _finish_batch(self, task: asyncio.Task[None], *, count: int) -> None:
-        self._batches.discard(task)
-        self._in_progress -= count
-        self._wake_up.set()
+            tasks.create_task(self._process_batch(conn_id, batch))
 
     async def _process_batch(self, conn_id: str, rows: list[InboxRow]) -> None:
         """Process events of one connection; what is not settled is claimed again when the lease expires."""
@@ -292,6 +282,9 @@ class InboxWorker:
             log.exception(
                 "Damstra webhooks: processing events of connection %r failed; they are retried.", conn_id
             )
+        finally:
+            self._in_progress -= len(rows)
+            self._wake_up.set()
 
     async def _record_timeouts(self, rows: list[InboxRow]) -> None:
         """Count a timeout as a failed attempt of the events that are not settled."""
