@@ -12,23 +12,16 @@ from airflow_provider_damstra.endpoints.lesson_schedule import (
 )
 from airflow_provider_damstra.endpoints.user import GetUser
 from airflow_provider_damstra.errors import DamstraNotFoundError
-from airflow_provider_damstra.webhooks.events import (
-    EVENT_TYPES,
-    Event,
-    LessonScheduleCancelled,
-    LessonScheduleChanged,
-    LessonScheduleCompleted,
-    LessonScheduleCreated,
-    UserAccountCreated,
-    UserAccountInactivate,
-    UserSettingsUpdated,
-)
+from airflow_provider_damstra.webhooks import events
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.async_client import AsyncClient
     from airflow_provider_damstra.models.lesson_schedule import LessonSchedule
     from airflow_provider_damstra.models.user import User
+    from airflow_provider_damstra.webhooks.events import Event
 
+ScheduleEvent = events.LessonScheduleCompleted | events.LessonScheduleChanged | events.LessonScheduleCreated
+UserEvent = events.UserAccountCreated | events.UserSettingsUpdated | events.UserAccountInactivate
 DATE_TOLERANCE = timedelta(seconds=1)
 
 
@@ -37,7 +30,7 @@ def parse_stored_event(name: str, payload: dict[str, Any]) -> Event | None:
 
     :raises ValueError: if the payload does not match the event's model.
     """
-    model = EVENT_TYPES.get(name)
+    model = events.EVENT_TYPES.get(name)
     return None if model is None else model.model_validate(payload)
 
 
@@ -65,14 +58,13 @@ async def find_mismatch(event: Event, client: AsyncClient) -> str | None:
     :raises DamstraError: if the API could not be asked.
     """
     try:
-        match event:
-            case LessonScheduleCancelled():
-                return await _check_cancelled(event, client)
-            case LessonScheduleCompleted() | LessonScheduleChanged() | LessonScheduleCreated():
-                request = GetLessonSchedule(lesson_schedule_id=event.lesson_schedule_id)
-                return _compare_schedule(event, await client.call(request))
-            case UserAccountCreated() | UserSettingsUpdated() | UserAccountInactivate():
-                return _compare_user(event, await client.call(GetUser(user_id=event.user_id)))
+        if isinstance(event, events.LessonScheduleCancelled):
+            return await _check_cancelled(event, client)
+        if isinstance(event, ScheduleEvent):
+            request = GetLessonSchedule(lesson_schedule_id=event.lesson_schedule_id)
+            return _compare_schedule(event, await client.call(request))
+        if isinstance(event, UserEvent):
+            return _compare_user(event, await client.call(GetUser(user_id=event.user_id)))
     except DamstraNotFoundError as error:
         # The 404 of a proxy says nothing about Damstra's users and schedules.
         if error.is_from_proxy:
@@ -81,7 +73,7 @@ async def find_mismatch(event: Event, client: AsyncClient) -> str | None:
     raise TypeError(f"{type(event).__name__} cannot be verified")
 
 
-async def _check_cancelled(event: LessonScheduleCancelled, client: AsyncClient) -> str | None:
+async def _check_cancelled(event: events.LessonScheduleCancelled, client: AsyncClient) -> str | None:
     # GetLessonSchedule returns no status.
     listing = ListUserLessonSchedules(user_id=event.user_id, status=LessonScheduleFilter.CANCELLED)
     async for schedule in client.iterate(listing):
@@ -90,14 +82,12 @@ async def _check_cancelled(event: LessonScheduleCancelled, client: AsyncClient) 
     return "the user has no such cancelled schedule"
 
 
-def _compare_schedule(
-    event: LessonScheduleCompleted | LessonScheduleChanged | LessonScheduleCreated, schedule: LessonSchedule
-) -> str | None:
+def _compare_schedule(event: ScheduleEvent, schedule: LessonSchedule) -> str | None:
     if schedule.user_id not in (None, event.user_id):
         return f"the schedule is another user's ({schedule.user_id})"
-    if isinstance(event, LessonScheduleCompleted) and not schedule.is_completed:
+    if isinstance(event, events.LessonScheduleCompleted) and not schedule.is_completed:
         return "the schedule is not completed"
-    if isinstance(event, LessonScheduleChanged):
+    if isinstance(event, events.LessonScheduleChanged):
         start = schedule.start_date
         if start is None or abs(start - event.schedule_date) >= DATE_TOLERANCE:
             shown = start.astimezone(UTC).isoformat() if start else "unknown"
@@ -105,12 +95,10 @@ def _compare_schedule(
     return None
 
 
-def _compare_user(
-    event: UserAccountCreated | UserSettingsUpdated | UserAccountInactivate, user: User
-) -> str | None:
-    if isinstance(event, UserSettingsUpdated):
+def _compare_user(event: UserEvent, user: User) -> str | None:
+    if isinstance(event, events.UserSettingsUpdated):
         return None
-    if isinstance(event, UserAccountInactivate) and user.is_active:
+    if isinstance(event, events.UserAccountInactivate) and user.is_active:
         return "the user is active"
     is_same = user.user_name is None or user.user_name.casefold() == event.user_name.casefold()
     return None if is_same else f"user {user.id} has another user name"
