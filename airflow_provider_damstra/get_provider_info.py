@@ -38,7 +38,7 @@ def get_provider_info() -> dict[str, Any]:
         "asset-uris": [_ASSET_URIS],
         "cli": ["airflow_provider_damstra.cli.get_cli_commands"],
         "config": CONFIGURATION,
-        "db-managers": ["airflow_provider_damstra.webhooks.db.manager.DamstraDBManager"],
+        "db-managers": ["airflow_provider_damstra.webhooks.database.DamstraDBManager"],
     }
 
 

@@ -25,7 +25,7 @@ from airflow_provider_damstra.get_provider_info import get_provider_info
 from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, settings_from_connection
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.webhooks.config import load_receiver_config
-from airflow_provider_damstra.webhooks.db.manager import DamstraDBManager
+from airflow_provider_damstra.webhooks.database import DamstraDBManager
 from tests.hooks.connections import connection
 
 INFO = get_provider_info()

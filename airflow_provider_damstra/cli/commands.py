@@ -35,7 +35,7 @@ from airflow_provider_damstra.webhooks.config import (
     public_webhook_url,
     receives_webhooks,
 )
-from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError
+from airflow_provider_damstra.webhooks.database import InboxUnavailableError
 from airflow_provider_damstra.webhooks.events import parse_event
 from airflow_provider_damstra.webhooks.inbox import EventState, list_events
 

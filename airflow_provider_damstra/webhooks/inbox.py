@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import String, cast, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from airflow_provider_damstra.webhooks.db.manager import inbox_table as table
-from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, transaction
+from airflow_provider_damstra.webhooks.database import InboxUnavailableError, transaction
+from airflow_provider_damstra.webhooks.database import inbox_table as table
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select

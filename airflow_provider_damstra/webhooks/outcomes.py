@@ -12,7 +12,7 @@ from airflow_provider_damstra.assets import EVENT_NAMES
 from airflow_provider_damstra.hooks.metrics import count_event
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.asset_events import register_asset_events
-from airflow_provider_damstra.webhooks.db.transactions import transaction
+from airflow_provider_damstra.webhooks.database import transaction
 from airflow_provider_damstra.webhooks.inbox import EventState
 
 if TYPE_CHECKING:

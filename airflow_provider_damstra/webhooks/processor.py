@@ -22,7 +22,7 @@ from airflow_provider_damstra.errors import DamstraRequestError, DamstraResponse
 from airflow_provider_damstra.hooks.connection import load_settings
 from airflow_provider_damstra.hooks.metrics import count_request, gauge_pending_events, server_stats
 from airflow_provider_damstra.webhooks import inbox, outcomes
-from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, UnstorableEventError
+from airflow_provider_damstra.webhooks.database import InboxUnavailableError, UnstorableEventError
 from airflow_provider_damstra.webhooks.verification import find_expiry, find_mismatch, parse_stored_event
 
 if TYPE_CHECKING:

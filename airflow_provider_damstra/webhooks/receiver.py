@@ -23,7 +23,7 @@ from airflow_provider_damstra.validation_errors import format_validation_error
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.auth import RedactTokenMiddleware, TokenAuthenticator, token_from_scope
 from airflow_provider_damstra.webhooks.config import load_receiver_config
-from airflow_provider_damstra.webhooks.db.transactions import InboxUnavailableError, UnstorableEventError
+from airflow_provider_damstra.webhooks.database import InboxUnavailableError, UnstorableEventError
 from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, insert_event
 from airflow_provider_damstra.webhooks.events import UnknownEvent, parse_body
 from airflow_provider_damstra.webhooks.processor import AsyncThreadPool, InboxWorker

@@ -21,7 +21,7 @@ def create_api_server() -> FastAPI:
     from sqlalchemy import create_engine
 
     from airflow_provider_damstra.webhooks.config import URL_PREFIX
-    from airflow_provider_damstra.webhooks.db.manager import metadata
+    from airflow_provider_damstra.webhooks.database import metadata
     from airflow_provider_damstra.webhooks.receiver import create_app
 
     settings.engine = create_engine(f"sqlite:///{os.environ['AIRFLOW_HOME']}/inbox.db")

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_damstra.cli import STATES
 from airflow_provider_damstra.webhooks import inbox
-from airflow_provider_damstra.webhooks.db.manager import get_engine, metadata
+from airflow_provider_damstra.webhooks.database import get_engine, metadata
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunCommand

@@ -18,8 +18,7 @@ from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import NullPool
 
 from airflow_provider_damstra.hooks import metrics
-from airflow_provider_damstra.webhooks import auth, inbox, outcomes, processor
-from airflow_provider_damstra.webhooks.db import manager as database
+from airflow_provider_damstra.webhooks import auth, database, inbox, outcomes, processor
 from tests.webhooks.receiver_server import ReceiverServer, run_receiver
 
 if TYPE_CHECKING:

@@ -16,9 +16,8 @@ from sqlalchemy import event as sqlalchemy_event
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks import receiver as receiver_module
 from airflow_provider_damstra.webhooks.auth import TokenAuthenticator, generate_token
-from airflow_provider_damstra.webhooks.db.manager import get_engine
-from airflow_provider_damstra.webhooks.db.manager import inbox_table as table
-from airflow_provider_damstra.webhooks.db.transactions import transaction
+from airflow_provider_damstra.webhooks.database import get_engine, transaction
+from airflow_provider_damstra.webhooks.database import inbox_table as table
 from tests.airflow_compat import http_access_log
 from tests.webhooks.receiver_server import CONN_ID, HOST, ReceiverServer, Response, completed_event
 

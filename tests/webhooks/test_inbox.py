@@ -22,14 +22,12 @@ from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
 from airflow_provider_damstra.webhooks import inbox, outcomes
-from airflow_provider_damstra.webhooks.db.manager import (
+from airflow_provider_damstra.webhooks.database import (
     DamstraDBManager,
-    inbox_table,
-    metadata,
-)
-from airflow_provider_damstra.webhooks.db.transactions import (
     InboxUnavailableError,
     UnstorableEventError,
+    inbox_table,
+    metadata,
     transaction,
 )
 from airflow_provider_damstra.webhooks.events import MAX_NAME_LENGTH

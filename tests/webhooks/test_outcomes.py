@@ -14,8 +14,8 @@ from sqlalchemy.exc import DataError
 from airflow_provider_damstra.webhooks import inbox, outcomes, processor
 from airflow_provider_damstra.webhooks import receiver as receiver_module
 from airflow_provider_damstra.webhooks.asset_events import register_asset_events
-from airflow_provider_damstra.webhooks.db.manager import inbox_table as table
-from airflow_provider_damstra.webhooks.db.transactions import transaction
+from airflow_provider_damstra.webhooks.database import inbox_table as table
+from airflow_provider_damstra.webhooks.database import transaction
 from tests.webhooks.metadata_db import create_dag, list_asset_events, wait_for_processed
 from tests.webhooks.receiver_server import COMPLETED_ID, OPEN_ID, USER_ID, ReceiverServer, completed_event
 

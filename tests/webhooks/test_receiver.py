@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from airflow_provider_damstra.webhooks import inbox
-from airflow_provider_damstra.webhooks.db.manager import get_engine, metadata
+from airflow_provider_damstra.webhooks.database import get_engine, metadata
 from tests.contract.webhooks import BODIES
 from tests.webhooks.receiver_server import ReceiverServer, completed_event
 

@@ -7,7 +7,7 @@ from typing import Any
 from airflow import settings
 from alembic import context
 
-from airflow_provider_damstra.webhooks.db.manager import DamstraDBManager, get_engine
+from airflow_provider_damstra.webhooks.database import DamstraDBManager, get_engine
 
 _OPTIONS: dict[str, Any] = {
     "target_metadata": DamstraDBManager.metadata,

@@ -1,1 +1,0 @@
-"""Tables of the webhook inbox, their migrations and transactions."""
