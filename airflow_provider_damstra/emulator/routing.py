@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_damstra.emulator.api_errors import INVALID_KEY
 from airflow_provider_damstra.emulator.settings import API_PREFIX
-from airflow_provider_damstra.endpoints.base import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
+    from airflow_provider_damstra.endpoints.base import Endpoint
 
-Call = TypeVar("Call", bound=Endpoint[Any])
-Result = TypeVar("Result")
+Handler = TypeVar("Handler", bound="Callable[[Any, UnitOfWork], Any]")
 
 _WILDCARD = re.compile(r"\*\*|\*|\{[^/}]*\}")
 
@@ -49,14 +48,15 @@ OPERATIONS: list[Operation] = []
 
 
 def operation(
-    endpoint: type[Call],
-    *,
-    invalid_key_body: dict[str, Any] = INVALID_KEY,
-) -> Callable[[Callable[[Call, UnitOfWork], Result]], Callable[[Call, UnitOfWork], Result]]:
-    """Register the decorated function as the handler of an operation."""
+    *endpoints: type[Endpoint[Any]], invalid_key_body: dict[str, Any] = INVALID_KEY
+) -> Callable[[Handler], Handler]:
+    """Register the decorated function as the handler of one or more operations."""
 
-    def register(handler: Callable[[Call, UnitOfWork], Result]) -> Callable[[Call, UnitOfWork], Result]:
-        OPERATIONS.append(Operation(endpoint=endpoint, handler=handler, invalid_key_body=invalid_key_body))
+    def register(handler: Handler) -> Handler:
+        OPERATIONS.extend(
+            Operation(endpoint=endpoint, handler=handler, invalid_key_body=invalid_key_body)
+            for endpoint in endpoints
+        )
         return handler
 
     return register

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_damstra import endpoints
 from airflow_provider_damstra.emulator.api_errors import (
     NO_GROUP_FOR_ID,
     TOKEN_NOT_VALID,
@@ -14,23 +15,11 @@ from airflow_provider_damstra.emulator.repositories import user_repository
 from airflow_provider_damstra.emulator.routing import operation
 from airflow_provider_damstra.emulator.settings import CLIENT_ID
 from airflow_provider_damstra.emulator.store import contains_pattern
-from airflow_provider_damstra.endpoints.group import (
-    AddGroupMembers,
-    AddGroupSupervisors,
-    CreateGroup,
-    GetGroup,
-    InactivateGroup,
-    ListGroupMembers,
-    ListGroups,
-    ListGroupSupervisors,
-    RemoveGroupMembers,
-    RemoveGroupSupervisors,
-    UpdateGroup,
-)
 from airflow_provider_damstra.models.group import Group
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
+    from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.models.base import Page
     from airflow_provider_damstra.models.user import User
 
@@ -42,8 +31,8 @@ _COLUMNS = f"""
 """
 
 
-@operation(ListGroups, invalid_key_body=TOKEN_NOT_VALID)
-def list_groups(call: ListGroups, uow: UnitOfWork) -> Page[Group]:
+@operation(endpoints.ListGroups, invalid_key_body=TOKEN_NOT_VALID)
+def list_groups(call: endpoints.ListGroups, uow: UnitOfWork) -> Page[Group]:
     """Return a page of the active groups."""
     from_clause = "FROM groups WHERE active AND name LIKE :q ESCAPE '!'"
     params = {"q": contains_pattern(call.q or "")}
@@ -51,24 +40,24 @@ def list_groups(call: ListGroups, uow: UnitOfWork) -> Page[Group]:
     return uow.build_page(groups, uow.store.count(from_clause, params))
 
 
-@operation(GetGroup, invalid_key_body=TOKEN_NOT_VALID)
-def get_group(call: GetGroup, uow: UnitOfWork) -> Group:
+@operation(endpoints.GetGroup, invalid_key_body=TOKEN_NOT_VALID)
+def get_group(call: endpoints.GetGroup, uow: UnitOfWork) -> Group:
     """Return a group, active or not."""
     if uow.get("groups", call.group_id) is None:
         raise ApiError(404, NO_GROUP_FOR_ID)
     return _fetch_group(uow, call.group_id)
 
 
-@operation(CreateGroup)
-def create_group(call: CreateGroup, uow: UnitOfWork) -> Group:
+@operation(endpoints.CreateGroup)
+def create_group(call: endpoints.CreateGroup, uow: UnitOfWork) -> Group:
     """Create a group."""
     _validate_parent(uow, call.parent_id)
     group_id = uow.insert("groups", name=call.name, description=call.description, parent_id=call.parent_id)
     return _fetch_group(uow, group_id)
 
 
-@operation(UpdateGroup)
-def update_group(call: UpdateGroup, uow: UnitOfWork) -> Group:
+@operation(endpoints.UpdateGroup)
+def update_group(call: endpoints.UpdateGroup, uow: UnitOfWork) -> Group:
     """Replace name and description, and the parent if one is given."""
     uow.get_or_404("groups", call.group_id)
     _validate_parent(uow, call.parent_id, child_id=call.group_id)
@@ -77,47 +66,47 @@ def update_group(call: UpdateGroup, uow: UnitOfWork) -> Group:
     return _fetch_group(uow, call.group_id)
 
 
-@operation(InactivateGroup)
-def inactivate_group(call: InactivateGroup, uow: UnitOfWork) -> None:
+@operation(endpoints.InactivateGroup)
+def inactivate_group(call: endpoints.InactivateGroup, uow: UnitOfWork) -> None:
     """Inactivate a group."""
     uow.get_or_404("groups", call.group_id)
     uow.update("groups", call.group_id, active=0)
 
 
-@operation(ListGroupMembers)
-def list_group_members(call: ListGroupMembers, uow: UnitOfWork) -> Page[User]:
-    """Return a page of a group's members."""
-    return _fetch_users(uow, "group_members", call.group_id)
+@operation(endpoints.ListGroupMembers, endpoints.ListGroupSupervisors)
+def list_users(
+    call: endpoints.ListGroupMembers | endpoints.ListGroupSupervisors, uow: UnitOfWork
+) -> Page[User]:
+    """Return a page of a group's members or supervisors."""
+    uow.get_or_404("groups", call.group_id)
+    from_clause = f"FROM {_user_table(call)} JOIN users ON users.id = user_id WHERE group_id = :group_id"
+    return user_repository.fetch_page(uow, from_clause, {"group_id": call.group_id}, id_column="user_id")
 
 
-@operation(ListGroupSupervisors)
-def list_group_supervisors(call: ListGroupSupervisors, uow: UnitOfWork) -> Page[User]:
-    """Return a page of a group's supervisors."""
-    return _fetch_users(uow, "group_supervisors", call.group_id)
+@operation(endpoints.AddGroupMembers, endpoints.AddGroupSupervisors)
+def add_users(call: endpoints.AddGroupMembers | endpoints.AddGroupSupervisors, uow: UnitOfWork) -> str:
+    """Add members or supervisors to a group."""
+    uow.get_or_404("groups", call.group_id)
+    uow.require_users(call.user_ids)
+    for user_id in call.user_ids:
+        uow.insert_or_ignore(_user_table(call), group_id=call.group_id, user_id=user_id)
+    return _STATUS_LINE
 
 
-@operation(AddGroupMembers)
-def add_group_members(call: AddGroupMembers, uow: UnitOfWork) -> str:
-    """Add members to a group."""
-    return _add_users(uow, "group_members", call.group_id, call.user_ids)
+@operation(endpoints.RemoveGroupMembers, endpoints.RemoveGroupSupervisors)
+def remove_users(
+    call: endpoints.RemoveGroupMembers | endpoints.RemoveGroupSupervisors, uow: UnitOfWork
+) -> str:
+    """Remove members or supervisors from a group."""
+    uow.get_or_404("groups", call.group_id)
+    uow.require_users(call.user_ids)
+    for user_id in call.user_ids:
+        uow.delete(_user_table(call), group_id=call.group_id, user_id=user_id)
+    return _STATUS_LINE
 
 
-@operation(AddGroupSupervisors)
-def add_group_supervisors(call: AddGroupSupervisors, uow: UnitOfWork) -> str:
-    """Add supervisors to a group."""
-    return _add_users(uow, "group_supervisors", call.group_id, call.user_ids)
-
-
-@operation(RemoveGroupMembers)
-def remove_group_members(call: RemoveGroupMembers, uow: UnitOfWork) -> str:
-    """Remove members from a group."""
-    return _remove_users(uow, "group_members", call.group_id, call.user_ids)
-
-
-@operation(RemoveGroupSupervisors)
-def remove_group_supervisors(call: RemoveGroupSupervisors, uow: UnitOfWork) -> str:
-    """Remove supervisors from a group."""
-    return _remove_users(uow, "group_supervisors", call.group_id, call.user_ids)
+def _user_table(call: Endpoint[Any]) -> str:
+    return "group_supervisors" if type(call).__name__.endswith("Supervisors") else "group_members"
 
 
 def _fetch_group(uow: UnitOfWork, group_id: int) -> Group:
@@ -132,25 +121,3 @@ def _validate_parent(uow: UnitOfWork, parent_id: int | None, *, child_id: int | 
         if ancestor_id == child_id:
             raise bad_request(f"parentId: group {parent_id} is group {child_id} itself or below it")
         ancestor_id = uow.get_or_404("groups", ancestor_id)["parent_id"]
-
-
-def _fetch_users(uow: UnitOfWork, table: str, group_id: int) -> Page[User]:
-    uow.get_or_404("groups", group_id)
-    from_clause = f"FROM {table} JOIN users ON users.id = user_id WHERE group_id = :group_id"
-    return user_repository.fetch_page(uow, from_clause, {"group_id": group_id}, id_column="user_id")
-
-
-def _add_users(uow: UnitOfWork, table: str, group_id: int, user_ids: tuple[int, ...]) -> str:
-    uow.get_or_404("groups", group_id)
-    uow.require_users(user_ids)
-    for user_id in user_ids:
-        uow.insert_or_ignore(table, group_id=group_id, user_id=user_id)
-    return _STATUS_LINE
-
-
-def _remove_users(uow: UnitOfWork, table: str, group_id: int, user_ids: tuple[int, ...]) -> str:
-    uow.get_or_404("groups", group_id)
-    uow.require_users(user_ids)
-    for user_id in user_ids:
-        uow.delete(table, group_id=group_id, user_id=user_id)
-    return _STATUS_LINE
