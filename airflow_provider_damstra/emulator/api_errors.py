@@ -55,29 +55,20 @@ def bad_request(message: str) -> ApiError:
     return ApiError(400, body)
 
 
-def not_found(table: str, ids: Iterable[int]) -> ApiError:
+def not_found(name: str, ids: Iterable[int], **fields: Any) -> ApiError:
+    """Return a 404: there are no objects with these ids.
+
+    :param fields: further fields of the body.
+    """
+    message = f"{name} with id {', '.join(map(str, ids))} not found"
+    return ApiError(404, {"message": message, "reason": f"{name} not found", "statusCode": 404, **fields})
+
+
+def row_not_found(table: str, ids: Iterable[int]) -> ApiError:
     """Return the 404 for rows missing in a table: 842 for groups, 840 for lesson schedules."""
     if table == "lesson_schedules":
         return ApiError(404, SCHEDULE_NOT_FOUND)
-    name = _RESOURCE_NAMES[table]
-    code = {"internalCode": 842} if table == "groups" else {}
-    return ApiError(404, {**_not_found_body(name, ids), **code})
-
-
-def attendee_not_found(session_id: int, ids: Iterable[int]) -> ApiError:
-    """Return a 404: an ILT session has no attendees with these ids."""
-    return ApiError(404, _not_found_body(f"Attendee of session {session_id}", ids))
-
-
-def _not_found_body(name: str, ids: Iterable[int]) -> dict[str, Any]:
-    message = f"{name} with id {', '.join(map(str, ids))} not found"
-    return {"message": message, "reason": f"{name} not found", "statusCode": 404}
-
-
-def no_certificate(schedule_id: int) -> ApiError:
-    """Return a 404: a schedule that is not completed and passed has no certificate."""
-    message = f"No certificate found for lesson schedule {schedule_id}: it is not completed and passed"
-    return ApiError(404, {"message": message, "reason": "Certificate not found", "statusCode": 404})
+    return not_found(_RESOURCE_NAMES[table], ids, **({"internalCode": 842} if table == "groups" else {}))
 
 
 def conflict(message: str) -> ApiError:

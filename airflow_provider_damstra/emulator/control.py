@@ -13,11 +13,11 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from airflow_provider_damstra.emulator import lesson_schedules
 from airflow_provider_damstra.emulator.api_errors import ApiError
 from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
 from airflow_provider_damstra.emulator.faults import FaultRule
 from airflow_provider_damstra.emulator.journal import filter_entries
-from airflow_provider_damstra.emulator.repositories import lesson_schedule_repository
 from airflow_provider_damstra.emulator.seeds import get_seed
 from airflow_provider_damstra.emulator.settings import CONTROL_PREFIX
 from airflow_provider_damstra.emulator.state import EmulatorState
@@ -166,32 +166,32 @@ def _clock_as_json(state: EmulatorState) -> dict[str, str]:
 async def complete(state: State, schedule_id: int, body: CompleteRequest | None = None) -> dict[str, Any]:
     """Complete a lesson, as its trainee does in the app."""
     with state.unit_of_work() as uow:
-        lesson_schedule_repository.complete(uow, schedule_id, passed=body.passed if body else True)
-        return lesson_schedule_repository.summarize(uow, schedule_id)
+        lesson_schedules.complete(uow, schedule_id, passed=body.passed if body else True)
+        return lesson_schedules.summarize(uow, schedule_id)
 
 
 @control_router.post("/lesson_schedules/{schedule_id}/start")
 async def start(state: State, schedule_id: int) -> dict[str, Any]:
     """Start a lesson, as its trainee does in the app."""
     with state.unit_of_work() as uow:
-        lesson_schedule_repository.start(uow, schedule_id)
-        return lesson_schedule_repository.summarize(uow, schedule_id)
+        lesson_schedules.start(uow, schedule_id)
+        return lesson_schedules.summarize(uow, schedule_id)
 
 
 @control_router.post("/lesson_schedules/{schedule_id}/cancel")
 async def cancel(state: State, schedule_id: int) -> dict[str, Any]:
     """Cancel a lesson schedule, as an administrator does in the app."""
     with state.unit_of_work() as uow:
-        lesson_schedule_repository.cancel(uow, schedule_id)
-        return lesson_schedule_repository.summarize(uow, schedule_id)
+        lesson_schedules.cancel(uow, schedule_id)
+        return lesson_schedules.summarize(uow, schedule_id)
 
 
 @control_router.post("/lesson_schedules/{schedule_id}/reschedule")
 async def reschedule(state: State, schedule_id: int, body: RescheduleRequest) -> dict[str, Any]:
     """Move a lesson schedule, as an administrator does in the app."""
     with state.unit_of_work() as uow:
-        lesson_schedule_repository.reschedule(uow, schedule_id, body.schedule_date)
-        return lesson_schedule_repository.summarize(uow, schedule_id)
+        lesson_schedules.reschedule(uow, schedule_id, body.schedule_date)
+        return lesson_schedules.summarize(uow, schedule_id)
 
 
 @control_router.get("/webhooks")

@@ -78,7 +78,7 @@ class UnitOfWork:
         """
         row = self.get(table, row_id)
         if row is None:
-            raise api_errors.not_found(table, [row_id])
+            raise api_errors.row_not_found(table, [row_id])
         return row
 
     def require_users(self, user_ids: Iterable[int]) -> None:
@@ -88,7 +88,7 @@ class UnitOfWork:
         """
         unknown = [user_id for user_id in user_ids if self.get("users", user_id) is None]
         if unknown:
-            raise api_errors.not_found("users", unknown)
+            raise api_errors.row_not_found("users", unknown)
 
     def fetch_page(
         self, columns: str, from_clause: str, params: dict[str, Any], *, order_by: str = "id"

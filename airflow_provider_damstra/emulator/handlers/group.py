@@ -11,7 +11,7 @@ from airflow_provider_damstra.emulator.api_errors import (
     ApiError,
     bad_request,
 )
-from airflow_provider_damstra.emulator.repositories import user_repository
+from airflow_provider_damstra.emulator.handlers.user import fetch_users_page
 from airflow_provider_damstra.emulator.routing import operation
 from airflow_provider_damstra.emulator.settings import CLIENT_ID
 from airflow_provider_damstra.emulator.store import contains_pattern
@@ -80,7 +80,7 @@ def list_users(
     """Return a page of a group's members or supervisors."""
     uow.get_or_404("groups", call.group_id)
     from_clause = f"FROM {_user_table(call)} JOIN users ON users.id = user_id WHERE group_id = :group_id"
-    return user_repository.fetch_page(uow, from_clause, {"group_id": call.group_id}, id_column="user_id")
+    return fetch_users_page(uow, from_clause, {"group_id": call.group_id}, id_column="user_id")
 
 
 @operation(endpoints.AddGroupMembers, endpoints.AddGroupSupervisors)

@@ -6,12 +6,12 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_damstra import endpoints
 from airflow_provider_damstra.emulator.api_errors import TOKEN_NOT_VALID
 from airflow_provider_damstra.emulator.clock import format_utc_seconds
 from airflow_provider_damstra.emulator.routing import operation
 from airflow_provider_damstra.emulator.settings import CLIENT_ID
 from airflow_provider_damstra.emulator.store import contains_pattern, where_clause
-from airflow_provider_damstra.endpoints.lesson import ListLessonDetails, ListLessons
 from airflow_provider_damstra.models.lesson import Lesson, LessonDetails, LessonStatus
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ PUBLISHED_CODES = {
 }
 
 
-@operation(ListLessons, invalid_key_body=TOKEN_NOT_VALID)
-def list_lessons(call: ListLessons, uow: UnitOfWork) -> Page[Lesson]:
+@operation(endpoints.ListLessons, invalid_key_body=TOKEN_NOT_VALID)
+def list_lessons(call: endpoints.ListLessons, uow: UnitOfWork) -> Page[Lesson]:
     """Return a page of lesson versions with their custom fields."""
     rows, total = _fetch_versions(call, uow)
     fields = _fetch_custom_fields(uow, [row["lesson_version_id"] for row in rows])
@@ -41,8 +41,8 @@ def list_lessons(call: ListLessons, uow: UnitOfWork) -> Page[Lesson]:
     return uow.build_page(lessons, total)
 
 
-@operation(ListLessonDetails, invalid_key_body=TOKEN_NOT_VALID)
-def list_lesson_details(call: ListLessonDetails, uow: UnitOfWork) -> Page[LessonDetails]:
+@operation(endpoints.ListLessonDetails, invalid_key_body=TOKEN_NOT_VALID)
+def list_lesson_details(call: endpoints.ListLessonDetails, uow: UnitOfWork) -> Page[LessonDetails]:
     """Return a page of lesson versions with their publishing details.
 
     As documented, the page and its meta have dates, and the text ``null`` as an id.
@@ -60,7 +60,9 @@ def list_lesson_details(call: ListLessonDetails, uow: UnitOfWork) -> Page[Lesson
     return uow.build_page(details, total, createdDate=now, modifiedDate=now, id="null")
 
 
-def _fetch_versions(call: ListLessons | ListLessonDetails, uow: UnitOfWork) -> tuple[list[sqlite3.Row], int]:
+def _fetch_versions(
+    call: endpoints.ListLessons | endpoints.ListLessonDetails, uow: UnitOfWork
+) -> tuple[list[sqlite3.Row], int]:
     columns = f"""
         id AS lesson_version_id, lesson_id, name, duration, status, in_library,
         version, {CLIENT_ID} AS client_id, questionnaire_type, created_date, modified_date

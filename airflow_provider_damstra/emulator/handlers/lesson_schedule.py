@@ -8,35 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from airflow_provider_damstra.emulator.api_errors import (
-    SCHEDULE_EXISTS,
-    ApiError,
-    bad_request,
-    no_certificate,
-)
+from airflow_provider_damstra import endpoints
+from airflow_provider_damstra.emulator import lesson_schedules
+from airflow_provider_damstra.emulator.api_errors import SCHEDULE_EXISTS, ApiError, bad_request
 from airflow_provider_damstra.emulator.handlers.lesson import PUBLISHED_CODES
+from airflow_provider_damstra.emulator.lesson_schedules import COLUMNS, IS_OPEN, JOINS, STATUS
 from airflow_provider_damstra.emulator.rendering import certificate_pdf
-from airflow_provider_damstra.emulator.repositories import lesson_schedule_repository
-from airflow_provider_damstra.emulator.repositories.lesson_schedule_repository import (
-    COLUMNS,
-    IS_OPEN,
-    JOINS,
-    STATUS,
-    STATUS_IDS,
-    thumbnail_url,
-)
 from airflow_provider_damstra.emulator.routing import operation
 from airflow_provider_damstra.emulator.settings import CLIENT_ID, CLIENT_NAME
-from airflow_provider_damstra.endpoints.lesson_schedule import (
-    CompleteLesson,
-    DownloadCertificate,
-    GetEmbedUrl,
-    GetEmbedUrlAllLessonTypes,
-    GetLessonSchedule,
-    LessonScheduleFilter,
-    ListUserLessonSchedules,
-    ScheduleUser,
-)
+from airflow_provider_damstra.endpoints.lesson_schedule import LessonScheduleFilter
 from airflow_provider_damstra.models.lesson import LessonStatus
 from airflow_provider_damstra.models.lesson_schedule import (
     GracePeriodUnit,
@@ -53,8 +33,8 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.models.base import Page
 
 
-@operation(GetLessonSchedule)
-def get_lesson_schedule(call: GetLessonSchedule, uow: UnitOfWork) -> LessonSchedule:
+@operation(endpoints.GetLessonSchedule)
+def get_lesson_schedule(call: endpoints.GetLessonSchedule, uow: UnitOfWork) -> LessonSchedule:
     """Return a lesson schedule, in the representation without a status."""
     uow.get_or_404("lesson_schedules", call.lesson_schedule_id)
     sql = f"""
@@ -71,7 +51,7 @@ def get_lesson_schedule(call: GetLessonSchedule, uow: UnitOfWork) -> LessonSched
         **row,
         client_name=CLIENT_NAME,
         published=PUBLISHED_CODES[LessonStatus(status)],
-        lesson_thumbnail=thumbnail_url(uow, version_id),
+        lesson_thumbnail=lesson_schedules.thumbnail_url(uow, version_id),
         user_groups=_fetch_groups(uow, row["user_id"]),
         supervisors=_fetch_supervisors(uow, row["user_id"]),
         movie_id=version_id,
@@ -80,8 +60,10 @@ def get_lesson_schedule(call: GetLessonSchedule, uow: UnitOfWork) -> LessonSched
     )
 
 
-@operation(ListUserLessonSchedules)
-def list_user_lesson_schedules(call: ListUserLessonSchedules, uow: UnitOfWork) -> Page[UserLessonSchedule]:
+@operation(endpoints.ListUserLessonSchedules)
+def list_user_lesson_schedules(
+    call: endpoints.ListUserLessonSchedules, uow: UnitOfWork
+) -> Page[UserLessonSchedule]:
     """Return a page of a user's lesson schedules; it has no meta."""
     uow.get_or_404("users", call.user_id)
     status = call.status or LessonScheduleFilter.ALL
@@ -92,16 +74,16 @@ def list_user_lesson_schedules(call: ListUserLessonSchedules, uow: UnitOfWork) -
         UserLessonSchedule(
             **dict(row),
             schedule_type="automatic",
-            status_id=STATUS_IDS[LessonScheduleStatus(row["status"])],
-            lesson_thumbnail=thumbnail_url(uow, row["lesson_version_id"]),
+            status_id=lesson_schedules.STATUS_IDS[LessonScheduleStatus(row["status"])],
+            lesson_thumbnail=lesson_schedules.thumbnail_url(uow, row["lesson_version_id"]),
         )
         for row in rows
     ]
     return uow.build_page(schedules, None)
 
 
-@operation(ScheduleUser)
-def schedule_user(call: ScheduleUser, uow: UnitOfWork) -> dict[str, list[int]]:
+@operation(endpoints.ScheduleUser)
+def schedule_user(call: endpoints.ScheduleUser, uow: UnitOfWork) -> dict[str, list[int]]:
     """Schedule a user to all lesson versions or none, and return the ids of the schedules."""
     user = uow.get_or_404("users", call.user_id)
     if user["client_status_id"] != ClientStatus.ACTIVE:
@@ -114,8 +96,8 @@ def schedule_user(call: ScheduleUser, uow: UnitOfWork) -> dict[str, list[int]]:
     return {"ids": ids}
 
 
-@operation(CompleteLesson)
-def complete_lesson(call: CompleteLesson, uow: UnitOfWork) -> dict[str, list[int]]:
+@operation(endpoints.CompleteLesson)
+def complete_lesson(call: endpoints.CompleteLesson, uow: UnitOfWork) -> dict[str, list[int]]:
     """Complete the user's open schedule, or create a completed one, and return its id."""
     uow.get_or_404("users", call.user_id)
     version = _get_completed_version(uow, call)
@@ -123,23 +105,22 @@ def complete_lesson(call: CompleteLesson, uow: UnitOfWork) -> dict[str, list[int
     if recorder["client_status_id"] != ClientStatus.ACTIVE:
         raise bad_request(f"manuallyCompletedByUserId: user {recorder['id']} is not active")
     completed_at = call.completed_date
-    schedule_id = lesson_schedule_repository.find_open_id(uow, call.user_id, version["id"])
+    schedule_id = lesson_schedules.find_open_id(uow, call.user_id, version["id"])
     if schedule_id is None:
-        schedule_id = lesson_schedule_repository.insert(
+        schedule_id = lesson_schedules.insert(
             uow, call.user_id, version["id"], start=completed_at, end=completed_at
         )
-    lesson_schedule_repository.complete(
-        uow, schedule_id, recorded_by=recorder["id"], completed_at=completed_at
-    )
+    lesson_schedules.complete(uow, schedule_id, recorded_by=recorder["id"], completed_at=completed_at)
     return {"ids": [schedule_id]}
 
 
-@operation(DownloadCertificate)
-def download_certificate(call: DownloadCertificate, uow: UnitOfWork) -> bytes:
+@operation(endpoints.DownloadCertificate)
+def download_certificate(call: endpoints.DownloadCertificate, uow: UnitOfWork) -> bytes:
     """Return the certificate of a completed and passed schedule."""
     schedule = uow.get_or_404("lesson_schedules", call.lesson_schedule_id)
     if schedule["lesson_completed_date"] is None or not schedule["passed"]:
-        raise no_certificate(call.lesson_schedule_id)
+        message = f"No certificate found for lesson schedule {schedule['id']}: it is not completed and passed"
+        raise ApiError(404, {"message": message, "reason": "Certificate not found", "statusCode": 404})
     version = uow.get_or_404("lesson_versions", schedule["lesson_version_id"])
     user = uow.get_or_404("users", schedule["user_id"])
     return certificate_pdf(
@@ -150,22 +131,14 @@ def download_certificate(call: DownloadCertificate, uow: UnitOfWork) -> bytes:
     )
 
 
-@operation(GetEmbedUrl)
-def get_embed_url(call: GetEmbedUrl, uow: UnitOfWork) -> dict[str, str]:
-    """Return the URL of the player for an open schedule."""
-    return _create_embed_url(uow, call.lesson_schedule_id)
-
-
-@operation(GetEmbedUrlAllLessonTypes)
-def get_embed_url_all_lesson_types(call: GetEmbedUrlAllLessonTypes, uow: UnitOfWork) -> dict[str, str]:
-    """Return the URL of the player for an open schedule of any type of lesson."""
-    return _create_embed_url(uow, call.lesson_schedule_id)
-
-
-def _create_embed_url(uow: UnitOfWork, schedule_id: int) -> dict[str, str]:
-    lesson_schedule_repository.get_open(uow, schedule_id)
+@operation(endpoints.GetEmbedUrl, endpoints.GetEmbedUrlAllLessonTypes)
+def get_embed_url(
+    call: endpoints.GetEmbedUrl | endpoints.GetEmbedUrlAllLessonTypes, uow: UnitOfWork
+) -> dict[str, str]:
+    """Return the URL of the player for an open schedule; lessons of every type have one."""
+    lesson_schedules.get_open(uow, call.lesson_schedule_id)
     token = secrets.token_urlsafe(24)
-    return {"embedUrl": f"{uow.base_url}/#player/{schedule_id}?embed=true&token={token}"}
+    return {"embedUrl": f"{uow.base_url}/#player/{call.lesson_schedule_id}?embed=true&token={token}"}
 
 
 def _require_active_version(uow: UnitOfWork, version_id: int) -> None:
@@ -176,9 +149,9 @@ def _require_active_version(uow: UnitOfWork, version_id: int) -> None:
 
 
 def _insert(uow: UnitOfWork, user_id: int, version_id: int, start: datetime, end: datetime) -> int:
-    if lesson_schedule_repository.find_open_id(uow, user_id, version_id) is not None:
+    if lesson_schedules.find_open_id(uow, user_id, version_id) is not None:
         raise ApiError(409, SCHEDULE_EXISTS)
-    return lesson_schedule_repository.insert(uow, user_id, version_id, start=start, end=end)
+    return lesson_schedules.insert(uow, user_id, version_id, start=start, end=end)
 
 
 def _add_grace_period(start: datetime, period: int, unit: GracePeriodUnit) -> datetime:
@@ -190,7 +163,7 @@ def _add_grace_period(start: datetime, period: int, unit: GracePeriodUnit) -> da
         raise bad_request(f"gracePeriod: {period} {unit} end after the year 9999") from None
 
 
-def _get_completed_version(uow: UnitOfWork, call: CompleteLesson) -> sqlite3.Row:
+def _get_completed_version(uow: UnitOfWork, call: endpoints.CompleteLesson) -> sqlite3.Row:
     """Return the requested lesson version, or the published version of the requested lesson."""
     if call.lesson_version_id is None:
         return _get_published_version(uow, call.lesson_id or 0)

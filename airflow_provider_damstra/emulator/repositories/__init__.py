@@ -1,1 +1,0 @@
-"""Queries and changes of the emulator's tables, used by the handlers."""
