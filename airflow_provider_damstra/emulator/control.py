@@ -203,25 +203,22 @@ async def list_webhooks(state: State) -> list[dict[str, Any]]:
 @control_router.post("/webhooks")
 async def add_webhook(state: State, body: WebhookRequest) -> dict[str, Any]:
     """Add a webhook."""
-    with state.unit_of_work() as uow:
-        sql = "INSERT INTO webhooks (url, event, created_date) VALUES (?, ?, ?)"
-        webhook_id = state.store.execute(sql, [body.url, body.event, uow.timestamp]).lastrowid
+    sql = "INSERT INTO webhooks (url, event) VALUES (?, ?)"
+    webhook_id = state.store.execute(sql, [body.url, body.event]).lastrowid
     return {"id": webhook_id, "url": body.url, "event": body.event}
 
 
 @control_router.delete("/webhooks", status_code=204, response_model=None)
 async def delete_webhooks(state: State) -> None:
     """Delete all webhooks."""
-    with state.store.transaction():
-        state.store.execute("DELETE FROM webhooks")
+    state.store.execute("DELETE FROM webhooks")
 
 
 @control_router.delete("/webhooks/{webhook_id}", status_code=204, response_model=None)
 async def delete_webhook(state: State, webhook_id: int) -> None:
     """Delete one webhook."""
-    with state.unit_of_work() as uow:
-        if not uow.delete("webhooks", id=webhook_id):
-            raise ApiError(404, {"error": f"there is no webhook {webhook_id}"})
+    if not state.store.execute("DELETE FROM webhooks WHERE id = ?", [webhook_id]).rowcount:
+        raise ApiError(404, {"error": f"there is no webhook {webhook_id}"})
 
 
 @control_router.get("/webhooks/deliveries")

@@ -159,7 +159,6 @@ CREATE INDEX attendees_by_schedule ON ilt_attendees (lesson_schedule_id);
 CREATE TABLE webhooks (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     url TEXT NOT NULL,
-    event TEXT,
-    created_date TEXT NOT NULL
+    event TEXT
 );
 """

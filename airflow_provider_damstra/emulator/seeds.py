@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,13 +40,13 @@ def _seed_empty(store: Store, now: datetime) -> None:
 def _seed_demo(store: Store, now: datetime) -> None:
     """Insert 40 users with roles and groups, lessons, lesson schedules and ILT sessions."""
     _insert_users(store, now, demo_seed.USERS)
-    _insert(store, "groups", (_with_dates(group, now, days_ago=380) for group in demo_seed.GROUPS))
-    _insert(store, "group_members", demo_seed.group_members())
-    _insert(store, "group_supervisors", demo_seed.GROUP_SUPERVISORS)
+    store.insert_many("groups", (_with_dates(group, now, days_ago=380) for group in demo_seed.GROUPS))
+    store.insert_many("group_members", demo_seed.group_members())
+    store.insert_many("group_supervisors", demo_seed.GROUP_SUPERVISORS)
     _insert_lessons(store, now)
-    _insert(store, "lesson_schedules", demo_seed.lesson_schedules(now))
-    _insert(store, "ilt_sessions", demo_seed.ilt_sessions(now))
-    _insert(store, "ilt_attendees", demo_seed.ilt_attendees(now))
+    store.insert_many("lesson_schedules", demo_seed.lesson_schedules(now))
+    store.insert_many("ilt_sessions", demo_seed.ilt_sessions(now))
+    store.insert_many("ilt_attendees", demo_seed.ilt_attendees(now))
 
 
 def _seed_large(store: Store, now: datetime, size: int) -> None:
@@ -57,16 +57,16 @@ def _seed_large(store: Store, now: datetime, size: int) -> None:
     dates = _with_dates({}, now, days_ago=300)
     description = f"{_GROUP_SIZE} people"
     _seed_empty(store, now)
-    _insert(store, "users", (_numbered_user(number, dates) for number in numbers))
+    store.insert_many("users", (_numbered_user(number, dates) for number in numbers))
     roles = ({"user_id": first_user + number, "role_id": Role.TRAINEE} for number in numbers)
-    _insert(store, "user_roles", roles)
+    store.insert_many("user_roles", roles)
     names = (f"Crew {number + 1:05d}" for number in group_numbers)
-    _insert(store, "groups", ({"name": name, "description": description, **dates} for name in names))
+    store.insert_many("groups", ({"name": name, "description": description, **dates} for name in names))
     members = (
         {"group_id": first_group + number // _GROUP_SIZE, "user_id": first_user + number}
         for number in numbers
     )
-    _insert(store, "group_members", members)
+    store.insert_many("group_members", members)
     _insert_lessons(store, now)
 
 
@@ -75,9 +75,9 @@ _SEEDS: dict[str, SeedFunction] = {"empty": _seed_empty, "demo": _seed_demo}
 
 def _insert_users(store: Store, now: datetime, users: tuple[demo_seed.SeedUser, ...]) -> None:
     by_id = dict(enumerate(users, FIRST_IDS["users"]))
-    _insert(store, "users", [_user(user, user_id, now) for user_id, user in by_id.items()])
+    store.insert_many("users", [_user(user, user_id, now) for user_id, user in by_id.items()])
     roles = [{"user_id": user_id, "role_id": role} for user_id, user in by_id.items() for role in user.roles]
-    _insert(store, "user_roles", roles)
+    store.insert_many("user_roles", roles)
 
 
 def _user(user: demo_seed.SeedUser, user_id: int, now: datetime) -> dict[str, Any]:
@@ -117,27 +117,15 @@ def _numbered_user(number: int, dates: dict[str, str]) -> dict[str, Any]:
 
 
 def _insert_lessons(store: Store, now: datetime) -> None:
-    _insert(store, "lessons", demo_seed.LESSONS)
+    store.insert_many("lessons", demo_seed.LESSONS)
     for table, rows in (
         ("lesson_versions", demo_seed.LESSON_VERSIONS),
         ("lesson_version_custom_fields", demo_seed.CUSTOM_FIELDS),
     ):
-        _insert(store, table, [_with_dates(row, now, days_ago=370) for row in rows])
+        store.insert_many(table, [_with_dates(row, now, days_ago=370) for row in rows])
 
 
 def _with_dates(values: dict[str, Any], now: datetime, *, days_ago: int) -> dict[str, Any]:
     """Return a row that was created and modified some days ago."""
     timestamp = format_utc_milliseconds(now - timedelta(days=days_ago))
     return {**values, "created_date": timestamp, "modified_date": timestamp}
-
-
-def _insert(store: Store, table: str, rows: Iterable[dict[str, Any]]) -> None:
-    """Insert rows, which all have the columns of the first."""
-    iterator = iter(rows)
-    first = next(iterator, None)
-    if first is None:
-        return
-    placeholders = ", ".join(f":{name}" for name in first)
-    sql = f"INSERT INTO {table} ({', '.join(first)}) VALUES ({placeholders})"
-    store.execute_many(sql, [first])
-    store.execute_many(sql, iterator)

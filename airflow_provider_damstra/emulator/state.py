@@ -67,14 +67,10 @@ class EmulatorState:
         self.store.clear()
         get_seed(seed)(self.store, self.clock.now())
         self.store.set_setting(_SEED, seed)
-        self._save_clock()
+        self.save_clock()
 
     def save_clock(self) -> None:
         """Save the clock's offset in the store."""
-        with self.store.transaction():
-            self._save_clock()
-
-    def _save_clock(self) -> None:
         self.store.set_setting(_CLOCK_OFFSET, str(self.clock.offset.total_seconds()))
 
     @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.emulator import schema
@@ -101,18 +102,21 @@ class Store:
         self._counts.clear()
         return self._db.execute(sql, params)
 
-    def execute_many(self, sql: str, rows: Iterable[Params]) -> None:
-        """Execute a write statement for many rows."""
-        self._counts.clear()
-        self._db.executemany(sql, rows)
+    def insert_many(self, table: str, rows: Iterable[dict[str, Any]]) -> None:
+        """Insert rows, which all have the columns of the first."""
+        iterator = iter(rows)
+        first = next(iterator, None)
+        if first is not None:
+            self._counts.clear()
+            self._db.executemany(insert_statement(table, first), chain([first], iterator))
 
     def clear(self) -> None:
         """Empty the tables that seeds fill, and reset their ids."""
         for table in schema.TABLES:
             self.execute(f"DELETE FROM {table}")
             self.execute("DELETE FROM sqlite_sequence WHERE name = ?", [table])
-        sequences = [(table, first_id - 1) for table, first_id in schema.FIRST_IDS.items()]
-        self.execute_many("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", sequences)
+        sequences = ({"name": table, "seq": first_id - 1} for table, first_id in schema.FIRST_IDS.items())
+        self.insert_many("sqlite_sequence", sequences)
 
     def get_setting(self, name: str) -> str | None:
         """Return a saved setting, or None."""
@@ -130,6 +134,13 @@ def _database_error_as_value_error(path: Path | None) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         raise ValueError(f"{path} cannot be used as a store: {error}") from error
+
+
+def insert_statement(table: str, columns: Iterable[str], *, or_ignore: bool = False) -> str:
+    """Return a statement with a parameter for each column, which has the column's name."""
+    names = list(columns)
+    verb = "INSERT OR IGNORE" if or_ignore else "INSERT"
+    return f"{verb} INTO {table} ({', '.join(names)}) VALUES (:{', :'.join(names)})"
 
 
 def contains_pattern(text: str | None) -> str | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.emulator import api_errors
 from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
+from airflow_provider_damstra.emulator.store import insert_statement
 from airflow_provider_damstra.emulator.webhooks import build_event
 from airflow_provider_damstra.models.base import Model, Page, PageMeta
 from airflow_provider_damstra.models.user import ClientStatus, Role
@@ -116,11 +117,9 @@ class UnitOfWork:
     def insert(self, table: str, **values: Any) -> int:
         """Insert a row, created and modified now, and return its id."""
         values = {**values, "created_date": self.timestamp, "modified_date": self.timestamp}
-        placeholders = ", ".join(f":{name}" for name in values)
-        sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({placeholders})"
-        row_id = self.store.execute(sql, values).lastrowid
-        self._record(table, row_id, "insert")
-        return row_id or 0
+        cursor = self.store.execute(insert_statement(table, values), values)
+        self._record(cursor, table, cursor.lastrowid, "insert")
+        return cursor.lastrowid or 0
 
     def update(self, table: str, row_id: int, **values: Any) -> bool:
         """Update a row, modified now, unless it has these values already; return whether it changed."""
@@ -129,28 +128,22 @@ class UnitOfWork:
             return False
         values = {**values, "modified_date": self.timestamp}
         assignments = ", ".join(f"{name} = :{name}" for name in values)
-        self.store.execute(f"UPDATE {table} SET {assignments} WHERE id = :id", {**values, "id": row_id})
-        self._record(table, row_id, "update")
-        return True
+        sql = f"UPDATE {table} SET {assignments} WHERE id = :id"
+        return self._record(self.store.execute(sql, {**values, "id": row_id}), table, row_id, "update")
 
     def insert_or_ignore(self, table: str, **keys: int) -> bool:
         """Insert a row into an association table; return whether it was absent."""
-        placeholders = ", ".join(f":{name}" for name in keys)
-        sql = f"INSERT OR IGNORE INTO {table} ({', '.join(keys)}) VALUES ({placeholders})"
-        return self._record_if_changed(self.store.execute(sql, keys), table, keys, "insert")
+        cursor = self.store.execute(insert_statement(table, keys, or_ignore=True), keys)
+        return self._record(cursor, table, keys, "insert")
 
     def delete(self, table: str, **keys: int) -> bool:
         """Delete the row with these values; return whether it was present."""
         condition = " AND ".join(f"{name} = :{name}" for name in keys)
         cursor = self.store.execute(f"DELETE FROM {table} WHERE {condition}", keys)
-        return self._record_if_changed(cursor, table, keys, "delete")
+        return self._record(cursor, table, keys, "delete")
 
-    def _record_if_changed(
-        self, cursor: sqlite3.Cursor, table: str, keys: dict[str, int], action: str
-    ) -> bool:
+    def _record(self, cursor: sqlite3.Cursor, table: str, row_id: Any, action: str) -> bool:
+        """Record what a statement changed, for the journal; return whether it changed anything."""
         if cursor.rowcount:
-            self._record(table, keys, action)
+            self.changes.append({"table": table, "id": row_id, "action": action})
         return bool(cursor.rowcount)
-
-    def _record(self, table: str, row_id: Any, action: str) -> None:
-        self.changes.append({"table": table, "id": row_id, "action": action})
