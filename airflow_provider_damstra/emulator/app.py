@@ -15,7 +15,7 @@ from airflow_provider_damstra import __version__
 from airflow_provider_damstra.emulator import handlers as _handlers  # noqa: F401 (registers the operations)
 from airflow_provider_damstra.emulator.api_errors import INTERNAL_SERVER_ERROR, ApiError, bad_request
 from airflow_provider_damstra.emulator.control import add_exception_handlers, control_router
-from airflow_provider_damstra.emulator.fault_middleware import FaultMiddleware
+from airflow_provider_damstra.emulator.faults import FaultMiddleware
 from airflow_provider_damstra.emulator.parsing import parse_request
 from airflow_provider_damstra.emulator.rendering import json_response, render, render_error
 from airflow_provider_damstra.emulator.routing import OPERATIONS, Operation

@@ -7,21 +7,21 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from airflow_provider_damstra.emulator import lesson_schedules
 from airflow_provider_damstra.emulator.api_errors import ApiError
 from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
 from airflow_provider_damstra.emulator.faults import FaultRule
-from airflow_provider_damstra.emulator.journal import filter_entries
+from airflow_provider_damstra.emulator.rendering import json_response, render_error
+from airflow_provider_damstra.emulator.routing import match_route
 from airflow_provider_damstra.emulator.seeds import get_seed
 from airflow_provider_damstra.emulator.settings import CONTROL_PREFIX
 from airflow_provider_damstra.emulator.state import EmulatorState
 from airflow_provider_damstra.emulator.webhooks import Delivery
+from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.webhooks.events import EVENT_TYPES
 
 _HUNDRED_YEARS = 100 * 366 * 86_400
@@ -41,47 +41,43 @@ def _validate_event(name: str) -> str:
 SeedName = Annotated[str, AfterValidator(_validate_seed)]
 
 
-class _RequestBody(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
-
-
-class ResetRequest(_RequestBody):
+class ResetRequest(RequestModel):
     """The seed to start again with; by default the one the emulator was started with."""
 
     seed: SeedName | None = None
 
 
-class SeedRequest(_RequestBody):
+class SeedRequest(RequestModel):
     """The seed to load."""
 
     name: SeedName
 
 
-class SetClockRequest(_RequestBody):
+class SetClockRequest(RequestModel):
     """The new time."""
 
     now: AwareDatetime
 
 
-class AdvanceClockRequest(_RequestBody):
+class AdvanceClockRequest(RequestModel):
     """The seconds to move the clock forward by."""
 
     seconds: Annotated[float, Field(ge=0, le=_HUNDRED_YEARS)]
 
 
-class CompleteRequest(_RequestBody):
+class CompleteRequest(RequestModel):
     """Whether the trainee passed."""
 
     passed: bool = True
 
 
-class RescheduleRequest(_RequestBody):
+class RescheduleRequest(RequestModel):
     """The new start of a lesson schedule."""
 
     schedule_date: AwareDatetime
 
 
-class WebhookRequest(_RequestBody):
+class WebhookRequest(RequestModel):
     """The URL of a webhook and the event it subscribes to; by default all events."""
 
     url: Annotated[str, Field(pattern=r"^https?://\S+$")]
@@ -110,16 +106,16 @@ def add_exception_handlers(app: FastAPI) -> None:
     """Return errors of the control plane as ``{"error": "..."}``."""
 
     @app.exception_handler(RequestValidationError)
-    async def render_invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def render_invalid_request(_: Request, error: RequestValidationError) -> Response:
         problems = [
             f"{'.'.join(map(str, problem['loc'][1:]))}: {problem['msg']}".lstrip(": ")
             for problem in error.errors()
         ]
-        return JSONResponse({"error": "; ".join(problems)}, status_code=400)
+        return json_response({"error": "; ".join(problems)}, status=400)
 
     @app.exception_handler(ApiError)
-    async def render_api_error(_: Request, error: ApiError) -> JSONResponse:
-        return JSONResponse(error.body, status_code=error.status)
+    async def render_api_error(_: Request, error: ApiError) -> Response:
+        return render_error(error)
 
 
 @control_router.post("/reset")
@@ -251,7 +247,8 @@ async def get_journal(
     state: State, method: str | None = None, path: str | None = None
 ) -> list[dict[str, Any]]:
     """Return the recorded requests, filtered by method and path pattern."""
-    return [entry.as_json() for entry in filter_entries(state.journal, method, path)]
+    entries = [entry for entry in state.journal if match_route(method, path, entry.method, entry.path)]
+    return [entry.as_json() for entry in entries]
 
 
 @control_router.delete("/journal", status_code=204, response_model=None)

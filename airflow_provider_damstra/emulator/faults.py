@@ -1,18 +1,39 @@
-"""Fault injection: rules that make requests fail as servers and networks do."""
+"""Fault injection: rules, and an ASGI middleware that makes API requests fail as servers and networks do.
+
+It is not a ``BaseHTTPMiddleware``, because it must close the connection in the middle of a response.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import random
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, PrivateAttr, model_validator
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, Response
 
+from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
+from airflow_provider_damstra.emulator.journal import JournalEntry
+from airflow_provider_damstra.emulator.rendering import JSON, json_response
 from airflow_provider_damstra.emulator.routing import match_route
+from airflow_provider_damstra.emulator.settings import API_PREFIX
+from airflow_provider_damstra.endpoints.base import RequestModel
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from airflow_provider_damstra.emulator.state import EmulatorState
+
+# The key in the scope's state under which the server provides the connection's transport.
+TRANSPORT = "transport"
+
+_ERROR_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 class FaultKind(StrEnum):
@@ -26,7 +47,7 @@ class FaultKind(StrEnum):
     HTML = "html"
 
 
-class FaultRule(BaseModel):
+class FaultRule(RequestModel):
     """Which requests fail, how, and how often.
 
     :param count: the number of requests that fail; None is unlimited.
@@ -37,8 +58,6 @@ class FaultRule(BaseModel):
     :param delay: seconds to wait before the request is handled.
     """
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
-
     kind: FaultKind
     method: str | None = None
     path: str | None = None
@@ -46,7 +65,7 @@ class FaultRule(BaseModel):
     probability: Annotated[float, Field(ge=0, le=1)] | None = None
     seed: int = 0
     status: Annotated[int, Field(ge=200, le=599)] | None = None
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = Field(default_factory=dict)
     body: Any = None
     delay: Annotated[float, Field(ge=0)] = 0.0
     _random: random.Random = PrivateAttr()
@@ -89,3 +108,133 @@ def apply_rules(rules: list[FaultRule], method: str, path: str) -> tuple[float, 
             if rule.kind != FaultKind.DELAY:
                 return delay, rule
     return delay, None
+
+
+@dataclass
+class _BufferedResponse:
+    """A response that is held back until it is decided whether it is sent."""
+
+    start: Message = field(default_factory=dict)
+    body: bytes = b""
+
+    async def buffer(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.start = message
+        else:
+            self.body += message.get("body", b"")
+
+    @property
+    def status(self) -> int | None:
+        return self.start.get("status")
+
+
+class FaultMiddleware:
+    """Injects faults into requests to the API; the control plane is excluded."""
+
+    def __init__(self, app: ASGIApp, *, state: EmulatorState) -> None:
+        self._app = app
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] != "http" or not scope["path"].startswith(f"{API_PREFIX}/"):
+            await self._app(scope, receive, send)
+            return
+        # Damstra's own example requests /user/?roleId=3.
+        scope["path"] = scope["path"].rstrip("/")
+        request = Request(scope, receive)
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return
+        entry = self._create_entry(request, body)
+        delay, rule = apply_rules(self._state.faults, entry.method, entry.path)
+        if delay:
+            await asyncio.sleep(delay)
+        entry.fault = rule.kind if rule else None
+        response = await self._create_response(request, rule, entry)
+        entry.status = response.status
+        self._state.journal.append(entry)
+        await _send(response, entry.fault, scope, receive, send)
+
+    def _create_entry(self, request: Request, body: bytes) -> JournalEntry:
+        return JournalEntry(
+            time=format_utc_milliseconds(self._state.clock.now()),
+            method=request.method,
+            path=request.scope["path"].removeprefix(API_PREFIX),
+            query=dict(request.query_params),
+            body=body,
+        )
+
+    async def _create_response(
+        self, request: Request, rule: FaultRule | None, entry: JournalEntry
+    ) -> _BufferedResponse:
+        """Let the application handle the request, unless the fault comes before that."""
+        response = _BufferedResponse()
+        injected = _injected_response(rule) if rule else None
+        if injected is not None:
+            await injected(request.scope, request.receive, response.buffer)
+        elif entry.fault != FaultKind.DROP_BEFORE:
+            request.state.journal_entry = entry
+            await self._app(request.scope, _replay(entry.body), response.buffer)
+        return response
+
+
+def _injected_response(rule: FaultRule) -> Response | None:
+    """Return the response of a rule that replaces the application's, or None."""
+    if rule.kind == FaultKind.HTML:
+        return HTMLResponse(_ERROR_PAGE, status_code=rule.status or 502, headers=rule.headers)
+    if rule.kind != FaultKind.STATUS:
+        return None
+    status = rule.status or 500
+    if isinstance(rule.body, str) or rule.body is None:
+        response = Response(rule.body or "", status_code=status, media_type=JSON)
+    else:
+        response = json_response(rule.body, status=status)
+    response.headers.update(rule.headers)
+    return response
+
+
+def _replay(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+async def _send(
+    response: _BufferedResponse, fault: str | None, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Send a response: in full, in half, or close the connection instead."""
+    if fault in (FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER):
+        _transport(scope).abort()
+        await _wait_until_disconnected(receive)
+    elif fault == FaultKind.TRUNCATE:
+        await _send_truncated(response, scope, receive, send)
+    else:
+        await send(response.start)
+        await send({"type": "http.response.body", "body": response.body})
+
+
+async def _send_truncated(response: _BufferedResponse, scope: Scope, receive: Receive, send: Send) -> None:
+    """Announce the length of the whole body, send half of it and close the connection."""
+    body = response.body or b" "
+    headers = MutableHeaders(raw=list(response.start["headers"]))
+    headers["content-length"] = str(len(body))
+    await send({**response.start, "headers": headers.raw})
+    await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+    _transport(scope).close()
+    await _wait_until_disconnected(receive)
+
+
+def _transport(scope: Scope) -> asyncio.Transport:
+    transport: Any = scope.get("state", {}).get(TRANSPORT)
+    if transport is None:
+        raise RuntimeError("this fault needs the emulator's own server, which provides the transport")
+    return transport  # type: ignore[no-any-return]
+
+
+async def _wait_until_disconnected(receive: Receive) -> None:
+    # The server logs an error about an incomplete response unless it has noticed the disconnect.
+    while (await receive())["type"] != "http.disconnect":
+        pass

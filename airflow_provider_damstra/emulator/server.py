@@ -15,7 +15,7 @@ except ImportError:
     from uvicorn.protocols.http.h11_impl import H11Protocol as HttpProtocol  # type: ignore[assignment]
 
 from airflow_provider_damstra.emulator.app import create_app
-from airflow_provider_damstra.emulator.fault_middleware import TRANSPORT
+from airflow_provider_damstra.emulator.faults import TRANSPORT
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.emulator.settings import Settings
