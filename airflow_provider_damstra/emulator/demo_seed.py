@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
+_MINUTE = 60_000  # lessons have their duration in milliseconds
 
 
 @dataclass(frozen=True)
@@ -60,21 +61,24 @@ USERS = (*_STAFF, *_TRAINEES, *_INACTIVE)
 FIRST_NAMES = tuple(user.name.split()[0] for user in _TRAINEES)
 LAST_NAMES = tuple(user.name.split()[1] for user in _TRAINEES)
 
+
+def _rows(columns: str, *rows: tuple[Any, ...]) -> list[dict[str, Any]]:
+    return [dict(zip(columns.split(", "), row, strict=True)) for row in rows]
+
+
 _FIRST_USER = FIRST_IDS["users"]
 _FIRST_TRAINEE = _FIRST_USER + len(_STAFF)
 
-GROUPS = tuple(
-    {"id": group_id, "name": name, "description": description, "parent_id": parent_id, "active": active}
-    for group_id, name, description, parent_id, active in (
-        (101, "Kalgoorlie Mine", "Everybody at the open pit", None, 1),
-        (102, "Pit Crew A", "Drill and blast, day shift", 101, 1),
-        (103, "Pit Crew B", "Drill and blast, night shift", 101, 1),
-        (104, "Haul Truck Operators", "Licensed for the 240-tonne trucks", 101, 1),
-        (105, "Perth Construction", "Everybody on the CBD sites", None, 1),
-        (106, "Concrete Crew", "Formwork, pour and finish", 105, 1),
-        (107, "Scaffolders", "Erecting and inspecting scaffolds", 105, 1),
-        (108, "Night Shift 2019", "Closed", 101, 0),
-    )
+GROUPS = _rows(
+    "id, name, description, parent_id, active",
+    (101, "Kalgoorlie Mine", "Everybody at the open pit", None, 1),
+    (102, "Pit Crew A", "Drill and blast, day shift", 101, 1),
+    (103, "Pit Crew B", "Drill and blast, night shift", 101, 1),
+    (104, "Haul Truck Operators", "Licensed for the 240-tonne trucks", 101, 1),
+    (105, "Perth Construction", "Everybody on the CBD sites", None, 1),
+    (106, "Concrete Crew", "Formwork, pour and finish", 105, 1),
+    (107, "Scaffolders", "Erecting and inspecting scaffolds", 105, 1),
+    (108, "Night Shift 2019", "Closed", 101, 0),
 )
 _CREWS = (102, 103, 104, 106, 107)
 GROUP_SUPERVISORS = tuple(
@@ -84,40 +88,29 @@ GROUP_SUPERVISORS = tuple(
 
 LESSONS = tuple({"id": lesson_id, "instructor_led": int(lesson_id == 205)} for lesson_id in range(201, 207))
 _SITE_INDUCTION, _HEIGHTS, _MANUAL_HANDLING, _CONFINED_SPACE = 2002, 2003, 2005, 2007
-LESSON_VERSIONS = tuple(
-    {
-        "id": version_id,
-        "lesson_id": lesson_id,
-        "version": version,
-        "name": name,
-        "duration": minutes * 60_000,
-        "status": status,
-        "in_library": in_library,
-        "questionnaire_type": 18,
-        "question_count": 8,
-        "questionnaire_pass_rate": 80,
-        "chapter_count": 5,
-    }
-    for version_id, lesson_id, version, name, minutes, status, in_library in (
-        (2001, 201, 1, "Site Induction", 20, "inactive", 0),
-        (_SITE_INDUCTION, 201, 2, "Site Induction", 25, "active", 0),
-        (_HEIGHTS, 202, 1, "Working at Heights", 45, "active", 0),
-        (2004, 202, 2, "Working at Heights", 50, "never", 0),
-        (_MANUAL_HANDLING, 203, 1, "Manual Handling", 15, "active", 1),
-        (2006, 204, 1, "Haul Truck Pre-start Checks", 30, "active", 0),
-        (_CONFINED_SPACE, 205, 1, "Confined Space Entry (instructor-led)", 240, "active", 0),
-        (2008, 206, 1, "Shotfirer Refresher 2019", 60, "inactive", 0),
+_QUESTIONNAIRE = {
+    "questionnaire_type": 18,
+    "question_count": 8,
+    "questionnaire_pass_rate": 80,
+    "chapter_count": 5,
+}
+LESSON_VERSIONS = [
+    {**version, **_QUESTIONNAIRE}
+    for version in _rows(
+        "id, lesson_id, version, name, duration, status, in_library",
+        (2001, 201, 1, "Site Induction", 20 * _MINUTE, "inactive", 0),
+        (_SITE_INDUCTION, 201, 2, "Site Induction", 25 * _MINUTE, "active", 0),
+        (_HEIGHTS, 202, 1, "Working at Heights", 45 * _MINUTE, "active", 0),
+        (2004, 202, 2, "Working at Heights", 50 * _MINUTE, "never", 0),
+        (_MANUAL_HANDLING, 203, 1, "Manual Handling", 15 * _MINUTE, "active", 1),
+        (2006, 204, 1, "Haul Truck Pre-start Checks", 30 * _MINUTE, "active", 0),
+        (_CONFINED_SPACE, 205, 1, "Confined Space Entry (instructor-led)", 240 * _MINUTE, "active", 0),
+        (2008, 206, 1, "Shotfirer Refresher 2019", 60 * _MINUTE, "inactive", 0),
     )
-)
-CUSTOM_FIELDS = (
-    {
-        "lesson_version_id": _SITE_INDUCTION,
-        "custom_field_id": 111,
-        "custom_field_description": "Unit of competency",
-        "field_id": "customField1",
-        "type": "string",
-        "value": "RIIWHS201",
-    },
+]
+CUSTOM_FIELDS = _rows(
+    "lesson_version_id, custom_field_id, custom_field_description, field_id, type, value",
+    (_SITE_INDUCTION, 111, "Unit of competency", "customField1", "string", "RIIWHS201"),
 )
 
 # Start and end in days from now, how the schedule ended, and whether it was passed.
@@ -138,13 +131,11 @@ _FIRST_ILT_SCHEDULE = FIRST_IDS["lesson_schedules"]
 def group_members() -> list[dict[str, int]]:
     """Return the members of the crews, and of the sites that the crews belong to."""
     parents = {group["id"]: group["parent_id"] for group in GROUPS}
-    pairs = [
-        (group_id, _FIRST_TRAINEE + index)
-        for index in range(len(_TRAINEES) + len(_INACTIVE))
-        for group_id in (_CREWS[index % len(_CREWS)], parents[_CREWS[index % len(_CREWS)]])
-    ]
+    crews = [_CREWS[index % len(_CREWS)] for index in range(len(_TRAINEES) + len(_INACTIVE))]
     return [
-        {"group_id": group_id, "user_id": user_id} for group_id, user_id in pairs if isinstance(group_id, int)
+        {"group_id": group_id, "user_id": user_id}
+        for user_id, crew in enumerate(crews, _FIRST_TRAINEE)
+        for group_id in (crew, parents[crew])
     ]
 
 
@@ -186,43 +177,32 @@ def _schedule(
     }
 
 
-def ilt_sessions(now: datetime) -> list[dict[str, Any]]:
-    """Return a past and completed session, a running one and an upcoming one."""
-    instructor = _FIRST_USER + 7
-    plan = (
-        (_PAST, -7 * _DAY, 2, instructor, None, "Kalgoorlie Training Centre, Room 1"),
-        (_RUNNING, -_HOUR, 1, instructor + 1, None, "Kalgoorlie Training Centre, Room 2"),
-        (_UPCOMING, 7 * _DAY, 1, instructor, 8, "Perth CBD, Level 3"),
-    )
-    return [_ilt_session(now, *session) for session in plan]
-
-
-def _ilt_session(
-    now: datetime,
-    session_id: int,
-    begins: timedelta,
-    status: int,
-    instructor: int,
-    places: int | None,
-    location: str,
-) -> dict[str, Any]:
-    start = (now + begins).astimezone(ACCOUNT_TZINFO).replace(second=0, microsecond=0)
-    end = start + 4 * _HOUR
-    return {
-        "id": session_id,
-        "lesson_id": 205,
-        "instructor_id": instructor,
-        "status_id": status,
-        "notes": "Bring your own harness",
-        "number_of_places": places,
-        "location": location,
-        "start_datetime": format_local_milliseconds(start),
-        "end_datetime": format_local_milliseconds(end),
-        "starts_at": format_utc_milliseconds(start),
-        "ends_at": format_utc_milliseconds(end),
-        "created_date": format_utc_milliseconds(now - 20 * _DAY),
-        "modified_date": format_utc_milliseconds(now - 20 * _DAY),
-    }
+def ilt_sessions(now: datetime) -> Iterator[dict[str, Any]]:
+    """Yield a past and completed session, a running one and an upcoming one."""
+    first_instructor = _FIRST_USER + 7
+    created = format_utc_milliseconds(now - 20 * _DAY)
+    for session_id, begins, status, instructor, places, location in (
+        (_PAST, -7 * _DAY, 2, first_instructor, None, "Kalgoorlie Training Centre, Room 1"),
+        (_RUNNING, -_HOUR, 1, first_instructor + 1, None, "Kalgoorlie Training Centre, Room 2"),
+        (_UPCOMING, 7 * _DAY, 1, first_instructor, 8, "Perth CBD, Level 3"),
+    ):
+        start = (now + begins).astimezone(ACCOUNT_TZINFO).replace(second=0, microsecond=0)
+        end = start + 4 * _HOUR
+        yield {
+            "id": session_id,
+            "lesson_id": 205,
+            "instructor_id": instructor,
+            "status_id": status,
+            "number_of_places": places,
+            "location": location,
+            "notes": "Bring your own harness",
+            "start_datetime": format_local_milliseconds(start),
+            "end_datetime": format_local_milliseconds(end),
+            "starts_at": format_utc_milliseconds(start),
+            "ends_at": format_utc_milliseconds(end),
+            "created_date": created,
+            "modified_date": created,
+        }
 
 
 def ilt_attendees(now: datetime) -> Iterator[dict[str, Any]]:

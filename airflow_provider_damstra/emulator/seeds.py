@@ -11,7 +11,7 @@ from airflow_provider_damstra.emulator import demo_seed
 from airflow_provider_damstra.emulator.clock import ACCOUNT_TIME_ZONE, format_utc_milliseconds
 from airflow_provider_damstra.emulator.schema import FIRST_IDS
 from airflow_provider_damstra.emulator.store import Store
-from airflow_provider_damstra.models.user import ClientStatus, Role
+from airflow_provider_damstra.models.user import Role
 
 SeedFunction = Callable[[Store, datetime], None]
 
@@ -40,7 +40,7 @@ def _seed_empty(store: Store, now: datetime) -> None:
 def _seed_demo(store: Store, now: datetime) -> None:
     """Insert 40 users with roles and groups, lessons, lesson schedules and ILT sessions."""
     _insert_users(store, now, demo_seed.USERS)
-    store.insert_many("groups", (_with_dates(group, now, days_ago=380) for group in demo_seed.GROUPS))
+    store.insert_many("groups", [{**group, **_dates(now, days_ago=380)} for group in demo_seed.GROUPS])
     store.insert_many("group_members", demo_seed.group_members())
     store.insert_many("group_supervisors", demo_seed.GROUP_SUPERVISORS)
     _insert_lessons(store, now)
@@ -54,7 +54,7 @@ def _seed_large(store: Store, now: datetime, size: int) -> None:
     first_user, first_group = FIRST_IDS["users"], FIRST_IDS["groups"]
     numbers = range(1, size)
     group_numbers = range((size + _GROUP_SIZE - 1) // _GROUP_SIZE)
-    dates = _with_dates({}, now, days_ago=300)
+    dates = _dates(now, days_ago=300)
     description = f"{_GROUP_SIZE} people"
     _seed_empty(store, now)
     store.insert_many("users", (_numbered_user(number, dates) for number in numbers))
@@ -81,51 +81,46 @@ def _insert_users(store: Store, now: datetime, users: tuple[demo_seed.SeedUser, 
 
 
 def _user(user: demo_seed.SeedUser, user_id: int, now: datetime) -> dict[str, Any]:
-    first, last = user.name.split(" ", 1)
+    dates = _dates(now, days_ago=400 - user_id % 100)
     values = {
-        "id": user_id,
-        "user_name": f"{first[0]}.{last}".lower(),
-        "first_name": first,
-        "last_name": last,
-        "email_address": f"{first}.{last}@example.com".lower(),
         "phone_number": f"08 5550 {user_id:04d}",
         "mobile_number": f"0491 57{user_id % 10_000:04d}",
         "employee_number": f"E{user_id:04d}",
-        "client_status_id": user.client_status_id,
-        "time_zone": ACCOUNT_TIME_ZONE,
+        "client_status_id": user.client_status_id.value,
     }
-    return _with_dates(values, now, days_ago=400 - user_id % 100)
+    return _named(*user.name.split(" ", 1)) | {"id": user_id, **values, **dates}
 
 
 def _numbered_user(number: int, dates: dict[str, str]) -> dict[str, Any]:
     """Return a user of a large seed; all share their dates, which are slow to format."""
     first = demo_seed.FIRST_NAMES[number % len(demo_seed.FIRST_NAMES)]
     last = demo_seed.LAST_NAMES[number // len(demo_seed.FIRST_NAMES) % len(demo_seed.LAST_NAMES)]
+    values = {"mobile_number": f"0491 {number:06d}", "employee_number": f"E{number:07d}"}
+    return _named(first, last, str(number)) | {"id": FIRST_IDS["users"] + number, **values, **dates}
+
+
+def _named(first: str, last: str, suffix: str = "") -> dict[str, Any]:
+    """Return the columns of a user that are derived from the name.
+
+    :param suffix: distinguishes users with equal names.
+    """
     return {
-        "id": FIRST_IDS["users"] + number,
-        "user_name": f"{first[0]}.{last}{number}".lower(),
+        "user_name": f"{first[0]}.{last}{suffix}".lower(),
         "first_name": first,
         "last_name": last,
-        "email_address": f"{first}.{last}{number}@example.com".lower(),
-        "phone_number": None,
-        "mobile_number": f"0491 {number:06d}",
-        "employee_number": f"E{number:07d}",
-        "client_status_id": ClientStatus.ACTIVE.value,
+        "email_address": f"{first}.{last}{suffix}@example.com".lower(),
         "time_zone": ACCOUNT_TIME_ZONE,
-        **dates,
     }
 
 
 def _insert_lessons(store: Store, now: datetime) -> None:
     store.insert_many("lessons", demo_seed.LESSONS)
-    for table, rows in (
-        ("lesson_versions", demo_seed.LESSON_VERSIONS),
-        ("lesson_version_custom_fields", demo_seed.CUSTOM_FIELDS),
-    ):
-        store.insert_many(table, [_with_dates(row, now, days_ago=370) for row in rows])
+    dates = _dates(now, days_ago=370)
+    store.insert_many("lesson_versions", [{**row, **dates} for row in demo_seed.LESSON_VERSIONS])
+    store.insert_many("lesson_version_custom_fields", [{**row, **dates} for row in demo_seed.CUSTOM_FIELDS])
 
 
-def _with_dates(values: dict[str, Any], now: datetime, *, days_ago: int) -> dict[str, Any]:
-    """Return a row that was created and modified some days ago."""
+def _dates(now: datetime, *, days_ago: int) -> dict[str, str]:
+    """Return the dates of a row that was created and modified some days ago."""
     timestamp = format_utc_milliseconds(now - timedelta(days=days_ago))
-    return {**values, "created_date": timestamp, "modified_date": timestamp}
+    return {"created_date": timestamp, "modified_date": timestamp}
