@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_damstra.emulator.api_errors import (
     SCHEDULE_CANCELLED,
     SCHEDULE_COMPLETED,
+    SCHEDULE_EXISTS,
     ApiError,
     conflict,
 )
@@ -88,7 +89,12 @@ def find_open_id(uow: UnitOfWork, user_id: int, version_id: int) -> int | None:
 
 
 def insert(uow: UnitOfWork, user_id: int, version_id: int, *, start: datetime, end: datetime) -> int:
-    """Create a schedule and return its id."""
+    """Create a schedule and return its id.
+
+    :raises ApiError: 409 if the user has an open schedule of the lesson version.
+    """
+    if find_open_id(uow, user_id, version_id) is not None:
+        raise ApiError(409, SCHEDULE_EXISTS)
     schedule_id = uow.insert(
         "lesson_schedules",
         user_id=user_id,

@@ -52,7 +52,7 @@ def list_lesson_details(call: endpoints.ListLessonDetails, uow: UnitOfWork) -> P
     details = [
         LessonDetails(
             **{name: value for name, value in dict(row).items() if name not in excluded},
-            published=PUBLISHED_CODES[LessonStatus(row["status"])],
+            published=PUBLISHED_CODES[row["status"]],
         )
         for row in rows
     ]

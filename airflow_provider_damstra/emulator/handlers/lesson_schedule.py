@@ -10,7 +10,7 @@ import pendulum
 
 from airflow_provider_damstra import endpoints
 from airflow_provider_damstra.emulator import lesson_schedules
-from airflow_provider_damstra.emulator.api_errors import SCHEDULE_EXISTS, ApiError, bad_request
+from airflow_provider_damstra.emulator.api_errors import ApiError, bad_request
 from airflow_provider_damstra.emulator.handlers.lesson import PUBLISHED_CODES
 from airflow_provider_damstra.emulator.lesson_schedules import COLUMNS, IS_OPEN, JOINS, STATUS
 from airflow_provider_damstra.emulator.rendering import certificate_pdf
@@ -21,7 +21,6 @@ from airflow_provider_damstra.models.lesson import LessonStatus
 from airflow_provider_damstra.models.lesson_schedule import (
     GracePeriodUnit,
     LessonSchedule,
-    LessonScheduleStatus,
     UserLessonSchedule,
 )
 from airflow_provider_damstra.models.user import ClientStatus
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @operation(endpoints.GetLessonSchedule)
-def get_lesson_schedule(call: endpoints.GetLessonSchedule, uow: UnitOfWork) -> LessonSchedule:
+def get_schedule(call: endpoints.GetLessonSchedule, uow: UnitOfWork) -> LessonSchedule:
     """Return a lesson schedule, in the representation without a status."""
     uow.get_or_404("lesson_schedules", call.lesson_schedule_id)
     sql = f"""
@@ -50,7 +49,7 @@ def get_lesson_schedule(call: endpoints.GetLessonSchedule, uow: UnitOfWork) -> L
     return LessonSchedule(
         **row,
         client_name=CLIENT_NAME,
-        published=PUBLISHED_CODES[LessonStatus(status)],
+        published=PUBLISHED_CODES[status],
         lesson_thumbnail=lesson_schedules.thumbnail_url(uow, version_id),
         user_groups=_fetch_groups(uow, row["user_id"]),
         supervisors=_fetch_supervisors(uow, row["user_id"]),
@@ -61,9 +60,7 @@ def get_lesson_schedule(call: endpoints.GetLessonSchedule, uow: UnitOfWork) -> L
 
 
 @operation(endpoints.ListUserLessonSchedules)
-def list_user_lesson_schedules(
-    call: endpoints.ListUserLessonSchedules, uow: UnitOfWork
-) -> Page[UserLessonSchedule]:
+def list_schedules(call: endpoints.ListUserLessonSchedules, uow: UnitOfWork) -> Page[UserLessonSchedule]:
     """Return a page of a user's lesson schedules; it has no meta."""
     uow.get_or_404("users", call.user_id)
     status = call.status or LessonScheduleFilter.ALL
@@ -74,7 +71,7 @@ def list_user_lesson_schedules(
         UserLessonSchedule(
             **dict(row),
             schedule_type="automatic",
-            status_id=lesson_schedules.STATUS_IDS[LessonScheduleStatus(row["status"])],
+            status_id=lesson_schedules.STATUS_IDS[row["status"]],
             lesson_thumbnail=lesson_schedules.thumbnail_url(uow, row["lesson_version_id"]),
         )
         for row in rows
@@ -92,8 +89,12 @@ def schedule_user(call: endpoints.ScheduleUser, uow: UnitOfWork) -> dict[str, li
         _require_active_version(uow, version_id)
     start = call.schedule_date or uow.now
     end = _add_grace_period(start, call.grace_period, call.grace_period_unit)
-    ids = [_insert(uow, call.user_id, version_id, start, end) for version_id in call.lesson_version_ids]
-    return {"ids": ids}
+    return {
+        "ids": [
+            lesson_schedules.insert(uow, call.user_id, version_id, start=start, end=end)
+            for version_id in call.lesson_version_ids
+        ]
+    }
 
 
 @operation(endpoints.CompleteLesson)
@@ -104,13 +105,11 @@ def complete_lesson(call: endpoints.CompleteLesson, uow: UnitOfWork) -> dict[str
     recorder = uow.get_or_404("users", call.manually_completed_by_user_id)
     if recorder["client_status_id"] != ClientStatus.ACTIVE:
         raise bad_request(f"manuallyCompletedByUserId: user {recorder['id']} is not active")
-    completed_at = call.completed_date
+    date = call.completed_date
     schedule_id = lesson_schedules.find_open_id(uow, call.user_id, version["id"])
     if schedule_id is None:
-        schedule_id = lesson_schedules.insert(
-            uow, call.user_id, version["id"], start=completed_at, end=completed_at
-        )
-    lesson_schedules.complete(uow, schedule_id, recorded_by=recorder["id"], completed_at=completed_at)
+        schedule_id = lesson_schedules.insert(uow, call.user_id, version["id"], start=date, end=date)
+    lesson_schedules.complete(uow, schedule_id, recorded_by=recorder["id"], completed_at=date)
     return {"ids": [schedule_id]}
 
 
@@ -146,12 +145,6 @@ def _require_active_version(uow: UnitOfWork, version_id: int) -> None:
     if version["status"] != LessonStatus.ACTIVE:
         label = f"Lesson version {version_id} ({version['name']})"
         raise bad_request(f"{label} is {version['status']}: only an active one can be scheduled")
-
-
-def _insert(uow: UnitOfWork, user_id: int, version_id: int, start: datetime, end: datetime) -> int:
-    if lesson_schedules.find_open_id(uow, user_id, version_id) is not None:
-        raise ApiError(409, SCHEDULE_EXISTS)
-    return lesson_schedules.insert(uow, user_id, version_id, start=start, end=end)
 
 
 def _add_grace_period(start: datetime, period: int, unit: GracePeriodUnit) -> datetime:

@@ -74,10 +74,7 @@ def get_user(call: endpoints.GetUser, uow: UnitOfWork) -> User:
 @operation(endpoints.CreateUser)
 def create_user(call: endpoints.CreateUser, uow: UnitOfWork) -> CreatedUser:
     """Create a user and return its id and dates."""
-    excluded = {"send_welcome_email", "password", *_LISTS}
-    values = call.model_dump(exclude_none=True, exclude=excluded)
-    has_password = call.password is not None
-    user_id = _insert(uow, values, _lists(call), has_password=has_password)
+    user_id = _insert(uow, call)
     return CreatedUser(id=user_id, created_date=uow.now, modified_date=uow.now)
 
 
@@ -85,10 +82,8 @@ def create_user(call: endpoints.CreateUser, uow: UnitOfWork) -> CreatedUser:
 def update_user(call: endpoints.UpdateUser, uow: UnitOfWork) -> User:
     """Replace a user's data; optional lists and names that are not given stay."""
     uow.get_or_404("users", call.user_id)
-    excluded = {"user_id", "password", *_LISTS}
-    values = call.model_dump(exclude=excluded if call.user_name is not None else {*excluded, "user_name"})
-    has_password = call.password is not None
-    _update(uow, call.user_id, values, _lists(call), has_password=has_password)
+    columns = {**_columns(uow, call), "employee_number": call.employee_number}
+    _update(uow, call.user_id, columns, _lists(call))
     return _get_user(uow, call.user_id)
 
 
@@ -124,8 +119,17 @@ def generate_login_url(call: endpoints.GenerateLoginUrl, uow: UnitOfWork) -> str
     return f"{uow.base_url}/touch/{call.user_id}?token={secrets.token_urlsafe(24)}"
 
 
-def _lists(call: endpoints.CreateUser | endpoints.UpdateUser) -> dict[str, Sequence[int] | None]:
-    return {name: getattr(call, name) for name in _LISTS}
+def _columns(uow: UnitOfWork, user: ImportedUser | endpoints.UpdateUser) -> dict[str, Any]:
+    """Return the given columns of a user; a password is not stored, only the time when it was set."""
+    columns = user.model_dump(
+        exclude_none=True, exclude={"user_id", "password", "send_welcome_email", *_LISTS}
+    )
+    has_password = getattr(user, "password", None) is not None
+    return {**columns, "password_set_date": uow.timestamp} if has_password else columns
+
+
+def _lists(user: ImportedUser | endpoints.UpdateUser) -> IdLists:
+    return {name: getattr(user, name, None) for name in _LISTS}
 
 
 def _get_user(uow: UnitOfWork, user_id: int) -> User:
@@ -147,43 +151,34 @@ def fetch_users_page(
 
 def _fetch_users(uow: UnitOfWork, ids: Sequence[int]) -> list[User]:
     """Return the users with these ids, without duplicates, ordered by id."""
+    requested = "IN (SELECT value FROM json_each(?))"
     params = [json.dumps(ids)]
-    sql = f"SELECT {_COLUMNS} FROM users WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
-    rows = uow.store.fetch_all(sql, params)
-    lists = {
-        name: _fetch_list_by_user(uow, table, column, params) for name, (table, column) in _LISTS.items()
-    }
+    lists: dict[str, dict[int, list[int]]] = {name: defaultdict(list) for name in _LISTS}
+    for name, (table, column) in _LISTS.items():
+        sql = f"SELECT user_id, {column} FROM {table} WHERE user_id {requested} ORDER BY 2"
+        for user_id, listed_id in uow.store.fetch_all(sql, params):
+            lists[name][user_id].append(listed_id)
+    rows = uow.store.fetch_all(f"SELECT {_COLUMNS} FROM users WHERE id {requested} ORDER BY id", params)
     return [User(**dict(row), **{name: lists[name][row["id"]] for name in lists}) for row in rows]
 
 
-def _fetch_list_by_user(uow: UnitOfWork, table: str, column: str, params: list[str]) -> dict[int, list[int]]:
-    ids_by_user: dict[int, list[int]] = defaultdict(list)
-    condition = "user_id IN (SELECT value FROM json_each(?))"
-    sql = f"SELECT user_id, {column} FROM {table} WHERE {condition} ORDER BY 2"
-    for user_id, listed_id in uow.store.fetch_all(sql, params):
-        ids_by_user[user_id].append(listed_id)
-    return ids_by_user
-
-
-def _insert(uow: UnitOfWork, values: dict[str, Any], lists: IdLists, *, has_password: bool = False) -> int:
+def _insert(uow: UnitOfWork, user: ImportedUser) -> int:
     """Create a user and return its id; by default a trainee, with a user name derived from the name."""
-    user_name = values.get("user_name") or _generate_user_name(uow, values)
-    _require_free_user_name(uow, user_name)
-    row = {"time_zone": ACCOUNT_TIME_ZONE, **values, "user_name": user_name}
-    user_id = uow.insert("users", **row, **_password_columns(uow, has_password))
-    _set_lists(uow, user_id, {**lists, "roles": lists["roles"] or _DEFAULT_ROLES})
-    user = uow.get_or_404("users", user_id)
-    uow.emit("user.account.created", user["first_name"], user["last_name"], user_name, user_id)
+    columns = {"time_zone": ACCOUNT_TIME_ZONE, **_columns(uow, user)}
+    columns["user_name"] = columns.get("user_name") or _generate_user_name(uow, columns)
+    _require_free_user_name(uow, columns["user_name"])
+    user_id = uow.insert("users", **columns)
+    _set_lists(uow, user_id, {**_lists(user), "roles": user.roles or _DEFAULT_ROLES})
+    row = uow.get_or_404("users", user_id)
+    uow.emit("user.account.created", row["first_name"], row["last_name"], row["user_name"], user_id)
     return user_id
 
 
-def _update(
-    uow: UnitOfWork, user_id: int, values: dict[str, Any], lists: IdLists, *, has_password: bool = False
-) -> None:
+def _update(uow: UnitOfWork, user_id: int, columns: dict[str, Any], lists: IdLists) -> None:
     """Update a user; lists that are None stay as they are."""
-    if "user_name" in values:
-        _require_free_user_name(uow, values["user_name"], except_user_id=user_id)
-    changed = uow.update("users", user_id, **values, **_password_columns(uow, has_password))
+    if "user_name" in columns:
+        _require_free_user_name(uow, columns["user_name"], except_user_id=user_id)
+    changed = uow.update("users", user_id, **columns)
     lists_changed = _set_lists(uow, user_id, lists)
     if lists_changed and not changed:
         uow.update("users", user_id, modified_date=uow.timestamp)
@@ -191,28 +186,24 @@ def _update(
         uow.emit("user.settings.updated", user_id, uow.acting_user_id)
 
 
-def _upsert(uow: UnitOfWork, imported: ImportedUser, merge_type: MergeType) -> int:
+def _upsert(uow: UnitOfWork, user: ImportedUser, merge_type: MergeType) -> int:
     """Create a user or update the one that the merge type identifies, and return its id."""
-    values = imported.model_dump(exclude_none=True, exclude={"roles"})
-    user_id = _find_merge_target(uow, values, merge_type)
+    columns = _columns(uow, user)
+    user_id = _find_merge_target(uow, columns, merge_type)
     if user_id is None:
-        return _insert(uow, values, {"roles": imported.roles})
-    _update(uow, user_id, values, {"roles": imported.roles or _DEFAULT_ROLES})
+        return _insert(uow, user)
+    _update(uow, user_id, columns, {"roles": user.roles or _DEFAULT_ROLES})
     return user_id
 
 
-def _find_merge_target(uow: UnitOfWork, values: dict[str, Any], merge_type: MergeType) -> int | None:
-    column = _MERGE_COLUMNS.get(merge_type)
-    if column is None or not values.get(column):
+def _find_merge_target(uow: UnitOfWork, columns: dict[str, Any], merge_type: MergeType) -> int | None:
+    name = _MERGE_COLUMNS.get(merge_type, "")
+    if not columns.get(name):
         return None
-    sql = f"SELECT min(id) FROM users WHERE {column} = ?"
-    user_id: int | None = uow.store.fetch_value(sql, [values[column]])
+    user_id: int | None = uow.store.fetch_value(
+        f"SELECT min(id) FROM users WHERE {name} = ?", [columns[name]]
+    )
     return user_id
-
-
-def _password_columns(uow: UnitOfWork, has_password: bool) -> dict[str, str]:
-    """Return when the password was set; the password itself is never stored."""
-    return {"password_set_date": uow.timestamp} if has_password else {}
 
 
 def _require_free_user_name(uow: UnitOfWork, user_name: str, *, except_user_id: int | None = None) -> None:
@@ -221,13 +212,10 @@ def _require_free_user_name(uow: UnitOfWork, user_name: str, *, except_user_id: 
         raise conflict(f"A user with the userName {user_name} already exists")
 
 
-def _generate_user_name(uow: UnitOfWork, values: dict[str, Any]) -> str:
-    first, last = values.get("first_name", ""), values.get("last_name", "")
-    name = (
-        f"{first[:1]}.{last}"
-        if first and last
-        else first or last or values.get("email_address", "").partition("@")[0]
-    )
+def _generate_user_name(uow: UnitOfWork, columns: dict[str, Any]) -> str:
+    first, last = columns.get("first_name", ""), columns.get("last_name", "")
+    name = f"{first[:1]}.{last}" if first and last else first or last
+    name = name or columns.get("email_address", "").partition("@")[0]
     base = re.sub(r"[^\w.-]", "", name.lower()) or "user"
     candidate, number = base, 1
     while uow.store.fetch_value("SELECT 1 FROM users WHERE user_name = ?", [candidate]):
@@ -241,12 +229,12 @@ def _set_lists(uow: UnitOfWork, user_id: int, lists: IdLists) -> bool:
     for name in ("groups", "groups_supervised"):
         for group_id in lists.get(name) or ():
             uow.get_or_404("groups", group_id)
-    given = {name: set(ids) for name, ids in lists.items() if ids is not None}
-    changed = [_set_list(uow, user_id, *_LISTS[name], ids) for name, ids in given.items()]
+    changed = [_set_list(uow, user_id, name, set(ids)) for name, ids in lists.items() if ids is not None]
     return any(changed)
 
 
-def _set_list(uow: UnitOfWork, user_id: int, table: str, column: str, target: set[int]) -> bool:
+def _set_list(uow: UnitOfWork, user_id: int, name: str, target: set[int]) -> bool:
+    table, column = _LISTS[name]
     rows = uow.store.fetch_all(f"SELECT {column} FROM {table} WHERE user_id = ?", [user_id])
     present = {row[0] for row in rows}
     for listed_id in sorted(target - present):
