@@ -1,10 +1,11 @@
 """Control plane under ``/_emulator``, for tests and for what people do in Damstra's app."""
 
-# ruff: noqa: TC001 (FastAPI evaluates the annotations of routes)
+# ruff: noqa: TC001, TC003 (FastAPI evaluates the annotations of routes)
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -41,45 +42,31 @@ def _validate_event(name: str) -> str:
 SeedName = Annotated[str, AfterValidator(_validate_seed)]
 
 
-class ResetRequest(RequestModel):
-    """The seed to start again with; by default the one the emulator was started with."""
-
+class _ResetRequest(RequestModel):
     seed: SeedName | None = None
 
 
-class SeedRequest(RequestModel):
-    """The seed to load."""
-
+class _SeedRequest(RequestModel):
     name: SeedName
 
 
-class SetClockRequest(RequestModel):
-    """The new time."""
-
+class _SetClockRequest(RequestModel):
     now: AwareDatetime
 
 
-class AdvanceClockRequest(RequestModel):
-    """The seconds to move the clock forward by."""
-
+class _AdvanceClockRequest(RequestModel):
     seconds: Annotated[float, Field(ge=0, le=_HUNDRED_YEARS)]
 
 
-class CompleteRequest(RequestModel):
-    """Whether the trainee passed."""
-
+class _CompleteRequest(RequestModel):
     passed: bool = True
 
 
-class RescheduleRequest(RequestModel):
-    """The new start of a lesson schedule."""
-
+class _RescheduleRequest(RequestModel):
     schedule_date: AwareDatetime
 
 
-class WebhookRequest(RequestModel):
-    """The URL of a webhook and the event it subscribes to; by default all events."""
-
+class _WebhookRequest(RequestModel):
     url: Annotated[str, Field(pattern=r"^https?://\S+$")]
     event: Annotated[str, AfterValidator(_validate_event)] | None = None
 
@@ -119,14 +106,14 @@ def add_exception_handlers(app: FastAPI) -> None:
 
 
 @control_router.post("/reset")
-async def reset(state: State, body: ResetRequest | None = None) -> dict[str, str]:
-    """Restore the initial state: data, clock, faults, journal and webhooks."""
+async def reset(state: State, body: _ResetRequest | None = None) -> dict[str, str]:
+    """Restore data, clock, faults, journal and webhooks, by default with the seed of the settings."""
     state.reset(body.seed if body else None)
     return _clock_as_json(state)
 
 
 @control_router.post("/seed")
-async def load_seed(state: State, body: SeedRequest) -> dict[str, str]:
+async def load_seed(state: State, body: _SeedRequest) -> dict[str, str]:
     """Replace the data with a seed's."""
     state.load_seed(body.name)
     return {"name": body.name}
@@ -139,7 +126,7 @@ async def get_clock(state: State) -> dict[str, str]:
 
 
 @control_router.put("/clock")
-async def set_clock(state: State, body: SetClockRequest) -> dict[str, str]:
+async def set_clock(state: State, body: _SetClockRequest) -> dict[str, str]:
     """Set the clock, which continues from there."""
     state.clock.set(body.now)
     state.save_clock()
@@ -147,7 +134,7 @@ async def set_clock(state: State, body: SetClockRequest) -> dict[str, str]:
 
 
 @control_router.post("/clock/advance")
-async def advance_clock(state: State, body: AdvanceClockRequest) -> dict[str, str]:
+async def advance_clock(state: State, body: _AdvanceClockRequest) -> dict[str, str]:
     """Move the clock forward."""
     state.clock.advance(body.seconds)
     state.save_clock()
@@ -159,34 +146,36 @@ def _clock_as_json(state: EmulatorState) -> dict[str, str]:
 
 
 @control_router.post("/lesson_schedules/{schedule_id}/complete")
-async def complete(state: State, schedule_id: int, body: CompleteRequest | None = None) -> dict[str, Any]:
+async def complete(state: State, schedule_id: int, body: _CompleteRequest | None = None) -> dict[str, Any]:
     """Complete a lesson, as its trainee does in the app."""
-    with state.unit_of_work() as uow:
-        lesson_schedules.complete(uow, schedule_id, passed=body.passed if body else True)
-        return lesson_schedules.summarize(uow, schedule_id)
+    passed = body.passed if body else True
+    return _change_schedule(state, schedule_id, lesson_schedules.complete, passed=passed)
 
 
 @control_router.post("/lesson_schedules/{schedule_id}/start")
 async def start(state: State, schedule_id: int) -> dict[str, Any]:
     """Start a lesson, as its trainee does in the app."""
-    with state.unit_of_work() as uow:
-        lesson_schedules.start(uow, schedule_id)
-        return lesson_schedules.summarize(uow, schedule_id)
+    return _change_schedule(state, schedule_id, lesson_schedules.start)
 
 
 @control_router.post("/lesson_schedules/{schedule_id}/cancel")
 async def cancel(state: State, schedule_id: int) -> dict[str, Any]:
     """Cancel a lesson schedule, as an administrator does in the app."""
-    with state.unit_of_work() as uow:
-        lesson_schedules.cancel(uow, schedule_id)
-        return lesson_schedules.summarize(uow, schedule_id)
+    return _change_schedule(state, schedule_id, lesson_schedules.cancel)
 
 
 @control_router.post("/lesson_schedules/{schedule_id}/reschedule")
-async def reschedule(state: State, schedule_id: int, body: RescheduleRequest) -> dict[str, Any]:
+async def reschedule(state: State, schedule_id: int, body: _RescheduleRequest) -> dict[str, Any]:
     """Move a lesson schedule, as an administrator does in the app."""
+    return _change_schedule(state, schedule_id, lesson_schedules.reschedule, start=body.schedule_date)
+
+
+def _change_schedule(
+    state: EmulatorState, schedule_id: int, change: Callable[..., None], **options: Any
+) -> dict[str, Any]:
+    """Change a lesson schedule and return it."""
     with state.unit_of_work() as uow:
-        lesson_schedules.reschedule(uow, schedule_id, body.schedule_date)
+        change(uow, schedule_id, **options)
         return lesson_schedules.summarize(uow, schedule_id)
 
 
@@ -197,8 +186,8 @@ async def list_webhooks(state: State) -> list[dict[str, Any]]:
 
 
 @control_router.post("/webhooks")
-async def add_webhook(state: State, body: WebhookRequest) -> dict[str, Any]:
-    """Add a webhook."""
+async def add_webhook(state: State, body: _WebhookRequest) -> dict[str, Any]:
+    """Add a webhook for one event, by default for all."""
     sql = "INSERT INTO webhooks (url, event) VALUES (?, ?)"
     webhook_id = state.store.execute(sql, [body.url, body.event]).lastrowid
     return {"id": webhook_id, "url": body.url, "event": body.event}

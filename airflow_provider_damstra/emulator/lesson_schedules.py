@@ -164,12 +164,9 @@ def reschedule(uow: UnitOfWork, schedule_id: int, start: datetime) -> None:
 def summarize(uow: UnitOfWork, schedule_id: int) -> dict[str, Any]:
     """Return id, user, lesson and status of a schedule, for the control plane."""
     uow.get_or_404("lesson_schedules", schedule_id)
-    sql = f"SELECT s.id, s.user_id, v.name, {STATUS} AS status, s.passed {JOINS} WHERE s.id = :id"
+    sql = f"""
+        SELECT s.id, s.user_id AS userId, v.name AS lessonName, {STATUS} AS status, s.passed
+        {JOINS} WHERE s.id = :id
+    """
     row = dict(uow.store.fetch_one(sql, {"id": schedule_id, "now": uow.timestamp}) or {})
-    return {
-        "id": row["id"],
-        "userId": row["user_id"],
-        "lessonName": row["name"],
-        "status": row["status"],
-        "passed": None if row["passed"] is None else bool(row["passed"]),
-    }
+    return {**row, "passed": None if row["passed"] is None else bool(row["passed"])}

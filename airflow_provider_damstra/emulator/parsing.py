@@ -15,8 +15,6 @@ from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
 from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from starlette.datastructures import QueryParams
     from starlette.requests import Request
 
@@ -45,7 +43,10 @@ def parse_request(
         call = endpoint.model_validate({**query, **body, **path})
     except ValidationError as error:
         raise bad_request(format_validation_error(error)) from None
-    _validate_json_types(body, call.request().body or {})
+    # The endpoint class accepts more than the API, such as 14 for "14", or a text for an id.
+    problems = _differences(body, call.request().body or {}, "")
+    if problems:
+        raise bad_request("; ".join(problems))
     return call, page_params
 
 
@@ -93,17 +94,8 @@ def _validate_query_names(endpoint: type[Endpoint[Any]], query: dict[str, str]) 
         raise bad_request(f"unknown query parameter: {', '.join(unknown)}")
 
 
-def _validate_json_types(received: Mapping[str, Any], documented: Mapping[str, Any]) -> None:
-    """Reject what the lenient endpoint class accepts, but the API does not: 14 for "14", a text for an id.
-
-    :param documented: the same body as a client of the endpoint class would send it.
-    """
-    problems = _differences(received, documented, "")
-    if problems:
-        raise bad_request("; ".join(problems))
-
-
 def _differences(received: Any, documented: Any, prefix: str) -> list[str]:
+    """Return where a body differs in fields and types from the one that an endpoint's client would send."""
     if isinstance(received, dict) and isinstance(documented, dict):
         return [
             problem

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 VERSION = 1
 
 # Each table has its own range of ids, so that tests detect an id of the wrong resource.
@@ -16,24 +18,7 @@ FIRST_IDS = {
     "lesson_schedules": 30001,
 }
 
-# The tables that seeds fill, in an order in which foreign keys allow deleting their rows.
-TABLES = (
-    "ilt_attendees",
-    "ilt_sessions",
-    "lesson_schedules",
-    "lesson_version_custom_fields",
-    "lesson_versions",
-    "lessons",
-    "group_members",
-    "group_supervisors",
-    "groups",
-    "user_roles",
-    "users",
-)
-
-SQL = """
-CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-
+_SEEDED_TABLES = """
 CREATE TABLE users (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     user_name TEXT NOT NULL UNIQUE COLLATE NOCASE,
@@ -155,10 +140,13 @@ CREATE TABLE ilt_attendees (
     UNIQUE (session_id, user_id)
 );
 CREATE INDEX attendees_by_schedule ON ilt_attendees (lesson_schedule_id);
+"""
 
-CREATE TABLE webhooks (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    url TEXT NOT NULL,
-    event TEXT
-);
+# The tables that seeds fill, in an order in which foreign keys allow deleting their rows.
+TABLES = re.findall(r"CREATE TABLE (\w+)", _SEEDED_TABLES)[::-1]
+
+SQL = f"""
+{_SEEDED_TABLES}
+CREATE TABLE webhooks (id INTEGER PRIMARY KEY AUTOINCREMENT, url TEXT NOT NULL, event TEXT);
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from itertools import count
+from itertools import count, product
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -73,10 +73,9 @@ class WebhookDispatcher:
         if not events:
             return
         webhooks = store.fetch_all("SELECT * FROM webhooks ORDER BY id")
-        for body in events:
-            for webhook in webhooks:
-                if webhook["event"] in (None, body["name"]):
-                    self._enqueue(webhook["id"], webhook["url"], body)
+        for body, webhook in product(events, webhooks):
+            if webhook["event"] in (None, body["name"]):
+                self._enqueue(webhook["id"], webhook["url"], body)
 
     def clear(self) -> None:
         """Remove all deliveries and cancel the pending ones."""

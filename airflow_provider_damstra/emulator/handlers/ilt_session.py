@@ -21,7 +21,6 @@ from airflow_provider_damstra.models.user import ClientStatus, Role
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
 
     from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
     from airflow_provider_damstra.models.base import Page
@@ -87,7 +86,10 @@ def create_session(call: endpoints.CreateIltSession, uow: UnitOfWork) -> IltSess
     """Create an active session with unlimited places."""
     _require_instructor(uow, call.instructor_id)
     if call.lesson_id is not None:
-        _require_active_lesson(uow, call.lesson_id)
+        uow.get_or_404("lessons", call.lesson_id)
+        sql = "SELECT 1 FROM lesson_versions WHERE lesson_id = ? AND status = 'active'"
+        if not uow.store.fetch_value(sql, [call.lesson_id]):
+            raise bad_request(f"lessonId: lesson {call.lesson_id} is not active")
     session_id = uow.insert(
         "ilt_sessions",
         lesson_id=call.lesson_id,
@@ -106,14 +108,14 @@ def create_session(call: endpoints.CreateIltSession, uow: UnitOfWork) -> IltSess
 @operation(endpoints.UpdateIltSession)
 def update_session(call: endpoints.UpdateIltSession, uow: UnitOfWork) -> IltSession:
     """Update a session; status 2 or 3 completes or cancels it."""
-    session = uow.get_or_404("ilt_sessions", call.ilt_session_id)
+    session = _get_session(uow, call.ilt_session_id)
     _require_instructor(uow, call.instructor_id)
-    values = call.model_dump(
-        exclude_none=True, include={"instructor_id", "location", "notes", "number_of_places"}
-    )
-    _validate_number_of_places(uow, call)
-    uow.update("ilt_sessions", call.ilt_session_id, **values)
-    if call.status_id is not None and call.status_id != session["status_id"]:
+    attendees = session.number_of_attendees or 0
+    if call.number_of_places is not None and call.number_of_places < attendees:
+        raise conflict(f"numberOfPlaces: {attendees} users are registered already")
+    changeable = {"instructor_id", "location", "notes", "number_of_places"}
+    uow.update("ilt_sessions", call.ilt_session_id, **call.model_dump(include=changeable, exclude_none=True))
+    if call.status_id is not None and call.status_id != session.status_id:
         _close(uow, call.ilt_session_id, call.status_id)
     return _get_session(uow, call.ilt_session_id)
 
@@ -133,10 +135,32 @@ def cancel_session(call: endpoints.CancelIltSession, uow: UnitOfWork) -> None:
 
 @operation(endpoints.BulkRegisterIltSession)
 def register_users(call: endpoints.BulkRegisterIltSession, uow: UnitOfWork) -> None:
-    """Register all users or none; users who are registered already stay so."""
+    """Register all users or none; users who are registered already stay so.
+
+    Each new one needs an open schedule for the session's lesson and a free place.
+    """
     session = _get_active(uow, call.ilt_session_id)
     uow.require_users(call.user_ids)
-    _register(uow, session, call.user_ids)
+    sql = "SELECT user_id FROM ilt_attendees WHERE session_id = ?"
+    registered = {row["user_id"] for row in uow.store.fetch_all(sql, [session["id"]])}
+    new = [user_id for user_id in call.user_ids if user_id not in registered]
+    schedules = {user_id: _find_open_schedule_id(uow, user_id, session["lesson_id"]) for user_id in new}
+    unscheduled = [str(user_id) for user_id, schedule_id in schedules.items() if schedule_id is None]
+    if unscheduled:
+        ids = ", ".join(unscheduled)
+        raise bad_request(f"userIds: without an open schedule for the session's lesson: {ids}")
+    places = session["number_of_places"]
+    if places is not None and len(registered) + len(new) > places:
+        free = places - len(registered)
+        raise conflict(f"ILT session {session['id']} has {free} free of {places} places, not {len(new)}")
+    for user_id, schedule_id in schedules.items():
+        uow.insert(
+            "ilt_attendees",
+            session_id=session["id"],
+            user_id=user_id,
+            lesson_schedule_id=schedule_id,
+            registering_user_id=uow.acting_user_id,
+        )
 
 
 @operation(endpoints.BulkDeregisterIltSession)
@@ -175,14 +199,6 @@ def save_progress(call: endpoints.SaveIltSessionProgress, uow: UnitOfWork) -> No
         uow.update("ilt_attendees", attendee.id, **attendee.model_dump(exclude={"id"}, exclude_none=True))
 
 
-def _validate_number_of_places(uow: UnitOfWork, call: endpoints.UpdateIltSession) -> None:
-    """Reject fewer places than there are attendees."""
-    sql = "SELECT count(*) FROM ilt_attendees WHERE session_id = ?"
-    attendees = uow.store.fetch_value(sql, [call.ilt_session_id])
-    if call.number_of_places is not None and call.number_of_places < attendees:
-        raise conflict(f"numberOfPlaces: {attendees} users are registered already")
-
-
 def _get_session(uow: UnitOfWork, session_id: int) -> IltSession:
     """Return a session with its state and rates."""
     uow.get_or_404("ilt_sessions", session_id)
@@ -210,41 +226,6 @@ def _require_instructor(uow: UnitOfWork, user_id: int) -> None:
     is_instructor = uow.store.fetch_value(sql, [user_id, Role.INSTRUCTOR])
     if user["client_status_id"] != ClientStatus.ACTIVE or not is_instructor:
         raise bad_request(f"instructorId: user {user_id} is not an active instructor (role 8)")
-
-
-def _require_active_lesson(uow: UnitOfWork, lesson_id: int) -> None:
-    """Check that a lesson has an active version."""
-    uow.get_or_404("lessons", lesson_id)
-    sql = "SELECT 1 FROM lesson_versions WHERE lesson_id = ? AND status = 'active'"
-    if not uow.store.fetch_value(sql, [lesson_id]):
-        raise bad_request(f"lessonId: lesson {lesson_id} is not active")
-
-
-def _register(uow: UnitOfWork, session: sqlite3.Row, user_ids: Iterable[int]) -> None:
-    """Register users who are not registered yet.
-
-    :raises ApiError: 400 if one has no open schedule for the lesson, 409 if there are too few free places.
-    """
-    sql = "SELECT user_id FROM ilt_attendees WHERE session_id = ?"
-    registered = {row["user_id"] for row in uow.store.fetch_all(sql, [session["id"]])}
-    new = [user_id for user_id in user_ids if user_id not in registered]
-    schedules = {user_id: _find_open_schedule_id(uow, user_id, session["lesson_id"]) for user_id in new}
-    unscheduled = [str(user_id) for user_id, schedule_id in schedules.items() if schedule_id is None]
-    if unscheduled:
-        ids = ", ".join(unscheduled)
-        raise bad_request(f"userIds: without an open schedule for the session's lesson: {ids}")
-    places = session["number_of_places"]
-    if places is not None and len(registered) + len(new) > places:
-        free = places - len(registered)
-        raise conflict(f"ILT session {session['id']} has {free} free of {places} places, not {len(new)}")
-    for user_id, schedule_id in schedules.items():
-        uow.insert(
-            "ilt_attendees",
-            session_id=session["id"],
-            user_id=user_id,
-            lesson_schedule_id=schedule_id,
-            registering_user_id=uow.acting_user_id,
-        )
 
 
 def _close(uow: UnitOfWork, session_id: int, status: IltSessionStatus) -> None:

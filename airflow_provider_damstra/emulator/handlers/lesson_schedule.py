@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pendulum
@@ -86,15 +87,14 @@ def schedule_user(call: endpoints.ScheduleUser, uow: UnitOfWork) -> dict[str, li
     if user["client_status_id"] != ClientStatus.ACTIVE:
         raise bad_request(f"User {call.user_id} is not active and cannot be scheduled")
     for version_id in call.lesson_version_ids:
-        _require_active_version(uow, version_id)
+        version = uow.get_or_404("lesson_versions", version_id)
+        if version["status"] != LessonStatus.ACTIVE:
+            label = f"Lesson version {version_id} ({version['name']})"
+            raise bad_request(f"{label} is {version['status']}: only an active one can be scheduled")
     start = call.schedule_date or uow.now
     end = _add_grace_period(start, call.grace_period, call.grace_period_unit)
-    return {
-        "ids": [
-            lesson_schedules.insert(uow, call.user_id, version_id, start=start, end=end)
-            for version_id in call.lesson_version_ids
-        ]
-    }
+    insert = partial(lesson_schedules.insert, uow, call.user_id, start=start, end=end)
+    return {"ids": [insert(version_id) for version_id in call.lesson_version_ids]}
 
 
 @operation(endpoints.CompleteLesson)
@@ -138,13 +138,6 @@ def get_embed_url(
     lesson_schedules.get_open(uow, call.lesson_schedule_id)
     token = secrets.token_urlsafe(24)
     return {"embedUrl": f"{uow.base_url}/#player/{call.lesson_schedule_id}?embed=true&token={token}"}
-
-
-def _require_active_version(uow: UnitOfWork, version_id: int) -> None:
-    version = uow.get_or_404("lesson_versions", version_id)
-    if version["status"] != LessonStatus.ACTIVE:
-        label = f"Lesson version {version_id} ({version['name']})"
-        raise bad_request(f"{label} is {version['status']}: only an active one can be scheduled")
 
 
 def _add_grace_period(start: datetime, period: int, unit: GracePeriodUnit) -> datetime:

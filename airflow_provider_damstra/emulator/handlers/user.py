@@ -200,9 +200,8 @@ def _find_merge_target(uow: UnitOfWork, columns: dict[str, Any], merge_type: Mer
     name = _MERGE_COLUMNS.get(merge_type, "")
     if not columns.get(name):
         return None
-    user_id: int | None = uow.store.fetch_value(
-        f"SELECT min(id) FROM users WHERE {name} = ?", [columns[name]]
-    )
+    sql = f"SELECT min(id) FROM users WHERE {name} = ?"
+    user_id: int | None = uow.store.fetch_value(sql, [columns[name]])
     return user_id
 
 
