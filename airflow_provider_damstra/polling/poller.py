@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextvars import Context, copy_context
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_damstra.conditions.base import Condition, PollResult, Query, QueryFilter, is_not_found
+from airflow_provider_damstra.conditions.base import PollResult, Query, QueryFilter, is_not_found
 from airflow_provider_damstra.errors import DamstraError, is_permanent
 from airflow_provider_damstra.hooks.metrics import gauge_waiting_tasks
 from airflow_provider_damstra.polling.client import ReloadingClient
@@ -51,37 +51,6 @@ class SharedPoller:
         self._count = self._reported_count = 0
         self._reported_at = float("-inf")
         self._feed_consumer = start_feed_consumer(damstra_conn_id, expedite=self.poll_soon)
-
-    def subscribe(
-        self,
-        condition: Condition,
-        *,
-        poll_interval: float,
-        max_poll_failures: int,
-        log: Callable[[str], None],
-        timeout: float | None = None,
-    ) -> Subscription:
-        """Return a subscription, which is active while it is entered.
-
-        Its result is a ``PollResult``, or one of these errors: a ``DamstraError`` if a query failed too often
-        in a row, a ``TimeoutError``, or whatever the condition raises.
-
-        :param condition: what to poll for.
-        :param poll_interval: seconds between two polls of a query.
-        :param max_poll_failures: failures of a query in a row that are tolerated.
-        :param log: is called with progress and failures, in the current context.
-        :param timeout: seconds until the subscription ends with a ``TimeoutError``; None is never.
-        """
-        return Subscription(
-            poller=self,
-            condition=condition,
-            poll_interval=poll_interval,
-            max_poll_failures=max_poll_failures,
-            log=log,
-            deadline=None if timeout is None else self._loop.time() + timeout,
-            context=copy_context(),
-            result=self._loop.create_future(),
-        )
 
     async def add(self, subscription: Subscription) -> None:
         """Activate a subscription.
@@ -149,8 +118,6 @@ class SharedPoller:
             self._reported_count, self._reported_at = self._count, now
             gauge_waiting_tasks(self._count, damstra_conn_id=self._conn_id)
 
-    # Subscriptions to queries
-
     def _refresh(self, subscription: Subscription) -> None:
         """Subscribe to the condition's current queries, and finish the subscription if it is done."""
         while self._update_queries(subscription):
@@ -204,8 +171,6 @@ class SharedPoller:
             polled.cancel_timer()
             del self._polled[query]
 
-    # Polling
-
     def _schedule(self, polled: PolledQuery) -> None:
         """Set the timer of a query's next poll."""
         if not polled.subscriptions:
@@ -213,7 +178,7 @@ class SharedPoller:
         due = next_poll_at(
             polled_at=polled.polled_at,
             now=self._loop.time(),
-            interval=polled.interval(),
+            interval=min(subscription.poll_interval for subscription in polled.subscriptions),
             failures=polled.failures,
             key=hash(polled.query),
             not_before=polled.not_before(),

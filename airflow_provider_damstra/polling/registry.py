@@ -3,32 +3,59 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from airflow_provider_damstra.polling.poller import SharedPoller
+from airflow_provider_damstra.polling.subscriptions import Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from airflow_provider_damstra.conditions.base import Condition
-    from airflow_provider_damstra.polling.subscriptions import Subscription
 
 _POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedPoller]] = WeakKeyDictionary()
 
 
-def subscribe(condition: Condition, *, damstra_conn_id: str, **options: Any) -> Subscription:
-    """Return a subscription to the shared poller of this event loop and connection.
+def subscribe(
+    condition: Condition,
+    *,
+    damstra_conn_id: str,
+    poll_interval: float,
+    max_poll_failures: int,
+    log: Callable[[str], None],
+    timeout: float | None = None,
+) -> Subscription:
+    """Return a subscription to the shared poller of this event loop and connection; enter it at once.
 
-    Enter it at once, with ``async with``. Further arguments are those of ``SharedPoller.subscribe``.
+    Its result is a ``PollResult``, or one of these errors: a ``DamstraError`` if a query failed too often
+    in a row, a ``TimeoutError``, or whatever the condition raises.
+
+    :param condition: what to poll for.
+    :param damstra_conn_id: id of the Airflow connection.
+    :param poll_interval: seconds between two polls of a query.
+    :param max_poll_failures: failures of a query in a row that are tolerated.
+    :param log: is called with progress and failures, in the current context.
+    :param timeout: seconds until the subscription ends with a ``TimeoutError``; None is never.
     """
-    pollers = _POLLERS.setdefault(asyncio.get_running_loop(), {})
+    loop = asyncio.get_running_loop()
+    pollers = _POLLERS.setdefault(loop, {})
     poller = pollers.get(damstra_conn_id)
     if poller is None:
         on_empty = partial(pollers.pop, damstra_conn_id)
         poller = pollers[damstra_conn_id] = SharedPoller(damstra_conn_id=damstra_conn_id, on_empty=on_empty)
-    return poller.subscribe(condition, **options)
+    return Subscription(
+        poller=poller,
+        condition=condition,
+        poll_interval=poll_interval,
+        max_poll_failures=max_poll_failures,
+        log=log,
+        deadline=None if timeout is None else loop.time() + timeout,
+        context=copy_context(),
+        result=loop.create_future(),
+    )
 
 
 def poll_soon(

@@ -80,37 +80,30 @@ async def watch_snapshots(
 
     snapshots = SnapshotQueue()
 
-    async def poll_once() -> str | None:
-        """Poll until the key is refused for all users, and return the reason."""
-        subscription = subscribe(
-            ScheduleChangesCondition(user_ids=user_ids, group_id=group_id, on_snapshot=snapshots.put),
-            damstra_conn_id=damstra_conn_id,
-            poll_interval=poll_interval,
-            max_poll_failures=UNLIMITED_FAILURES,
-            log=log.info,
-        )
-        async with subscription as result:
-            return (await result).failure
+    async def poll_forever() -> None:
+        while True:
+            try:
+                subscription = subscribe(
+                    ScheduleChangesCondition(user_ids=user_ids, group_id=group_id, on_snapshot=snapshots.put),
+                    damstra_conn_id=damstra_conn_id,
+                    poll_interval=poll_interval,
+                    max_poll_failures=UNLIMITED_FAILURES,
+                    log=log.info,
+                )
+                async with subscription as result:
+                    reason = (await result).failure
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}"
+            log.warning("No events until this is fixed: %s", reason)
+            # Airflow would restart a trigger that ended, and at once.
+            await asyncio.sleep(retry_interval)
 
-    task = asyncio.create_task(_poll_forever(poll_once, retry_interval=retry_interval, log=log))
+    task = asyncio.create_task(poll_forever())
     try:
         yield snapshots
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def _poll_forever(
-    poll_once: Callable[[], Awaitable[str | None]], *, retry_interval: float, log: Any
-) -> None:
-    """Poll until cancelled. After each error pause, as Airflow would restart an ended trigger at once."""
-    while True:
-        try:
-            reason = await poll_once()
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-        log.warning("No events until this is fixed: %s", reason)
-        await asyncio.sleep(retry_interval)
 
 
 class SnapshotStore:
@@ -175,10 +168,6 @@ class SnapshotStore:
         return f"{self._prefix}-{user_id}"
 
 
-async def _no_acknowledgement() -> None:
-    """Do nothing: the batch was not processed."""
-
-
 @dataclass
 class SnapshotBatch:
     """Snapshots in Airflow's shared stream.
@@ -189,7 +178,7 @@ class SnapshotBatch:
     """
 
     snapshots: dict[int, Snapshot]
-    acknowledge: Callable[[], Awaitable[None]] = _no_acknowledgement
+    acknowledge: Callable[[], Awaitable[None]] | None = None
     is_settled: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -217,6 +206,7 @@ class SnapshotProducer(SharedStreamProducer):
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
         """Acknowledge batches whose events are stored; the others come again after the next start."""
         for item in batch:
-            if item.outcome.is_clean:
-                await item.broker_payload.acknowledge()
-            item.broker_payload.is_settled.set()
+            payload: SnapshotBatch = item.broker_payload
+            if item.outcome.is_clean and payload.acknowledge:
+                await payload.acknowledge()
+            payload.is_settled.set()

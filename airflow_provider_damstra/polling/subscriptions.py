@@ -21,14 +21,6 @@ PROGRESS_INTERVAL = 10.0
 """Seconds between two progress lines of a subscription."""
 
 
-@dataclass(slots=True)
-class FailureCount:
-    """Failures in a row of one query, as one subscription counts them."""
-
-    count: int = 0
-    counted_at: float = float("-inf")
-
-
 @dataclass(eq=False, slots=True)
 class Subscription:
     """A condition that is polled until it is done; an asynchronous context manager.
@@ -39,7 +31,8 @@ class Subscription:
 
     :param log: logs a line; is called in ``context``, so that the line is in the log of the task.
     :param deadline: time of the event loop at which the result is a ``TimeoutError``, or None.
-    :param result: the result, or the error that ended the subscription.
+    :param result: the future of the result, or of the error that ended the subscription.
+    :param failures: failures of each query in a row, and when the last one was counted.
     """
 
     poller: SharedPoller
@@ -53,7 +46,7 @@ class Subscription:
     timer: asyncio.TimerHandle | None = None
     queries: dict[Query, QueryFilter] = field(default_factory=dict)
     pending: set[Query] | None = None
-    failures: dict[Query, FailureCount] | None = None
+    failures: dict[Query, tuple[int, float]] | None = None
     last_line: str = ""
     progress_at: float = float("-inf")
 
@@ -92,11 +85,11 @@ class Subscription:
         """
         if self.failures is None:
             self.failures = {}
-        failures = self.failures.setdefault(query, FailureCount())
-        if now - failures.counted_at >= self.poll_interval * 0.9:
-            failures.count += 1
-            failures.counted_at = now
-        return failures.count
+        count, counted_at = self.failures.get(query, (0, float("-inf")))
+        if now - counted_at >= self.poll_interval * 0.9:
+            count, counted_at = count + 1, now
+        self.failures[query] = count, counted_at
+        return count
 
     def reset_failures(self, query: Query) -> bool:
         """Return whether a query had failed before this success; then the progress is logged again."""
@@ -165,10 +158,6 @@ class PolledQuery:
             return None
         return frozenset().union(*(rows for rows in required if rows is not None))
 
-    def interval(self) -> float:
-        """Return the shortest poll interval of the subscriptions, in seconds."""
-        return min(subscription.poll_interval for subscription in self.subscriptions)
-
     def not_before(self) -> datetime | None:
         """Return when the response can change at the earliest for any subscription, or None for any time."""
         starts = [query_filter.not_before for query_filter in self.subscriptions.values()]
@@ -203,9 +192,6 @@ class PolledQuery:
             return self.query.lesson_schedule_id in lesson_schedule_ids
         if not isinstance(self.query, ListUserLessonSchedules):
             return False
-        return self.query.user_id in user_ids or not lesson_schedule_ids.isdisjoint(self._schedule_ids())
-
-    def _schedule_ids(self) -> set[int]:
         required = [query_filter.row_keys or () for query_filter in self.subscriptions.values()]
-        listed = self.response if isinstance(self.response, list) else []
-        return {row.row_key for row in listed}.union(*required)
+        listed = {row.row_key for row in self.response} if isinstance(self.response, list) else set()
+        return self.query.user_id in user_ids or not lesson_schedule_ids.isdisjoint(listed.union(*required))

@@ -72,11 +72,7 @@ def start_feed_consumer(
 
 
 class WebhookFeedConsumer:
-    """Requests the events received for a connection, and expedites the polls of the objects they name.
-
-    :param damstra_conn_id: id of the Airflow connection.
-    :param expedite: is called with ``lesson_schedule_ids`` and ``user_ids``.
-    """
+    """Requests the events received for a connection, and expedites the polls of the objects they name."""
 
     def __init__(self, damstra_conn_id: str, *, expedite: Callable[..., object]) -> None:
         self._conn_id = damstra_conn_id

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from airflow_provider_damstra.conditions.schedule_changes import Snapshot
-    from airflow_provider_damstra.polling.reconciliation import Reconciler
     from airflow_provider_damstra.polling.snapshots import SnapshotBatch, SnapshotQueue
 
 DEFAULT_POLL_INTERVAL = 60.0
@@ -112,14 +111,13 @@ class DamstraEventTrigger(BaseEventTrigger):
         saved after its events have been yielded or delivered.
         """
         store = self._snapshot_store()
-        reconciler = self._reconciler() if self.reconcile else None
         async with self._watch() as snapshots:
             while True:
                 batch = await snapshots.get_batch(max_wait=self._retry_interval)
                 changed: dict[int, Snapshot] = {}
                 events = [event async for event in self._detect_events(batch, store, changed)]
-                if reconciler:
-                    await reconciler.deliver(events)
+                if self.reconcile:
+                    await self._deliver(events)
                 else:
                     for event in events:
                         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
@@ -185,10 +183,15 @@ class DamstraEventTrigger(BaseEventTrigger):
             log=self.log,
         )
 
-    def _reconciler(self) -> Reconciler:
-        from airflow_provider_damstra.polling.reconciliation import Reconciler
+    async def _deliver(self, events: list[dict[str, Any]]) -> None:
+        from airflow_provider_damstra.polling.reconciliation import deliver_missed_events
 
-        return Reconciler(self.damstra_conn_id, retry_interval=self.refusal_pause, log=self.log.warning)
+        await deliver_missed_events(
+            events,
+            damstra_conn_id=self.damstra_conn_id,
+            retry_interval=self.refusal_pause,
+            log=self.log.warning,
+        )
 
     def _snapshot_store(self) -> SnapshotStore:
         # The key leaves out the users: to watch one more must not reset the snapshots of the others.

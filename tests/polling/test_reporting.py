@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Stats
 
 from airflow_provider_damstra.polling import poller
+from airflow_provider_damstra.polling.registry import subscribe
 from airflow_provider_damstra.polling.subscriptions import PROGRESS_INTERVAL, Subscription
 from tests.polling.helpers import (
     LONG_INTERVAL,
@@ -46,8 +47,8 @@ async def test_gauge_reports_number_of_subscriptions(
 
 def subscription(log: LogRecorder) -> Subscription:
     """Return a subscription that is not active."""
-    shared = poller.SharedPoller(damstra_conn_id="damstra_default", on_empty=lambda: None)
-    return shared.subscribe(recording(), poll_interval=LONG_INTERVAL, max_poll_failures=5, log=log)
+    options: dict[str, Any] = {"poll_interval": LONG_INTERVAL, "max_poll_failures": 5, "log": log}
+    return subscribe(recording(), damstra_conn_id="damstra_default", **options)
 
 
 async def test_progress_is_logged_at_most_once_per_interval() -> None:
