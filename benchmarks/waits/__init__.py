@@ -1,1 +1,1 @@
-"""Many waits in one triggerer: this provider beside Airflow's HttpSensorTrigger."""
+"""Thousands of waiting triggers in one event loop, compared with Airflow's HttpSensorTrigger."""

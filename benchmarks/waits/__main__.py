@@ -1,4 +1,4 @@
-"""Measure both contenders and print a table: ``python -m benchmarks.waits``."""
+"""Measure both triggers and print a table: ``python -m benchmarks.waits``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from benchmarks.waits.scenario import Scenario
 
 COLUMNS = (
     "contender",
-    "every s",
+    "interval s",
     "waits",
     "requests",
     "CPU s",
     "lag ms",
-    "of it without full collections",
-    "these ms",
+    "lag ms without full collections",
+    "full collections ms",
     "p50 s",
     "p99 s",
     "MB",
@@ -32,16 +32,16 @@ COLUMNS = (
     "sockets",
 )
 
-PATIENCE = 300.0
+TIMEOUT = 300.0
 """Seconds for one contender."""
 
 LEAD = 8.0
-"""Seconds for a contender to import Airflow and start its waits before the first schedule is completed."""
+"""Seconds in which a contender imports Airflow and starts its triggers, until schedules are completed."""
 
 
 def run(contender: str, **sizes: Any) -> dict[str, Any]:
-    """Return what one contender measured, with what the server counted."""
-    scenario = Scenario(begin=time.time() + LEAD, **sizes)
+    """Run one contender, and return its measurements and the server's counts."""
+    scenario = Scenario(start=time.time() + LEAD, **sizes)
     arguments = json.dumps(scenario.arguments())
     with tempfile.TemporaryDirectory() as home, serving("benchmarks.waits.server", arguments) as port:
         done = subprocess.run(  # noqa: S603
@@ -49,7 +49,7 @@ def run(contender: str, **sizes: Any) -> dict[str, Any]:
             check=True,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             env={"AIRFLOW_HOME": home, "PATH": "", "PYTHONPATH": "."},
         )
         measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -59,34 +59,34 @@ def run(contender: str, **sizes: Any) -> dict[str, Any]:
 
 def row(result: dict[str, Any]) -> str:
     """Return one line of the table."""
-    late = result["late"]
-    cuts = statistics.quantiles(late, n=100)
+    delays = result["delays"]
+    percentiles = statistics.quantiles(delays, n=100)
     cells = (
         result["contender"],
         f"{result['interval']:g}",
-        len(late),
+        len(delays),
         result["requests"],
         f"{result['cpu']:.1f}",
         f"{result['lag'] * 1000:.0f}",
-        f"{result['lag_besides'] * 1000:.0f}",
-        ", ".join(f"{halt * 1000:.0f}" for halt in result["collections"]) or "none",
-        f"{cuts[49]:.2f}",
-        f"{cuts[98]:.2f}",
+        f"{result['lag_without_collections'] * 1000:.0f}",
+        ", ".join(f"{pause * 1000:.0f}" for pause in result["collections"]) or "none",
+        f"{percentiles[49]:.2f}",
+        f"{percentiles[98]:.2f}",
         f"{result['memory']:.0f}",
-        f"{result['memory'] / len(late) * 1000:.1f}",
+        f"{result['memory'] / len(delays) * 1000:.1f}",
         result["connections"],
     )
     return f"| {' | '.join(map(str, cells))} |"
 
 
 def main() -> None:
-    """Run both contenders, one after the other."""
+    """Run the contenders one after the other."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--waits", type=int, default=5000)
     parser.add_argument("--users", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=20.0)
-    given = parser.parse_args()
-    sizes = {"waits": given.waits, "users": given.users, "seconds": given.seconds}
+    args = parser.parse_args()
+    sizes = {"waits": args.waits, "users": args.users, "seconds": args.seconds}
     print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
     results = {}
     for contender, interval in (("damstra", 5.0), ("http_sensor", 5.0), ("damstra", 1.0)):
@@ -98,9 +98,9 @@ def main() -> None:
     )
     print(f"{theirs['cpu'] / ours['cpu']:.1f} times less CPU.")
     print(
-        f"A full collection of Airflow's own objects alone, without a wait, halts the loop for "
-        f"{ours['collection'] * 1000:.0f} ms. Python makes one "
-        "when a quarter as many objects have come to stay."
+        f"A full garbage collection of Airflow's own objects, without triggers, takes "
+        f"{ours['collection'] * 1000:.0f} ms. Python starts one when the number of long-lived objects has "
+        "grown by a quarter."
     )
 
 

@@ -1,4 +1,4 @@
-"""One contender in a process of its own: all waits in one event loop, and what it measured as JSON."""
+"""One contender in its own process: runs all triggers in one event loop and prints measurements as JSON."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ from benchmarks.measuring import connect, peak_memory
 from benchmarks.waits.scenario import Scenario
 
 TICK = 0.05
-Waiting = Callable[[int], Any]
+TriggerFactory = Callable[[int], Any]
+"""Creates the trigger for a lesson schedule id."""
 
 
-def damstra(scenario: Scenario) -> Waiting:
-    """Return what makes this provider's trigger for one lesson schedule."""
+def damstra(scenario: Scenario) -> TriggerFactory:
+    """Return the factory of this provider's triggers."""
     from airflow_provider_damstra.triggers.wait import DamstraWaitTrigger
 
     return lambda schedule: DamstraWaitTrigger(
         condition="LessonScheduleCondition",
         damstra_conn_id="damstra_default",
         poll_interval=scenario.interval,
-        # As every deferred sensor has one.
+        # Every deferred sensor sets one.
         deadline=time.time() + 14 * 86400 + schedule,
         lesson_schedule_ids=[schedule],
         owners={str(schedule): scenario.user_of(schedule)},
     )
 
 
-def http_sensor(scenario: Scenario) -> Waiting:
-    """Return what makes Airflow's HttpSensorTrigger for one lesson schedule."""
+def http_sensor(scenario: Scenario) -> TriggerFactory:
+    """Return the factory of Airflow's HttpSensorTriggers."""
     from airflow.providers.http.triggers.http import HttpSensorTrigger
 
     return lambda schedule: HttpSensorTrigger(endpoint=f"done/{schedule}", poke_interval=scenario.interval)
@@ -43,71 +44,71 @@ def http_sensor(scenario: Scenario) -> Waiting:
 CONTENDERS = {"damstra": damstra, "http_sensor": http_sensor}
 
 
-async def measure(scenario: Scenario, waiting: Waiting) -> dict[str, Any]:
-    """Return what it cost to see every completion, and how late each was seen."""
+async def measure(scenario: Scenario, create_trigger: TriggerFactory) -> dict[str, Any]:
+    """Wait for all completions, and return CPU time, memory, lag of the loop, and the delay of each event."""
     lags: list[tuple[float, float]] = []
-    # What the first client of a process imports is no memory of waits.
+    # The imports of the first client are not part of the triggers' memory.
     async with DamstraHook().async_client():
         pass
     collection = _full_collection()
     collections = FullCollections()
-    ticker = asyncio.create_task(_tick(lags, collections.halts))
+    monitor = asyncio.create_task(_monitor_lag(lags, collections.pauses))
     memory, cpu = peak_memory(), time.process_time()
     tasks = []
     for schedule in range(1, scenario.waits + 1):
         # As the triggerer does.
         await asyncio.sleep(0)
-        tasks.append(asyncio.create_task(_wait(scenario, waiting, schedule)))
-    seen = await asyncio.gather(*tasks)
-    ticker.cancel()
+        tasks.append(asyncio.create_task(_wait(scenario, create_trigger, schedule)))
+    delays = await asyncio.gather(*tasks)
+    monitor.cancel()
     return {
         "cpu": time.process_time() - cpu,
         "memory": peak_memory() - memory,
         "lag": max(lag for lag, _ in lags),
-        "lag_besides": max(besides for _, besides in lags),
+        "lag_without_collections": max(without for _, without in lags),
         "collections": collections.stop(),
         "collection": collection,
-        "late": sorted(seen),
+        "delays": sorted(delays),
     }
 
 
-async def _wait(scenario: Scenario, waiting: Waiting, schedule: int) -> float:
-    async for _ in waiting(schedule).run():
+async def _wait(scenario: Scenario, create_trigger: TriggerFactory, schedule: int) -> float:
+    async for _ in create_trigger(schedule).run():
         break
     return time.time() - scenario.completed_at[schedule - 1]
 
 
-async def _tick(lags: list[tuple[float, float]], halts: list[float]) -> None:
-    """Note how late the loop is, each time, and how late without full collections."""
+async def _monitor_lag(lags: list[tuple[float, float]], pauses: list[float]) -> None:
+    """Record the lag of the event loop, in total and without full garbage collections."""
     while True:
-        before, halted = time.perf_counter(), sum(halts)
+        before, paused = time.perf_counter(), sum(pauses)
         await asyncio.sleep(TICK)
         lag = time.perf_counter() - before - TICK
-        lags.append((lag, lag - (sum(halts) - halted)))
+        lags.append((lag, lag - (sum(pauses) - paused)))
 
 
 class FullCollections:
-    """The seconds for which each full collection of Python's collector halted the loop."""
+    """Records the duration of each full garbage collection, in seconds."""
 
     def __init__(self) -> None:
-        self._begun = 0.0
-        self.halts: list[float] = []
-        gc.callbacks.append(self._note)
+        self._started_at = 0.0
+        self.pauses: list[float] = []
+        gc.callbacks.append(self._record)
 
-    def _note(self, phase: str, info: dict[str, int]) -> None:
+    def _record(self, phase: str, info: dict[str, int]) -> None:
         now = time.perf_counter()
         if info["generation"] == 2 and phase == "start":
-            self._begun = now
+            self._started_at = now
         elif info["generation"] == 2:
-            self.halts.append(now - self._begun)
+            self.pauses.append(now - self._started_at)
 
     def stop(self) -> list[float]:
-        gc.callbacks.remove(self._note)
-        return self.halts
+        gc.callbacks.remove(self._record)
+        return self.pauses
 
 
 def _full_collection() -> float:
-    """Return the seconds for which Python's collector halts the loop before there is a single wait."""
+    """Return the duration of a full garbage collection without triggers, in seconds."""
     before = time.perf_counter()
     gc.collect()
     return time.perf_counter() - before
@@ -119,12 +120,12 @@ def main() -> None:
     parser.add_argument("contender", choices=CONTENDERS)
     parser.add_argument("scenario", type=json.loads)
     parser.add_argument("port", type=int)
-    given = parser.parse_args()
-    scenario = Scenario(**given.scenario)
-    connect(given.port, max_concurrency=16)
-    waiting = CONTENDERS[given.contender](scenario)
-    waiting(1)
-    print(json.dumps(asyncio.run(measure(scenario, waiting))), flush=True)
+    args = parser.parse_args()
+    scenario = Scenario(**args.scenario)
+    connect(args.port, max_concurrency=16)
+    create_trigger = CONTENDERS[args.contender](scenario)
+    create_trigger(1)
+    print(json.dumps(asyncio.run(measure(scenario, create_trigger))), flush=True)
 
 
 if __name__ == "__main__":

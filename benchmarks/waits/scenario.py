@@ -1,4 +1,4 @@
-"""What is waited for, the same for server and contenders: it follows from a seed."""
+"""The schedules and their times of completion, derived from a seed in the server and the contenders."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """Waits on lesson schedules, spread evenly over users; each schedule is completed at a random moment.
+    """Lesson schedules, spread evenly over users; each is completed at a random time.
 
-    :param interval: seconds between two looks of a wait.
-    :param seconds: how long schedules go on being completed.
-    :param begin: seconds since the epoch when the first can be completed.
+    :param waits: number of schedules, one for each trigger.
+    :param interval: poll interval in seconds.
+    :param start: earliest time of completion, in seconds since the epoch.
+    :param seconds: time between the first and the last completion.
     """
 
     waits: int
     users: int
     interval: float
     seconds: float
-    begin: float
+    start: float
     completed_at: list[float] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        dice = random.Random(2026)  # noqa: S311 - repeatable on purpose
-        moments = [self.begin + dice.random() * self.seconds for _ in range(self.waits)]
-        object.__setattr__(self, "completed_at", moments)
+        generator = random.Random(2026)  # noqa: S311 - repeatable on purpose
+        times = [self.start + generator.random() * self.seconds for _ in range(self.waits)]
+        object.__setattr__(self, "completed_at", times)
 
     def arguments(self) -> dict[str, float]:
-        """Return what another process needs to build the same scenario."""
+        """Return the arguments to build the same scenario in another process."""
         return {name: value for name, value in asdict(self).items() if name != "completed_at"}
 
     def user_of(self, schedule: int) -> int:
-        """Return the id of the user whose schedule it is. Ids begin at 1."""
+        """Return the id of a schedule's user. Ids start at 1."""
         return (schedule - 1) % self.users + 1
 
     def schedules_of(self, user: int) -> range:

@@ -1,4 +1,4 @@
-"""A small server that answers both contenders as fast as it can, and counts."""
+"""A minimal server for both contenders, which counts requests and connections."""
 
 from __future__ import annotations
 
@@ -32,14 +32,12 @@ ROW = {
 
 
 class Server:
-    """Serves one scenario."""
-
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.requests = 0
         self.connections: set[object] = set()
-        self.open = {one: self._row(one, "due", 92) for one in range(1, scenario.waits + 1)}
-        self.done = {one: self._row(one, "completed", 94) for one in range(1, scenario.waits + 1)}
+        self.open_rows = {one: self._row(one, "due", 92) for one in range(1, scenario.waits + 1)}
+        self.completed_rows = {one: self._row(one, "completed", 94) for one in range(1, scenario.waits + 1)}
 
     def _row(self, schedule: int, status: str, status_id: int) -> str:
         row = {**ROW, "id": schedule, "userId": self.scenario.user_of(schedule)}
@@ -55,32 +53,29 @@ class Server:
         return app
 
     async def listing(self, request: web.Request) -> web.Response:
-        """Answer a user's lesson schedules, all on the first page."""
+        """Return a user's lesson schedules, all on the first page."""
         self._count(request)
         now = time.time()
-        rows = (
-            []
-            if request.query.get("startIndex") != "0"
-            else [self._now(one, now) for one in self._ids(request)]
-        )
+        is_first_page = request.query.get("startIndex") == "0"
+        ids = self.scenario.schedules_of(int(request.match_info["user"])) if is_first_page else []
+        rows = [self._row_at(now, one) for one in ids]
         return web.Response(text=f'{{"results":[{",".join(rows)}]}}', content_type="application/json")
 
     async def is_done(self, request: web.Request) -> web.Response:
-        """Answer 200 for a schedule that is completed, else 404: what HttpSensorTrigger can wait for."""
+        """Return status 200 for a completed schedule, else 404, as HttpSensorTrigger expects."""
         self._count(request)
         schedule = int(request.match_info["schedule"])
-        done = time.time() >= self.scenario.completed_at[schedule - 1]
-        return web.Response(text=self._now(schedule, time.time()), status=200 if done else 404)
+        now = time.time()
+        is_done = now >= self.scenario.completed_at[schedule - 1]
+        return web.Response(text=self._row_at(now, schedule), status=200 if is_done else 404)
 
     async def stats(self, request: web.Request) -> web.Response:
-        """Answer what was counted."""
+        """Return the counts."""
         return web.json_response({"requests": self.requests, "connections": len(self.connections)})
 
-    def _ids(self, request: web.Request) -> range:
-        return self.scenario.schedules_of(int(request.match_info["user"]))
-
-    def _now(self, schedule: int, now: float) -> str:
-        return (self.done if now >= self.scenario.completed_at[schedule - 1] else self.open)[schedule]
+    def _row_at(self, now: float, schedule: int) -> str:
+        is_done = now >= self.scenario.completed_at[schedule - 1]
+        return (self.completed_rows if is_done else self.open_rows)[schedule]
 
     def _count(self, request: web.Request) -> None:
         self.requests += 1
@@ -92,11 +87,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("scenario", type=json.loads)
     parser.add_argument("port", type=int)
-    given = parser.parse_args()
+    args = parser.parse_args()
     web.run_app(
-        Server(Scenario(**given.scenario)).app(),
+        Server(Scenario(**args.scenario)).app(),
         host="127.0.0.1",
-        port=given.port,
+        port=args.port,
         print=None,
         access_log=None,
     )
