@@ -97,7 +97,7 @@ class AssetState:
             self._store.set(self._key, value)
         else:
             log.info("The state for the next DAG run is kept in the Airflow Variable %s.", self._key)
-            Variable.set(self._key, value, description="Where an export goes on", serialize_json=True)
+            Variable.set(self._key, value, description="State of an incremental export", serialize_json=True)
 
 
 class _MemoryStore(dict[str, Any]):
