@@ -121,24 +121,29 @@ class ConsistentPaginator:
             self._start_reading()
             row: int | None = self._resume_from.row if self._resume_from else 0
             while row is not None:
-                self._last = None
-                async with aclosing(self._pages_from(row)) as pages:
+                async with aclosing(self._read_from(row)) as pages:
                     async for page in pages:
-                        new = self._align(page)
-                        if new is None:
-                            break
-                        if new.rows:
-                            yield new
-                    else:
-                        if self._resume_from and self._resume_from.key is None:
-                            # All rows had been read, but not the empty page at the end.
-                            yield OverlappingPage([], next_cursor=self._resume_from, is_resumed=True)
-                            return
+                        yield page
                 row = self._next_row()
             if not self._has_moved:
                 return
 
-    def _pages_from(self, row: int) -> AsyncGenerator[OverlappingPage, None]:
+    async def _read_from(self, row: int) -> AsyncGenerator[OverlappingPage, None]:
+        """Yield pages until the end of the listing or a page that does not follow on the last one."""
+        self._last = None
+        async with aclosing(self._request_pages(row)) as pages:
+            async for page in pages:
+                new = self._align(page)
+                if new is None:
+                    return
+                if new.rows:
+                    yield new
+        if self._resume_from and self._resume_from.key is None:
+            # The earlier try had read all rows, but not the empty page at the end.
+            yield OverlappingPage([], next_cursor=self._resume_from, is_resumed=True)
+            self._resume_from = None
+
+    def _request_pages(self, row: int) -> AsyncGenerator[OverlappingPage, None]:
         rest = _ListingFrom(row, self._listing, self._reader)
         listing, reader = (rest, rest) if row else (self._listing, self._reader)
         # The fewer requests are in flight, the less time there is for rows to move between two pages.

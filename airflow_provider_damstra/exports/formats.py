@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 from airflow_provider_damstra.exports.schema import format_timestamp, resource_columns, row_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.exports.resources import Resource
@@ -143,9 +143,14 @@ class RowWriter(Protocol):
 def write_rows(
     file: BinaryIO, resource: Resource, pages: Iterable[Rows], *, file_format: str, compression: str | None
 ) -> dict[str, Any]:
-    """Write all rows and return the number of ``rows``, and the file's ``bytes`` and ``sha256``."""
+    """Write all rows to a file.
+
+    :param file_format: ``jsonl``, ``csv`` or ``parquet``.
+    :param compression: ``gzip``, ``zstd`` or None.
+    :return: the number of ``rows``, and the file's ``bytes`` and ``sha256``.
+    """
     target = HashingWriter(file)
-    with _WRITERS[file_format](target, resource, compression) as writer:
+    with _open_writer(target, resource, file_format=file_format, compression=compression) as writer:
         count = _write_pages(writer, pages)
     return {"rows": count, "bytes": target.size, "sha256": target.sha256}
 
@@ -205,28 +210,15 @@ def _csv_cell(value: Any) -> str:
 
 
 @contextmanager
-def _open_json_lines(file: HashingWriter, resource: Resource, compression: str | None) -> Iterator[RowWriter]:
+def _open_writer(
+    file: HashingWriter, resource: Resource, *, file_format: str, compression: str | None
+) -> Iterator[RowWriter]:
+    if file_format == "parquet":
+        # pyarrow is an extra, and its import takes 0.1 s.
+        from airflow_provider_damstra.exports.parquet import ParquetWriter
+
+        with ParquetWriter(file, resource, compression=compression) as writer:
+            yield writer
+        return
     with compressed(file, compression) as target:
-        yield _JsonLinesWriter(target)
-
-
-@contextmanager
-def _open_csv(file: HashingWriter, resource: Resource, compression: str | None) -> Iterator[RowWriter]:
-    with compressed(file, compression) as target:
-        yield _CsvWriter(target, resource)
-
-
-@contextmanager
-def _open_parquet(file: HashingWriter, resource: Resource, compression: str | None) -> Iterator[RowWriter]:
-    # pyarrow is an extra, and its import takes 0.1 s.
-    from airflow_provider_damstra.exports.parquet import ParquetWriter
-
-    with ParquetWriter(file, resource, compression=compression) as writer:
-        yield writer
-
-
-_WRITERS: dict[str, Callable[[HashingWriter, Resource, str | None], Any]] = {
-    "jsonl": _open_json_lines,
-    "csv": _open_csv,
-    "parquet": _open_parquet,
-}
+        yield _JsonLinesWriter(target) if file_format == "jsonl" else _CsvWriter(target, resource)
