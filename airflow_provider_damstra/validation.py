@@ -1,11 +1,14 @@
 """Validation and parsing of operator arguments, without a request and without pydantic models.
 
-``validate_<what>`` raises ``ValueError`` and returns nothing; ``parse_<what>`` returns the converted value.
+``validate_<what>`` returns nothing, ``parse_<what>`` the converted value. Both raise a ``ValueError`` that
+names the argument and what it can be.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sized
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,71 +44,61 @@ def provided_arguments(operator: object, *names: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def validate_choice(name: str, value: Any, *allowed: str | bool | None) -> None:
-    """Validate that a value is one of the allowed values.
-
-    :raises ValueError: naming the argument and the allowed values.
-    """
+def validate_choice(name: str, value: Any, *allowed: str | None) -> None:
+    """Validate that a value is one of the allowed values."""
     if value not in allowed:
         choices = " or ".join(str(choice) for choice in allowed if choice is not None)
         raise ValueError(f"{name} is {value!r}; it can be {choices}")
 
 
 def validate_subset(name: str, values: Any, *allowed: str) -> None:
-    """Validate that a list contains only allowed values.
-
-    :raises ValueError: naming the argument and the allowed values.
-    """
+    """Validate that a list contains only allowed values."""
     if isinstance(values, str) or not set(values) <= set(allowed):
         raise ValueError(f"{name} is {values!r}; it is a list that can hold {' and '.join(allowed)}")
 
 
 def validate_exactly_one(**arguments: Any) -> None:
-    """Validate that exactly one of several mutually exclusive arguments is not None.
-
-    :raises ValueError: naming the arguments, and which of them were given.
-    """
+    """Validate that exactly one of several mutually exclusive arguments is not None."""
     given = [name for name, value in arguments.items() if value is not None]
     if len(given) != 1:
         raise ValueError(f"give exactly one of {', '.join(arguments)}; given: {', '.join(given) or 'none'}")
 
 
 def validate_at_least_one(**arguments: Any) -> None:
-    """Validate that at least one of several arguments is not None.
-
-    :raises ValueError: naming the arguments.
-    """
+    """Validate that at least one of several arguments is not None."""
     if all(value is None for value in arguments.values()):
         raise ValueError(f"give at least one of {', '.join(arguments)}; there is nothing to do otherwise")
 
 
 def validate_booleans(**values: Any) -> None:
-    """Validate that values are True or False: a text such as ``"false"`` would be truthy.
-
-    :raises ValueError: naming the argument.
-    """
+    """Validate that values are True or False: a text such as ``"false"`` would be truthy."""
     for name, value in values.items():
         if not isinstance(value, bool):
             raise ValueError(f"{name} is {value!r}; it can be True or False")
 
 
 def validate_number(name: str, value: Any, *, at_least: float) -> None:
-    """Validate that a value is an int or float and not below a minimum.
-
-    :raises ValueError: naming the argument and the minimum.
-    """
+    """Validate that a value is an int or float and not below a minimum."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= at_least:
         raise ValueError(f"{name} is {value!r}; it is a number of at least {at_least:g}")
 
 
 def validate_integer(name: str, value: Any, *, at_least: int) -> None:
-    """Validate that a value is an int and not below a minimum.
-
-    :raises ValueError: naming the argument and the minimum.
-    """
+    """Validate that a value is an int and not below a minimum."""
     validate_number(name, value, at_least=at_least)
     if not isinstance(value, int):
         raise ValueError(f"{name} is {value!r}; it is a whole number")
+
+
+def validate_share(name: str, value: Any, *words: str) -> None:
+    """Validate that a value is a share above 0 and up to 1, or one of some words.
+
+    :param words: the allowed words, of ``all`` and ``any``.
+    """
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not (value in words or (is_number and 0 < value <= 1)):
+        allowed = f"{', '.join(words)}, or a share" if words else "a share"
+        raise ValueError(f"{name} is {value!r}; it can be {allowed} above 0 and up to 1")
 
 
 def validate_no_password(value: Any) -> None:
@@ -129,10 +122,7 @@ def _has_password(value: Any) -> bool:
 
 
 def parse_ids(name: str, values: Any) -> list[int]:
-    """Return ids as integers, in their order, without duplicates.
-
-    :raises ValueError: naming the argument, if the list is empty or one of its items is no id.
-    """
+    """Return ids as integers, in their order, without duplicates; an empty list is invalid."""
     items = [] if isinstance(values, (str, bytes)) else list(values)
     parsed = [int(item) for item in items if str(item).isdecimal() and int(item) > 0]
     if not parsed or len(parsed) < len(items):
@@ -141,20 +131,32 @@ def parse_ids(name: str, values: Any) -> list[int]:
 
 
 def parse_bool(name: str, value: Any) -> bool:
-    """Return a boolean, or a rendered template such as ``True`` or ``false``, as a boolean.
-
-    :raises ValueError: naming the argument, if it is neither.
-    """
+    """Return a boolean, or a rendered template such as ``True`` or ``false``, as a boolean."""
     text = str(value).lower()
     validate_choice(name, text if text in ("true", "false") else value, "true", "false")
     return text == "true"
 
 
 def parse_mapping(name: str, value: Any) -> dict[str, Any]:
-    """Return a mapping as a dictionary.
-
-    :raises ValueError: naming the argument, if it is something else, such as a template that renders to text.
-    """
+    """Return a mapping as a dictionary; a template without native objects renders to text instead."""
     if not isinstance(value, Mapping):
         raise ValueError(f"{name} is a {type(value).__name__}, not names and values")
     return dict(value)
+
+
+def parse_share(name: str, value: Any, *words: str) -> Any:
+    """Return a share, or a rendered template such as ``0.5`` or ``any``, as a number or one of some words."""
+    if isinstance(value, str) and value not in words:
+        with suppress(ValueError):  # the validation reports the text
+            value = float(value)
+    validate_share(name, value, *words)
+    return value
+
+
+def required_count(share: str | float, count: int) -> int:
+    """Return a share of a count, rounded up, at least 1: of ``any``, ``all``, or a number.
+
+    Exact for decimals: 0.07 of 100 is 7, although ``0.07 * 100 > 7``.
+    """
+    number = {"any": 0.0, "all": 1.0}[share] if isinstance(share, str) else share
+    return max(1, math.ceil(round(number * count, 9)))

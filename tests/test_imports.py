@@ -30,7 +30,7 @@ VALUES = {"assets", "http", "validation_errors"}
 API = {*VALUES, "models", "errors", "endpoints"}
 CLIENTS = {*API, "clients"}
 LOGIC = {*CLIENTS, "services", "conditions", "exports"}
-TASK_SUPPORT = {"links", "map_index", "retry_policy", "validation"}
+TASK_SUPPORT = {"links", "map_index", "retry_policy"}
 MAY_IMPORT: dict[str, set[str]] = {
     "assets": set(),
     "http": set(),
@@ -40,17 +40,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "endpoints": API - {"endpoints"},
     "clients": API,
     "services": {*CLIENTS, "task_state"},
-    "conditions": {*CLIENTS, "services"},
+    "conditions": {*CLIENTS, "services", "validation"},
     "exports": {*CLIENTS, "services"},
     "hooks": LOGIC,
     **{module: {*API, "hooks"} for module in TASK_SUPPORT},
     "storage": set(),
+    "validation": set(),
     "task_state": set(),
     "polling": {*LOGIC, "hooks", "webhooks"},
     "triggers": {*LOGIC, "hooks", "polling", "validation"},
-    "operators": {*LOGIC, *TASK_SUPPORT, "hooks", "storage", "task_state"},
-    "sensors": {*LOGIC, *TASK_SUPPORT, "hooks", "task_state", "triggers"},
-    "transfers": {*LOGIC, *TASK_SUPPORT, "hooks", "operators", "storage", "task_state"},
+    "operators": {*LOGIC, *TASK_SUPPORT, "hooks", "storage", "task_state", "validation"},
+    "sensors": {*LOGIC, *TASK_SUPPORT, "hooks", "task_state", "triggers", "validation"},
+    "transfers": {*LOGIC, *TASK_SUPPORT, "hooks", "operators", "storage", "task_state", "validation"},
     "get_provider_info": set(),
     "webhooks": {*CLIENTS, "get_provider_info", "hooks"},
     "emulator": {*API, "webhooks"},
@@ -226,7 +227,7 @@ def import_all(*names):
             importlib.import_module(module.name)
 """
 NOT_IN_DAG_FILES = {
-    *LOGIC - {*VALUES, "errors", "conditions"},
+    *LOGIC - {*VALUES, "errors"},
     "cli",
     "emulator",
     "polling",

@@ -11,13 +11,13 @@ from airflow_provider_damstra.conditions.base import (
     best_lesson_state,
     user_schedules_query,
 )
-from airflow_provider_damstra.conditions.threshold import parse_number, required_count, validate_share
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.group import ListGroupMembers
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import Identifier
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.services.idempotency import format_ids
+from airflow_provider_damstra.validation import parse_share, required_count
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -50,7 +50,7 @@ class GroupLessonCondition:
         valid = _GroupLesson(group_id=group_id, lesson_id=lesson_id)
         self._query = ListGroupMembers(group_id=valid.group_id)
         self._lesson_id = valid.lesson_id
-        self._threshold = validate_share("threshold", parse_number(threshold))
+        self._threshold = parse_share("threshold", threshold)
         self._fail_on = frozenset(fail_on)
         self._is_missing = False
         self._members: list[int] = []

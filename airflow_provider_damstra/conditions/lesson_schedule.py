@@ -16,11 +16,11 @@ from airflow_provider_damstra.conditions.base import (
     ScheduleState,
     user_schedules_query,
 )
-from airflow_provider_damstra.conditions.threshold import parse_number, required_count, validate_share
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import IdentifierList
 from airflow_provider_damstra.errors import DamstraNotFoundError
+from airflow_provider_damstra.validation import parse_share, required_count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -68,7 +68,7 @@ class LessonScheduleCondition:
     ) -> None:
         self.lesson_schedule_ids, self.owners = _parse_ids_and_owners(lesson_schedule_ids)
         self.owners |= {int(schedule): user for schedule, user in (owners or {}).items()}
-        share = validate_share("wait_for", parse_number(wait_for), "all", "any")
+        share = parse_share("wait_for", wait_for, "all", "any")
         self._required = required_count(share, len(self.lesson_schedule_ids))
         self._failed_states = _failed_states(tuple(fail_on))
         self._states: dict[int, ScheduleState] = {}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.conditions.threshold import validate_share
 from airflow_provider_damstra.sensors.base import DamstraSensor
-from airflow_provider_damstra.validation import is_rendered_later, validate_subset
+from airflow_provider_damstra.validation import is_rendered_later, validate_share, validate_subset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
