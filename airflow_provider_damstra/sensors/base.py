@@ -14,9 +14,11 @@ try:
 except ImportError:  # Airflow before 3.2
     from airflow.configuration import conf
 
+from airflow_provider_damstra.errors import DamstraError, DamstraTransportError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.links import DamstraLink
 from airflow_provider_damstra.map_index import set_map_index_template
+from airflow_provider_damstra.retry_policy import fail_fast_on_permanent_errors
 from airflow_provider_damstra.task_state import TaskState
 from airflow_provider_damstra.validation import validate_booleans, validate_integer
 
@@ -64,7 +66,6 @@ class DamstraSensor(BaseSensorOperator):
 
     ui_color = "#fde3c0"
     operator_extra_links = (DamstraLink(),)
-    _task_state: TaskState | None = None
 
     def __init__(
         self,
@@ -86,6 +87,7 @@ class DamstraSensor(BaseSensorOperator):
         self.max_poll_failures = max_poll_failures
         self.damstra_conn_id = damstra_conn_id
         self.start_from_trigger = start_from_trigger and _starts_in_triggerer()
+        self.task_state = TaskState()
 
     @cached_property
     def hook(self) -> DamstraHook:
@@ -105,18 +107,18 @@ class DamstraSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once."""
-        result = self._poll(context)
-        if result is None or not result.is_done:
-            return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=result.result)
+        result = self._poll()
+        return PokeReturnValue(result.is_done, result.result)
 
     def execute(self, context: Context) -> Any:
         """Wait, and return the result. A deferrable sensor polls once before it defers."""
         set_map_index_template(self, context)
+        if self.reschedule:
+            self.task_state = TaskState(context)  # outlives the process
         if not self.deferrable:
             return super().execute(context)
-        result = self._poll_before_deferring(context)
-        if result and result.is_done:
+        result = self._poll_before_deferring()
+        if result.is_done:
             return result.result
         from airflow_provider_damstra.triggers.wait import DamstraWaitTrigger
 
@@ -127,14 +129,12 @@ class DamstraSensor(BaseSensorOperator):
             arguments["end_from_trigger"] = False
         self.defer(trigger=DamstraWaitTrigger(**arguments), method_name=self.execute_complete.__name__)
 
-    def _poll_before_deferring(self, context: Context) -> PollResult | None:
+    def _poll_before_deferring(self) -> PollResult:
         """Poll once, with the ``soft_fail`` and ``never_fail`` that Airflow applies only to ``poke``."""
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-        from airflow_provider_damstra.errors import DamstraError
-
         try:
-            return self._poll(context)
+            return self._poll()
         except (AirflowFailException, DamstraError) as error:
             if self.never_fail or (self.soft_fail and isinstance(error, AirflowFailException)):
                 raise AirflowSkipException(str(error)) from error
@@ -177,8 +177,6 @@ class DamstraSensor(BaseSensorOperator):
             AirflowSkipException,
         )
 
-        from airflow_provider_damstra.errors import DamstraTransportError
-
         if event["status"] == "success":
             return event["result"]
         if self.never_fail:
@@ -187,15 +185,13 @@ class DamstraSensor(BaseSensorOperator):
         classes = {"timeout": AirflowSensorTimeout, "failed": AirflowFailException}
         raise classes.get(event["status"], DamstraTransportError)(event["message"])
 
-    def _poll(self, context: Context) -> PollResult | None:
-        """Poll once; return None if it failed and that is tolerated."""
+    def _poll(self) -> PollResult:
+        """Poll once; a tolerated failure counts as a condition that is not met yet."""
         from airflow.providers.common.compat.sdk import AirflowFailException
 
-        from airflow_provider_damstra.errors import DamstraError
-        from airflow_provider_damstra.retry_policy import fail_fast_on_permanent_errors
+        from airflow_provider_damstra.conditions.base import PollResult
 
-        state = self._state_of(context)
-        failures: int = state.get(_POLL_FAILURES, 0)
+        failures: int = self.task_state.get(_POLL_FAILURES, 0)
         try:
             with fail_fast_on_permanent_errors():
                 result = self._poll_condition()
@@ -203,28 +199,21 @@ class DamstraSensor(BaseSensorOperator):
             failures += 1
             if failures > self.max_poll_failures:
                 error.args = (f"{failures} polls in a row failed: {error}",)
-                state.delete(_POLL_FAILURES)
+                self.task_state.delete(_POLL_FAILURES)
                 raise
-            state.set(_POLL_FAILURES, failures)
+            self.task_state.set(_POLL_FAILURES, failures)
             self.log.warning("%s", error)
-            return None
+            return PollResult(is_done=False)
         if failures:
-            state.delete(_POLL_FAILURES)
+            self.task_state.delete(_POLL_FAILURES)
         if result.failure:
             raise AirflowFailException(result.failure)
         self.log.info("%s", result.progress)
         return result
 
-    def _state_of(self, context: Context) -> TaskState:
-        """Return the state of the task; that of a rescheduled sensor outlives the process."""
-        if self._task_state is None:
-            self._task_state = TaskState(context if self.reschedule else None)
-        return self._task_state
-
     def _poll_condition(self) -> PollResult:
         """Poll; if that fails and the connection has changed meanwhile, poll again with the new one."""
         from airflow_provider_damstra.conditions.base import poll
-        from airflow_provider_damstra.errors import DamstraError
 
         try:
             return poll(self.hook, self.condition)

@@ -10,7 +10,7 @@ from airflow_provider_damstra.validation import is_rendered_later, validate_shar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow.sdk import Context, XComArg
+    from airflow.sdk import XComArg
 
     from airflow_provider_damstra.conditions.base import PollResult
     from airflow_provider_damstra.validation import Id, Ids
@@ -60,14 +60,13 @@ class DamstraLessonScheduleSensor(DamstraSensor):
         self.owners: dict[str, int] = {}
         self._configure_trigger_start()
 
-    def _poll(self, context: Context) -> PollResult | None:
+    def _poll(self) -> PollResult:
         """Poll once; a rescheduled task keeps the schedules' users in its state (from Airflow 3.3)."""
-        state = self._state_of(context)
-        self.owners = state.get(_OWNERS, {})
-        result = super()._poll(context)
+        self.owners = self.task_state.get(_OWNERS, {})
+        result = super()._poll()
         owners = self._resolved_arguments()["owners"]
         if owners != self.owners:
-            state.set(_OWNERS, owners)
+            self.task_state.set(_OWNERS, owners)
         return result
 
     def _resolved_arguments(self) -> dict[str, Any]:
