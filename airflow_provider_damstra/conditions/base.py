@@ -12,19 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from sys import intern
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import ValidationError
 
 from airflow_provider_damstra.clients.pagination import PageCache
 from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
-from airflow_provider_damstra.errors import (
-    DamstraError,
-    DamstraNotFoundError,
-    DamstraPermissionError,
-    DamstraRequestError,
-)
+from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleSummary, UserLessonSchedule
 from airflow_provider_damstra.services.concurrency import map_concurrently
 from airflow_provider_damstra.validation_errors import format_argument_error
@@ -36,8 +31,6 @@ if TYPE_CHECKING:
 
 Query = Endpoint[Any]
 
-_BEST_STATE_FIRST = ("completed", "open", "overdue", "cancelled")
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueryFilter:
@@ -46,26 +39,19 @@ class QueryFilter:
     :param row_keys: keys of the needed rows of a listing, which is read up to the last of them. None is for
         all rows.
     :param not_before: when the response can change at the earliest, or None for at any time.
+    :param tolerated: permanent errors that do not fail the condition: it is updated with them, and the query
+        is repeated.
     """
-
-    tolerated: ClassVar[tuple[type[DamstraError], ...]] = ()
-    """Permanent errors that do not fail the condition: it is updated with them, and the query is repeated."""
 
     row_keys: Collection[int] | None = None
     not_before: datetime | None = None
+    tolerated: tuple[type[DamstraError], ...] = ()
 
     def is_affected_by(self, changed: frozenset[int] | None) -> bool:
         """Return whether a change of these rows matters; None is for any change."""
-        if changed is None or self.row_keys is None:
-            return changed is None or bool(changed)
-        return not changed.isdisjoint(self.row_keys)
-
-
-class OptionalQueryFilter(QueryFilter):
-    """A filter for a query whose response the condition can do without if Damstra refuses it."""
-
-    __slots__ = ()
-    tolerated = (DamstraPermissionError, DamstraRequestError)
+        if changed is None:
+            return True
+        return bool(changed) if self.row_keys is None else not changed.isdisjoint(self.row_keys)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,12 +109,6 @@ class ScheduleState:
         return f"lesson schedule {self.row_key}{details} is {self.state}"
 
 
-def best_lesson_state(rows: Collection[ScheduleState], lesson_id: int) -> str:
-    """Return the best state among a user's schedules of a lesson, or ``none`` if there is no schedule."""
-    states = {row.state for row in rows if row.lesson_id == lesson_id}
-    return next((state for state in _BEST_STATE_FIRST if state in states), "none")
-
-
 @lru_cache(maxsize=10_000)
 def user_schedules_query(user_id: int) -> ListUserLessonSchedules:
     """Return the query for a user's schedules: one object for all conditions, which compares fastest."""
@@ -156,7 +136,7 @@ def create_condition(kind: type[Condition], arguments: Mapping[str, Any]) -> Con
         return kind(**arguments)
     except ValidationError as error:
         problems = format_argument_error(error)
-    raise ValueError(f"{kind.__name__} has invalid arguments: {problems}")
+        raise ValueError(f"{kind.__name__} has invalid arguments: {problems}") from None
 
 
 def poll(client: SupportsCalls, condition: Condition) -> PollResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.models.lesson_schedule import LessonSchedule
 
-MAX_FAILED_IN_MESSAGE = 5
-
+_MAX_FAILED_IN_MESSAGE = 5
 _DELETED = "gone"
 _NOT_QUERIED = ("completed", _DELETED)
 _UNKNOWN = ScheduleState(0)
@@ -67,7 +66,7 @@ class LessonScheduleCondition:
         fail_on: Collection[str] = ("cancelled",),
     ) -> None:
         self.lesson_schedule_ids, self.owners = _parse_ids_and_owners(lesson_schedule_ids)
-        self.owners |= {int(schedule): user for schedule, user in (owners or {}).items()}
+        self.owners |= {int(schedule_id): user for schedule_id, user in (owners or {}).items()}
         share = parse_share("wait_for", wait_for, "all", "any")
         self._required = required_count(share, len(self.lesson_schedule_ids))
         self._failed_states = _failed_states(tuple(fail_on))
@@ -76,23 +75,24 @@ class LessonScheduleCondition:
 
     def queries(self) -> dict[Query, QueryFilter]:
         """Return the users' listings, and single queries for schedules of unknown users or not listed."""
-        open_ids = [one for one in self.lesson_schedule_ids if self._state(one) not in _NOT_QUERIED]
-        single = [one for one in open_ids if one not in self.owners or one in self._unlisted]
-        queries: dict[Query, QueryFilter] = {
-            GetLessonSchedule(lesson_schedule_id=one): QueryFilter() for one in single
-        }
-        by_user: dict[int, list[int]] = {}
-        for one in open_ids:
-            if one in self.owners:
-                by_user.setdefault(self.owners[one], []).append(one)
-        return queries | {
-            user_schedules_query(user): QueryFilter(row_keys=tuple(ids), not_before=self._first_start(ids))
-            for user, ids in by_user.items()
-        }
+        queries: dict[Query, QueryFilter] = {}
+        by_user: defaultdict[int, list[int]] = defaultdict(list)
+        for schedule_id in self.lesson_schedule_ids:
+            if self._state(schedule_id) in _NOT_QUERIED:
+                continue
+            user_id = self.owners.get(schedule_id)
+            if user_id is not None:
+                by_user[user_id].append(schedule_id)
+            if user_id is None or schedule_id in self._unlisted:
+                queries[GetLessonSchedule(lesson_schedule_id=schedule_id)] = QueryFilter()
+        for user_id, ids in by_user.items():
+            query_filter = QueryFilter(row_keys=tuple(ids), not_before=self._first_start(ids))
+            queries[user_schedules_query(user_id)] = query_filter
+        return queries
 
     def _first_start(self, ids: Iterable[int]) -> datetime | None:
         """Return when the first of these schedules starts, if none has started yet."""
-        starts = [self._states.get(one, _UNKNOWN).start_date for one in ids]
+        starts = [self._states.get(schedule_id, _UNKNOWN).start_date for schedule_id in ids]
         future = [start for start in starts if start is not None and start > datetime.now(UTC)]
         return min(future) if len(future) == len(starts) else None
 
@@ -115,27 +115,26 @@ class LessonScheduleCondition:
 
     def _update_listing(self, user_id: int, rows: Iterable[ScheduleState]) -> None:
         listed = {row.row_key: row for row in rows}
-        found, missing = [], []
-        for one in self.lesson_schedule_ids:
-            if self.owners.get(one) != user_id or self._state(one) == "completed":
+        unlisted = set(self._unlisted)
+        for schedule_id in self.lesson_schedule_ids:
+            if self.owners.get(schedule_id) != user_id or self._state(schedule_id) == "completed":
                 continue
-            if one in listed:
-                self._states[one] = listed[one]
-                found.append(one)
+            if schedule_id in listed:
+                self._states[schedule_id] = listed[schedule_id]
+                unlisted.discard(schedule_id)
             else:
-                missing.append(one)
-        # A schedule that is not listed may be deleted, or another user's by now: it is queried singly.
-        if missing or self._unlisted:
-            self._unlisted = self._unlisted.difference(found).union(missing)
+                # It may be deleted, or another user's by now: it is queried singly.
+                unlisted.add(schedule_id)
+        self._unlisted = frozenset(unlisted) or _NO_IDS
 
     def _state(self, schedule_id: int) -> str:
         return self._states.get(schedule_id, _UNKNOWN).state
 
     def evaluate(self) -> PollResult:
         """Return the completed schedules; done when enough are, or when too many failed for that."""
-        states = {one: self._state(one) for one in self.lesson_schedule_ids}
-        completed = [one for one, state in states.items() if state == "completed"]
-        failed = [one for one, state in states.items() if state in self._failed_states]
+        states = {schedule_id: self._state(schedule_id) for schedule_id in self.lesson_schedule_ids}
+        completed = [schedule_id for schedule_id, state in states.items() if state == "completed"]
+        failed = [schedule_id for schedule_id, state in states.items() if state in self._failed_states]
         is_met = len(completed) >= self._required
         has_failed = not is_met and len(states) - len(failed) < self._required
         progress = _progress(states)
@@ -147,8 +146,8 @@ class LessonScheduleCondition:
         )
 
     def _describe_failed(self, failed: list[int]) -> str:
-        names = "; ".join(str(self._states[one]) for one in failed[:MAX_FAILED_IN_MESSAGE])
-        others = len(failed) - MAX_FAILED_IN_MESSAGE
+        names = "; ".join(str(self._states[schedule_id]) for schedule_id in failed[:_MAX_FAILED_IN_MESSAGE])
+        others = len(failed) - _MAX_FAILED_IN_MESSAGE
         more = f"; and {others} more" if others > 0 else ""
         return f"The condition can no longer be met: {names}{more}"
 
@@ -164,9 +163,9 @@ def _parse_ids_and_owners(value: Any) -> tuple[tuple[int, ...], dict[int, int]]:
         parts = _flatten(value)
         if not any(isinstance(part, Mapping) for part in parts):
             return _ScheduleIds(lesson_schedule_ids=parts).lesson_schedule_ids, {}
-        pairs = [(one, int(part["user_id"])) for part in parts for one in part["lesson_schedule_ids"]]
-        ids = _ScheduleIds(lesson_schedule_ids=[one for one, _ in pairs]).lesson_schedule_ids
-        return ids, {int(one): user for one, user in pairs}
+        pairs = [(item, int(part["user_id"])) for part in parts for item in part["lesson_schedule_ids"]]
+        ids = _ScheduleIds(lesson_schedule_ids=[item for item, _ in pairs]).lesson_schedule_ids
+        return ids, {int(item): user_id for item, user_id in pairs}
     except (KeyError, SyntaxError, TypeError):
         raise ValueError(
             f"lesson_schedule_ids is {str(value)[:100]!r}, neither ids nor what scheduling returns"
@@ -181,7 +180,7 @@ def _flatten(value: Any) -> list[Any]:
         return [part for part in value.split(",") if part.strip()]
     if isinstance(value, (Mapping, int)):
         return [value]
-    return [one for part in value for one in _flatten(part)]
+    return [item for part in value for item in _flatten(part)]
 
 
 def _progress(states: Mapping[int, str]) -> str:

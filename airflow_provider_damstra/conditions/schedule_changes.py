@@ -13,7 +13,6 @@ from airflow_provider_damstra.assets import (
     SCHEDULE_CREATED,
 )
 from airflow_provider_damstra.conditions.base import (
-    OptionalQueryFilter,
     PollResult,
     Query,
     QueryFilter,
@@ -23,6 +22,7 @@ from airflow_provider_damstra.conditions.base import (
 from airflow_provider_damstra.endpoints.group import ListGroupMembers
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import IdentifierList
+from airflow_provider_damstra.errors import DamstraPermissionError, DamstraRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -38,6 +38,7 @@ UNKNOWN_REASON = "unknown"
 """Cancellation reason of a polled event: only a webhook carries the reason."""
 
 _IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(IdentifierList)
+_OPTIONAL = QueryFilter(tolerated=(DamstraPermissionError, DamstraRequestError))
 _FINAL_STATES = {"completed": SCHEDULE_COMPLETED, "cancelled": SCHEDULE_CANCELLED}
 
 
@@ -106,7 +107,7 @@ class ScheduleChangesCondition:
     def queries(self) -> dict[Query, QueryFilter]:
         """Return the group's members' listing and the users' listings."""
         queries: dict[Query, QueryFilter] = {self._group: QueryFilter()} if self._group else {}
-        return queries | {user_schedules_query(user): OptionalQueryFilter() for user in self._users}
+        return queries | {user_schedules_query(user): _OPTIONAL for user in self._users}
 
     def update(self, query: Query, response: Any) -> None:
         """Store the members, or pass on a user's schedules. A missing user or group has no changes."""

@@ -10,10 +10,9 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.triggers.base import BaseTrigger, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
 
 from airflow_provider_damstra.conditions.base import create_condition
-from airflow_provider_damstra.conditions.group import GroupLessonCondition
 from airflow_provider_damstra.conditions.ilt_session import IltSessionCondition
 from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
-from airflow_provider_damstra.conditions.user import UserCondition, UserLessonsCondition
+from airflow_provider_damstra.conditions.user import GroupLessonCondition, UserCondition, UserLessonsCondition
 from airflow_provider_damstra.errors import DamstraError, is_permanent
 from airflow_provider_damstra.polling.registry import subscribe
 from airflow_provider_damstra.triggers.xcoms import TaskInstanceInTriggerer, push_result

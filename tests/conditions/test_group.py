@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from airflow_provider_damstra.conditions.group import GroupLessonCondition
+from airflow_provider_damstra.conditions.user import GroupLessonCondition
 from airflow_provider_damstra.endpoints.group import ListGroupMembers
 from airflow_provider_damstra.models.user import User
 from tests.conditions.factories import NOT_FOUND, row, user_query
