@@ -22,9 +22,11 @@ class DamstraError(Exception):
     :param internal_code: the vendor's error code (``internalCode``), or None.
     :param retry_after: seconds to wait, as requested by the server, or None.
     :param is_from_proxy: whether the response does not look like Damstra's and may be a proxy's.
+    :ivar is_transient: whether the same request can succeed a moment later.
     """
 
     advice = ""
+    is_transient = False
     _may_be_applied = False
 
     def __init__(
@@ -86,12 +88,14 @@ class DamstraRateLimitError(DamstraError):
     """Too many requests (429); the request was not applied."""
 
     advice = "Lower requests_per_second or max_concurrency in the connection's extra."
+    is_transient = True
 
 
 class DamstraServerError(DamstraError):
     """The server failed (5xx, or internal code 500)."""
 
     advice = "Damstra has a problem; try again later."
+    is_transient = True
     _may_be_applied = True
 
 
@@ -99,7 +103,7 @@ class DamstraTransportError(DamstraError):
     """There is no response: the connection failed, timed out or was lost.
 
     :param was_sent: whether the request may have reached the server.
-    :param is_transient: whether a retry can succeed; False for an untrusted certificate.
+    :param is_transient: False for an untrusted certificate.
     """
 
     def __init__(
@@ -114,14 +118,14 @@ class DamstraTransportError(DamstraError):
 class DamstraResponseError(DamstraError):
     """The response cannot be read: truncated, not JSON, of an unexpected shape, or a redirect.
 
-    :param is_truncated: whether the body is incomplete, so that a retry can succeed.
+    :param is_transient: True for a truncated body.
     """
 
     _may_be_applied = True
 
-    def __init__(self, message: str, *, is_truncated: bool = False, **kwargs: Any) -> None:
+    def __init__(self, message: str, *, is_transient: bool = False, **kwargs: Any) -> None:
         super().__init__(message, **kwargs)
-        self.is_truncated = is_truncated
+        self.is_transient = is_transient
 
 
 # Precedence: internal code, then text, then status. The API's documentation omits the statuses, some of its
@@ -191,15 +195,10 @@ def _error_class(response: Response, body: dict[str, Any] | None) -> type[Damstr
     if response.status == 429:
         return DamstraRateLimitError
     by_code = _BY_CODE.get(_int_field(body, "internalCode") or 0)
-    if by_code:
-        return by_code
-    by_text = _by_text(response) if body is not None or not response.is_html else None
-    if by_text:
-        return by_text
+    by_text = None if body is None and response.is_html else _by_text(response)
     status = _int_field(body, "statusCode") or response.status
-    if status >= 500:
-        return DamstraServerError
-    return _BY_STATUS.get(status, DamstraRequestError)
+    by_status = DamstraServerError if status >= 500 else _BY_STATUS.get(status, DamstraRequestError)
+    return by_code or by_text or by_status
 
 
 def _by_text(response: Response) -> type[DamstraError] | None:
@@ -241,7 +240,7 @@ def invalid_response(request: Request, response: Response, reason: str) -> Damst
         f"{request} answered HTTP {response.status}, but the response cannot be read ({reason}): {excerpt}",
         request=request,
         status=response.status,
-        is_truncated="EOF while parsing" in reason or "truncated" in reason,
+        is_transient="EOF while parsing" in reason or "truncated" in reason,
     )
 
 
@@ -267,23 +266,11 @@ def is_retryable(error: BaseException) -> bool:
     """Return whether a client may resend the request without the risk of applying it twice.
 
     A request that was refused (429) or never sent can be resent; after a server error, a lost connection or a
-    truncated response only GET and PUT. See ``clients.client.Client`` for the
-    complete retry rules.
+    truncated response only GET and PUT. See ``clients.client.Client`` for the complete retry rules.
     """
-    if isinstance(error, DamstraRateLimitError):
-        return True
-    if isinstance(error, DamstraTransportError) and not error.is_transient:
+    if not isinstance(error, DamstraError) or not error.is_transient:
         return False
-    if isinstance(error, DamstraTransportError) and not error.was_sent:
-        return True
-    is_transient = isinstance(error, (DamstraServerError, DamstraTransportError)) or (
-        isinstance(error, DamstraResponseError) and error.is_truncated
-    )
-    return is_transient and isinstance(error, DamstraError) and _is_idempotent(error)
-
-
-def _is_idempotent(error: DamstraError) -> bool:
-    return error.request is not None and error.request.is_idempotent
+    return not error._may_be_applied or (error.request is not None and error.request.is_idempotent)
 
 
 def is_permanent(error: DamstraError) -> bool:

@@ -205,7 +205,7 @@ DECISIONS: list[Decision] = [
     (errors.DamstraTransportError, {"was_sent": False}, "yyyy", "nnnn"),
     (errors.DamstraTransportError, {"was_sent": False, "is_transient": False}, "nnnn", "nnnn"),
     (errors.DamstraResponseError, {}, "nnnn", "nyyy"),
-    (errors.DamstraResponseError, {"is_truncated": True}, "yynn", "nyyy"),
+    (errors.DamstraResponseError, {"is_transient": True}, "yynn", "nyyy"),
     (errors.DamstraAuthError, {}, "nnnn", "nnnn"),
     (errors.DamstraPermissionError, {}, "nnnn", "nnnn"),
     (errors.DamstraNotFoundError, {}, "nnnn", "nnnn"),
@@ -264,7 +264,7 @@ def test_error_is_picklable_with_attributes(kind: type[DamstraError], options: d
 
 
 def _fail() -> None:
-    raise failed(DamstraResponseError, {"is_truncated": True})
+    raise failed(DamstraResponseError, {"is_transient": True})
 
 
 def test_error_is_raised_across_processes() -> None:
@@ -272,7 +272,7 @@ def test_error_is_raised_across_processes() -> None:
         found = pool.submit(_fail).exception(timeout=60)
     assert isinstance(found, DamstraResponseError)
     assert (str(found), found.status, found.internal_code, found.retry_after) == ("reason", 418, 999, 1.5)
-    assert found.is_truncated
+    assert found.is_transient
 
 
 @pytest.mark.parametrize("name", ["DamstraError", *sorted({kind.__name__ for kind in STATUSES.values()})])

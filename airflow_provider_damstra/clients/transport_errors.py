@@ -65,7 +65,7 @@ def transport_error(
         return DamstraResponseError(
             f"{request} was answered by {settings.host}, but the answer broke off. {_outcome(request)}",
             request=request,
-            is_truncated=True,
+            is_transient=True,
         )
     return _no_response(request, settings, _BROKEN)
 

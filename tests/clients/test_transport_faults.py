@@ -114,7 +114,7 @@ def test_response_that_is_always_truncated_raises(
     damstra_emulator.add_fault("truncate")
     error = client.error(GET)
     assert type(error) is DamstraResponseError
-    assert error.is_truncated
+    assert error.is_transient
     assert not error.outcome_unknown
     assert faults(damstra_emulator) == ["truncate"] * 5
 

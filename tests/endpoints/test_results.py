@@ -115,7 +115,7 @@ def test_invalid_response_error_names_fields(body: str, reason: str) -> None:
     with pytest.raises(DamstraResponseError, match=reason) as caught:
         read(GetUser(user_id=7), body)
     assert caught.value.status == 200
-    assert caught.value.is_truncated is ("EOF" in str(caught.value))
+    assert caught.value.is_transient is ("EOF" in str(caught.value))
 
 
 def test_invalid_row_error_names_index() -> None:

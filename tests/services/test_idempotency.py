@@ -35,7 +35,7 @@ CONFLICT = DamstraConflictError("exists", request=REQUEST)
 UNKNOWN_OUTCOME = [
     DamstraTransportError("no answer", request=REQUEST),
     DamstraServerError("HTTP 503", request=REQUEST, status=503),
-    DamstraResponseError("half an answer", request=REQUEST, is_truncated=True),
+    DamstraResponseError("half an answer", request=REQUEST, is_transient=True),
 ]
 NOT_CARRIED_OUT = [
     DamstraTransportError("not sent", request=REQUEST, was_sent=False),
