@@ -19,26 +19,18 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
     from airflow.sdk import Asset
 
-SCHEDULE_COMPLETED = "lesson.schedule.completed"
-SCHEDULE_CHANGED = "lesson.schedule.changed"
 SCHEDULE_CREATED = "lesson.schedule.created"
+SCHEDULE_CHANGED = "lesson.schedule.changed"
+SCHEDULE_COMPLETED = "lesson.schedule.completed"
 SCHEDULE_CANCELLED = "lesson.schedule.cancelled"
 USER_CREATED = "user.account.created"
 USER_UPDATED = "user.settings.updated"
 USER_INACTIVATED = "user.account.inactivate"
 
-EVENT_NAMES = (
-    SCHEDULE_COMPLETED,
-    SCHEDULE_CHANGED,
-    SCHEDULE_CREATED,
-    SCHEDULE_CANCELLED,
-    USER_CREATED,
-    USER_UPDATED,
-    USER_INACTIVATED,
-)
-
 SCHEDULE_EVENTS = (SCHEDULE_CREATED, SCHEDULE_CHANGED, SCHEDULE_COMPLETED, SCHEDULE_CANCELLED)
 """The events of a lesson schedule, in the order of its life."""
+
+EVENT_NAMES = (*SCHEDULE_EVENTS, USER_CREATED, USER_UPDATED, USER_INACTIVATED)
 
 ALL_EVENTS = "all"
 """Stands for every event of a connection, including events of unknown names."""
@@ -95,6 +87,6 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: object) -> OpenL
 def _validate(conn_id: str, name: str) -> None:
     if not conn_id:
         raise ValueError(f"A {SCHEME}:// asset names its connection: {SCHEME}://<connection>/<event>.")
-    if name not in (*EVENT_NAMES, ALL_EVENTS):
-        known = ", ".join((*EVENT_NAMES, ALL_EVENTS))
-        raise ValueError(f"Damstra reports no event {name!r}. There are: {known}.")
+    names = (*EVENT_NAMES, ALL_EVENTS)
+    if name not in names:
+        raise ValueError(f"Damstra reports no event {name!r}. There are: {', '.join(names)}.")

@@ -6,8 +6,8 @@ from typing import Any
 
 from airflow_provider_damstra import __version__
 
-_INTEGRATION = "Damstra Learning"
-_MODULES: dict[str, tuple[str, ...]] = {
+_NAME = "Damstra Learning"
+_MODULES = {
     "hooks": ("damstra",),
     "operators": ("call", "group", "ilt_session", "lesson", "user"),
     "sensors": ("group", "ilt_session", "lesson_schedule", "user"),
@@ -19,41 +19,46 @@ _TRANSFERS = {"export": "Common IO", "to_sql": "Common SQL", "training_matrix": 
 
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata."""
+    modules = {
+        kind: [
+            {
+                "integration-name": _NAME,
+                "python-modules": [f"airflow_provider_damstra.{kind}.{name}" for name in names],
+            }
+        ]
+        for kind, names in _MODULES.items()
+    }
+    transfers = [
+        {
+            "source-integration-name": _NAME,
+            "target-integration-name": target,
+            "python-module": f"airflow_provider_damstra.transfers.{name}",
+        }
+        for name, target in _TRANSFERS.items()
+    ]
     return {
         "package-name": "airflow-provider-damstra",
-        "name": _INTEGRATION,
+        "name": _NAME,
         "description": "Damstra Learning, formerly Velpic: lessons, ILT sessions, trainees.",
         "versions": [__version__],
         "integrations": [
-            {
-                "integration-name": _INTEGRATION,
-                "external-doc-url": "https://app.velpic.com",
-                "tags": ["service"],
-            }
+            {"integration-name": _NAME, "external-doc-url": "https://app.velpic.com", "tags": ["service"]}
         ],
-        **{kind: [_modules(kind, names)] for kind, names in _MODULES.items()},
-        "transfers": [_transfer(name, target) for name, target in _TRANSFERS.items()],
+        **modules,
+        "transfers": transfers,
         "extra-links": ["airflow_provider_damstra.links.DamstraLink"],
         "connection-types": [_CONNECTION_TYPE],
-        "asset-uris": [_ASSET_URIS],
+        "asset-uris": [
+            {
+                "schemes": ["damstra"],
+                "handler": "airflow_provider_damstra.assets.sanitize_uri",
+                "factory": "airflow_provider_damstra.assets.damstra_event",
+                "to_openlineage_converter": "airflow_provider_damstra.assets.convert_asset_to_openlineage",
+            }
+        ],
         "cli": ["airflow_provider_damstra.cli.get_cli_commands"],
         "config": CONFIGURATION,
         "db-managers": ["airflow_provider_damstra.webhooks.database.DamstraDBManager"],
-    }
-
-
-def _modules(kind: str, names: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        "integration-name": _INTEGRATION,
-        "python-modules": [f"airflow_provider_damstra.{kind}.{name}" for name in names],
-    }
-
-
-def _transfer(name: str, target: str) -> dict[str, Any]:
-    return {
-        "source-integration-name": _INTEGRATION,
-        "target-integration-name": target,
-        "python-module": f"airflow_provider_damstra.transfers.{name}",
     }
 
 
@@ -61,10 +66,31 @@ def _field(label: str, description: str, *types: str, **schema: Any) -> dict[str
     return {"label": label, "description": description, "schema": {"type": [*types, "null"], **schema}}
 
 
+_CONNECTION_FIELDS = {
+    "timeout": _field("Timeout", "Seconds to connect, and seconds between two reads. Default 30.", "number"),
+    "max_retries": _field("Max retries", "Attempts after the first. Default 4.", "integer", minimum=0),
+    "page_size": _field("Page size", "Rows asked for per page. Default 100.", "integer", minimum=1),
+    "max_concurrency": _field(
+        "Max concurrency", "Requests in flight at once from one process. Default 8.", "integer", minimum=1
+    ),
+    "requests_per_second": _field(
+        "Requests per second", "Limit for one process; empty for none.", "number", minimum=0
+    ),
+    "verify": _field("Verify TLS", "true, false, or the path of a CA bundle. Default true.", "string"),
+    "allow_http": _field("Allow HTTP", "Allow http:// to a host other than this machine.", "boolean"),
+    "webhook_token": _field("Webhook token", "Secret of the webhook receiver.", "string", format="password"),
+    "webhook_tokens_previous": _field(
+        "Previous webhook tokens",
+        "Accepted until their time: <token>:<time>, separated by spaces.",
+        "string",
+        format="password",
+    ),
+}
+
 _CONNECTION_TYPE: dict[str, Any] = {
     "connection-type": "damstra",
     "hook-class-name": "airflow_provider_damstra.hooks.damstra.DamstraHook",
-    "hook-name": _INTEGRATION,
+    "hook-name": _NAME,
     "ui-field-behaviour": {
         "hidden-fields": ["login", "schema"],
         "relabeling": {"password": "Access key"},
@@ -73,37 +99,7 @@ _CONNECTION_TYPE: dict[str, Any] = {
             "password": "Integrations > API Access Keys in Damstra Learning",
         },
     },
-    "conn-fields": {
-        "timeout": _field(
-            "Timeout", "Seconds to connect, and seconds between two reads. Default 30.", "number"
-        ),
-        "max_retries": _field("Max retries", "Attempts after the first. Default 4.", "integer", minimum=0),
-        "page_size": _field("Page size", "Rows asked for per page. Default 100.", "integer", minimum=1),
-        "max_concurrency": _field(
-            "Max concurrency", "Requests in flight at once from one process. Default 8.", "integer", minimum=1
-        ),
-        "requests_per_second": _field(
-            "Requests per second", "Limit for one process; empty for none.", "number", minimum=0
-        ),
-        "verify": _field("Verify TLS", "true, false, or the path of a CA bundle. Default true.", "string"),
-        "allow_http": _field("Allow HTTP", "Allow http:// to a host other than this machine.", "boolean"),
-        "webhook_token": _field(
-            "Webhook token", "Secret of the webhook receiver.", "string", format="password"
-        ),
-        "webhook_tokens_previous": _field(
-            "Previous webhook tokens",
-            "Accepted until their time: <token>:<time>, separated by spaces.",
-            "string",
-            format="password",
-        ),
-    },
-}
-
-_ASSET_URIS: dict[str, Any] = {
-    "schemes": ["damstra"],
-    "handler": "airflow_provider_damstra.assets.sanitize_uri",
-    "factory": "airflow_provider_damstra.assets.damstra_event",
-    "to_openlineage_converter": "airflow_provider_damstra.assets.convert_asset_to_openlineage",
+    "conn-fields": _CONNECTION_FIELDS,
 }
 
 
@@ -117,53 +113,51 @@ def _option(kind: str, default: str, description: str, *, example: str | None = 
     }
 
 
+_OPTIONS = {
+    "webhooks_enabled": _option(
+        "boolean", "False", "Receive webhooks at /damstra/webhooks/<connection>/<token> of the API server."
+    ),
+    "webhook_conn_ids": _option(
+        "string",
+        "damstra_default",
+        "Ids of the connections whose webhooks are received, separated by commas. Each needs a "
+        "webhook_token in its extra.",
+        example="damstra_default,damstra_mine",
+    ),
+    "webhook_networks": _option(
+        "string",
+        "",
+        "Networks that webhooks may come from, separated by commas; all if empty. Behind a proxy, "
+        "let the API server see the sender's address (--proxy-headers, FORWARDED_ALLOW_IPS).",
+        example="203.0.113.0/24,2001:db8::/32",
+    ),
+    "receiver_url": _option(
+        "string",
+        "",
+        "Base URL of the API server, without /damstra, for the triggerer and the command line; "
+        "default as [api] base_url. The triggerer reads events for waiting tasks there.",
+        example="http://airflow-api-server.internal:8080",
+    ),
+    "verify_events": _option(
+        "boolean", "True", "Verify an event with the Damstra API before it updates an asset."
+    ),
+    "verify_patience": _option(
+        "float",
+        "120",
+        "Seconds during which verification is retried for an event that Damstra does not show yet, "
+        "before the event is refused; not counting outages of Damstra or the database.",
+    ),
+    "inbox_retention": _option(
+        "float",
+        "30",
+        "Days that a received event is kept, and during which duplicates of it are recognized. "
+        "Events that are older when they arrive are refused.",
+    ),
+}
+
 CONFIGURATION: dict[str, Any] = {
     "damstra": {
         "description": "Events of Damstra Learning: its webhooks, received by Airflow's API server.",
-        "options": {
-            "webhooks_enabled": _option(
-                "boolean",
-                "False",
-                "Receive webhooks at /damstra/webhooks/<connection>/<token> of the API server.",
-            ),
-            "webhook_conn_ids": _option(
-                "string",
-                "damstra_default",
-                "Ids of the connections whose webhooks are received, separated by commas. Each needs a "
-                "webhook_token in its extra.",
-                example="damstra_default,damstra_mine",
-            ),
-            "webhook_networks": _option(
-                "string",
-                "",
-                "Networks that webhooks may come from, separated by commas; all if empty. Behind a proxy, "
-                "let the API server see the sender's address (--proxy-headers, FORWARDED_ALLOW_IPS).",
-                example="203.0.113.0/24,2001:db8::/32",
-            ),
-            "receiver_url": _option(
-                "string",
-                "",
-                "Base URL of the API server, without /damstra, for the triggerer and the command line; "
-                "default as [api] base_url. The triggerer reads events for waiting tasks there.",
-                example="http://airflow-api-server.internal:8080",
-            ),
-            "verify_events": _option(
-                "boolean",
-                "True",
-                "Verify an event with the Damstra API before it updates an asset.",
-            ),
-            "verify_patience": _option(
-                "float",
-                "120",
-                "Seconds during which verification is retried for an event that Damstra does not show yet, "
-                "before the event is refused; not counting outages of Damstra or the database.",
-            ),
-            "inbox_retention": _option(
-                "float",
-                "30",
-                "Days that a received event is kept, and during which duplicates of it are recognized. "
-                "Events that are older when they arrive are refused.",
-            ),
-        },
+        "options": _OPTIONS,
     }
 }

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink
 
+from airflow_provider_damstra.errors import DamstraConfigurationError
+
 if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
@@ -22,10 +24,7 @@ class DamstraLink(BaseOperatorLink):
         """Return the web application's URL, or an empty text if the connection is missing or invalid."""
         from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-        from airflow_provider_damstra.errors import DamstraConfigurationError
-
         try:
-            url: str = operator.hook.settings.web_url
+            return str(operator.hook.settings.web_url)
         except (AirflowNotFoundException, DamstraConfigurationError):
             return ""
-        return url
