@@ -43,12 +43,9 @@ class Intent:
     def of(cls, endpoint: Endpoint[Any]) -> Self:
         """Return the intent to send a request."""
         request = endpoint.request()
-        attendees = getattr(endpoint, "attendees", ())
-        names = ("user_ids", "lesson_version_ids")
-        ids = [
-            *(attendee.id for attendee in attendees),
-            *(i for name in names for i in getattr(endpoint, name, ())),
-        ]
+        ids = [attendee.id for attendee in getattr(endpoint, "attendees", ())]
+        for name in ("user_ids", "lesson_version_ids"):
+            ids += getattr(endpoint, name, ())
         return cls(
             operation=request.operation,
             path=request.path,
@@ -92,10 +89,9 @@ class IntentLog:
     def add(self, *endpoints: Endpoint[Any]) -> None:
         """Record requests in one write, before they are sent."""
         with self._lock:
-            new = {Intent.of(endpoint) for endpoint in endpoints}.difference(self._current)
-            if new:
-                self._current |= dict.fromkeys(new, False)
-                self._save()
+            intents = dict.fromkeys(map(Intent.of, endpoints), False)
+            if not intents.keys() <= self._current.keys():
+                self._save({**intents, **self._current})
 
     def discard(self, endpoint: Endpoint[Any]) -> None:
         """Remove a request that was not carried out."""
@@ -103,7 +99,7 @@ class IntentLog:
             self._current.pop(Intent.of(endpoint), None)
             self._is_dirty = True
             if not self._is_batch:
-                self._save()
+                self._save(self._current)
 
     @contextmanager
     def batch(self, endpoints: Iterable[Endpoint[Any]]) -> Iterator[None]:
@@ -115,19 +111,18 @@ class IntentLog:
         finally:
             self._is_batch = False
         if self._is_dirty:
-            self._save()
+            self._save(self._current)
 
     def mark_rolled_back(self, endpoint: Endpoint[Any]) -> None:
         """Record that a request of this try is about to be undone."""
-        self._current[Intent.of(endpoint)] = True
         # The task may be killed because Airflow goes down: that must not prevent the rollback.
         with suppress(Exception):
-            self._save()
+            self._save({**self._current, Intent.of(endpoint): True})
 
     def mark_restored(self, endpoint: Endpoint[Any]) -> None:
         """Record that a request that an earlier try undid is in effect again."""
         self._earlier[Intent.of(endpoint)] = False
-        self._save()
+        self._save(self._current)
 
     def clear(self) -> None:
         """Delete the log."""
@@ -135,9 +130,11 @@ class IntentLog:
         self._current.clear()
         self._state.delete(_INTENTS)
 
-    def _save(self) -> None:
+    def _save(self, current: dict[Intent, bool]) -> None:
+        """Store the log, and only then consider the requests of this try as recorded."""
+        self._state.set(_INTENTS, _pack({**self._earlier, **current}))
+        self._current = current
         self._is_dirty = False
-        self._state.set(_INTENTS, _pack({**self._earlier, **self._current}))
 
 
 class RecordingClient:

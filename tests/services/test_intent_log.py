@@ -55,6 +55,20 @@ def test_a_write_is_recorded_before_it_is_sent(state: CountingState) -> None:
     assert client.calls == client.sent == [CREATE]
 
 
+def test_a_write_that_cannot_be_recorded_is_not_sent(
+    state: CountingState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str, value: Any) -> None:
+        raise ConnectionError
+
+    client = ScriptedClient(None, state=state)
+    monkeypatch.setattr(state, "set", fail)
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            client.call(CREATE)
+    assert client.calls == client.sent == []
+
+
 def test_call_does_not_record_reads(state: CountingState) -> None:
     client = ScriptedClient(None, state=state)
     client.call(GetUser(user_id=7))
