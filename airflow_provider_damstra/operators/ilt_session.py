@@ -145,7 +145,7 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
 
 
 class DamstraCompleteIltSessionOperator(DamstraOperator):
-    """Complete an ILT session and the lesson schedules of the attendees who passed.
+    """Complete an ILT session and its lesson schedules.
 
     Calls ``getIltSession`` and, if the session is not completed, ``completeIltSession``. A retry finds out
     whether an earlier try did it.
