@@ -28,13 +28,14 @@ from airflow_provider_damstra.emulator.settings import CONTROL_PREFIX, DEFAULT_A
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
     from typing import Self
 
     import uvicorn
 
 _HOST = "127.0.0.1"
 _TIMEOUT_SECONDS = 60
+# Extras of the connection, shorter than the defaults: a failing test should not wait.
+_EXTRA = {"timeout": 10, "max_retries": 2}
 
 
 class DamstraEmulator:
@@ -71,9 +72,7 @@ class DamstraEmulator:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         """Stop the emulator."""
         self.stop()
 
@@ -116,31 +115,21 @@ class DamstraEmulator:
     @property
     def connection_uri(self) -> str:
         """The Airflow connection to the emulator as a URI, for a variable ``AIRFLOW_CONN_...``."""
-        extra = urlencode({"__extra__": json.dumps(self._extra)})
+        extra = urlencode({"__extra__": json.dumps(_EXTRA)})
         return f"damstra://:{quote(self.access_key, safe='')}@{quote(self.url, safe='')}/?{extra}"
 
     @property
     def connection_json(self) -> str:
         """The Airflow connection to the emulator as JSON, for a variable ``AIRFLOW_CONN_...``."""
-        connection = {
-            "conn_type": "damstra",
-            "host": self.url,
-            "password": self.access_key,
-            "extra": self._extra,
-        }
+        connection = {"conn_type": "damstra", "host": self.url, "password": self.access_key, "extra": _EXTRA}
         return json.dumps(connection)
-
-    @property
-    def _extra(self) -> dict[str, Any]:
-        # Shorter than the defaults: a failing test should not wait.
-        return {"timeout": 10, "max_retries": 2}
 
     def reset(self, *, seed: str | None = None) -> None:
         """Restore the initial state: the seed's data, the real time, no faults, journal entries or webhooks.
 
         :param seed: load another seed than the one the emulator was created with, until the next reset.
         """
-        self._request("POST", "/reset", {"seed": seed or self.seed})
+        self._request("POST", "/reset", seed=seed or self.seed)
 
     @property
     def now(self) -> datetime:
@@ -152,7 +141,7 @@ class DamstraEmulator:
 
         :param timestamp: the new time, with a time zone.
         """
-        self._request("PUT", "/clock", {"now": timestamp.isoformat()})
+        self._request("PUT", "/clock", now=timestamp.isoformat())
 
     def advance_clock(self, seconds: float | timedelta) -> None:
         """Move the clock forward, so that schedules become due or overdue, and ILT sessions start or end.
@@ -160,7 +149,7 @@ class DamstraEmulator:
         :param seconds: a number of seconds, or a ``timedelta``; not negative.
         """
         seconds = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
-        self._request("POST", "/clock/advance", {"seconds": seconds})
+        self._request("POST", "/clock/advance", seconds=seconds)
 
     def add_fault(
         self,
@@ -198,19 +187,20 @@ class DamstraEmulator:
         :param body: response body for ``status``: a text, or a JSON value.
         :param delay: seconds to wait first, with any kind; required for ``delay``.
         """
-        rule = {
-            "kind": kind,
-            "method": method,
-            "path": path,
-            "count": count,
-            "probability": probability,
-            "seed": seed,
-            "status": status,
-            "headers": headers,
-            "body": body,
-            "delay": delay,
-        }
-        self._request("POST", "/faults", {name: value for name, value in rule.items() if value is not None})
+        self._request(
+            "POST",
+            "/faults",
+            kind=kind,
+            method=method,
+            path=path,
+            count=count,
+            probability=probability,
+            seed=seed,
+            status=status,
+            headers=headers,
+            body=body,
+            delay=delay,
+        )
 
     def clear_faults(self) -> None:
         """Remove all faults."""
@@ -247,7 +237,7 @@ class DamstraEmulator:
         :param lesson_schedule_id: the id of the schedule.
         :param passed: whether the trainee passed; only then there is a certificate.
         """
-        self._request("POST", f"/lesson_schedules/{lesson_schedule_id}/complete", {"passed": passed})
+        self._request("POST", f"/lesson_schedules/{lesson_schedule_id}/complete", passed=passed)
 
     def cancel_lesson_schedule(self, lesson_schedule_id: int) -> None:
         """Cancel an open lesson schedule, as an administrator does in the app.
@@ -270,7 +260,7 @@ class DamstraEmulator:
         :param start: the new start date, with a time zone.
         """
         path = f"/lesson_schedules/{lesson_schedule_id}/reschedule"
-        self._request("POST", path, {"scheduleDate": start.isoformat()})
+        self._request("POST", path, scheduleDate=start.isoformat())
 
     def add_webhook(self, url: str, *, event: str | None = None) -> int:
         """Send webhook events to a URL until the next reset, in order, with up to three attempts each.
@@ -279,8 +269,7 @@ class DamstraEmulator:
         :param event: the name of an event, such as ``lesson.schedule.completed``; by default all events.
         :return: the id of the webhook.
         """
-        webhook = {"url": url} if event is None else {"url": url, "event": event}
-        return int(self._request("POST", "/webhooks", webhook)["id"])
+        return int(self._request("POST", "/webhooks", url=url, event=event)["id"])
 
     def deliveries(self) -> list[dict[str, Any]]:
         """Return the deliveries to webhooks since the last reset, in the order of their events.
@@ -292,14 +281,16 @@ class DamstraEmulator:
         deliveries: list[dict[str, Any]] = self._request("GET", "/webhooks/deliveries")
         return deliveries
 
-    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def _request(self, method: str, path: str, /, **body: Any) -> Any:
+        """Send a request to the control plane; fields of the body that are None are left out."""
         # With urllib, because tests may mock requests; without the proxies of the environment.
         from urllib.error import HTTPError
         from urllib.request import ProxyHandler, Request, build_opener
 
+        fields = {name: value for name, value in body.items() if value is not None}
         request = Request(  # noqa: S310 (a URL of this class)
             self.url + CONTROL_PREFIX + path,
-            data=None if body is None else json.dumps(body).encode(),
+            data=json.dumps(fields).encode() if fields else None,
             headers={"Content-Type": "application/json"},
             method=method,
         )
@@ -308,8 +299,7 @@ class DamstraEmulator:
                 text = response.read().decode()
         except HTTPError as error:
             with error:
-                reason = error.read().decode()
-            message = f"The emulator refused {method} {path} (HTTP {error.code}): {reason}"
+                message = f"The emulator refused {method} {path} (HTTP {error.code}): {error.read().decode()}"
             raise ValueError(message) from None
         return json.loads(text) if text else None
 
