@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 FAST_PATH, FALLBACK = "<fast>", "<fallback>"
-"""Tags of the two schemas of a lenient field (``models.lenient``); both are tried, one is reported."""
+"""Tags of the two schemas of a lenient field (``models.base``); both are tried, one is reported."""
 
 _MAX_PROBLEMS = 10
 _NOT_A_NUMBER = ", not a number"

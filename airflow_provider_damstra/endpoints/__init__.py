@@ -27,10 +27,7 @@ from airflow_provider_damstra.endpoints.ilt_session import (
     SaveIltSessionProgress,
     UpdateIltSession,
 )
-from airflow_provider_damstra.endpoints.lesson import (
-    ListLessonDetails,
-    ListLessons,
-)
+from airflow_provider_damstra.endpoints.lesson import ListLessonDetails, ListLessons
 from airflow_provider_damstra.endpoints.lesson_schedule import (
     CompleteLesson,
     DownloadCertificate,

@@ -25,11 +25,8 @@ Result = TypeVar("Result")
 Row = TypeVar("Row", bound=Model)
 
 
-class _InQuery:
-    """Annotation of a field that is sent in the query although the method has a body."""
-
-
-IN_QUERY = _InQuery()
+IN_QUERY = "in query"
+"""Annotation of a field that is sent in the query although the method has a body."""
 
 
 class RequestModel(BaseModel):
@@ -87,26 +84,23 @@ class Endpoint(RequestModel, Generic[Result]):
     @classmethod
     def field_locations(cls) -> dict[str, str]:
         """Return where each field is sent: ``path``, ``query`` or ``body``."""
-        return {name: cls._location(name) for name in cls.model_fields}
-
-    @classmethod
-    def _location(cls, name: str) -> str:
-        if f"{{{name}}}" in cls.path:
-            return "path"
-        return "query" if cls.method == "GET" or IN_QUERY in cls.model_fields[name].metadata else "body"
+        default = "query" if cls.method == "GET" else "body"
+        return {
+            name: "path" if f"{{{name}}}" in cls.path else "query" if IN_QUERY in info.metadata else default
+            for name, info in cls.model_fields.items()
+        }
 
     def request(self, *, method: str | None = None) -> Request:
         """Return the HTTP request for this call.
 
         :param method: replaces the documented method, for a server that needs ``fallback_method``.
         """
-        locations = self.field_locations()
-        values = self.serialize()
-        names = {name: info.serialization_alias or name for name, info in type(self).model_fields.items()}
+        locations, values = self.field_locations(), self.serialize()
         parts: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "body": {}}
-        for name, location in locations.items():
-            if names[name] in values:
-                parts[location][name if location == "path" else names[name]] = values[names[name]]
+        for name, info in type(self).model_fields.items():
+            alias = info.serialization_alias or name
+            if alias in values:
+                parts[locations[name]][name if locations[name] == "path" else alias] = values[alias]
         return Request(
             operation=type(self).__name__,
             method=method or self.method,

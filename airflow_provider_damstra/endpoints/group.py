@@ -43,18 +43,19 @@ class ListGroupMembers(ListEndpoint[User], path="/group/{group_id}/member"):
     group_id: Identifier
 
 
-class AddGroupMembers(NoContentEndpoint, method="POST", path="/group/{group_id}/add_members"):
+class _GroupUsersEndpoint(NoContentEndpoint):
+    """An operation that adds users to a group or removes them."""
+
+    group_id: Identifier
+    user_ids: IdentifierList
+
+
+class AddGroupMembers(_GroupUsersEndpoint, method="POST", path="/group/{group_id}/add_members"):
     """Add users to a group."""
 
-    group_id: Identifier
-    user_ids: IdentifierList
 
-
-class RemoveGroupMembers(NoContentEndpoint, method="POST", path="/group/{group_id}/remove_members"):
+class RemoveGroupMembers(_GroupUsersEndpoint, method="POST", path="/group/{group_id}/remove_members"):
     """Remove users from a group."""
-
-    group_id: Identifier
-    user_ids: IdentifierList
 
 
 class ListGroupSupervisors(ListEndpoint[User], path="/group/{group_id}/supervisor"):
@@ -63,18 +64,12 @@ class ListGroupSupervisors(ListEndpoint[User], path="/group/{group_id}/superviso
     group_id: Identifier
 
 
-class AddGroupSupervisors(NoContentEndpoint, method="POST", path="/group/{group_id}/add_supervisors"):
+class AddGroupSupervisors(_GroupUsersEndpoint, method="POST", path="/group/{group_id}/add_supervisors"):
     """Make users supervisors of a group."""
 
-    group_id: Identifier
-    user_ids: IdentifierList
 
-
-class RemoveGroupSupervisors(NoContentEndpoint, method="POST", path="/group/{group_id}/remove_supervisors"):
+class RemoveGroupSupervisors(_GroupUsersEndpoint, method="POST", path="/group/{group_id}/remove_supervisors"):
     """Remove supervisors from a group."""
-
-    group_id: Identifier
-    user_ids: IdentifierList
 
 
 class InactivateGroup(NoContentEndpoint, method="POST", path="/group/{group_id}/inactivate"):

@@ -8,12 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, NoContentEndpoint, RequestModel
 from airflow_provider_damstra.endpoints.types import Count, Identifier, IdentifierList, SessionDateTime
-from airflow_provider_damstra.models.ilt_session import (
-    IltSession,
-    IltSessionAttendee,
-    IltSessionState,
-    IltSessionStatus,
-)
+from airflow_provider_damstra.models import IltSession, IltSessionAttendee, IltSessionState, IltSessionStatus
 
 if TYPE_CHECKING:
     from datetime import datetime

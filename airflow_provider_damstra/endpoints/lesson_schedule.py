@@ -10,13 +10,13 @@ from pydantic import Field, model_validator
 from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, parse_json
 from airflow_provider_damstra.endpoints.types import CountAsText, Identifier, IdentifierList, UtcDateTime
 from airflow_provider_damstra.errors import invalid_response
-from airflow_provider_damstra.models.base import Model
-from airflow_provider_damstra.models.lesson_schedule import (
+from airflow_provider_damstra.models import (
     GracePeriodUnit,
     LessonSchedule,
     LessonScheduleStatus,
     UserLessonSchedule,
 )
+from airflow_provider_damstra.models.base import Model
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.http import Request, Response

@@ -7,14 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    PlainSerializer,
-    SecretStr,
-    WithJsonSchema,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr
 
 Value = TypeVar("Value")
 
@@ -106,8 +99,6 @@ def _as_references(ids: Iterable[int]) -> list[dict[str, int]]:
     return [{"id": number} for number in ids]
 
 
-_DateTimeText = WithJsonSchema({"type": "string", "format": "date-time"})
-
 Identifier = Annotated[int, BeforeValidator(_validate_not_bool), Field(gt=0)]
 """An id. A text of digits, such as a rendered template, is accepted."""
 
@@ -127,31 +118,29 @@ References = Annotated[
 ]
 """Ids that are sent as objects: ``[{"id": 1}]``."""
 
-CommaSeparatedIds = Annotated[
-    tuple[Identifier, ...],
+CommaSeparated = Annotated[
+    tuple[Value, ...],
     BeforeValidator(_split),
     PlainSerializer(_join, when_used="json"),
     Field(min_length=1),
 ]
-"""Ids that are sent as ``1,2,3``; this text is accepted too."""
+"""Values that are sent as ``1,2,3``; this text is accepted too."""
+
+_AwareDateTime = Annotated[
+    datetime, BeforeValidator(_validate_not_number), AfterValidator(_validate_time_zone)
+]
 
 UtcDateTime = Annotated[
-    datetime,
-    BeforeValidator(_validate_not_number),
-    AfterValidator(_validate_time_zone),
+    _AwareDateTime,
     AfterValidator(_to_seconds),
     PlainSerializer(_seconds_in_utc, when_used="json"),
-    _DateTimeText,
 ]
 """A timezone-aware datetime, sent in seconds as ``2015-10-29T15:28:59+0000``."""
 
 SessionDateTime = Annotated[
-    datetime,
-    BeforeValidator(_validate_not_number),
-    AfterValidator(_validate_time_zone),
+    _AwareDateTime,
     AfterValidator(_to_milliseconds),
     PlainSerializer(_milliseconds_in_own_zone, when_used="json"),
-    _DateTimeText,
 ]
 """A timezone-aware datetime, sent in milliseconds as ``2018-05-19T01:00:06.000+0800``."""
 
@@ -163,13 +152,3 @@ CountAsText = Annotated[Count, PlainSerializer(str, when_used="json")]
 
 Password = Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, when_used="json")]
 """A password: masked in every repr, sent as it is."""
-
-
-def comma_separated(kind: Any) -> Any:
-    """Return the type of a comma-separated list of ``kind``."""
-    return Annotated[
-        tuple[kind, ...],
-        BeforeValidator(_split),
-        PlainSerializer(_join, when_used="json"),
-        Field(min_length=1),
-    ]

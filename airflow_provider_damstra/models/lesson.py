@@ -5,10 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from airflow_provider_damstra.models.base import Model, Number, OptionalTimestamp
-from airflow_provider_damstra.models.lenient import none_to_empty_list
+from airflow_provider_damstra.models.base import Model, NullableList, Number, OptionalTimestamp
 
 
 class LessonStatus(StrEnum):
@@ -59,9 +58,7 @@ class Lesson(_LessonVersion):
     """One version of a lesson, with its custom fields."""
 
     questionnaire_type: int | None = None
-    lesson_version_custom_fields: Annotated[
-        list[LessonVersionCustomField], BeforeValidator(none_to_empty_list)
-    ] = Field(default_factory=list)
+    lesson_version_custom_fields: NullableList[LessonVersionCustomField] = Field(default_factory=list)
     created_date: OptionalTimestamp = None
     modified_date: OptionalTimestamp = None
 

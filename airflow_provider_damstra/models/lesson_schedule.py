@@ -6,10 +6,9 @@ from datetime import datetime  # noqa: TC003 (pydantic before 2.12 reads the ann
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from airflow_provider_damstra.models.base import Model, Number, OptionalTimestamp
-from airflow_provider_damstra.models.lenient import none_to_empty_list
+from airflow_provider_damstra.models.base import Model, NullableList, Number, OptionalTimestamp
 
 
 class LessonScheduleStatus(StrEnum):
@@ -71,12 +70,12 @@ class LessonSchedule(_Schedule):
     active: bool | None = None
     client_id: int | None = None
     client_name: str | None = None
-    reminders: Annotated[list[Any], BeforeValidator(none_to_empty_list)] = Field(default_factory=list)
-    question_results: Annotated[list[Any], BeforeValidator(none_to_empty_list)] = Field(default_factory=list)
+    reminders: NullableList[Any] = Field(default_factory=list)
+    question_results: NullableList[Any] = Field(default_factory=list)
     user_user_name: str | None = None
     user_employee_number: str | None = None
-    user_groups: Annotated[list[Any], BeforeValidator(none_to_empty_list)] = Field(default_factory=list)
-    supervisors: Annotated[list[Any], BeforeValidator(none_to_empty_list)] = Field(default_factory=list)
+    user_groups: NullableList[Any] = Field(default_factory=list)
+    supervisors: NullableList[Any] = Field(default_factory=list)
     published: int | None = None
     questionnaire_pass_rate: Number | None = None
     schedule_over_email_attempted: bool | None = None

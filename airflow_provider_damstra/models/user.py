@@ -7,8 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from airflow_provider_damstra.models.base import Identifiers, Model, OptionalTimestamp
-from airflow_provider_damstra.models.lenient import UnwrapField
+from airflow_provider_damstra.models.base import Identifiers, Model, OptionalTimestamp, UnwrapField
 
 
 class Role(IntEnum):
