@@ -45,22 +45,24 @@ class ReloadingClient:
         """Close all clients."""
         await self._resources.aclose()
 
-    async def fetch(self, query: Query, *, rows: frozenset[int] | None, cache: PageCache) -> tuple[Any, bool]:
+    async def fetch(
+        self, query: Query, *, row_keys: frozenset[int] | None, cache: PageCache
+    ) -> tuple[Any, bool]:
         """Send a query and return its response, and whether it is complete.
 
         If it fails and the connection has changed, it is sent once more with the new settings.
 
-        :param rows: keys of the rows to find; a listing is read only up to the last of them. None reads all.
+        :param row_keys: the rows to find; a listing is read only up to the last of them. None reads all.
         :param cache: the pages of the query's previous response.
         :raises DamstraError: if the query failed.
         """
         client = await self.open()
         try:
-            return await _fetch(client, query, rows, cache)
+            return await _fetch(client, query, row_keys, cache)
         except DamstraError as error:
             if is_not_found(error) or not await self._reload(client):
                 raise
-        return await _fetch(await self.open(), query, rows, cache)
+        return await _fetch(await self.open(), query, row_keys, cache)
 
     async def _reload(self, failed: AsyncClient) -> bool:
         """Read the connection, and return whether the client is now another than the failed one."""
@@ -82,16 +84,16 @@ class ReloadingClient:
 
 
 async def _fetch(
-    client: AsyncClient, query: Query, rows: frozenset[int] | None, cache: PageCache
+    client: AsyncClient, query: Query, row_keys: frozenset[int] | None, cache: PageCache
 ) -> tuple[Any, bool]:
     if not isinstance(query, ListEndpoint):
         return await client.call(query), True
     found: list[Any] = []
-    missing = set(rows or ())
+    missing = set(row_keys or ())
     async with aclosing(client.pages(query, reader=cache)) as pages:
         async for page in pages:
             found += page
             missing.difference_update(row.row_key for row in page)
-            if rows is not None and not missing:
+            if row_keys is not None and not missing:
                 return found, False
     return found, True

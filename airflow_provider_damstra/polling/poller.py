@@ -215,11 +215,13 @@ class SharedPoller:
         self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _poll(self, polled: PolledQuery) -> None:
-        rows = polled.required_rows()
+        row_keys = polled.required_row_keys()
         polled.is_expedited = False
         polled.polled_at = self._loop.time()
         try:
-            response, is_complete = await self._client.fetch(polled.query, rows=rows, cache=polled.page_cache)
+            response, is_complete = await self._client.fetch(
+                polled.query, row_keys=row_keys, cache=polled.page_cache
+            )
         except DamstraError as error:
             if not is_not_found(error):
                 self._handle_failure(polled, error)

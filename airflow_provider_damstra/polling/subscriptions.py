@@ -151,7 +151,7 @@ class PolledQuery:
     def __post_init__(self) -> None:
         self.page_cache = page_cache_for(self.query)
 
-    def required_rows(self) -> frozenset[int] | None:
+    def required_row_keys(self) -> frozenset[int] | None:
         """Return the keys of the rows that any subscription needs, or None for all rows."""
         required = [query_filter.row_keys for query_filter in self.subscriptions.values()]
         if None in required:

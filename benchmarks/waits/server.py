@@ -89,11 +89,7 @@ def main() -> None:
     parser.add_argument("port", type=int)
     args = parser.parse_args()
     web.run_app(
-        Server(Scenario(**args.scenario)).app(),
-        host="127.0.0.1",
-        port=args.port,
-        print=None,
-        access_log=None,
+        Server(Scenario(**args.scenario)).app(), host="127.0.0.1", port=args.port, print=None, access_log=None
     )
 
 

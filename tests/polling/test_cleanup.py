@@ -48,9 +48,7 @@ async def test_last_subscription_closes_client_and_next_opens_another(
 ) -> None:
     for count in (1, 2, 3):
         await asyncio.gather(
-            start_polling(recording()),
-            start_polling(recording(1012)),
-            start_polling(recording(1012)),
+            start_polling(recording()), start_polling(recording(1012)), start_polling(recording(1012))
         )
         assert len(sessions) == count
         await assert_cleaned_up(sessions)

@@ -24,9 +24,7 @@ async def test_failures_end_only_the_subscription_with_the_lower_limit(emulator:
     assert (await tolerant).result == [1]
 
 
-async def test_404_of_a_proxy_counts_as_failure(
-    emulator: DamstraEmulator,
-) -> None:
+async def test_404_of_a_proxy_counts_as_failure(emulator: DamstraEmulator) -> None:
     emulator.add_fault("status", status=404, count=1)
     log = LogRecorder()
     assert (await start_polling(recording(), poll_interval=0.01, max_poll_failures=1, log=log)).result == [1]

@@ -84,10 +84,7 @@ def seconds_to_next_poll() -> float:
     [
         (lambda: recording(done_after=NEVER), {"user_ids": [LIAM]}),
         (lambda: recording(done_after=NEVER), {"lesson_schedule_ids": [LAST]}),
-        (
-            lambda: recording(done_after=NEVER, rows=frozenset({FIRST})),
-            {"lesson_schedule_ids": [FIRST]},
-        ),
+        (lambda: recording(done_after=NEVER, rows=frozenset({FIRST})), {"lesson_schedule_ids": [FIRST]}),
         (lambda: RecordingCondition([SINGLE], NEVER), {"lesson_schedule_ids": [FIRST]}),
         (lambda: ConditionForTomorrow([listing()], NEVER), {"user_ids": [LIAM]}),
     ],

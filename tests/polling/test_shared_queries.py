@@ -40,9 +40,7 @@ if TYPE_CHECKING:
 DAY = 86_400
 
 
-async def test_subscriptions_to_one_query_send_one_request_per_interval(
-    emulator: DamstraEmulator,
-) -> None:
+async def test_subscriptions_to_one_query_send_one_request_per_interval(emulator: DamstraEmulator) -> None:
     interval = 0.1
     conditions = [recording(done_after=NEVER) for _ in range(50)]
     tasks = [start_polling(condition, poll_interval=interval) for condition in conditions]
@@ -63,9 +61,7 @@ async def test_each_subscription_receives_the_response_to_its_query(emulator: Da
     assert (await request_counts(emulator)).total() == 3
 
 
-async def test_subscription_during_request_receives_its_response(
-    emulator: DamstraEmulator,
-) -> None:
+async def test_subscription_during_request_receives_its_response(emulator: DamstraEmulator) -> None:
     emulator.add_fault("delay", delay=0.2)
     early = start_polling(recording())
     await wait_for_fault_hits(emulator)

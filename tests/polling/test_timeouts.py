@@ -56,9 +56,7 @@ async def test_expired_deadline_sends_no_request(emulator: DamstraEmulator) -> N
     assert await asyncio.to_thread(emulator.journal) == []
 
 
-async def test_deadline_applies_while_server_does_not_respond(
-    emulator: DamstraEmulator,
-) -> None:
+async def test_deadline_applies_while_server_does_not_respond(emulator: DamstraEmulator) -> None:
     emulator.add_fault("delay", delay=5.0)
     started = time.monotonic()
     with pytest.raises(TimeoutError):

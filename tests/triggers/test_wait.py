@@ -18,14 +18,7 @@ from structlog.testing import capture_logs
 from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
 from airflow_provider_damstra.triggers.wait import CONDITIONS, DamstraWaitTrigger
 from airflow_provider_damstra.triggers.xcoms import push_result
-from tests.polling.helpers import (
-    FIRST,
-    LIAM,
-    THIRD,
-    cancel,
-    other_tasks,
-    wait_for_requests,
-)
+from tests.polling.helpers import FIRST, LIAM, THIRD, cancel, other_tasks, wait_for_requests
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
@@ -162,9 +155,7 @@ async def test_cancelled_trigger_leaves_no_tasks(emulator: DamstraEmulator) -> N
 
 
 @pytest.mark.needs_airflow("3.1")  # before it triggers log through logging, without the trigger's context
-async def test_failures_are_logged_in_the_context_of_each_trigger(
-    emulator: DamstraEmulator,
-) -> None:
+async def test_failures_are_logged_in_the_context_of_each_trigger(emulator: DamstraEmulator) -> None:
     emulator.add_fault("status", status=503, count=1)
 
     async def run(number: int) -> None:
