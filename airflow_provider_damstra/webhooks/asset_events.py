@@ -16,7 +16,7 @@ from airflow.models.asset import (
     DagScheduleAssetUriReference,
 )
 from airflow.models.dag import DagModel
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select, union
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from airflow_provider_damstra.assets import ALL_EVENTS, EVENT_NAMES, SCHEME, event_uri
@@ -47,10 +47,9 @@ def register_asset_events(
     :param user_id: partition key, where Airflow has partitions.
     :returns: calls of Airflow's listeners, to be made after the commit.
     """
+    partition_key = str(user_id) if HAS_PARTITIONS and user_id is not None else None
     listeners: list[Callable[[], None]] = []
     for asset in _lock_assets(asset_uris(name, conn_id=conn_id), session):
-        # The sender of an event with an unknown name chooses the type and length of its fields.
-        key = str(user_id) if HAS_PARTITIONS and type(user_id) is int else None
         asset_manager.register_asset_change(
             asset=asset,
             extra=extra,
@@ -58,9 +57,9 @@ def register_asset_events(
             source_is_api=True,
             api_user_teams=set(),
             callback_sink=listeners,
-            partition_key=key,
+            partition_key=partition_key,
         )
-        if key is not None:
+        if partition_key is not None:
             _queue_dags_without_partitions(asset, session)
     return listeners
 
@@ -78,29 +77,23 @@ def _lock_assets(uris: Sequence[str], session: Session) -> list[AssetModel]:
 
 def _queue_dags_without_partitions(asset: AssetModel, session: Session) -> None:
     """Queue the DAGs without partitions: Airflow does not start them for an event with a partition key."""
-    scheduled = (
-        select(DagModel)
-        .where(DagModel.is_paused.is_(False), or_(*_is_scheduled_on(asset)))
-        .order_by(DagModel.dag_id)
+    scheduled = union(
+        select(DagScheduleAssetReference.dag_id).where(DagScheduleAssetReference.asset_id == asset.id),
+        select(DagScheduleAssetNameReference.dag_id).where(DagScheduleAssetNameReference.name == asset.name),
+        select(DagScheduleAssetUriReference.dag_id).where(DagScheduleAssetUriReference.uri == asset.uri),
     )
-    dag_ids = [dag.dag_id for dag in session.scalars(scheduled) if not dag.timetable_partitioned]
+    query = select(DagModel).where(DagModel.is_paused.is_(False), DagModel.dag_id.in_(scheduled))
+    dag_ids = [
+        dag.dag_id
+        for dag in session.scalars(query.order_by(DagModel.dag_id))
+        if not dag.timetable_partitioned
+    ]
     if dag_ids and conf.getboolean("core", "multi_team", fallback=False):
         # Events from outside belong to no team and start no team's DAG.
         teams = DagModel.get_dag_id_to_team_name_mapping(dag_ids, session=session)
         dag_ids = [dag_id for dag_id in dag_ids if teams.get(dag_id) is None]
     for dag_id in dag_ids:
         session.execute(_upsert_queue_entry(asset.id, dag_id, session))
-
-
-def _is_scheduled_on(asset: AssetModel) -> list[Any]:
-    return [
-        DagModel.dag_id.in_(select(reference.dag_id).where(condition))
-        for reference, condition in (
-            (DagScheduleAssetReference, DagScheduleAssetReference.asset_id == asset.id),
-            (DagScheduleAssetNameReference, DagScheduleAssetNameReference.name == asset.name),
-            (DagScheduleAssetUriReference, DagScheduleAssetUriReference.uri == asset.uri),
-        )
-    ]
 
 
 def _upsert_queue_entry(asset_id: int, dag_id: str, session: Session) -> Any:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_damstra.hooks.connection import find_connection, parse_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -137,7 +137,7 @@ def rotate_token(extra: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
     :param extra: the connection's extra; other fields are kept.
     :param now: the time of the rotation, with a time zone.
     """
-    tokens = list(_unexpired_tokens(extra.get(PREVIOUS_TOKENS_EXTRA), now))
+    tokens = _previous_tokens(extra, now=now)
     if current := extra.get(TOKEN_EXTRA):
         tokens.append((current, now + ROTATION_GRACE_PERIOD))
     previous = " ".join(
@@ -156,15 +156,15 @@ def accepted_tokens(extra: Mapping[str, Any], *, now: datetime) -> list[str]:
     :param now: the present time, with a time zone.
     """
     # The newest first, because the authenticator compares a limited number.
-    previous = sorted(
-        _unexpired_tokens(extra.get(PREVIOUS_TOKENS_EXTRA), now), key=itemgetter(1), reverse=True
-    )
+    previous = sorted(_previous_tokens(extra, now=now), key=itemgetter(1), reverse=True)
     tokens = [str(extra.get(TOKEN_EXTRA) or ""), *(token for token, _ in previous)]
     return [token for token in tokens if len(token) >= MIN_TOKEN_LENGTH]
 
 
-def _unexpired_tokens(previous: Any, now: datetime) -> Iterator[tuple[str, datetime]]:
-    for entry in str(previous or "").split():
+def _previous_tokens(extra: Mapping[str, Any], *, now: datetime) -> list[tuple[str, datetime]]:
+    """Return the unexpired tokens of earlier rotations, each with the end of its validity."""
+    tokens = []
+    for entry in str(extra.get(PREVIOUS_TOKENS_EXTRA) or "").split():
         token, _, until = entry.partition(":")
         try:
             end = datetime.fromisoformat(until)
@@ -172,7 +172,8 @@ def _unexpired_tokens(previous: Any, now: datetime) -> Iterator[tuple[str, datet
             continue
         end = end if end.tzinfo else end.replace(tzinfo=UTC)
         if token and end > now:
-            yield token, end
+            tokens.append((token, end))
+    return tokens
 
 
 def hash_token(token: str) -> bytes:

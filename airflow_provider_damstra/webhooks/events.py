@@ -150,6 +150,15 @@ EVENT_TYPES: dict[str, type[Event]] = {
 }
 
 
+def event_ids(payload: dict[str, Any]) -> dict[str, int | None]:
+    """Return the ids of schedule and user in a stored payload; None for those that are no integers.
+
+    The sender of an event with an unknown name chooses the type and length of its fields.
+    """
+    ids = {name: payload.get(name) for name in ("lesson_schedule_id", "user_id")}
+    return {name: value if type(value) is int else None for name, value in ids.items()}
+
+
 def body_fields(name: str) -> tuple[str, ...]:
     """Return an event's field names besides name and time, in the vendor's spelling and order."""
     fields = EVENT_TYPES[name].model_fields

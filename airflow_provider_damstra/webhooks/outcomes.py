@@ -13,6 +13,7 @@ from airflow_provider_damstra.hooks.metrics import count_event
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.asset_events import register_asset_events
 from airflow_provider_damstra.webhooks.database import transaction
+from airflow_provider_damstra.webhooks.events import event_ids
 from airflow_provider_damstra.webhooks.inbox import EventState
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def confirm(row: InboxRow, *, is_verified: bool) -> None:
                 row["name"],
                 conn_id=row["conn_id"],
                 extra=extra,
-                user_id=row["payload"].get("user_id"),
+                user_id=event_ids(row["payload"])["user_id"],
                 session=session,
             )
             session.flush()
@@ -127,6 +128,5 @@ def find_exhaustion(row: InboxRow) -> str | None:
 def describe(row: InboxRow) -> str:
     """Return an event's description for logs; names and ids that a sender chose cannot forge log lines."""
     name = row["name"] if row["name"] in EVENT_NAMES else ascii(row["name"])
-    ids = [(field, row["payload"].get(field)) for field in ("lesson_schedule_id", "user_id")]
-    known = "".join(f", {field} {value}" for field, value in ids if type(value) is int)
-    return f"event {row['id']} of connection {row['conn_id']!r} ({name}{known})"
+    ids = [f"{field} {value}" for field, value in event_ids(row["payload"]).items() if value is not None]
+    return f"event {row['id']} of connection {row['conn_id']!r} ({', '.join([name, *ids])})"

@@ -23,7 +23,8 @@ from airflow_provider_damstra.hooks.connection import load_settings
 from airflow_provider_damstra.hooks.metrics import count_request, gauge_pending_events, server_stats
 from airflow_provider_damstra.webhooks import inbox, outcomes
 from airflow_provider_damstra.webhooks.database import InboxUnavailableError, UnstorableEventError
-from airflow_provider_damstra.webhooks.verification import find_expiry, find_mismatch, parse_stored_event
+from airflow_provider_damstra.webhooks.events import EVENT_TYPES
+from airflow_provider_damstra.webhooks.verification import find_expiry, find_mismatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,9 +154,9 @@ class EventProcessor:
         reason = outcomes.find_exhaustion(row)
         if reason is None:
             try:
-                event = parse_stored_event(row["name"], row["payload"])
-                retention = timedelta(days=self._config.inbox_retention)
-                if event:
+                if event_type := EVENT_TYPES.get(row["name"]):
+                    event = event_type.model_validate(row["payload"])
+                    retention = timedelta(days=self._config.inbox_retention)
                     reason = find_expiry(event, received_at=row["received_at"], retention=retention)
             except ValueError as error:
                 reason = f"its payload is invalid: {error}"

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from pydantic import ValidationError
@@ -25,7 +25,7 @@ from airflow_provider_damstra.webhooks.auth import RedactTokenMiddleware, TokenA
 from airflow_provider_damstra.webhooks.config import load_receiver_config
 from airflow_provider_damstra.webhooks.database import InboxUnavailableError, UnstorableEventError
 from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, insert_event
-from airflow_provider_damstra.webhooks.events import UnknownEvent, parse_body
+from airflow_provider_damstra.webhooks.events import UnknownEvent, event_ids, parse_body
 from airflow_provider_damstra.webhooks.processor import AsyncThreadPool, InboxWorker
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ class WebhookReceiver:
             raise HTTPException(400, "after is not a cursor.")
         query = partial(inbox.read_feed, conn_id, after=None if after is None else int(after))
         cursor, rows = await self._query(query, conn_id)
-        return JSONResponse({"cursor": cursor, "events": [_feed_item(row) for row in rows]})
+        events = [{"id": row["id"], "name": row["name"], **event_ids(row["payload"])} for row in rows]
+        return JSONResponse({"cursor": cursor, "events": events})
 
     async def _store(self, conn_id: str, body: bytes, *, source: str) -> JSONResponse:
         """Store an event in the inbox and wake the worker."""
@@ -220,10 +221,3 @@ async def _handle_http_exception(_: Request, error: Exception) -> JSONResponse:
     headers = {**(error.headers or {}), "Connection": "close"}
     headers.pop("Allow", None)
     return JSONResponse({"detail": detail}, status_code=status, headers=headers)
-
-
-def _feed_item(row: dict[str, Any]) -> dict[str, Any]:
-    # The sender of an event with an unknown name chooses the type and length of its fields.
-    ids = {name: row["payload"].get(name) for name in ("lesson_schedule_id", "user_id")}
-    numbers = {name: value if isinstance(value, int) else None for name, value in ids.items()}
-    return {"id": row["id"], "name": row["name"], **numbers}

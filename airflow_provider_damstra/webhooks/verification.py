@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.endpoints.lesson_schedule import (
     GetLessonSchedule,
@@ -23,15 +23,6 @@ if TYPE_CHECKING:
 ScheduleEvent = events.LessonScheduleCompleted | events.LessonScheduleChanged | events.LessonScheduleCreated
 UserEvent = events.UserAccountCreated | events.UserSettingsUpdated | events.UserAccountInactivate
 DATE_TOLERANCE = timedelta(seconds=1)
-
-
-def parse_stored_event(name: str, payload: dict[str, Any]) -> Event | None:
-    """Return a stored event, or None if its name is not one of Damstra's seven.
-
-    :raises ValueError: if the payload does not match the event's model.
-    """
-    model = events.EVENT_TYPES.get(name)
-    return None if model is None else model.model_validate(payload)
 
 
 def find_expiry(event: Event, *, received_at: datetime, retention: timedelta) -> str | None:

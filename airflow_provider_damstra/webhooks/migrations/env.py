@@ -16,21 +16,12 @@ _OPTIONS: dict[str, Any] = {
     "render_as_batch": True,
 }
 
-
-def _run_offline() -> None:
+if context.is_offline_mode():
     context.configure(url=settings.SQL_ALCHEMY_CONN, literal_binds=True, **_OPTIONS)
     with context.begin_transaction():
         context.run_migrations()
-
-
-def _run_online() -> None:
+else:
     with get_engine().connect() as connection:
         context.configure(connection=connection, transaction_per_migration=True, **_OPTIONS)
         with context.begin_transaction():
             context.run_migrations()
-
-
-if context.is_offline_mode():
-    _run_offline()
-else:
-    _run_online()
