@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.cli import get_cli_commands
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -24,9 +20,9 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Run a command."""
-    namespace = get_parser().parse_args(arguments)
+    namespace = get_parser().parse_args()
     namespace.func(namespace)
 
 

@@ -22,19 +22,8 @@ from sqlalchemy import select
 from airflow_provider_damstra.emulator.__main__ import serve
 from airflow_provider_damstra.hooks.connection import find_connection, parse_extra
 from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.webhooks import auth, config
 from airflow_provider_damstra.webhooks.asset_events import asset_uris
-from airflow_provider_damstra.webhooks.auth import (
-    PREVIOUS_TOKENS_EXTRA,
-    ROTATION_GRACE_PERIOD,
-    TOKEN_EXTRA,
-    accepted_tokens,
-    rotate_token,
-)
-from airflow_provider_damstra.webhooks.config import (
-    internal_webhook_url,
-    public_webhook_url,
-    receives_webhooks,
-)
 from airflow_provider_damstra.webhooks.database import InboxUnavailableError
 from airflow_provider_damstra.webhooks.events import parse_event
 from airflow_provider_damstra.webhooks.inbox import EventState, list_events
@@ -80,7 +69,7 @@ def webhook_url(args: Namespace) -> None:
     has_token = _has_token(current, now)
 
     def with_token(extra: Extra) -> Extra:
-        return rotate_token(extra, now=now) if args.rotate or not _has_token(extra, now) else extra
+        return auth.rotate_token(extra, now=now) if args.rotate or not _has_token(extra, now) else extra
 
     extra = with_token(current)
     if extra is not current and source is None:
@@ -88,30 +77,29 @@ def webhook_url(args: Namespace) -> None:
         extra = _update_extra(args.conn_id, with_token)
         _print_hint(f"A new token is in connection {args.conn_id!r}; API servers accept it in a few seconds.")
     elif extra is not current:
-        required = json.dumps(
-            {name: extra[name] for name in (TOKEN_EXTRA, PREVIOUS_TOKENS_EXTRA) if name in extra}, indent=2
-        )
+        names = (auth.TOKEN_EXTRA, auth.PREVIOUS_TOKENS_EXTRA)
+        required = json.dumps({name: extra[name] for name in names if name in extra}, indent=2)
         _print_hint(
             f"Connection {args.conn_id!r} comes from {source}, which cannot be written from here. "
             f"The address below is accepted once these members of its extra are:\n{required}"
         )
     if args.rotate and has_token:
-        end = now + ROTATION_GRACE_PERIOD
+        end = now + auth.ROTATION_GRACE_PERIOD
         _print_hint(f"The previous address is accepted until {end:%Y-%m-%d %H:%M} UTC: replace it.")
     _print_missing_settings(args.conn_id)
-    print(public_webhook_url(args.conn_id, extra[TOKEN_EXTRA]))
+    print(config.public_webhook_url(args.conn_id, extra[auth.TOKEN_EXTRA]))
 
 
 def _has_token(extra: Extra, now: datetime) -> bool:
-    return str(extra.get(TOKEN_EXTRA)) in accepted_tokens(extra, now=now)
+    return str(extra.get(auth.TOKEN_EXTRA)) in auth.accepted_tokens(extra, now=now)
 
 
 def _print_missing_settings(conn_id: str) -> None:
     """Print which settings the URL needs before it is served."""
-    if not receives_webhooks(conn_id):
+    if not config.receives_webhooks(conn_id):
         _print_hint(
-            "It is not answered yet: set [damstra] webhooks_enabled = True, and name the connection in "
-            "[damstra] webhook_conn_ids, for the API servers."
+            "The API servers do not serve it yet: set [damstra] webhooks_enabled = True for them, and name "
+            "the connection in [damstra] webhook_conn_ids."
         )
     base_url = conf.get("api", "base_url", fallback="")
     if not base_url.startswith("https://"):
@@ -132,7 +120,7 @@ def send_test_event(args: Namespace) -> None:
     :raises SystemExit: naming the step that failed, and what to do.
     """
     extra, source = _find_extra(args.conn_id)
-    tokens = accepted_tokens(extra, now=datetime.now(UTC))
+    tokens = auth.accepted_tokens(extra, now=datetime.now(UTC))
     if not tokens:
         raise SystemExit(
             f"Connection {args.conn_id!r} has no webhook_token: airflow damstra webhook-url "
@@ -166,7 +154,7 @@ def _payload(args: Namespace) -> dict[str, Any]:
 def _post(conn_id: str, token: str, body: bytes) -> None:
     import requests
 
-    address = internal_webhook_url(conn_id, token)
+    address = config.internal_webhook_url(conn_id, token)
     masked = address.replace(token, "***")
     headers = {"Content-Type": "application/json"}
     try:

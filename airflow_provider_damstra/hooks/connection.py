@@ -9,17 +9,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 
+from airflow_provider_damstra import errors
 from airflow_provider_damstra.clients.environment import validate_ca_bundle
 from airflow_provider_damstra.clients.settings import ClientOptions, ClientSettings
-from airflow_provider_damstra.errors import (
-    DamstraAuthError,
-    DamstraConfigurationError,
-    DamstraError,
-    DamstraNotFoundError,
-    DamstraPermissionError,
-    DamstraResponseError,
-    DamstraTransportError,
-)
 from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
@@ -30,12 +22,12 @@ if TYPE_CHECKING:
 DEFAULT_HOST = "app.velpic.com"
 API_PATH = "/api/v2"
 
-_PROBLEMS: tuple[tuple[type[DamstraError], str], ...] = (
-    (DamstraConfigurationError, "The connection is not filled in right"),
-    (DamstraAuthError, "Key problem: the server is there, but refuses the access key"),
-    (DamstraPermissionError, "Permission problem: the access key is accepted, but may not list users"),
-    (DamstraNotFoundError, "Address problem: a server is there, but it has no Damstra API at this address"),
-    (DamstraResponseError, "Address problem: a server is there, but it does not answer like Damstra"),
+_PROBLEMS: tuple[tuple[type[errors.DamstraError], str], ...] = (
+    (errors.DamstraConfigurationError, "The connection is not filled in right"),
+    (errors.DamstraAuthError, "Key problem: the server is there, but refuses the access key"),
+    (errors.DamstraPermissionError, "Permission problem: the access key is accepted, but may not list users"),
+    (errors.DamstraNotFoundError, "Address problem: the server has no Damstra API at this address"),
+    (errors.DamstraResponseError, "Address problem: a server is there, but it does not answer like Damstra"),
 )
 
 
@@ -69,7 +61,7 @@ def settings_from_connection(connection: Connection) -> ClientSettings:
         reason = _validation_problem(error)
     except ValueError as error:
         reason = f"{error}."
-    raise DamstraConfigurationError(f"Connection {connection.conn_id!r} cannot be used: {reason}")
+    raise errors.DamstraConfigurationError(f"Connection {connection.conn_id!r} cannot be used: {reason}")
 
 
 def _validation_problem(error: ValidationError) -> str:
@@ -87,7 +79,7 @@ def find_connection(conn_id: str) -> tuple[Any, Any] | None:
     For the API server and the command line; tasks and triggers ask the Task SDK. Airflow's own lookup treats
     a backend that fails as one without the connection.
 
-    :raises Exception: whatever a secrets backend raises.
+    :raises Exception: the error of a secrets backend.
     """
     from airflow.configuration import ensure_secrets_loaded
 
@@ -104,7 +96,7 @@ def load_settings(conn_id: str) -> ClientSettings:
     """
     found = find_connection(conn_id)
     if found is None:
-        raise DamstraConfigurationError(f"There is no connection {conn_id!r}.")
+        raise errors.DamstraConfigurationError(f"There is no connection {conn_id!r}.")
     return settings_from_connection(found[0])
 
 
@@ -167,13 +159,13 @@ def check_connection(load_settings: Callable[[], ClientSettings]) -> tuple[bool,
         settings = load_settings().model_copy(update={"max_retries": 0, "page_size": 1})
         with Client(settings) as client:
             next(client.iterate(ListUsers(), concurrency=1), None)
-    except DamstraError as error:
+    except errors.DamstraError as error:
         return False, f"{_problem(error)}. {error}"
     return True, f"Connected to {settings.host}: the access key is accepted."
 
 
-def _problem(error: DamstraError) -> str:
-    if isinstance(error, DamstraTransportError):
+def _problem(error: errors.DamstraError) -> str:
+    if isinstance(error, errors.DamstraTransportError):
         tls_problem = "TLS problem: the server's certificate is not trusted"
         return "Network problem" if error.is_transient else tls_problem
     problems = (text for kind, text in _PROBLEMS if isinstance(error, kind))

@@ -53,6 +53,6 @@ def count_not_found() -> None:
     server_stats().incr("damstra.webhooks.not_found")
 
 
-def gauge_pending_events(count: int) -> None:
-    """Report the number of events that are not confirmed yet: ``damstra.webhooks.waiting``."""
+def gauge_waiting_events(count: int) -> None:
+    """Report the number of events that are neither confirmed nor refused: ``damstra.webhooks.waiting``."""
     server_stats().gauge("damstra.webhooks.waiting", count)

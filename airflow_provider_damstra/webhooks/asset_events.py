@@ -83,11 +83,7 @@ def _queue_dags_without_partitions(asset: AssetModel, session: Session) -> None:
         select(DagScheduleAssetUriReference.dag_id).where(DagScheduleAssetUriReference.uri == asset.uri),
     )
     query = select(DagModel).where(DagModel.is_paused.is_(False), DagModel.dag_id.in_(scheduled))
-    dag_ids = [
-        dag.dag_id
-        for dag in session.scalars(query.order_by(DagModel.dag_id))
-        if not dag.timetable_partitioned
-    ]
+    dag_ids = sorted(dag.dag_id for dag in session.scalars(query) if not dag.timetable_partitioned)
     if dag_ids and conf.getboolean("core", "multi_team", fallback=False):
         # Events from outside belong to no team and start no team's DAG.
         teams = DagModel.get_dag_id_to_team_name_mapping(dag_ids, session=session)

@@ -287,7 +287,7 @@ def purge_expired(*, retention: timedelta) -> int:
         .limit(PURGE_BATCH_SIZE)
     )
     with transaction() as connection:
-        # In two statements, for MySQL has no LIMIT in a subquery; a refused event may be reopened in between.
+        # Two statements, because MySQL has no LIMIT in subqueries; between them an event may be reopened.
         if not (ids := list(connection.scalars(expired))):
             return 0
         return connection.execute(table.delete().where(table.c.id.in_(ids), ~_IS_WAITING)).rowcount

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_damstra.clients.async_client import AsyncClient
 from airflow_provider_damstra.errors import DamstraRequestError, DamstraResponseError
 from airflow_provider_damstra.hooks.connection import load_settings
-from airflow_provider_damstra.hooks.metrics import count_request, gauge_pending_events, server_stats
+from airflow_provider_damstra.hooks.metrics import count_request, gauge_waiting_events, server_stats
 from airflow_provider_damstra.webhooks import inbox, outcomes
 from airflow_provider_damstra.webhooks.database import InboxUnavailableError, UnstorableEventError
 from airflow_provider_damstra.webhooks.events import EVENT_TYPES
@@ -136,7 +136,7 @@ class EventProcessor:
             return
         try:
             settings = await self._secrets.run(load_settings, conn_id)
-            # The inbox retries: a retry of the client would block a place of other events.
+            # The inbox retries; retries of the client would delay other events.
             settings = settings.model_copy(update={"timeout": REQUEST_TIMEOUT_SECONDS, "max_retries": 0})
             observe = partial(count_request, stats=server_stats())
             async with AsyncClient(settings, observe=observe) as client:
@@ -263,22 +263,12 @@ class InboxWorker:
             batches[row["conn_id"]].append(row)
         for conn_id, batch in batches.items():
             self._in_progress += len(batch)
-            tasks.create_task(self._process_batch(conn_id, batch))
+            tasks.create_task(self._run_batch(conn_id, batch))
 
-    async def _process_batch(self, conn_id: str, rows: list[InboxRow]) -> None:
+    async def _run_batch(self, conn_id: str, rows: list[InboxRow]) -> None:
         """Process events of one connection; what is not settled is claimed again when the lease expires."""
         try:
-            async with asyncio.timeout(BATCH_TIMEOUT_SECONDS):
-                await self._processor.process(conn_id, rows)
-        except TimeoutError:
-            log.warning(
-                "Damstra webhooks: processing events of connection %r took too long; they are retried.",
-                conn_id,
-            )
-            await self._record_timeouts(rows)
-        except InboxUnavailableError as error:
-            self._log_once(str(error))
-            await self._release(rows, str(error))
+            await self._process_batch(conn_id, rows)
         except Exception:
             log.exception(
                 "Damstra webhooks: processing events of connection %r failed; they are retried.", conn_id
@@ -286,6 +276,18 @@ class InboxWorker:
         finally:
             self._in_progress -= len(rows)
             self._wake_up.set()
+
+    async def _process_batch(self, conn_id: str, rows: list[InboxRow]) -> None:
+        try:
+            async with asyncio.timeout(BATCH_TIMEOUT_SECONDS):
+                await self._processor.process(conn_id, rows)
+        except TimeoutError:
+            problem = "Damstra webhooks: processing events of connection %r took too long; they are retried."
+            log.warning(problem, conn_id)
+            await self._record_timeouts(rows)
+        except InboxUnavailableError as error:
+            self._log_once(str(error))
+            await self._release(rows, str(error))
 
     async def _record_timeouts(self, rows: list[InboxRow]) -> None:
         """Count a timeout as a failed attempt of the events that are not settled."""
@@ -309,7 +311,7 @@ class InboxWorker:
         """Report the number of waiting events and delete expired ones, periodically."""
         while True:
             try:
-                gauge_pending_events(await self._database.run(inbox.count_waiting))
+                gauge_waiting_events(await self._database.run(inbox.count_waiting))
                 for _ in range(MAX_PURGE_BATCHES):
                     if not await self._database.run(inbox.purge_expired, retention=self._retention):
                         break

@@ -16,6 +16,7 @@ from airflow_provider_damstra.webhooks import receiver as receiver_module
 from airflow_provider_damstra.webhooks.asset_events import register_asset_events
 from airflow_provider_damstra.webhooks.database import inbox_table as table
 from airflow_provider_damstra.webhooks.database import transaction
+from tests.waiting import wait_until
 from tests.webhooks.metadata_db import create_dag, list_asset_events, wait_for_processed
 from tests.webhooks.receiver_server import COMPLETED_ID, OPEN_ID, USER_ID, ReceiverServer, completed_event
 
@@ -104,6 +105,24 @@ def test_hanging_secrets_backend_counts_as_attempt_and_does_not_delay_other_even
         assert wait_for_processed(2)[0]["state"] == "confirmed"
     finally:
         is_available.set()
+
+
+def test_failure_to_record_a_timeout_does_not_stop_the_worker(
+    receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def time_out(*_: object) -> None:
+        raise TimeoutError
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("cannot be recorded")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(processor.EventProcessor, "process", time_out)
+        patch.setattr(outcomes, "retry_later", fail)
+        receiver.post(completed_event(COMPLETED_ID, USER_ID))
+        wait_until(lambda: "cannot be recorded" in caplog.text, "the failure to be logged")
+    receiver.post({"name": "lesson.retired"})
+    assert wait_for_processed()[0]["name"] == "lesson.retired"
 
 
 def test_event_is_refused_after_maximum_attempts_without_outcome(
