@@ -24,7 +24,7 @@ USERS = Asset("users")
 @pytest.fixture
 def variables(monkeypatch: pytest.MonkeyPatch) -> Variables:
     variables = Variables()
-    variables.answer_for(monkeypatch)
+    variables.install(monkeypatch)
     return variables
 
 
