@@ -25,7 +25,6 @@ NO_GROUP_FOR_ID: dict[str, Any] = {
     "error": True,
     "statusCode": 404,
 }
-INTERNAL_SERVER_ERROR: dict[str, Any] = {"internalCode": 500, "error": "Internal Server Error"}
 
 _RESOURCE_NAMES = {
     "users": "User",
@@ -74,10 +73,3 @@ def row_not_found(table: str, ids: Iterable[int]) -> ApiError:
 def conflict(message: str) -> ApiError:
     """Return a 409: the request contradicts the present data."""
     return ApiError(409, {"message": message, "reason": "Conflict", "error": "Conflict", "statusCode": 409})
-
-
-def unsupported_media_type(content_type: str) -> ApiError:
-    """Return a 415: the body is not declared as JSON."""
-    found = f", not {content_type}" if content_type else ""
-    message = f"the Content-Type of the body must be application/json{found}"
-    return ApiError(415, {"message": message, "error": "Unsupported Media Type", "statusCode": 415})

@@ -123,10 +123,6 @@ class _BufferedResponse:
         else:
             self.body += message.get("body", b"")
 
-    @property
-    def status(self) -> int | None:
-        return self.start.get("status")
-
 
 class FaultMiddleware:
     """Injects faults into requests to the API; the control plane is excluded."""
@@ -147,24 +143,21 @@ class FaultMiddleware:
             body = await request.body()
         except ClientDisconnect:
             return
-        entry = self._create_entry(request, body)
+        entry = JournalEntry(
+            time=format_utc_milliseconds(self._state.clock.now()),
+            method=request.method,
+            path=scope["path"].removeprefix(API_PREFIX),
+            query=dict(request.query_params),
+            body=body,
+        )
         delay, rule = apply_rules(self._state.faults, entry.method, entry.path)
         if delay:
             await asyncio.sleep(delay)
         entry.fault = rule.kind if rule else None
         response = await self._create_response(request, rule, entry)
-        entry.status = response.status
+        entry.status = response.start.get("status")
         self._state.journal.append(entry)
         await _send(response, entry.fault, scope, receive, send)
-
-    def _create_entry(self, request: Request, body: bytes) -> JournalEntry:
-        return JournalEntry(
-            time=format_utc_milliseconds(self._state.clock.now()),
-            method=request.method,
-            path=request.scope["path"].removeprefix(API_PREFIX),
-            query=dict(request.query_params),
-            body=body,
-        )
 
     async def _create_response(
         self, request: Request, rule: FaultRule | None, entry: JournalEntry

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from airflow_provider_damstra.emulator.api_errors import bad_request, unsupported_media_type
+from airflow_provider_damstra.emulator.api_errors import ApiError, bad_request
 from airflow_provider_damstra.emulator.rendering import JSON
 from airflow_provider_damstra.emulator.unit_of_work import DEFAULT_PAGE_SIZE, PageParams
 from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
@@ -73,7 +73,9 @@ def _parse_body(raw: bytes, content_type: str) -> dict[str, Any]:
     if not raw:
         return {}
     if content_type.partition(";")[0].strip().lower() != JSON:
-        raise unsupported_media_type(content_type)
+        found = f", not {content_type}" if content_type else ""
+        message = f"the Content-Type of the body must be application/json{found}"
+        raise ApiError(415, {"message": message, "error": "Unsupported Media Type", "statusCode": 415})
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError):

@@ -38,11 +38,6 @@ class Operation:
     handler: Callable[[Any, UnitOfWork], Any]
     invalid_key_body: dict[str, Any]
 
-    @property
-    def methods(self) -> list[str]:
-        """Return the HTTP methods it is served under."""
-        return [method for method in (self.endpoint.method, self.endpoint.fallback_method) if method]
-
 
 OPERATIONS: list[Operation] = []
 

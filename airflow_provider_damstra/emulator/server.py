@@ -1,12 +1,18 @@
-"""HTTP server of the emulator."""
+"""The emulator as an ASGI application, and its HTTP server."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
+from contextlib import asynccontextmanager
+from secrets import compare_digest
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from fastapi import FastAPI
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
 
 try:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as HttpProtocol
@@ -14,11 +20,95 @@ except ImportError:
     # Airflow installs httptools, but not on every platform; h11 takes twice the time.
     from uvicorn.protocols.http.h11_impl import H11Protocol as HttpProtocol  # type: ignore[assignment]
 
-from airflow_provider_damstra.emulator.app import create_app
-from airflow_provider_damstra.emulator.faults import TRANSPORT
+from airflow_provider_damstra import __version__
+from airflow_provider_damstra.emulator import handlers as _handlers  # noqa: F401 (registers the operations)
+from airflow_provider_damstra.emulator.api_errors import ApiError, bad_request
+from airflow_provider_damstra.emulator.control import add_exception_handlers, control_router
+from airflow_provider_damstra.emulator.faults import TRANSPORT, FaultMiddleware
+from airflow_provider_damstra.emulator.parsing import parse_request
+from airflow_provider_damstra.emulator.rendering import json_response, render, render_error
+from airflow_provider_damstra.emulator.routing import OPERATIONS, Operation
+from airflow_provider_damstra.emulator.settings import API_PREFIX, Settings
+from airflow_provider_damstra.emulator.state import EmulatorState
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.emulator.settings import Settings
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+log = logging.getLogger(__name__)
+
+_LANDING_PAGE = """<!doctype html><title>Damstra Learning emulator</title><h1>Damstra Learning emulator</h1>
+<p>Login URLs and embed URLs lead to this page: the emulator has no user interface."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return an emulator.
+
+    :raises ValueError: if the settings name an unknown seed, or a file that is not an emulator's store.
+    """
+    state = EmulatorState(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await state.webhooks.close()
+        state.store.close()
+
+    api_routes = [
+        Route(API_PREFIX + operation.endpoint.path, _create_endpoint(operation), methods=[method])
+        for operation in OPERATIONS
+        for method in (operation.endpoint.method, operation.endpoint.fallback_method)
+        if method
+    ]
+    app = FastAPI(
+        title="Damstra Learning emulator",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        routes=[*api_routes, *(Route(path, _landing_page) for path in ("/", "/touch/{user_id}"))],
+    )
+    app.state.emulator = state
+    app.add_middleware(FaultMiddleware, state=state)
+    app.include_router(control_router)
+    add_exception_handlers(app)
+    return app
+
+
+async def _landing_page(_: Request) -> Response:
+    return HTMLResponse(_LANDING_PAGE)
+
+
+def _create_endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return _execute(operation, request, await request.body())
+        except ApiError as error:
+            return render_error(error)
+        except OverflowError as error:
+            return render_error(bad_request(f"a number or a date is out of range: {error}"))
+        except Exception:
+            log.exception("The emulator has a bug: %s %s", request.method, request.url.path)
+            # An older edition of the API page documents 503 for internal errors.
+            return json_response({"internalCode": 500, "error": "Internal Server Error"}, status=503)
+
+    return endpoint
+
+
+def _execute(operation: Operation, request: Request, body: bytes) -> Response:
+    state: EmulatorState = request.app.state.emulator
+    access_key = request.headers.get("accesskey", "").encode()
+    if not compare_digest(access_key, state.settings.access_key.encode()):
+        raise ApiError(403, operation.invalid_key_body)
+    call, page_params = parse_request(operation.endpoint, request, body, page_cap=state.settings.page_cap)
+    base_url = str(request.base_url).rstrip("/")
+    with state.unit_of_work(base_url=base_url, page_params=page_params) as uow:
+        response = render(operation.handler(call, uow))
+    request.state.journal_entry.rows = uow.changes
+    return response
 
 
 class TransportInScopeMixin(asyncio.Protocol):

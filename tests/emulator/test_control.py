@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from starlette.testclient import TestClient
 
-from airflow_provider_damstra.emulator.app import create_app
+from airflow_provider_damstra.emulator.server import create_app
 from airflow_provider_damstra.emulator.settings import Settings
 from tests.emulator.api_client import HAUL_TRUCK, TRAINEES, ApiClient, call_control_plane
 from tests.waiting import wait_until
