@@ -221,10 +221,10 @@ async def _send_truncated(response: _BufferedResponse, scope: Scope, receive: Re
 
 
 def _transport(scope: Scope) -> asyncio.Transport:
-    transport: Any = scope.get("state", {}).get(TRANSPORT)
+    transport: asyncio.Transport | None = scope.get("state", {}).get(TRANSPORT)
     if transport is None:
         raise RuntimeError("this fault needs the emulator's own server, which provides the transport")
-    return transport  # type: ignore[no-any-return]
+    return transport
 
 
 async def _wait_until_disconnected(receive: Receive) -> None:

@@ -5,13 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.emulator.api_errors import (
-    SCHEDULE_CANCELLED,
-    SCHEDULE_COMPLETED,
-    SCHEDULE_EXISTS,
-    ApiError,
-    conflict,
-)
+from airflow_provider_damstra.emulator import api_errors
 from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus
 
@@ -75,9 +69,9 @@ def get_open(uow: UnitOfWork, schedule_id: int) -> sqlite3.Row:
     """
     row = uow.get_or_404("lesson_schedules", schedule_id)
     if row["lesson_completed_date"] is not None:
-        raise ApiError(409, SCHEDULE_COMPLETED)
+        raise api_errors.ApiError(409, api_errors.SCHEDULE_COMPLETED)
     if row["cancelled_date"] is not None:
-        raise ApiError(409, SCHEDULE_CANCELLED)
+        raise api_errors.ApiError(409, api_errors.SCHEDULE_CANCELLED)
     return row
 
 
@@ -94,7 +88,7 @@ def insert(uow: UnitOfWork, user_id: int, version_id: int, *, start: datetime, e
     :raises ApiError: 409 if the user has an open schedule of the lesson version.
     """
     if find_open_id(uow, user_id, version_id) is not None:
-        raise ApiError(409, SCHEDULE_EXISTS)
+        raise api_errors.ApiError(409, api_errors.SCHEDULE_EXISTS)
     schedule_id = uow.insert(
         "lesson_schedules",
         user_id=user_id,
@@ -147,7 +141,9 @@ def start(uow: UnitOfWork, schedule_id: int) -> None:
     """
     row = get_open(uow, schedule_id)
     if uow.timestamp < row["start_date"]:
-        raise conflict(f"Lesson schedule {schedule_id} cannot be started before {row['start_date']}")
+        raise api_errors.conflict(
+            f"Lesson schedule {schedule_id} cannot be started before {row['start_date']}"
+        )
     started = row["lesson_started_date"] or uow.timestamp
     uow.update("lesson_schedules", schedule_id, lesson_started_date=started)
 

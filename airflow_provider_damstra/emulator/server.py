@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 from contextlib import asynccontextmanager
+from functools import partial
 from secrets import compare_digest
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ from airflow_provider_damstra.emulator.settings import API_PREFIX, Settings
 from airflow_provider_damstra.emulator.state import EmulatorState
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -57,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         state.store.close()
 
     api_routes = [
-        Route(API_PREFIX + operation.endpoint.path, _create_endpoint(operation), methods=[method])
+        Route(API_PREFIX + operation.endpoint.path, partial(_handle, operation), methods=[method])
         for operation in OPERATIONS
         for method in (operation.endpoint.method, operation.endpoint.fallback_method)
         if method
@@ -82,20 +83,17 @@ async def _landing_page(_: Request) -> Response:
     return HTMLResponse(_LANDING_PAGE)
 
 
-def _create_endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        try:
-            return _execute(operation, request, await request.body())
-        except ApiError as error:
-            return render_error(error)
-        except OverflowError as error:
-            return render_error(bad_request(f"a number or a date is out of range: {error}"))
-        except Exception:
-            log.exception("The emulator has a bug: %s %s", request.method, request.url.path)
-            # An older edition of the API page documents 503 for internal errors.
-            return json_response({"internalCode": 500, "error": "Internal Server Error"}, status=503)
-
-    return endpoint
+async def _handle(operation: Operation, request: Request) -> Response:
+    try:
+        return _execute(operation, request, await request.body())
+    except ApiError as error:
+        return render_error(error)
+    except OverflowError as error:
+        return render_error(bad_request(f"a number or a date is out of range: {error}"))
+    except Exception:
+        log.exception("The emulator has a bug: %s %s", request.method, request.url.path)
+        # An older edition of the API page documents 503 for internal errors.
+        return json_response({"internalCode": 500, "error": "Internal Server Error"}, status=503)
 
 
 def _execute(operation: Operation, request: Request, body: bytes) -> Response:
