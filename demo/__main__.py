@@ -57,7 +57,7 @@ def up(environment: DemoEnvironment) -> int:
         environment.terminal.block(
             f"""
   Airflow        {environment.airflow.url}/dags/{DAG_ID}  (no login)
-  emulator       {environment.emulator.url}/docs
+  emulator       {environment.emulator.url}/api/v2
   access key     {environment.emulator.access_key}
   webhooks       reach Airflow: put a DAG with schedule=[damstra_event(...)] into {environment.dags}
   run parameters {json.dumps(environment.conf)}
