@@ -13,7 +13,7 @@ from airflow_provider_damstra.transfers.lineage import (
     output_alias,
     source_asset,
 )
-from airflow_provider_damstra.validation import parse_bool, validate_choice
+from airflow_provider_damstra.validation import parse_bool, validate_booleans, validate_choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,9 +91,7 @@ class DamstraExportOperator(ResourceTransfer):
         super().__init__(resource=resource, **kwargs)
         validate_choice("file_format", file_format, "jsonl", "csv", "parquet")
         validate_choice("compression", compression, "gzip", "zstd", None)
-        validate_choice("checkpoint", checkpoint, True, False)
-        validate_choice("incremental", incremental, True, False)
-        validate_choice("find_deleted", find_deleted, True, False)
+        validate_booleans(checkpoint=checkpoint, incremental=incremental, find_deleted=find_deleted)
         self.target_path = target_path
         self.file_format = file_format
         self.compression = compression

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.storage import atomic_write, validate_writable_path
 from airflow_provider_damstra.transfers.base import create_reader
-from airflow_provider_damstra.validation import validate_choice
+from airflow_provider_damstra.validation import validate_booleans, validate_choice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,8 +67,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
     ) -> None:
         super().__init__(**kwargs)
         validate_choice("file_format", file_format, "html", "csv", "parquet")
-        validate_choice("include_child_groups", include_child_groups, True, False)
-        validate_choice("include_inactive", include_inactive, True, False)
+        validate_booleans(include_child_groups=include_child_groups, include_inactive=include_inactive)
         _validate_time_zone(time_zone)
         self.group_id = group_id
         self.target_path = target_path
