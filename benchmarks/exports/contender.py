@@ -30,6 +30,7 @@ IMPORTS = (
     "airflow_provider_damstra.exports.formats",
     "airflow_provider_damstra.exports.progress",
     "airflow_provider_damstra.exports.reader",
+    "airflow_provider_damstra.exports.resources",
     "airflow_provider_damstra.clients.async_client",
     "airflow_provider_damstra.hooks.connection",
     "airflow_provider_damstra.hooks.metrics",
