@@ -83,6 +83,25 @@ class Condition(Protocol):
         """Return whether the condition is met, by the responses so far."""
 
 
+class SingleQueryCondition:
+    """The part of a condition that depends on one query: a subclass evaluates the last response.
+
+    :ivar response: a model, rows, a ``DamstraNotFoundError``, or None before the first response.
+    """
+
+    def __init__(self, query: Query) -> None:
+        self._query = query
+        self.response: Any = None
+
+    def queries(self) -> dict[Query, QueryFilter]:
+        """Return the query."""
+        return {self._query: QueryFilter()}
+
+    def update(self, query: Query, response: Any) -> None:
+        """Store the response."""
+        self.response = response
+
+
 @dataclass(frozen=True, slots=True)
 class ScheduleState:
     """The fields of a lesson schedule that conditions need: a tenth of the row, for triggerers keep many."""
@@ -94,13 +113,6 @@ class ScheduleState:
     lesson_name: str | None = None
     first_name: str | None = None
     last_name: str | None = None
-
-    @classmethod
-    def from_row(cls, row: UserLessonSchedule | LessonScheduleSummary) -> ScheduleState:
-        """Return the state of a row of a user's listing; equal names and time zones share one object."""
-        names = (row.lesson_name, row.user_first_name, row.user_last_name)
-        start = row.start_date.astimezone(UTC) if row.start_date else None
-        return cls(row.id, row.lesson_id, row.state, start, *(name and intern(name) for name in names))
 
     def __str__(self) -> str:
         """Return the schedule's id, lesson, user and state."""
@@ -116,9 +128,12 @@ def user_schedules_query(user_id: int) -> ListUserLessonSchedules:
 
 
 def compact_row(row: Any) -> Any:
-    """Return the part of a row that conditions need."""
-    is_schedule = isinstance(row, (UserLessonSchedule, LessonScheduleSummary))
-    return ScheduleState.from_row(row) if is_schedule else row
+    """Return the part of a row that conditions need; equal names and time zones share one object."""
+    if not isinstance(row, (UserLessonSchedule, LessonScheduleSummary)):
+        return row
+    names = (row.lesson_name, row.user_first_name, row.user_last_name)
+    start = row.start_date.astimezone(UTC) if row.start_date else None
+    return ScheduleState(row.id, row.lesson_id, row.state, start, *(name and intern(name) for name in names))
 
 
 def page_cache_for(query: Query) -> PageCache:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.conditions.base import PollResult, Query, QueryFilter
+from airflow_provider_damstra.conditions.base import PollResult, SingleQueryCondition
 from airflow_provider_damstra.endpoints.ilt_session import GetIltSession
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.models.ilt_session import IltSessionStateName, IltSessionStatus
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _STATES_IN_ORDER = list(IltSessionStateName)
 
 
-class IltSessionCondition:
+class IltSessionCondition(SingleQueryCondition):
     """Met when a session has reached or passed a state, or has a status; fails when it can no longer.
 
     :param ilt_session_id: the session.
@@ -25,32 +25,22 @@ class IltSessionCondition:
     """
 
     def __init__(self, *, ilt_session_id: Any, state: str | None = None, status: str | None = None) -> None:
-        self._query = GetIltSession(ilt_session_id=ilt_session_id)
+        query = GetIltSession(ilt_session_id=ilt_session_id)
+        super().__init__(query)
+        self._name = f"ILT session {query.ilt_session_id}"
         self._state = IltSessionStateName(state) if state else None
         self._status = IltSessionStatus[status.upper()] if status else None
-        self._session: IltSession | None = None
-        self._is_missing = False
-
-    def queries(self) -> dict[Query, QueryFilter]:
-        """Return the query for the session."""
-        return {self._query: QueryFilter()}
-
-    def update(self, query: Query, response: Any) -> None:
-        """Store the session, or that it does not exist."""
-        self._is_missing = isinstance(response, DamstraNotFoundError)
-        self._session = None if self._is_missing else response
 
     def evaluate(self) -> PollResult:
         """Return the session's id; done when it is where it should be, or cannot get there any more."""
-        session = self._session
-        name = f"ILT session {self._query.ilt_session_id}"
-        if self._is_missing:
-            return PollResult(is_done=True, failure=f"{name} does not exist.")
+        session: IltSession | DamstraNotFoundError | None = self.response
         if session is None:
             return PollResult(is_done=False)
+        if isinstance(session, DamstraNotFoundError):
+            return PollResult(is_done=True, failure=f"{self._name} does not exist.")
         is_met = session.status_id == self._status if self._status else self._has_reached_state(session)
         is_ended = session.is_cancelled or (session.is_completed and self._status is not None)
-        progress = f"{name} is {session.state}, {session.status_name}"
+        progress = f"{self._name} is {session.state}, {session.status_name}"
         return PollResult(
             is_done=is_met or is_ended,
             failure=f"{progress}, and will not change." if is_ended and not is_met else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_damstra.sensors.base import DamstraSensor
 from airflow_provider_damstra.validation import is_rendered_later, validate_share, validate_subset
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airflow.sdk import XComArg
 
     from airflow_provider_damstra.conditions.base import PollResult
+    from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
     from airflow_provider_damstra.validation import Id, Ids
 
 _OWNERS = "schedule_owners"
@@ -71,11 +72,9 @@ class DamstraLessonScheduleSensor(DamstraSensor):
 
     def _resolved_arguments(self) -> dict[str, Any]:
         """Return the schedules' ids as numbers, and the users that the first poll looked up."""
-        owners: dict[int, int] = getattr(self.condition, "owners", {})
-        return {
-            "lesson_schedule_ids": list(getattr(self.condition, "lesson_schedule_ids", ())),
-            "owners": {str(schedule): user for schedule, user in owners.items()},
-        }
+        condition = cast("LessonScheduleCondition", self.condition)
+        owners = {str(schedule_id): user_id for schedule_id, user_id in condition.owners.items()}
+        return {"lesson_schedule_ids": list(condition.lesson_schedule_ids), "owners": owners}
 
 
 class DamstraUserLessonsSensor(DamstraSensor):
