@@ -47,6 +47,10 @@ class QueryFilter:
     not_before: datetime | None = None
     tolerated: tuple[type[DamstraError], ...] = ()
 
+    def is_due(self) -> bool:
+        """Return whether the response may have changed by now."""
+        return self.not_before is None or self.not_before <= datetime.now(UTC)
+
     def is_affected_by(self, changed: frozenset[int] | None) -> bool:
         """Return whether a change of these rows matters; None is for any change."""
         if changed is None:
@@ -160,15 +164,16 @@ def poll(client: SupportsCalls, condition: Condition) -> PollResult:
     :raises DamstraError: if a query failed. Responses that arrived before are kept in the condition.
     """
     sent: set[Query] = set()
-    while due := _due(condition.queries(), sent):
-        sent |= due.keys()
+    while due := [
+        (query, query_filter)
+        for query, query_filter in condition.queries().items()
+        if query not in sent and query_filter.is_due()
+    ]:
         responses = map_concurrently(
-            lambda item: _send(client, *item),
-            list(due.items()),
-            description="queries answered",
-            return_errors=True,
+            lambda item: _send(client, *item), due, description="queries answered", return_errors=True
         )
-        for query, response in zip(due, responses, strict=True):
+        for (query, _), response in zip(due, responses, strict=True):
+            sent.add(query)
             if isinstance(response, DamstraError) and not is_not_found(response):
                 raise response
             condition.update(query, response)
@@ -178,15 +183,6 @@ def poll(client: SupportsCalls, condition: Condition) -> PollResult:
 def is_not_found(error: DamstraError) -> bool:
     """Return whether Damstra reports that an object does not exist, as opposed to a 404 of a proxy."""
     return isinstance(error, DamstraNotFoundError) and not error.is_from_proxy
-
-
-def _due(queries: dict[Query, QueryFilter], sent: Collection[Query]) -> dict[Query, QueryFilter]:
-    now = datetime.now(UTC)
-    return {
-        query: query_filter
-        for query, query_filter in queries.items()
-        if query not in sent and not (query_filter.not_before and query_filter.not_before > now)
-    }
 
 
 def _send(client: SupportsCalls, query: Query, query_filter: QueryFilter) -> Any:

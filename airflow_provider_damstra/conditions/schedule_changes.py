@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
-
 from airflow_provider_damstra.assets import (
     SCHEDULE_CANCELLED,
     SCHEDULE_CHANGED,
@@ -21,11 +19,10 @@ from airflow_provider_damstra.conditions.base import (
 )
 from airflow_provider_damstra.endpoints.group import ListGroupMembers
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
-from airflow_provider_damstra.endpoints.types import IdentifierList
 from airflow_provider_damstra.errors import DamstraPermissionError, DamstraRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from airflow_provider_damstra.conditions.base import ScheduleState
@@ -34,10 +31,6 @@ if TYPE_CHECKING:
 Snapshot = dict[str, list[str | None]]
 """State and start date of each schedule by its id as a text: plain JSON, so that state stores can keep it."""
 
-UNKNOWN_REASON = "unknown"
-"""Cancellation reason of a polled event: only a webhook carries the reason."""
-
-_IDS: TypeAdapter[tuple[int, ...]] = TypeAdapter(IdentifierList)
 _OPTIONAL = QueryFilter(tolerated=(DamstraPermissionError, DamstraRequestError))
 _FINAL_STATES = {"completed": SCHEDULE_COMPLETED, "cancelled": SCHEDULE_CANCELLED}
 
@@ -65,7 +58,8 @@ def diff_snapshots(
             "user_id": user_id,
             "schedule_date": current[1],
             "time_stamp": observed_at.isoformat(),
-            **({"cancellation_reason": UNKNOWN_REASON} if name == SCHEDULE_CANCELLED else {}),
+            # Only a webhook contains the reason.
+            **({"cancellation_reason": "unknown"} if name == SCHEDULE_CANCELLED else {}),
             "source": "polling",
         }
         for schedule_id, current in after.items()
@@ -93,14 +87,17 @@ class ScheduleChangesCondition:
     :param user_ids: the users; or
     :param group_id: the group whose active members they are, read again with every poll.
     :param on_snapshot: is called with a user's id and the snapshot of their schedules.
-    :raises pydantic.ValidationError: if an id is invalid.
     """
 
     def __init__(
-        self, *, user_ids: Any = None, group_id: Any = None, on_snapshot: Callable[[int, Snapshot], None]
+        self,
+        *,
+        user_ids: Sequence[int] | None = None,
+        group_id: int | None = None,
+        on_snapshot: Callable[[int, Snapshot], None],
     ) -> None:
         self._group = None if group_id is None else ListGroupMembers(group_id=group_id)
-        self._users = () if user_ids is None else _IDS.validate_python(user_ids)
+        self._users = tuple(user_ids or ())
         self._errors: dict[int, DamstraError] = {}
         self._on_snapshot = on_snapshot
 
@@ -112,17 +109,14 @@ class ScheduleChangesCondition:
     def update(self, query: Query, response: Any) -> None:
         """Store the members, or pass on a user's schedules. A missing user or group has no changes."""
         if isinstance(query, ListUserLessonSchedules):
-            self._update_user(query.user_id, response)
+            if isinstance(response, list):
+                self._errors.pop(query.user_id, None)
+                self._on_snapshot(query.user_id, to_snapshot(response))
+            elif not is_not_found(response):
+                self._errors[query.user_id] = response
         elif isinstance(response, list):
             self._users = tuple(user.id for user in response if user.is_active)
             self._errors = {user: self._errors[user] for user in self._users if user in self._errors}
-
-    def _update_user(self, user_id: int, response: Any) -> None:
-        if isinstance(response, list):
-            self._errors.pop(user_id, None)
-            self._on_snapshot(user_id, to_snapshot(response))
-        elif not is_not_found(response):
-            self._errors[user_id] = response
 
     def evaluate(self) -> PollResult:
         """Return the progress, or a failure if the schedules of all users are refused."""
