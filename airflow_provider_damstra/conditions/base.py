@@ -62,16 +62,21 @@ class QueryFilter:
 class PollResult:
     """What a condition evaluates to.
 
-    :param is_done: whether the condition is met or has failed, so that waiting ends.
+    :param is_met: whether the condition is met.
     :param failure: why it can never be met, or None.
     :param progress: how far it is, for the log.
-    :param result: what the task returns when it is done; fit for XCom.
+    :param result: what the task returns when the condition is met; fit for XCom.
     """
 
-    is_done: bool
+    is_met: bool = False
     failure: str | None = None
     progress: str = ""
     result: list[int] = field(default_factory=list)
+
+    @property
+    def is_done(self) -> bool:
+        """Return whether the condition is met or has failed, so that waiting ends."""
+        return self.is_met or self.failure is not None
 
 
 class Condition(Protocol):

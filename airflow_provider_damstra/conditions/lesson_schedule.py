@@ -6,7 +6,6 @@ import ast
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.conditions.base import (
@@ -69,7 +68,7 @@ class LessonScheduleCondition:
         self.owners |= {int(schedule_id): user for schedule_id, user in (owners or {}).items()}
         share = parse_share("wait_for", wait_for, "all", "any")
         self._required = required_count(share, len(self.lesson_schedule_ids))
-        self._failed_states = _failed_states(tuple(fail_on))
+        self._failed_states = (_DELETED, *fail_on)
         self._states: dict[int, ScheduleState] = {}
         self._unlisted = _NO_IDS
 
@@ -139,7 +138,7 @@ class LessonScheduleCondition:
         has_failed = not is_met and len(states) - len(failed) < self._required
         progress = _progress(states)
         return PollResult(
-            is_done=is_met or has_failed,
+            is_met=is_met,
             failure=f"{self._describe_failed(failed)}. {progress}." if has_failed else None,
             progress=progress,
             result=completed,
@@ -150,12 +149,6 @@ class LessonScheduleCondition:
         others = len(failed) - _MAX_FAILED_IN_MESSAGE
         more = f"; and {others} more" if others > 0 else ""
         return f"The condition can no longer be met: {names}{more}"
-
-
-@cache
-def _failed_states(fail_on: tuple[str, ...]) -> frozenset[str]:
-    """Return one object for all conditions with the same ``fail_on``."""
-    return frozenset((_DELETED, *fail_on))
 
 
 def _parse_ids_and_owners(value: Any) -> tuple[tuple[int, ...], dict[int, int]]:

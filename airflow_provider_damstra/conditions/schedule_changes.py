@@ -122,6 +122,6 @@ class ScheduleChangesCondition:
         """Return the progress, or a failure if the schedules of all users are refused."""
         count, refused = len(self._users), len(self._errors)
         if refused and refused == count:
-            return PollResult(is_done=True, failure=str(next(iter(self._errors.values()))))
+            return PollResult(failure=str(next(iter(self._errors.values()))))
         but = f", but {refused} of them are refused" if refused else ""
-        return PollResult(is_done=False, progress=f"Watching the lesson schedules of {count} users{but}")
+        return PollResult(progress=f"Watching the lesson schedules of {count} users{but}")

@@ -47,7 +47,7 @@ class UserCondition(SingleQueryCondition):
         """Return the ids of the users found; more than one is a failure, as the user is ambiguous."""
         ids = [user.id for user in self.response] if isinstance(self.response, list) else []
         return PollResult(
-            is_done=bool(ids),
+            is_met=len(ids) == 1,
             failure=f"{len(ids)} users are {self._name!r}: {ids}." if len(ids) > 1 else None,
             progress=f"User {self._name!r} {'exists' if ids else 'does not exist yet'}",
             result=ids,
@@ -78,13 +78,13 @@ class UserLessonsCondition(SingleQueryCondition):
     def evaluate(self) -> PollResult:
         """Return the completed lessons; done when all are, or when one is in a state of ``fail_on``."""
         if isinstance(self.response, DamstraNotFoundError):
-            return PollResult(is_done=True, failure=f"{self._name} does not exist.")
+            return PollResult(failure=f"{self._name} does not exist.")
         states = {lesson: _best_state(self.response or [], lesson) for lesson in self._lesson_ids}
         completed = [lesson for lesson, state in states.items() if state == "completed"]
         failed = [f"lesson {lesson} is {state}" for lesson, state in states.items() if state in self._fail_on]
         progress = f"{self._name} completed {len(completed)} of {len(states)} lessons"
         return PollResult(
-            is_done=len(completed) == len(states) or bool(failed),
+            is_met=len(completed) == len(states),
             failure=f"{progress}; {'; '.join(failed)}." if failed else None,
             progress=progress,
             result=completed,
@@ -145,7 +145,7 @@ class GroupLessonCondition:
         """Return the members who completed the lesson. With an empty group the condition is not done."""
         group = self._query.group_id
         if self._is_missing:
-            return PollResult(is_done=True, failure=f"Group {group} does not exist.")
+            return PollResult(failure=f"Group {group} does not exist.")
         count = len(self._members)
         completed = [user for user in self._members if self._states.get(user) == "completed"]
         failed = [user for user in self._members if self._states.get(user) in self._fail_on]
@@ -154,7 +154,7 @@ class GroupLessonCondition:
         progress = f"{len(completed)} of {count} members of group {group} completed lesson {self._lesson_id}"
         problem = f"cancelled or overdue for users {format_ids(failed)}"
         return PollResult(
-            is_done=len(completed) >= required or has_failed,
+            is_met=len(completed) >= required,
             failure=f"{progress}; {problem}." if has_failed else None,
             progress=progress,
             result=completed,

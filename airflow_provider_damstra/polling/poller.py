@@ -266,7 +266,7 @@ class SharedPoller:
             count = subscription.count_failure(polled.query, now=now)
             is_tolerated = isinstance(error, query_filter.tolerated)
             if is_permanent(error) and not is_tolerated:
-                subscription.finish(PollResult(is_done=True, failure=str(error)))
+                subscription.finish(PollResult(failure=str(error)))
             elif count > subscription.max_poll_failures:
                 subscription.fail(error)
             else:

@@ -203,7 +203,7 @@ class DamstraSensor(BaseSensorOperator):
                 raise
             self.task_state.set(_POLL_FAILURES, failures)
             self.log.warning("%s", error)
-            return PollResult(is_done=False)
+            return PollResult()
         if failures:
             self.task_state.delete(_POLL_FAILURES)
         if result.failure:

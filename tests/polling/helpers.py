@@ -57,7 +57,7 @@ class RecordingCondition:
 
     def evaluate(self) -> PollResult:
         count = len(self.responses)
-        return PollResult(is_done=self.done_after == count, progress=f"{count} responses", result=[count])
+        return PollResult(is_met=self.done_after == count, progress=f"{count} responses", result=[count])
 
 
 def listing(user_id: int = LIAM) -> ListUserLessonSchedules:

@@ -143,7 +143,7 @@ async def test_condition_that_needs_further_rows_receives_them_at_once(
             self.rows = frozenset({FIRST, LAST})
 
         def evaluate(self) -> PollResult:
-            return PollResult(is_done=LAST in {row.row_key for row in self.responses})
+            return PollResult(is_met=LAST in {row.row_key for row in self.responses})
 
     async with asyncio.timeout(3):
         await start_polling(GrowingCondition(recording().required, rows=frozenset({FIRST})))
