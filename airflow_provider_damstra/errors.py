@@ -215,18 +215,16 @@ def _int_field(body: dict[str, Any] | None, name: str) -> int | None:
 def _message(
     request: Request, response: Response, body: dict[str, Any] | None, error_class: type[DamstraError]
 ) -> str:
-    reason = " - ".join(_reasons(body)) if body else response_excerpt(response)
+    reason = response_excerpt(response)
+    if body:
+        texts = [body.get(name) for name in ("message", "reason", "error")]
+        reason = " - ".join(text for text in texts if text and isinstance(text, str)) or "no reason given"
     code = _int_field(body, "internalCode")
     numbers = f"HTTP {response.status}" + (f", code {code}" if code else "")
     advice = error_class.advice
     if body is None and error_class in (DamstraNotFoundError, DamstraPermissionError, DamstraAuthError):
         advice = "The response is not Damstra's: check the connection's host, and any proxy before it."
     return f"{request} failed ({numbers}): {reason.rstrip('.')}. {advice}".rstrip()
-
-
-def _reasons(body: dict[str, Any]) -> list[str]:
-    texts = (body.get(name) for name in ("message", "reason", "error"))
-    return [text for text in texts if isinstance(text, str) and text] or ["no reason given"]
 
 
 def invalid_response(request: Request, response: Response, reason: str) -> DamstraResponseError:

@@ -13,7 +13,6 @@ from urllib.parse import quote, urlencode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
 _MAX_RETRY_AFTER = 366 * 86400.0
 """Seconds; larger values would overflow a ``timedelta`` or ``datetime``."""
 

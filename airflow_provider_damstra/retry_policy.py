@@ -10,12 +10,15 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 try:
     from airflow.sdk import RetryDecision, RetryPolicy
 except ImportError:  # Airflow before 3.3
     RetryPolicy = object  # type: ignore[assignment, misc]
 
 from airflow_provider_damstra.errors import DamstraError, is_permanent
+from airflow_provider_damstra.validation_errors import format_argument_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,9 +33,6 @@ def fail_fast_on_permanent_errors() -> Iterator[None]:
     These are invalid arguments and permanent Damstra errors (``errors.is_permanent``).
     """
     from airflow.providers.common.compat.sdk import AirflowFailException
-    from pydantic import ValidationError
-
-    from airflow_provider_damstra.validation_errors import format_argument_error
 
     try:
         yield
@@ -77,14 +77,11 @@ class DamstraRetryPolicy(RetryPolicy):
         if is_permanent(exception):
             return RetryDecision.fail(reason=str(exception))
         if exception.retry_after is not None:
-            wait = timedelta(seconds=exception.retry_after)
-            return RetryDecision.retry(
-                delay=wait, reason=f"Damstra asks to wait {exception.retry_after:g} s."
-            )
+            reason = f"Damstra asks to wait {exception.retry_after:g} s."
+            return RetryDecision.retry(delay=timedelta(seconds=exception.retry_after), reason=reason)
         if exception.outcome_unknown:
-            return RetryDecision.retry(
-                reason="The outcome of the request is unknown; the next try looks it up first."
-            )
+            reason = "The outcome of the request is unknown; the next try looks it up first."
+            return RetryDecision.retry(reason=reason)
         return RetryDecision.default()
 
     def serialize(self) -> dict[str, Any]:
@@ -99,8 +96,6 @@ class DamstraRetryPolicy(RetryPolicy):
 
 def _is_invalid_argument(exception: BaseException) -> bool:
     """Return whether the arguments of an API call failed validation, before anything was sent."""
-    from pydantic import ValidationError
-
     if not isinstance(exception, ValidationError):
         return False
     from airflow_provider_damstra import endpoints
