@@ -278,9 +278,7 @@ def is_permanent(error: DamstraError) -> bool:
     """
     if isinstance(error, DamstraTransportError):
         return not error.is_transient
-    if error.request is None or affects_every_call(error):
-        return True
-    return type(error) is DamstraRequestError
+    return error.request is None or affects_every_call(error) or type(error) is DamstraRequestError
 
 
 def affects_every_call(error: DamstraError) -> bool:

@@ -46,7 +46,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         **modules,
         "transfers": transfers,
-        "extra-links": ["airflow_provider_damstra.links.DamstraLink"],
+        "extra-links": ["airflow_provider_damstra.ui.DamstraLink"],
         "connection-types": [_CONNECTION_TYPE],
         "asset-uris": [
             {

@@ -38,12 +38,12 @@ def fail_fast_on_permanent_errors() -> Iterator[None]:
         yield
     except ValidationError as error:
         raise AirflowFailException(f"{error.title} was not sent: {format_argument_error(error)}") from None
-    except DamstraError as error:
-        if is_permanent(error):
-            raise AirflowFailException(str(error)) from error
-        raise
-    except ValueError as error:
-        # Validation of an argument that was a template until now.
+    except (
+        DamstraError,
+        ValueError,
+    ) as error:  # a ValueError is an invalid argument that a template rendered
+        if isinstance(error, DamstraError) and not is_permanent(error):
+            raise
         raise AirflowFailException(str(error)) from error
 
 

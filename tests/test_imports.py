@@ -30,7 +30,7 @@ VALUES = {"assets", "http", "validation_errors"}
 API = {*VALUES, "models", "errors", "endpoints"}
 CLIENTS = {*API, "clients"}
 LOGIC = {*CLIENTS, "services", "conditions", "exports"}
-TASK_SUPPORT = {"links", "map_index", "retry_policy"}
+TASK_SUPPORT = {"retry_policy", "ui"}
 MAY_IMPORT: dict[str, set[str]] = {
     "assets": set(),
     "http": set(),

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_provider_damstra.hooks.damstra import DamstraHook
-from airflow_provider_damstra.links import DamstraLink
-from airflow_provider_damstra.map_index import set_map_index_template
 from airflow_provider_damstra.storage import TaskTry
 from airflow_provider_damstra.task_state import TaskState
+from airflow_provider_damstra.ui import DamstraLink, set_map_index_template
 from airflow_provider_damstra.validation import is_empty, validate_booleans, validate_choice
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The base class of the sensors: one decision, in every mode."""
+"""The base class of the sensors, which have the same outcome in every mode."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ except ImportError:  # Airflow before 3.2
 
 from airflow_provider_damstra.errors import DamstraError, DamstraTransportError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
-from airflow_provider_damstra.links import DamstraLink
-from airflow_provider_damstra.map_index import set_map_index_template
 from airflow_provider_damstra.retry_policy import fail_fast_on_permanent_errors
 from airflow_provider_damstra.task_state import TaskState
+from airflow_provider_damstra.ui import DamstraLink, set_map_index_template
 from airflow_provider_damstra.validation import validate_booleans, validate_integer
 
 if TYPE_CHECKING:

@@ -124,7 +124,7 @@ def test_failures_not_in_a_row_are_tolerated(mode: str, damstra: Damstra) -> Non
 
 
 @every_mode
-def test_each_try_tolerates_failures_anew(mode: str, damstra: Damstra) -> None:
+def test_count_of_failed_polls_starts_at_zero_in_each_try(mode: str, damstra: Damstra) -> None:
     task = SensorTask(
         DamstraLessonScheduleSensor,
         {"lesson_schedule_ids": SCHEDULE, "max_poll_failures": 2, **MODES[mode]},

@@ -57,7 +57,7 @@ async def _first_event(trigger: BaseTrigger, seconds: float | None, context: Con
             async with aclosing(cast("AsyncGenerator[TriggerEvent]", trigger.run())) as events:
                 event = await anext(events)
     except TimeoutError:
-        assert is_limited, f"{trigger} first no event for {TIMEOUT:g} s"
+        assert is_limited, f"{trigger} fired no event for {TIMEOUT:g} s"
         raise
     assert asyncio.all_tasks() == {asyncio.current_task()}, "the trigger has left tasks behind"
     return event

@@ -1,19 +1,45 @@
-"""Names of mapped tasks in the grid (``map_index_template``): the user or lesson instead of an index."""
+"""How tasks appear in Airflow's UI: their link to Damstra Learning, and the names of mapped tasks.
+
+The grid shows a mapped task by its user or lesson instead of an index (``map_index_template``).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import BaseOperatorLink
+
+from airflow_provider_damstra.errors import DamstraConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from airflow.sdk import BaseOperator, Context
+    from airflow.sdk.types import TaskInstanceKey
 
 _TEMPLATE = "map_index_template"
 _MAX_LENGTH = 60
 _MAX_LIST_ITEMS = 2
 _USER = "user "
 _USER_KEYS = ("user_id", "employee_number", "user_name", "email_address")
+
+
+class DamstraLink(BaseOperatorLink):
+    """Link to the web application of the task's connection.
+
+    Airflow stores the URL in XCom when the task runs, so failed and mapped tasks have it too.
+    """
+
+    name = "Open in Damstra"
+
+    def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
+        """Return the web application's URL, or an empty text if the connection is missing or invalid."""
+        from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+        try:
+            return str(operator.hook.settings.web_url)
+        except (AirflowNotFoundException, DamstraConfigurationError):
+            return ""
 
 
 def set_map_index_template(operator: BaseOperator, context: Context) -> None:

@@ -1,4 +1,4 @@
-"""Names of mapped tasks in the grid."""
+"""The extra link to Damstra Learning, and the names of mapped tasks in the grid."""
 
 from __future__ import annotations
 
@@ -8,21 +8,67 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from airflow.sdk import DAG
 
-from airflow_provider_damstra.map_index import set_map_index_template
 from airflow_provider_damstra.operators.call import DamstraCallOperator
 from airflow_provider_damstra.operators.group import (
     DamstraAddGroupMembersOperator,
     DamstraCreateGroupOperator,
 )
 from airflow_provider_damstra.operators.lesson import DamstraScheduleLessonsOperator
-from airflow_provider_damstra.operators.user import DamstraCreateUserOperator
+from airflow_provider_damstra.operators.user import DamstraActivateUserOperator, DamstraCreateUserOperator
 from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
+from airflow_provider_damstra.sensors.user import DamstraUserSensor
+from airflow_provider_damstra.ui import DamstraLink, set_map_index_template
+from tests.hooks.connections import connection_json
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
+    from airflow.sdk.types import TaskInstanceKey
+
+TI_KEY = cast("TaskInstanceKey", None)
+LINKED_TASKS = [
+    DamstraActivateUserOperator(task_id="step", user_id=1011, damstra_conn_id="lms"),
+    DamstraUserSensor(task_id="wait", emp_id="E1", damstra_conn_id="lms"),
+]
+
+
+def link_of(task: Any) -> str:
+    vars(task).pop("hook", None)
+    return DamstraLink().get_link(task, ti_key=TI_KEY)
+
+
+@pytest.mark.parametrize("task", LINKED_TASKS, ids=str)
+@pytest.mark.parametrize(
+    ("fields", "url"),
+    [
+        ({}, "https://app.velpic.com/"),
+        ({"host": "training.example.com"}, "https://training.example.com/"),
+        ({"host": "https://training.example.com/lms/api/v2"}, "https://training.example.com/"),
+        ({"host": "http://127.0.0.1:8090"}, "http://127.0.0.1:8090/"),
+    ],
+    ids=str,
+)
+def test_link_is_url_of_web_application(
+    task: Any, fields: dict[str, Any], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LMS", connection_json(**fields))
+    assert link_of(task) == url
+
+
+@pytest.mark.parametrize("task", LINKED_TASKS, ids=str)
+def test_link_contains_no_credentials(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LMS", connection_json(host="https://joe:secret@training.example.com"))
+    assert "secret" not in link_of(task)
+
+
+@pytest.mark.parametrize("task", LINKED_TASKS, ids=str)
+def test_link_is_empty_for_missing_or_invalid_connection(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert link_of(task) == ""
+    monkeypatch.setenv("AIRFLOW_CONN_LMS", connection_json(extra={"timeout": "soon"}))
+    assert link_of(task) == ""
+
 
 USER_IDS = [1011, 1012, 1013]
-CASES: list[tuple[type[BaseOperator], dict[str, Any], dict[str, Any], str | None]] = [
+NAMED_TASKS: list[tuple[type[BaseOperator], dict[str, Any], dict[str, Any], str | None]] = [
     (DamstraAddGroupMembersOperator, {"group_id": 102}, {"user_ids": 1011}, "user 1011"),
     (DamstraAddGroupMembersOperator, {"user_ids": USER_IDS}, {"group_id": 102}, "group 102"),
     (DamstraAddGroupMembersOperator, {"group_id": 102}, {"user_ids": [1011]}, "user 1011"),
@@ -65,7 +111,7 @@ def unmapped_task(kind: Any, same: dict[str, Any], mapped: dict[str, Any]) -> Ba
     return task
 
 
-@pytest.mark.parametrize(("kind", "same", "mapped", "name"), CASES)
+@pytest.mark.parametrize(("kind", "same", "mapped", "name"), NAMED_TASKS)
 def test_mapped_task_is_named_after_distinguishing_argument(
     kind: type[BaseOperator], same: dict[str, Any], mapped: dict[str, Any], name: str | None
 ) -> None:
