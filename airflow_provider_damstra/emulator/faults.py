@@ -17,10 +17,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
 from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
-from airflow_provider_damstra.emulator.journal import JournalEntry
 from airflow_provider_damstra.emulator.rendering import JSON, json_response
 from airflow_provider_damstra.emulator.routing import match_route
 from airflow_provider_damstra.emulator.settings import API_PREFIX
+from airflow_provider_damstra.emulator.state import JournalEntry
 from airflow_provider_damstra.endpoints.base import RequestModel
 
 if TYPE_CHECKING:

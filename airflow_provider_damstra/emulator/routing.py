@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Handler = TypeVar("Handler", bound="Callable[[Any, UnitOfWork], Any]")
 
-_WILDCARD = re.compile(r"\*\*|\*|\{[^/}]*\}")
+_WILDCARD = re.compile(r"(\*\*|\*|\{[^/}]*\})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +71,7 @@ def match_route(method_filter: str | None, path_pattern: str | None, method: str
 @lru_cache(maxsize=256)
 def _compile(path_pattern: str) -> re.Pattern[str]:
     """Compile a pattern; ``glob.translate``, which does much the same, needs Python 3.13."""
-    relative = path_pattern.removeprefix(API_PREFIX)
-    wildcards = [".*" if wildcard == "**" else "[^/]+" for wildcard in _WILDCARD.findall(relative)]
-    literals = [re.escape(text) for text in _WILDCARD.split(relative)]
-    pairs = zip(literals, [*wildcards, ""], strict=True)
-    return re.compile("".join(part for pair in pairs for part in pair))
+    literals_and_wildcards = _WILDCARD.split(path_pattern.removeprefix(API_PREFIX))
+    parts = [re.escape(part) for part in literals_and_wildcards]
+    parts[1::2] = [".*" if wildcard == "**" else "[^/]+" for wildcard in literals_and_wildcards[1::2]]
+    return re.compile("".join(parts))

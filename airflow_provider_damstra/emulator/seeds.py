@@ -55,11 +55,11 @@ def _seed_large(store: Store, now: datetime, size: int) -> None:
     numbers = range(1, size)
     group_numbers = range((size + _GROUP_SIZE - 1) // _GROUP_SIZE)
     dates = _dates(now, days_ago=300)
-    description = f"{_GROUP_SIZE} people"
     _seed_empty(store, now)
     store.insert_many("users", (_numbered_user(number, dates) for number in numbers))
     roles = ({"user_id": first_user + number, "role_id": Role.TRAINEE} for number in numbers)
     store.insert_many("user_roles", roles)
+    description = f"{_GROUP_SIZE} people"
     names = (f"Crew {number + 1:05d}" for number in group_numbers)
     store.insert_many("groups", ({"name": name, "description": description, **dates} for name in names))
     members = (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.emulator.clock import Clock
-from airflow_provider_damstra.emulator.journal import MAX_ENTRIES_KEPT, JournalEntry
 from airflow_provider_damstra.emulator.seeds import get_seed
 from airflow_provider_damstra.emulator.store import Store
 from airflow_provider_damstra.emulator.unit_of_work import PageParams, UnitOfWork
@@ -20,8 +21,46 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.emulator.faults import FaultRule
     from airflow_provider_damstra.emulator.settings import Settings
 
+MAX_JOURNAL_ENTRIES_KEPT = 100_000
+
 _CLOCK_OFFSET = "clock offset in seconds"
 _SEED = "seed"
+
+
+@dataclass(kw_only=True)
+class JournalEntry:
+    """One API request and its outcome; a test can prove with it what was sent and what it changed.
+
+    :param time: the emulated time.
+    :param path: relative to ``/api/v2``.
+    :param status: the status of the response, or None if the request was not handled.
+    :param rows: the changed rows: table, id and action.
+    :param fault: the kind of fault that was injected, or None.
+    """
+
+    time: str
+    method: str
+    path: str
+    query: dict[str, str]
+    body: bytes
+    status: int | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    fault: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry as the control plane shows it: the body decoded, with passwords masked."""
+        return {**vars(self), "body": _decode_body(self.body)}
+
+
+def _decode_body(raw: bytes) -> Any:
+    try:
+        return json.loads(raw, object_hook=_mask_password) if raw else None
+    except (ValueError, RecursionError):
+        return raw.decode(errors="replace")
+
+
+def _mask_password(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: "***" if name.lower() == "password" else value for name, value in fields.items()}
 
 
 class EmulatorState:
@@ -36,7 +75,7 @@ class EmulatorState:
         self.store = Store(settings.db)
         self.clock = Clock()
         self.faults: list[FaultRule] = []
-        self.journal: deque[JournalEntry] = deque(maxlen=MAX_ENTRIES_KEPT)
+        self.journal: deque[JournalEntry] = deque(maxlen=MAX_JOURNAL_ENTRIES_KEPT)
         self.webhooks = WebhookDispatcher(timeout=settings.webhook_timeout, backoff=settings.webhook_backoff)
         if self.store.get_setting(_SEED) is None:
             self.reset()
@@ -78,12 +117,8 @@ class EmulatorState:
         self, *, base_url: str = "", page_params: PageParams | None = None
     ) -> Iterator[UnitOfWork]:
         """Run the block in a transaction and send its webhook events after the commit."""
-        uow = UnitOfWork(
-            store=self.store,
-            now=self.clock.now(),
-            base_url=base_url,
-            page_params=page_params or PageParams(),
-        )
+        page = page_params or PageParams()
+        uow = UnitOfWork(store=self.store, now=self.clock.now(), base_url=base_url, page_params=page)
         with self.store.transaction():
             yield uow
         self.webhooks.dispatch(self.store, uow.events)

@@ -5,6 +5,7 @@ It uses ``sqlite3`` directly: a seed of 100,000 users loads within seconds, and 
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -151,11 +152,11 @@ def contains_pattern(text: str | None) -> str | None:
     return f"%{escaped}%"
 
 
-def where_clause(conditions: dict[str, tuple[str, Any]]) -> tuple[str, dict[str, Any]]:
+def where_clause(conditions: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the conjunction of conditions and its parameters.
 
-    :param conditions: an SQL condition and a value by parameter name; those with the value None are left out.
+    :param conditions: the value of the last parameter of each SQL condition; those with None are left out.
     """
-    given = {name: (sql, value) for name, (sql, value) in conditions.items() if value is not None}
-    sql = " AND ".join(condition for condition, _ in given.values()) or "true"
-    return sql, {name: value for name, (_, value) in given.items()}
+    given = {condition: value for condition, value in conditions.items() if value is not None}
+    params = {re.findall(r":(\w+)", condition)[-1]: value for condition, value in given.items()}
+    return " AND ".join(given) or "true", params

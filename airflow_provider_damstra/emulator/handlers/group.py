@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_damstra import endpoints
 from airflow_provider_damstra.emulator.api_errors import (
@@ -19,7 +19,6 @@ from airflow_provider_damstra.models.group import Group
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
-    from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.models.base import Page
     from airflow_provider_damstra.models.user import User
 
@@ -105,7 +104,7 @@ def remove_users(
     return _STATUS_LINE
 
 
-def _user_table(call: Endpoint[Any]) -> str:
+def _user_table(call: object) -> str:
     return "group_supervisors" if type(call).__name__.endswith("Supervisors") else "group_members"
 
 

@@ -61,10 +61,10 @@ def list_sessions(call: endpoints.ListIltSessions, uow: UnitOfWork) -> Page[IltS
     attendance = "SELECT 1 FROM ilt_attendees WHERE session_id = s.id AND lesson_schedule_id = :schedule"
     where, params = where_clause(
         {
-            "schedule": (f"EXISTS ({attendance})", call.lesson_schedule_id),
-            "state": (f"{_STATE} = :state", call.state),
-            "status": ("s.status_id = :status", call.status),
-            "instructor": ("s.instructor_id = :instructor", call.instructor_id),
+            f"EXISTS ({attendance})": call.lesson_schedule_id,
+            f"{_STATE} = :state": call.state,
+            "s.status_id = :status": call.status,
+            "s.instructor_id = :instructor": call.instructor_id,
         }
     )
     params["now"] = uow.timestamp

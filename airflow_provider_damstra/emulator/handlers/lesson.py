@@ -68,15 +68,13 @@ def _fetch_versions(
         version, {CLIENT_ID} AS client_id, questionnaire_type, created_date, modified_date
     """
     lesson_ids, states = call.lesson_ids, call.published_states
-    conditions = {
-        "q": ("name LIKE :q ESCAPE '!'", contains_pattern(call.q)),
-        "ids": (
-            "lesson_id IN (SELECT value FROM json_each(:ids))",
-            lesson_ids and json.dumps(lesson_ids),
-        ),
-        "states": ("status IN (SELECT value FROM json_each(:states))", states and json.dumps(states)),
-    }
-    where, params = where_clause(conditions)
+    where, params = where_clause(
+        {
+            "name LIKE :q ESCAPE '!'": contains_pattern(call.q),
+            "lesson_id IN (SELECT value FROM json_each(:ids))": lesson_ids and json.dumps(lesson_ids),
+            "status IN (SELECT value FROM json_each(:states))": states and json.dumps(states),
+        }
+    )
     from_clause = f"FROM lesson_versions WHERE {where}"
     return uow.fetch_page(columns, from_clause, params), uow.store.count(from_clause, params)
 

@@ -47,17 +47,17 @@ _MERGE_COLUMNS = {
 def list_users(call: endpoints.ListUsers, uow: UnitOfWork) -> Page[User]:
     """Return a page of the users that match all given parameters."""
     status = _CLIENT_STATUSES.get(call.active_value or ActiveValue.ACTIVE)
-    conditions: dict[str, tuple[str, Any]] = {
-        "status": ("client_status_id = :status", status),
-        "q": (
-            "(user_name LIKE :q ESCAPE '!' OR first_name LIKE :q ESCAPE '!' OR last_name LIKE :q ESCAPE '!')",
-            contains_pattern(call.q),
-        ),
-        "emp_id": ("employee_number = :emp_id", call.emp_id),
-        "email_address": ("email_address = :email_address", call.email_address),
-        "role_id": ("role_id = :role_id", call.role_id),
-    }
-    where, params = where_clause(conditions)
+    name_columns = ("user_name", "first_name", "last_name")
+    any_name_contains = " OR ".join(f"{column} LIKE :q ESCAPE '!'" for column in name_columns)
+    where, params = where_clause(
+        {
+            "client_status_id = :status": status,
+            f"({any_name_contains})": contains_pattern(call.q),
+            "employee_number = :emp_id": call.emp_id,
+            "email_address = :email_address": call.email_address,
+            "role_id = :role_id": call.role_id,
+        }
+    )
     if call.role_id is None:
         return fetch_users_page(uow, f"FROM users WHERE {where}", params)
     # CROSS JOIN fixes SQLite's join order: it scans the few users with the role instead of all users.
