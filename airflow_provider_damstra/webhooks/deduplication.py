@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.webhooks import inbox
@@ -12,8 +13,6 @@ from airflow_provider_damstra.webhooks.events import LessonScheduleChanged
 from airflow_provider_damstra.webhooks.inbox import EventState, InsertResult
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from airflow_provider_damstra.webhooks.events import Event, UnknownEvent
     from airflow_provider_damstra.webhooks.inbox import InboxRow
 
@@ -71,7 +70,11 @@ def _was_received(event: Any, *, conn_id: str) -> bool:
 
 
 def _reschedule_dedup_key(event: LessonScheduleChanged, *, conn_id: str, is_polled: bool) -> str | None:
-    """Return the key to insert a change of date with, or None if it is a duplicate."""
+    """Return the key to insert a change of date with, or None if it is a duplicate.
+
+    A duplicate is the same change from the other source or another poll, with no change to another date in
+    between. In doubt the change is new: verification refuses it if the schedule does not have that date.
+    """
     now = datetime.now(UTC)
     change = Reschedule(to=event.polling_dedup_key(), at=min(event.time_stamp, now), is_polled=is_polled)
     rows = inbox.find_by_schedule(
@@ -82,10 +85,19 @@ def _reschedule_dedup_key(event: LessonScheduleChanged, *, conn_id: str, is_poll
         received_since=None if is_polled else max(change.at, EPOCH) - 2 * MAX_CLOCK_SKEW,
     )
     others = [_stored_reschedule(row) for row in rows]
-    if is_duplicate(change, others):
+    elsewhere = [other for other in others if other.to != change.to]
+    previous = max((o for o in elsewhere if o.at < change.at), key=attrgetter("at"), default=None)
+    following = min((o for o in elsewhere if o.at > change.at), key=attrgetter("at"), default=None)
+    is_duplicate = any(
+        _may_be_same(change, other)
+        for other in others
+        if (not previous or previous.at <= other.at) and (not following or other.at <= following.at)
+    )
+    if is_duplicate:
         return None
     if is_polled:
-        return event.polling_dedup_key(after=find_preceding_row_id(change, others))
+        # The previous change distinguishes this one from earlier ones to the same date, in every poll.
+        return event.polling_dedup_key(after=previous.row_id if previous else None)
     return event.dedup_key()
 
 
@@ -116,32 +128,6 @@ class Reschedule:
     is_polled: bool
     is_refused: bool = False
     row_id: int = 0
-
-
-def is_duplicate(change: Reschedule, others: Collection[Reschedule]) -> bool:
-    """Return whether a change equals one of the others that came from the other source or another poll.
-
-    In doubt it counts as a new change: verification refuses it if the schedule does not have that date.
-
-    :param others: all changes of the schedule that could be the same one, or lie between the two.
-    """
-    elsewhere = [other.at for other in others if other.to != change.to]
-    since = max((at for at in elsewhere if at < change.at), default=None)
-    until = min((at for at in elsewhere if at > change.at), default=None)
-    return any(
-        _may_be_same(change, other)
-        for other in others
-        if (since is None or since <= other.at) and (until is None or other.at <= until)
-    )
-
-
-def find_preceding_row_id(change: Reschedule, others: Collection[Reschedule]) -> int | None:
-    """Return the row id of the latest change to another date before this one, if any.
-
-    It distinguishes this change from earlier ones to the same date, in the same way in every poll.
-    """
-    elsewhere = [other for other in others if other.to != change.to and other.at < change.at]
-    return max(elsewhere, key=lambda other: other.at).row_id if elsewhere else None
 
 
 def _may_be_same(one: Reschedule, other: Reschedule) -> bool:
