@@ -13,7 +13,7 @@ from airflow_provider_damstra.webhooks.events import LessonScheduleChanged
 from airflow_provider_damstra.webhooks.inbox import EventState, InsertResult
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.webhooks.events import Event, UnknownEvent
+    from airflow_provider_damstra.webhooks.events import Event
     from airflow_provider_damstra.webhooks.inbox import InboxRow
 
 WEBHOOK = "webhook"
@@ -26,9 +26,7 @@ MAX_CLOCK_SKEW = timedelta(minutes=5)
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-def insert_event(
-    event: Event | UnknownEvent, payload: dict[str, Any], *, conn_id: str, source: str
-) -> InsertResult:
+def insert_event(event: Event, payload: dict[str, Any], *, conn_id: str, source: str) -> InsertResult:
     """Insert an event into the inbox, unless it is there already from either source.
 
     Polling does not know when an event occurred, so its events are compared by what changed in which

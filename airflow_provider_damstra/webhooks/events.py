@@ -29,27 +29,44 @@ UserID = Annotated[int, Field(validation_alias=_BOTH_SPELLINGS, serialization_al
 
 
 class Event(Model):
-    """Fields that all events have; unknown fields are kept as extra fields."""
+    """An event with any name; unknown fields are kept as extra fields."""
 
     name: Name
-    time_stamp: Timestamp
 
     def occurred_at(self) -> datetime | None:
-        """Return the time of the event in UTC.
+        """Return the time of the event in UTC, or None if the field with its time is not known.
 
         :raises ValueError: if a database cannot store it.
         """
+        return None
+
+    def dedup_key(self) -> str:
+        """Return the key that all deliveries of this event have: a hash of all its fields."""
+        return _hash(self.model_dump(mode="json", by_alias=True))
+
+    def polling_dedup_key(self) -> str | None:
+        """Return the key that the event has when polling finds it, or None if polling cannot find it."""
+        return None
+
+
+class KnownEvent(Event):
+    """Fields that the seven events have."""
+
+    time_stamp: Timestamp
+
+    def occurred_at(self) -> datetime:
+        """Return the time of the event in UTC."""
         try:
             return self.time_stamp.astimezone(UTC)
         except OverflowError:
             raise ValueError("its time is out of range") from None
 
     def dedup_key(self) -> str:
-        """Return the key that all deliveries of this event have: a hash of its known fields."""
+        """Return a hash of the fields of the event's model: unknown fields may differ between deliveries."""
         return _hash(self.model_dump(mode="json", include=set(type(self).model_fields)))
 
     def polling_dedup_key(self) -> str | None:
-        """Return the key that the event has when polling finds it, or None if polling cannot find it.
+        """Return a hash of name, schedule and user, for events of schedules.
 
         Polling knows neither the time nor the reason. The user is part of the key, so that an event forged
         with another user does not hide the real one until it is refused.
@@ -60,30 +77,14 @@ class Event(Model):
         return _hash({"seen": self.model_dump(mode="json", include=fields)})
 
 
-class UnknownEvent(Model):
-    """An event with a name that this provider does not know; all its fields are kept."""
-
-    name: Name
-
-    def occurred_at(self) -> None:
-        """Return None: the field with its time is not known."""
-
-    def dedup_key(self) -> str:
-        """Return the key that all deliveries of this event have: a hash of all its fields."""
-        return _hash(self.model_dump(mode="json", by_alias=True))
-
-    def polling_dedup_key(self) -> None:
-        """Return None: polling finds no such event."""
-
-
-class LessonScheduleCompleted(Event):
+class LessonScheduleCompleted(KnownEvent):
     """A trainee completed a scheduled lesson."""
 
     lesson_schedule_id: int
     user_id: UserId
 
 
-class LessonScheduleChanged(Event):
+class LessonScheduleChanged(KnownEvent):
     """A schedule was moved to another date."""
 
     schedule_date: Timestamp
@@ -101,14 +102,14 @@ class LessonScheduleChanged(Event):
         return _hash(fields if after is None else {**fields, "after": after})
 
 
-class LessonScheduleCreated(Event):
+class LessonScheduleCreated(KnownEvent):
     """A lesson was scheduled for a user."""
 
     lesson_schedule_id: int
     user_id: UserID
 
 
-class LessonScheduleCancelled(Event):
+class LessonScheduleCancelled(KnownEvent):
     """A schedule was cancelled."""
 
     lesson_schedule_id: int
@@ -116,7 +117,7 @@ class LessonScheduleCancelled(Event):
     cancellation_reason: str
 
 
-class UserAccountCreated(Event):
+class UserAccountCreated(KnownEvent):
     """A user was created."""
 
     first_name: str
@@ -125,21 +126,21 @@ class UserAccountCreated(Event):
     user_id: UserId
 
 
-class UserSettingsUpdated(Event):
+class UserSettingsUpdated(KnownEvent):
     """A user's settings were changed, by the user or by another one."""
 
     user_id: UserId
     acting_user_id: int
 
 
-class UserAccountInactivate(Event):
+class UserAccountInactivate(KnownEvent):
     """A user was made inactive."""
 
     user_name: str
     user_id: UserId
 
 
-EVENT_TYPES: dict[str, type[Event]] = {
+EVENT_TYPES: dict[str, type[KnownEvent]] = {
     assets.SCHEDULE_COMPLETED: LessonScheduleCompleted,
     assets.SCHEDULE_CHANGED: LessonScheduleChanged,
     assets.SCHEDULE_CREATED: LessonScheduleCreated,
@@ -163,23 +164,23 @@ def body_fields(name: str) -> tuple[str, ...]:
     """Return an event's field names besides name and time, in the vendor's spelling and order."""
     fields = EVENT_TYPES[name].model_fields
     return tuple(
-        fields[field].serialization_alias or field for field in fields if field not in Event.model_fields
+        fields[field].serialization_alias or field for field in fields if field not in KnownEvent.model_fields
     )
 
 
-def parse_event(body: bytes) -> Event | UnknownEvent:
+def parse_event(body: bytes) -> Event:
     """Parse the body of a webhook.
 
     :param body: JSON.
-    :returns: an instance of the model of its name, or an :class:`UnknownEvent`.
+    :returns: an instance of the model of its name, or an :class:`Event` if the name is unknown.
     :raises ValueError: if the body is not JSON, is nested too deeply, or does not match the model.
     """
     content: Any = from_json(body, allow_inf_nan=False)
     name = content.get("name") if isinstance(content, dict) else None
-    return EVENT_TYPES.get(name if isinstance(name, str) else "", UnknownEvent).model_validate(content)
+    return EVENT_TYPES.get(name if isinstance(name, str) else "", Event).model_validate(content)
 
 
-def parse_body(body: bytes) -> tuple[Event | UnknownEvent, dict[str, Any]]:
+def parse_body(body: bytes) -> tuple[Event, dict[str, Any]]:
     """Parse and validate the event in a body.
 
     :returns: the event, and its payload as the inbox stores it.

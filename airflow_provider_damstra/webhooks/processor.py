@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from typing import ParamSpec, TypeVar
 
     from airflow_provider_damstra.webhooks.config import ReceiverConfig
-    from airflow_provider_damstra.webhooks.events import Event
+    from airflow_provider_damstra.webhooks.events import KnownEvent
     from airflow_provider_damstra.webhooks.inbox import InboxRow
 
     P = ParamSpec("P")
@@ -148,7 +148,7 @@ class EventProcessor:
         for problem in filter(None, results):
             raise problem
 
-    async def _settle_unverifiable(self, row: InboxRow) -> Event | None:
+    async def _settle_unverifiable(self, row: InboxRow) -> KnownEvent | None:
         """Settle an event that is not verified; return the event if it has to be."""
         event = None
         reason = outcomes.find_exhaustion(row)
@@ -168,7 +168,7 @@ class EventProcessor:
             await self._confirm(row, is_verified=False)
         return None
 
-    async def _verify(self, row: InboxRow, event: Event, client: AsyncClient) -> None:
+    async def _verify(self, row: InboxRow, event: KnownEvent, client: AsyncClient) -> None:
         conn_id = row["conn_id"]
         try:
             async with asyncio.timeout(VERIFICATION_TIMEOUT_SECONDS):

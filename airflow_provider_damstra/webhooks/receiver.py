@@ -25,7 +25,7 @@ from airflow_provider_damstra.webhooks.auth import RedactTokenMiddleware, TokenA
 from airflow_provider_damstra.webhooks.config import load_receiver_config
 from airflow_provider_damstra.webhooks.database import InboxUnavailableError, UnstorableEventError
 from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, insert_event
-from airflow_provider_damstra.webhooks.events import UnknownEvent, event_ids, parse_body
+from airflow_provider_damstra.webhooks.events import EVENT_TYPES, event_ids, parse_body
 from airflow_provider_damstra.webhooks.processor import AsyncThreadPool, InboxWorker
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class WebhookReceiver:
             raise _rejection(conn_id, error) from None
         self._worker.wake()
         count_event(result.value, conn_id=conn_id)
-        if isinstance(event, UnknownEvent):
+        if event.name not in EVENT_TYPES:
             count_event("unknown", conn_id=conn_id)
         return JSONResponse({"result": result.value})
 

@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.clients.async_client import AsyncClient
     from airflow_provider_damstra.models.lesson_schedule import LessonSchedule
     from airflow_provider_damstra.models.user import User
-    from airflow_provider_damstra.webhooks.events import Event
 
 ScheduleEvent = events.LessonScheduleCompleted | events.LessonScheduleChanged | events.LessonScheduleCreated
 UserEvent = events.UserAccountCreated | events.UserSettingsUpdated | events.UserAccountInactivate
 DATE_TOLERANCE = timedelta(seconds=1)
 
 
-def find_expiry(event: Event, *, received_at: datetime, retention: timedelta) -> str | None:
+def find_expiry(event: events.KnownEvent, *, received_at: datetime, retention: timedelta) -> str | None:
     """Return why an event was received too late to be accepted, or None if it was not.
 
     Rows of that age have been purged, so a replay would not be recognized as a duplicate.
@@ -41,7 +40,7 @@ def find_expiry(event: Event, *, received_at: datetime, retention: timedelta) ->
     )
 
 
-async def find_mismatch(event: Event, client: AsyncClient) -> str | None:
+async def find_mismatch(event: events.KnownEvent, client: AsyncClient) -> str | None:
     """Return how the API's data differs from an event, or None if they agree.
 
     Calls GetLessonSchedule, ListUserLessonSchedules (a few pages) or GetUser.
