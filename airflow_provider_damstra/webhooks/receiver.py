@@ -168,28 +168,17 @@ async def read_body(request: Request) -> bytes:
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if not media_type.endswith(("/json", "+json")) or "content-encoding" in request.headers:
         raise HTTPException(415, "Send JSON, not compressed.")
-    if _content_length(request) > MAX_BODY_BYTES:
-        raise HTTPException(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")
+    body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
-            return await _read_chunks(request)
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise HTTPException(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")
     except TimeoutError:
         raise HTTPException(408, f"The body took longer than {BODY_TIMEOUT_SECONDS:.0f} s.") from None
     except ClientDisconnect:
         raise HTTPException(400, "The body is not complete.") from None
-
-
-def _content_length(request: Request) -> int:
-    length = request.headers.get("content-length", "0")
-    return int(length) if length.isdecimal() and len(length) < 20 else MAX_BODY_BYTES + 1
-
-
-async def _read_chunks(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")
     return bytes(body)
 
 
