@@ -147,7 +147,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def check_connection(load_settings: Callable[[], ClientSettings]) -> tuple[bool, str]:
+def check_connection(read_settings: Callable[[], ClientSettings]) -> tuple[bool, str]:
     """Return whether one request for one user succeeds, and a message that names the part that is wrong.
 
     Calls ``listUsers`` for one row, without retries.
@@ -156,7 +156,7 @@ def check_connection(load_settings: Callable[[], ClientSettings]) -> tuple[bool,
     from airflow_provider_damstra.endpoints.user import ListUsers
 
     try:
-        settings = load_settings().model_copy(update={"max_retries": 0, "page_size": 1})
+        settings = read_settings().model_copy(update={"max_retries": 0, "page_size": 1})
         with Client(settings) as client:
             next(client.iterate(ListUsers(), concurrency=1), None)
     except errors.DamstraError as error:

@@ -53,13 +53,12 @@ class TokenAuthenticator:
     :param networks: networks that requests may come from; all if empty.
     """
 
-    def __init__(self, conn_ids: Sequence[str] = (), networks: Sequence[Network] = ()) -> None:
+    def __init__(self, conn_ids: Sequence[str], networks: Sequence[Network] = ()) -> None:
         self._conn_ids = tuple(conn_ids)
         self._networks = tuple(networks)
         # Unknown connections are compared with the hash of a random token.
         self._padding = (hash_token(generate_token()),) * MAX_ACCEPTED_TOKENS
         self._hashes: dict[str, tuple[bytes, ...]] = {}
-        self._not_loaded = set(conn_ids)
         self._logged: dict[str, str] = {}
 
     def is_authorized(self, conn_id: str, token: str, *, client_host: str | None) -> bool:
@@ -70,7 +69,7 @@ class TokenAuthenticator:
     @property
     def is_ready(self) -> bool:
         """Return whether all connections were loaded; before that, no token is known to be wrong."""
-        return not self._not_loaded
+        return all(conn_id in self._hashes for conn_id in self._conn_ids)
 
     async def refresh_forever(self) -> None:
         """Reload the tokens of all connections periodically; connections are read in a thread."""
@@ -87,7 +86,6 @@ class TokenAuthenticator:
             except Exception as error:
                 self._log_once(conn_id, f"cannot be read, and will be tried again: {type(error).__name__}")
                 continue
-            self._not_loaded.discard(conn_id)
             self._log_once(conn_id, "" if tokens else "has no webhook_token: its webhooks are not received")
             self.set_tokens(conn_id, tokens)
 

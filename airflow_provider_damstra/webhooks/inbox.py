@@ -87,10 +87,11 @@ def insert(
         "received_at": now,
         **_initial_state(now),
     }
+    found_by_polling = select(table.c.id).where(*_has_key(conn_id, polling_dedup_key), ~_IS_REFUSED)
     for _ in range(INSERT_ATTEMPTS):
         try:
             with transaction() as connection:
-                if polling_dedup_key and _exists_unrefused(conn_id, polling_dedup_key, connection):
+                if polling_dedup_key and connection.scalar(found_by_polling):
                     return InsertResult.DUPLICATE
                 connection.execute(table.insert().values(row))
             return InsertResult.RECEIVED
@@ -114,11 +115,6 @@ def _initial_state(now: datetime) -> InboxRow:
     }
 
 
-def _exists_unrefused(conn_id: str, dedup_key: str, connection: Connection) -> bool:
-    query = select(table.c.id).where(*_has_key(conn_id, dedup_key), ~_IS_REFUSED)
-    return connection.scalar(query) is not None
-
-
 def reopen(conn_id: str, dedup_key: str, *, now: datetime) -> InsertResult | None:
     """Set a refused event back to waiting because it was delivered again.
 
@@ -136,7 +132,7 @@ def reopen(conn_id: str, dedup_key: str, *, now: datetime) -> InsertResult | Non
         return InsertResult.DUPLICATE if connection.scalar(select(table.c.id).where(*same)) else None
 
 
-def _has_key(conn_id: str, dedup_key: str) -> tuple[ColumnElement[bool], ...]:
+def _has_key(conn_id: str, dedup_key: str | None) -> tuple[ColumnElement[bool], ...]:
     return table.c.conn_id == conn_id, table.c.dedup_key == dedup_key
 
 
