@@ -46,6 +46,11 @@ def test_disabled_receiver_responds_with_404(monkeypatch: pytest.MonkeyPatch) ->
         assert server.get_feed().status == 404
 
 
+def test_boolean_option_may_be_followed_by_a_comment(monkeypatch: pytest.MonkeyPatch) -> None:
+    with run_receiver(monkeypatch, webhooks_enabled="True  # since May") as server:
+        assert server.post(completed_event()).status == 200
+
+
 def test_request_from_other_network_receives_404(monkeypatch: pytest.MonkeyPatch) -> None:
     with run_receiver(monkeypatch, webhook_networks="203.0.113.0/24") as server:
         assert server.post(completed_event()).status == 404
