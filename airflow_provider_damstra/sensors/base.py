@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.conditions.base import Condition, PollResult
 
-_POLL_FAILURES = "poll_failures"
-
 
 class DamstraSensor(BaseSensorOperator):
     """Wait until a condition in Damstra Learning is met.
@@ -65,6 +63,7 @@ class DamstraSensor(BaseSensorOperator):
 
     ui_color = "#fde3c0"
     operator_extra_links = (DamstraLink(),)
+    _failures_key = "poll_failures"
 
     def __init__(
         self,
@@ -113,7 +112,8 @@ class DamstraSensor(BaseSensorOperator):
         """Wait, and return the result. A deferrable sensor polls once before it defers."""
         set_map_index_template(self, context)
         if self.reschedule:
-            self.task_state = TaskState(context)  # outlives the process
+            self.task_state = TaskState(context)  # outlives the process, and the try
+            self._failures_key = f"poll_failures_of_try_{context['ti'].try_number}"
         if not self.deferrable:
             return super().execute(context)
         result = self._poll_before_deferring()
@@ -190,7 +190,7 @@ class DamstraSensor(BaseSensorOperator):
 
         from airflow_provider_damstra.conditions.base import PollResult
 
-        failures: int = self.task_state.get(_POLL_FAILURES, 0)
+        failures: int = self.task_state.get(self._failures_key, 0)
         try:
             with fail_fast_on_permanent_errors():
                 result = self._poll_condition()
@@ -198,13 +198,13 @@ class DamstraSensor(BaseSensorOperator):
             failures += 1
             if failures > self.max_poll_failures:
                 error.args = (f"{failures} polls in a row failed: {error}",)
-                self.task_state.delete(_POLL_FAILURES)
+                self.task_state.delete(self._failures_key)
                 raise
-            self.task_state.set(_POLL_FAILURES, failures)
+            self.task_state.set(self._failures_key, failures)
             self.log.warning("%s", error)
             return PollResult()
         if failures:
-            self.task_state.delete(_POLL_FAILURES)
+            self.task_state.delete(self._failures_key)
         if result.failure:
             raise AirflowFailException(result.failure)
         self.log.info("%s", result.progress)

@@ -60,6 +60,7 @@ class FakeTaskInstance:
 
     output: Any
     first_rescheduled: datetime | None
+    try_number: int
     dag_id: str = "training"
     run_id: str = "today"
     _upstream_map_indexes: ClassVar[dict[str, None]] = {"upstream": None}
@@ -90,6 +91,7 @@ class SensorTask:
     :param output: result of the task before it.
     :param is_mapped_over: whether a task after it is mapped over its result.
     :param renders_natively: ``render_template_as_native_obj``.
+    :ivar tries: number of tries.
     :ivar workers: number of processes on workers.
     """
 
@@ -101,6 +103,7 @@ class SensorTask:
     first_rescheduled: datetime | None = None
     pushed: Any = None
     is_mapped_over: bool = False
+    tries: int = 0
     workers: int = 0
     renders_natively: bool = False
 
@@ -112,6 +115,7 @@ class SensorTask:
     def run_try(self) -> Outcome:
         """Run one try to its end."""
         self.first_rescheduled = None
+        self.tries += 1
         operator = self.parsed()
         try:
             if operator.start_from_trigger:
@@ -137,7 +141,7 @@ class SensorTask:
         return DagSerialization.from_dict(json.loads(serialized)).get_task("wait")
 
     def _context(self) -> Context:
-        instance = FakeTaskInstance(self.output, self.first_rescheduled)
+        instance = FakeTaskInstance(self.output, self.first_rescheduled, self.tries)
         context = {"ti": instance, "task_instance": instance, "task_state_store": self.store}
         return cast("Context", {**context, **self.variables})
 

@@ -139,6 +139,21 @@ def test_count_of_failed_polls_starts_at_zero_in_each_try(mode: str, damstra: Da
 
 
 @every_mode
+def test_failed_polls_before_permanent_error_do_not_count_in_next_try(mode: str, damstra: Damstra) -> None:
+    task = SensorTask(
+        DamstraLessonScheduleSensor,
+        {"lesson_schedule_ids": SCHEDULE, "max_poll_failures": 2, **MODES[mode]},
+    )
+    damstra.emulator.add_fault("status", status=503, count=2)
+    damstra.emulator.add_fault("status", status=401)
+    assert task.run_try().state == FinalState.FAILED
+    damstra.complete_schedule()
+    damstra.emulator.clear_faults()
+    damstra.emulator.add_fault("status", status=503, count=2)
+    assert task.run_try() == Outcome(FinalState.SUCCESS, [SCHEDULE])
+
+
+@every_mode
 def test_poke_interval_can_be_zero(mode: str, damstra: Damstra) -> None:
     damstra.emulator.add_fault("status", status=503, count=1)
     outcome = run(DamstraUserSensor, mode, {"emp_id": NEW_NUMBER}, poke_interval=0, timeout=0.3)
