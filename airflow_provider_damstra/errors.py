@@ -215,7 +215,7 @@ def _int_field(body: dict[str, Any] | None, name: str) -> int | None:
 def _message(
     request: Request, response: Response, body: dict[str, Any] | None, error_class: type[DamstraError]
 ) -> str:
-    reason = response_excerpt(response)
+    reason = _excerpt(response)
     if body:
         texts = [body.get(name) for name in ("message", "reason", "error")]
         reason = " - ".join(text for text in texts if text and isinstance(text, str)) or "no reason given"
@@ -233,7 +233,7 @@ def invalid_response(request: Request, response: Response, reason: str) -> Damst
     :param reason: pydantic's or msgspec's message, which tells whether the body is truncated.
     """
     is_secret = request.response_is_secret
-    excerpt = "it is not shown, for it holds a secret" if is_secret else response_excerpt(response)
+    excerpt = "it is not shown, for it holds a secret" if is_secret else _excerpt(response)
     return DamstraResponseError(
         f"{request} answered HTTP {response.status}, but the response cannot be read ({reason}): {excerpt}",
         request=request,
@@ -242,7 +242,7 @@ def invalid_response(request: Request, response: Response, reason: str) -> Damst
     )
 
 
-def response_excerpt(response: Response) -> str:
+def _excerpt(response: Response) -> str:
     """Return the beginning of a response's body as one line for messages."""
     text = " ".join(response.text.split())
     if not text:
