@@ -7,11 +7,7 @@ from datetime import datetime, timedelta
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.emulator.clock import (
-    ACCOUNT_TZINFO,
-    format_local_milliseconds,
-    format_utc_milliseconds,
-)
+from airflow_provider_damstra.emulator import clock
 from airflow_provider_damstra.emulator.schema import FIRST_IDS
 from airflow_provider_damstra.models.user import ClientStatus, Role
 
@@ -160,33 +156,34 @@ def _schedule(
     user_id: int, version_id: int, outcome: tuple[int, int, str | None, bool | None], now: datetime
 ) -> dict[str, Any]:
     start, end, final_status, passed = outcome
-    finished = format_utc_milliseconds(now + (start + 5) * _DAY)
+    finished = clock.format_utc_milliseconds(now + (start + 5) * _DAY)
+    created = clock.format_utc_milliseconds(now - 35 * _DAY)
     is_completed = final_status == "completed"
     return {
         "user_id": user_id,
         "lesson_version_id": version_id,
-        "start_date": format_utc_milliseconds(now + start * _DAY),
-        "end_date": format_utc_milliseconds(now + end * _DAY),
+        "start_date": clock.format_utc_milliseconds(now + start * _DAY),
+        "end_date": clock.format_utc_milliseconds(now + end * _DAY),
         "lesson_started_date": finished if is_completed else None,
         "lesson_completed_date": finished if is_completed else None,
         "lesson_completed_by": user_id if is_completed else None,
         "passed": passed,
         "cancelled_date": finished if final_status == "cancelled" else None,
-        "created_date": format_utc_milliseconds(now - 35 * _DAY),
-        "modified_date": finished if final_status else format_utc_milliseconds(now - 35 * _DAY),
+        "created_date": created,
+        "modified_date": finished if final_status else created,
     }
 
 
 def ilt_sessions(now: datetime) -> Iterator[dict[str, Any]]:
     """Yield a past and completed session, a running one and an upcoming one."""
     first_instructor = _FIRST_USER + 7
-    created = format_utc_milliseconds(now - 20 * _DAY)
+    created = clock.format_utc_milliseconds(now - 20 * _DAY)
     for session_id, begins, status, instructor, places, location in (
         (_PAST, -7 * _DAY, 2, first_instructor, None, "Kalgoorlie Training Centre, Room 1"),
         (_RUNNING, -_HOUR, 1, first_instructor + 1, None, "Kalgoorlie Training Centre, Room 2"),
         (_UPCOMING, 7 * _DAY, 1, first_instructor, 8, "Perth CBD, Level 3"),
     ):
-        start = (now + begins).astimezone(ACCOUNT_TZINFO).replace(second=0, microsecond=0)
+        start = (now + begins).astimezone(clock.ACCOUNT_TZINFO).replace(second=0, microsecond=0)
         end = start + 4 * _HOUR
         yield {
             "id": session_id,
@@ -196,10 +193,10 @@ def ilt_sessions(now: datetime) -> Iterator[dict[str, Any]]:
             "number_of_places": places,
             "location": location,
             "notes": "Bring your own harness",
-            "start_datetime": format_local_milliseconds(start),
-            "end_datetime": format_local_milliseconds(end),
-            "starts_at": format_utc_milliseconds(start),
-            "ends_at": format_utc_milliseconds(end),
+            "start_datetime": clock.format_local_milliseconds(start),
+            "end_datetime": clock.format_local_milliseconds(end),
+            "starts_at": clock.format_utc_milliseconds(start),
+            "ends_at": clock.format_utc_milliseconds(end),
             "created_date": created,
             "modified_date": created,
         }
@@ -207,7 +204,7 @@ def ilt_sessions(now: datetime) -> Iterator[dict[str, Any]]:
 
 def ilt_attendees(now: datetime) -> Iterator[dict[str, Any]]:
     """Yield the attendees of the sessions; in the past one all attended and one failed."""
-    registered = format_utc_milliseconds(now - 15 * _DAY)
+    registered = clock.format_utc_milliseconds(now - 15 * _DAY)
     for index, session_id in enumerate(_SESSION_IDS):
         if session_id is not None:
             yield {

@@ -37,9 +37,6 @@ _DATE_FORMATS: dict[type[Model], DateFormat] = {
     IltSessionAttendee: clock.format_local_milliseconds,
 }
 
-# Lists of ids that users have as lists of objects: ``[{"id": 1}]``.
-_REFERENCES = ("groups", "groupsSupervised")
-
 
 def render(result: Model | list[Model] | dict[str, Any] | str | bytes | None) -> Response:
     """Return the response for the result of a handler, depending on its type."""
@@ -71,7 +68,8 @@ def _dump(result: Model | list[Model]) -> Any:
         return {"results": _dump(result.results), **meta, **(result.model_extra or {})}
     fields = result.model_dump(by_alias=True, exclude_none=True)
     if isinstance(result, User):
-        fields |= {name: [{"id": row_id} for row_id in fields[name]] for name in _REFERENCES}
+        lists_of_objects = ("groups", "groupsSupervised")
+        fields |= {name: [{"id": row_id} for row_id in fields[name]] for name in lists_of_objects}
     return fields
 
 
