@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 def call_and_verify(
     client: RecordingClient, request: Endpoint[Any], *, is_applied: Callable[[], bool]
 ) -> bool:
-    """Send a request whose effect can be looked up, and return whether this request had the effect.
+    """Send a request whose effect can be looked up, and return whether this task brought it about.
 
     After a conflict, or when the outcome is unknown (no response), the effect is looked up. If it is not
     there although there was no conflict, the request is sent once more: use it only for what may be done
@@ -45,12 +45,17 @@ def call_and_verify(
             raise
         if is_applied():
             log.info("%s: it is so already.", request.request())
-            return not is_conflict
+            return not is_conflict or client.intents.was_sent(request)
         if is_conflict:
             raise
         log.warning("%s Its effect is not there; it is sent once more.", error)
-    with client.record(request) as sender:
-        sender.call(request)
+    try:
+        with client.record(request) as sender:
+            sender.call(request)
+    except DamstraConflictError:
+        # A slow server has carried out the first request after its effect was looked up.
+        if not is_applied():
+            raise
     return True
 
 
@@ -80,7 +85,7 @@ def get_or_create(
         found = find()
         if found is None:
             raise
-        return found, not is_conflict
+        return found, not is_conflict or client.intents.was_sent(request)
 
 
 def changed_by_earlier_try(

@@ -168,13 +168,16 @@ class RecordingClient:
 
         A ``DamstraError`` that says that the request was not carried out removes it from the log.
         """
+        intent = Intent.of(endpoint)
+        is_repeated = intent in self._sent
         self.intents.add(endpoint)
-        self._sent[Intent.of(endpoint)] = endpoint
+        self._sent[intent] = endpoint
         try:
             yield self._client
         except DamstraError as error:
-            if not error.outcome_unknown:
-                self._sent.pop(Intent.of(endpoint), None)
+            # A request that is sent again may have been carried out the first time.
+            if not (error.outcome_unknown or is_repeated):
+                del self._sent[intent]
                 self.intents.discard(endpoint)
             raise
 

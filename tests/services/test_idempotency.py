@@ -24,6 +24,8 @@ from airflow_provider_damstra.services.idempotency import (
     get_or_create,
     log_or_raise_conflict,
 )
+from airflow_provider_damstra.services.intent_log import IntentLog
+from airflow_provider_damstra.task_state import TaskState
 from tests.services.fakes import Lookup, ScriptedClient
 
 CALL = InactivateUser(user_id=7)
@@ -86,6 +88,28 @@ def test_call_and_verify_resends_only_once() -> None:
     with pytest.raises(DamstraServerError):
         call_and_verify(client, CALL, is_applied=is_applied)
     assert (len(client.calls), is_applied.count) == (2, 1)
+
+
+def test_call_and_verify_accepts_conflict_of_resent_request_if_effect_is_there() -> None:
+    # A slow server carries out the first request after the lookup, and refuses the second.
+    client, is_applied = ScriptedClient(UNKNOWN_OUTCOME[0], CONFLICT), Lookup(False, True)
+    assert call_and_verify(client, CALL, is_applied=is_applied)
+    assert (len(client.calls), is_applied.count) == (2, 2)
+
+
+def test_call_and_verify_raises_conflict_of_resent_request_if_effect_is_missing() -> None:
+    client = ScriptedClient(UNKNOWN_OUTCOME[0], CONFLICT)
+    with pytest.raises(DamstraConflictError, match="exists"):
+        call_and_verify(client, CALL, is_applied=Lookup(False, False))
+
+
+def test_conflict_with_request_of_earlier_try_counts_as_own_effect() -> None:
+    # A slow server carries out the request of the earlier try after the lookup of this one.
+    state = TaskState()
+    IntentLog(state).add(CALL, CREATE)
+    assert call_and_verify(ScriptedClient(CONFLICT, state=state), CALL, is_applied=Lookup(True))
+    client = ScriptedClient(CONFLICT, state=state)
+    assert get_or_create(client, CREATE, find=Lookup(None, GROUP)) == (GROUP, True)
 
 
 @pytest.mark.parametrize("error", NOT_CARRIED_OUT, ids=str)

@@ -13,8 +13,9 @@ from airflow_provider_damstra.endpoints import (
     InactivateUser,
     ScheduleUser,
 )
-from airflow_provider_damstra.errors import DamstraConflictError, DamstraTransportError
+from airflow_provider_damstra.errors import DamstraConflictError, DamstraRateLimitError, DamstraTransportError
 from airflow_provider_damstra.models.lesson_schedule import UserLessonSchedule
+from airflow_provider_damstra.services.idempotency import call_and_verify
 from airflow_provider_damstra.services.intent_log import IntentLog
 from airflow_provider_damstra.services.lesson import schedule_users
 from airflow_provider_damstra.task_state import TaskState
@@ -84,6 +85,15 @@ def test_call_removes_a_request_only_if_it_was_not_carried_out(
         client.call(CREATE)
     assert IntentLog(state).was_sent(CREATE) == is_kept
     assert client.sent == [CREATE] * is_kept
+
+
+def test_refused_repetition_keeps_a_request_whose_outcome_is_unknown(state: CountingState) -> None:
+    refused = DamstraRateLimitError("slow down", request=INACTIVATE.request())
+    client = ScriptedClient(NO_RESPONSE, refused, state=state)
+    with pytest.raises(DamstraRateLimitError):
+        call_and_verify(client, INACTIVATE, is_applied=lambda: False)
+    assert IntentLog(state).was_sent(INACTIVATE)
+    assert client.sent == [INACTIVATE]
 
 
 def test_requests_of_this_try_do_not_count_as_sent_by_an_earlier_one(state: CountingState) -> None:
