@@ -45,14 +45,6 @@ class TaskState:
         """Delete a value, if there is one."""
         self._store.delete(_key(name))
 
-    def setdefault(self, name: str, value: Any) -> Any:
-        """Return the value of this name, and store the given one first if there is none."""
-        stored = self.get(name)
-        if stored is not None:
-            return stored
-        self.set(name, value)
-        return value
-
     def append(self, name: str, items: list[int]) -> list[int]:
         """Append the items that a list does not contain yet, and return the list."""
         stored: list[int] = self.get(name, [])

@@ -58,12 +58,6 @@ def test_task_state_without_store_starts_empty_in_each_try() -> None:
     assert TaskState({}).get("intents") is None
 
 
-def test_setdefault_returns_what_the_first_try_stored() -> None:
-    context = {"task_state_store": StateStore()}
-    assert TaskState(context).setdefault("users_before", []) == []
-    assert TaskState(context).setdefault("users_before", [7]) == []
-
-
 def test_append_keeps_order_and_writes_only_new_items(monkeypatch: pytest.MonkeyPatch) -> None:
     state = TaskState()
     assert state.append("ids", [3, 1, 3]) == [3, 1]

@@ -90,27 +90,35 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
         self.keep_roles = keep_roles
 
     def _execute(self, context: Context) -> Any:
-        from airflow_provider_damstra.services.user_import.upsert import MATCH_KEYS, apply_import, plan_import
+        from airflow_provider_damstra.services.user_import.upsert import (
+            MATCH_KEYS,
+            apply_import,
+            plan_import,
+            row_digest,
+        )
 
         self.validate_result_path()
         validate_choice("match_by", self.match_by, *MATCH_KEYS)
         rows = self._parse_users()
         plan = plan_import(self.client, rows, match_by=self.match_by, keep_roles=self.keep_roles)
-        before = set(self.task_state.setdefault("users_before", plan.existing_ids))
+        # Stored before the import, for the next try.
+        new = set(self.task_state.append("rows_of_new_users", plan.new_digests))
         changed = set(self.task_state.append("users_changed", plan.differing_ids))
         user_ids = apply_import(plan, batch_size=self.batch_size)
-        outcome: dict[str, list[int]] = {"created": [], "updated": [], "unchanged": []}
-        for user_id in user_ids:
-            name = "created" if user_id not in before else "updated" if user_id in changed else "unchanged"
-            outcome[name].append(user_id)
-        self.log.info("Users: %s", ", ".join(f"{len(ids)} {name}" for name, ids in outcome.items()))
-        self.push_ids(context, outcome)
+        outcomes = [
+            "created" if row_digest(row) in new else "updated" if user_id in changed else "unchanged"
+            for row, user_id in zip(rows, user_ids, strict=True)
+        ]
+        ids_by_outcome = {
+            name: [user_id for user_id, outcome in zip(user_ids, outcomes, strict=True) if outcome == name]
+            for name in ("created", "updated", "unchanged")
+        }
+        self.log.info("Users: %s", ", ".join(f"{len(ids)} {name}" for name, ids in ids_by_outcome.items()))
+        self.push_ids(context, ids_by_outcome)
         if self.result_path is None:
             return user_ids
-        outcome_of = {user_id: name for name, ids in outcome.items() for user_id in ids}
-        return self.return_or_write(
-            [{"user_id": user_id, "outcome": outcome_of[user_id]} for user_id in user_ids]
-        )
+        pairs = zip(user_ids, outcomes, strict=True)
+        return self.return_or_write([{"user_id": user_id, "outcome": name} for user_id, name in pairs])
 
     def _parse_users(self) -> list[ImportedUser]:
         from airflow_provider_damstra.services.user_import.parsing import parse_users

@@ -11,7 +11,7 @@ from airflow_provider_damstra.models import Role
 from airflow_provider_damstra.operators.user import DamstraUpdateUserOperator, DamstraUpsertUsersOperator
 from tests.operators.faults import FAULTS, SERVER_ERROR, inject_fault
 from tests.operators.operator_case import changes_in
-from tests.operators.task_runner import error_message, fail_fast_message, run
+from tests.operators.task_runner import StateStore, error_message, fail_fast_message, run
 from tests.operators.user_group_cases import ADA, NEW_USER
 
 if TYPE_CHECKING:
@@ -43,6 +43,26 @@ def test_outcome_separates_created_updated_and_unchanged(damstra_emulator: Damst
     outcome = run(step([LIAM, ADA, MEI]))
     assert outcome.value == [1011, NEW_USER, 1007]
     assert outcome.xcoms == {"created": [NEW_USER], "updated": [1007], "unchanged": [1011]}
+
+
+def test_outcome_covers_earlier_tries_with_the_same_rows(
+    damstra_emulator: DamstraEmulator, connect: ConnectionFactory
+) -> None:
+    connect(extra={"max_retries": 0})
+    store = StateStore()
+    inject_fault(damstra_emulator, FAULTS["429"], method="POST", path="/bulkUserImport", number=2)
+    with pytest.raises(DamstraError):
+        run(step([ADA, MEI], batch_size=1), task_state_store=store)
+    assert ADA["emailAddress"] not in str(store)
+    for _ in range(2):
+        outcome = run(step([ADA, MEI, LIAM], batch_size=1), task_state_store=store)
+        assert outcome.xcoms == {"created": [NEW_USER], "updated": [1007], "unchanged": [1011]}
+
+
+def test_imported_user_that_cannot_be_found_is_reported(damstra_emulator: DamstraEmulator) -> None:
+    damstra_emulator.add_fault("status", status=200, path="/bulkUserImport", body=[])
+    why = error_message(step([ADA, LIAM]), DamstraConflictError)
+    assert why.startswith("1 of 2 users were imported, but none with their employee_number can be found")
 
 
 def test_unchanged_users_are_not_sent(damstra_emulator: DamstraEmulator) -> None:

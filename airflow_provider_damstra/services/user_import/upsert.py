@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.endpoints.user import (
@@ -97,15 +98,20 @@ class ImportPlan:
     to_send: list[ImportedUser]
 
     @property
-    def existing_ids(self) -> list[int]:
-        """Return the ids of the users that exist."""
-        return sorted(user.id for user in self.existing.values())
+    def new_digests(self) -> list[int]:
+        """Return the digests of the rows whose users are missing."""
+        return [row_digest(row) for row in self.to_send if self.matcher.key(row) not in self.existing]
 
     @property
     def differing_ids(self) -> list[int]:
         """Return the ids of the users that exist and differ."""
         keys = (self.matcher.key(row) for row in self.to_send)
         return [self.existing[key].id for key in keys if key in self.existing]
+
+
+def row_digest(row: ImportedUser) -> int:
+    """Return a digest, which tells later tries of the task about a row without showing personal data."""
+    return int.from_bytes(sha256(row.model_dump_json().encode()).digest()[:6])
 
 
 def plan_import(
@@ -143,6 +149,12 @@ def apply_import(plan: ImportPlan, *, batch_size: int) -> list[int]:
             progress = f"Of {total} users to import {start} were imported before {failed}"
             error.args = (f"{progress}; running it again does the rest. {error}",)
             raise
+    lost = sum(matcher.key(row) not in ids for row in plan.rows)
+    if lost:
+        raise DamstraConflictError(
+            f"{lost} of {len(plan.rows)} users were imported, but none with their {matcher.match_by} can be "
+            "found: look in Damstra what was stored instead."
+        )
     return [ids[matcher.key(row)] for row in plan.rows]
 
 
