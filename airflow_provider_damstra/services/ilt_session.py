@@ -46,7 +46,9 @@ def find_ilt_session(client: SupportsCalls, request: CreateIltSession) -> IltSes
     """Return the session of the same lesson, times, instructor and location unless cancelled, or None."""
 
     def key(one: IltSession | CreateIltSession) -> tuple[Any, ...]:
-        return one.lesson_id, one.start_datetime, one.end_datetime, one.location
+        # In seconds: a server may not keep the milliseconds that it is sent.
+        times = (time and time.replace(microsecond=0) for time in (one.start_datetime, one.end_datetime))
+        return one.lesson_id, *times, one.location or ""
 
     sessions = client.iterate(ListIltSessions(instructor_id=request.instructor_id))
     return next((one for one in sessions if not one.is_cancelled and key(one) == key(request)), None)

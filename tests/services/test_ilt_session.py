@@ -1,0 +1,24 @@
+"""The lookup of an ILT session, before it is created and after its creation was not answered."""
+
+from __future__ import annotations
+
+from airflow_provider_damstra.endpoints import CreateIltSession
+from airflow_provider_damstra.models import IltSession
+from airflow_provider_damstra.services.ilt_session import find_ilt_session
+from tests.services.fakes import FakeClient
+
+
+def test_session_is_found_although_the_server_stores_seconds_and_no_empty_text() -> None:
+    request = CreateIltSession(
+        lesson_id=7,
+        start_datetime="2030-03-01T09:00:00.250+08:00",
+        end_datetime="2030-03-01T11:00:00.250+08:00",
+        location="",
+        instructor_id=1008,
+    )
+    stored = {"lessonId": 7, "startDatetime": "2030-03-01T01:00:00Z", "endDatetime": "2030-03-01T03:00:00Z"}
+    later = {**stored, "startDatetime": "2030-03-01T01:00:01Z"}
+    sessions = [IltSession.model_validate({"id": id_, **one}) for id_, one in ((1, later), (2, stored))]
+    found = find_ilt_session(FakeClient(sessions), request)
+    assert found is not None
+    assert found.id == 2
