@@ -1,10 +1,10 @@
-"""Base class of the operators, and mixins for user lists, result files and rollback on kill."""
+"""Base classes of the operators, and mixins for user lists, result files and rollback on kill."""
 
 from __future__ import annotations
 
 import json
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
@@ -168,6 +168,50 @@ class UserListMixin(DamstraOperator):
             raise AirflowSkipException("user_ids is empty: there is nothing to do.")
 
 
+class StrictMixin(DamstraOperator):
+    """Operator with one request, whose fields are the templated arguments.
+
+    :param strict: fail if the request would change nothing.
+    """
+
+    endpoint_name: ClassVar[str]
+
+    def __init__(self, *, strict: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        validate_booleans(strict=strict)
+        self.strict = strict
+
+    def create_request(self) -> Any:
+        """Return the request."""
+        from airflow_provider_damstra import endpoints
+
+        names = [name for name in self.template_fields if name != "damstra_conn_id"]
+        return getattr(endpoints, self.endpoint_name)(**{name: getattr(self, name) for name in names})
+
+
+class ChangeStatusOperator(StrictMixin):
+    """Base of the operators that give a user, a group or an ILT session another status."""
+
+    def _execute(self, context: Context) -> bool:
+        from airflow_provider_damstra.services.status import change_status
+
+        return change_status(self.client, self.create_request(), strict=self.strict)
+
+
+class ChangeUsersOperator(UserListMixin, StrictMixin):
+    """Base of the operators that add users to a group or an ILT session, or remove them."""
+
+    def _execute(self, context: Context) -> list[int]:
+        from airflow_provider_damstra.services.idempotency import format_ids
+        from airflow_provider_damstra.services.membership import change_users
+
+        self.skip_if_empty()
+        request = self.create_request()
+        changed = change_users(self.client, request, strict=self.strict)
+        self.log.info("%s for users %s", request.request(), format_ids(changed))
+        return changed
+
+
 class ResultFileMixin(DamstraOperator):
     """Operator whose result may be too large for an XCom.
 
@@ -221,11 +265,11 @@ class RollbackOnKillMixin(DamstraOperator):
         if not (self.cancel_on_kill and self.sent):
             super().handle_kill()
             return
-        client = self.hook.create_client(timeout=_ROLLBACK_TIMEOUT, max_retries=0)
-        for endpoint in reversed(self.sent):
-            request = endpoint.request()
-            self.client.intents.mark_rolled_back(endpoint)
-            try:
-                self.log.warning("Killed. %s: %s.", request, roll_back(client, endpoint))
-            except DamstraError as error:
-                self.log.error("Killed. %s could not be undone, do it by hand: %s", request, error)
+        with self.hook.create_client(timeout=_ROLLBACK_TIMEOUT, max_retries=0) as client:
+            for endpoint in reversed(self.sent):
+                request = endpoint.request()
+                self.client.intents.mark_rolled_back(endpoint)
+                try:
+                    self.log.warning("Killed. %s: %s.", request, roll_back(client, endpoint))
+                except DamstraError as error:
+                    self.log.error("Killed. %s could not be undone, do it by hand: %s", request, error)

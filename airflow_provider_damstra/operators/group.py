@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.operators.base import (
+    ChangeStatusOperator,
+    ChangeUsersOperator,
     DamstraOperator,
     ResultFileMixin,
     RollbackOnKillMixin,
-    UserListMixin,
 )
 from airflow_provider_damstra.validation import (
     provided_arguments,
@@ -110,7 +111,7 @@ class DamstraUpdateGroupOperator(DamstraOperator):
         return update_group(self.client, group_id=self.group_id, changes=changes)
 
 
-class DamstraInactivateGroupOperator(DamstraOperator):
+class DamstraInactivateGroupOperator(ChangeStatusOperator):
     """Make a group inactive.
 
     Calls ``getGroup``, ``listGroups`` and, if the group is active, ``inactivateGroup``. A retry finds out
@@ -122,48 +123,25 @@ class DamstraInactivateGroupOperator(DamstraOperator):
     :raises DamstraConflictError: if it was inactive before, and ``strict``.
     """
 
+    endpoint_name = "InactivateGroup"
     template_fields = ("group_id", "damstra_conn_id")
 
-    def __init__(self, *, group_id: Id, strict: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, group_id: Id, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        validate_booleans(strict=strict)
         self.group_id = group_id
-        self.strict = strict
-
-    def _execute(self, context: Context) -> bool:
-        from airflow_provider_damstra.endpoints import InactivateGroup
-        from airflow_provider_damstra.services.group import inactivate_group
-
-        return inactivate_group(self.client, InactivateGroup(group_id=self.group_id), strict=self.strict)
 
 
-class _MembershipOperator(UserListMixin):
+class _GroupUsersOperator(ChangeUsersOperator):
     """Base of the operators that add or remove members or supervisors."""
 
-    endpoint_name: ClassVar[str]
     template_fields = ("group_id", "user_ids", "damstra_conn_id")
 
-    def __init__(
-        self, *, group_id: Id, user_ids: Ids, on_empty: str = "fail", strict: bool = False, **kwargs: Any
-    ) -> None:
-        super().__init__(user_ids=user_ids, on_empty=on_empty, **kwargs)
-        validate_booleans(strict=strict)
+    def __init__(self, *, group_id: Id, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.group_id = group_id
-        self.strict = strict
-
-    def _execute(self, context: Context) -> list[int]:
-        from airflow_provider_damstra import endpoints
-        from airflow_provider_damstra.services.group import change_members
-        from airflow_provider_damstra.services.idempotency import format_ids
-
-        self.skip_if_empty()
-        request = getattr(endpoints, self.endpoint_name)(group_id=self.group_id, user_ids=self.user_ids)
-        changed = change_members(self.client, request, strict=self.strict)
-        self.log.info("Group %s: %s for users %s", self.group_id, self.endpoint_name, format_ids(changed))
-        return changed
 
 
-class DamstraAddGroupMembersOperator(_MembershipOperator, RollbackOnKillMixin):
+class DamstraAddGroupMembersOperator(_GroupUsersOperator, RollbackOnKillMixin):
     """Add users to a group.
 
     Calls ``listGroupMembers`` and, for the users who are not members, ``addGroupMembers``. A retry adds only
@@ -181,7 +159,7 @@ class DamstraAddGroupMembersOperator(_MembershipOperator, RollbackOnKillMixin):
     endpoint_name = "AddGroupMembers"
 
 
-class DamstraRemoveGroupMembersOperator(_MembershipOperator):
+class DamstraRemoveGroupMembersOperator(_GroupUsersOperator):
     """Remove users from a group.
 
     Calls ``listGroupMembers`` and, for the users who are members, ``removeGroupMembers``. A retry removes
@@ -198,7 +176,7 @@ class DamstraRemoveGroupMembersOperator(_MembershipOperator):
     endpoint_name = "RemoveGroupMembers"
 
 
-class DamstraAddGroupSupervisorsOperator(_MembershipOperator, RollbackOnKillMixin):
+class DamstraAddGroupSupervisorsOperator(_GroupUsersOperator, RollbackOnKillMixin):
     """Make users supervisors of a group.
 
     Calls ``listGroupSupervisors`` and, for the users who are not supervisors, ``addGroupSupervisors``. A
@@ -216,7 +194,7 @@ class DamstraAddGroupSupervisorsOperator(_MembershipOperator, RollbackOnKillMixi
     endpoint_name = "AddGroupSupervisors"
 
 
-class DamstraRemoveGroupSupervisorsOperator(_MembershipOperator):
+class DamstraRemoveGroupSupervisorsOperator(_GroupUsersOperator):
     """Remove supervisors from a group.
 
     Calls ``listGroupSupervisors`` and, for the users who are supervisors, ``removeGroupSupervisors``. A retry
@@ -282,7 +260,7 @@ class DamstraSyncGroupMembersOperator(ResultFileMixin):
 
     def _execute(self, context: Context) -> Any:
         from airflow_provider_damstra import endpoints
-        from airflow_provider_damstra.services.group import apply_membership, plan_membership
+        from airflow_provider_damstra.services.membership import apply_membership, plan_membership
 
         self.validate_result_path()
         add = getattr(endpoints, f"AddGroup{self.who.title()}")

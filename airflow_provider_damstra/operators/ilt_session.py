@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.operators.base import DamstraOperator, RollbackOnKillMixin, UserListMixin
+from airflow_provider_damstra.operators.base import (
+    ChangeStatusOperator,
+    ChangeUsersOperator,
+    DamstraOperator,
+    RollbackOnKillMixin,
+)
 from airflow_provider_damstra.validation import (
     provided_arguments,
     validate_at_least_one,
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_damstra.endpoints import CancelIltSession
     from airflow_provider_damstra.validation import Id, Ids
 
 _CHANGES = ("instructor_id", "location", "notes", "number_of_places")
@@ -144,7 +150,7 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
         return update_ilt_session(self.client, ilt_session_id=self.ilt_session_id, changes=changes)
 
 
-class DamstraCompleteIltSessionOperator(DamstraOperator):
+class DamstraCompleteIltSessionOperator(ChangeStatusOperator):
     """Complete an ILT session and its lesson schedules.
 
     Calls ``getIltSession`` and, if the session is not completed, ``completeIltSession``. A retry finds out
@@ -156,23 +162,15 @@ class DamstraCompleteIltSessionOperator(DamstraOperator):
     :raises DamstraConflictError: if the session is cancelled, or was completed before and ``strict``.
     """
 
+    endpoint_name = "CompleteIltSession"
     template_fields = ("ilt_session_id", "damstra_conn_id")
 
-    def __init__(self, *, ilt_session_id: Id, strict: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, ilt_session_id: Id, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        validate_booleans(strict=strict)
         self.ilt_session_id = ilt_session_id
-        self.strict = strict
-
-    def _execute(self, context: Context) -> bool:
-        from airflow_provider_damstra.endpoints import CompleteIltSession
-        from airflow_provider_damstra.services.ilt_session import end_ilt_session
-
-        request = CompleteIltSession(ilt_session_id=self.ilt_session_id)
-        return end_ilt_session(self.client, request, strict=self.strict)
 
 
-class DamstraCancelIltSessionOperator(DamstraOperator):
+class DamstraCancelIltSessionOperator(ChangeStatusOperator):
     """Cancel an ILT session.
 
     Calls ``getIltSession`` and, if the session is not cancelled, ``cancelIltSession``. A retry finds out
@@ -194,63 +192,36 @@ class DamstraCancelIltSessionOperator(DamstraOperator):
         ilt_session_id: Id,
         notify_trainees: bool = True,
         notify_instructor: bool = True,
-        strict: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        validate_booleans(notify_trainees=notify_trainees, notify_instructor=notify_instructor, strict=strict)
+        validate_booleans(notify_trainees=notify_trainees, notify_instructor=notify_instructor)
         self.ilt_session_id = ilt_session_id
         self.notify_trainees = notify_trainees
         self.notify_instructor = notify_instructor
-        self.strict = strict
 
-    def _execute(self, context: Context) -> bool:
+    def create_request(self) -> CancelIltSession:
+        """Return the request."""
         from airflow_provider_damstra.endpoints import CancelIltSession
-        from airflow_provider_damstra.services.ilt_session import end_ilt_session
 
-        request = CancelIltSession(
+        return CancelIltSession(
             ilt_session_id=self.ilt_session_id,
             ilt_session_cancellation_trainee_notification_enabled=self.notify_trainees,
             ilt_session_cancellation_instructor_notification_enabled=self.notify_instructor,
         )
-        return end_ilt_session(self.client, request, strict=self.strict)
 
 
-class _RegistrationOperator(UserListMixin):
+class _AttendeesOperator(ChangeUsersOperator):
     """Base of the operators that register or deregister attendees."""
 
-    endpoint_name: ClassVar[str]
     template_fields = ("ilt_session_id", "user_ids", "damstra_conn_id")
 
-    def __init__(
-        self,
-        *,
-        ilt_session_id: Id,
-        user_ids: Ids,
-        on_empty: str = "fail",
-        strict: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(user_ids=user_ids, on_empty=on_empty, **kwargs)
-        validate_booleans(strict=strict)
+    def __init__(self, *, ilt_session_id: Id, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.ilt_session_id = ilt_session_id
-        self.strict = strict
-
-    def _execute(self, context: Context) -> list[int]:
-        from airflow_provider_damstra import endpoints
-        from airflow_provider_damstra.services.idempotency import format_ids
-        from airflow_provider_damstra.services.ilt_session import change_attendees
-
-        self.skip_if_empty()
-        endpoint = getattr(endpoints, self.endpoint_name)
-        request = endpoint(ilt_session_id=self.ilt_session_id, user_ids=self.user_ids)
-        changed = change_attendees(self.client, request, strict=self.strict)
-        ids = format_ids(changed)
-        self.log.info("ILT session %s: %s for users %s", self.ilt_session_id, self.endpoint_name, ids)
-        return changed
 
 
-class DamstraRegisterIltSessionUsersOperator(_RegistrationOperator, RollbackOnKillMixin):
+class DamstraRegisterIltSessionUsersOperator(_AttendeesOperator, RollbackOnKillMixin):
     """Register users for an ILT session. They must be scheduled to the session's lesson.
 
     Calls ``listIltSessionAttendees`` and, for the users who are not registered, ``bulkRegisterIltSession``. A
@@ -268,7 +239,7 @@ class DamstraRegisterIltSessionUsersOperator(_RegistrationOperator, RollbackOnKi
     endpoint_name = "BulkRegisterIltSession"
 
 
-class DamstraDeregisterIltSessionUsersOperator(_RegistrationOperator):
+class DamstraDeregisterIltSessionUsersOperator(_AttendeesOperator):
     """Deregister users from an ILT session.
 
     Calls ``listIltSessionAttendees`` and, for the users who are registered, ``bulkDeregisterIltSession``. A

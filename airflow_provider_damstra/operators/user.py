@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_damstra.operators.base import DamstraOperator, ResultFileMixin, RollbackOnKillMixin
+from airflow_provider_damstra.operators.base import (
+    ChangeStatusOperator,
+    DamstraOperator,
+    ResultFileMixin,
+    RollbackOnKillMixin,
+)
 from airflow_provider_damstra.validation import (
     parse_mapping,
     validate_booleans,
@@ -214,27 +219,17 @@ class DamstraUpdateUserOperator(DamstraOperator):
         return update_user(self.client, user_id=self.user_id, changes=changes)
 
 
-class _ActivationOperator(DamstraOperator):
+class _UserStatusOperator(ChangeStatusOperator):
     """Base of the operators that activate or inactivate a user."""
 
-    endpoint_name: ClassVar[str]
     template_fields = ("user_id", "damstra_conn_id")
 
-    def __init__(self, *, user_id: Id, strict: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, user_id: Id, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        validate_booleans(strict=strict)
         self.user_id = user_id
-        self.strict = strict
-
-    def _execute(self, context: Context) -> bool:
-        from airflow_provider_damstra import endpoints
-        from airflow_provider_damstra.services.user import set_user_active
-
-        request = getattr(endpoints, self.endpoint_name)(user_id=self.user_id)
-        return set_user_active(self.client, request, strict=self.strict)
 
 
-class DamstraActivateUserOperator(_ActivationOperator):
+class DamstraActivateUserOperator(_UserStatusOperator):
     """Activate a user.
 
     Calls ``getUser`` and, if the user is inactive, ``activateUser``. A retry finds out whether an earlier try
@@ -249,7 +244,7 @@ class DamstraActivateUserOperator(_ActivationOperator):
     endpoint_name = "ActivateUser"
 
 
-class DamstraInactivateUserOperator(_ActivationOperator):
+class DamstraInactivateUserOperator(_UserStatusOperator):
     """Make a user inactive. Its learning record is kept.
 
     Calls ``getUser`` and, if the user is active, ``inactivateUser``. A retry finds out whether an earlier try

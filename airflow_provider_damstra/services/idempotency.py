@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from airflow_provider_damstra.endpoints.base import Endpoint
-    from airflow_provider_damstra.services.group import MembershipRequest
-    from airflow_provider_damstra.services.ilt_session import RegistrationRequest
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
 Result = TypeVar("Result")
@@ -86,43 +84,6 @@ def get_or_create(
         if found is None:
             raise
         return found, not is_conflict or client.intents.was_sent(request)
-
-
-def changed_by_earlier_try(
-    client: RecordingClient, request: Endpoint[Any], message: str, *, strict: bool
-) -> bool:
-    """Return whether an earlier try of the task brought about what is already so.
-
-    :param message: what is logged, or raised, if it did not.
-    :raises DamstraConflictError: if it did not, and ``strict``.
-    """
-    if client.intents.was_sent(request):
-        log.info("%s: an earlier try of this task has done it.", request.request())
-        return True
-    log_or_raise_conflict(message, strict=strict)
-    return False
-
-
-def own_user_ids(
-    client: RecordingClient,
-    request: MembershipRequest | RegistrationRequest,
-    *,
-    pending: tuple[int, ...],
-    already: str,
-    strict: bool,
-) -> list[int]:
-    """Return the users of a request for whom this task changes something, in this try or an earlier one.
-
-    :param pending: users for whom the request still has to be sent.
-    :param already: log line, or error, about the other users; ``%s`` stands for their ids.
-    :param strict: raise if there are other users.
-    :raises DamstraConflictError: if there are, and ``strict``.
-    """
-    own = {*pending, *client.intents.ids_sent(request)}
-    others = [user_id for user_id in request.user_ids if user_id not in own]
-    if others:
-        log_or_raise_conflict(already % format_ids(others), strict=strict)
-    return [user_id for user_id in request.user_ids if user_id in own]
 
 
 def log_or_raise_conflict(message: str, *, strict: bool) -> None:

@@ -1,4 +1,4 @@
-"""One ILT session: find, get or create, update, complete, cancel; change its attendees and their progress."""
+"""One ILT session: find, get or create, update; list its attendees and record their progress."""
 
 from __future__ import annotations
 
@@ -11,10 +11,6 @@ from pydantic import BeforeValidator, Field
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.ilt_session import (
     AttendeeProgress,
-    BulkDeregisterIltSession,
-    BulkRegisterIltSession,
-    CancelIltSession,
-    CompleteIltSession,
     CreateIltSession,
     GetIltSession,
     ListIltSessionAttendees,
@@ -24,13 +20,7 @@ from airflow_provider_damstra.endpoints.ilt_session import (
 )
 from airflow_provider_damstra.endpoints.types import Identifier, IdentifierList, validate_unique
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraNotFoundError
-from airflow_provider_damstra.services.idempotency import (
-    call_and_verify,
-    changed_by_earlier_try,
-    get_or_create,
-    own_user_ids,
-    parse_changes,
-)
+from airflow_provider_damstra.services.idempotency import call_and_verify, get_or_create, parse_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,8 +28,6 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.models.ilt_session import IltSession, IltSessionAttendee
     from airflow_provider_damstra.services.intent_log import RecordingClient
-
-RegistrationRequest = BulkRegisterIltSession | BulkDeregisterIltSession
 
 
 def find_ilt_session(client: SupportsCalls, request: CreateIltSession) -> IltSession | None:
@@ -84,48 +72,6 @@ def update_ilt_session(client: RecordingClient, *, ilt_session_id: Any, changes:
     if target == current:
         return client.intents.was_sent(request)
     return call_and_verify(client, request, is_applied=lambda: values_of(client.call(query)) == target)
-
-
-def end_ilt_session(
-    client: RecordingClient, request: CompleteIltSession | CancelIltSession, *, strict: bool = False
-) -> bool:
-    """Complete or cancel a session, and return False if that was done before.
-
-    :param strict: raise instead of returning False.
-    """
-    query = GetIltSession(ilt_session_id=request.ilt_session_id)
-    state = "cancelled" if isinstance(request, CancelIltSession) else "completed"
-
-    def is_ended(session: IltSession) -> bool:
-        return session.is_cancelled if state == "cancelled" else session.is_completed
-
-    if is_ended(client.call(query)):
-        message = f"ILT session {request.ilt_session_id} is {state} already."
-        return changed_by_earlier_try(client, request, message, strict=strict)
-    return call_and_verify(client, request, is_applied=lambda: is_ended(client.call(query)))
-
-
-def change_attendees(
-    client: RecordingClient, request: RegistrationRequest, *, strict: bool = False
-) -> list[int]:
-    """Register or deregister users for whom that changes something, and return their ids.
-
-    :param strict: raise, and change nothing, if it changes nothing for some.
-    """
-    is_register = isinstance(request, BulkRegisterIltSession)
-
-    def find_pending(part: RegistrationRequest) -> tuple[int, ...]:
-        present = list_attendees(client, part.ilt_session_id)
-        return tuple(user_id for user_id in part.user_ids if (user_id in present) != is_register)
-
-    state = "registered" if is_register else "not registered"
-    already = f"ILT session {request.ilt_session_id}: users %s are {state} already."
-    pending = find_pending(request)
-    changed = own_user_ids(client, request, pending=pending, already=already, strict=strict)
-    if pending:
-        narrowed = request.model_copy(update={"user_ids": pending})
-        call_and_verify(client, narrowed, is_applied=lambda: not find_pending(narrowed))
-    return changed
 
 
 def list_attendees(client: SupportsCalls, ilt_session_id: int) -> dict[int, IltSessionAttendee]:

@@ -9,20 +9,19 @@ from airflow_provider_damstra.endpoints.group import (
     AddGroupSupervisors,
     CreateGroup,
     InactivateGroup,
-    RemoveGroupMembers,
-    RemoveGroupSupervisors,
 )
 from airflow_provider_damstra.endpoints.ilt_session import (
-    BulkDeregisterIltSession,
     BulkRegisterIltSession,
     CancelIltSession,
     CreateIltSession,
 )
 from airflow_provider_damstra.endpoints.user import CreateUser, InactivateUser
-from airflow_provider_damstra.services.group import change_members, find_group, inactivate_group
-from airflow_provider_damstra.services.ilt_session import change_attendees, end_ilt_session, find_ilt_session
+from airflow_provider_damstra.services.group import find_group
+from airflow_provider_damstra.services.ilt_session import find_ilt_session
 from airflow_provider_damstra.services.intent_log import RecordingClient
-from airflow_provider_damstra.services.user import find_user, set_user_active
+from airflow_provider_damstra.services.membership import change_users, removal_of
+from airflow_provider_damstra.services.status import change_status
+from airflow_provider_damstra.services.user import find_user
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.base import SupportsCalls
@@ -43,26 +42,20 @@ def roll_back(api_client: SupportsCalls, request: Endpoint[Any]) -> str:
         case CreateIltSession():
             session = find_ilt_session(client, request)
             if session:
-                end_ilt_session(client, _silent_cancellation(session.id))
+                change_status(client, _silent_cancellation(session.id))
                 return f"ILT session {session.id} is cancelled"
         case CreateGroup():
             group = find_group(client, request)
             if group:
-                inactivate_group(client, InactivateGroup(group_id=group.id))
+                change_status(client, InactivateGroup(group_id=group.id))
                 return f"group {group.id} is inactive"
         case CreateUser():
             user = find_user(client, request)
             if user:
-                set_user_active(client, InactivateUser(user_id=user.id))
+                change_status(client, InactivateUser(user_id=user.id))
                 return f"user {user.id} is inactive"
-        case AddGroupMembers() | AddGroupSupervisors():
-            remove = RemoveGroupMembers if isinstance(request, AddGroupMembers) else RemoveGroupSupervisors
-            removal = remove(group_id=request.group_id, user_ids=request.user_ids)
-            return f"users {change_members(client, removal)} are out of group {request.group_id} again"
-        case BulkRegisterIltSession():
-            session_id, user_ids = request.ilt_session_id, request.user_ids
-            leaving = BulkDeregisterIltSession(ilt_session_id=session_id, user_ids=user_ids)
-            return f"users {change_attendees(client, leaving)} are deregistered again"
+        case AddGroupMembers() | AddGroupSupervisors() | BulkRegisterIltSession():
+            return f"users {change_users(client, removal_of(request))} are removed again"
         case _:
             return "it stays as it is, because the API cannot undo it"
     return "it does not exist, so there is nothing to undo; look again if Damstra was slow to answer"

@@ -1,24 +1,14 @@
-"""One user: find, get or create, update, activate, inactivate."""
+"""One user: find, get or create, update."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.endpoints.user import (
-    ActivateUser,
-    CreateUser,
-    GetUser,
-    InactivateUser,
-    UpdateUser,
-)
+from airflow_provider_damstra.endpoints.user import ActivateUser, CreateUser, GetUser, UpdateUser
 from airflow_provider_damstra.errors import DamstraConflictError
 from airflow_provider_damstra.models.user import CreatedUser
-from airflow_provider_damstra.services.idempotency import (
-    call_and_verify,
-    changed_by_earlier_try,
-    get_or_create,
-    parse_changes,
-)
+from airflow_provider_damstra.services.idempotency import call_and_verify, get_or_create, parse_changes
+from airflow_provider_damstra.services.status import change_status
 from airflow_provider_damstra.services.user_import.upsert import MATCH_KEYS
 
 if TYPE_CHECKING:
@@ -75,7 +65,7 @@ def get_or_create_user(
     if not was_created and if_exists == "fail":
         raise DamstraConflictError(f"The user exists already (id {user.id}).")
     if client.intents.was_rolled_back(request):
-        set_user_active(client, ActivateUser(user_id=user.id))
+        change_status(client, ActivateUser(user_id=user.id))
         client.intents.mark_restored(request)
     if not was_created and if_exists == "update":
         changes = request.model_dump(exclude_none=True, exclude=_ONLY_AT_CREATION)
@@ -93,20 +83,6 @@ def update_user(client: RecordingClient, *, user_id: Any, changes: Mapping[str, 
     if target == current:
         return client.intents.was_sent(request)
     return call_and_verify(client, request, is_applied=lambda: _comparable(client.call(query)) == target)
-
-
-def set_user_active(
-    client: RecordingClient, request: ActivateUser | InactivateUser, *, strict: bool = False
-) -> bool:
-    """Activate or inactivate a user, and return False if that changes nothing.
-
-    :param strict: raise instead of returning False.
-    """
-    query, active = GetUser(user_id=request.user_id), isinstance(request, ActivateUser)
-    if client.call(query).is_active == active:
-        message = f"User {request.user_id} is {'active' if active else 'inactive'} already."
-        return changed_by_earlier_try(client, request, message, strict=strict)
-    return call_and_verify(client, request, is_applied=lambda: client.call(query).is_active == active)
 
 
 def _comparable(user: User | UpdateUser) -> dict[str, Any]:

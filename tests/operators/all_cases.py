@@ -6,12 +6,7 @@ import importlib
 import pkgutil
 
 from airflow_provider_damstra import operators
-from airflow_provider_damstra.operators.base import (
-    DamstraOperator,
-    ResultFileMixin,
-    RollbackOnKillMixin,
-    UserListMixin,
-)
+from airflow_provider_damstra.operators.base import DamstraOperator
 from tests.operators.lesson_session_cases import (
     CALLS,
     COMPLETE_LESSON,
@@ -47,7 +42,6 @@ def operator_classes() -> list[type[DamstraOperator]]:
         for module in modules
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, DamstraOperator)
-    } - {DamstraOperator, RollbackOnKillMixin, UserListMixin, ResultFileMixin}
-    return sorted(
-        (kind for kind in found if not kind.__name__.startswith("_")), key=lambda kind: kind.__name__
-    )
+    }
+    used_as_base = {base for kind in found for base in kind.__mro__[1:]}
+    return sorted(found - used_as_base, key=lambda kind: kind.__name__)

@@ -1,0 +1,146 @@
+"""Users of a group or an ILT session: add them, remove them, or make them equal to a list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_damstra.endpoints.group import (
+    AddGroupMembers,
+    AddGroupSupervisors,
+    ListGroupMembers,
+    ListGroupSupervisors,
+    RemoveGroupMembers,
+    RemoveGroupSupervisors,
+)
+from airflow_provider_damstra.endpoints.ilt_session import BulkDeregisterIltSession, BulkRegisterIltSession
+from airflow_provider_damstra.errors import DamstraConflictError
+from airflow_provider_damstra.services.idempotency import call_and_verify, format_ids, log_or_raise_conflict
+from airflow_provider_damstra.services.ilt_session import list_attendees
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.clients.base import SupportsCalls
+    from airflow_provider_damstra.services.intent_log import RecordingClient
+
+GroupAddition = AddGroupMembers | AddGroupSupervisors
+Addition = GroupAddition | BulkRegisterIltSession
+Removal = RemoveGroupMembers | RemoveGroupSupervisors | BulkDeregisterIltSession
+
+_REMOVALS: dict[type[Addition], type[Removal]] = {
+    AddGroupMembers: RemoveGroupMembers,
+    AddGroupSupervisors: RemoveGroupSupervisors,
+    BulkRegisterIltSession: BulkDeregisterIltSession,
+}
+
+
+def removal_of(addition: Addition, **changes: Any) -> Removal:
+    """Return the request that removes the users that another one adds.
+
+    :param changes: other values of its fields.
+    """
+    return _REMOVALS[type(addition)](**{**dict(addition), **changes})
+
+
+def change_users(client: RecordingClient, request: Addition | Removal, *, strict: bool = False) -> list[int]:
+    """Add or remove users for whom that changes something, and return their ids, also of earlier tries.
+
+    :param strict: raise, and change nothing, if it changes nothing for some.
+    :raises DamstraConflictError: if it changes nothing for some, and ``strict``.
+    """
+    pending = _find_pending(client, request)
+    changed = {*pending, *client.intents.ids_sent(request)}
+    others = [user_id for user_id in request.user_ids if user_id not in changed]
+    if others:
+        log_or_raise_conflict(_already_so(request, others), strict=strict)
+    if pending:
+        narrowed = request.model_copy(update={"user_ids": pending})
+        call_and_verify(client, narrowed, is_applied=lambda: not _find_pending(client, narrowed))
+    return [user_id for user_id in request.user_ids if user_id in changed]
+
+
+def _already_so(request: Addition | Removal, user_ids: list[int]) -> str:
+    negation = "" if type(request) in _REMOVALS else "not "
+    if isinstance(request, BulkRegisterIltSession | BulkDeregisterIltSession):
+        place, state = f"ILT session {request.ilt_session_id}", "registered"
+    else:
+        place, state = f"Group {request.group_id}", "in it"
+    return f"{place}: users {format_ids(user_ids)} are {negation}{state} already."
+
+
+def _find_pending(client: SupportsCalls, request: Addition | Removal) -> tuple[int, ...]:
+    """Return the users for whom a request changes something."""
+    present = _list_user_ids(client, request)
+    is_addition = type(request) in _REMOVALS
+    return tuple(user_id for user_id in request.user_ids if (user_id in present) != is_addition)
+
+
+def _list_user_ids(client: SupportsCalls, request: Addition | Removal) -> set[int]:
+    """Return the ids of the users in the group or session of a request."""
+    if isinstance(request, BulkRegisterIltSession | BulkDeregisterIltSession):
+        return set(list_attendees(client, request.ilt_session_id))
+    is_of_members = isinstance(request, AddGroupMembers | RemoveGroupMembers)
+    listing = ListGroupMembers if is_of_members else ListGroupSupervisors
+    return {user.id for user in client.iterate(listing(group_id=request.group_id))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MembershipPlan:
+    """The differences between the users of a group and the wanted ones.
+
+    :param present: number of users in the group.
+    """
+
+    present: int
+    added: list[int] = field(default_factory=list)
+    removed: list[int] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Return the plan as a log line."""
+        counts = f"{len(self.added)} to add and {len(self.removed)} of {self.present} to remove"
+        return f"{counts}: add {format_ids(self.added)}, remove {format_ids(self.removed)}"
+
+    def validate_removals(self, limit: float | None) -> None:
+        """Raise if the plan removes more users than allowed, before anything is changed.
+
+        :param limit: a number of users (1 or more, or 0), a share of the present ones (below 1), or None for
+            all.
+        :raises DamstraConflictError: if there are more.
+        """
+        if limit is None:
+            return
+        allowed = limit * self.present if 0 < limit < 1 else limit
+        if len(self.removed) > allowed:
+            raise DamstraConflictError(
+                f"{len(self.removed)} of {self.present} would be removed, and max_removals allows "
+                f"{allowed:g}; nothing was changed. Is the list whole? If so, raise max_removals."
+            )
+
+
+def plan_membership(client: SupportsCalls, request: GroupAddition) -> MembershipPlan:
+    """Return what makes the members, or supervisors, of a group exactly the users of the request."""
+    present = _list_user_ids(client, request)
+    return MembershipPlan(
+        present=len(present),
+        added=[user_id for user_id in request.user_ids if user_id not in present],
+        removed=sorted(present.difference(request.user_ids)),
+    )
+
+
+def apply_membership(client: RecordingClient, request: GroupAddition, plan: MembershipPlan) -> MembershipPlan:
+    """Carry out a plan, and return it together with what earlier tries of the task did.
+
+    Users are added before others are removed.
+    """
+    removal = removal_of(request, user_ids=tuple(plan.removed) or request.user_ids)
+    added = client.intents.ids_sent(request).union(plan.added)
+    removed = client.intents.ids_sent(removal).union(plan.removed)
+    if plan.added:
+        addition = request.model_copy(update={"user_ids": tuple(plan.added)})
+        call_and_verify(client, addition, is_applied=lambda: not _find_pending(client, addition))
+    if plan.removed:
+        call_and_verify(client, removal, is_applied=lambda: not _find_pending(client, removal))
+    return MembershipPlan(
+        present=plan.present,
+        added=[user_id for user_id in request.user_ids if user_id in added],
+        removed=sorted(removed.difference(request.user_ids)),
+    )

@@ -1,0 +1,59 @@
+"""Status of a user, a group or an ILT session: activate, inactivate, complete, cancel."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_provider_damstra.endpoints.group import GetGroup, InactivateGroup, ListGroups
+from airflow_provider_damstra.endpoints.ilt_session import CancelIltSession, CompleteIltSession, GetIltSession
+from airflow_provider_damstra.endpoints.user import ActivateUser, GetUser, InactivateUser
+from airflow_provider_damstra.services.idempotency import call_and_verify, log_or_raise_conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_damstra.clients.base import SupportsCalls
+    from airflow_provider_damstra.services.intent_log import RecordingClient
+
+StatusRequest = ActivateUser | InactivateUser | InactivateGroup | CompleteIltSession | CancelIltSession
+
+log = logging.getLogger(__name__)
+
+
+def change_status(client: RecordingClient, request: StatusRequest, *, strict: bool = False) -> bool:
+    """Send a request unless its object has the status, and return whether this task brought it about.
+
+    :param strict: raise instead of returning False.
+    :raises DamstraConflictError: if the object had the status before this task, and ``strict``.
+    """
+    description, is_applied = _lookup(client, request)
+    if not is_applied():
+        return call_and_verify(client, request, is_applied=is_applied)
+    if client.intents.was_sent(request):
+        log.info("%s: an earlier try of this task has done it.", request.request())
+        return True
+    log_or_raise_conflict(f"{description} already.", strict=strict)
+    return False
+
+
+def _lookup(client: SupportsCalls, request: StatusRequest) -> tuple[str, Callable[[], bool]]:
+    """Return the wanted status in words, and a function that looks up whether the object has it."""
+    match request:
+        case ActivateUser(user_id=user_id) | InactivateUser(user_id=user_id):
+            user, active = GetUser(user_id=user_id), isinstance(request, ActivateUser)
+            state = "active" if active else "inactive"
+            return f"User {user_id} is {state}", lambda: client.call(user).is_active == active
+        case InactivateGroup(group_id=group_id):
+            name = client.call(GetGroup(group_id=group_id)).name
+            # The details do not tell; the listing has active groups only.
+            active_groups = ListGroups(q=name)
+            return f"Group {group_id} ({name}) is inactive", lambda: all(
+                group.id != group_id for group in client.iterate(active_groups)
+            )
+        case CompleteIltSession(ilt_session_id=session_id):
+            session = GetIltSession(ilt_session_id=session_id)
+            return f"ILT session {session_id} is completed", lambda: client.call(session).is_completed
+        case CancelIltSession(ilt_session_id=session_id):
+            session = GetIltSession(ilt_session_id=session_id)
+            return f"ILT session {session_id} is cancelled", lambda: client.call(session).is_cancelled
