@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 Cause = TypeVar("Cause", bound=BaseException)
 
-# Names of exception classes of requests, urllib3 and aiohttp.
-CONNECT_ERRORS = {"ClientConnectorError", "ClientHttpProxyError", "ConnectTimeout", "ProxyError"}
+# Names of exception classes of requests, urllib3 and aiohttp. ProxyError of requests is not a connect error:
+# urllib3 raises it, too, when a connection through a proxy breaks after the request was sent.
+CONNECT_ERRORS = {"ClientConnectorError", "ClientHttpProxyError", "ConnectTimeout"}
 CONNECT_TIMEOUTS = {"ConnectTimeout", "ConnectionTimeoutError"}
 READ_TIMEOUTS = {"ReadTimeout", "ReadTimeoutError", "SocketTimeoutError", "TimeoutError"}
 

@@ -79,6 +79,39 @@ def test_verify_applies_to_tls_proxy(
         assert len(proxy.requests) == 2
 
 
+def test_post_is_sent_once_when_proxy_closes_connection_after_reading_it(
+    open_client: OpenClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with raw_server(b"") as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        error = open_client("http://damstra.example").error(POST)
+    assert error.outcome_unknown
+    assert len(proxy.requests) == 1
+
+
+def test_post_is_sent_once_when_connection_breaks_behind_tunnel(
+    open_client: OpenClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, context = certificate(tmp_path)
+    with raw_server(b"", context=context) as server, tunnel_proxy() as proxy:
+        monkeypatch.setenv("https_proxy", f"http://{proxy.address}")
+        error = open_client(server.url, verify=str(bundle)).error(POST)
+    assert error.outcome_unknown
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_post_is_repeated_while_proxy_is_unreachable(
+    scheme: str, open_client: OpenClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{closed_port()}")
+    client = open_client(f"{scheme}://damstra.example", max_retries=2)
+    error = client.error(POST)
+    assert not error.outcome_unknown
+    assert "connection refused. The request was not sent" in str(error)
+    assert len(client.sleeps) == 2
+
+
 def test_proxy_that_refuses_to_connect_is_a_clear_error(
     open_client: OpenClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
