@@ -21,8 +21,8 @@ class DamstraError(Exception):
     :param status: HTTP status of the response, or None without a response.
     :param internal_code: the vendor's error code (``internalCode``), or None.
     :param retry_after: seconds to wait, as requested by the server, or None.
-    :param is_from_proxy: whether the response does not look like Damstra's and may be a proxy's.
-    :ivar is_transient: whether the same request can succeed a moment later.
+    :param is_from_proxy: whether the response is not in Damstra's format and may be a proxy's.
+    :ivar is_transient: whether the same request can succeed if it is repeated shortly after.
     """
 
     advice = ""
@@ -178,7 +178,7 @@ def error_from_response(request: Request, response: Response) -> DamstraError | 
 def parse_error_body(response: Response) -> dict[str, Any] | None:
     """Return the body if it is an error body of Damstra, else None.
 
-    A 2xx response with an error body is an error: the documentation does not say which statuses errors have.
+    A 2xx response with an error body is an error: the documentation does not list the statuses of errors.
     """
     if response.is_success and b'"error"' not in response.body and b'"internalCode"' not in response.body:
         return None
@@ -230,12 +230,12 @@ def _message(
 def invalid_response(request: Request, response: Response, reason: str) -> DamstraResponseError:
     """Return the error for a successful response that cannot be read.
 
-    :param reason: pydantic's or msgspec's message, which tells whether the body is truncated.
+    :param reason: pydantic's or msgspec's message; it shows whether the body is truncated.
     """
     is_secret = request.response_is_secret
-    excerpt = "it is not shown, for it holds a secret" if is_secret else _excerpt(response)
+    excerpt = "it is not shown, because it contains a secret" if is_secret else _excerpt(response)
     return DamstraResponseError(
-        f"{request} answered HTTP {response.status}, but the response cannot be read ({reason}): {excerpt}",
+        f"{request} returned HTTP {response.status}, but the response cannot be read ({reason}): {excerpt}",
         request=request,
         status=response.status,
         is_transient="EOF while parsing" in reason or "truncated" in reason,
@@ -282,5 +282,5 @@ def is_permanent(error: DamstraError) -> bool:
 
 
 def affects_every_call(error: DamstraError) -> bool:
-    """Return whether an error affects every call of the connection, whatever its arguments."""
+    """Return whether an error affects every call of the connection, regardless of its arguments."""
     return isinstance(error, (DamstraConfigurationError, DamstraAuthError, DamstraPermissionError))

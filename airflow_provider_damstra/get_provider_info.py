@@ -69,9 +69,9 @@ def _field(label: str, description: str, *types: str, **schema: Any) -> dict[str
 _CONNECTION_FIELDS = {
     "timeout": _field("Timeout", "Seconds to connect, and seconds between two reads. Default 30.", "number"),
     "max_retries": _field("Max retries", "Attempts after the first. Default 4.", "integer", minimum=0),
-    "page_size": _field("Page size", "Rows asked for per page. Default 100.", "integer", minimum=1),
+    "page_size": _field("Page size", "Rows requested per page. Default 100.", "integer", minimum=1),
     "max_concurrency": _field(
-        "Max concurrency", "Requests in flight at once from one process. Default 8.", "integer", minimum=1
+        "Max concurrency", "Concurrent requests of one process. Default 8.", "integer", minimum=1
     ),
     "requests_per_second": _field(
         "Requests per second", "Limit for one process; empty for none.", "number", minimum=0

@@ -48,11 +48,11 @@ def fail_fast_on_permanent_errors() -> Iterator[None]:
 
 
 class DamstraRetryPolicy(RetryPolicy):
-    """Retry policy for tasks of this provider: fail at once on permanent errors, honour ``Retry-After``.
+    """Retry policy for tasks of this provider: fail immediately on permanent errors, honour ``Retry-After``.
 
-    A refused key, a missing permission, invalid arguments and a refused request fail at once. After a 429 or
-    5xx the task waits for as long as the server asks. A write whose outcome is unknown is retried: operators
-    look up the current state before they write. Everything else follows the task's ``retries``.
+    A refused key, a missing permission, invalid arguments and a rejected request fail immediately. After a
+    429 or 5xx the task waits for as long as the server requests. A write whose outcome is unknown is retried:
+    operators look up the current state before they write. Everything else follows the task's ``retries``.
 
     :raises AirflowOptionalProviderFeatureException: before Airflow 3.3, which has no retry policies.
     """
@@ -62,8 +62,8 @@ class DamstraRetryPolicy(RetryPolicy):
             from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
 
             raise AirflowOptionalProviderFeatureException(
-                "DamstraRetryPolicy needs Airflow 3.3. Leave out retry_policy: before it, tasks fail at once "
-                "where retrying is useless."
+                "DamstraRetryPolicy needs Airflow 3.3. Leave out retry_policy: before it, tasks fail "
+                "immediately where retrying is useless."
             )
 
     def evaluate(
@@ -77,7 +77,7 @@ class DamstraRetryPolicy(RetryPolicy):
         if is_permanent(exception):
             return RetryDecision.fail(reason=str(exception))
         if exception.retry_after is not None:
-            reason = f"Damstra asks to wait {exception.retry_after:g} s."
+            reason = f"Damstra requests a wait of {exception.retry_after:g} s."
             return RetryDecision.retry(delay=timedelta(seconds=exception.retry_after), reason=reason)
         if exception.outcome_unknown:
             reason = "The outcome of the request is unknown; the next try looks it up first."
@@ -85,7 +85,7 @@ class DamstraRetryPolicy(RetryPolicy):
         return RetryDecision.default()
 
     def serialize(self) -> dict[str, Any]:
-        """Return the settings for the serialized DAG: there are none."""
+        """Return the settings for the serialized DAG: an empty dict."""
         return {}
 
     @classmethod

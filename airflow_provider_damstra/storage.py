@@ -52,7 +52,7 @@ _PERMANENT_ERRORS = (
     PermissionError,
 )
 _PERMANENT_STATUSES = (401, 403, 404)
-"""HTTP statuses with the same meaning: Azure raises exceptions of its own."""
+"""HTTP statuses with the same meaning: Azure raises its own exceptions."""
 
 log = getLogger(__name__)
 
@@ -230,8 +230,8 @@ def atomic_write(path: str, content: bytes, *, task_try: TaskTry, private: bool 
 def atomic_open(path: str, *, task_try: TaskTry, private: bool = False) -> Iterator[BinaryIO]:
     """Open a file for writing that appears under its name when the block ends without an exception.
 
-    A failing block leaves an existing file as it is. The temporary file of a killed process is removed by the
-    next try of the task.
+    A failing block leaves an existing file unchanged. The temporary file of a killed process is removed by
+    the next try of the task.
 
     :param path: path or URL, such as ``s3://aws_default@bucket/certificates/1.pdf``.
     :param task_try: the task try that writes.

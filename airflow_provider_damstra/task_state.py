@@ -60,7 +60,7 @@ class AssetState:
     :param context: the task's context.
     :param asset: an inlet of the task, whose state store keeps the value; None if the task has none.
     :param name: what the value is, such as ``export``.
-    :param fingerprint: hex digest of what tells this value from the others of its name.
+    :param fingerprint: hex digest that distinguishes this value from others of the same name.
     """
 
     def __init__(self, context: Context, *, asset: Asset | None, name: str, fingerprint: str) -> None:

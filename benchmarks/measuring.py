@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ACCESS_KEY = "0f8fad5bd9cb469fa16570867728950e"
-"""As long as keys are: each answer is searched for it."""
+"""As long as keys are: each response is searched for it."""
 
 
 def connect(port: int, **extra: Any) -> None:

@@ -1,4 +1,4 @@
-"""A benchmark's server in a process of its own."""
+"""A benchmark's server in a separate process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def serving(module: str, scenario: str) -> Iterator[int]:
-    """Yield the port on which the module's server answers, with ``/stats``; stop it at the end."""
+    """Yield the port on which the module's server responds, with ``/stats``; stop it at the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]

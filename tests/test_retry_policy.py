@@ -75,7 +75,7 @@ def test_invalid_connection_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_retry_after_delays_retry(status: int, emulator: DamstraEmulator) -> None:
     emulator.add_fault("status", status=status, headers=RETRY_LATER)
     assert evaluate(failed_call()) == RetryDecision.retry(
-        delay=timedelta(seconds=90), reason="Damstra asks to wait 90 s."
+        delay=timedelta(seconds=90), reason="Damstra requests a wait of 90 s."
     )
 
 

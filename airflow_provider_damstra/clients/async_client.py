@@ -100,7 +100,7 @@ class AsyncClient(BaseClient):
     ) -> AsyncGenerator[Row, None]:
         """Yield the rows of a listing in order, each parsed as it is taken.
 
-        :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
+        :param concurrency: concurrent requests; default as the connection's ``max_concurrency``.
         :raises DamstraError: if a page failed, or the server repeats pages.
         """
         async with aclosing(self.pages(endpoint, concurrency=concurrency, reader=StreamingReader())) as pages:
@@ -120,8 +120,8 @@ class AsyncClient(BaseClient):
         Pages are prefetched in tasks once the total is known. No page is empty: the one that ends a listing
         is not yielded. When the iteration is closed, requests in flight are cancelled.
 
-        :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
-        :param reader: reads pages in another way than as the declared models; called as responses arrive.
+        :param concurrency: concurrent requests; default as the connection's ``max_concurrency``.
+        :param reader: reads pages into other objects than the declared models; called as responses arrive.
         :raises DamstraError: if a page failed, or the server repeats pages.
         """
         limit = concurrency or self.settings.max_concurrency

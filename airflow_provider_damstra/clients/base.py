@@ -30,7 +30,7 @@ Observer = Callable[[Request, int | None, float], None]
 """Called after each request with the HTTP status, or None without a response, and the seconds it took."""
 
 MAX_RETRY_WAIT = 60.0
-"""Seconds between two attempts at most: a server that asks for more is left to Airflow's retries."""
+"""Seconds between two attempts at most: a server that requests a longer wait is left to Airflow's retries."""
 
 _MIN_REDACTED_KEY_LENGTH = 8
 
@@ -123,7 +123,7 @@ class BaseClient:
         :param status: the HTTP status, or None without a response.
         """
         seconds = time.monotonic() - started
-        log.debug("%s: HTTP %s in %.3f s", request, status or "- no answer", seconds)
+        log.debug("%s: HTTP %s in %.3f s", request, status or "- no response", seconds)
         if self._observe:
             self._observe(request, status, seconds)
 

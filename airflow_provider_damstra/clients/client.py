@@ -104,7 +104,7 @@ class Client(BaseClient):
     ) -> Generator[Row, None, None]:
         """Yield the rows of a listing in order, each parsed as it is taken.
 
-        :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
+        :param concurrency: concurrent requests; default as the connection's ``max_concurrency``.
         :raises DamstraError: if a page failed, or the server repeats pages.
         """
         with closing(self.pages(endpoint, concurrency=concurrency, reader=StreamingReader())) as pages:
@@ -124,8 +124,8 @@ class Client(BaseClient):
         is not yielded. When the iteration is closed, requests in flight end in the background and no other is
         sent.
 
-        :param concurrency: pages in flight at once; default as the connection's ``max_concurrency``.
-        :param reader: reads pages in another way than as the declared models; called in worker threads.
+        :param concurrency: concurrent requests; default as the connection's ``max_concurrency``.
+        :param reader: reads pages into other objects than the declared models; called in worker threads.
         :raises DamstraError: if a page failed, or the server repeats pages.
         """
         limit = concurrency or self.settings.max_concurrency

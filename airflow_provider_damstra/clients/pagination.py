@@ -82,7 +82,7 @@ class OffsetPaginator(Generic[Row]):
 
 
 class PageReader(Protocol):
-    """Read the pages of a listing in another way than as the declared models."""
+    """Read the pages of a listing into other objects than the declared models."""
 
     def read(self, endpoint: ListEndpoint[Any], request: Request, response: Response) -> Any:
         """Return an object with the ``rows``, ``row_count``, ``total`` and ``fingerprint`` of a ``Page``.

@@ -43,7 +43,7 @@ class RateLimiter:
     ends: finished, failed, cancelled or killed. Every step on the shared state is idempotent, so that an
     exception raised by a signal handler between two steps loses no permit.
 
-    :param max_concurrency: requests in flight at once.
+    :param max_concurrency: concurrent requests.
     :param requests_per_second: requests that may start in one second, evenly spaced; None for no limit.
     """
 
@@ -169,4 +169,4 @@ def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) ->
 
 
 def _do_nothing() -> None:
-    """Wake nothing: the permit was granted at once."""
+    """Wake nothing: the permit was granted immediately."""

@@ -21,10 +21,8 @@ class ClientOptions(BaseModel):
         float, Field(gt=0, description="Seconds to connect, and seconds between two reads.")
     ] = 30.0
     max_retries: Annotated[int, Field(ge=0, description="Attempts after the first.")] = 4
-    page_size: Annotated[int, Field(gt=0, description="Rows asked for per page.")] = 100
-    max_concurrency: Annotated[
-        int, Field(gt=0, description="Requests in flight at once from one process.")
-    ] = 8
+    page_size: Annotated[int, Field(gt=0, description="Rows requested per page.")] = 100
+    max_concurrency: Annotated[int, Field(gt=0, description="Concurrent requests of one process.")] = 8
     requests_per_second: Annotated[
         float | None, Field(gt=0, description="Requests per second from one process; empty for no limit.")
     ] = None

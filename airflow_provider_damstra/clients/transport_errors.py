@@ -1,7 +1,7 @@
 """Translation of the exceptions of requests and aiohttp into errors of this provider.
 
-Both libraries wrap the reason several levels deep, each in its own way. Their classes are recognised by name,
-so that neither library is imported where only the other is used.
+Both libraries wrap the reason several levels deep, in different classes. Their classes are recognised by
+name, so that neither library is imported where only the other is used.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ _HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _TUNNEL_REFUSED = "Tunnel connection failed: "
 """How ``http.client`` begins the message with the proxy's response to CONNECT."""
 
-_BROKEN = "the connection broke before an answer came"
+_BROKEN = "the connection was closed before a response arrived"
 
 
 def response_timeout(settings: ClientSettings) -> float:
-    """Return the seconds within which a response must be complete, however slowly it trickles in."""
+    """Return the seconds within which a response must be complete, even if data keeps arriving."""
     return RESPONSE_TIMEOUT_FACTOR * settings.timeout
 
 
@@ -58,13 +58,13 @@ def transport_error(
     if names & CONNECT_ERRORS or _failed_while_connecting(error):
         return _connect_error(request, error, settings, names)
     if type(error) is TimeoutError:
-        why = f"the answer was not complete after {response_timeout(settings):g} s"
+        why = f"the response was not complete after {response_timeout(settings):g} s"
         return _no_response(request, settings, why)
     if names & READ_TIMEOUTS:
-        return _no_response(request, settings, f"nothing came for {settings.timeout:g} s")
+        return _no_response(request, settings, f"no data for {settings.timeout:g} s")
     if has_response:
         return DamstraResponseError(
-            f"{request} was answered by {settings.host}, but the answer broke off. {_outcome(request)}",
+            f"{request} received a response from {settings.host}, but it was cut off. {_outcome(request)}",
             request=request,
             is_transient=True,
         )
@@ -100,7 +100,9 @@ def _no_response(
         else "The request was not sent: check the connection's host and port, and the network."
     )
     return DamstraTransportError(
-        f"{request} got no answer from {settings.host}: {why}. {outcome}", request=request, was_sent=was_sent
+        f"{request} received no response from {settings.host}: {why}. {outcome}",
+        request=request,
+        was_sent=was_sent,
     )
 
 
@@ -110,11 +112,11 @@ def _outcome(request: Request) -> str:
         return "Nothing was changed by it."
     if request.is_idempotent:
         return "It may have been carried out; sending it again does no harm."
-    return "It may have been carried out, so it was not sent again: look whether it was before repeating it."
+    return "It may have been carried out, so it was not sent again: check whether it was before repeating it."
 
 
 def _connect_reason(error: Exception) -> str:
-    """Return in plain words why no connection could be made."""
+    """Return the reason why no connection could be made, as plain text."""
     if find_cause(error, socket.gaierror):
         return "its name cannot be resolved"
     response: Any = error
@@ -141,7 +143,8 @@ def _failed_while_connecting(error: BaseException) -> bool:
     """Return whether an exception passed through a method named ``connect``.
 
     Both libraries, and ``http.client`` below requests, open every connection in one. The exception's class
-    does not tell: requests raises the same ones for a handshake and for a connection that breaks later.
+    does not distinguish them: requests raises the same ones for a handshake and for a connection that breaks
+    later.
     """
     frames = (
         frame for wrapped in _chain(error, set()) for frame, _ in traceback.walk_tb(wrapped.__traceback__)

@@ -1,7 +1,7 @@
 """The protocol of conditions, and how a worker polls one.
 
 A condition returns the queries that it depends on, is updated with their responses, and evaluates to a
-``PollResult``. It sends nothing itself: ``poll`` sends its queries at once from a worker, and the shared
+``PollResult``. It sends nothing itself: ``poll`` sends its queries immediately from a worker, and the shared
 poller of ``airflow_provider_damstra.polling`` sends those of many conditions together.
 """
 
@@ -175,7 +175,7 @@ def poll(client: SupportsCalls, condition: Condition) -> PollResult:
         if query not in sent and query_filter.is_due()
     ]:
         responses = map_concurrently(
-            lambda item: _send(client, *item), due, description="queries answered", return_errors=True
+            lambda item: _send(client, *item), due, description="queries completed", return_errors=True
         )
         for (query, _), response in zip(due, responses, strict=True):
             sent.add(query)

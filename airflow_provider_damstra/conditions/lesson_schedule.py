@@ -46,7 +46,7 @@ class LessonScheduleCondition:
 
     :param lesson_schedule_ids: ids in any form that an argument may have; or a mapping with ``user_id`` and
         ``lesson_schedule_ids``, or several of these, as scheduling returns them.
-    :param owners: user ids by schedule id, as far as they are known.
+    :param owners: user ids by schedule id, where known.
     :param wait_for: ``all``, ``any``, or the required share, above 0 and up to 1.
     :param fail_on: states in which a schedule counts as failed; a deleted schedule always does.
     :raises pydantic.ValidationError: if there is no id, or one is invalid or repeated.

@@ -74,7 +74,7 @@ class _WebhookRequest(RequestModel):
 async def _require_loopback(request: Request) -> None:
     host = request.client.host if request.client else ""
     if not ipaddress.ip_address(host or "0.0.0.0").is_loopback:  # noqa: S104 (compared, not bound)
-        raise ApiError(403, {"error": "the control plane answers on the loopback interface only"})
+        raise ApiError(403, {"error": "the control plane is available on the loopback interface only"})
 
 
 async def _get_state(request: Request) -> EmulatorState:

@@ -67,11 +67,11 @@ _FIRST_TRAINEE = _FIRST_USER + len(_STAFF)
 
 GROUPS = _rows(
     "id, name, description, parent_id, active",
-    (101, "Kalgoorlie Mine", "Everybody at the open pit", None, 1),
+    (101, "Kalgoorlie Mine", "All employees at the open pit", None, 1),
     (102, "Pit Crew A", "Drill and blast, day shift", 101, 1),
     (103, "Pit Crew B", "Drill and blast, night shift", 101, 1),
     (104, "Haul Truck Operators", "Licensed for the 240-tonne trucks", 101, 1),
-    (105, "Perth Construction", "Everybody on the CBD sites", None, 1),
+    (105, "Perth Construction", "All employees on the CBD sites", None, 1),
     (106, "Concrete Crew", "Formwork, pour and finish", 105, 1),
     (107, "Scaffolders", "Erecting and inspecting scaffolds", 105, 1),
     (108, "Night Shift 2019", "Closed", 101, 0),

@@ -41,7 +41,7 @@ class Store:
 
     def _open(self, path: Path | None) -> None:
         self._db.row_factory = sqlite3.Row
-        # A second emulator on the same file must fail at once, because counts are cached here.
+        # A second emulator on the same file must fail immediately, because counts are cached here.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         version = self.fetch_value("PRAGMA user_version")
         if version == 0 and self.fetch_value("SELECT count(*) FROM sqlite_master"):

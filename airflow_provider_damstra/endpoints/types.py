@@ -151,4 +151,4 @@ CountAsText = Annotated[Count, PlainSerializer(str, when_used="json")]
 """A non-negative int that is sent as a text."""
 
 Password = Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, when_used="json")]
-"""A password: masked in every repr, sent as it is."""
+"""A password: masked in every repr, sent in plain text."""

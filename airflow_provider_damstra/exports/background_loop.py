@@ -30,7 +30,7 @@ Item = TypeVar("Item")
 class ItemQueue(Generic[Item]):
     """Bounded queue from tasks of an event loop to one consuming thread.
 
-    A slot is taken before an item is requested or put, and becomes free when the consumer asks for the next
+    A slot is taken before an item is requested or put, and becomes free when the consumer requests the next
     item: until then it counts as being in use.
 
     :param size: number of slots.
@@ -71,7 +71,7 @@ class BackgroundLoop:
         """Yield the items that a coroutine function puts into a queue.
 
         :param produce: runs in the event loop; acquires a slot for each item that it puts.
-        :param size: slots of the queue: items that are requested, queued and in use at once.
+        :param size: slots of the queue: items that are requested, queued or in use at the same time.
         :raises Exception: that of ``produce``, after the items that it had put.
         """
         queue: ItemQueue[Item] = self._portal.call(ItemQueue, size)

@@ -7,7 +7,7 @@ page, so a killed process loses only the pages that were in flight. Object stora
 segment is written every ten seconds, its index last.
 
 A retry takes over the listings that one earlier try read to their end, and continues those that it read in
-part, if the next page still begins with the row with which it is to begin. If it does not, rows have moved,
+part, if the next page still begins with the expected row. If it does not, rows have moved,
 and the listing is read from its beginning. The chunks of a continued listing are copied into the new try's
 segments, so that all chunks of a listing belong to one try.
 """

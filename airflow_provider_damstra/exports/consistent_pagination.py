@@ -1,9 +1,10 @@
 """Offset pagination that loses no row although rows are added and deleted while a listing is read.
 
 The API pages by row number. When a row is deleted, all rows behind it move up, and one may move to a page
-that was read already. So pages overlap by one row: each must begin with the row that was the last of the page
-before. If it does, no row was skipped, whatever was added and deleted meanwhile and however many pages were
-requested at once. If it does not, the page before is read again, and rows that were returned are left out.
+that was read already. Pages therefore overlap by one row: each must begin with the row that was the last of
+the page before. If it does, no row was skipped, regardless of rows added and deleted meanwhile and of the
+number of concurrent requests. If it does not, the page before is read again, and rows that were returned are
+left out.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class ConsistentPaginator:
     A listing that has another order at each request cannot be read so: after some attempts its rows are taken
     without a check, a warning is logged and ``is_complete`` is False.
 
-    :param concurrency: requests in flight at once.
+    :param concurrency: concurrent requests.
     :param rereads: whether a listing in which rows moved is read again, up to ``MAX_READINGS`` times: a row
         whose own position changed may have been skipped. For consumers that deduplicate rows.
     """

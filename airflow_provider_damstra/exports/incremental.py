@@ -1,4 +1,4 @@
-"""Comparison of an export with the last one: which rows are new or changed, and which are gone.
+"""Comparison of an export with the last one: which rows are new or changed, and which are deleted.
 
 The versions of all rows of an export are kept in a snapshot file from one DAG run to the next.
 """
@@ -148,7 +148,7 @@ class RowVersionStore:
                 packed.write(b"%s\t%s\n" % (key, version.encode()))
 
     def write_deleted(self, file: BinaryIO) -> int:
-        """Write the key of each row that is gone as a line of JSON, and return their number."""
+        """Write the key of each deleted row as a line of JSON, and return their number."""
         names = [to_camel(name) for name in self._resource.key]
         count = 0
         for (key,) in self._database.execute("SELECT key FROM previous EXCEPT SELECT key FROM present"):
@@ -185,7 +185,7 @@ class RowVersionStore:
             return key, msgspec.json.encode([parsed.modified_date, parsed.status]).decode()
         # Not raised in the except block: the decoder's error would be its context.
         raise DamstraResponseError(
-            f"a row of {self._resource.name} has no key, so it cannot be told whether it is new ({why}). "
+            f"a row of {self._resource.name} has no key, so it is unknown whether it is new ({why}). "
             "Without incremental and find_deleted every row is exported."
         )
 

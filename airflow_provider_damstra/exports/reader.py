@@ -1,4 +1,4 @@
-"""Read the rows of a resource with many requests at once, in bounded memory.
+"""Read the rows of a resource with many concurrent requests, in bounded memory.
 
 Requests run in the event loop of a background thread, so that the calling thread parses, hashes and writes
 meanwhile. A single listing is read in order, with pages requested ahead. The listings of many parents are

@@ -119,7 +119,7 @@ class ResourceQuery:
     :param filters: arguments of the listing.
     :param parent_ids: ids of the parents whose listings are read; None for all.
     :param parent_filters: arguments of the parent resource's listing.
-    :param max_concurrency: requests in flight at once.
+    :param max_concurrency: concurrent requests.
     :param deduplicates: whether the consumer removes duplicate rows: a listing that changes while it is read
         may then be read again.
     :param skip_failed_parents: whether a parent whose listing fails is left out, instead of failing the

@@ -86,7 +86,7 @@ def row_values(resource: Resource, row: RawRow) -> tuple[Any, ...]:
     # Not raised in the except block: pydantic's error, which shows the value, would be its context.
     raise DamstraResponseError(
         f"a row of {resource.name} cannot be put into columns ({why}): its type is another than documented. "
-        "JSON lines take every row as it is."
+        "JSON lines accept every row unchanged."
     )
 
 

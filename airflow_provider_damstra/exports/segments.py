@@ -1,4 +1,4 @@
-"""Segments: files of pages with an index, from which it is known how far each listing was read."""
+"""Segments: files of pages with an index that records how far each listing was read."""
 
 from __future__ import annotations
 

@@ -23,11 +23,11 @@ DEFAULT_HOST = "app.velpic.com"
 API_PATH = "/api/v2"
 
 _PROBLEMS: tuple[tuple[type[errors.DamstraError], str], ...] = (
-    (errors.DamstraConfigurationError, "The connection is not filled in right"),
-    (errors.DamstraAuthError, "Key problem: the server is there, but refuses the access key"),
+    (errors.DamstraConfigurationError, "The connection is not configured correctly"),
+    (errors.DamstraAuthError, "Key problem: the server is reachable, but rejects the access key"),
     (errors.DamstraPermissionError, "Permission problem: the access key is accepted, but may not list users"),
     (errors.DamstraNotFoundError, "Address problem: the server has no Damstra API at this address"),
-    (errors.DamstraResponseError, "Address problem: a server is there, but it does not answer like Damstra"),
+    (errors.DamstraResponseError, "Address problem: the server does not respond like the Damstra API"),
 )
 
 
@@ -169,4 +169,4 @@ def _problem(error: errors.DamstraError) -> str:
         tls_problem = "TLS problem: the server's certificate is not trusted"
         return "Network problem" if error.is_transient else tls_problem
     problems = (text for kind, text in _PROBLEMS if isinstance(error, kind))
-    return next(problems, "Damstra answers, but with an error")
+    return next(problems, "Damstra responds, but with an error")

@@ -1,6 +1,6 @@
 """The provider's metrics, sent through Airflow's.
 
-Tasks and triggers use the Task SDK's ``Stats``; the API server initializes one of its own, and the webhook
+Tasks and triggers use the Task SDK's ``Stats``; the API server initializes a separate one, and the webhook
 receiver runs there: ``server_stats``.
 """
 
@@ -49,7 +49,7 @@ def count_event(outcome: EventOutcome, *, conn_id: str) -> None:
 
 
 def count_not_found() -> None:
-    """Count a webhook request that was answered with 404: ``damstra.webhooks.not_found``."""
+    """Count a webhook request that received a 404 response: ``damstra.webhooks.not_found``."""
     server_stats().incr("damstra.webhooks.not_found")
 
 

@@ -114,8 +114,8 @@ class DamstraOperator(BaseOperator):
         hidden = len(requests) - _MAX_REQUESTS_LOGGED
         more = f" and {hidden} more" if hidden > 0 else ""
         self.log.warning(
-            "Killed. Sent to Damstra Learning so far: %s%s. None of it is undone; a retry looks first, and "
-            "does what is missing.",
+            "Killed. Sent to Damstra Learning so far: %s%s. None of it is undone; a retry checks the "
+            "current state first, and sends what is missing.",
             ", ".join(requests[:_MAX_REQUESTS_LOGGED]) or "nothing",
             more,
         )
@@ -226,7 +226,7 @@ class ResultFileMixin(DamstraOperator):
     def validate_result_path(self) -> None:
         """Raise if the result file cannot be written, before anything is changed.
 
-        :raises ValueError: saying what is wrong with the path.
+        :raises ValueError: naming what is wrong with the path.
         """
         if self.result_path is not None:
             from airflow_provider_damstra.storage import validate_writable_path

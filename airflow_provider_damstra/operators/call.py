@@ -21,8 +21,8 @@ class DamstraCallOperator(DamstraOperator):
 
     Calls the operation that ``endpoint`` names. The operator cannot look up the current state first: use the
     operator of the resource where there is one. On Airflow 3.3 a retry does not repeat a POST that an earlier
-    try sent without receiving the response: it fails and says so, and clearing the task sends the request.
-    Below 3.3 a retry sends it again.
+    try sent without receiving the response: it fails with a message about it, and clearing the task sends the
+    request. Below 3.3 a retry sends it again.
 
     :param endpoint: name of a class in ``airflow_provider_damstra.endpoints``, such as ``GetUser``
         (templated).

@@ -150,7 +150,7 @@ class DamstraAddGroupMembersOperator(_GroupUsersOperator, RollbackOnKillMixin):
     :param group_id: id of the group (templated).
     :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
-    :param strict: fail, and add nobody, if some users were members before this task.
+    :param strict: fail without adding any user if some users were members before this task.
     :param cancel_on_kill: remove the users that this try added, when the task is killed.
     :return: ids of the users that the task added, in this try or an earlier one.
     :raises DamstraConflictError: if some were members before, and ``strict``.
@@ -168,7 +168,7 @@ class DamstraRemoveGroupMembersOperator(_GroupUsersOperator):
     :param group_id: id of the group (templated).
     :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
-    :param strict: fail, and remove nobody, if some users were not members before this task.
+    :param strict: fail without removing any user if some users were not members before this task.
     :return: ids of the users that the task removed, in this try or an earlier one.
     :raises DamstraConflictError: if some were not members before, and ``strict``.
     """
@@ -185,7 +185,7 @@ class DamstraAddGroupSupervisorsOperator(_GroupUsersOperator, RollbackOnKillMixi
     :param group_id: id of the group (templated).
     :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
-    :param strict: fail, and add nobody, if some users were supervisors before this task.
+    :param strict: fail without adding any user if some users were supervisors before this task.
     :param cancel_on_kill: remove the supervisors that this try added, when the task is killed.
     :return: ids of the supervisors that the task added, in this try or an earlier one.
     :raises DamstraConflictError: if some were supervisors before, and ``strict``.
@@ -203,7 +203,7 @@ class DamstraRemoveGroupSupervisorsOperator(_GroupUsersOperator):
     :param group_id: id of the group (templated).
     :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
-    :param strict: fail, and remove nobody, if some users were not supervisors before this task.
+    :param strict: fail without removing any user if some users were not supervisors before this task.
     :return: ids of the supervisors that the task removed, in this try or an earlier one.
     :raises DamstraConflictError: if some were not supervisors before, and ``strict``.
     """

@@ -230,7 +230,7 @@ class DamstraRegisterIltSessionUsersOperator(_AttendeesOperator, RollbackOnKillM
     :param ilt_session_id: id of the session (templated).
     :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
-    :param strict: fail, and register nobody, if some users were registered before this task.
+    :param strict: fail without registering any user if some users were registered before this task.
     :param cancel_on_kill: deregister the users that this try registered, when the task is killed.
     :return: ids of the users that the task registered, in this try or an earlier one.
     :raises DamstraConflictError: if some were registered before, and ``strict``.
@@ -248,7 +248,7 @@ class DamstraDeregisterIltSessionUsersOperator(_AttendeesOperator):
     :param ilt_session_id: id of the session (templated).
     :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
-    :param strict: fail, and deregister nobody, if some users were not registered before this task.
+    :param strict: fail without deregistering any user if some users were not registered before this task.
     :return: ids of the users that the task deregistered, in this try or an earlier one.
     :raises DamstraConflictError: if some were not registered before, and ``strict``.
     """

@@ -23,7 +23,7 @@ _MAX_ERRORS_SHOWN = 20
 
 
 class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
-    """Schedule users to lessons, several users at once.
+    """Schedule users to lessons, several users concurrently.
 
     Calls ``listUserLessonSchedules`` for each user and, for what is missing, ``scheduleUser``;
     ``listLessons`` to find lessons by id or name. An open schedule is kept, and a lesson that was scheduled
@@ -42,7 +42,7 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
     :param if_exists: ``return`` an existing open schedule, or ``fail`` for its user. What an earlier try of
         the task scheduled does not count as existing (on Airflow 3.3, which stores it).
     :param if_completed: ``schedule`` a user again who completed the same version before this DAG run, or
-        ``skip``: return the completed schedule, whatever its age; with it ``if_exists`` does not fail.
+        ``skip``: return the completed schedule, regardless of its age; with it ``if_exists`` does not fail.
     :param on_partial_failure: if some users failed, ``fail`` the task after all were tried, or ``continue``
         with a warning. If all failed, or the cause concerns every user, the task fails.
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
@@ -51,7 +51,7 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
     :return: a list such as ``[{"user_id": 7, "lesson_schedule_ids": [1, 2]}]``, which
         ``DamstraLessonScheduleSensor`` accepts; with ``result_path`` the file's ``path``, ``rows`` and
         ``sha256``.
-    :raises DamstraNotFoundError: if a lesson does not exist; nobody is scheduled then.
+    :raises DamstraNotFoundError: if a lesson does not exist; no user is scheduled then.
     :raises DamstraConflictError: if several lessons have a name, or ``if_exists`` is ``fail`` and schedules
         exist.
     """
@@ -268,7 +268,7 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
         try:
             return self.client.call(endpoint)
         except DamstraNotFoundError as error:
-            # A 404 that a proxy answers does not mean that there is no certificate.
+            # A 404 from a proxy does not mean that there is no certificate.
             if self.on_missing == "fail" or error.is_from_proxy:
                 raise
             raise AirflowSkipException(f"There is no certificate: {error}") from error

@@ -42,7 +42,7 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
 
     :param users: the rows, as mappings with the fields of a user by snake_case or API names (templated); or
     :param users_path: path or URL, on any object storage, of a CSV file with a header line, or of JSON lines
-        (``.jsonl``, ``.ndjson``), in UTF-8 (templated). An empty CSV cell leaves a value as it is.
+        (``.jsonl``, ``.ndjson``), in UTF-8 (templated). An empty CSV cell leaves a value unchanged.
     :param columns: the field of a user for each column that has another name, such as
         ``{"Personnel No": "employee_number"}`` (templated).
     :param ignored_columns: names of columns to leave out; other unknown columns are errors (templated).

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.conditions.base import Query
 
 MIN_RELOAD_INTERVAL = 1.0
-"""Seconds between two reads of the connection, however many requests fail."""
+"""Seconds between two reads of the connection, regardless of the number of failed requests."""
 
 
 class ReloadingClient:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 MIN_EXPEDITED_INTERVAL = 1.0
-"""Seconds between two polls of a query, however often ``poll_soon`` is called for it."""
+"""Seconds between two polls of a query, even if ``poll_soon`` is called more often."""
 
 GAUGE_INTERVAL = 1.0
-"""Seconds between two reports of the number of subscriptions; zero is reported at once."""
+"""Seconds between two reports of the number of subscriptions; zero is reported immediately."""
 
 
 class SharedPoller:
@@ -63,7 +63,7 @@ class SharedPoller:
             async with asyncio.timeout_at(subscription.deadline), self._start_lock:
                 client = await self._client.open()
                 self._max_workers = client.settings.max_concurrency
-                # Thousands may start at once: let the event loop run other tasks between two of them.
+                # Thousands may start simultaneously: let the event loop run other tasks between two of them.
                 await asyncio.sleep(0)
             if subscription.deadline is not None:
                 subscription.timer = self._loop.call_at(
@@ -96,7 +96,7 @@ class SharedPoller:
         ]
         for polled in matching:
             polled.is_expedited = True
-            # A request in flight may have been answered before the change: it is followed by another one.
+            # The response to a request in flight may predate the change: it is followed by another one.
             if not (polled.is_queued or polled.failures):
                 polled.cancel_timer()
                 self._schedule(polled)

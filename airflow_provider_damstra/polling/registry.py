@@ -28,10 +28,10 @@ def subscribe(
     log: Callable[[str], None],
     timeout: float | None = None,
 ) -> Subscription:
-    """Return a subscription to the shared poller of this event loop and connection; enter it at once.
+    """Return a subscription to the shared poller of this event loop and connection; enter it immediately.
 
     Its result is a ``PollResult``, or one of these errors: a ``DamstraError`` if a query failed too often
-    in a row, a ``TimeoutError``, or whatever the condition raises.
+    in a row, a ``TimeoutError``, or the condition's own exception.
 
     :param condition: what to poll for.
     :param damstra_conn_id: id of the Airflow connection.

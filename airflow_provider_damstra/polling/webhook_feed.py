@@ -88,7 +88,7 @@ class WebhookFeedConsumer:
             try:
                 await self._consume()
             except ReceiverUnavailableError as error:
-                log.debug("Waits on %s go on without webhooks: %s", self._conn_id, error)
+                log.debug("Waits on %s continue without webhooks: %s", self._conn_id, error)
             except Exception as error:
                 self._failures += 1
                 pause = min(POLL_INTERVAL * 2.0 ** min(self._failures, 10), MAX_BACKOFF)

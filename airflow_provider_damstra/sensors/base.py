@@ -39,8 +39,8 @@ class DamstraSensor(BaseSensorOperator):
     - ``start_from_trigger=True`` polls in the triggerer from the start;
     - ``end_from_trigger=True``, with one of these two, also ends the task there, unless it fails.
 
-    **Errors.** A condition that can no longer be met, invalid arguments, and errors that no retry can fix
-    (a wrong key, a missing permission) fail the task at once, without Airflow's retries. A connection that
+    **Errors.** A condition that can no longer be met, invalid arguments, and errors that no retry can fix (a
+    wrong key, a missing permission) fail the task immediately, without Airflow's retries. A connection that
     does not exist fails the try. Other errors, such as an unreachable server, are tolerated
     ``max_poll_failures`` times in a row; then the try fails. If a poll fails after the connection was
     changed, it is repeated with the new one. ``soft_fail`` skips the task where it would fail without

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 class DamstraGroupLessonSensor(DamstraSensor):
     """Wait until enough active members of a group have completed a lesson.
 
-    Members who join or leave while it waits are taken into account; with an empty group it goes on waiting.
+    Members who join or leave while it waits are taken into account; with an empty group it keeps waiting.
     Each poll calls ``listGroupMembers``, and ``listUserLessonSchedules`` for each member who has not
     completed the lesson. Returns (XCom) the user ids of the members who have.
 
-    Fails at once if the group does not exist, or if so many members have failed that the others are too few.
+    Fails immediately if the group does not exist, or if so many members have failed that the others are too
+    few.
 
     Modes, common arguments and error handling: see ``DamstraSensor``.
 

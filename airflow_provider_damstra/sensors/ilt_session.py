@@ -16,7 +16,7 @@ class DamstraIltSessionSensor(DamstraSensor):
 
     Each poll calls ``getIltSession``. Returns (XCom) a list with the session's id.
 
-    Fails at once if the session does not exist, or cannot reach the state or status any more: a cancelled
+    Fails immediately if the session does not exist, or cannot reach the state or status any more: a cancelled
     session reaches no state, and the status of a completed or cancelled session does not change.
 
     Modes, common arguments and error handling: see ``DamstraSensor``.

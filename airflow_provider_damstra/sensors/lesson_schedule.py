@@ -27,7 +27,7 @@ class DamstraLessonScheduleSensor(DamstraSensor):
     ``getLessonSchedule`` for each schedule whose user is unknown, and later polls for a schedule that is not
     listed. Returns (XCom) the ids of the completed schedules.
 
-    Fails at once if so many schedules have failed that the others are too few.
+    Fails immediately if so many schedules have failed that the others are too few.
 
     Modes, common arguments and error handling: see ``DamstraSensor``.
 
@@ -82,7 +82,7 @@ class DamstraUserLessonsSensor(DamstraSensor):
 
     Each poll calls ``listUserLessonSchedules``. Returns (XCom) the ids of the lessons.
 
-    Fails at once if the user does not exist, or a lesson is in a state of ``fail_on``.
+    Fails immediately if the user does not exist, or a lesson is in a state of ``fail_on``.
 
     Modes, common arguments and error handling: see ``DamstraSensor``.
 

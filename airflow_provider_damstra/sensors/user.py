@@ -13,7 +13,7 @@ class DamstraUserSensor(DamstraSensor):
 
     Each poll calls ``listUsers``. Returns (XCom) a list with the user's id.
 
-    Fails at once if several users match.
+    Fails immediately if several users match.
 
     Modes, common arguments and error handling: see ``DamstraSensor``.
 

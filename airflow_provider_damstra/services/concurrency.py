@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 MAX_WORKERS = 16
-"""Threads of one call; the connection's ``max_concurrency`` limits how many of them send at once."""
+"""Threads of one call; the connection's ``max_concurrency`` limits how many of them send concurrently."""
 
 PROGRESS_INTERVAL = 5.0
 """Seconds between two progress lines in the log."""

@@ -29,7 +29,7 @@ def find_group(client: SupportsCalls, request: CreateGroup) -> Group | None:
     if len(found) > 1:
         ids = ", ".join(str(group.id) for group in found)
         raise DamstraConflictError(
-            f"There are {len(found)} groups named {request.name!r} ({ids}): say which with parent_id."
+            f"There are {len(found)} groups named {request.name!r} ({ids}): choose one with parent_id."
         )
     return found[0] if found else None
 

@@ -81,7 +81,7 @@ def list_attendees(client: SupportsCalls, ilt_session_id: int) -> dict[int, IltS
 
 
 class AttendanceRecord(RequestModel):
-    """What is recorded for one user; None leaves a value as it is."""
+    """What is recorded for one user; None leaves a value unchanged."""
 
     attended: bool | None = None
     passed: bool | None = None
@@ -140,7 +140,7 @@ def _progress_request(
     if unknown:
         raise DamstraNotFoundError(
             f"ILT session {attendance.ilt_session_id}: users {', '.join(map(str, unknown))} are not "
-            "registered, so nobody's attendance was recorded. Register them first."
+            "registered, so no attendance was recorded. Register them first."
         )
     return SaveIltSessionProgress(
         ilt_session_id=attendance.ilt_session_id,

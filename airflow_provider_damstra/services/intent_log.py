@@ -1,8 +1,8 @@
 """Write-ahead log of the requests with which a task changes something, and the client that keeps it.
 
-A request is recorded before it is sent, and removed only when it certainly was not carried out. So a later
-try of the task knows what an earlier one may have done, even if that one was killed before the response
-arrived.
+A request is recorded before it is sent, and removed only when it certainly was not carried out. A later
+try of the task therefore knows what an earlier one may have done, even if that one was killed before the
+response arrived.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class IntentLog:
         return _unpack(self._state.get(_INTENTS, []))
 
     def was_sent(self, endpoint: Endpoint[Any]) -> bool:
-        """Return whether an earlier try sent this request: what it asks for is then this task's own work."""
+        """Return whether an earlier try sent this request: its effect is then this task's own work."""
         return Intent.of(endpoint) in self._earlier
 
     def ids_sent(self, endpoint: Endpoint[Any]) -> set[int]:
@@ -166,7 +166,7 @@ class RecordingClient:
     def record(self, endpoint: Endpoint[Any]) -> Iterator[SupportsCalls]:
         """Record a request, and yield the client that sends it.
 
-        A ``DamstraError`` that says that the request was not carried out removes it from the log.
+        A ``DamstraError`` that proves that the request was not carried out removes it from the log.
         """
         intent = Intent.of(endpoint)
         is_repeated = intent in self._sent

@@ -56,7 +56,7 @@ _MAX_CLOCK_SKEW = timedelta(minutes=5)
 
 
 class LessonAssignment(RequestModel):
-    """Users, the lessons that they are to do (given in one of three ways), and the time they have."""
+    """Users, the lessons that they are to do (given in one of three forms), and the time they have."""
 
     user_ids: IdentifierList
     lesson_version_ids: IdentifierList | None = None
@@ -115,7 +115,7 @@ def find_versions_by_name(client: SupportsCalls, names: Sequence[str]) -> list[i
 def _newest_versions(rows_by_lesson: dict[str, list[Lesson]]) -> list[int]:
     unknown = [lesson for lesson, rows in rows_by_lesson.items() if not rows]
     if unknown:
-        raise DamstraNotFoundError(f"Lesson {', '.join(unknown)} does not exist; nobody was scheduled.")
+        raise DamstraNotFoundError(f"Lesson {', '.join(unknown)} does not exist; no user was scheduled.")
     closed = {
         lesson: rows[-1]
         for lesson, rows in rows_by_lesson.items()
@@ -124,7 +124,7 @@ def _newest_versions(rows_by_lesson: dict[str, list[Lesson]]) -> list[int]:
     if closed:
         names = ", ".join(f"{lesson} ({row.name}: {row.status})" for lesson, row in closed.items())
         raise DamstraRequestError(
-            f"Lesson {names} cannot be scheduled, only an active lesson can; nobody was scheduled."
+            f"Lesson {names} cannot be scheduled, only an active lesson can; no user was scheduled."
         )
     return [
         max((row for row in rows if row.can_be_scheduled), key=lambda row: row.version or 0).lesson_version_id
@@ -171,13 +171,13 @@ def schedule_users(
     if_completed: str = "schedule",
     since: datetime | None = None,
 ) -> tuple[list[ScheduleResult], dict[int, DamstraError]]:
-    """Schedule users to the lessons that they are not scheduled to yet, several users at once.
+    """Schedule users to the lessons that they are not scheduled to yet, several users concurrently.
 
     All schedules are read first. The server has no two open schedules of a user for one lesson version, so a
     repeated request creates nothing twice.
 
     :param if_exists: ``return`` open schedules, or ``fail`` for the user who has some that no earlier try of
-        the task created. With ``fail``, nobody is scheduled unless all schedules could be read.
+        the task created. With ``fail``, no user is scheduled unless all schedules could be read.
     :param if_completed: ``schedule`` again what was completed before, or ``skip`` it.
     :param since: start of the DAG run: what was scheduled and completed since then is not scheduled again.
     :return: the results, and the errors of the other users by user id.

@@ -54,15 +54,15 @@ def call_as_json_lines(client: SupportsCalls, endpoint: Endpoint[Any]) -> list[b
 def validate_not_sent(client: RecordingClient, endpoint: Endpoint[Any]) -> None:
     """Raise if an earlier try of the task sent the request, and delete the log.
 
-    So a retry does not repeat what may do harm, and a cleared task sends it.
+    A retry then does not repeat a harmful request, and a cleared task sends it.
 
-    :raises DamstraConflictError: saying what to do.
+        :raises DamstraConflictError: naming what to do.
     """
     if client.intents.was_sent(endpoint):
         client.intents.clear()
         raise DamstraConflictError(
             f"{endpoint.request()} was sent by an earlier try of this task, which received no response: "
-            "look in Damstra whether it was carried out. If it was not, clear the task: that sends it."
+            "check in Damstra whether it was carried out. If it was not, clear the task: that sends it."
         )
 
 

@@ -57,8 +57,8 @@ def roll_back(api_client: SupportsCalls, request: Endpoint[Any]) -> str:
         case AddGroupMembers() | AddGroupSupervisors() | BulkRegisterIltSession():
             return f"users {change_users(client, removal_of(request))} are removed again"
         case _:
-            return "it stays as it is, because the API cannot undo it"
-    return "it does not exist, so there is nothing to undo; look again if Damstra was slow to answer"
+            return "it is left unchanged, because the API cannot undo it"
+    return "it does not exist, so there is nothing to undo; check again later if Damstra was slow to respond"
 
 
 def _silent_cancellation(ilt_session_id: int) -> CancelIltSession:

@@ -46,7 +46,7 @@ def _lookup(client: SupportsCalls, request: StatusRequest) -> tuple[str, Callabl
             return f"User {user_id} is {state}", lambda: client.call(user).is_active == active
         case InactivateGroup(group_id=group_id):
             name = client.call(GetGroup(group_id=group_id)).name
-            # The details do not tell; the listing has active groups only.
+            # The details do not contain the status; the listing has active groups only.
             active_groups = ListGroups(q=name)
             return f"Group {group_id} ({name}) is inactive", lambda: all(
                 group.id != group_id for group in client.iterate(active_groups)

@@ -46,7 +46,7 @@ class ResourceTransfer(DamstraOperator):
         ``user_id`` or ``ilt_session_id`` (templated).
     :param parent_filters: instead of ids, mapping of arguments of the listing of groups, users or sessions
         (templated).
-    :param max_concurrency: requests in flight at once; default the connection's ``max_concurrency``.
+    :param max_concurrency: concurrent requests; default the connection's ``max_concurrency``.
     :param page_size: rows per page, at least 2; default the connection's ``page_size``.
     :param on_failed_parent: ``"fail"``, or ``"skip"`` to leave out a group, user or session whose listing
         fails and to name it in the result; rows that were read before its failure are written. The task still

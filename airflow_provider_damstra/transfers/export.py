@@ -33,7 +33,7 @@ class DamstraExportOperator(ResourceTransfer):
     **File.** JSON lines contain each row as the server sent it, so nothing is lost; CSV and Parquet have a
     column for each member that the provider knows, in Parquet with its type, and ``other_members``, JSON, for
     the rest. The file is written under a hidden name beside the target and renamed when it is complete: a
-    killed or failed try leaves an existing file as it is, and the next try removes its temporary file.
+    killed or failed try leaves an existing file unchanged, and the next try removes its temporary file.
 
     **Retries.** Where rows are listed for many groups, users or sessions, a retry continues where the last
     try stopped: until the file is complete, pages are kept in a hidden folder beside the target (the
@@ -43,7 +43,7 @@ class DamstraExportOperator(ResourceTransfer):
     killed last try has left is removed by a later DAG run's export. A single listing is read from its
     beginning.
 
-    **Incremental exports.** The API cannot be asked for changes: ``incremental`` reads everything and writes
+    **Incremental exports.** The API cannot filter by changes: ``incremental`` reads everything and writes
     what is new. A row is new if it was not in the last DAG run's export of this target (the argument before
     rendering), or had another ``modifiedDate`` or ``status`` there; without ``modifiedDate``, if any member
     differs. The versions of the rows are kept in a hidden file beside the target, and its path in the state

@@ -74,7 +74,7 @@ class IncrementalExport:
             same snapshot as this one, and no row is reported as deleted.
         :param is_complete: whether no row can have been missed. Otherwise rows are reported as deleted by the
             next run at the earliest.
-        :return: ``watermark``, ``deleted_uri`` and ``deleted``, as far as they are known.
+        :return: ``watermark``, ``deleted_uri`` and ``deleted``, where known.
         """
         if has_failed_parents:
             log.warning("Some were left out, so the next export is compared with the same one as this.")

@@ -60,7 +60,7 @@ def table_location(engine: Engine, *, schema: str | None, table: str) -> tuple[s
 
 
 def _use_tuple_rows(connection: Any) -> Any:
-    """Make PostgreSQL's drivers return tuples, whatever ``cursor`` is set in the connection's extra."""
+    """Make PostgreSQL's drivers return tuples, even if ``cursor`` is set in the connection's extra."""
     if hasattr(connection, "row_factory") and hasattr(connection, "pgconn"):
         from psycopg.rows import tuple_row
 

@@ -34,8 +34,8 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
     carriage return) gets a leading apostrophe. Parquet has the same columns, typed.
 
     Calls ``getGroup``, ``listGroupMembers``, and ``listUserLessonSchedules`` for each member, at most the
-    connection's ``max_concurrency`` at once; ``listLessons`` with ``lesson_ids``, and ``listGroups`` with
-    ``include_child_groups``. If a request fails, the task fails and no file is written.
+    connection's ``max_concurrency`` concurrently; ``listLessons`` with ``lesson_ids``, and ``listGroups``
+    with ``include_child_groups``. If a request fails, the task fails and no file is written.
 
     :param group_id: the group (templated).
     :param target_path: path or URL of the file on any object storage (templated).

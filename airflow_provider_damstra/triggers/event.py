@@ -50,8 +50,8 @@ class DamstraEventTrigger(BaseEventTrigger):
     between the two repeats them. Without a store (Airflow before 3.3, or one trigger for several assets) the
     events during the restart are lost.
 
-    **Errors** never end the trigger, as Airflow would restart it at once. A failed poll is repeated with a
-    growing pause. A user whose schedules the access key may not read does not affect the others.
+    **Errors** never end the trigger, as Airflow would restart it immediately. A failed poll is repeated with
+    a growing pause. A user whose schedules the access key may not read does not affect the others.
 
     **Reconciliation.** With ``reconcile`` the trigger fires nothing itself. It delivers its events to the
     webhook receiver, which verifies them like webhooks and updates the assets of ``damstra_event()``, with

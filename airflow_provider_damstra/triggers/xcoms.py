@@ -8,8 +8,8 @@ from typing import Any
 class TaskInstanceInTriggerer:
     """A task instance whose ``xcom_pull`` works in the triggerer.
 
-    Without ``map_indexes`` Airflow sends a request for all XComs at once, which the triggerer of 3.3.2 does
-    not support and never answers, so that the task would hang. This sends one request for each XCom.
+    Without ``map_indexes`` Airflow sends a request for all XComs together, which the triggerer of 3.3.2 does
+    not support and never responds to, so that the task would hang. This sends one request for each XCom.
 
     :param task_instance: the task instance in the context of the templates.
     """

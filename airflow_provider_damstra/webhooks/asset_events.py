@@ -65,7 +65,7 @@ def register_asset_events(
 
 
 def _lock_assets(uris: Sequence[str], session: Session) -> list[AssetModel]:
-    """Return the assets with these URIs, whatever their names, and lock all assets of Damstra.
+    """Return the assets with these URIs, regardless of their names, and lock all assets of Damstra.
 
     The lock serializes asset events: each gets its timestamp after the one before was committed. A DAG run
     takes the events of a time range, and would miss an event that is committed after younger ones.

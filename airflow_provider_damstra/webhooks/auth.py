@@ -38,7 +38,7 @@ REFRESH_INTERVAL = timedelta(seconds=10)
 
 RETRY_INTERVAL = timedelta(seconds=1)
 MAX_ACCEPTED_TOKENS = 4
-"""Each request is compared with this many hashes, however many tokens its connection has."""
+"""Hashes that each request is compared with, regardless of the number of its connection's tokens."""
 
 log = logging.getLogger(__name__)
 

@@ -71,7 +71,7 @@ def transaction() -> Iterator[Connection]:
     """Yield a connection in a transaction that is committed at the end.
 
     :raises IntegrityError: if a constraint is violated.
-    :raises InboxUnavailableError: if the database fails; it says what to do.
+    :raises InboxUnavailableError: if the database fails; the message contains advice.
     :raises UnstorableEventError: if the database rejects the values.
     """
     try:

@@ -118,7 +118,8 @@ def _initial_state(now: datetime) -> InboxRow:
 def reopen(conn_id: str, dedup_key: str, *, now: datetime) -> InsertResult | None:
     """Set a refused event back to waiting because it was delivered again.
 
-    :returns: ``RECEIVED`` if it was reopened, ``DUPLICATE`` if it stays as it is, None if it does not exist.
+    :returns: ``RECEIVED`` if it was reopened, ``DUPLICATE`` if it is left unchanged, None if it does not
+        exist.
     """
     same = _has_key(conn_id, dedup_key)
     update = (
@@ -139,7 +140,7 @@ def _has_key(conn_id: str, dedup_key: str | None) -> tuple[ColumnElement[bool], 
 def find_by_schedule(
     lesson_schedule_id: int, *, conn_id: str, name: str, received_since: datetime | None = None
 ) -> list[InboxRow]:
-    """Return the newest events of a name about one lesson schedule, in whatever state, at most ``MAX_ROWS``.
+    """Return the newest events of a name about one lesson schedule, in any state, at most ``MAX_ROWS``.
 
     :param received_since: only events received since then; this uses an index.
     """
@@ -204,7 +205,7 @@ def release(row: InboxRow, *, until: datetime, reason: str, is_mismatch: bool = 
     """Release the lease of a claimed event and make it due again at `until`.
 
     :param reason: why it was not processed.
-    :param is_mismatch: count it as a check that Damstra answered and that did not confirm the event.
+    :param is_mismatch: count it as a check to which Damstra responded without confirming the event.
     """
     values = {
         "next_attempt_at": until,
@@ -244,7 +245,7 @@ def list_events(
 
 
 def read_feed(conn_id: str, *, after: int | None) -> tuple[int, list[InboxRow]]:
-    """Return the next cursor and the events received after a cursor, in whatever state.
+    """Return the next cursor and the events received after a cursor, in any state.
 
     Events of the last ``FEED_OVERLAP`` are repeated; the client drops the ids that it has seen.
 

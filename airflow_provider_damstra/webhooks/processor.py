@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 MAX_EVENTS_IN_PROGRESS = 32
-"""Events that one process holds at once."""
+"""Events that one process holds at the same time."""
 
 LEASE = timedelta(seconds=60)
 """After this time other processes can claim the events of a process that died."""

@@ -1,7 +1,7 @@
 """Webhook receiver: the part of Airflow's API server that is reachable from the internet.
 
 Requests with an unknown connection, token, method or path all receive the same 404 after the same work, so
-that a sender cannot tell them apart. An event is acknowledged when it is committed to the inbox.
+that a sender cannot distinguish them. An event is acknowledged when it is committed to the inbox.
 """
 
 from __future__ import annotations

@@ -43,9 +43,9 @@ def find_expiry(event: events.KnownEvent, *, received_at: datetime, retention: t
 async def find_mismatch(event: events.KnownEvent, client: AsyncClient) -> str | None:
     """Return how the API's data differs from an event, or None if they agree.
 
-    Calls GetLessonSchedule, ListUserLessonSchedules (a few pages) or GetUser.
+        Calls GetLessonSchedule, ListUserLessonSchedules (a few pages) or GetUser.
 
-    :raises DamstraError: if the API could not be asked.
+    :raises DamstraError: if the request to the API failed.
     """
     try:
         if isinstance(event, events.LessonScheduleCancelled):
@@ -56,7 +56,7 @@ async def find_mismatch(event: events.KnownEvent, client: AsyncClient) -> str | 
         if isinstance(event, UserEvent):
             return _compare_user(event, await client.call(GetUser(user_id=event.user_id)))
     except DamstraNotFoundError as error:
-        # The 404 of a proxy says nothing about Damstra's users and schedules.
+        # The 404 of a proxy proves nothing about Damstra's users and schedules.
         if error.is_from_proxy:
             raise
         return "Damstra has no such schedule or user"

@@ -102,7 +102,7 @@ def slices(scenario: Scenario, port: int, target: Path) -> int:
 
 
 def peer(read: Peer) -> Run:
-    """Return a run that reads with another library, and writes lines or validates a page of models at once.
+    """Return a run that reads with another library, and writes lines or validates a whole page of models.
 
     This provider validates one row at a time and drops it. The more objects are alive, the longer a garbage
     collection takes; workers of a LocalExecutor freeze their heap, so that whole pages cost less there.

@@ -1,4 +1,4 @@
-"""Ways of reading the API without this provider; each passes the rows of each page to a sink."""
+"""Alternatives for reading the API without this provider; each passes the rows of each page to a sink."""
 
 from __future__ import annotations
 

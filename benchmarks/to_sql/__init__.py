@@ -1,1 +1,1 @@
-"""Loading a resource into a database, beside the way that Airflow's own hooks offer."""
+"""Loading a resource into a database, compared with Airflow's own hooks."""

@@ -1,4 +1,4 @@
-"""One contender in a process of its own: every user into a table once, and what it cost as JSON."""
+"""One contender in a separate process: load every user into a table and print the measurements as JSON."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_attendees_and_members_are_listed(client: ClientDriver) -> None:
 
 
 def test_empty_listing_takes_one_request(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
-    assert client.take(ListUsers(q="nobody-has-this-name")) == []
+    assert client.take(ListUsers(q="unknown-name")) == []
     assert len(damstra_emulator.journal()) == 1
 
 

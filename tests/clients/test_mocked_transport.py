@@ -30,11 +30,11 @@ POOL = urllib3.HTTPConnectionPool("127.0.0.1", 9)
 CONNECT_TIMEOUT = exceptions.ConnectTimeoutError(POOL, "too slow")
 FAILURES = (
     exceptions.ProtocolError("out of nowhere"),
-    exceptions.ReadTimeoutError(POOL, "/", "nothing came"),
+    exceptions.ReadTimeoutError(POOL, "/", "no data"),
     exceptions.SSLError("bad record mac"),
     ssl.SSLError("bad record mac"),
     http.client.BadStatusLine("whatever"),
-    TimeoutError("nothing came"),
+    TimeoutError("no data"),
     OSError("whatever"),
 )
 each_failure = pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)

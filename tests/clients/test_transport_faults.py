@@ -159,7 +159,7 @@ def test_read_timeout_raises_transport_error(
     client = open_client(damstra_emulator.url, timeout=0.1, max_retries=0)
     error = client.error(call)
     assert type(error) is DamstraTransportError
-    assert "nothing came for 0.1 s" in str(error)
+    assert "no data for 0.1 s" in str(error)
     assert error.outcome_unknown is (call is POST)
     wait_until(lambda: len(damstra_emulator.journal()) == 1, "the emulator has handled the request")
     assert len(created(damstra_emulator)) == (1 if call is POST else 0)
@@ -186,5 +186,5 @@ def test_response_that_trickles_raises_transport_error(
         client = open_client(server.url, timeout=0.4, max_retries=0)
         error = client.error(POST)
     assert type(error) is DamstraTransportError
-    assert "the answer was not complete after 0.8 s" in str(error)
+    assert "the response was not complete after 0.8 s" in str(error)
     assert error.outcome_unknown

@@ -37,7 +37,7 @@ def test_refused_connection_is_retried(call: Any, open_client: OpenClient) -> No
     client = open_client(f"http://{host}", max_retries=2)
     error = client.error(call)
     assert_clear(error, host)
-    assert f"got no answer from {host}: connection refused. The request was not sent" in str(error)
+    assert f"received no response from {host}: connection refused. The request was not sent" in str(error)
     assert "check the connection's host and port" in str(error)
     assert len(client.sleeps) == 2
 
@@ -93,7 +93,7 @@ def test_connection_closed_in_tls_handshake_is_retried(open_client: OpenClient) 
         client = open_client(server.url.replace("http", "https"), max_retries=2)
         error = client.error(POST)
         assert_clear(error, server.url.removeprefix("http://"))
-        assert "the connection broke before an answer came. The request was not sent" in str(error)
+        assert "the connection was closed before a response arrived. The request was not sent" in str(error)
         assert server.connections == 3
 
 
@@ -152,7 +152,7 @@ def test_server_of_another_protocol_raises_transport_error(answer: bytes, open_c
 
 
 def test_connect_timeout_is_a_clear_error(open_client: OpenClient) -> None:
-    # Nobody accepts, and the queue of one is full: the system leaves further callers waiting.
+    # No connection is accepted and the backlog of one is full, so further connections are left pending.
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         host = f"127.0.0.1:{listener.getsockname()[1]}"
         callers = [socket.socket() for _ in range(3)]

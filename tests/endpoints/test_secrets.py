@@ -93,4 +93,4 @@ def test_unreadable_secret_response_is_not_shown(call: Endpoint[str], body: byte
     with pytest.raises(DamstraResponseError) as caught:
         call.read(request, Response(status=200, headers={}, body=body))
     assert "secret/" not in str(caught.value)
-    assert "it is not shown, for it holds a secret" in str(caught.value)
+    assert "it is not shown, because it contains a secret" in str(caught.value)

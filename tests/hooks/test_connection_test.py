@@ -48,7 +48,7 @@ def test_account_without_users_succeeds(damstra_emulator: DamstraEmulator) -> No
 
 def test_wrong_key_is_reported(damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run_connection_test(monkeypatch, host=damstra_emulator.url, password="wrong-key")
-    assert_fails(result, "Key problem: the server is there, but refuses the access key. ")
+    assert_fails(result, "Key problem: the server is reachable, but rejects the access key. ")
     assert len(damstra_emulator.journal()) == 1
 
 
@@ -61,10 +61,10 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
         {"kind": "status", "status": 302, "headers": {"Location": "https://elsewhere.example/"}},
         "Address problem: ",
     ),
-    ({"kind": "status", "status": 503}, "Damstra answers, but with an error. "),
+    ({"kind": "status", "status": 503}, "Damstra responds, but with an error. "),
     (
         {"kind": "status", "status": 429, "headers": {"Retry-After": "9"}},
-        "Damstra answers, but with an error. ",
+        "Damstra responds, but with an error. ",
     ),
     ({"kind": "drop_before"}, "Network problem. "),
     ({"kind": "drop_after"}, "Network problem. "),
@@ -116,5 +116,5 @@ def test_untrusted_certificate_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_invalid_connection_is_reported(connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     assert_fails(
         run_connection_test(monkeypatch, **connection),
-        "The connection is not filled in right. Connection 'lms'",
+        "The connection is not configured correctly. Connection 'lms'",
     )

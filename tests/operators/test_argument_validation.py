@@ -78,7 +78,7 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     (CREATE_ILT_SESSION, {"if_exists": "update"}, "if_exists is 'update'; it can be return or fail"),
     (SCHEDULE_LESSONS, {"if_exists": "update"}, "if_exists is 'update'; it can be return or fail"),
     (SCHEDULE_LESSONS, {"on_partial_failure": "ignore"}, "on_partial_failure is 'ignore'"),
-    (SYNC, {"who": "everybody"}, "who is 'everybody'; it can be members or supervisors"),
+    (SYNC, {"who": "trainers"}, "who is 'trainers'; it can be members or supervisors"),
     (SYNC, {"max_removals": -1}, "max_removals is -1; it is a number of at least 0"),
     (SYNC, {"max_removals": "10%"}, "max_removals"),
     (UPSERT_USERS, {"batch_size": 0}, "batch_size is 0; it is a number of at least 1"),
@@ -118,7 +118,7 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
         "is before start_datetime, 2030-03-01T09:00:00+08:00",
     ),
     # people
-    (UPSERT_USERS, {"users": ["Ada"]}, "users: 1 bad rows, nobody was imported:\n  row 1: is a str"),
+    (UPSERT_USERS, {"users": ["Ada"]}, "users: 1 bad rows, no user was imported:\n  row 1: is a str"),
     (UPSERT_USERS, {"users": "Ada"}, "users is a str, not a list"),
     (UPSERT_USERS, {"users": {"first_name": "Ada"}}, "users is a dict, not a list"),
     (UPSERT_USERS, {"users": 7}, "users is a int, not a list"),

@@ -73,8 +73,8 @@ def test_listing_is_written_as_json_lines(damstra_emulator: DamstraEmulator, tmp
 
 
 def test_empty_listing_is_written_as_empty_file(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
-    path = tmp_path / "nobody.jsonl"
-    assert run(step("ListUsers", {"emp_id": "nobody"}, path=str(path))).value["rows"] == 0
+    path = tmp_path / "no_rows.jsonl"
+    assert run(step("ListUsers", {"emp_id": "unknown"}, path=str(path))).value["rows"] == 0
     assert path.read_bytes() == b""
 
 

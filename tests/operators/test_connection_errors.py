@@ -34,11 +34,11 @@ def test_wrong_key_fails_at_once(
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_unreachable_host_is_named(case: OperatorCase, connect: ConnectionFactory, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        host = f"127.0.0.1:{nobody.getsockname()[1]}"
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        host = f"127.0.0.1:{unused.getsockname()[1]}"
     connect(host=f"http://{host}")
     why = error_message(case.create_operator(tmp_path), DamstraTransportError)
-    assert f"got no answer from {host}: connection refused. The request was not sent" in why
+    assert f"received no response from {host}: connection refused. The request was not sent" in why
 
 
 def test_missing_permission_fails_at_once(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:

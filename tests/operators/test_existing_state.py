@@ -154,7 +154,7 @@ def test_groups_with_same_name_and_other_parent_are_different(
     first, second = (run(CREATE_GROUP.create_operator(tmp_path, parent_id=one)).value for one in (101, 105))
     assert first != second
     both = CREATE_GROUP.create_operator(tmp_path, parent_id=None)
-    assert f"({first}, {second}): say which with parent_id" in error_message(both, DamstraConflictError)
+    assert f"({first}, {second}): choose one with parent_id" in error_message(both, DamstraConflictError)
 
 
 def test_existing_session_fails_with_if_exists_fail(

@@ -108,7 +108,10 @@ def test_kill_logs_sent_requests(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     overdue(CREATE_GROUP.create_operator(tmp_path), monkeypatch)
-    assert "CreateGroup (POST /group). None of it is undone; a retry looks first" in capsys.readouterr().out
+    assert (
+        "CreateGroup (POST /group). None of it is undone; a retry checks the current state first"
+        in capsys.readouterr().out
+    )
 
 
 def test_failed_rollback_is_logged(

@@ -88,18 +88,18 @@ INVALID = [
     (
         {"lesson_ids": [204, UNKNOWN_ID]},
         DamstraNotFoundError,
-        "Lesson 999 does not exist; nobody was scheduled.",
+        "Lesson 999 does not exist; no user was scheduled.",
     ),
     (
         {"lesson_names": ["Haul Truck", "Site Induction"]},
         DamstraNotFoundError,
-        "Lesson 'Haul Truck' does not exist; nobody was scheduled.",
+        "Lesson 'Haul Truck' does not exist; no user was scheduled.",
     ),
     (
         {"lesson_ids": [204, 206]},
         None,
         "Lesson 206 (Shotfirer Refresher 2019: inactive) cannot be scheduled, only an active lesson can; "
-        "nobody was scheduled.",
+        "no user was scheduled.",
     ),
     (
         {"lesson_names": "Shotfirer Refresher 2019"},

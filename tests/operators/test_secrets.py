@@ -104,7 +104,7 @@ def test_invalid_response_with_secret_is_not_shown(
 ) -> None:
     body = '{"url": 7, "token": "SECRET-TOKEN"'
     damstra_emulator.add_fault("status", status=200, body=body)
-    assert "it holds a secret" in error_message(kind(task_id="step", **arguments, return_in_clear=True))
+    assert "it contains a secret" in error_message(kind(task_id="step", **arguments, return_in_clear=True))
     assert "SECRET-TOKEN" not in log.text()
 
 

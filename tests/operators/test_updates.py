@@ -153,5 +153,5 @@ def test_save_progress_names_unregistered_users_and_records_nothing(
         task_id="step", ilt_session_id=402, user_ids=[1015, 1021, 1022]
     )
     why = error_message(operator, DamstraNotFoundError)
-    assert why.startswith("ILT session 402: users 1021, 1022 are not registered, so nobody's attendance")
+    assert why.startswith("ILT session 402: users 1021, 1022 are not registered, so no attendance")
     assert changes_in(damstra_emulator) == {}

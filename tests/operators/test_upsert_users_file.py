@@ -118,7 +118,7 @@ def test_all_bad_rows_are_reported_and_nothing_is_sent(step: Step, damstra_emula
     ]
     why = fail_fast_message(step(HEADER + "\n".join(rows)))
     first, *problems = why.splitlines()
-    assert first.endswith("people.csv: 8 bad rows, nobody was imported:")
+    assert first.endswith("people.csv: 8 bad rows, no user was imported:")
     expected = [
         "line 3: employee_number missing",
         "line 4: first_name and last_name missing",

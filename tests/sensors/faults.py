@@ -56,12 +56,12 @@ TRANSIENT = (
     Fault(
         name="reset",
         rule={"kind": "drop_before"},
-        message="the connection broke before an answer came.",
+        message="the connection was closed before a response arrived.",
     ),
     Fault(
         name="no JSON",
         rule={"kind": "status", "status": 200, "body": "{]"},
-        message="answered HTTP 200, but the response cannot be read (",
+        message="returned HTTP 200, but the response cannot be read (",
     ),
     Fault(
         name="404 of a proxy",
@@ -72,7 +72,7 @@ TRANSIENT = (
     Fault(
         name="slow",
         rule={"kind": "status", "status": 503, "delay": 2 * SHORT},
-        message=f"nothing came for {SHORT:g} s.",
+        message=f"no data for {SHORT:g} s.",
         extra={"timeout": SHORT},
     ),
 )

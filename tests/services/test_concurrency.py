@@ -30,7 +30,7 @@ def test_map_concurrently_keeps_the_order_of_items() -> None:
 
 
 def test_return_errors_puts_an_error_in_the_place_of_its_result() -> None:
-    error = DamstraNotFoundError("nobody")
+    error = DamstraNotFoundError("no such user")
 
     def fails_at_two(item: int) -> int:
         if item == 2:
@@ -48,11 +48,11 @@ def test_first_error_is_raised_and_cancels_items_not_started() -> None:
     def fails_at_once(item: int) -> int:
         begun.append(item)
         if item == 0:
-            raise DamstraNotFoundError("nobody")
+            raise DamstraNotFoundError("no such user")
         pause.wait(0.02)
         return item
 
-    with pytest.raises(DamstraNotFoundError, match="nobody"):
+    with pytest.raises(DamstraNotFoundError, match="no such user"):
         map_concurrently(fails_at_once, range(40 * MAX_WORKERS), description="items")
     assert len(begun) < 20 * MAX_WORKERS
     assert map_concurrently(str, [2, 1], description="items") == ["2", "1"]

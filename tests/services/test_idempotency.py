@@ -43,7 +43,7 @@ NOT_CARRIED_OUT = [
     DamstraTransportError("not sent", request=REQUEST, was_sent=False),
     DamstraRateLimitError("slow down", request=REQUEST, status=429),
     DamstraRequestError("bad", request=REQUEST, status=400),
-    DamstraNotFoundError("nobody", request=REQUEST, status=404),
+    DamstraNotFoundError("no such user", request=REQUEST, status=404),
 ]
 
 

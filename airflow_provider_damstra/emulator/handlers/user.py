@@ -175,7 +175,7 @@ def _insert(uow: UnitOfWork, user: ImportedUser) -> int:
 
 
 def _update(uow: UnitOfWork, user_id: int, columns: dict[str, Any], lists: IdLists) -> None:
-    """Update a user; lists that are None stay as they are."""
+    """Update a user; lists that are None are left unchanged."""
     if "user_name" in columns:
         _require_free_user_name(uow, columns["user_name"], except_user_id=user_id)
     changed = uow.update("users", user_id, **columns)

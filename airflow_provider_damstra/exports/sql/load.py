@@ -58,7 +58,7 @@ def replace_all(
     The rows are first written to a temporary file of this machine, so that no transaction is open while they
     are read from the API.
 
-    :param batch_size: rows in memory at once.
+    :param batch_size: rows in memory at the same time.
     :param kept_parents: ids of groups, users or sessions whose rows are kept; evaluated after the last page.
     :param is_complete: called after the last page; returns False if a row may have been missed, in which
         case no row is deleted.

@@ -67,7 +67,7 @@ class ResourceTable:
 
     @cached_property
     def table(self) -> Table:
-        """Return the target table as it is created if it does not exist."""
+        """Return the table to create if the target does not exist."""
         # autoincrement=False: the ids come from Damstra, so the key needs no sequence.
         columns = [
             Column(one.name, _SQL_TYPES[one.type], primary_key=one.is_key, autoincrement=False)

@@ -22,7 +22,7 @@ _MAX_PROBLEMS_SHOWN = 20
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+")
 _REQUIRED = ("first_name", "last_name")
 _PROBLEM = ""
-"""Key of a row that could not be read; its value says why."""
+"""Key of a row that could not be read; its value is the reason."""
 
 LocatedRow = tuple[str, Any]
 """A row with its location in the file, such as ``line 3``."""
@@ -71,7 +71,7 @@ def parse_users(
     if problems:
         hidden = len(problems) - _MAX_PROBLEMS_SHOWN
         shown = [*problems[:_MAX_PROBLEMS_SHOWN], *([f"and {hidden} more"] if hidden > 0 else [])]
-        raise ValueError("\n  ".join([f"{len(problems)} bad rows, nobody was imported:", *shown]))
+        raise ValueError("\n  ".join([f"{len(problems)} bad rows, no user was imported:", *shown]))
     return users
 
 
@@ -105,7 +105,7 @@ def _normalize_column(name: str) -> str:
 
 
 def _parse_cells(row: dict[str | None, Any]) -> dict[str, Any]:
-    """Return the cells that are not empty. An empty one leaves the value in Damstra as it is."""
+    """Return the cells that are not empty. An empty one leaves the value in Damstra unchanged."""
     if None in row:
         return {_PROBLEM: f"has {len(row[None])} more cells than the header"}
     if None in row.values():

@@ -69,7 +69,7 @@ class UserMatcher:
             if key in keys and found.setdefault(key, user).id != user.id:
                 raise DamstraConflictError(
                     f"Users {found[key].id} and {user.id} have the same {self.match_by}, so it is unknown "
-                    "which is meant; nobody was imported. Correct one of them in Damstra."
+                    "which is meant; no user was imported. Correct one of them in Damstra."
                 )
         return found
 
@@ -161,8 +161,8 @@ def apply_import(plan: ImportPlan, *, batch_size: int) -> list[int]:
 def _import_batch(matcher: UserMatcher, batch: Sequence[ImportedUser]) -> dict[str, int]:
     """Import a batch and return ids by key; look the users up if the outcome is unknown (no response).
 
-    A batch that was not imported then is not sent again at once: a slow server may still be processing it.
-    The next try of the task sends what is missing.
+    A batch that was not imported then is not sent again immediately: a slow server may still be processing
+    it. The next try of the task sends what is missing.
     """
     request = BulkUserImport(users=tuple(batch), merge_type=matcher.merge_type)
     try:
@@ -187,7 +187,7 @@ def _keep_roles(row: ImportedUser, user: User | None) -> ImportedUser:
     if unknown:
         raise DamstraConflictError(
             f"User {user.id} has a role that is not documented ({unknown[0]}), which an import would "
-            "take away; nobody was imported. Name this user's roles in the row."
+            "take away; no user was imported. Name this user's roles in the row."
         )
     return row.model_copy(update={"roles": tuple(Role(role) for role in user.roles)})
 

@@ -1,4 +1,4 @@
-"""Alembic environment of the inbox table, with a version table of its own."""
+"""Alembic environment of the inbox table, with a separate version table."""
 
 from __future__ import annotations
 
