@@ -136,8 +136,8 @@ class _GroupUsersOperator(ChangeUsersOperator):
 
     template_fields = ("group_id", "user_ids", "damstra_conn_id")
 
-    def __init__(self, *, group_id: Id, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, *, group_id: Id, user_ids: Ids, **kwargs: Any) -> None:
+        super().__init__(user_ids=user_ids, **kwargs)
         self.group_id = group_id
 
 

@@ -216,8 +216,8 @@ class _AttendeesOperator(ChangeUsersOperator):
 
     template_fields = ("ilt_session_id", "user_ids", "damstra_conn_id")
 
-    def __init__(self, *, ilt_session_id: Id, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, *, ilt_session_id: Id, user_ids: Ids, **kwargs: Any) -> None:
+        super().__init__(user_ids=user_ids, **kwargs)
         self.ilt_session_id = ilt_session_id
 
 
