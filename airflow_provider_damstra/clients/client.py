@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
@@ -162,22 +162,21 @@ class Client(BaseClient):
     ) -> Page[Row]:
         for attempt in self._retrying(stopped.wait):
             with attempt:
-                if stopped.is_set():
-                    raise CancelledError
-                page = self._read_page(endpoint, request, self._send(request), reader)
+                page = self._read_page(endpoint, request, self._send(request, stopped), reader)
         return page
 
     def _retrying(self, sleep: Callable[[float], object]) -> Retrying:
         options: dict[str, Any] = {"sleep": self._sleep or sleep, **self._retry_options()}
         return Retrying(**options)
 
-    def _send(self, request: Request) -> Response:
+    def _send(self, request: Request, stopped: threading.Event | None = None) -> Response:
         """Send one request and read the whole response.
 
+        :raises CancelledError: if ``stopped`` was set before the request could be sent.
         :raises DamstraError: if there is no complete response.
         """
         failure, has_response = None, False
-        with self._rate_limiter.permit():
+        with self._rate_limiter.permit(stopped):
             started = time.monotonic()
             try:
                 with self.session.request(

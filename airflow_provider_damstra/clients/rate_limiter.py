@@ -10,6 +10,7 @@ import asyncio
 import threading
 import time
 from collections import deque
+from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
@@ -67,18 +68,25 @@ class RateLimiter:
         return len(self._queue)
 
     @contextmanager
-    def permit(self) -> Iterator[None]:
-        """Hold a permit in this thread; block until there is one."""
+    def permit(self, stopped: threading.Event | None = None) -> Iterator[None]:
+        """Hold a permit in this thread; block until there is one.
+
+        :param stopped: ends the wait when it is set.
+        :raises CancelledError: if ``stopped`` was set before the request could start.
+        """
+        is_stopped, sleep = (stopped.is_set, stopped.wait) if stopped else (bool, time.sleep)
         waiter = _Waiter()
         try:
             if not self._acquire_at_once(waiter):
                 granted = threading.Event()
                 self._enqueue(waiter, granted.set)
-                while waiter not in self._holders:
+                while waiter not in self._holders and not is_stopped():
                     granted.wait(RECHECK_SECONDS)
-            pause = self._reserve_start()
+            pause = 0.0 if is_stopped() else self._reserve_start()
             if pause:
-                time.sleep(pause)
+                sleep(pause)
+            if is_stopped():
+                raise CancelledError
             yield
         finally:
             self._release(waiter)

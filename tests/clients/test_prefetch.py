@@ -157,6 +157,25 @@ def test_stopped_iteration_ends_retries_that_wait(monkeypatch: pytest.MonkeyPatc
         assert len(server.requests) <= CONCURRENCY + 2
 
 
+@pytest.mark.parametrize("limits", [{"requests_per_second": 2.0}, {"max_concurrency": 1}], ids=str)
+def test_stopped_iteration_sends_no_request_that_waits_for_the_rate_limiter(limits: dict[str, Any]) -> None:
+    second_page = threading.Event()
+
+    def answer(request: RecordedRequest) -> StubResponse:
+        # Without the event, the only permit would be passed on before the iteration is stopped.
+        assert request.start_index < 2 or second_page.wait(10)
+        return user_or_page(request)
+
+    with stub_server(answer) as server, Client(settings_of(server, **limits)) as client:
+        with closing(client.iterate(LIST, concurrency=CONCURRENCY)) as listing:
+            assert [next(listing).id, next(listing).id] == [1, 2]
+        sent = len(server.requests)
+        second_page.set()
+        wait_until(lambda: page_threads() == [], "the threads have ended")
+        assert len(server.requests) <= sent + 1
+        assert rate_limiter_for(client.settings).free_permits == client.settings.max_concurrency
+
+
 class Killed(Exception):
     """As Airflow raises it in a signal handler, wherever the task is."""
 
