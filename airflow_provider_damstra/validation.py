@@ -38,12 +38,6 @@ def is_empty(value: Any) -> bool:
     return isinstance(value, Sized) and not len(value)
 
 
-def provided_arguments(operator: object, *names: str) -> dict[str, Any]:
-    """Return the named attributes of an operator that are not None."""
-    values = {name: getattr(operator, name) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
-
-
 def validate_choice(name: str, value: Any, *allowed: str | None) -> None:
     """Validate that a value is one of the allowed values."""
     if value not in allowed:

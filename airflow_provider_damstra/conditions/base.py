@@ -21,7 +21,7 @@ from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleSummary, UserLessonSchedule
-from airflow_provider_damstra.services.concurrency import map_concurrently
+from airflow_provider_damstra.services.concurrency import map_concurrently, return_error
 from airflow_provider_damstra.validation_errors import format_argument_error
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def poll(client: SupportsCalls, condition: Condition) -> PollResult:
         if query not in sent and query_filter.is_due()
     ]:
         responses = map_concurrently(
-            lambda item: _send(client, *item), due, description="queries completed", return_errors=True
+            return_error(lambda item: _send(client, *item)), due, description="queries completed"
         )
         for (query, _), response in zip(due, responses, strict=True):
             sent.add(query)

@@ -88,6 +88,11 @@ class DamstraOperator(BaseOperator):
     def _execute(self, context: Context) -> Any:
         raise NotImplementedError(f"{type(self).__name__} does not implement _execute")
 
+    def request_fields(self) -> dict[str, Any]:
+        """Return the rendered template fields by name, without the connection's id and a result file."""
+        names = [name for name in self.template_fields if name not in ("damstra_conn_id", "result_path")]
+        return {name: getattr(self, name) for name in names}
+
     def on_kill(self) -> None:
         """Stop the task. Airflow calls this in a signal handler, or after an ``execution_timeout``.
 
@@ -185,8 +190,7 @@ class StrictMixin(DamstraOperator):
         """Return the request."""
         from airflow_provider_damstra import endpoints
 
-        names = [name for name in self.template_fields if name != "damstra_conn_id"]
-        return getattr(endpoints, self.endpoint_name)(**{name: getattr(self, name) for name in names})
+        return getattr(endpoints, self.endpoint_name)(**self.request_fields())
 
 
 class ChangeStatusOperator(StrictMixin):

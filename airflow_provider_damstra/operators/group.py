@@ -12,7 +12,6 @@ from airflow_provider_damstra.operators.base import (
     RollbackOnKillMixin,
 )
 from airflow_provider_damstra.validation import (
-    provided_arguments,
     validate_at_least_one,
     validate_booleans,
     validate_choice,
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_damstra.validation import Id, Ids
-
-_CHANGES = ("name", "description", "parent_id")
 
 
 class DamstraCreateGroupOperator(RollbackOnKillMixin):
@@ -66,7 +63,7 @@ class DamstraCreateGroupOperator(RollbackOnKillMixin):
         from airflow_provider_damstra.endpoints import CreateGroup
         from airflow_provider_damstra.services.group import get_or_create_group
 
-        request = CreateGroup(name=self.name, description=self.description, parent_id=self.parent_id)
+        request = CreateGroup(**self.request_fields())
         group, was_created = get_or_create_group(self.client, request, if_exists=self.if_exists)
         state = "created" if was_created else "is there already"
         self.log.info("Group %r (id %d) %s", group.name, group.id, state)
@@ -107,8 +104,7 @@ class DamstraUpdateGroupOperator(DamstraOperator):
     def _execute(self, context: Context) -> bool:
         from airflow_provider_damstra.services.group import update_group
 
-        changes = provided_arguments(self, *_CHANGES)
-        return update_group(self.client, group_id=self.group_id, changes=changes)
+        return update_group(self.client, self.request_fields())
 
 
 class DamstraInactivateGroupOperator(ChangeStatusOperator):
@@ -264,7 +260,7 @@ class DamstraSyncGroupMembersOperator(ResultFileMixin):
 
         self.validate_result_path()
         add = getattr(endpoints, f"AddGroup{self.who.title()}")
-        request = add(group_id=self.group_id, user_ids=self.user_ids)
+        request = add(**self.request_fields())
         plan = plan_membership(self.client, request)
         self.log.info("Group %d: %s", request.group_id, plan)
         plan.validate_removals(self.max_removals)

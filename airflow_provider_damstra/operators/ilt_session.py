@@ -11,7 +11,6 @@ from airflow_provider_damstra.operators.base import (
     RollbackOnKillMixin,
 )
 from airflow_provider_damstra.validation import (
-    provided_arguments,
     validate_at_least_one,
     validate_booleans,
     validate_choice,
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.endpoints import CancelIltSession
     from airflow_provider_damstra.validation import Id, Ids
-
-_CHANGES = ("instructor_id", "location", "notes", "number_of_places")
 
 
 class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
@@ -87,14 +84,7 @@ class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
         from airflow_provider_damstra.endpoints import CreateIltSession
         from airflow_provider_damstra.services.ilt_session import get_or_create_ilt_session
 
-        request = CreateIltSession(
-            lesson_id=self.lesson_id,
-            start_datetime=self.start_datetime,
-            end_datetime=self.end_datetime,
-            location=self.location,
-            instructor_id=self.instructor_id,
-            notes=self.notes,
-        )
+        request = CreateIltSession(**self.request_fields())
         session, was_created = get_or_create_ilt_session(self.client, request, if_exists=self.if_exists)
         self.log.info("ILT session %d %s", session.id, "created" if was_created else "is there already")
         return session.id
@@ -146,8 +136,7 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
     def _execute(self, context: Context) -> bool:
         from airflow_provider_damstra.services.ilt_session import update_ilt_session
 
-        changes = provided_arguments(self, *_CHANGES)
-        return update_ilt_session(self.client, ilt_session_id=self.ilt_session_id, changes=changes)
+        return update_ilt_session(self.client, self.request_fields())
 
 
 class DamstraCompleteIltSessionOperator(ChangeStatusOperator):
@@ -289,9 +278,6 @@ class DamstraSaveIltSessionProgressOperator(DamstraOperator):
     def _execute(self, context: Context) -> int:
         from airflow_provider_damstra.services.ilt_session import Attendance, save_progress
 
-        attendance = Attendance(
-            ilt_session_id=self.ilt_session_id, progress=self.progress, user_ids=self.user_ids
-        )
-        changed = save_progress(self.client, attendance)
+        changed = save_progress(self.client, Attendance(**self.request_fields()))
         self.log.info("ILT session %s: %d records of attendance changed", self.ilt_session_id, changed)
         return changed

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.endpoints import DownloadCertificate
     from airflow_provider_damstra.errors import DamstraError
-    from airflow_provider_damstra.services.lesson import LessonAssignment
     from airflow_provider_damstra.validation import Id, Ids
 
 _MAX_ERRORS_SHOWN = 20
@@ -103,14 +102,14 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
         self.on_partial_failure = on_partial_failure
 
     def _execute(self, context: Context) -> Any:
-        from airflow_provider_damstra.services.lesson import schedule_users
+        from airflow_provider_damstra.services.lesson import LessonAssignment, schedule_users
 
         self.skip_if_empty()
         self.validate_result_path()
         dag_run: Any = context.get("dag_run")
         results, failed = schedule_users(
             self.client,
-            self._assignment().requests(self.client),
+            LessonAssignment(**self.request_fields()).requests(self.client),
             if_exists=self.if_exists,
             if_completed=self.if_completed,
             since=getattr(dag_run, "run_after", None),
@@ -124,19 +123,6 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
         self.push_ids(context, {"failed": list(failed)})
         return self.return_or_write(
             [{"user_id": one.user_id, "lesson_schedule_ids": one.lesson_schedule_ids} for one in results]
-        )
-
-    def _assignment(self) -> LessonAssignment:
-        from airflow_provider_damstra.services.lesson import LessonAssignment
-
-        return LessonAssignment(
-            user_ids=self.user_ids,
-            lesson_version_ids=self.lesson_version_ids,
-            lesson_ids=self.lesson_ids,
-            lesson_names=self.lesson_names,
-            grace_period=self.grace_period,
-            grace_period_unit=self.grace_period_unit,
-            schedule_date=self.schedule_date,
         )
 
     def _handle_failed_users(self, failed: dict[int, DamstraError], *, scheduled: int) -> None:
@@ -208,14 +194,7 @@ class DamstraCompleteLessonOperator(DamstraOperator):
         from airflow_provider_damstra.endpoints import CompleteLesson
         from airflow_provider_damstra.services.lesson import complete_lesson
 
-        request = CompleteLesson(
-            user_id=self.user_id,
-            lesson_id=self.lesson_id,
-            lesson_version_id=self.lesson_version_id,
-            completed_date=self.completed_date,
-            manually_completed_by_user_id=self.manually_completed_by_user_id,
-        )
-        ids, was_recorded = complete_lesson(self.client, request)
+        ids, was_recorded = complete_lesson(self.client, CompleteLesson(**self.request_fields()))
         state = "recorded" if was_recorded else "is there already"
         self.log.info("User %s: completion %s", self.user_id, state)
         return ids

@@ -216,7 +216,7 @@ class DamstraUpdateUserOperator(DamstraOperator):
 
         validate_no_password(self.changes)
         changes = parse_mapping("changes", self.changes)
-        return update_user(self.client, user_id=self.user_id, changes=changes)
+        return update_user(self.client, {**changes, "user_id": self.user_id})
 
 
 class _UserStatusOperator(ChangeStatusOperator):

@@ -46,15 +46,18 @@ def get_or_create_group(
         return group, was_created
     if if_exists == "fail":
         raise DamstraConflictError(f"Group {request.name!r} exists already (id {group.id}).")
-    update_group(
-        client, group_id=group.id, changes={"name": request.name, "description": request.description}
-    )
+    changes = {"group_id": group.id, "name": request.name, "description": request.description}
+    update_group(client, changes)
     return group, False
 
 
-def update_group(client: RecordingClient, *, group_id: Any, changes: Mapping[str, Any]) -> bool:
-    """Change what differs, and return False if nothing does. Other fields keep their values."""
-    checked = parse_changes(UpdateGroup, {**changes, "group_id": group_id}, name="-", description="")
+def update_group(client: RecordingClient, changes: Mapping[str, Any]) -> bool:
+    """Change what differs, and return False if nothing does. Other fields keep their values.
+
+    :param changes: the fields to change, and ``group_id``; None keeps a value.
+    """
+    given = {name: value for name, value in changes.items() if value is not None}
+    checked = parse_changes(UpdateGroup, given, name="-", description="")
     query = GetGroup(group_id=checked["group_id"])
     current = _comparable(client.call(query))
     request = UpdateGroup(**{**current, **checked})

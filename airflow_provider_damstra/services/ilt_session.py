@@ -55,13 +55,16 @@ def get_or_create_ilt_session(
     return session, was_created
 
 
-def update_ilt_session(client: RecordingClient, *, ilt_session_id: Any, changes: Mapping[str, Any]) -> bool:
-    """Change what differs, and return False if nothing does. Other fields keep their values."""
-    given = {**changes, "ilt_session_id": ilt_session_id}
+def update_ilt_session(client: RecordingClient, changes: Mapping[str, Any]) -> bool:
+    """Change what differs, and return False if nothing does. Other fields keep their values.
+
+    :param changes: the fields to change, and ``ilt_session_id``; None keeps a value.
+    """
+    given = {name: value for name, value in changes.items() if value is not None}
     checked = parse_changes(UpdateIltSession, given, instructor_id=1, location="")
     query = GetIltSession(ilt_session_id=checked["ilt_session_id"])
     # The API requires instructor and location in every update.
-    names = dict.fromkeys(("instructor_id", "location", *changes))
+    names = {"instructor_id", "location", *checked} - {"ilt_session_id"}
 
     def values_of(session: IltSession | UpdateIltSession) -> dict[str, Any]:
         return {name: getattr(session, name) for name in names}

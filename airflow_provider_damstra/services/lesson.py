@@ -31,7 +31,7 @@ from airflow_provider_damstra.errors import (
     DamstraRequestError,
 )
 from airflow_provider_damstra.models.lesson_schedule import GracePeriodUnit
-from airflow_provider_damstra.services.concurrency import map_concurrently
+from airflow_provider_damstra.services.concurrency import map_concurrently, return_error
 from airflow_provider_damstra.services.idempotency import get_or_create
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class LessonAssignment(RequestModel):
 
     def requests(self, client: SupportsCalls) -> list[ScheduleUser]:
         """Return a request for each user; lesson ids and names are looked up once for all."""
-        versions = self.lesson_version_ids or self._find_versions(client)
+        versions = self.lesson_version_ids or _newest_versions(self._find_lessons(client))
         return [
             ScheduleUser(
                 user_id=user_id,
@@ -80,56 +80,42 @@ class LessonAssignment(RequestModel):
             for user_id in self.user_ids
         ]
 
-    def _find_versions(self, client: SupportsCalls) -> tuple[int, ...]:
+    def _find_lessons(self, client: SupportsCalls) -> dict[str, list[Lesson]]:
+        """Return the versions of each lesson, by its id or quoted name."""
         if self.lesson_ids:
-            return tuple(find_versions_by_id(client, self.lesson_ids))
-        return tuple(find_versions_by_name(client, self.lesson_names or ()))
+            rows = list(client.iterate(ListLessons(lesson_ids=self.lesson_ids)))
+            return {str(one): [row for row in rows if row.lesson_id == one] for one in self.lesson_ids}
+        # The search matches any part of a name.
+        return {
+            repr(name): [row for row in client.iterate(ListLessons(q=name)) if row.name == name]
+            for name in self.lesson_names or ()
+        }
 
 
-def find_versions_by_id(client: SupportsCalls, lesson_ids: Sequence[int]) -> list[int]:
+def _newest_versions(rows_by_lesson: dict[str, list[Lesson]]) -> tuple[int, ...]:
     """Return for each lesson the id of its newest version that can be scheduled.
-
-    :raises DamstraError: naming every lesson that does not exist or cannot be scheduled.
-    """
-    rows = list(client.iterate(ListLessons(lesson_ids=tuple(lesson_ids))))
-    return _newest_versions({str(one): [row for row in rows if row.lesson_id == one] for one in lesson_ids})
-
-
-def find_versions_by_name(client: SupportsCalls, names: Sequence[str]) -> list[int]:
-    """Return for each lesson name the id of its newest version that can be scheduled.
 
     :raises DamstraError: naming every lesson that does not exist, is not unique or cannot be scheduled.
     """
-    found = {
-        repr(name): [row for row in client.iterate(ListLessons(q=name)) if row.name == name] for name in names
+    active = {
+        lesson: [row for row in rows if row.can_be_scheduled] for lesson, rows in rows_by_lesson.items()
     }
-    for name, rows in found.items():
-        ids = {row.lesson_id for row in rows if row.can_be_scheduled}
+    for lesson, rows in active.items():
+        ids = {row.lesson_id: None for row in rows}
         if len(ids) > 1:
             raise DamstraConflictError(
-                f"{len(ids)} lessons are named {name} ({', '.join(map(str, ids))}): name one by id."
+                f"{len(ids)} lessons are named {lesson} ({', '.join(map(str, ids))}): name one by id."
             )
-    return _newest_versions(found)
-
-
-def _newest_versions(rows_by_lesson: dict[str, list[Lesson]]) -> list[int]:
     unknown = [lesson for lesson, rows in rows_by_lesson.items() if not rows]
     if unknown:
         raise DamstraNotFoundError(f"Lesson {', '.join(unknown)} does not exist; no user was scheduled.")
-    closed = {
-        lesson: rows[-1]
-        for lesson, rows in rows_by_lesson.items()
-        if not any(row.can_be_scheduled for row in rows)
-    }
+    closed = {lesson: rows[-1] for lesson, rows in rows_by_lesson.items() if not active[lesson]}
     if closed:
         names = ", ".join(f"{lesson} ({row.name}: {row.status})" for lesson, row in closed.items())
         raise DamstraRequestError(
             f"Lesson {names} cannot be scheduled, only an active lesson can; no user was scheduled."
         )
-    return [
-        max((row for row in rows if row.can_be_scheduled), key=lambda row: row.version or 0).lesson_version_id
-        for rows in rows_by_lesson.values()
-    ]
+    return tuple(max(rows, key=lambda row: row.version or 0).lesson_version_id for rows in active.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,15 +138,11 @@ class ScheduleResult:
 
 @dataclass(frozen=True, kw_only=True)
 class SchedulePlan:
-    """What one user is scheduled to already, and the request for the rest, or None.
-
-    :param since: a schedule that was created and completed since then counts as existing.
-    """
+    """What one user is scheduled to already, and the request for the rest, or None."""
 
     user_id: int
     existing: dict[int, UserLessonSchedule]
     request: ScheduleUser | None
-    since: datetime | None
 
 
 def schedule_users(
@@ -190,20 +172,14 @@ def schedule_users(
             _validate_none_open(client, request, existing)
         if if_completed == "skip":
             existing = _by_version(row for row in rows if row.is_completed) | existing
-        return SchedulePlan(
-            user_id=request.user_id, existing=existing, request=_without(request, existing), since=since
-        )
+        return SchedulePlan(user_id=request.user_id, existing=existing, request=_without(request, existing))
 
-    plans = map_concurrently(plan, requests, description="users looked up", return_errors=True)
+    plans = map_concurrently(return_error(plan), requests, description="users looked up")
     if if_exists == "fail":
         _raise_read_error(plans)
-    todo = [one for one in plans if isinstance(one, SchedulePlan)]
-    with client.intents.batch(one.request for one in todo if one.request):
-        applied = map_concurrently(
-            partial(apply_schedule, client), todo, description="users scheduled", return_errors=True
-        )
-    remaining = iter(applied)
-    outcomes = [one if isinstance(one, DamstraError) else next(remaining) for one in plans]
+    with client.intents.batch(one.request for one in plans if isinstance(one, SchedulePlan) and one.request):
+        send = return_error(partial(_send, client, since=since))
+        outcomes = map_concurrently(send, plans, description="users scheduled")
     results = [one for one in outcomes if isinstance(one, ScheduleResult)]
     failed = {
         request.user_id: outcome
@@ -213,12 +189,16 @@ def schedule_users(
     return results, failed
 
 
-def apply_schedule(client: RecordingClient, plan: SchedulePlan) -> ScheduleResult:
-    """Send the request of a plan.
+def _send(
+    client: RecordingClient, plan: SchedulePlan | DamstraError, *, since: datetime | None
+) -> ScheduleResult:
+    """Send the request of a plan; raise the error because of which there is none.
 
     After a conflict, or when the outcome is unknown, the schedules are read again, and one more request is
     sent for what is missing.
     """
+    if isinstance(plan, DamstraError):
+        raise plan
     request, existing = plan.request, _ids(plan.existing)
     if request is None:
         return ScheduleResult(user_id=plan.user_id, existing=existing)
@@ -230,7 +210,7 @@ def apply_schedule(client: RecordingClient, plan: SchedulePlan) -> ScheduleResul
             raise
     # Recorded even after a conflict: with if_exists="fail", the next try must accept what is found now.
     client.intents.add(request)
-    found = _find_existing(_list_schedules(client, request), request, since=plan.since)
+    found = _find_existing(_list_schedules(client, request), request, since=since)
     rest = _without(request, found)
     added = client.call(rest) if rest else []
     # Without a response, the request created what is found; after a conflict, another client did.
@@ -251,10 +231,9 @@ def _validate_none_open(
 
 def _raise_read_error(plans: Iterable[SchedulePlan | DamstraError]) -> None:
     """Raise the first error because of which it is unknown whether a user has open schedules."""
+    known = (SchedulePlan, DamstraConflictError, DamstraNotFoundError)
     for plan in plans:
-        if isinstance(plan, DamstraError) and not isinstance(
-            plan, (DamstraConflictError, DamstraNotFoundError)
-        ):
+        if not isinstance(plan, known):
             raise plan
 
 

@@ -69,13 +69,16 @@ def get_or_create_user(
         client.intents.mark_restored(request)
     if not was_created and if_exists == "update":
         changes = request.model_dump(exclude_none=True, exclude=_ONLY_AT_CREATION)
-        update_user(client, user_id=user.id, changes=changes)
+        update_user(client, {**changes, "user_id": user.id})
     return user.id, was_created
 
 
-def update_user(client: RecordingClient, *, user_id: Any, changes: Mapping[str, Any]) -> bool:
-    """Change what differs, and return False if nothing does. Other fields keep their values."""
-    checked = parse_changes(UpdateUser, {**changes, "user_id": user_id}, **_PLACEHOLDERS)
+def update_user(client: RecordingClient, changes: Mapping[str, Any]) -> bool:
+    """Change what differs, and return False if nothing does. Other fields keep their values.
+
+    :param changes: the fields to change, and ``user_id``.
+    """
+    checked = parse_changes(UpdateUser, changes, **_PLACEHOLDERS)
     query = GetUser(user_id=checked["user_id"])
     current = _comparable(client.call(query))
     request = UpdateUser(**{**current, **checked})

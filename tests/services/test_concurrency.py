@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError
 from airflow_provider_damstra.services import concurrency
-from airflow_provider_damstra.services.concurrency import MAX_WORKERS, map_concurrently
+from airflow_provider_damstra.services.concurrency import MAX_WORKERS, map_concurrently, return_error
 
 
 def take_turns(count: int) -> list[threading.Event]:
@@ -29,7 +29,7 @@ def test_map_concurrently_keeps_the_order_of_items() -> None:
     assert map_concurrently(last_one_first, range(5), description="squares") == [0, 1, 4, 9, 16]
 
 
-def test_return_errors_puts_an_error_in_the_place_of_its_result() -> None:
+def test_return_error_puts_an_error_in_the_place_of_its_result() -> None:
     error = DamstraNotFoundError("no such user")
 
     def fails_at_two(item: int) -> int:
@@ -37,7 +37,7 @@ def test_return_errors_puts_an_error_in_the_place_of_its_result() -> None:
             raise error
         return item
 
-    outcomes = map_concurrently(fails_at_two, [1, 2, 3], description="items", return_errors=True)
+    outcomes = map_concurrently(return_error(fails_at_two), [1, 2, 3], description="items")
     assert outcomes == [1, error, 3]
 
 
@@ -63,7 +63,7 @@ def test_no_items_give_no_results() -> None:
     assert map_concurrently(str, empty, description="items") == []
 
 
-def test_return_errors_raises_errors_that_are_not_damstra_errors() -> None:
+def test_return_error_raises_errors_that_are_not_damstra_errors() -> None:
     begun: list[int] = []
     pause = threading.Event()
 
@@ -74,7 +74,7 @@ def test_return_errors_raises_errors_that_are_not_damstra_errors() -> None:
         pause.wait(0.02)
 
     with pytest.raises(ZeroDivisionError):
-        map_concurrently(fails_at_once, range(40 * MAX_WORKERS), description="items", return_errors=True)
+        map_concurrently(return_error(fails_at_once), range(40 * MAX_WORKERS), description="items")
     assert len(begun) < 20 * MAX_WORKERS
 
 
@@ -113,5 +113,5 @@ def test_errors_count_as_progress(monkeypatch: pytest.MonkeyPatch, caplog: pytes
 
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(concurrency, "PROGRESS_INTERVAL", 0.0)
-    map_concurrently(fails, [1], description="users", return_errors=True)
+    map_concurrently(return_error(fails), [1], description="users")
     assert caplog.messages == ["1 of 1 users"]
