@@ -20,16 +20,22 @@ def proxy_for(url: str, *, supports_socks: bool) -> str | None:
     ``NO_PROXY`` may name hosts, domains and networks (``10.0.0.0/8``).
 
     :param supports_socks: whether the HTTP library can use SOCKS proxies if PySocks is installed.
-    :raises DamstraConfigurationError: if the proxy is of a kind that cannot be used.
+    :raises DamstraConfigurationError: if the proxy is of a kind that cannot be used, or its URL is invalid.
     """
     proxy = select_proxy(url, get_environ_proxies(url))
     if not proxy:
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
-    scheme = urlsplit(proxy).scheme
+    server, scheme = urlsplit(url), _scheme(proxy)
     if scheme in ("http", "https"):
         return proxy
-    server = urlsplit(url)
+    if scheme is None:
+        # The URL is not shown, because it may contain a password.
+        raise DamstraConfigurationError(
+            f"The URL of the environment's proxy for {server.hostname} is invalid: check "
+            f"{server.scheme}_proxy and all_proxy. Characters such as / and # in a password must be "
+            "percent-encoded."
+        )
     if supports_socks and scheme in _SOCKS_SCHEMES:
         if find_spec("socks"):
             return proxy
@@ -42,6 +48,15 @@ def proxy_for(url: str, *, supports_socks: bool) -> str | None:
         f"can be used{'' if supports_socks else ' here'}. Set {server.scheme}_proxy to one, or name "
         f"{server.hostname} in no_proxy."
     )
+
+
+def _scheme(proxy: str) -> str | None:
+    """Return the scheme of a proxy's URL, or None if the URL is invalid."""
+    try:
+        parts = urlsplit(proxy)
+        return parts.scheme if parts.hostname and parts.port != 0 else None
+    except ValueError:  # an invalid port or IPv6 address
+        return None
 
 
 def ca_bundle(verify: bool | str) -> str | None:

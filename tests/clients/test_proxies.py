@@ -130,6 +130,17 @@ def test_proxy_of_unknown_kind_is_rejected(open_client: OpenClient, monkeypatch:
     assert "Set http_proxy to one, or name damstra.example in no_proxy" in str(caught.value)
 
 
+@pytest.mark.parametrize("rest", ["host:port", "[::1", "", ":3128", "host:0", "a:ge/heim@host:1"])
+def test_invalid_proxy_url_is_rejected_and_not_shown(
+    rest: str, open_client: OpenClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", f"http://{rest}")
+    with pytest.raises(DamstraConfigurationError, match="is invalid: check https_proxy") as caught:
+        open_client("https://damstra.example").call(POST)
+    assert not rest or rest not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
 def test_async_client_rejects_socks_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("all_proxy", "socks5://proxy.example:1080")
     with pytest.raises(DamstraConfigurationError, match="is a socks5 proxy, and only http and https"):
