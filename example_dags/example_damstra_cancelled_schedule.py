@@ -1,4 +1,4 @@
-"""Ask for approval to reschedule each cancelled lesson schedule.
+"""Request approval to reschedule each cancelled lesson schedule.
 
     webhook: lesson schedule cancelled -> look up user, lesson and supervisors -> approval in Airflow's UI
     -> schedule the lesson again, or not
@@ -67,15 +67,15 @@ with DAG(
 
     @task_group
     def decide(user_id: Any, lesson_id: Any, subject: Any, body: Any) -> None:
-        """Ask for approval, and reschedule the lesson if it is granted."""
-        ask = ApprovalOperator(
-            task_id="ask",
+        """Request approval, and reschedule the lesson if it is granted."""
+        approval = ApprovalOperator(
+            task_id="approve",
             subject=subject,
             body=body,
             defaults=ApprovalOperator.REJECT,
             response_timeout=timedelta(days=3),
         )
-        ask >> DamstraScheduleLessonsOperator(
+        approval >> DamstraScheduleLessonsOperator(
             task_id="schedule_again",
             user_ids=user_id,
             lesson_ids=lesson_id,

@@ -2,8 +2,8 @@
 
     a member of the group completes a lesson -> CSV file of the completions
 
-For installations behind a firewall. The triggerer polls once a minute, for all watchers and sensors of the
-connection together, and takes no worker. On Airflow 3.3 no completion is missed or repeated when the
+Intended for installations behind a firewall. The triggerer polls once a minute, for all watchers and sensors
+of the connection together, and takes no worker. On Airflow 3.3 no completion is missed or repeated when the
 triggerer is restarted. The group is constant, as assets are not templated.
 """
 

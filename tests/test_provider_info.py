@@ -230,7 +230,7 @@ def test_airflow_loads_provider_metadata(tmp_path: Path) -> None:
     assert shown["database"] == INFO["db-managers"]
 
 
-def test_connection_form_behaviour() -> None:
+def test_connection_form_relabels_and_hides_fields() -> None:
     behaviour = CONNECTION["ui-field-behaviour"]
     assert behaviour["relabeling"]["password"] == "Access key"
     assert set(behaviour["hidden-fields"]) == {"login", "schema"}

@@ -1,4 +1,4 @@
-"""Atomic writes on local disks and object storage, also by several tasks at once."""
+"""Atomic writes on local disks and object storage, also by several concurrent tasks."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class UnreachableStorage(ObjectStorage):
     """Object storage that does not respond."""
 
     def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: Any) -> None:
-        raise AzureError("no answer")
+        raise AzureError("no response")
 
 
 class MissingContainerStorage(ObjectStorage):
@@ -142,7 +142,7 @@ def test_validate_writable_path_rejects_read_only_object_storage(
 
 def test_unreachable_storage_is_retryable(lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attach("memory"), "fs", UnreachableStorage())
-    with pytest.raises(OSError, match=r"^target_path 'memory://.*' cannot be written: no answer$"):
+    with pytest.raises(OSError, match=r"^target_path 'memory://.*' cannot be written: no response$"):
         validate_writable_path("target_path", f"{lake}/users.jsonl", task_try=task_try())
 
 

@@ -47,7 +47,7 @@ _CONN_ID = _option("--conn-id", help="id of the connection (default: %(default)s
 _COMMANDS = (
     _command(
         "webhook-url",
-        "Print the webhook URL to paste into Damstra, and create its token if there is none",
+        "Print the webhook URL to paste into Damstra, and create its token if it does not exist",
         "The URL contains a secret: anyone who knows it can send events. Only the URL is written to standard "
         "output; further steps are written to standard error.",
         _CONN_ID,

@@ -56,7 +56,7 @@ def validate_not_sent(client: RecordingClient, endpoint: Endpoint[Any]) -> None:
 
     A retry then does not repeat a harmful request, and a cleared task sends it.
 
-        :raises DamstraConflictError: naming what to do.
+    :raises DamstraConflictError: naming what to do.
     """
     if client.intents.was_sent(endpoint):
         client.intents.clear()

@@ -43,7 +43,7 @@ def find_expiry(event: events.KnownEvent, *, received_at: datetime, retention: t
 async def find_mismatch(event: events.KnownEvent, client: AsyncClient) -> str | None:
     """Return how the API's data differs from an event, or None if they agree.
 
-        Calls GetLessonSchedule, ListUserLessonSchedules (a few pages) or GetUser.
+    Calls GetLessonSchedule, ListUserLessonSchedules (a few pages) or GetUser.
 
     :raises DamstraError: if the request to the API failed.
     """

@@ -31,7 +31,7 @@ def requests_loop(scenario: Scenario, address: str, sink: Sink) -> None:
         for path, parameters in _calls(scenario):
             while rows := rows_of(path, parameters):
                 sink(rows)
-                if not _goes_on(scenario, parameters, rows):
+                if not _advance(scenario, parameters, rows):
                     break
 
 
@@ -48,7 +48,7 @@ def _page(scenario: Scenario, start: int) -> Parameters:
     return {"startIndex": start, "maxResults": scenario.page_size}
 
 
-def _goes_on(scenario: Scenario, parameters: Parameters, rows: Rows) -> bool:
+def _advance(scenario: Scenario, parameters: Parameters, rows: Rows) -> bool:
     """Advance the parameters to the next page and return whether it has to be requested.
 
     Schedules are listed without their number, so an empty page ends each user's listing.
@@ -77,7 +77,7 @@ async def _aiohttp(scenario: Scenario, address: str, sink: Sink) -> None:
         for path, parameters in calls:
             while rows := await rows_of(session, path, parameters):
                 sink(rows)
-                if not _goes_on(scenario, parameters, rows):
+                if not _advance(scenario, parameters, rows):
                     break
 
     async with aiohttp.ClientSession(headers=HEADERS) as session:

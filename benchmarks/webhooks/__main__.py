@@ -50,7 +50,9 @@ def main(requests: int) -> None:
     print(f"\n{'':36}{'p50':>10}{'p99':>10}   distinguished from a wrong token")
     for kind, seconds_of_kind in times.items():
         p50, p99 = statistics.median(seconds_of_kind), statistics.quantiles(seconds_of_kind, n=100)[98]
-        print(f"{kind:36}{1e6 * p50:7.0f} us{1e6 * p99:7.0f} us   {_distinguish(seconds_of_kind, wrong)}")
+        print(
+            f"{kind:36}{1e6 * p50:7.0f} us{1e6 * p99:7.0f} us   {_describe_guesses(seconds_of_kind, wrong)}"
+        )
 
 
 def _measure(port: int, conn_id: str, token: str) -> float:
@@ -67,7 +69,7 @@ def _measure(port: int, conn_id: str, token: str) -> float:
     return seconds
 
 
-def _distinguish(sample: list[float], reference: list[float]) -> str:
+def _describe_guesses(sample: list[float], reference: list[float]) -> str:
     """Return how often a guess by response time is correct, and its significance (rank-sum test)."""
     if sample is reference:
         return ""

@@ -46,7 +46,7 @@ def run_command(
     capsys: pytest.CaptureFixture[str],
 ) -> RunCommand:
     """Return a function that runs ``airflow damstra ...``."""
-    # Airflow would log the command as an action, and check the version of its own tables.
+    # Airflow would log the command as an action, and check the version of Airflow's tables.
     monkeypatch.setenv("AIRFLOW__DATABASE__CHECK_MIGRATIONS", "False")
 
     def run(*arguments: str) -> tuple[str, str]:

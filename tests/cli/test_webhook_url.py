@@ -35,37 +35,37 @@ def stored_extra() -> dict[str, Any]:
         return extra
 
 
-def accepted(**after: float) -> list[str]:
+def accepted_tokens_after(**after: float) -> list[str]:
     return accepted_tokens(stored_extra(), now=datetime.now(UTC) + timedelta(**after))
 
 
 def test_token_is_created_once_and_other_extra_is_kept(run_command: RunCommand) -> None:
     add_connection(extra=json.dumps({"page_size": 50}))
     first, hints = run_command(*COMMAND)
-    (token,) = accepted()
+    (token,) = accepted_tokens_after()
     assert first == f"{PREFIX}{token}\n"
     assert token not in hints
     assert stored_extra() == {"page_size": 50, "webhook_token": token}
     assert run_command(*COMMAND)[0] == first
-    assert accepted() == [token]
+    assert accepted_tokens_after() == [token]
 
 
 def test_previous_token_is_accepted_for_a_day(run_command: RunCommand) -> None:
     add_connection()
     run_command(*COMMAND)
-    (old,) = accepted()
+    (old,) = accepted_tokens_after()
     url, hints = run_command(*COMMAND, "--rotate")
-    new = accepted()[0]
+    new = accepted_tokens_after()[0]
     assert url == f"{PREFIX}{new}\n"
     assert "The previous address is accepted until" in hints
-    assert accepted(hours=23) == [new, old]
-    assert accepted(hours=25) == [new]
+    assert accepted_tokens_after(hours=23) == [new, old]
+    assert accepted_tokens_after(hours=25) == [new]
 
 
 def test_short_token_is_replaced(run_command: RunCommand) -> None:
     add_connection(extra=json.dumps({"webhook_token": "short"}))
     run_command(*COMMAND)
-    assert len(accepted()) == 1
+    assert len(accepted_tokens_after()) == 1
 
 
 def test_missing_settings_are_reported(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:

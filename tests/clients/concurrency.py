@@ -1,4 +1,4 @@
-"""Count of the threads and tasks that are in a section at once."""
+"""Counter of the threads and tasks that are in a section concurrently."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class ConcurrencyCounter:
-    """Count entries into a section: how many are in it now, were in it at once, and entered in all."""
+    """Count threads and tasks in a section: now, at the peak, and in total."""
 
     current: int = 0
     peak: int = 0
@@ -23,7 +23,7 @@ class ConcurrencyCounter:
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Be counted as in the section."""
+        """Count this thread or task while it is in the section."""
         with self._lock:
             self.current += 1
             self.total += 1
@@ -36,7 +36,7 @@ class ConcurrencyCounter:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Be counted, and block this thread until the gate is open."""
+        """Count this thread, and block it until the gate is open."""
         with self.counted():
             assert self.gate.wait(10)
             yield

@@ -97,7 +97,7 @@ class SyncDriver(ClientDriver):
 
 
 class AsyncDriver(ClientDriver):
-    """Drive ``AsyncClient`` in an event loop of its own."""
+    """Drive ``AsyncClient`` in a separate event loop."""
 
     def __init__(self, settings: ClientSettings) -> None:
         super().__init__()

@@ -44,7 +44,7 @@ class FakeListing:
 
 
 def read_ids(listing: FakeListing, *, page_size: int, concurrency: int = 1) -> Iterator[int]:
-    """Yield the ids of a listing as both clients do, but the requests in flight are answered in order."""
+    """Yield the ids of a listing as both clients do, but respond to the requests in flight in order."""
     paginator = OffsetPaginator(ListUsers(), page_size=page_size)
     pending: deque[Page[User]] = deque()
     while not paginator.is_finished:

@@ -21,14 +21,14 @@ def http_response(body: bytes | str = b"", status: int = 200, **headers: str) ->
     shown = {"Content-Length": str(len(raw)), "Connection": "close"}
     lines = {**shown, **{name.replace("_", "-"): value for name, value in headers.items()}}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    return f"HTTP/1.1 {status} Whatever\r\n{head}\r\n".encode() + raw
+    return f"HTTP/1.1 {status} Reason\r\n{head}\r\n".encode() + raw
 
 
 class RawServer(socketserver.ThreadingTCPServer):
     """Send the responses in turn, then the last one repeatedly.
 
     :param keeps_open: whether a connection may carry several requests.
-    :param byte_interval: seconds between two bytes of a response; 0 sends it at once.
+    :param byte_interval: seconds between two bytes of a response; 0 sends it without pauses.
     """
 
     daemon_threads = True
@@ -116,7 +116,7 @@ def raw_server(
     """Yield a running server, with TLS if a context is given.
 
     :param keeps_open: whether a connection may carry several requests.
-    :param byte_interval: seconds between two bytes of a response; 0 sends it at once.
+    :param byte_interval: seconds between two bytes of a response; 0 sends it without pauses.
     """
     server = RawServer(responses, context, keeps_open=keeps_open, byte_interval=byte_interval)
     with serve_in_thread(server):

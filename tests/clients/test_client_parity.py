@@ -1,4 +1,4 @@
-"""Both clients raise the same error with the same message after the same requests, whatever fails."""
+"""Both clients raise the same error with the same message after the same requests, for every failure."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def outcome(client: str, call: Any, url: str, **changes: Any) -> Outcome:
 
 
 def journal_of(emulator: DamstraEmulator, requests: int) -> list[dict[str, Any]]:
-    """Return what an emulator was asked, once it has handled so many requests; without the times."""
+    """Return an emulator's journal after a number of requests, without the times."""
     wait_until(lambda: len(emulator.journal()) >= requests, "the emulator has handled the requests")
     return [{**entry, "time": None} for entry in emulator.journal()]
 
@@ -85,10 +85,10 @@ def test_fault_of_server_is_the_same_error(
     assert journals[0] == journals[1]
 
 
-@pytest.mark.parametrize("answer", GARBAGE.values(), ids=list(GARBAGE))
+@pytest.mark.parametrize("raw_response", GARBAGE.values(), ids=list(GARBAGE))
 @pytest.mark.parametrize("call", [GET, POST], ids=["GET", "POST"])
-def test_invalid_response_is_the_same_error(call: Any, answer: bytes) -> None:
-    with raw_server(answer) as server:
+def test_invalid_response_is_the_same_error(call: Any, raw_response: bytes) -> None:
+    with raw_server(raw_response) as server:
         outcomes = []
         for client in DRIVERS:
             found = outcome(client, call, server.url)
@@ -131,10 +131,10 @@ def test_server_of_other_scheme_is_the_same_error(scheme: str, tmp_path: Path) -
 def test_compressed_responses_with_long_headers_are_read(size: int) -> None:
     name = "x" * size
     body = gzip.compress(f'{{"id": 1011, "userName": "{name}"}}'.encode())
-    answer = http_response(body, Content_Encoding="gzip", Content_Security_Policy="p" * 20_000)
+    raw_response = http_response(body, Content_Encoding="gzip", Content_Security_Policy="p" * 20_000)
     for client in DRIVERS:
         with (
-            raw_server(answer) as server,
+            raw_server(raw_response) as server,
             DRIVERS[client](settings_for(server.url)) as opened,
         ):
             assert opened.call(GET).user_name == name

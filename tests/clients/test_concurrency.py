@@ -32,11 +32,11 @@ async def call_in_loop(settings: ClientSettings, count: int) -> list[Any]:
 def test_sync_and_async_clients_share_one_limit(max_concurrency: int) -> None:
     counter = ConcurrencyCounter()
 
-    def answer(request: RecordedRequest) -> StubResponse:
+    def respond(request: RecordedRequest) -> StubResponse:
         with counter.held():
             return json_response({"id": int(request.path.rpartition("/")[2])})
 
-    with stub_server(answer) as server, ThreadPoolExecutor(8) as pool:
+    with stub_server(respond) as server, ThreadPoolExecutor(8) as pool:
         settings = settings_for(server.base_url.removesuffix("/api/v2"), max_concurrency=max_concurrency)
         with Client(settings) as one, Client(settings) as other:
             threads = [
@@ -68,7 +68,7 @@ def test_tasks_share_one_client() -> None:
 def test_cancelled_call_releases_its_permit() -> None:
     counter = ConcurrencyCounter()
 
-    def answer(_: RecordedRequest) -> StubResponse:
+    def respond(_: RecordedRequest) -> StubResponse:
         with counter.held():
             return json_response({"id": 7})
 
@@ -83,6 +83,6 @@ def test_cancelled_call_releases_its_permit() -> None:
             counter.gate.set()
             return (await asyncio.wait_for(calls[3], 10)).id
 
-    with stub_server(answer) as server:
+    with stub_server(respond) as server:
         settings = settings_for(server.base_url.removesuffix("/api/v2"), max_concurrency=1)
         assert asyncio.run(scenario(settings)) == 7

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.clients.drivers import ClientDriver
 
 IDS = [1, 2, 3]
-ANSWERS = [http_response(f'{{"id": {number}}}', Connection="keep-alive") for number in IDS]
+RESPONSES = [http_response(f'{{"id": {number}}}', Connection="keep-alive") for number in IDS]
 
 
 def results(client: ClientDriver) -> list[int | type[DamstraError]]:
@@ -34,10 +34,12 @@ def results(client: ClientDriver) -> list[int | type[DamstraError]]:
 
 
 @pytest.mark.parametrize("status", ["100 Continue", "102 Processing", "103 Early Hints"])
-def test_interim_response_is_not_taken_for_the_response(status: str, open_client: OpenClient) -> None:
+def test_interim_response_is_skipped(status: str, open_client: OpenClient) -> None:
     interim = f"HTTP/1.1 {status}\r\nLink: </style.css>\r\n\r\n".encode()
-    answers = [interim * number + answer for number, answer in zip(IDS, ANSWERS, strict=True)]
-    with raw_server(*answers, keeps_open=True) as server:
+    raw_responses = [
+        interim * number + raw_response for number, raw_response in zip(IDS, RESPONSES, strict=True)
+    ]
+    with raw_server(*raw_responses, keeps_open=True) as server:
         client = open_client(server.url, max_retries=0)
         if status.startswith("100") or not isinstance(client, SyncDriver):
             assert results(client) == IDS
@@ -49,12 +51,14 @@ def test_interim_response_is_not_taken_for_the_response(status: str, open_client
 
 
 @pytest.mark.parametrize("has_tls", [False, True])
-def test_unsolicited_data_is_not_taken_for_the_response(has_tls: bool, tmp_path: Path) -> None:
-    """The server sends more than it was asked for, in one piece with its response."""
+def test_unsolicited_data_is_not_parsed_as_next_response(has_tls: bool, tmp_path: Path) -> None:
+    """The server sends more data than requested, together with its response."""
     bundle, context = certificate(tmp_path)
     more = http_response("a" * 9000, Connection="keep-alive")
     with raw_server(
-        *(answer + more for answer in ANSWERS), context=context if has_tls else None, keeps_open=True
+        *(raw_response + more for raw_response in RESPONSES),
+        context=context if has_tls else None,
+        keeps_open=True,
     ) as server:
         settings = settings_for(server.url, max_retries=0, verify=str(bundle) if has_tls else True)
         with SyncDriver(settings) as client:

@@ -28,14 +28,14 @@ IDS = list(range(1001, 1038))
 
 
 @pytest.fixture(scope="module")
-def capped() -> Iterator[DamstraEmulator]:
+def capped_emulator() -> Iterator[DamstraEmulator]:
     """Return an emulator that gives at most seven rows on a page."""
     with DamstraEmulator(page_cap=7) as emulator:
         yield emulator
 
 
 def pages(emulator: DamstraEmulator) -> list[int]:
-    """Return where the pages asked for start, in the order of the rows."""
+    """Return the start indexes of the requested pages, in ascending order."""
     return sorted(int(entry["query"].get("startIndex", 0)) for entry in emulator.journal())
 
 
@@ -51,12 +51,12 @@ def test_every_row_is_read_once_and_in_order(
 
 @pytest.mark.parametrize("size", [5, 7, 8, 100])
 def test_pages_follow_the_cap_of_the_server(
-    size: int, open_client: OpenClient, capped: DamstraEmulator
+    size: int, open_client: OpenClient, capped_emulator: DamstraEmulator
 ) -> None:
-    capped.reset()
-    client = open_client(capped.url, page_size=size)
+    capped_emulator.reset()
+    client = open_client(capped_emulator.url, page_size=size)
     assert [user.id for user in client.take(LIST)] == IDS
-    assert pages(capped) == list(range(0, 37, min(size, 7)))
+    assert pages(capped_emulator) == list(range(0, 37, min(size, 7)))
 
 
 def test_listing_without_total_ends_with_empty_page(

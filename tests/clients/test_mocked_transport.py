@@ -33,9 +33,9 @@ FAILURES = (
     exceptions.ReadTimeoutError(POOL, "/", "no data"),
     exceptions.SSLError("bad record mac"),
     ssl.SSLError("bad record mac"),
-    http.client.BadStatusLine("whatever"),
+    http.client.BadStatusLine("invalid"),
     TimeoutError("no data"),
-    OSError("whatever"),
+    OSError("failed"),
 )
 each_failure = pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
 
@@ -102,10 +102,10 @@ def test_post_is_repeated_after_connect_timeout(client: Client, monkeypatch: pyt
     assert connection.count == 2
 
 
-def test_call_in_except_block_of_connect_error_is_not_taken_for_unsent(
+def test_call_in_except_block_of_connect_error_is_not_classified_as_unsent(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The exception handled there is the context of the call's own, and says nothing of its request."""
+    """The handled exception is the context of the call's error, but unrelated to its request."""
 
     def connect() -> None:
         raise ConnectionRefusedError

@@ -1,4 +1,4 @@
-"""OffsetPaginator: every row once and in order, whatever total and page length the server reports."""
+"""OffsetPaginator: every row once and in order, for any total and page length that the server reports."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOTALS: dict[str, Callable[[int], int | None]] = {
 
 @pytest.mark.parametrize("total", TOTALS)
 @pytest.mark.parametrize("concurrency", [1, 3])
-def test_every_row_is_read_once_whatever_total_is_reported(total: str, concurrency: int) -> None:
+def test_every_row_is_read_once_for_any_reported_total(total: str, concurrency: int) -> None:
     for size, cap, rows in product(range(1, MAX_SIZE + 1), range(1, MAX_SIZE + 1), range(2 * MAX_SIZE + 2)):
         listing = FakeListing(rows=rows, caps=[cap], total=TOTALS[total])
         assert list(read_ids(listing, page_size=size, concurrency=concurrency)) == list(range(rows))
@@ -43,11 +43,11 @@ def test_every_row_is_read_once_when_the_page_cap_changes(total: str, concurrenc
         assert list(read_ids(listing, page_size=size, concurrency=concurrency)) == list(range(rows))
 
 
-@pytest.mark.parametrize("said", range(10))
-def test_too_small_total_ends_listing_only_where_it_matches_the_rows(said: int) -> None:
-    listing = FakeListing(rows=10, total=lambda _: said)
+@pytest.mark.parametrize("total", range(10))
+def test_too_small_total_ends_listing_only_where_it_matches_the_rows(total: int) -> None:
+    listing = FakeListing(rows=10, total=lambda _: total)
     found = list(read_ids(listing, page_size=4, concurrency=3))
-    assert found == list(range(said if said in (4, 8) else 10))
+    assert found == list(range(total if total in (4, 8) else 10))
 
 
 def test_total_that_shrinks_ends_listing_with_its_last_row() -> None:
@@ -56,17 +56,19 @@ def test_total_that_shrinks_ends_listing_with_its_last_row() -> None:
 
 
 @pytest.mark.parametrize(
-    ("total", "asked"),
+    ("total", "expected_requests"),
     [
         ("true", [(0, 5), (5, 5)]),
         ("absent", [(0, 5), (5, 5), (10, 5)]),
         ("too great", [(0, 5), (5, 5), (10, 5)]),
     ],
 )
-def test_true_total_saves_the_request_for_the_empty_page(total: str, asked: list[tuple[int, int]]) -> None:
+def test_correct_total_saves_the_request_for_the_empty_page(
+    total: str, expected_requests: list[tuple[int, int]]
+) -> None:
     listing = FakeListing(rows=10, total=TOTALS[total])
     assert list(read_ids(listing, page_size=5)) == list(range(10))
-    assert listing.requested == asked
+    assert listing.requested == expected_requests
 
 
 def test_empty_listing_takes_one_request() -> None:

@@ -49,7 +49,7 @@ class Gate:
     def __init__(self) -> None:
         self.opened = threading.Event()
 
-    def answer(self, request: RecordedRequest) -> StubResponse:
+    def respond(self, request: RecordedRequest) -> StubResponse:
         assert not request.start_index or self.opened.wait(10)
         return user_or_page(request)
 
@@ -71,30 +71,30 @@ def page_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("damstra-pages")]
 
 
-def test_pages_come_in_order_whatever_order_they_are_answered_in(open_client: OpenClient) -> None:
-    answered = [threading.Event() for _ in range(TOTAL + 1)]
+def test_pages_are_yielded_in_order_for_any_order_of_responses(open_client: OpenClient) -> None:
+    responded = [threading.Event() for _ in range(TOTAL + 1)]
 
-    def answer(request: RecordedRequest) -> StubResponse:
+    def respond(request: RecordedRequest) -> StubResponse:
         start = request.start_index
-        if start:  # The page after this one, of the same batch, is answered first.
+        if start:  # The page after this one, of the same batch, receives its response first.
             is_last = start in (CONCURRENCY, TOTAL - 1)
-            assert is_last or answered[start + 1].wait(10)
-            answered[start].set()
+            assert is_last or responded[start + 1].wait(10)
+            responded[start].set()
         return user_or_page(request)
 
-    with stub_server(answer) as server:
+    with stub_server(respond) as server:
         address = server.base_url.removesuffix("/api/v2")
         client = open_client(address, max_concurrency=CONCURRENCY, page_size=1)
         assert [user.id for user in client.take(LIST)] == list(range(1, TOTAL + 1))
 
 
 def test_failed_page_raises_after_the_pages_before_it(open_client: OpenClient) -> None:
-    def answer(request: RecordedRequest) -> StubResponse:
+    def respond(request: RecordedRequest) -> StubResponse:
         if request.start_index == 2:
             raise ConnectionError("the server drops the connection")
         return user_or_page(request)
 
-    with stub_server(answer) as server:
+    with stub_server(respond) as server:
         client = open_client(
             server.base_url.removesuffix("/api/v2"), max_concurrency=CONCURRENCY, page_size=1, max_retries=0
         )
@@ -143,13 +143,13 @@ def test_stopped_iteration_leaves_no_thread_and_no_permit(taken: int) -> None:
 
 
 def test_stopped_iteration_ends_retries_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    def answer(request: RecordedRequest) -> StubResponse:
+    def respond(request: RecordedRequest) -> StubResponse:
         return (
             json_response({"error": "busy"}, status=503) if request.start_index > 1 else user_or_page(request)
         )
 
     monkeypatch.setattr(base, "_wait", lambda _: 60.0)
-    with stub_server(answer) as server, Client(settings_of(server)) as client:
+    with stub_server(respond) as server, Client(settings_of(server)) as client:
         with closing(client.iterate(LIST)) as listing:
             assert [next(listing).id, next(listing).id] == [1, 2]
             wait_until(lambda: len(server.requests) > CONCURRENCY, "all pages have failed once")
@@ -194,7 +194,7 @@ def test_killed_iteration_leaks_no_permit_and_no_thread(gate: Gate) -> None:
 
     before = signal.signal(signal.SIGUSR1, raise_killed)
     try:
-        with stub_server(gate.answer) as server, Client(settings_of(server)) as client:
+        with stub_server(gate.respond) as server, Client(settings_of(server)) as client:
             killer = threading.Thread(target=kill_when_pages_are_in_flight, daemon=True)
             killer.start()
             with pytest.raises(Killed):

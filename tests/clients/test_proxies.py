@@ -112,7 +112,7 @@ def test_post_is_repeated_while_proxy_is_unreachable(
     assert len(client.sleeps) == 2
 
 
-def test_proxy_that_refuses_to_connect_is_a_clear_error(
+def test_proxy_that_refuses_to_connect_raises_descriptive_error(
     open_client: OpenClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with tunnel_proxy(refusal="407 Proxy Authentication Required") as proxy:
@@ -163,7 +163,7 @@ def test_sync_client_sends_through_socks_proxy(scheme: str, monkeypatch: pytest.
         assert len(proxy.requests) == 1
 
 
-def test_unreachable_socks_proxy_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_socks_proxy_raises_descriptive_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("all_proxy", f"socks5h://127.0.0.1:{closed_port()}")
     with SyncDriver(settings_for("http://damstra.example", max_retries=0)) as client:
         error = client.error(POST)

@@ -252,7 +252,7 @@ def test_requests_start_evenly_spaced(
     assert start_times(limiter_of(8, requests_per_second), clock, len(times)) == times
 
 
-def test_idle_time_is_not_saved_up(clock: FakeClock) -> None:
+def test_rate_after_idle_time_is_not_higher(clock: FakeClock) -> None:
     limiter = limiter_of(8, 4)
     start_times(limiter, clock, 1)
     clock.now += 60
@@ -316,5 +316,5 @@ def test_clients_of_one_connection_share_a_limiter() -> None:
         {"requests_per_second": 2},
     ],
 )
-def test_other_account_or_limits_have_a_limiter_of_their_own(other: dict[str, Any]) -> None:
+def test_other_account_or_limits_have_separate_limiter(other: dict[str, Any]) -> None:
     assert rate_limiter_for(settings()) is not rate_limiter_for(settings(**other))

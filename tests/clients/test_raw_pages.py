@@ -1,4 +1,4 @@
-"""RawReader and StreamingReader: rows parsed never or as they are taken, with the errors of whole pages."""
+"""RawReader and StreamingReader: rows parsed never or lazily, with the errors of whole pages."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def test_rows_and_total_are_those_of_a_whole_page(body: Any) -> None:
 @pytest.mark.parametrize(
     "body", [b"<html>", b"[]", b"{}", b'{"results": 7}', b"\xff", b'{"results": [{"id": 1}, {"i'], ids=str
 )
-def test_invalid_page_raises_as_whole_page_does(body: bytes) -> None:
+def test_invalid_page_raises_error_of_whole_page(body: bytes) -> None:
     with pytest.raises(DamstraResponseError) as caught:
         rows(body)
     assert str(caught.value) == whole_page_error(body)
 
 
-def test_invalid_row_raises_in_its_turn_as_whole_page_does() -> None:
+def test_invalid_row_raises_error_of_whole_page_when_reached() -> None:
     body = {"results": [{"id": 1}, {"id": "x"}, {"id": 3}]}
     listing = rows(body)
     assert next(listing).id == 1
@@ -97,7 +97,7 @@ def fingerprint(*found: Any) -> int:
 
 
 def test_fingerprint_depends_on_the_keys_only() -> None:
-    once, again = ([{"id": 1, "seen": moment}, {"id": 2}] for moment in ("now", "later"))
+    once, again = ([{"id": 1, "seen": value}, {"id": 2}] for value in ("now", "later"))
     assert fingerprint(*once) == fingerprint(*again)
     others = [fingerprint({"id": 1}, {"id": 3}), fingerprint({"id": 1}), fingerprint(), fingerprint(2)]
     assert len({fingerprint(*once), *others}) == 5

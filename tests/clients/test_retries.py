@@ -85,7 +85,7 @@ def test_5xx_is_retried_after_retry_after_seconds(
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, DamstraRateLimitError), (503, DamstraServerError)])
-def test_retry_after_of_more_than_a_minute_raises_at_once(
+def test_retry_after_of_more_than_a_minute_raises_immediately(
     status: int, kind: type[Exception], client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault("status", status=status, headers={"Retry-After": "61"})
@@ -136,8 +136,8 @@ def test_each_retry_is_logged(
 ) -> None:
     damstra_emulator.add_fault("status", status=503, headers={"Retry-After": "2"}, count=2)
     client.call(GET)
-    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert len(said) == 2
-    assert "GetUser (GET /user/1011) failed (HTTP 503)" in said[0]
-    assert "Attempt 1 of 5; the next follows in 2.0 s" in said[0]
-    assert "Attempt 2 of 5" in said[1]
+    messages = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(messages) == 2
+    assert "GetUser (GET /user/1011) failed (HTTP 503)" in messages[0]
+    assert "Attempt 1 of 5; the next follows in 2.0 s" in messages[0]
+    assert "Attempt 2 of 5" in messages[1]

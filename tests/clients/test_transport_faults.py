@@ -175,14 +175,14 @@ def test_get_is_retried_after_read_timeout(
     wait_until(lambda: len(damstra_emulator.journal()) == 2, "the emulator has handled both requests")
 
 
-def test_response_that_trickles_raises_transport_error(
+def test_response_slower_than_total_timeout_raises_transport_error(
     open_client: OpenClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each byte comes within the time-out, and the last one would come after minutes."""
     monkeypatch.setattr(transport_errors, "RESPONSE_TIMEOUT_FACTOR", 2)
     head = http_response("{", Content_Length="10000").removesuffix(b"{")
-    answer = head + b" " * 10_000
-    with raw_server(answer, byte_interval=0.001) as server:
+    raw_response = head + b" " * 10_000
+    with raw_server(raw_response, byte_interval=0.001) as server:
         client = open_client(server.url, timeout=0.4, max_retries=0)
         error = client.error(POST)
     assert type(error) is DamstraTransportError

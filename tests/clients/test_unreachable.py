@@ -80,7 +80,7 @@ def test_certificate_of_another_host_raises(open_client: OpenClient, tmp_path: P
         assert server.requests == []
 
 
-def test_server_without_tls_is_a_clear_error(open_client: OpenClient) -> None:
+def test_server_without_tls_raises_descriptive_error(open_client: OpenClient) -> None:
     with raw_server(USER) as server:
         host = server.url.removeprefix("http://")
         error = open_client(f"https://{host}", max_retries=0).error(GET)
@@ -124,7 +124,7 @@ def test_verify_false_takes_precedence_over_the_environment(
 
 
 @pytest.mark.parametrize("content", [b"", b"not a certificate", None])
-def test_invalid_ca_bundle_is_a_clear_error(
+def test_invalid_ca_bundle_raises_descriptive_error(
     content: bytes | None, open_client: OpenClient, tmp_path: Path
 ) -> None:
     bundle = tmp_path / "bundle.pem"
@@ -140,9 +140,11 @@ def test_invalid_ca_bundle_is_a_clear_error(
         assert server.requests == []
 
 
-@pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9.6\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b""])
-def test_server_of_another_protocol_raises_transport_error(answer: bytes, open_client: OpenClient) -> None:
-    with raw_server(answer) as server:
+@pytest.mark.parametrize("raw_response", [b"SSH-2.0-OpenSSH_9.6\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b""])
+def test_server_of_another_protocol_raises_transport_error(
+    raw_response: bytes, open_client: OpenClient
+) -> None:
+    with raw_server(raw_response) as server:
         error = open_client(server.url, max_retries=0).error(POST)
         assert type(error) is DamstraTransportError
         assert server.url.removeprefix("http://") in str(error)
@@ -151,7 +153,7 @@ def test_server_of_another_protocol_raises_transport_error(answer: bytes, open_c
         assert len(server.requests) == 1
 
 
-def test_connect_timeout_is_a_clear_error(open_client: OpenClient) -> None:
+def test_connect_timeout_raises_descriptive_error(open_client: OpenClient) -> None:
     # No connection is accepted and the backlog of one is full, so further connections are left pending.
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         host = f"127.0.0.1:{listener.getsockname()[1]}"

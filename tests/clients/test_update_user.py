@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 missing = pytest.mark.parametrize("status", [404, 405])
 
 
-def asked(emulator: DamstraEmulator) -> list[tuple[str, Any]]:
+def request_outcomes(emulator: DamstraEmulator) -> list[tuple[str, Any]]:
     return [(entry["method"], entry["status"]) for entry in emulator.journal()]
 
 
@@ -35,9 +35,9 @@ def test_post_is_used_where_put_is_missing_and_remembered(
 ) -> None:
     damstra_emulator.add_fault("status", method="PUT", status=status, body=body)
     assert client.call(PUT).last_name == "Murphy-Jones"
-    assert asked(damstra_emulator) == [("PUT", status), ("POST", 200)]
+    assert request_outcomes(damstra_emulator) == [("PUT", status), ("POST", 200)]
     assert client.call(PUT).id == PUT.user_id
-    assert asked(damstra_emulator)[2:] == [("POST", 200)]
+    assert request_outcomes(damstra_emulator)[2:] == [("POST", 200)]
     bodies = [entry["body"] for entry in damstra_emulator.journal()]
     assert bodies == [bodies[0]] * 3
     assert client.sleeps == []
@@ -46,7 +46,7 @@ def test_post_is_used_where_put_is_missing_and_remembered(
 def test_put_is_used_where_it_exists(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
     client.call(PUT)
     client.call(PUT)
-    assert asked(damstra_emulator) == [("PUT", 200)] * 2
+    assert request_outcomes(damstra_emulator) == [("PUT", 200)] * 2
 
 
 @missing
@@ -57,7 +57,7 @@ def test_no_method_is_remembered_where_both_are_missing(
     kind = DamstraNotFoundError if status == 404 else DamstraRequestError
     for _ in range(2):
         assert type(client.error(PUT)) is kind
-    assert asked(damstra_emulator) == [("PUT", status), ("POST", status)] * 2
+    assert request_outcomes(damstra_emulator) == [("PUT", status), ("POST", status)] * 2
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_error_of_the_api_does_not_lead_to_post(
 ) -> None:
     damstra_emulator.add_fault("status", method="PUT", status=status, body=body)
     assert type(client.error(PUT)) is kind
-    assert {method for method, _ in asked(damstra_emulator)} == {"PUT"}
+    assert {method for method, _ in request_outcomes(damstra_emulator)} == {"PUT"}
 
 
 def test_other_endpoints_have_no_fallback_method(
@@ -83,7 +83,7 @@ def test_other_endpoints_have_no_fallback_method(
 ) -> None:
     damstra_emulator.add_fault("status", status=405)
     assert type(client.error(GET)) is DamstraRequestError
-    assert asked(damstra_emulator) == [("GET", 405)]
+    assert request_outcomes(damstra_emulator) == [("GET", 405)]
 
 
 def test_fallback_post_is_sent_once_when_its_outcome_is_unknown(
@@ -95,10 +95,10 @@ def test_fallback_post_is_sent_once_when_its_outcome_is_unknown(
     assert type(error) is DamstraTransportError
     assert error.outcome_unknown
     assert error.request == PUT.request(method="POST")
-    assert asked(damstra_emulator) == [("PUT", 405), ("POST", 200)]
+    assert request_outcomes(damstra_emulator) == [("PUT", 405), ("POST", 200)]
 
 
 def test_put_is_retried_as_put_after_5xx(client: ClientDriver, damstra_emulator: DamstraEmulator) -> None:
     damstra_emulator.add_fault("status", method="PUT", status=503, count=1)
     client.call(PUT)
-    assert asked(damstra_emulator) == [("PUT", 503), ("PUT", 200)]
+    assert request_outcomes(damstra_emulator) == [("PUT", 503), ("PUT", 200)]

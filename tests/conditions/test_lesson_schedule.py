@@ -168,7 +168,7 @@ def test_deleted_schedule_fails_and_is_not_queried_again() -> None:
 
 
 @pytest.mark.parametrize("rows", [[], [row(5, "completed")], NOT_FOUND], ids=["none", "others", "no user"])
-def test_unlisted_schedule_is_queried_singly(rows: Any) -> None:
+def test_unlisted_schedule_is_queried_individually(rows: Any) -> None:
     condition = condition_for([1])
     condition.update(user_query(), rows)
     assert not condition.evaluate().is_done

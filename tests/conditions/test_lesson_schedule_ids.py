@@ -84,7 +84,7 @@ def test_accepts_result_of_scheduling_several_users(scheduled: Any) -> None:
     assert condition.owners == {1: USER, 2: USER, 3: OTHER}
 
 
-def test_ignores_user_without_schedules_beside_others() -> None:
+def test_ignores_user_without_schedules() -> None:
     nothing = {"user_id": OTHER, "lesson_schedule_ids": []}
     assert list(LessonScheduleCondition(lesson_schedule_ids=[SCHEDULED, nothing]).lesson_schedule_ids) == [
         1,

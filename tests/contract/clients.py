@@ -1,4 +1,4 @@
-"""The synchronous and the asynchronous client, called in the same way."""
+"""The synchronous and the asynchronous client with the same interface."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bodies of the seven webhook events, each as it is printed on the page."""
+"""The bodies of the seven webhook events, unchanged from the vendor's page."""
 
 from __future__ import annotations
 

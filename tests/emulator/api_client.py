@@ -52,11 +52,11 @@ class ApiClient:
     def request(
         self, method: str, path: str, *, read_timeout: float = 10, **options: Any
     ) -> requests.Response:
-        """Send a request and return the response, whatever its status."""
+        """Send a request and return the response with any status."""
         return self._session.request(method, f"{self._url}/api/v2{path}", timeout=read_timeout, **options)
 
     def get(self, path: str, **query: Any) -> requests.Response:
-        """Send a GET request and return the response, whatever its status."""
+        """Send a GET request and return the response with any status."""
         return self.request("GET", path, params=query)
 
     def get_json(self, path: str, **query: Any) -> Any:
@@ -96,5 +96,5 @@ class ApiClient:
 def call_control_plane(
     emulator: DamstraEmulator, method: str, path: str, body: Any = None
 ) -> requests.Response:
-    """Send a request to the control plane and return the response, whatever its status."""
+    """Send a request to the control plane and return the response with any status."""
     return requests.request(method, f"{emulator.url}/_emulator{path}", json=body, timeout=10)

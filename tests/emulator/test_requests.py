@@ -129,7 +129,7 @@ def test_invalid_body_field_is_named(
         ("/user/abc", "userId"),
         ("/user/0", "userId"),
         ("/lesson?lessonIds=1,x", "lessonIds"),
-        ("/lesson?publishedStates=active,gone", "publishedStates"),
+        ("/lesson?publishedStates=active,unknown", "publishedStates"),
         ("/ilt_session?state=4", "state"),
         ("/embed_player", "lessonScheduleId"),
         (f"/user/{2**70}", "out of range"),

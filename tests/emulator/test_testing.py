@@ -1,4 +1,4 @@
-"""Fixture ``damstra_emulator`` in a project of its own, and class ``DamstraEmulator``."""
+"""Fixture ``damstra_emulator`` in a separate project, and class ``DamstraEmulator``."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_airflow_parses_uri_and_json_equally(
     )
 
 
-def test_two_emulators_run_side_by_side() -> None:
+def test_two_emulators_run_independently() -> None:
     with (
         DamstraEmulator(seed="empty", access_key="one") as first,
         DamstraEmulator(seed="demo", access_key="two", page_cap=7) as second,

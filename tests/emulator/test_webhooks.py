@@ -185,10 +185,10 @@ def test_retries_keep_order_of_events(api: ApiClient, emulator: DamstraEmulator)
 
 
 def test_delivery_fails_after_three_attempts(api: ApiClient, emulator: DamstraEmulator) -> None:
-    def fail_the_first(body: dict[str, Any]) -> int:
+    def fail_first_delivery(body: dict[str, Any]) -> int:
         return 500 if body["name"] == "user.account.created" else 200
 
-    with running_receiver(fail_the_first) as receiver:
+    with running_receiver(fail_first_delivery) as receiver:
         emulator.add_webhook(receiver.url)
         user_id = api.send("/user", firstName="Ann").json()["id"]
         api.send(f"/user/{user_id}/inactivate")

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 DAGS = Path(__file__).resolve().parents[2] / "example_dags"
 POKE_INTERVAL = 0.1
-APPROVALS = r".*\.ask"
-"""Tasks that ask for approval: they are marked as successful."""
+APPROVALS = r".*\.approve"
+"""Tasks that wait for approval: they are marked as successful."""
 
 TIMEOUT = 60.0
 

@@ -27,7 +27,7 @@ def test_session_is_held(
 ) -> None:
     params = _files(tmp_path)
 
-    def act() -> None:
+    def complete_lessons_during_waits() -> None:
         wait_until(
             lambda: poll_count(damstra_emulator, f"/group/{SCAFFOLDERS}/member") > 1,
             description="a poll of the group",
@@ -42,7 +42,7 @@ def test_session_is_held(
         )
         damstra_emulator.advance_clock(timedelta(days=15))
 
-    with in_background(act):
+    with in_background(complete_lessons_during_waits):
         run = run_dag(DAG_ID, **params)
     assert run.succeeded()
     assert run.returned["wait_for_theory"] == [TRAINED, OVERDUE, DUE]

@@ -34,7 +34,7 @@ def test_records_are_imported_once(
     )
     schedules, completion = f"/user/{ONLINE}/lesson_schedule", "/lesson_schedule/*/complete_lesson"
 
-    def act() -> None:
+    def record_completions() -> None:
         wait_until(
             lambda: _searches(damstra_emulator, NEW_NUMBER) > 1,
             description="a poll of the new user",
@@ -48,7 +48,7 @@ def test_records_are_imported_once(
         )
         damstra_emulator.complete_lesson_schedule(_open(api, ONLINE, "Manual Handling"))
 
-    with in_background(act):
+    with in_background(record_completions):
         run = run_dag(DAG_ID, records=records)
     assert run.succeeded()
     assert run.returned["list_users"] == [KNOWN, ONLINE, NEW]

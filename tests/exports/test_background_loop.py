@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_SECONDS_TO_STOP = 2.0
-"""Airflow kills a task 5 s after it was asked to stop."""
+"""Airflow kills a task 5 s after the request to stop."""
 
 USERS = ResourceQuery(resource=RESOURCES["users"], max_concurrency=8)
 SCHEDULES = ResourceQuery(resource=RESOURCES["lesson_schedules"], parent_ids=range(1, 101), max_concurrency=8)
@@ -147,7 +147,7 @@ def test_exception_of_the_consumer_cancels_producer_and_ends_thread() -> None:
     assert loop_threads() == []
 
 
-def test_abandoned_iteration_does_not_delay_the_end() -> None:
+def test_abandoned_iteration_does_not_delay_exit() -> None:
     async def produce(queue: ItemQueue[int]) -> None:
         for number in range(1000):
             await queue.acquire_slot()
@@ -163,10 +163,10 @@ def test_error_of_producer_is_raised_after_its_items() -> None:
         for number in range(3):
             await queue.acquire_slot()
             queue.put(number)
-        raise ValueError("no more")
+        raise ValueError("producer failed")
 
     items: list[int] = []
-    with background_loop() as loop, pytest.raises(ValueError, match="no more") as caught:
+    with background_loop() as loop, pytest.raises(ValueError, match="producer failed") as caught:
         items.extend(loop.iterate(produce, size=2))
     assert items == [0, 1, 2]
     assert caught.value.__context__ is None

@@ -1,4 +1,4 @@
-"""Checkpoints: the pages are read back in order, at whatever moment the process died."""
+"""Checkpoints: the pages are read back in order, regardless of when the process was killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids from files of every format, as exports write them and as they are written by hand."""
+"""Ids from files of every format, written by exports or by hand."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def read_and_fail(folder: StoragePath, listing: ChangingListing, *, pages: int) 
 
     def fail(ids: list[int]) -> None:
         if len(listing.requested_rows) == pages + 1:
-            raise DamstraTransportError("no answer")
+            raise DamstraTransportError("no response")
 
     listing.change = fail
     with pytest.raises(DamstraTransportError):
@@ -72,7 +72,7 @@ def test_partial_listing_is_continued_after_each_failure(folder: StoragePath) ->
     assert group.requested_rows[0] == 6 * 9
 
 
-def test_listing_of_which_only_the_empty_last_page_is_missing_is_not_read_again(
+def test_listing_missing_only_its_empty_last_page_is_not_read_again(
     folder: StoragePath,
 ) -> None:
     group = members(count=5, has_total=False)

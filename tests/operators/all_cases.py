@@ -32,7 +32,7 @@ SENDING_CASES = (*WRITE_CASES, LOGIN_URL)
 
 
 def operator_classes() -> list[type[DamstraOperator]]:
-    """Return every operator that a DAG can use, whichever module defines it."""
+    """Return every operator that a DAG can use, from all modules."""
     modules = [
         importlib.import_module(found.name)
         for found in pkgutil.walk_packages(operators.__path__, f"{operators.__name__}.")

@@ -35,13 +35,13 @@ LIAMS_HEIGHTS, OLIVIAS_HEIGHTS = 30040, 30041
 MORNING = "2025-03-01T09:00:00+08:00"
 
 
-def pass_one(api: ApiClient) -> object:
-    """Record that one of the attendees of the running session passed."""
+def record_pass(api: ApiClient) -> object:
+    """Record that one of the attendees of the session in progress passed."""
     return api.send("/ilt_session/402/save_progress", attendees=[{"id": 5005, "passed": True}])
 
 
-def described(path: Path, **count: int) -> dict[str, Any]:
-    """Return what an operator says of a file that it wrote."""
+def file_result(path: Path, **count: int) -> dict[str, Any]:
+    """Return the result of an operator that wrote a file."""
     return {"path": str(path), **count, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
@@ -134,7 +134,7 @@ LESSONS = (
     OperatorCase(
         operator=DamstraDownloadCertificateOperator,
         arguments={"lesson_schedule_id": COMPLETED_SCHEDULE, "path": f"{FOLDER}one.pdf"},
-        result=lambda folder: described(folder / "one.pdf", bytes=len((folder / "one.pdf").read_bytes())),
+        result=lambda folder: file_result(folder / "one.pdf", bytes=len((folder / "one.pdf").read_bytes())),
     ),
     OperatorCase(
         operator=DamstraGetEmbedUrlOperator,
@@ -167,7 +167,7 @@ ILT_SESSIONS = (
     OperatorCase(
         operator=DamstraCompleteIltSessionOperator,
         arguments={"ilt_session_id": 402},
-        prepare=pass_one,
+        prepare=record_pass,
         result=True,
         changes=("update ilt_sessions", "update lesson_schedules"),
         affected_paths=("/ilt_session/402", "/user/1015/lesson_schedule?status=due"),
@@ -190,7 +190,7 @@ ILT_SESSIONS = (
     OperatorCase(
         operator=DamstraSaveIltSessionProgressOperator,
         arguments={"ilt_session_id": 402, "user_ids": [1015, 1016]},
-        prepare=pass_one,
+        prepare=record_pass,
         result=2,
         changes=("update ilt_attendees",) * 2,
         affected_paths=("/ilt_session/402/attendees",),
@@ -199,7 +199,7 @@ ILT_SESSIONS = (
         operator=DamstraSaveIltSessionProgressOperator,
         name="of each",
         arguments={"ilt_session_id": 402, "progress": {"1015": {"passed": True}, "1016": {"attended": True}}},
-        prepare=pass_one,
+        prepare=record_pass,
         result=1,
         changes=("update ilt_attendees",),
         affected_paths=("/ilt_session/402/attendees",),
@@ -214,6 +214,6 @@ CALLS = (
             "arguments": {"group_id": "102"},
             "path": f"{FOLDER}supervisors.jsonl",
         },
-        result=lambda folder: described(folder / "supervisors.jsonl", rows=1),
+        result=lambda folder: file_result(folder / "supervisors.jsonl", rows=1),
     ),
 )

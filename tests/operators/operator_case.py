@@ -50,12 +50,12 @@ class OperatorCase:
     def create_operator(self, folder: Path, **changes: Any) -> DamstraOperator:
         """Return a new operator with the case's arguments, some of them changed."""
         arguments = {**self.arguments, **changes}
-        return self.operator(task_id="step", **_in(folder, arguments))
+        return self.operator(task_id="step", **_insert_folder(folder, arguments))
 
     def expected_outcome(self, folder: Path) -> Outcome:
         """Return the XComs that the operator must leave."""
         result = self.result(folder) if callable(self.result) else self.result
-        return Outcome(_in(folder, result), dict(self.xcoms))
+        return Outcome(_insert_folder(folder, result), dict(self.xcoms))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,11 +145,11 @@ def changes_in(emulator: DamstraEmulator) -> Counter[str]:
     return Counter(f"{row['action']} {row['table']}" for row in rows)
 
 
-def _in(folder: Path, value: Any) -> Any:
+def _insert_folder(folder: Path, value: Any) -> Any:
     if isinstance(value, str):
         return value.replace(FOLDER, f"{folder}/")
     if isinstance(value, dict):
-        return {name: _in(folder, one) for name, one in value.items()}
+        return {name: _insert_folder(folder, one) for name, one in value.items()}
     return value
 
 

@@ -123,7 +123,7 @@ def run_with_retries(make: Callable[[], BaseOperator], *, retries: int = 1) -> O
 
 
 def fail_fast_message(operator: BaseOperator, **context: Any) -> str:
-    """Run an operator that must fail at once, and return the message."""
+    """Run an operator that must fail without a retry, and return the message."""
     with pytest.raises(AirflowFailException) as caught:
         run(operator, **context)
     return str(caught.value)

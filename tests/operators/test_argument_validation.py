@@ -101,7 +101,7 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     # ids
     (SYNC, {"user_ids": None}, "user_ids: it is None, and no ids: did the task that was to return them run"),
     (SYNC, {"user_ids": {"id": 7}}, "user_ids: it is a dict; it can be ids, a list of them, or a text such"),
-    # moments
+    # timestamps
     (SCHEDULE_LESSONS, {"schedule_date": NAIVE}, "schedule_date: 2030-03-01T09:00:00 has no time zone"),
     (SCHEDULE_LESSONS, {"schedule_date": "soon"}, "schedule_date: Input should be a valid datetime"),
     (COMPLETE_LESSON, {"completed_date": NAIVE}, "completed_date: 2030-03-01T09:00:00 has no time zone"),
@@ -193,7 +193,7 @@ def test_wrong_argument_is_reported_and_nothing_is_sent(
     assert damstra_emulator.journal() == []
 
 
-def test_all_wrong_arguments_are_reported_at_once(damstra_emulator: DamstraEmulator) -> None:
+def test_all_invalid_arguments_are_reported_together(damstra_emulator: DamstraEmulator) -> None:
     wrong = {"user_ids": "x", "lesson_ids": [7, 7], "grace_period": -1, "schedule_date": NAIVE}
     why = rejection_message(SCHEDULE_LESSONS.operator, {**SCHEDULE_LESSONS.arguments, **wrong})
     assert [name for name in wrong if f"{name}" not in why] == []

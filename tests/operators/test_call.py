@@ -184,7 +184,7 @@ def test_retry_after_unknown_outcome_fails_once_without_resending(
     why = fail_fast_message(step("CreateGroup", CREATE_GROUP), task_state_store=store)
     assert why.startswith("CreateGroup (POST /group) was sent by an earlier try of this task")
     assert len(damstra_emulator.journal()) == 1
-    # Who has looked clears the task.
+    # Clear the task after checking in Damstra.
     cleared = run(step("CreateGroup", CREATE_GROUP), task_state_store=store)
     assert cleared.value["name"] == "Welders"
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_wrong_key_fails_at_once(
+def test_wrong_key_fails_immediately(
     case: OperatorCase, damstra_emulator: DamstraEmulator, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     connect(password="wrong-key")
@@ -41,7 +41,7 @@ def test_unreachable_host_is_named(case: OperatorCase, connect: ConnectionFactor
     assert f"received no response from {host}: connection refused. The request was not sent" in why
 
 
-def test_missing_permission_fails_at_once(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+def test_missing_permission_fails_immediately(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     body = {"internalCode": 831, "error": "You are not authorised to make this request"}
     damstra_emulator.add_fault("status", status=403, method="POST", body=body)
     assert "The key's account lacks the permission" in fail_fast_message(
@@ -57,7 +57,7 @@ def test_missing_permission_fails_at_once(damstra_emulator: DamstraEmulator, tmp
         ({"host": "http://damstra.example.com"}, "would send the access key unencrypted"),
     ],
 )
-def test_invalid_connection_fails_at_once(
+def test_invalid_connection_fails_immediately(
     fields: dict[str, Any], why: str, connect: ConnectionFactory, tmp_path: Path
 ) -> None:
     connect(**fields)

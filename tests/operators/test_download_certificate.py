@@ -94,13 +94,13 @@ def test_failed_rename_leaves_no_temporary_file(
 ) -> None:
     certificate = step(tmp_path / "liam.pdf")
 
-    def put_something_in_the_way(call: Endpoint[bytes]) -> bytes:
-        answer = DamstraHook().call(call)
+    def call_and_block_target(call: Endpoint[bytes]) -> bytes:
+        content = DamstraHook().call(call)
         (tmp_path / "liam.pdf").mkdir()
         (tmp_path / "liam.pdf" / "in the way").touch()
-        return answer
+        return content
 
-    monkeypatch.setattr(certificate.hook.get_conn(), "call", put_something_in_the_way)
+    monkeypatch.setattr(certificate.hook.get_conn(), "call", call_and_block_target)
     with pytest.raises(OSError, match=r"liam\.pdf"):
         run(certificate)
     assert [path.name for path in tmp_path.iterdir()] == ["liam.pdf"]

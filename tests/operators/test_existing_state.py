@@ -85,7 +85,7 @@ def test_session_is_cancelled_once(damstra_emulator: DamstraEmulator) -> None:
     assert "ILT session 403 is cancelled already" in error_message(step(strict=True), DamstraConflictError)
 
 
-def test_session_that_ended_otherwise_is_an_error(damstra_emulator: DamstraEmulator) -> None:
+def test_session_with_other_final_status_is_an_error(damstra_emulator: DamstraEmulator) -> None:
     cancel = DamstraCancelIltSessionOperator(task_id="step", ilt_session_id=401)
     assert "ILT session 401 is completed already" in error_message(cancel, DamstraConflictError)
     run(DamstraCancelIltSessionOperator(task_id="step", ilt_session_id=403))

@@ -82,13 +82,13 @@ def test_refused_request_is_not_rolled_back(
 
 def overdue(operator: DamstraOperator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run an operator whose ``execution_timeout`` is over once it has done its work."""
-    act = operator._execute
+    execute = operator._execute
 
-    def act_too_long(context: object) -> None:
-        act(context)  # type: ignore[arg-type]
+    def execute_and_time_out(context: object) -> None:
+        execute(context)  # type: ignore[arg-type]
         raise AirflowTaskTimeout
 
-    monkeypatch.setattr(operator, "_execute", act_too_long)
+    monkeypatch.setattr(operator, "_execute", execute_and_time_out)
     with pytest.raises(AirflowTaskTimeout):
         run(operator)
     operator.on_kill()

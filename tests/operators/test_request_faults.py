@@ -1,4 +1,4 @@
-"""Every request of every case fails once, in each way: each effect happens exactly once."""
+"""Every request of every case fails once with each fault: each effect happens exactly once."""
 
 from __future__ import annotations
 

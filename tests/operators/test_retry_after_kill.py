@@ -61,18 +61,18 @@ STEPS: list[tuple[type[DamstraOperator], dict[str, Any], Any]] = [
 
 
 class Killed(BaseException):
-    """The worker is gone."""
+    """Raised in place of the death of the worker."""
 
 
 def kill_after_first_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the worker be killed when Damstra has done what it asked, before it knows."""
-    real = Client.call
+    """Kill the worker after Damstra has processed a write, before the response arrives."""
+    original_call = Client.call
 
     def call(client: Client, endpoint: Endpoint[Any]) -> Any:
-        answer: Any = real(client, endpoint)
+        result: Any = original_call(client, endpoint)
         if endpoint.method != "GET":
             raise Killed
-        return answer
+        return result
 
     monkeypatch.setattr(Client, "call", call)
 
@@ -89,7 +89,7 @@ def run_killed_try(kind: type[DamstraOperator], arguments: dict[str, Any], store
 
 
 @pytest.mark.parametrize(("kind", "arguments", "result"), STEPS, ids=lambda one: getattr(one, "__name__", ""))
-def test_retry_after_kill_returns_result_of_undisturbed_run(
+def test_retry_after_kill_returns_result_of_uninterrupted_run(
     kind: type[DamstraOperator], arguments: dict[str, Any], result: Any, damstra_emulator: DamstraEmulator
 ) -> None:
     store = StateStore()

@@ -110,7 +110,7 @@ INVALID = [
 
 
 @pytest.mark.parametrize(("lessons", "kind", "why"), INVALID)
-def test_wrong_lesson_is_named_and_nobody_is_scheduled(
+def test_wrong_lesson_is_named_and_no_user_is_scheduled(
     lessons: dict[str, Any], kind: type[DamstraError] | None, why: str, damstra_emulator: DamstraEmulator
 ) -> None:
     operator = step(**lessons, user_ids=[1011, 1012])
@@ -292,7 +292,7 @@ def test_if_exists_fail_accepts_schedules_completed_in_this_dag_run(
     assert run(step(lesson_ids=204, if_exists="fail"), run_after=began) == first
 
 
-def test_if_exists_fail_schedules_nobody_if_a_lookup_fails(
+def test_if_exists_fail_schedules_no_user_if_a_lookup_fails(
     damstra_emulator: DamstraEmulator, connect: ConnectionFactory
 ) -> None:
     connect(extra={"max_retries": 0})

@@ -33,7 +33,7 @@ PASSWORD = "Hunter2!"
 
 
 class Log:
-    """All that is logged, by whichever library."""
+    """All that is logged, by any library."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
         self._caplog = caplog

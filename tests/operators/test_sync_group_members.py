@@ -109,7 +109,7 @@ def test_max_removals_does_not_limit_additions(damstra_emulator: DamstraEmulator
     assert changes_in(damstra_emulator) == {"insert group_members": 2}
 
 
-def test_unknown_user_is_named_and_nobody_is_removed(
+def test_unknown_user_is_named_and_no_user_is_removed(
     damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
     assert "999" in error_message(step([1011, 999]))

@@ -139,7 +139,7 @@ def test_fields_that_are_not_given_keep_their_values(
     assert after == {**before, "lastName": "Chan", "modifiedDate": after["modifiedDate"]}
 
 
-def test_ambiguous_match_names_users_and_imports_nobody(
+def test_ambiguous_match_names_users_and_imports_no_user(
     damstra_emulator: DamstraEmulator,
 ) -> None:
     run(DamstraUpdateUserOperator(task_id="step", user_id=1011, changes={"employee_number": "E1012"}))
@@ -175,7 +175,7 @@ def test_imported_batch_is_not_resent_after_lost_response(damstra_emulator: Dams
     assert len(imports(damstra_emulator)) == 1
 
 
-def test_refused_batch_fails_at_once(damstra_emulator: DamstraEmulator) -> None:
+def test_refused_batch_fails_immediately(damstra_emulator: DamstraEmulator) -> None:
     body = {"message": "no", "reason": "Invalid request", "error": "Bad Request", "statusCode": 400}
     damstra_emulator.add_fault("status", status=400, path="/bulkUserImport", body=body)
     assert "0 were imported before users 1 to 1 failed" in fail_fast_message(step([ADA]))

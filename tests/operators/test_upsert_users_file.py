@@ -197,7 +197,7 @@ def test_file_that_is_not_utf8_is_rejected(step: Step, damstra_emulator: Damstra
     assert damstra_emulator.journal() == []
 
 
-def test_file_without_rows_imports_nobody(step: Step, damstra_emulator: DamstraEmulator) -> None:
+def test_file_without_rows_imports_no_user(step: Step, damstra_emulator: DamstraEmulator) -> None:
     assert run(step(HEADER)).value == []
     assert changes_in(damstra_emulator) == {}
 

@@ -1,4 +1,4 @@
-"""A worker process that runs one case, and can be killed at any moment."""
+"""A worker process that runs one case, and can be killed at any time."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class WorkerProcess:
     def kill(self) -> None:
         """Send SIGKILL."""
         self._process.kill()
-        wait_until(lambda: self._process.exitcode is not None, "the worker is gone")
+        wait_until(lambda: self._process.exitcode is not None, "the worker has ended")
         assert self._process.exitcode == -signal.SIGKILL
 
 
@@ -79,13 +79,13 @@ def freeze_during(
 ) -> Iterator[None]:
     """Run a worker, and freeze it between the handling of a request and its response."""
 
-    def is_at_it() -> bool:
+    def is_request_sent() -> bool:
         (fault,) = call_control_plane(emulator, "GET", "/faults").json()
         return bool(fault["hits"])
 
     inject_fault(emulator, DELAY, method=method, path=path, number=number)
     with worker.running():
-        wait_until(is_at_it, "the request is sent")
+        wait_until(is_request_sent, "the request is sent")
         before = len(emulator.journal(method=method, path=path))
         worker.freeze()
         wait_until(lambda: len(emulator.journal(method=method, path=path)) > before, "the request is handled")

@@ -1,4 +1,4 @@
-"""A receiver's feed that can fail in many ways."""
+"""A receiver's feed with injectable faults."""
 
 from __future__ import annotations
 

@@ -137,11 +137,11 @@ async def wait_for_requests(emulator: DamstraEmulator, count: int) -> None:
 async def wait_for_fault_hits(emulator: DamstraEmulator, count: int = 1) -> None:
     """Wait until faults have applied to a number of requests: delayed ones are in flight then."""
 
-    async def hits() -> int:
+    async def count_hits() -> int:
         rules = await asyncio.to_thread(call_control_plane, emulator, "GET", "/faults")
         return sum(rule["hits"] for rule in rules.json())
 
-    await _wait_until(hits, lambda number: number >= count)
+    await _wait_until(count_hits, lambda number: number >= count)
 
 
 async def wait_until_idle(tasks: int) -> None:

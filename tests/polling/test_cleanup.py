@@ -205,12 +205,12 @@ async def test_query_that_is_due_while_last_worker_ends_is_polled(
 ) -> None:
     connect(max_concurrency=1)
 
-    def count_slowly(request: Request, status: int | None, seconds: float) -> None:
+    def count_with_delay(request: Request, status: int | None, seconds: float) -> None:
         if request.path == path(1012):
             due = min(timer.when() for timer in pending_timers())
             threading.Event().wait(max(due - asyncio.get_running_loop().time(), 0) + 0.001)
 
-    monkeypatch.setattr("airflow_provider_damstra.hooks.metrics.count_request", count_slowly)
+    monkeypatch.setattr("airflow_provider_damstra.hooks.metrics.count_request", count_with_delay)
     condition = recording(done_after=NEVER)
     other = start_polling(condition, poll_interval=0.05)
     await wait_until_async(lambda: bool(condition.responses), "the first response")

@@ -74,7 +74,7 @@ async def started(*conditions: RecordingCondition) -> list[asyncio.Task[Any]]:
 
 
 def seconds_to_next_poll() -> float:
-    """Return the time until the next scheduled poll, or 0 if there is none."""
+    """Return the seconds until the next scheduled poll, or 0 without one."""
     due = [timer.when() for timer in pending_timers() if "_enqueue" in repr(timer)]
     return min(due) - asyncio.get_running_loop().time() if due else 0.0
 
@@ -90,7 +90,7 @@ def seconds_to_next_poll() -> float:
     ],
     ids=["user", "listed schedule", "required schedule", "single schedule", "not before tomorrow"],
 )
-async def test_matching_query_is_polled_at_once(
+async def test_matching_query_is_polled_immediately(
     emulator: DamstraEmulator, make_condition: Callable[[], RecordingCondition], ids: dict[str, Any]
 ) -> None:
     tasks = await started(make_condition())

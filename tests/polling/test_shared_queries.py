@@ -104,7 +104,7 @@ async def test_change_is_passed_to_all_subscriptions(emulator: DamstraEmulator) 
     assert slow.responses == fast.responses
 
 
-async def test_subscription_during_request_receives_further_rows_at_once(
+async def test_subscription_during_request_receives_further_rows_immediately(
     emulator: DamstraEmulator, connect: Connect
 ) -> None:
     connect(page_size=1)
@@ -117,7 +117,7 @@ async def test_subscription_during_request_receives_further_rows_at_once(
     assert {THIRD, LAST} <= {row.row_key for row in late.responses[-1]}
 
 
-async def test_later_subscription_receives_further_rows_at_once(
+async def test_later_subscription_receives_further_rows_immediately(
     emulator: DamstraEmulator, connect: Connect
 ) -> None:
     connect(page_size=1)
@@ -132,7 +132,7 @@ async def test_later_subscription_receives_further_rows_at_once(
     await cancel(task)
 
 
-async def test_condition_that_needs_further_rows_receives_them_at_once(
+async def test_condition_that_needs_further_rows_receives_them_immediately(
     emulator: DamstraEmulator, connect: Connect
 ) -> None:
     connect(page_size=1)
@@ -149,7 +149,7 @@ async def test_condition_that_needs_further_rows_receives_them_at_once(
         await start_polling(GrowingCondition(recording().required, rows=frozenset({FIRST})))
 
 
-async def test_queries_added_by_responses_are_sent_at_once(
+async def test_queries_added_by_responses_are_sent_immediately(
     emulator: DamstraEmulator, connect: Connect
 ) -> None:
     connect(page_size=1)

@@ -29,7 +29,7 @@ class S3Server:
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 (our own command)
 
     def wait_until_ready(self) -> None:
-        wait_until(self._is_up, "the S3 server answers")
+        wait_until(self._is_up, "the S3 server responds")
 
     def stop(self) -> None:
         self._session.close()

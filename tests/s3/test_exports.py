@@ -57,7 +57,7 @@ def test_file_on_s3_equals_file_on_disk_also_when_replaced(
 def test_large_file_is_uploaded_in_parts_and_visible_when_complete(bucket: str, s3: S3Server) -> None:
     rows = [bytes([65 + number]) * (PART // 2) for number in range(5)]
     with atomic_open(f"{bucket}/users", task_try=TaskTry()) as file:
-        # A thread of its own writes rows while others are on their way.
+        # A separate thread writes rows while others are being sent.
         writer = threading.Thread(target=lambda: [file.write(one) for one in rows])
         writer.start()
         writer.join()
@@ -90,7 +90,7 @@ def test_task_try_aborts_upload_of_killed_try(bucket: str, s3: S3Server) -> None
     assert s3.unfinished_uploads("lake") == [other.name]
     assert s3.names("lake") == ["users"]
     for file in files:
-        # As if the process were gone that had it open.
+        # Simulate the end of the process that had it open.
         file.closed = True
 
 

@@ -76,7 +76,7 @@ def test_transformed_output_is_rejected() -> None:
             DamstraUserLessonsSensor(task_id="wait", user_id=mapped, lesson_ids=[1], start_from_trigger=True)
 
 
-def test_output_of_task_makes_it_upstream() -> None:
+def test_output_of_task_sets_upstream_dependency() -> None:
     for options in MODES.values():
         task = SensorTask(DamstraUserLessonsSensor, {"user_id": UpstreamOutput, "lesson_ids": [1], **options})
         assert task.serialized().upstream_task_ids == {"upstream"}

@@ -12,49 +12,49 @@ from airflow_provider_damstra.services import concurrency
 from airflow_provider_damstra.services.concurrency import MAX_WORKERS, map_concurrently, return_error
 
 
-def take_turns(count: int) -> list[threading.Event]:
+def create_events(count: int) -> list[threading.Event]:
     """Return an event for each item; each but the last waits for the one after it."""
     return [threading.Event() for _ in range(count)]
 
 
 def test_map_concurrently_keeps_the_order_of_items() -> None:
-    turns = take_turns(5)
+    finished = create_events(5)
 
-    def last_one_first(item: int) -> int:
-        if item + 1 < len(turns):
-            assert turns[item + 1].wait(10)
-        turns[item].set()
+    def square_in_reverse_order(item: int) -> int:
+        if item + 1 < len(finished):
+            assert finished[item + 1].wait(10)
+        finished[item].set()
         return item * item
 
-    assert map_concurrently(last_one_first, range(5), description="squares") == [0, 1, 4, 9, 16]
+    assert map_concurrently(square_in_reverse_order, range(5), description="squares") == [0, 1, 4, 9, 16]
 
 
 def test_return_error_puts_an_error_in_the_place_of_its_result() -> None:
     error = DamstraNotFoundError("no such user")
 
-    def fails_at_two(item: int) -> int:
+    def fail_at_two(item: int) -> int:
         if item == 2:
             raise error
         return item
 
-    outcomes = map_concurrently(return_error(fails_at_two), [1, 2, 3], description="items")
+    outcomes = map_concurrently(return_error(fail_at_two), [1, 2, 3], description="items")
     assert outcomes == [1, error, 3]
 
 
 def test_first_error_is_raised_and_cancels_items_not_started() -> None:
-    begun: list[int] = []
+    started: list[int] = []
     pause = threading.Event()
 
-    def fails_at_once(item: int) -> int:
-        begun.append(item)
+    def fail_at_first_item(item: int) -> int:
+        started.append(item)
         if item == 0:
             raise DamstraNotFoundError("no such user")
         pause.wait(0.02)
         return item
 
     with pytest.raises(DamstraNotFoundError, match="no such user"):
-        map_concurrently(fails_at_once, range(40 * MAX_WORKERS), description="items")
-    assert len(begun) < 20 * MAX_WORKERS
+        map_concurrently(fail_at_first_item, range(40 * MAX_WORKERS), description="items")
+    assert len(started) < 20 * MAX_WORKERS
     assert map_concurrently(str, [2, 1], description="items") == ["2", "1"]
 
 
@@ -64,22 +64,22 @@ def test_no_items_give_no_results() -> None:
 
 
 def test_return_error_raises_errors_that_are_not_damstra_errors() -> None:
-    begun: list[int] = []
+    started: list[int] = []
     pause = threading.Event()
 
-    def fails_at_once(item: int) -> None:
-        begun.append(item)
+    def fail_at_first_item(item: int) -> None:
+        started.append(item)
         if item == 0:
             raise ZeroDivisionError
         pause.wait(0.02)
 
     with pytest.raises(ZeroDivisionError):
-        map_concurrently(return_error(fails_at_once), range(40 * MAX_WORKERS), description="items")
-    assert len(begun) < 20 * MAX_WORKERS
+        map_concurrently(return_error(fail_at_first_item), range(40 * MAX_WORKERS), description="items")
+    assert len(started) < 20 * MAX_WORKERS
 
 
-def test_at_most_max_workers_run_at_once() -> None:
-    lock, everybody_is_in = threading.Lock(), threading.Barrier(MAX_WORKERS, timeout=10)
+def test_at_most_max_workers_run_concurrently() -> None:
+    lock, barrier = threading.Lock(), threading.Barrier(MAX_WORKERS, timeout=10)
     inside, peak = 0, 0
 
     def count(item: int) -> None:
@@ -87,7 +87,7 @@ def test_at_most_max_workers_run_at_once() -> None:
         with lock:
             inside += 1
             peak = max(peak, inside)
-        everybody_is_in.wait()
+        barrier.wait()
         with lock:
             inside -= 1
 

@@ -35,9 +35,9 @@ REQUEST = CALL.request()
 
 CONFLICT = DamstraConflictError("exists", request=REQUEST)
 UNKNOWN_OUTCOME = [
-    DamstraTransportError("no answer", request=REQUEST),
+    DamstraTransportError("no response", request=REQUEST),
     DamstraServerError("HTTP 503", request=REQUEST, status=503),
-    DamstraResponseError("half an answer", request=REQUEST, is_transient=True),
+    DamstraResponseError("half a response", request=REQUEST, is_transient=True),
 ]
 NOT_CARRIED_OUT = [
     DamstraTransportError("not sent", request=REQUEST, was_sent=False),
@@ -53,7 +53,7 @@ def test_call_and_verify_does_not_look_up_after_success() -> None:
     assert (len(client.calls), is_applied.count) == (1, 0)
 
 
-def test_call_and_verify_returns_false_if_effect_is_there_after_conflict() -> None:
+def test_call_and_verify_returns_false_if_effect_is_present_after_conflict() -> None:
     client = ScriptedClient(CONFLICT)
     assert not call_and_verify(client, CALL, is_applied=Lookup(True))
     assert len(client.calls) == 1
@@ -67,7 +67,7 @@ def test_call_and_verify_raises_conflict_if_effect_is_missing() -> None:
 
 
 @pytest.mark.parametrize("error", UNKNOWN_OUTCOME, ids=str)
-def test_call_and_verify_returns_true_if_effect_is_there_after_lost_response(error: DamstraError) -> None:
+def test_call_and_verify_returns_true_if_effect_is_present_after_lost_response(error: DamstraError) -> None:
     client = ScriptedClient(error)
     assert call_and_verify(client, CALL, is_applied=Lookup(True))
     assert len(client.calls) == 1
@@ -90,7 +90,7 @@ def test_call_and_verify_resends_only_once() -> None:
     assert (len(client.calls), is_applied.count) == (2, 1)
 
 
-def test_call_and_verify_accepts_conflict_of_resent_request_if_effect_is_there() -> None:
+def test_call_and_verify_accepts_conflict_of_resent_request_if_effect_is_present() -> None:
     # A slow server carries out the first request after the lookup, and refuses the second.
     client, is_applied = ScriptedClient(UNKNOWN_OUTCOME[0], CONFLICT), Lookup(False, True)
     assert call_and_verify(client, CALL, is_applied=is_applied)
@@ -113,7 +113,7 @@ def test_conflict_with_request_of_earlier_try_counts_as_own_effect() -> None:
 
 
 @pytest.mark.parametrize("error", NOT_CARRIED_OUT, ids=str)
-def test_call_and_verify_raises_at_once_if_request_was_not_carried_out(error: DamstraError) -> None:
+def test_call_and_verify_raises_immediately_if_request_was_not_carried_out(error: DamstraError) -> None:
     client, is_applied = ScriptedClient(error), Lookup()
     with pytest.raises(type(error)):
         call_and_verify(client, CALL, is_applied=is_applied)
@@ -168,7 +168,7 @@ def test_get_or_create_raises_conflict_if_object_is_missing() -> None:
 
 
 @pytest.mark.parametrize("error", NOT_CARRIED_OUT, ids=str)
-def test_get_or_create_raises_at_once_if_request_was_not_carried_out(error: DamstraError) -> None:
+def test_get_or_create_raises_immediately_if_request_was_not_carried_out(error: DamstraError) -> None:
     client, find = ScriptedClient(error), Lookup(None)
     with pytest.raises(type(error)):
         get_or_create(client, CREATE, find=find)

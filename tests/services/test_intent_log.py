@@ -23,7 +23,7 @@ from tests.services.fakes import ScriptedClient
 
 CREATE = CreateGroup(name="Welders", description="All of them")
 INACTIVATE = InactivateUser(user_id=7)
-NO_RESPONSE = DamstraTransportError("no answer", request=CREATE.request())
+NO_RESPONSE = DamstraTransportError("no response", request=CREATE.request())
 SCHEDULES = [
     ScheduleUser(user_id=one, lesson_version_ids=[5, 6], grace_period=1, grace_period_unit="days")
     for one in (7, 8)
@@ -47,7 +47,7 @@ def state() -> CountingState:
     return CountingState()
 
 
-def test_a_write_is_recorded_before_it_is_sent(state: CountingState) -> None:
+def test_write_is_recorded_before_it_is_sent(state: CountingState) -> None:
     client = ScriptedClient(None, state=state)
     with client.record(CREATE) as sender:
         assert IntentLog(state).was_sent(CREATE)
@@ -56,7 +56,7 @@ def test_a_write_is_recorded_before_it_is_sent(state: CountingState) -> None:
     assert client.calls == client.sent == [CREATE]
 
 
-def test_a_write_that_cannot_be_recorded_is_not_sent(
+def test_write_that_cannot_be_recorded_is_not_sent(
     state: CountingState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(name: str, value: Any) -> None:

@@ -205,10 +205,10 @@ def test_approval_reschedules_cancelled_lesson(
     )
 
     def respond() -> bool:
-        """Respond to each question; again, if the response came before the process that asked had ended."""
+        """Approve each question; repeat it if the process that created the question had not ended."""
         for index, body in enumerate(bodies):
-            path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/decide.ask/{index}/hitlDetails"
-            task = run.tasks.get(f"decide.ask[{index}]")
+            path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/decide.approve/{index}/hitlDetails"
+            task = run.tasks.get(f"decide.approve[{index}]")
             if task and task.state == "awaiting_input":
                 question = environment.airflow.api.get(path)
                 assert question["body"] == body

@@ -24,7 +24,7 @@ class Database(Protocol):
         """Return the fields of an Airflow connection."""
 
     def execute(self, statement: str) -> Rows:
-        """Carry out a statement and return the rows that it answers with."""
+        """Execute a statement and return its rows."""
 
 
 class PostgreSQLDatabase:
@@ -39,11 +39,11 @@ class PostgreSQLDatabase:
 
     def execute(self, statement: str) -> Rows:
         with self._server.connected(self._name) as connection:
-            answer = connection.execute(statement.encode())
-            return answer.fetchall() if answer.description else []
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
 
     @contextmanager
-    def holding(self, statement: str) -> Iterator[None]:
+    def hold_locks(self, statement: str) -> Iterator[None]:
         """Hold the locks that a statement takes."""
         with self._server.connected(self._name) as connection, connection.transaction(force_rollback=True):
             connection.execute(statement.encode())
@@ -53,8 +53,8 @@ class PostgreSQLDatabase:
         """Return how many other sessions there are, of those for which a condition holds."""
         mine = "datname = current_database() AND pid <> pg_backend_pid()"
         [[count]] = self.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {mine} AND {condition}")  # noqa: S608
-        found: int = count
-        return found
+        session_count: int = count
+        return session_count
 
 
 class SQLiteDatabase:

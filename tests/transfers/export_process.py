@@ -1,4 +1,4 @@
-"""A process that runs an export and can be killed at any moment."""
+"""A process that runs an export and can be killed at any time."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def running_export(
 def kill(process: BaseProcess) -> None:
     """Kill a process and wait until it has ended."""
     process.kill()
-    wait_until(lambda: process.exitcode is not None, "the process is gone")
+    wait_until(lambda: process.exitcode is not None, "the process has ended")
     assert process.exitcode == -signal.SIGKILL
 
 

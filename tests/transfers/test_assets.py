@@ -78,13 +78,13 @@ def lineage(operator: BaseOperator) -> Any:
 def test_openlineage_receives_source_and_file(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
     operator = export(tmp_path / "members.parquet", resource="group_members", file_format="parquet")
     result = run(operator).value
-    told = lineage(operator)
+    datasets = lineage(operator)
     host = damstra_emulator.url.removeprefix("http://")
-    assert [(one.namespace, one.name) for one in told.inputs] == [
+    assert [(one.namespace, one.name) for one in datasets.inputs] == [
         (f"damstra://{host}", "group_members"),
         (f"damstra://{host}", "groups"),
     ]
-    (output,) = told.outputs
+    (output,) = datasets.outputs
     assert (output.namespace, output.name) == ("file", str(tmp_path / "members.parquet"))
     fields = {field.name: field.type for field in output.facets["schema"].fields}
     assert (fields["group_id"], fields["created_date"]) == ("integer", "timestamp")

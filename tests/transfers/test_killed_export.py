@@ -180,7 +180,7 @@ def test_checkpoint_of_other_arguments_is_not_used(
     assert list(tmp_path.iterdir()) == [tmp_path / "x"]
 
 
-def test_try_that_was_taken_for_dead_does_not_disturb_its_successor(
+def test_try_considered_dead_does_not_affect_its_successor(
     damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     path = tmp_path / "lake" / "schedules.jsonl"
@@ -212,20 +212,20 @@ def test_abandoned_checkpoint_is_removed_by_later_run(
 ) -> None:
     arguments: dict[str, Any] = {"resource": "lesson_schedules", "max_concurrency": WORKERS}
     kill_after(damstra_emulator, 20, number=3, run_id="monday", target_path=f"{tmp_path}/monday", **arguments)
-    left = sorted(path.name for path in tmp_path.iterdir())
-    assert [name.rpartition(".")[2] for name in left] == ["unfinished", "checkpoint"]
+    remaining = sorted(path.name for path in tmp_path.iterdir())
+    assert [name.rpartition(".")[2] for name in remaining] == ["unfinished", "checkpoint"]
 
-    def beside_after(run_id: str, monday_is: str, *, task_id: str = "export") -> list[str]:
+    def hidden_names_after_export(run_id: str, monday_state: str, *, task_id: str = "export") -> list[str]:
         """Return the hidden names beside the targets after an export in another DAG run."""
         export = DamstraExportOperator(task_id=task_id, target_path=f"{tmp_path}/{run_id}", **arguments)
-        run(export, run_id=run_id, states={"monday": monday_is})
+        run(export, run_id=run_id, states={"monday": monday_state})
         return sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("."))
 
-    assert beside_after("tuesday", "failed") == left
+    assert hidden_names_after_export("tuesday", "failed") == remaining
     monkeypatch.setattr(checkpoint, "CHECKPOINT_MAX_AGE", timedelta())
-    assert beside_after("wednesday", "running") == left
-    assert beside_after("thursday", "failed", task_id="another") == left
-    assert beside_after("friday", "failed") == []
+    assert hidden_names_after_export("wednesday", "running") == remaining
+    assert hidden_names_after_export("thursday", "failed", task_id="another") == remaining
+    assert hidden_names_after_export("friday", "failed") == []
 
 
 def test_abandoned_checkpoint_of_deleted_mapped_task_is_removed(
@@ -242,7 +242,7 @@ def test_abandoned_checkpoint_of_deleted_mapped_task_is_removed(
 
 
 @pytest.mark.parametrize("resource", ["users", "lesson_schedules"])
-def test_terminated_export_ends_at_once_and_leaves_no_temporary_file(
+def test_terminated_export_ends_immediately_and_leaves_no_temporary_file(
     resource: str, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     damstra_emulator.add_fault("delay", delay=30.0)

@@ -179,8 +179,8 @@ def test_failed_replace_changes_nothing(
 def test_retry_skips_parents_already_written(damstra_emulator: DamstraEmulator, on_sqlite: Database) -> None:
     store, schedules = StateStore(), {"batch_size": 1, "max_concurrency": 1}
 
-    def asked() -> set[int]:
-        """Return whom the next attempt asks for."""
+    def requested_users() -> set[int]:
+        """Return the ids of the users whom the next attempt requests."""
         damstra_emulator.clear_journal()
         run(step("lesson_schedules", **schedules), task_state_store=store)
         paths = [entry["path"] for entry in damstra_emulator.journal("GET", "/user/*/lesson_schedule")]
@@ -188,12 +188,12 @@ def test_retry_skips_parents_already_written(damstra_emulator: DamstraEmulator, 
 
     damstra_emulator.add_fault("status", path="/user/1030/lesson_schedule", status=400)
     with pytest.raises(AirflowFailException, match="1030"):
-        asked()
+        requested_users()
     written = {row[0] for row in on_sqlite.execute("SELECT DISTINCT user_id FROM lesson_schedules")}
     damstra_emulator.clear_faults()
-    assert len(written & asked()) <= 1 < len(written)
+    assert len(written & requested_users()) <= 1 < len(written)
     # Clearing a successful task reads all parents again.
-    assert {1030, *written} < asked()
+    assert {1030, *written} < requested_users()
 
 
 def test_retry_into_new_table_reads_all_parents(

@@ -87,8 +87,8 @@ def test_kill_while_reading_leaves_consistent_table(
 @pytest.mark.parametrize("mode", ["upsert", "replace"])
 def test_kill_while_writing_rolls_back(mode: str, users: PostgreSQLDatabase) -> None:
     worker = SqlWorker(mode)
-    with users.holding("SELECT FROM users WHERE id = 1001 FOR UPDATE"), worker.running():
-        wait_until(lambda: users.others("wait_event_type = 'Lock'") == 1, "the rows are on their way in")
+    with users.hold_locks("SELECT FROM users WHERE id = 1001 FOR UPDATE"), worker.running():
+        wait_until(lambda: users.others("wait_event_type = 'Lock'") == 1, "the rows are being inserted")
         worker.kill()
     wait_until(lambda: not users.others(), "the database has noticed")
     assert rows(users) == BEFORE

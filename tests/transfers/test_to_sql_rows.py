@@ -1,4 +1,4 @@
-"""Loading of unusual rows, and of many rows at once."""
+"""Loading of unusual rows, and of many rows."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def step(**arguments: Any) -> DamstraToSqlOperator:
     return DamstraToSqlOperator(task_id="to_sql", **given)
 
 
-def warehouse_is(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
+def set_warehouse_connection(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(fields))
 
 
@@ -128,7 +128,7 @@ def test_invalid_argument_is_rejected_at_parse_time(arguments: dict[str, Any], w
 def test_unknown_connection_type_is_rejected(
     damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    warehouse_is(monkeypatch, conn_type="oracle", host="127.0.0.1")
+    set_warehouse_connection(monkeypatch, conn_type="oracle", host="127.0.0.1")
     assert fail_fast_message(step()).startswith(
         "sql_conn_id 'warehouse' is a connection of type 'oracle', whose provider is not installed"
     )
@@ -160,15 +160,15 @@ def test_missing_privilege_is_reported_before_first_request(
     rows = run(step(schema="staff")).value["rows"]
     for right in rights.split("; "):
         on_postgresql.execute(f"GRANT {right} TO {reader['login']}")
-    warehouse_is(monkeypatch, **reader)
+    set_warehouse_connection(monkeypatch, **reader)
     damstra_emulator.clear_journal()
     task = step(schema="staff", write_mode=mode)
     if why is None:
         assert run(task).value["rows"] == rows
         return
-    said = fail_fast_message(task)
-    assert said.startswith("the table staff.groups of warehouse cannot be written: ")
-    assert said.endswith(why)
+    message = fail_fast_message(task)
+    assert message.startswith("the table staff.groups of warehouse cannot be written: ")
+    assert message.endswith(why)
     assert damstra_emulator.journal() == []
 
 
@@ -185,7 +185,7 @@ def reader(on_postgresql: Database) -> Iterator[dict[str, Any]]:
 def test_missing_create_privilege_is_reported(
     damstra_emulator: DamstraEmulator, reader: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    warehouse_is(monkeypatch, **reader)
+    set_warehouse_connection(monkeypatch, **reader)
     assert fail_fast_message(step()) == (
         "the table groups of warehouse cannot be written: permission denied for schema public"
     )
@@ -209,7 +209,7 @@ def test_unreachable_database_raises_retryable_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fields = {**on_postgresql.connection_fields(), **change}
-    warehouse_is(monkeypatch, **fields)
+    set_warehouse_connection(monkeypatch, **fields)
     with pytest.raises(SqlError, match=why) as caught:
         run(step())
     assert "\n" not in str(caught.value)
@@ -232,22 +232,22 @@ def test_timestamps_are_utc_in_columns_without_time_zone(
     damstra_emulator: DamstraEmulator, on_postgresql: Database
 ) -> None:
     run(step())
-    moments = "SELECT created_date FROM groups ORDER BY id"
-    before = [row[0].replace(tzinfo=None) for row in on_postgresql.execute(moments)]
+    created_dates = "SELECT created_date FROM groups ORDER BY id"
+    before = [row[0].replace(tzinfo=None) for row in on_postgresql.execute(created_dates)]
     on_postgresql.execute("ALTER TABLE groups ALTER COLUMN created_date TYPE timestamp")
     on_postgresql.execute("DELETE FROM groups")
     on_postgresql.execute("ALTER ROLE damstra SET timezone = 'Australia/Perth'")
     run(step())
     on_postgresql.execute("ALTER ROLE damstra RESET timezone")
-    assert [row[0] for row in on_postgresql.execute(moments)] == before
+    assert [row[0] for row in on_postgresql.execute(created_dates)] == before
 
 
-def test_connection_extras_are_honoured(
+def test_connection_extras_are_applied(
     damstra_emulator: DamstraEmulator, on_postgresql: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_postgresql.execute("CREATE SCHEMA staff")
     extra = {"cursor": "dictcursor", "options": "-c search_path=staff", "application_name": "nightly"}
-    warehouse_is(monkeypatch, **on_postgresql.connection_fields(), extra=extra)
+    set_warehouse_connection(monkeypatch, **on_postgresql.connection_fields(), extra=extra)
     rows = run(step()).value["rows"]
     assert on_postgresql.execute("SELECT count(*) FROM staff.groups") == [(rows,)]
 

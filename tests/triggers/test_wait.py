@@ -92,7 +92,7 @@ async def test_deadline_is_absolute_and_survives_restart(emulator: DamstraEmulat
     assert time.time() - deadline == pytest.approx(0, abs=0.25)
 
 
-async def test_passed_deadline_fires_timeout_at_once(emulator: DamstraEmulator) -> None:
+async def test_passed_deadline_fires_timeout_immediately(emulator: DamstraEmulator) -> None:
     (event,) = await events(
         trigger("LessonScheduleCondition", lesson_schedule_ids=[OPEN], deadline=time.time() - 60)
     )

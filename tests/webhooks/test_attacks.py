@@ -109,7 +109,7 @@ def test_all_unauthorized_requests_receive_the_same_response(receiver: ReceiverS
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
-def test_other_methods_receive_404_whatever_the_token(method: str, receiver: ReceiverServer) -> None:
+def test_other_methods_receive_404_for_any_token(method: str, receiver: ReceiverServer) -> None:
     body = json.dumps(completed_event()).encode()
     valid = receiver.request(method, receiver.webhook_path(), body)
     invalid = receiver.request(method, receiver.webhook_path(token=generate_token()), body)
@@ -186,7 +186,7 @@ HEADERS: dict[str, tuple[bytes, ...]] = {
 
 
 @pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
-def test_malicious_headers_neither_succeed_nor_fail_the_server(
+def test_malicious_headers_receive_neither_2xx_nor_5xx(
     headers: tuple[bytes, ...], receiver: ReceiverServer
 ) -> None:
     response = send_raw(receiver, post_head(receiver.webhook_path(), *headers) + b'{"na}')

@@ -136,7 +136,7 @@ def test_event_is_refused_after_maximum_attempts_without_outcome(
     assert "look for crashes in the API servers' logs" in row["reason"]
 
 
-def test_event_with_unstorable_values_is_refused_at_once(
+def test_event_with_unstorable_values_is_refused_immediately(
     receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     create_dag("all", "all")

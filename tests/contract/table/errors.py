@@ -1,4 +1,4 @@
-"""The error bodies of the page, each as it is printed there."""
+"""The error bodies, unchanged from the vendor's page."""
 
 from __future__ import annotations
 
