@@ -7,6 +7,7 @@ belong to one event loop, and semaphores of ``threading`` block it.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections import deque
@@ -170,6 +171,10 @@ def _rate_limiter(
     _base_url: str, _key: int, max_concurrency: int, requests_per_second: float | None
 ) -> RateLimiter:
     return RateLimiter(max_concurrency=max_concurrency, requests_per_second=requests_per_second)
+
+
+# The requests that were in flight in the parent would hold their permits in the child forever.
+os.register_at_fork(after_in_child=_rate_limiter.cache_clear)
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -318,3 +319,13 @@ def test_clients_of_one_connection_share_a_limiter() -> None:
 )
 def test_other_account_or_limits_have_separate_limiter(other: dict[str, Any]) -> None:
     assert rate_limiter_for(settings()) is not rate_limiter_for(settings(**other))
+
+
+@pytest.mark.filterwarnings("ignore:This process")
+def test_forked_process_does_not_inherit_held_permits() -> None:
+    """As a process pool of a task is started while pages are in flight."""
+    with rate_limiter_for(settings(max_concurrency=1)).permit():
+        child = os.fork()
+        if not child:
+            os._exit(rate_limiter_for(settings(max_concurrency=1)).free_permits)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
