@@ -65,7 +65,7 @@ lint: $(INSTALLED)  ## ruff (rules and format), mypy strict
 	$(BIN)/mypy
 
 .PHONY: bench
-bench: $(BENCHED)  ## measure waits, exports and SQL loads beside other tools (half an hour)
+bench: $(BENCHED)  ## compare waits, exports and SQL loads with other tools (half an hour)
 	$(BIN)/python -m benchmarks.waits
 	$(BIN)/python -m benchmarks.exports
 	$(BIN)/python -m benchmarks.to_sql

@@ -1,6 +1,6 @@
 """Atomic writes to local disks and object storage, for every version of Airflow's ``ObjectStoragePath``.
 
-A file is written under a temporary name beside its target and moved into place when it is complete.
+A file is written under a temporary name next to its target and moved into place when it is complete.
 fsspec's own transactions write local files to the system's temporary directory: the move is a copy where that
 is another device, and the next task try cannot find what a killed one left there.
 """
@@ -208,11 +208,11 @@ class TaskTry:
         return cls(task=sha256(task.encode()).hexdigest()[:12], number=number or 1)
 
     def temporary_path(self, target: StoragePath) -> StoragePath:
-        """Return the hidden path beside ``target`` under which this try writes."""
+        """Return the hidden path next to ``target`` under which this try writes."""
         return target.parent / f".{target.name}.{self.task}-{self.number}{TEMPORARY_SUFFIX}"
 
     def remove_leftovers(self, target: StoragePath) -> None:
-        """Remove the temporary files and uploads that killed earlier tries left beside ``target``."""
+        """Remove the temporary files and uploads that killed earlier tries left next to ``target``."""
         for number in range(1, self.number):
             leftover = TaskTry(task=self.task, number=number).temporary_path(target)
             leftover.unlink()
@@ -304,7 +304,7 @@ def _find_obstacle(target: StoragePath) -> str | None:
     if target.is_local:
         existing = next(one for one in Path(target.path).absolute().parents if one.exists())
         if not existing.is_dir():
-            return f"{existing} is no folder"
+            return f"{existing} is not a folder"
         if not os.access(existing, os.W_OK | os.X_OK):
             return f"this process may not write into {existing}"
     return None

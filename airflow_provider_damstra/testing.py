@@ -184,7 +184,7 @@ class DamstraEmulator:
         :param seed: seed of the random numbers for ``probability``; equal seeds hit the same requests.
         :param status: HTTP status for ``status`` (required) and ``html`` (default 502).
         :param headers: response headers for ``status`` and ``html``.
-        :param body: response body for ``status``: a text, or a JSON value.
+        :param body: response body for ``status``: a string, or a JSON value.
         :param delay: seconds to wait first, with any kind; required for ``delay``.
         """
         self._request(

@@ -33,7 +33,7 @@ class DamstraLink(BaseOperatorLink):
     name = "Open in Damstra"
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
-        """Return the web application's URL, or an empty text if the connection is missing or invalid."""
+        """Return the web application's URL, or an empty string if the connection is missing or invalid."""
         from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
         try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     """One id: a number, a template that renders to one, or another task's output."""
 
     Ids: TypeAlias = Sequence[int | str] | int | str | XComArg
-    """One id or several: a list, a text such as ``1,2``, a template, or another task's output."""
+    """One id or several: a list, a string such as ``1,2``, a template, or another task's output."""
 
 
 def is_rendered_later(value: Any) -> bool:
@@ -65,7 +65,7 @@ def validate_at_least_one(**arguments: Any) -> None:
 
 
 def validate_booleans(**values: Any) -> None:
-    """Validate that values are True or False: a text such as ``"false"`` would be truthy."""
+    """Validate that values are True or False: a string such as ``"false"`` would be truthy."""
     for name, value in values.items():
         if not isinstance(value, bool):
             raise ValueError(f"{name} is {value!r}; it can be True or False")
@@ -141,7 +141,7 @@ def parse_mapping(name: str, value: Any) -> dict[str, Any]:
 def parse_share(name: str, value: Any, *words: str) -> Any:
     """Return a share, or a rendered template such as ``0.5`` or ``any``, as a number or one of some words."""
     if isinstance(value, str) and value not in words:
-        with suppress(ValueError):  # the validation reports the text
+        with suppress(ValueError):  # the validation reports the value
             value = float(value)
     validate_share(name, value, *words)
     return value

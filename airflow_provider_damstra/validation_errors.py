@@ -17,7 +17,7 @@ FAST_PATH, FALLBACK = "<fast>", "<fallback>"
 _MAX_PROBLEMS = 10
 _NOT_A_NUMBER = ", not a number"
 _TEMPLATE_HINT = (
-    ". If it is a template: render_template_as_native_obj makes numbers of texts, and quotes keep them: "
+    ". If it is a template: render_template_as_native_obj turns strings into numbers, and quotes keep them: "
     "\"'{{ ... }}'\""
 )
 

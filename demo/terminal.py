@@ -51,7 +51,7 @@ class Terminal:
             )
 
     def block(self, text: str) -> None:
-        """Print a text unchanged."""
+        """Print a string unchanged."""
         self._print(text)
 
     def _line(self, text: str) -> None:

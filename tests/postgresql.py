@@ -173,7 +173,7 @@ def wheel_programs(folder: Path) -> Path:
     wheel = Path(spec.origin).parent
     newest = max(wheel.glob("pginstall*"), key=lambda path: int(path.name.removeprefix("pginstall") or 0))
     if _is_root():
-        # The programs find the libraries beside the package by a relative path.
+        # The programs find the libraries next to the package by a relative path.
         libraries = wheel.with_name(f"{wheel.name}.libs")
         if libraries.is_dir():
             shutil.copytree(libraries, folder / libraries.name)

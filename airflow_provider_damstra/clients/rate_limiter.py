@@ -78,7 +78,7 @@ class RateLimiter:
         is_stopped, sleep = (stopped.is_set, stopped.wait) if stopped else (bool, time.sleep)
         waiter = _Waiter()
         try:
-            if not self._acquire_at_once(waiter):
+            if not self._try_acquire(waiter):
                 granted = threading.Event()
                 self._enqueue(waiter, granted.set)
                 while waiter not in self._holders and not is_stopped():
@@ -97,7 +97,7 @@ class RateLimiter:
         """Hold a permit in this task; wait until there is one."""
         waiter = _Waiter()
         try:
-            if not self._acquire_at_once(waiter):
+            if not self._try_acquire(waiter):
                 granted = asyncio.Event()
                 loop = asyncio.get_running_loop()
                 self._enqueue(waiter, lambda: _call_soon(loop, granted.set))
@@ -109,7 +109,7 @@ class RateLimiter:
         finally:
             self._release(waiter)
 
-    def _acquire_at_once(self, waiter: _Waiter) -> bool:
+    def _try_acquire(self, waiter: _Waiter) -> bool:
         with self._lock:
             if self._queue or len(self._holders) >= self._max_concurrency:
                 return False

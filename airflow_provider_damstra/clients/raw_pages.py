@@ -111,7 +111,7 @@ class RawReader:
             else:
                 self.total = page.total
                 return page
-        # A body with results is no error, so this is checked last. Not raised in the except block: the
+        # A body with results is not an error, so this is checked last. Not raised in the except block: the
         # decoder's error, which may show the body, would be its context.
         raise error_from_response(request, response) or invalid_response(request, response, why)
 
@@ -169,7 +169,8 @@ class StreamingReader:
         :raises DamstraError: if the response is an error, or not a page.
         """
         if response.is_success:
-            # A body with results is no error; looking for one first would cost more than reading the page.
+            # A body with results is not an error; checking for one first would cost more than reading the
+            # page.
             with suppress(*DECODE_ERRORS):
                 return StreamingPage(endpoint, request, response)
         return endpoint.read(request, response)

@@ -51,7 +51,7 @@ def _validate_base_url(url: str) -> str:
     except ValueError:
         is_valid = False  # an invalid port or IPv6 address
     if not is_valid or not _VISIBLE.fullmatch(url):
-        raise ValueError(f"{url!r} is no address such as https://app.velpic.com/api/v2")
+        raise ValueError(f"{url!r} is not an address such as https://app.velpic.com/api/v2")
     return url.rstrip("/")
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.errors import DamstraError
 
 Snapshot = dict[str, list[str | None]]
-"""State and start date of each schedule by its id as a text: plain JSON, so that state stores can keep it."""
+"""State and start date of each schedule by its id as a string: plain JSON for state stores."""
 
 _OPTIONAL = QueryFilter(tolerated=(DamstraPermissionError, DamstraRequestError))
 _FINAL_STATES = {"completed": SCHEDULE_COMPLETED, "cancelled": SCHEDULE_CANCELLED}

@@ -104,7 +104,7 @@ class GroupLessonCondition:
     :param threshold: required share of the members, above 0 and up to 1.
     :param fail_on: states of a member's lesson that count as failed.
     :raises pydantic.ValidationError: if an id is invalid.
-    :raises ValueError: if the threshold is no share.
+    :raises ValueError: if the threshold is not a share.
     """
 
     def __init__(

@@ -54,7 +54,7 @@ class FaultRule(RequestModel):
     :param probability: the chance that a matching request fails; None is certain.
     :param seed: of the random numbers for ``probability``, so that a test repeats.
     :param status: for ``status`` and ``html``: the status of the response.
-    :param body: for ``status``: the body of the response, a text or any JSON value.
+    :param body: for ``status``: the body of the response, a string or any JSON value.
     :param delay: seconds to wait before the request is handled.
     """
 

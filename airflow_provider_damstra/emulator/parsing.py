@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Call = TypeVar("Call", bound=Endpoint[Any])
 
 _WHOLE_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
-_JSON_TYPES = {bool: "boolean", int: "number", float: "number", str: "text", list: "list", dict: "object"}
+_JSON_TYPES = {bool: "boolean", int: "number", float: "number", str: "string", list: "list", dict: "object"}
 
 
 def parse_request(
@@ -43,7 +43,7 @@ def parse_request(
         call = endpoint.model_validate({**query, **body, **path})
     except ValidationError as error:
         raise bad_request(format_validation_error(error)) from None
-    # The endpoint class accepts more than the API, such as 14 for "14", or a text for an id.
+    # The endpoint class accepts more than the API, such as 14 for "14", or a string for an id.
     problems = _differences(body, call.request().body or {}, "")
     if problems:
         raise bad_request("; ".join(problems))

@@ -1,4 +1,4 @@
-"""SQL schema of the store. Columns have the names of model fields; dates are UTC texts that sort."""
+"""SQL schema of the store. Columns have the names of model fields; dates are sortable UTC strings."""
 
 from __future__ import annotations
 

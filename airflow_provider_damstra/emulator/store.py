@@ -145,7 +145,7 @@ def insert_statement(table: str, columns: Iterable[str], *, or_ignore: bool = Fa
 
 
 def contains_pattern(text: str | None) -> str | None:
-    """Return the pattern of values that contain a text, for ``LIKE ... ESCAPE '!'``."""
+    """Return the pattern of values that contain a string, for ``LIKE ... ESCAPE '!'``."""
     if text is None:
         return None
     escaped = text.replace("!", "!!").replace("%", "!%").replace("_", "!_")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import Field, model_validator
 
 from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, parse_json
-from airflow_provider_damstra.endpoints.types import CountAsText, Identifier, IdentifierList, UtcDateTime
+from airflow_provider_damstra.endpoints.types import CountAsString, Identifier, IdentifierList, UtcDateTime
 from airflow_provider_damstra.errors import invalid_response
 from airflow_provider_damstra.models import (
     GracePeriodUnit,
@@ -65,7 +65,7 @@ class ScheduleUser(_IdsEndpoint, method="POST", path="/user/{user_id}/lesson_sch
     user_id: Identifier
     lesson_version_ids: IdentifierList
     schedule_date: UtcDateTime | None = None
-    grace_period: CountAsText
+    grace_period: CountAsString
     grace_period_unit: GracePeriodUnit
 
 

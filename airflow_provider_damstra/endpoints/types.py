@@ -14,12 +14,12 @@ Value = TypeVar("Value")
 
 def _validate_not_bool(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError(f"{value} is no number")
+        raise ValueError(f"{value} is not a number")
     return value
 
 
-def _number_as_text(value: Any) -> Any:
-    """Return an int as text: JSON and natively rendered templates turn digits into numbers."""
+def _number_to_string(value: Any) -> Any:
+    """Return an int as a string: JSON and natively rendered templates turn digits into numbers."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -61,7 +61,7 @@ def _split(value: Any) -> Any:
 
 
 def _to_list(value: Any) -> Any:
-    """Return a list for what a template or XCom may hold: an id, a text of ids, a lazy sequence."""
+    """Return a list for the value of a template or XCom: an id, comma-separated ids, or a lazy sequence."""
     if isinstance(value, str):
         return _split(value.strip().removeprefix("[").removesuffix("]"))
     if isinstance(value, int):
@@ -70,7 +70,7 @@ def _to_list(value: Any) -> Any:
         raise ValueError("it is None, and no ids: did the task that was to return them run before this one?")
     if isinstance(value, (bytes, Mapping)) or not isinstance(value, Iterable):
         kind = type(value).__name__
-        raise ValueError(f"it is a {kind}; it can be ids, a list of them, or a text such as 1,2")
+        raise ValueError(f"it is a {kind}; it can be ids, a list of them, or a string such as 1,2")
     return list(value)
 
 
@@ -100,13 +100,13 @@ def _as_references(ids: Iterable[int]) -> list[dict[str, int]]:
 
 
 Identifier = Annotated[int, BeforeValidator(_validate_not_bool), Field(gt=0)]
-"""An id. A text of digits, such as a rendered template, is accepted."""
+"""An id. A string of digits, such as a rendered template, is accepted."""
 
 Name = Annotated[str, Field(min_length=1, pattern=r"\S")]
-"""A name: a text that is not blank."""
+"""A name: a string that is not blank."""
 
-EmployeeNumber = Annotated[str, BeforeValidator(_number_as_text)]
-"""A text that often consists of digits; an int is accepted: ``4711`` is ``"4711"``."""
+EmployeeNumber = Annotated[str, BeforeValidator(_number_to_string)]
+"""A string that often consists of digits; an int is accepted: ``4711`` is ``"4711"``."""
 
 IdentifierList = Annotated[
     tuple[Identifier, ...], BeforeValidator(_to_list), AfterValidator(validate_unique), Field(min_length=1)
@@ -147,8 +147,8 @@ SessionDateTime = Annotated[
 Count = Annotated[int, BeforeValidator(_validate_not_bool), Field(ge=0)]
 """A non-negative int."""
 
-CountAsText = Annotated[Count, PlainSerializer(str, when_used="json")]
-"""A non-negative int that is sent as a text."""
+CountAsString = Annotated[Count, PlainSerializer(str, when_used="json")]
+"""A non-negative int that is sent as a string."""
 
 Password = Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, when_used="json")]
 """A password: masked in every repr, sent in plain text."""

@@ -199,7 +199,7 @@ class _CsvWriter:
 
 
 def _csv_cell(value: Any) -> str:
-    """Return a value as a text: empty for None, ``true``, ``2026-01-31T09:00:00.000Z``."""
+    """Return a value as a string: empty for None, ``true``, ``2026-01-31T09:00:00.000Z``."""
     if value is None:
         return ""
     if isinstance(value, bool):

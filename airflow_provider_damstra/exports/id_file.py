@@ -1,4 +1,4 @@
-"""Read ids from a file: a column of CSV or Parquet, a member of JSON lines, or a text of ids."""
+"""Read ids from a file: a column of CSV or Parquet, a field of JSON lines, or plain text."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_ids(file: BinaryIO, *, name: str, columns: Iterable[str]) -> tuple[int,
 
     :param file: an open binary file.
     :param name: its name. The suffix is its format: ``.csv``, ``.jsonl`` (``.ndjson``), ``.parquet`` or any
-        other for a text of ids, followed by ``.gz`` or ``.zst`` if it is compressed.
+        other for plain text with ids, followed by ``.gz`` or ``.zst`` if it is compressed.
     :param columns: names of the column; the first that exists is read.
     :raises ValueError: naming the lines without an id, or if there is no such column, or no id at all.
     """

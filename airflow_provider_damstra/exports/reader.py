@@ -130,7 +130,8 @@ class ResourceReader:
         :param parent_ids: the parents whose listings are read; default those of ``parent_ids()``.
         :param skip: parents that are left out because their rows are known.
         :param resume_from: where listings are continued, by parent.
-        :param prefetch: pages of many listings in memory beside those in flight; default ``max_concurrency``.
+        :param prefetch: pages of many listings in memory in addition to those in flight; default
+            ``max_concurrency``.
         :raises DamstraError: if a listing failed.
         """
         if self.query.resource.parent is None:
@@ -217,7 +218,7 @@ class ResourceReader:
         text = bytes(row).lstrip()
         if not text.startswith(b"{"):
             raise DamstraResponseError(
-                f"a row of {resource.name} of {resource.parent_argument} {parent_id} is no object: "
+                f"a row of {resource.name} of {resource.parent_argument} {parent_id} is not an object: "
                 f"{text[:50].decode(errors='replace')}"
             )
         rest = text[1:].lstrip()

@@ -174,7 +174,7 @@ class _ParentIds(RequestModel):
 
 
 def parse_parent_ids(value: Any) -> tuple[int, ...] | None:
-    """Return ids from a list, a text such as ``"1,2"`` or a number; None for None.
+    """Return ids from a list, a string such as ``"1,2"`` or a number; None for None.
 
     :raises ValueError: if there is no id, a value is not an id, or an id is repeated.
     """

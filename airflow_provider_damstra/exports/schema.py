@@ -91,7 +91,7 @@ def row_values(resource: Resource, row: RawRow) -> tuple[Any, ...]:
 
 
 def format_timestamp(timestamp: datetime) -> str:
-    """Return a value of a timestamp column as a text, such as ``2026-01-31T09:00:00.000Z``."""
+    """Return a value of a timestamp column as a string, such as ``2026-01-31T09:00:00.000Z``."""
     return timestamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -103,7 +103,7 @@ def load_settings(conn_id: str) -> ClientSettings:
 def parse_extra(connection: Connection) -> dict[str, Any]:
     """Return a connection's extra without blank values.
 
-    :raises ValueError: if it is no JSON object.
+    :raises ValueError: if it is not a JSON object.
     """
     # Not extra_dejson: it masks secrets with a blocking call to the supervisor, also in an event loop.
     try:
@@ -111,7 +111,7 @@ def parse_extra(connection: Connection) -> dict[str, Any]:
     except ValueError:
         extra = None
     if not isinstance(extra, dict):
-        raise ValueError("its extra is no JSON object")
+        raise ValueError("its extra is not a JSON object")
     return {name: value for name, value in extra.items() if value is not None and str(value).strip()}
 
 
@@ -127,7 +127,7 @@ def _base_url(connection: Connection, *, allow_http: bool) -> str:
             f"its host {parts.hostname!r} must be a host name or a base address and nothing else"
         )
     if not parts.hostname:
-        raise ValueError(f"its host {host!r} is no host name")
+        raise ValueError(f"its host {host!r} is not a host name")
     if parts.scheme == "http" and not (allow_http or _is_loopback(parts.hostname)):
         raise ValueError(
             f"its host {host!r} would send the access key unencrypted; use https://, "

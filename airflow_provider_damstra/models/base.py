@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-# Texts that the API sends for a missing value; its documentation shows the id "null".
+# Strings that the API sends for a missing value; its documentation shows the id "null".
 _NULL_TEXTS = frozenset({"", "null", "undefined"})
 
 
@@ -40,9 +40,9 @@ class _Lenient:
 
 @dataclass(frozen=True, kw_only=True)
 class AssumeUtc(_Lenient):
-    """Annotate a ``datetime``: a text without time zone is UTC.
+    """Annotate a ``datetime``: a string without a time zone is UTC.
 
-    :param optional: for ``datetime | None``: parse empty texts and ``null`` as None.
+    :param optional: for ``datetime | None``: parse empty strings and ``"null"`` as None.
     """
 
     optional: bool = False
@@ -102,7 +102,7 @@ def _assume_utc(value: datetime | None) -> datetime | None:
 
 
 Timestamp = Annotated[datetime, AssumeUtc()]
-"""A timezone-aware datetime; a text without time zone (as in groups) is UTC."""
+"""A timezone-aware datetime; a string without a time zone (as in groups) is UTC."""
 
 OptionalTimestamp = Annotated[datetime | None, AssumeUtc(optional=True)]
 """A timestamp, or None for a missing or empty value."""

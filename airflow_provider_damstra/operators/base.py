@@ -152,7 +152,7 @@ class DamstraOperator(BaseOperator):
 class UserListMixin(DamstraOperator):
     """Operator for a list of users, which may be empty.
 
-    :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
+    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if the list is empty.
     """
 

@@ -31,8 +31,8 @@ class DamstraCallOperator(DamstraOperator):
         of a listing are written unchanged (templated).
     :param return_in_clear: accept an operation whose result is a secret; everyone who may see XComs can read
         it.
-    :return: an object, a list of objects or ids, a text, or None; with ``path`` the file's ``path``, ``rows``
-        and ``sha256``.
+    :return: an object, a list of objects or ids, a string, or None; with ``path`` the file's ``path``,
+        ``rows`` and ``sha256``.
     :raises DamstraConflictError: if the outcome of an earlier try is unknown.
     """
 

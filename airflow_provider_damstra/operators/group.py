@@ -144,7 +144,7 @@ class DamstraAddGroupMembersOperator(_GroupUsersOperator, RollbackOnKillMixin):
     users who are still missing.
 
     :param group_id: id of the group (templated).
-    :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
+    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
     :param strict: fail without adding any user if some users were members before this task.
     :param cancel_on_kill: remove the users that this try added, when the task is killed.
@@ -162,7 +162,7 @@ class DamstraRemoveGroupMembersOperator(_GroupUsersOperator):
     only users who are still members.
 
     :param group_id: id of the group (templated).
-    :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
+    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
     :param strict: fail without removing any user if some users were not members before this task.
     :return: ids of the users that the task removed, in this try or an earlier one.
@@ -179,7 +179,7 @@ class DamstraAddGroupSupervisorsOperator(_GroupUsersOperator, RollbackOnKillMixi
     retry adds only users who are still missing.
 
     :param group_id: id of the group (templated).
-    :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
+    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
     :param strict: fail without adding any user if some users were supervisors before this task.
     :param cancel_on_kill: remove the supervisors that this try added, when the task is killed.
@@ -197,7 +197,7 @@ class DamstraRemoveGroupSupervisorsOperator(_GroupUsersOperator):
     removes only users who are still supervisors.
 
     :param group_id: id of the group (templated).
-    :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
+    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
     :param strict: fail without removing any user if some users were not supervisors before this task.
     :return: ids of the supervisors that the task removed, in this try or an earlier one.
@@ -217,7 +217,7 @@ class DamstraSyncGroupMembersOperator(ResultFileMixin):
     Pushes the XComs ``added`` and ``removed``: lists of user ids, or their lengths with ``result_path``.
 
     :param group_id: id of the group (templated).
-    :param user_ids: ids of the users who are to be in the group afterwards, at least one: a list, or a text
+    :param user_ids: ids of the users who are to be in the group afterwards, at least one: a list, or a string
         such as ``1,2`` (templated).
     :param who: ``members`` or ``supervisors``.
     :param dry_run: return the differences and change nothing.

@@ -217,7 +217,7 @@ class DamstraRegisterIltSessionUsersOperator(_AttendeesOperator, RollbackOnKillM
     retry registers only users who are still missing.
 
     :param ilt_session_id: id of the session (templated).
-    :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
+    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
     :param strict: fail without registering any user if some users were registered before this task.
     :param cancel_on_kill: deregister the users that this try registered, when the task is killed.
@@ -235,7 +235,7 @@ class DamstraDeregisterIltSessionUsersOperator(_AttendeesOperator):
     retry deregisters only users who are still registered.
 
     :param ilt_session_id: id of the session (templated).
-    :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
+    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
     :param strict: fail without deregistering any user if some users were not registered before this task.
     :return: ids of the users that the task deregistered, in this try or an earlier one.
@@ -254,7 +254,7 @@ class DamstraSaveIltSessionProgressOperator(DamstraOperator):
     :param ilt_session_id: id of the session (templated).
     :param progress: the records by user id, such as ``{7: {"attended": True, "passed": True}}``; a missing
         value is not changed (templated); or
-    :param user_ids: ids of users who attended and passed: a list, or a text such as ``1,2`` (templated).
+    :param user_ids: ids of users who attended and passed: a list, or a string such as ``1,2`` (templated).
     :return: the number of attendees whose records the task changed, in this try or an earlier one.
     :raises DamstraNotFoundError: if users are not registered; nothing is recorded then.
     """

@@ -31,7 +31,7 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
 
     Pushes the XCom ``failed``: ids of the users who were not scheduled, or their number with ``result_path``.
 
-    :param user_ids: ids of the users: a list, or a text such as ``1,2`` (templated).
+    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated).
     :param lesson_version_ids: ids of versions of lessons (templated); or
     :param lesson_ids: ids of lessons, of which the newest active version is scheduled (templated); or
     :param lesson_names: exact names of lessons, of which the newest active version is scheduled (templated).

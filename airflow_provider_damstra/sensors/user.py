@@ -17,7 +17,8 @@ class DamstraUserSensor(DamstraSensor):
 
     Modes, common arguments and error handling: see ``DamstraSensor``.
 
-    :param emp_id: employee number (templated). An integer is converted to text; leading zeros need a text; or
+    :param emp_id: employee number (templated). An integer is converted to a string; leading zeros need a
+        string; or
     :param email_address: e-mail address (templated).
     :raises ValueError: if not exactly one of them is given.
     """

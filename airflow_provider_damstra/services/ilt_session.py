@@ -91,7 +91,7 @@ class AttendanceRecord(RequestModel):
 
 
 def _validate_unique_users(progress: Any) -> Any:
-    """Reject a user that is given as a number and again as a text: one of the two would be lost."""
+    """Reject a user that is given as a number and again as a string: one of the two would be lost."""
     if isinstance(progress, Mapping):
         validate_unique(tuple(str(one).strip() for one in progress))
     return progress

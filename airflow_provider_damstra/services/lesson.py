@@ -18,7 +18,7 @@ from airflow_provider_damstra.endpoints.lesson_schedule import (
     ScheduleUser,
 )
 from airflow_provider_damstra.endpoints.types import (
-    CountAsText,
+    CountAsString,
     IdentifierList,
     Name,
     UtcDateTime,
@@ -62,7 +62,7 @@ class LessonAssignment(RequestModel):
     lesson_version_ids: IdentifierList | None = None
     lesson_ids: IdentifierList | None = None
     lesson_names: LessonNames | None = None
-    grace_period: CountAsText
+    grace_period: CountAsString
     grace_period_unit: GracePeriodUnit
     schedule_date: UtcDateTime | None = None
 

@@ -37,7 +37,7 @@ def find_user(client: SupportsCalls, request: CreateUser) -> User | None:
         value = getattr(request, name)
         if value:
             users = client.iterate(search(value))
-            found = [user for user in users if _is_same_text(getattr(user, name), value)]
+            found = [user for user in users if _is_same_string(getattr(user, name), value)]
             if len(found) > 1:
                 ids = ", ".join(str(user.id) for user in found)
                 raise DamstraConflictError(f"Users {ids} have the same {name}: correct them in Damstra.")
@@ -89,11 +89,11 @@ def update_user(client: RecordingClient, changes: Mapping[str, Any]) -> bool:
 
 
 def _comparable(user: User | UpdateUser) -> dict[str, Any]:
-    """Return what an update replaces, with empty texts for missing ones and without order in sets."""
+    """Return what an update replaces, with empty strings for missing ones and without order in sets."""
     values = {name: getattr(user, name) or "" for name in _TEXT_FIELDS}
     values |= {name: getattr(user, name) for name in ("employee_number", "time_zone")}
     return values | {name: tuple(sorted(set(getattr(user, name) or ()))) for name in _SET_FIELDS}
 
 
-def _is_same_text(value: str | None, other: str) -> bool:
+def _is_same_string(value: str | None, other: str) -> bool:
     return (value or "").casefold() == other.casefold()

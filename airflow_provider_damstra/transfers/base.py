@@ -38,10 +38,10 @@ class ResourceTransfer(DamstraOperator):
         ``lessons``, ``lesson_details``, ``lesson_schedules``, ``ilt_sessions`` or ``ilt_attendees``
         (templated).
     :param filters: mapping of arguments of the listing, such as ``{"status": "overdue"}`` (templated).
-    :param parent_ids: list of ids of the groups, users or sessions whose rows are read, also as a text such
+    :param parent_ids: list of ids of the groups, users or sessions whose rows are read, also as a string such
         as ``"1,2"`` or one number; default all (templated).
     :param parent_ids_path: instead of ``parent_ids``, path or URL of a file with these ids, on any object
-        storage: CSV, Parquet or JSON lines, as an export writes them, or a text of ids (templated).
+        storage: CSV, Parquet or JSON lines, as an export writes them, or plain text (templated).
     :param parent_ids_column: name of that file's column of ids; default ``id``, or else ``group_id``,
         ``user_id`` or ``ilt_session_id`` (templated).
     :param parent_filters: instead of ids, mapping of arguments of the listing of groups, users or sessions

@@ -32,11 +32,11 @@ class DamstraExportOperator(ResourceTransfer):
 
     **File.** JSON lines contain each row as the server sent it, so nothing is lost; CSV and Parquet have a
     column for each member that the provider knows, in Parquet with its type, and ``other_members``, JSON, for
-    the rest. The file is written under a hidden name beside the target and renamed when it is complete: a
+    the rest. The file is written under a hidden name next to the target and renamed when it is complete: a
     killed or failed try leaves an existing file unchanged, and the next try removes its temporary file.
 
     **Retries.** Where rows are listed for many groups, users or sessions, a retry continues where the last
-    try stopped: until the file is complete, pages are kept in a hidden folder beside the target (the
+    try stopped: until the file is complete, pages are kept in a hidden folder next to the target (the
     checkpoint), on a local disk page by page, on object storage every ten seconds. A listing that was read in
     part is continued if its next row is still in its place, and read from its beginning otherwise. The
     checkpoint is removed with the last try, and not used more than a day after the export began; one that a
@@ -46,7 +46,7 @@ class DamstraExportOperator(ResourceTransfer):
     **Incremental exports.** The API cannot filter by changes: ``incremental`` reads everything and writes
     what is new. A row is new if it was not in the last DAG run's export of this target (the argument before
     rendering), or had another ``modifiedDate`` or ``status`` there; without ``modifiedDate``, if any member
-    differs. The versions of the rows are kept in a hidden file beside the target, and its path in the state
+    differs. The versions of the rows are kept in a hidden file next to the target, and its path in the state
     store of an asset that stands for the resource (Airflow 3.3) or in an Airflow Variable (before, and in
     mapped tasks); both are replaced after the new file is in place. A DAG run that runs again is compared
     with the same export again; one that is earlier than the last writes all rows.
@@ -63,7 +63,7 @@ class DamstraExportOperator(ResourceTransfer):
     :param checkpoint: whether pages are kept for a retry.
     :param incremental: whether only rows are written that are new since the last DAG run.
     :param full_refresh: whether all rows are written although ``incremental`` is set; the next DAG run is
-        compared with this one. A boolean, or a text that is ``"true"`` or ``"false"`` (templated).
+        compared with this one. A boolean, or the string ``"true"`` or ``"false"`` (templated).
     :param find_deleted: whether the keys of rows that the last DAG run had and this one has not are written
         to ``<target_path>.deleted.jsonl``, a JSON object on each line. Rows that only moved to another page
         while they were read are not among them. There is no such file if a parent was left out.

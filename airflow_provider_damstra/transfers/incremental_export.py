@@ -31,7 +31,7 @@ class IncrementalExport:
     :param state: keeps the ``ExportState`` from one DAG run to the next.
     :param run: the DAG run of this export.
     :param all_rows: whether all rows count as new.
-    :param find_deleted: whether the keys of deleted rows are written beside the file.
+    :param find_deleted: whether the keys of deleted rows are written next to the file.
     """
 
     target_path: str

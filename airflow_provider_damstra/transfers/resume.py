@@ -1,4 +1,4 @@
-"""Where a retry of a transfer continues: the checkpoint beside a file, the parents that a table has."""
+"""Where a retry of a transfer continues: the checkpoint next to a file, the parents that a table has."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ log = logging.getLogger(__name__)
 def open_checkpoint(target_path: str, context: Context, *, fingerprint: str) -> Iterator[Checkpoint]:
     """Yield the checkpoint of this task instance, new or with the pages of earlier tries.
 
-    It is a hidden folder beside the target. Airflow 3.3 and later keep its path in the task's state, so that
+    It is a hidden folder next to the target. Airflow 3.3 and later keep its path in the task's state, so that
     it is found although the target is rendered to another path. It is removed when the block succeeds or no
-    retry follows. Checkpoints that killed tries of this task's other DAG runs left beside the target are
+    retry follows. Checkpoints that killed tries of this task's other DAG runs left next to the target are
     removed, too.
 
     :param fingerprint: identifies what is read.

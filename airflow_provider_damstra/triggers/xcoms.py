@@ -41,7 +41,7 @@ class TaskInstanceInTriggerer:
 async def push_result(task_instance: Any, result: Any) -> bool:
     """Push a task's return value as a worker would, and return whether the triggerer can do that.
 
-    The XComs of a ``TaskSuccessEvent`` are not used: they reach the next task as texts and bypass the XCom
+    The XComs of a ``TaskSuccessEvent`` are not used: they reach the next task as strings and bypass the XCom
     backend. A result over which other tasks are mapped is left to a worker, which records its length.
 
     :param task_instance: task instance of the trigger, or None without a triggerer.

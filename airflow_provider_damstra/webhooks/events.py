@@ -152,7 +152,7 @@ EVENT_TYPES: dict[str, type[KnownEvent]] = {
 
 
 def event_ids(payload: dict[str, Any]) -> dict[str, int | None]:
-    """Return the ids of schedule and user in a stored payload; None for those that are no integers.
+    """Return the ids of schedule and user in a stored payload; None for those that are not integers.
 
     The sender of an event with an unknown name chooses the type and length of its fields.
     """
@@ -161,7 +161,7 @@ def event_ids(payload: dict[str, Any]) -> dict[str, int | None]:
 
 
 def body_fields(name: str) -> tuple[str, ...]:
-    """Return an event's field names besides name and time, in the vendor's spelling and order."""
+    """Return an event's field names other than name and time, in the vendor's spelling and order."""
     fields = EVENT_TYPES[name].model_fields
     return tuple(
         fields[field].serialization_alias or field for field in fields if field not in KnownEvent.model_fields

@@ -2,7 +2,7 @@
 
 Events are stored in Airflow's metadata database, where they are unique by connection and deduplication key.
 Workers of any process claim due events under a lease and mark them as confirmed or refused. Each function is
-one transaction, safe beside other processes, on every database that Airflow supports.
+one transaction, safe with concurrent processes, on every database that Airflow supports.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Worker of the inbox: claims events, verifies them behind a circuit breaker, and settles their outcome.
 
-It runs beside the receiver in each API server. Its concurrency is bounded, and each step is repeated by any
-process if this one dies: a lease expires, and an outcome is one transaction.
+It runs alongside the receiver in each API server. Its concurrency is bounded, and each step is repeated by
+any process if this one dies: a lease expires, and an outcome is one transaction.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def create_app() -> FastAPI:
 
 
 class WebhookReceiver:
-    """Handlers of the receiver's three endpoints, and the tasks that run beside them.
+    """Handlers of the receiver's three endpoints, and the background tasks.
 
     :param config: options of the receiver.
     """

@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--scenario", default="", help="scenarios whose name contains this")
-    parser.add_argument("--contender", choices=CONTENDERS, action="append", help="beside ours, only these")
+    parser.add_argument("--contender", choices=CONTENDERS, action="append", help="only these besides ours")
     given = parser.parse_args()
     until = time.monotonic() + TIME_LIMIT
     print(f"Medians of {given.rounds}; load of the machine before: {os.getloadavg()[0]:.1f}\n")

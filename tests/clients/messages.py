@@ -9,5 +9,5 @@ _QUOTED = re.compile(r"'[<{].*?'")
 
 
 def is_plain_message(text: str) -> bool:
-    """Return whether a text is one line without names of classes or libraries; a server may be quoted."""
+    """Return whether a message is one line without names of classes or libraries; a server may be quoted."""
     return "\n" not in text and not _JARGON.search(_QUOTED.sub("", text))

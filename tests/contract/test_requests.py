@@ -193,7 +193,7 @@ def assert_kept(example: Any, read: Any, name: str = "") -> None:
 
 
 def has_same_type(example: Any, read: Any, name: str) -> bool:
-    """Return whether a value has its example's type; an int that is no id may be parsed as a float."""
+    """Return whether a value has its example's type; an int that is not an id may be parsed as a float."""
     if type(example) is int and not name.endswith(("id", "Id")):
         return type(read) in {int, float}
     return isinstance(read, type(example)) and isinstance(read, bool) == isinstance(example, bool)

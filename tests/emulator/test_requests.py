@@ -87,12 +87,12 @@ def test_unknown_body_field_is_named(api: ApiClient, endpoint: type[Endpoint[Any
         ({"lessonVersionIds": [], **GRACE_PERIOD}, "lessonVersionIds"),
         (
             {"lessonVersionIds": [HAUL_TRUCK], **GRACE_PERIOD, "gracePeriod": 14},
-            "gracePeriod: must be a text",
+            "gracePeriod: must be a string",
         ),
         ({"lessonVersionIds": [HAUL_TRUCK], **GRACE_PERIOD, "gracePeriod": "9" * 12}, "gracePeriod"),
         ({"lessonVersionIds": [HAUL_TRUCK], **GRACE_PERIOD, "gracePeriodUnit": "weeks"}, "gracePeriodUnit"),
         ({"lessonVersionIds": [str(HAUL_TRUCK)], **GRACE_PERIOD}, "lessonVersionIds.0: must be a number"),
-        ({"lessonVersionIds": [True], **GRACE_PERIOD}, "lessonVersionIds.0: True is no number"),
+        ({"lessonVersionIds": [True], **GRACE_PERIOD}, "lessonVersionIds.0: True is not a number"),
         ({"lesson_version_ids": [HAUL_TRUCK], **GRACE_PERIOD}, "lesson_version_ids"),
         (
             {"lessonVersionIds": [HAUL_TRUCK], **GRACE_PERIOD, "scheduleDate": None},

@@ -1,4 +1,4 @@
-"""Results of responses that are no plain JSON objects: URLs, ids, files, no content."""
+"""Results of responses that are not plain JSON objects: URLs, ids, files, no content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passwords are sent but not shown in texts and errors; secret responses are not shown in errors."""
+"""Passwords are sent but not shown in strings and errors; secret responses are not shown in errors."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ TIMEOUT = 50.0
 
 @contextmanager
 def in_background(action: Callable[[], object]) -> Iterator[None]:
-    """Run an action in a thread beside the block, and raise its error."""
+    """Run an action in a thread concurrently with the block, and raise its error."""
     with ThreadPoolExecutor(1, thread_name_prefix="background") as pool:
         future = pool.submit(action)
         yield

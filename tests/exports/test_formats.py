@@ -108,7 +108,7 @@ def test_file_without_rows_is_valid(file_format: str) -> None:
 
 @pytest.mark.parametrize("file_format", ["csv", "parquet"])
 def test_value_of_undocumented_type_names_column(file_format: str) -> None:
-    with pytest.raises(DamstraResponseError, match=r"row of ilt_attendees .*\(id: .*JSON lines take"):
+    with pytest.raises(DamstraResponseError, match=r"row of ilt_attendees .*\(id: .*JSON lines accept"):
         write([[LINE, b'{"id":"one"}']], file_format=file_format)
 
 

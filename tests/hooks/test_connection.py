@@ -182,8 +182,8 @@ def test_all_invalid_extras_are_named() -> None:
 
 
 @pytest.mark.parametrize("extra", ["{", "timeout=5", "[1]", '"text"', "5"])
-def test_extra_that_is_no_json_object_raises(extra: str) -> None:
-    with pytest.raises(DamstraConfigurationError, match="extra is no JSON object"):
+def test_extra_that_is_not_a_json_object_raises(extra: str) -> None:
+    with pytest.raises(DamstraConfigurationError, match="extra is not a JSON object"):
         settings_from_connection(connection(extra=extra))
 
 

@@ -35,8 +35,8 @@ ECHOES: dict[str, bytes] = {
     "a web page of a gateway": http_response(PAGE, status=502),
     "a web page as a success": http_response(PAGE),
     "an error": http_response(f'{{"error": "{KEY} is unknown", "message": "{KEY}"}}', status=400),
-    "a text": http_response(KEY, status=404),
-    "a text that is cut": http_response("x" * 290 + KEY + "y" * 50, status=400),
+    "a string": http_response(KEY, status=404),
+    "a string that is cut": http_response("x" * 290 + KEY + "y" * 50, status=400),
     "a slow down": http_response(PAGE, status=429, Retry_After="1"),
     "garbage as a success": http_response(f'{{"id": "{KEY}"}}'),
     "a redirect": http_response(status=302, Location=f"https://elsewhere.example/{KEY}/login"),
@@ -105,7 +105,7 @@ def texts_of(error: BaseException | None) -> Iterator[str]:
 
 
 def leaks(texts: Iterator[str] | list[str]) -> list[str]:
-    """Return the texts that contain the beginning or the end of the key."""
+    """Return the strings that contain the beginning or the end of the key."""
     return [text for text in texts if KEY[:8] in text or KEY[-8:] in text]
 
 

@@ -58,7 +58,7 @@ def joined(value: Any) -> Any:
 
 
 def templates_for(value: Any, name: str) -> Any:
-    """Return templates that render to a value; of a mapping or a list of texts, one for each text."""
+    """Return templates that render to a value; of a mapping or a list of strings, one for each string."""
     if isinstance(value, dict):
         parts = {one: f"{name}[{one!r}]" for one in value}
         return {one: templates_for(value[one], part) for one, part in parts.items()}

@@ -100,7 +100,11 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     (CERTIFICATE, {"on_missing": "ignore"}, "on_missing is 'ignore'; it can be fail or skip"),
     # ids
     (SYNC, {"user_ids": None}, "user_ids: it is None, and no ids: did the task that was to return them run"),
-    (SYNC, {"user_ids": {"id": 7}}, "user_ids: it is a dict; it can be ids, a list of them, or a text such"),
+    (
+        SYNC,
+        {"user_ids": {"id": 7}},
+        "user_ids: it is a dict; it can be ids, a list of them, or a string such",
+    ),
     # timestamps
     (SCHEDULE_LESSONS, {"schedule_date": NAIVE}, "schedule_date: 2030-03-01T09:00:00 has no time zone"),
     (SCHEDULE_LESSONS, {"schedule_date": "soon"}, "schedule_date: Input should be a valid datetime"),
@@ -153,13 +157,17 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     (UPDATE_GROUP, {"parent_id": "x", "name": 7}, "name: Input should be a valid string, not a number; pare"),
     # files
     (LOGIN_URL, {"path": 7}, "path is 7; it is the path or URL of a file"),
-    (LOGIN_URL, {"path": "/dev/null/url.txt"}, "path is '/dev/null/url.txt', but /dev/null is no folder"),
+    (LOGIN_URL, {"path": "/dev/null/url.txt"}, "path is '/dev/null/url.txt', but /dev/null is not a folder"),
     (EMBED_URL, {"path": "/dev/null/"}, "path is '/dev/null/'; it is the path or URL of a file"),
     (CERTIFICATE, {"path": 7}, "path is 7; it is the path or URL of a file"),
-    (CERTIFICATE, {"path": "/dev/null/"}, "but /dev/null is no folder"),
+    (CERTIFICATE, {"path": "/dev/null/"}, "but /dev/null is not a folder"),
     (CALL, {"path": "nowhere://x"}, "path 'nowhere://x' cannot be written: "),
-    # texts
-    (CREATE_GROUP, {"name": 7}, "render_template_as_native_obj makes numbers of texts, and quotes keep them"),
+    # strings
+    (
+        CREATE_GROUP,
+        {"name": 7},
+        "render_template_as_native_obj turns strings into numbers, and quotes keep them",
+    ),
     (
         CREATE_USER,
         {"user": {"employee_number": 12e4, "first_name": 7}},

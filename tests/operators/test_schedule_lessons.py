@@ -249,7 +249,7 @@ def test_if_completed_skip_returns_completed_schedule(damstra_emulator: DamstraE
     assert schedule(lesson_version_ids=[version], if_completed="skip") == [
         {"user_id": 1011, "lesson_schedule_ids": [done]}
     ]
-    # What is missing beside it is scheduled, and what is open counts more than what was completed once.
+    # Missing schedules are created, and an open schedule takes precedence over an earlier completion.
     (both,) = schedule(lesson_version_ids=[version, 2006], if_completed="skip")
     assert both["lesson_schedule_ids"] == [done, NEW_SCHEDULE]
     assert [request["lessonVersionIds"] for request in schedule_requests(damstra_emulator)] == [[2006]]

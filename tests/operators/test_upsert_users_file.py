@@ -122,7 +122,7 @@ def test_all_bad_rows_are_reported_and_nothing_is_sent(step: Step, damstra_emula
     expected = [
         "line 3: employee_number missing",
         "line 4: first_name and last_name missing",
-        "line 5: email_address is no e-mail address",
+        "line 5: email_address is not an e-mail address",
         "line 6: roles.0: ",
         "line 7: has 1 more cells than the header",
         "line 8: has fewer cells than the header",

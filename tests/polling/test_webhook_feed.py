@@ -108,7 +108,7 @@ async def test_event_without_integer_ids_does_not_affect_others(
     emulator: DamstraEmulator, feed: FeedServer
 ) -> None:
     task = await started(recording(done_after=NEVER), feed)
-    for invalid_id in ("a text", {"a": ["mapping"]}, 1.5):
+    for invalid_id in ("a string", {"a": ["mapping"]}, 1.5):
         feed.receive(invalid_id, user_id=invalid_id, name="lesson.retired")
     feed.receive(THIRD)
     await wait_for_requests(emulator, 2)

@@ -90,5 +90,5 @@ class S3Server:
 
 
 def _texts(xml: bytes, tag: str) -> list[str]:
-    """Return the texts of all elements with a tag."""
+    """Return the text of each element with a tag."""
     return [one.text or "" for one in ElementTree.fromstring(xml).iterfind(f".//{{*}}{tag}")]  # noqa: S314 (our own server)

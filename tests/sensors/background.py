@@ -17,7 +17,7 @@ TIMEOUT = 20.0
 
 @contextmanager
 def after_requests(emulator: DamstraEmulator, count: int, action: Callable[[], object]) -> Iterator[None]:
-    """Call an action in a thread beside the block, after this number of requests."""
+    """Call an action in a thread concurrently with the block, after this number of requests."""
     errors: list[BaseException] = []
     is_finished = threading.Event()
 

@@ -1,4 +1,4 @@
-"""A second emulator beside the demonstration's, with many users and ten lessons."""
+"""A second emulator in addition to the demonstration's, with many users and ten lessons."""
 
 from __future__ import annotations
 

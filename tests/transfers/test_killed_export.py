@@ -216,7 +216,7 @@ def test_abandoned_checkpoint_is_removed_by_later_run(
     assert [name.rpartition(".")[2] for name in remaining] == ["unfinished", "checkpoint"]
 
     def hidden_names_after_export(run_id: str, monday_state: str, *, task_id: str = "export") -> list[str]:
-        """Return the hidden names beside the targets after an export in another DAG run."""
+        """Return the hidden names next to the targets after an export in another DAG run."""
         export = DamstraExportOperator(task_id=task_id, target_path=f"{tmp_path}/{run_id}", **arguments)
         run(export, run_id=run_id, states={"monday": monday_state})
         return sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("."))

@@ -232,14 +232,14 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"time_zone": None}, "time_zone is None"),
     ({"time_zone": "../etc/passwd"}, "time_zone is '../etc/passwd'"),
     ({"group_id": "Pit Crew A"}, "group_id: "),
-    ({"group_id": True}, "True is no number"),
+    ({"group_id": True}, "True is not a number"),
     ({"lesson_ids": []}, "lesson_ids: "),
     ({"lesson_ids": "201,201"}, "named more than once: 201"),
     ({"target_path": ""}, "target_path is ''; it is the path or URL of a file"),
     ({"target_path": "/tmp/folder/"}, "it is the path or URL of a file"),  # noqa: S108
     ({"target_path": "nowhere://bucket/a.csv"}, "target_path 'nowhere://bucket/a.csv' cannot be written"),
     ({"target_path": "FOLDER"}, "but it is a folder"),
-    ({"target_path": "FOLDER/file/a.csv"}, "file is no folder"),
+    ({"target_path": "FOLDER/file/a.csv"}, "file is not a folder"),
 ]
 
 

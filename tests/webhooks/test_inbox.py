@@ -306,7 +306,7 @@ def test_requeue_updates_timestamp_of_queued_dag(airflow_database: Engine) -> No
 @needs_psycopg3
 @pytest.mark.usefixtures("psycopg3_database")
 def test_find_by_schedule_ignores_values_of_other_types() -> None:
-    for number, schedule_id in enumerate(("a text", 2**62, None, 30001)):
+    for number, schedule_id in enumerate(("a string", 2**62, None, 30001)):
         insert(str(number), payload={"lesson_schedule_id": schedule_id})
     (row,) = inbox.find_by_schedule(30001, conn_id=CONN_ID, name=UPDATED)
     assert row["payload"] == {"lesson_schedule_id": 30001}

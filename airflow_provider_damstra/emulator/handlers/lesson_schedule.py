@@ -155,7 +155,7 @@ def _get_completed_version(uow: UnitOfWork, call: endpoints.CompleteLesson) -> s
         return _get_published_version(uow, call.lesson_id or 0)
     version = uow.get_or_404("lesson_versions", call.lesson_version_id)
     if call.lesson_id not in (None, version["lesson_id"]):
-        raise bad_request(f"lessonVersionId {version['id']} is no version of lessonId {call.lesson_id}")
+        raise bad_request(f"lessonVersionId {version['id']} is not a version of lessonId {call.lesson_id}")
     if version["status"] not in (LessonStatus.ACTIVE, LessonStatus.INACTIVE):
         raise bad_request(f"Lesson version {version['id']} ({version['name']}) was never published")
     return version

@@ -24,7 +24,7 @@ _SQL_TYPES: dict[ColumnType, TypeEngine[Any]] = {
     ColumnType.NUMBER: Float(53),
     ColumnType.TEXT: Text(),
     ColumnType.BOOLEAN: Boolean(),
-    # SQLite has no timestamp type; ISO 8601 texts in UTC sort by time.
+    # SQLite has no timestamp type; ISO 8601 strings in UTC sort by time.
     ColumnType.TIMESTAMP: DateTime(timezone=True).with_variant(Text(), "sqlite"),
     ColumnType.JSON: Text().with_variant(JSONB(), "postgresql"),
 }

@@ -105,7 +105,7 @@ class StagingTable:
             yield "\t".join(cells) + f"\t{next(self._row_numbers)}\n"
 
     def _parameters(self, rows: Rows) -> Iterator[dict[str, Any]]:
-        """Yield rows as parameters of INSERT, with timestamps as texts on SQLite."""
+        """Yield rows as parameters of INSERT, with timestamps as strings on SQLite."""
         is_sqlite = self._connection.dialect.name == "sqlite"
         timestamps = [
             one.name for one in resource_columns(self._resource) if one.type is ColumnType.TIMESTAMP

@@ -233,7 +233,7 @@ def local_date(timestamp: datetime | None, time_zone: tzinfo) -> date | None:
 
 
 def format_date(timestamp: datetime | None, time_zone: tzinfo) -> str:
-    """Return the date of a timestamp as ``2026-01-31``, or an empty text."""
+    """Return the date of a timestamp as ``2026-01-31``, or an empty string."""
     found = local_date(timestamp, time_zone)
     return found.isoformat() if found else ""
 

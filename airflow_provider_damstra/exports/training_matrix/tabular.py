@@ -39,7 +39,7 @@ def to_csv(matrix: TrainingMatrix, *, time_zone: tzinfo) -> bytes:
 
 
 def escape_formula(value: object) -> str:
-    """Return a value as text, with an apostrophe before what a spreadsheet would evaluate as a formula."""
+    """Return a value as a string, with an apostrophe before values that a spreadsheet would evaluate."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = "" if value is None else str(value)

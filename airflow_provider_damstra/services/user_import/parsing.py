@@ -174,14 +174,14 @@ def _parse_user(row: Any, *, match_by: str) -> ImportedUser:
     if missing:
         raise ValueError(f"{' and '.join(missing)} missing")
     if user.email_address and not _EMAIL.fullmatch(user.email_address):
-        raise ValueError("email_address is no e-mail address")
+        raise ValueError("email_address is not an e-mail address")
     if user.time_zone and user.time_zone not in zoneinfo.available_timezones():
         raise ValueError(f"time_zone {user.time_zone!r} is no IANA time zone such as Australia/Perth")
     return user
 
 
 def _parse_roles(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return roles, by name or number, in a list or in a text such as ``TRAINEE;SUPERVISOR``, as numbers."""
+    """Return roles, by name or number, in a list or a string such as ``TRAINEE;SUPERVISOR``, as numbers."""
     roles = row.get("roles")
     if isinstance(roles, str):
         roles = [part for part in re.split(r"[;|,]", roles) if part.strip()]
