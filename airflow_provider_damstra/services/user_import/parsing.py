@@ -21,11 +21,9 @@ from airflow_provider_damstra.validation_errors import format_validation_error
 _MAX_PROBLEMS_SHOWN = 20
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+")
 _REQUIRED = ("first_name", "last_name")
-_PROBLEM = ""
-"""Key of a row that could not be read; its value is the reason."""
 
 LocatedRow = tuple[str, Any]
-"""A row with its location in the file, such as ``line 3``."""
+"""A row with its location in the file, such as ``line 3``; a ``ValueError`` if it cannot be read."""
 
 
 def read_rows(content: bytes, *, name: str) -> Iterator[LocatedRow]:
@@ -57,9 +55,11 @@ def parse_users(
     users: list[ImportedUser] = []
     problems: list[str] = []
     locations: dict[str, str] = {}
-    for location, row in _rename_columns(rows, _fields_of(columns), _validate_names(ignored_columns or ())):
+    fields, ignored = _fields_by_column(columns), _validate_names(ignored_columns or ())
+    for location, row in rows:
         try:
-            user = _parse_user(row, match_by=match_by)
+            renamed = _rename_columns(row, fields, mapped=columns, ignored=ignored)
+            user = _parse_user(renamed, match_by=match_by)
         except ValueError as error:
             problems.append(f"{location}: {error}")
             continue
@@ -82,7 +82,7 @@ def _read_json_lines(text: str) -> Iterator[LocatedRow]:
             try:
                 yield f"line {number}", json.loads(line)
             except ValueError as error:
-                yield f"line {number}", {_PROBLEM: f"is not JSON ({error})"}
+                yield f"line {number}", ValueError(f"is not JSON ({error})")
 
 
 def _read_csv(text: str) -> Iterator[LocatedRow]:
@@ -90,26 +90,26 @@ def _read_csv(text: str) -> Iterator[LocatedRow]:
     counts = Counter(_normalize_column(name) for name in reader.fieldnames or ())
     duplicates = [name for name, count in counts.items() if count > 1]
     if duplicates:
-        yield "line 1", {_PROBLEM: f"has more than one column {', '.join(duplicates)}"}
+        yield "line 1", ValueError(f"has more than one column {', '.join(duplicates)}")
         return
     try:
         for row in reader:
             yield f"line {reader.line_num}", _parse_cells(row)
     except csv.Error as error:
         # DictReader counts a line only when its row is complete; the inner reader is at the bad line.
-        yield f"line {reader.reader.line_num}", {_PROBLEM: str(error)}
+        yield f"line {reader.reader.line_num}", ValueError(error)
 
 
 def _normalize_column(name: str) -> str:
     return to_camel(name.strip()) if "_" in name else name.strip()
 
 
-def _parse_cells(row: dict[str | None, Any]) -> dict[str, Any]:
+def _parse_cells(row: dict[str | None, Any]) -> dict[str, Any] | ValueError:
     """Return the cells that are not empty. An empty one leaves the value in Damstra unchanged."""
     if None in row:
-        return {_PROBLEM: f"has {len(row[None])} more cells than the header"}
+        return ValueError(f"has {len(row[None])} more cells than the header")
     if None in row.values():
-        return {_PROBLEM: "has fewer cells than the header"}
+        return ValueError("has fewer cells than the header")
     return {str(name).strip(): value.strip() for name, value in row.items() if value.strip()}
 
 
@@ -120,51 +120,45 @@ def _validate_names(ignored: Any) -> frozenset[str]:
     return frozenset(ignored)
 
 
-def _fields_of(columns: Mapping[str, Any]) -> dict[str, str]:
-    """Return the field of a user, in snake_case, for each column."""
-    known = _field_names()
-    unknown = [repr(field) for field in columns.values() if str(field) not in known]
+def _fields_by_column(columns: Mapping[str, Any]) -> dict[str, str]:
+    """Return the field of a user, in snake_case, by its names and by the columns that are mapped to it."""
+    fields = {
+        alias: name
+        for name, field in ImportedUser.model_fields.items()
+        for alias in (name, field.alias or name)
+    }
+    unknown = [repr(field) for field in columns.values() if str(field) not in fields]
     if unknown:
-        fields = ", ".join(ImportedUser.model_fields)
-        raise ValueError(f"columns: a user has no {' and no '.join(unknown)}; it has {fields}")
-    return {column: known[field] for column, field in columns.items()}
-
-
-def _field_names() -> dict[str, str]:
-    """Return the fields of a user, in snake_case, by their snake_case and API names."""
-    fields = ImportedUser.model_fields
-    return {alias: name for name, field in fields.items() for alias in (name, field.alias or name)}
+        known = ", ".join(ImportedUser.model_fields)
+        raise ValueError(f"columns: a user has no {' and no '.join(unknown)}; it has {known}")
+    return fields | {column: fields[field] for column, field in columns.items()}
 
 
 def _rename_columns(
-    rows: Iterable[LocatedRow], fields: Mapping[str, str], ignored: frozenset[str]
-) -> Iterator[LocatedRow]:
-    known = {**_field_names(), **fields}
-    for location, row in rows:
-        if isinstance(row, Mapping):
-            kept = {column: value for column, value in row.items() if column not in ignored}
-            renamed = {fields.get(column, column): value for column, value in kept.items()}
-            yield location, _find_duplicate(kept, known) or renamed
-        else:
-            yield location, row
+    row: Any, fields: Mapping[str, str], *, mapped: Mapping[str, Any], ignored: frozenset[str]
+) -> dict[str, Any]:
+    """Return a row with the fields that columns are mapped to; other names stay, for error messages.
 
-
-def _find_duplicate(row: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
-    """Return what is wrong with a row that has one field twice, or nothing."""
-    columns: dict[str, str] = {}
-    for column in row:
-        field = known.get(column, column)
-        if field in columns:
-            return {_PROBLEM: f"has {field} twice, as {columns[field]} and as {column}"}
-        columns[field] = column
-    return {}
-
-
-def _parse_user(row: Any, *, match_by: str) -> ImportedUser:
+    :raises ValueError: if the row could not be read, or has one field twice.
+    """
+    if isinstance(row, ValueError):
+        raise row
     if not isinstance(row, Mapping):
         raise ValueError(f"is a {type(row).__name__}, not names and values")
-    if _PROBLEM in row:
-        raise ValueError(str(row[_PROBLEM]))
+    columns: dict[str, str] = {}
+    renamed: dict[str, Any] = {}
+    for column, value in row.items():
+        if column in ignored:
+            continue
+        field = fields.get(column, column)
+        if field in columns:
+            raise ValueError(f"has {field} twice, as {columns[field]} and as {column}")
+        columns[field] = column
+        renamed[field if column in mapped else column] = value
+    return renamed
+
+
+def _parse_user(row: dict[str, Any], *, match_by: str) -> ImportedUser:
     try:
         user = ImportedUser.model_validate({**row, **_parse_roles(row)})
     except ValidationError as error:
