@@ -145,7 +145,9 @@ class Client(BaseClient):
                     page = pending.popleft().result()
                 rows, is_plan_void = paginator.accept(page)
                 if is_plan_void:
-                    _cancel(pending)
+                    for future in pending:
+                        future.cancel()
+                    pending.clear()
                 if page.row_count:
                     yield rows
         finally:
@@ -239,9 +241,3 @@ def _read_body(response: requests.Response, *, seconds: float) -> bytes:
             raise TimeoutError
     # An adapter for tests may have set the content itself.
     return b"".join(chunks) or response.content
-
-
-def _cancel(pending: deque[Future[Any]]) -> None:
-    for future in pending:
-        future.cancel()
-    pending.clear()

@@ -12,8 +12,8 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import CancelledError
-from contextlib import asynccontextmanager, contextmanager
-from functools import cache
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class _Waiter:
     __slots__ = ("wake",)
 
     def __init__(self) -> None:
-        self.wake: Callable[[], None] = _do_nothing
+        self.wake: Callable[[], object] = _do_nothing
 
 
 class RateLimiter:
@@ -99,8 +99,8 @@ class RateLimiter:
         try:
             if not self._try_acquire(waiter):
                 granted = asyncio.Event()
-                loop = asyncio.get_running_loop()
-                self._enqueue(waiter, lambda: _call_soon(loop, granted.set))
+                wake = partial(asyncio.get_running_loop().call_soon_threadsafe, granted.set)
+                self._enqueue(waiter, wake)
                 await granted.wait()
             pause = self._reserve_start()
             if pause:
@@ -116,7 +116,7 @@ class RateLimiter:
             self._holders.add(waiter)
             return True
 
-    def _enqueue(self, waiter: _Waiter, wake: Callable[[], None]) -> None:
+    def _enqueue(self, waiter: _Waiter, wake: Callable[[], object]) -> None:
         waiter.wake = wake
         with self._lock:
             self._queue.append(waiter)
@@ -140,10 +140,8 @@ class RateLimiter:
                 self._holders.discard(waiter)
 
     def _remove_from_queue(self, waiter: _Waiter) -> None:
-        try:
+        with suppress(ValueError):
             self._queue.remove(waiter)
-        except ValueError:
-            return
 
     def _reserve_start(self) -> float:
         """Reserve the next start, and return the seconds until then."""
@@ -175,10 +173,6 @@ def _rate_limiter(
 
 # The requests that were in flight in the parent would hold their permits in the child forever.
 os.register_at_fork(after_in_child=_rate_limiter.cache_clear)
-
-
-def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
-    loop.call_soon_threadsafe(callback)
 
 
 def _do_nothing() -> None:

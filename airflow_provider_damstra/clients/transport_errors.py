@@ -74,7 +74,7 @@ def transport_error(
 def _connect_error(
     request: Request, error: Exception, settings: ClientSettings, names: set[str]
 ) -> DamstraTransportError:
-    refused = find_cause(error, ssl.SSLError)
+    refused = _find_cause(error, ssl.SSLError)
     if refused and not isinstance(refused, _HUNG_UP):
         return DamstraTransportError(
             f"{request} was not sent, because the TLS connection to {settings.host} failed: "
@@ -84,7 +84,7 @@ def _connect_error(
             was_sent=False,
             is_transient=False,
         )
-    if names & CONNECT_TIMEOUTS or find_cause(error, TimeoutError):
+    if names & CONNECT_TIMEOUTS or _find_cause(error, TimeoutError):
         why = f"no connection within {settings.timeout:g} s"
     else:
         why = _connect_reason(error)
@@ -117,12 +117,12 @@ def _outcome(request: Request) -> str:
 
 def _connect_reason(error: Exception) -> str:
     """Return the reason why no connection could be made, as plain text."""
-    if find_cause(error, socket.gaierror):
+    if _find_cause(error, socket.gaierror):
         return "its name cannot be resolved"
     response: Any = error
     if hasattr(error, "status") and hasattr(error, "message"):  # aiohttp's ClientHttpProxyError
         return f"the proxy before it refused to connect: {response.status} {response.message}"
-    failed = find_cause(error, OSError)
+    failed = _find_cause(error, OSError)
     if failed in (None, error):
         return "no connection could be made"
     if str(failed).startswith(_TUNNEL_REFUSED):
@@ -152,7 +152,7 @@ def _failed_while_connecting(error: BaseException) -> bool:
     return any(frame.f_code.co_name == "connect" for frame in frames)
 
 
-def find_cause(error: BaseException, kind: type[Cause]) -> Cause | None:
+def _find_cause(error: BaseException, kind: type[Cause]) -> Cause | None:
     """Return the innermost exception of a kind among an exception and those wrapped in it."""
     return next((wrapped for wrapped in _chain(error, set()) if isinstance(wrapped, kind)), None)
 
