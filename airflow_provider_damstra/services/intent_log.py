@@ -169,7 +169,8 @@ class RecordingClient:
         A ``DamstraError`` that proves that the request was not carried out removes it from the log.
         """
         intent = Intent.of(endpoint)
-        is_repeated = intent in self._sent
+        # The client resends a PUT: an attempt before the one that failed may have been carried out.
+        is_repeated = intent in self._sent or endpoint.method == "PUT"
         self.intents.add(endpoint)
         self._sent[intent] = endpoint
         try:

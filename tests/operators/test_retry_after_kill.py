@@ -127,6 +127,19 @@ def test_changes_of_another_task_after_refused_request_are_conflicts(
         run_try(type(operator), arguments, store)
 
 
+def test_update_whose_resent_request_is_refused_counts_as_own_change(
+    damstra_emulator: DamstraEmulator, connect: ConnectionFactory
+) -> None:
+    connect(extra={"max_retries": 1})
+    store = StateStore()
+    arguments: dict[str, Any] = {"user_id": 1011, "changes": {"first_name": "Leo"}}
+    damstra_emulator.add_fault(**FAULTS["handled, no response"], method="PUT", count=1)
+    damstra_emulator.add_fault(**FAULTS["429"], method="PUT", count=1)
+    with pytest.raises(DamstraRateLimitError):
+        run_try(user.DamstraUpdateUserOperator, arguments, store)
+    assert run_try(user.DamstraUpdateUserOperator, arguments, store) is True
+
+
 def test_intent_log_contains_no_personal_data(damstra_emulator: DamstraEmulator) -> None:
     store = StateStore()
     run_try(user.DamstraCreateUserOperator, {"user": ADA}, store)
