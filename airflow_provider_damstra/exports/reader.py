@@ -95,7 +95,7 @@ class ResourceReader:
         self._single_listing: ConsistentPaginator | None = None
 
     def __enter__(self) -> Self:
-        self._loop = self._exit_stack.enter_context(background_loop())
+        self._loop = self._exit_stack.enter_context(background_loop(self._open_client))
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -144,9 +144,9 @@ class ResourceReader:
 
         async def produce(queue: ItemQueue[RowPage | _ListingFailure]) -> None:
             remaining = iter(wanted)
-            async with self._open_client() as client, asyncio.TaskGroup() as tasks:
+            async with asyncio.TaskGroup() as tasks:
                 for _ in range(min(size, len(wanted))):
-                    tasks.create_task(self._read_listings(client, remaining, queue, resume_from))
+                    tasks.create_task(self._read_listings(remaining, queue, resume_from))
 
         last_failure, has_success = None, bool(skip)
         for item in self._loop.iterate(produce, size=size):
@@ -160,19 +160,17 @@ class ResourceReader:
             raise last_failure
 
     async def _read_single_listing(self, listing: Listing, rereads: bool, queue: ItemQueue[RowPage]) -> None:
-        async with self._open_client() as client:
-            concurrency = self.query.max_concurrency
-            paginator = ConsistentPaginator(client, listing, concurrency=concurrency, rereads=rereads)
-            self._single_listing = paginator
-            async with aclosing(paginator.pages()) as pages:
-                async for page in pages:
-                    await queue.acquire_slot()
-                    queue.put(RowPage(rows=page.rows))
+        concurrency = self.query.max_concurrency
+        paginator = ConsistentPaginator(self._loop.client, listing, concurrency=concurrency, rereads=rereads)
+        self._single_listing = paginator
+        async with aclosing(paginator.pages()) as pages:
+            async for page in pages:
+                await queue.acquire_slot()
+                queue.put(RowPage(rows=page.rows))
         self.is_complete = self.is_complete and paginator.is_complete
 
     async def _read_listings(
         self,
-        client: SupportsPages,
         parent_ids: Iterator[int],
         queue: ItemQueue[RowPage | _ListingFailure],
         resume_from: Mapping[int, PageCursor],
@@ -181,7 +179,7 @@ class ResourceReader:
         for parent_id in parent_ids:
             is_last = False
             try:
-                async with aclosing(self._listing_pages(client, parent_id, resume_from)) as pages:
+                async with aclosing(self._listing_pages(parent_id, resume_from)) as pages:
                     while not is_last:
                         await queue.acquire_slot()
                         page = await anext(pages)
@@ -192,10 +190,10 @@ class ResourceReader:
                 queue.put(_ListingFailure(parent_id, error))
 
     async def _listing_pages(
-        self, client: SupportsPages, parent_id: int, resume_from: Mapping[int, PageCursor]
+        self, parent_id: int, resume_from: Mapping[int, PageCursor]
     ) -> AsyncGenerator[RowPage, None]:
         listing, rereads = self.query.listing(parent_id), self.query.deduplicates
-        paginator = ConsistentPaginator(client, listing, concurrency=1, rereads=rereads)
+        paginator = ConsistentPaginator(self._loop.client, listing, concurrency=1, rereads=rereads)
         async with aclosing(paginator.pages(resume_from=resume_from.get(parent_id))) as pages:
             async for page in pages:
                 rows = page.rows

@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -141,7 +141,7 @@ def test_exception_of_the_consumer_cancels_producer_and_ends_thread() -> None:
         for _ in items:
             raise OSError(28, "no space left on device")
 
-    with pytest.raises(OSError, match="no space left"), background_loop() as loop:
+    with pytest.raises(OSError, match="no space left"), background_loop(nullcontext) as loop:
         consume(loop.iterate(produce, size=4))
     assert cancelled.is_set()
     assert loop_threads() == []
@@ -153,7 +153,7 @@ def test_abandoned_iteration_does_not_delay_exit() -> None:
             await queue.acquire_slot()
             queue.put(number)
 
-    with background_loop() as loop:
+    with background_loop(nullcontext) as loop:
         assert next(loop.iterate(produce, size=2)) == 0
     assert loop_threads() == []
 
@@ -166,7 +166,7 @@ def test_error_of_producer_is_raised_after_its_items() -> None:
         raise ValueError("producer failed")
 
     items: list[int] = []
-    with background_loop() as loop, pytest.raises(ValueError, match="producer failed") as caught:
+    with background_loop(nullcontext) as loop, pytest.raises(ValueError, match="producer failed") as caught:
         items.extend(loop.iterate(produce, size=2))
     assert items == [0, 1, 2]
     assert caught.value.__context__ is None
@@ -181,7 +181,7 @@ def test_item_in_use_occupies_its_slot() -> None:
             produced.append(number)
             queue.put(number)
 
-    with background_loop() as loop:
+    with background_loop(nullcontext) as loop:
         for taken, item in enumerate(loop.iterate(produce, size=3), start=1):
             assert item == taken - 1
             wait_until(lambda taken=taken: len(produced) == min(taken + 2, 100), "the free slots are used")  # type: ignore[misc]

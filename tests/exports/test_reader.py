@@ -171,6 +171,19 @@ class FakeClient:
             yield OverlappingPage(rows)
 
 
+def test_parents_and_their_rows_are_read_with_one_client() -> None:
+    opened: list[FakeClient] = []
+
+    def open_client() -> FakeClient:
+        opened.append(FakeClient(lambda user_id, number: [] if number else [b'{"id":1}']))
+        return opened[-1]
+
+    with ResourceReader(schedules(parent_ids=None), open_client) as reader:
+        assert ids(reader.pages(), 1) == [1]
+        assert [client.is_closed for client in opened] == [False]
+    assert [client.is_closed for client in opened] == [True]
+
+
 @pytest.mark.parametrize("row", [b"{}", b'{"id":null}', b"7"])
 def test_parent_without_id_fails(row: bytes) -> None:
     client = FakeClient(lambda user_id, number: [row])
