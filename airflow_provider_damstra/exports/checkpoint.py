@@ -15,10 +15,9 @@ segments, so that all chunks of a listing belong to one try.
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
-from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -68,14 +67,12 @@ class Checkpoint:
         # Unique for each process: a try that Airflow takes for dead may still be writing.
         self._writer = token_hex(8)
         self._writer_file = folder / f"{self._writer}{_WRITER_SUFFIX}"
-        self._create_segment: Callable[[str], Segment] = (
-            self._open_segment if can_append else self._buffer_segment
-        )
+        self._segment_type = Segment if can_append else BufferedSegment
         self._segment: Segment | None = None
         self._segment_count = 0
         self._index = ListingIndex()
         self._partial: dict[int, PartialListing] = {}
-        self._cache: OrderedDict[str, bytes] = OrderedDict()
+        self._read_segment = lru_cache(_CACHED_SEGMENTS)(lambda name: (folder / f"{name}.rows").read_bytes())
         self._open(fingerprint, owner or {})
 
     @property
@@ -99,30 +96,23 @@ class Checkpoint:
         if page.is_resumed:
             self._copy_partial_listing(parent_id)
         content = b"\n".join((*page.rows, b"")) if page.rows else b""
-        self._append(
-            parent_id, content, row_count=len(page.rows), is_last=page.is_last, next_cursor=page.next_cursor
-        )
+        self._append(parent_id, content, page.next_cursor, is_last=page.is_last)
 
     def _copy_partial_listing(self, parent_id: int) -> None:
         partial = self._partial[parent_id]
-        for number, chunk in enumerate(partial.chunks, 1):
-            content = self._read_chunk(chunk)
+        *others, last = partial.chunks
+        for chunk in others:
             # Until the last chunk is copied, the listing cannot be continued from the copy.
-            cursor = partial.next_cursor if number == len(partial.chunks) else None
-            self._append(parent_id, content, row_count=content.count(b"\n"), next_cursor=cursor)
+            self._append(parent_id, self._read_chunk(chunk), None)
+        self._append(parent_id, self._read_chunk(last), partial.next_cursor)
 
     def _append(
-        self,
-        parent_id: int,
-        content: bytes,
-        *,
-        row_count: int,
-        is_last: bool = False,
-        next_cursor: PageCursor | None = None,
+        self, parent_id: int, content: bytes, next_cursor: PageCursor | None, *, is_last: bool = False
     ) -> None:
         if self._segment is None:
             self._segment_count += 1
-            self._segment = self._create_segment(f"{self._writer}-{self._segment_count:06d}")
+            self._segment = self._segment_type(f"{self._writer}-{self._segment_count:06d}", self._folder)
+        row_count = content.count(b"\n")
         total_rows = self._index.row_count(parent_id) + row_count
         entry = IndexEntry(parent_id, row_count, len(content), total_rows, is_last, next_cursor)
         start = self._segment.size
@@ -139,11 +129,10 @@ class Checkpoint:
         segment, self._segment = self._segment, None
         if segment is None:
             return
-        if self._writer_file.exists():
-            segment.close()
-            return
-        segment.discard()
-        raise DamstraError("A later try of this task has finished the export; this one ends.")
+        is_removed = not self._writer_file.exists()
+        segment.close(discard=is_removed)
+        if is_removed:
+            raise DamstraError("A later try of this task has finished the export; this one ends.")
 
     def rows(self) -> Iterator[Rows]:
         """Yield the rows of all pages, the parents in their order."""
@@ -211,20 +200,8 @@ class Checkpoint:
             into.add(entry, Chunk(segment, start, end))
 
     def _read_chunk(self, chunk: Chunk) -> bytes:
-        if chunk.segment not in self._cache:
-            if len(self._cache) == _CACHED_SEGMENTS:
-                self._cache.popitem(last=False)
-            self._cache[chunk.segment] = (self._folder / f"{chunk.segment}.rows").read_bytes()
-        self._cache.move_to_end(chunk.segment)
-        return self._cache[chunk.segment][chunk.start : chunk.end]
-
-    def _open_segment(self, name: str) -> Segment:
-        # Not through Airflow's file object, whose writes take several times as long.
-        rows, index = (Path(self._folder.path, f"{name}.{suffix}").open("wb") for suffix in ("rows", "index"))  # noqa: SIM115
-        return Segment(name, rows, index)
-
-    def _buffer_segment(self, name: str) -> Segment:
-        return BufferedSegment(name, self._folder)
+        content: bytes = self._read_segment(chunk.segment)
+        return content[chunk.start : chunk.end]
 
 
 def is_abandoned(folder: Any, *, is_finished: Callable[[Mapping[str, Any]], bool]) -> bool:

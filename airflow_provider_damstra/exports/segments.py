@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -82,13 +83,21 @@ class ListingIndex:
 
 
 class Segment:
-    """A file of pages and a file with their index, appended page by page."""
+    """A file of pages and a file with their index on a local disk, appended page by page.
 
-    def __init__(self, name: str, rows: Any, index: Any) -> None:
+    :param name: the names of the files without ``.rows`` and ``.index``.
+    :param folder: a ``StoragePath``.
+    """
+
+    def __init__(self, name: str, folder: Any) -> None:
         self.name = name
         self.size = 0
-        self._rows = rows
-        self._index = index
+        self._folder = folder
+        self._rows, self._index = self._open("rows"), self._open("index")
+
+    def _open(self, suffix: str) -> Any:
+        # Not through Airflow's file object, whose writes take several times as long.
+        return Path(self._folder.path, f"{self.name}.{suffix}").open("wb")
 
     def append(self, content: bytes, entry: IndexEntry) -> None:
         """Append a page, then its index entry: an entry in the index means that its page is complete."""
@@ -102,12 +111,11 @@ class Segment:
         """Return whether the next page belongs to another segment."""
         return self.size >= _SEGMENT_BYTES
 
-    def close(self) -> None:
-        """Close the files."""
-        self.discard()
+    def close(self, *, discard: bool = False) -> None:
+        """Close the files.
 
-    def discard(self) -> None:
-        """Close the files without writing what is buffered."""
+        :param discard: do not write what is buffered.
+        """
         self._rows.close()
         self._index.close()
 
@@ -116,16 +124,19 @@ class BufferedSegment(Segment):
     """A segment in memory, written when it is closed."""
 
     def __init__(self, name: str, folder: Any) -> None:
-        super().__init__(name, io.BytesIO(), io.BytesIO())
-        self._folder = folder
+        super().__init__(name, folder)
         self._started = time.monotonic()
+
+    def _open(self, suffix: str) -> Any:
+        return io.BytesIO()
 
     @property
     def is_full(self) -> bool:
         """Return whether it is large or old enough to be written."""
         return super().is_full or time.monotonic() - self._started >= _SEGMENT_SECONDS
 
-    def close(self) -> None:
+    def close(self, *, discard: bool = False) -> None:
         """Write the files, the index last."""
         for suffix, file in (("rows", self._rows), ("index", self._index)):
-            (self._folder / f"{self.name}.{suffix}").write_bytes(file.getvalue())
+            if not discard:
+                (self._folder / f"{self.name}.{suffix}").write_bytes(file.getvalue())
