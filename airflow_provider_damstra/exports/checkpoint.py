@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_provider_damstra.errors import DamstraError
-from airflow_provider_damstra.exports.progress import read_with_progress
 from airflow_provider_damstra.exports.segments import (
     BufferedSegment,
     Chunk,
@@ -235,8 +234,7 @@ def read_with_checkpoint(reader: ResourceReader, checkpoint: Checkpoint) -> Iter
     if checkpoint.parent_ids is None:
         checkpoint.save_parent_ids(reader.parent_ids())
     # Without pages read ahead, a killed process loses at most as many pages as requests were in flight.
-    pages = read_with_progress(
-        reader,
+    pages = reader.pages(
         checkpoint.parent_ids,
         skip=frozenset(checkpoint.completed),
         resume_from=checkpoint.cursors,

@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.services.concurrency import PROGRESS_INTERVAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
-
-    from airflow_provider_damstra.exports.reader import ResourceReader, RowPage
+    from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
@@ -67,29 +65,3 @@ class Progress:
             left = timedelta(seconds=round(max(total - done, 0) / rate))
             parts.append(f"{left} left")
         return ", ".join(parts)
-
-
-def read_with_progress(
-    reader: ResourceReader,
-    parent_ids: Sequence[int] | None = None,
-    *,
-    skip: Collection[int] = frozenset(),
-    **options: Any,
-) -> Iterator[RowPage]:
-    """Yield pages as they are read, and log the progress; arguments as of ``ResourceReader.pages``.
-
-    :raises DamstraError: if a listing failed.
-    """
-    resource = reader.query.resource
-    if resource.parent is None:
-        progress = Progress(resource.name, "rows", total=lambda: reader.total)
-        for page in reader.pages():
-            yield page
-            progress.add(len(page.rows))
-        return
-    ids = reader.parent_ids() if parent_ids is None else parent_ids
-    done_before = len({*ids} & {*skip})
-    progress = Progress(resource.name, resource.parent, total=lambda: len(ids), done_before=done_before)
-    for page in reader.pages(ids, skip=skip, **options):
-        yield page
-        progress.add(int(page.is_last), rows=len(page.rows))

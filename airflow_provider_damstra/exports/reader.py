@@ -25,6 +25,7 @@ from airflow_provider_damstra.errors import (
 )
 from airflow_provider_damstra.exports.background_loop import background_loop
 from airflow_provider_damstra.exports.consistent_pagination import ConsistentPaginator
+from airflow_provider_damstra.exports.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
@@ -127,6 +128,8 @@ class ResourceReader:
     ) -> Iterator[RowPage]:
         """Yield the rows: those of a single listing in order, those of many listings as they are received.
 
+        The progress is logged.
+
         :param parent_ids: the parents whose listings are read; default those of ``parent_ids()``.
         :param skip: parents that are left out because their rows are known.
         :param resume_from: where listings are continued, by parent.
@@ -134,11 +137,19 @@ class ResourceReader:
             ``max_concurrency``.
         :raises DamstraError: if a listing failed.
         """
-        if self.query.resource.parent is None:
+        resource = self.query.resource
+        if resource.parent is None:
+            progress = Progress(resource.name, "rows", total=lambda: self.total)
             read = partial(self._read_single_listing, self.query.listing(), self.query.deduplicates)
-            yield from self._loop.iterate(read, size=QUEUED_PAGES)
+            for page in self._loop.iterate(read, size=QUEUED_PAGES):
+                yield page
+                progress.add(len(page.rows))
             return
-        wanted = [one for one in (self.parent_ids() if parent_ids is None else parent_ids) if one not in skip]
+        ids = self.parent_ids() if parent_ids is None else parent_ids
+        wanted = [one for one in ids if one not in skip]
+        progress = Progress(
+            resource.name, resource.parent, total=lambda: len(ids), done_before=len(ids) - len(wanted)
+        )
         concurrency = self.query.max_concurrency
         size = concurrency + (concurrency if prefetch is None else prefetch)
 
@@ -155,6 +166,7 @@ class ResourceReader:
             else:
                 has_success = has_success or item.is_last
                 yield item
+                progress.add(int(item.is_last), rows=len(item.rows))
         if last_failure and not has_success:
             # No parent is left: an export without any row would hide the failure.
             raise last_failure

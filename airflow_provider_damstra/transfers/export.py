@@ -152,12 +152,11 @@ class DamstraExportOperator(ResourceTransfer):
     def _open_pages(self, reader: ResourceReader, context: Context) -> Iterator[Iterator[Rows]]:
         """Yield the rows page by page; they are kept in a checkpoint until the block ends."""
         from airflow_provider_damstra.exports.checkpoint import read_with_checkpoint
-        from airflow_provider_damstra.exports.progress import read_with_progress
         from airflow_provider_damstra.transfers.resume import open_checkpoint
 
         query = reader.query
         if query.resource.parent is None or not self.checkpoint:
-            yield (page.rows for page in read_with_progress(reader) if page.rows)
+            yield (page.rows for page in reader.pages() if page.rows)
             return
         fingerprint = self.fingerprint(query, query.parent_ids)
         with open_checkpoint(self.target_path, context, fingerprint=fingerprint) as checkpoint:

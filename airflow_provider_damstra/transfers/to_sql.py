@@ -103,10 +103,9 @@ class DamstraToSqlOperator(ResourceTransfer):
     def _upsert(
         self, engine: Engine, target: ResourceTable, reader: ResourceReader, written: WrittenParents
     ) -> dict[str, Any]:
-        from airflow_provider_damstra.exports.progress import read_with_progress
         from airflow_provider_damstra.exports.sql.load import batches_of, upsert_batches
 
-        pages = read_with_progress(reader, skip=frozenset(written.ids))
+        pages = reader.pages(skip=frozenset(written.ids))
         batches = batches_of(pages, size=self.batch_size, on_parents_written=written.add)
         return upsert_batches(engine, target, batches)
 
@@ -114,13 +113,12 @@ class DamstraToSqlOperator(ResourceTransfer):
         self, engine: Engine, target: ResourceTable, reader: ResourceReader, _: WrittenParents
     ) -> dict[str, Any]:
         """Replace all rows; a retry reads all of them, because the temporary file is lost with its try."""
-        from airflow_provider_damstra.exports.progress import read_with_progress
         from airflow_provider_damstra.exports.sql.load import replace_all
 
         return replace_all(
             engine,
             target,
-            (page.rows for page in read_with_progress(reader)),
+            (page.rows for page in reader.pages()),
             batch_size=self.batch_size,
             kept_parents=reader.failed.keys(),
             is_complete=lambda: reader.is_complete,

@@ -15,7 +15,6 @@ from airflow_provider_damstra.endpoints.group import GetGroup, ListGroupMembers,
 from airflow_provider_damstra.endpoints.lesson import ListLessons
 from airflow_provider_damstra.endpoints.types import Identifier, IdentifierList
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError
-from airflow_provider_damstra.exports.progress import read_with_progress
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus, UserLessonSchedule
 from airflow_provider_damstra.services.concurrency import map_concurrently
 from airflow_provider_damstra.validation_errors import format_validation_error
@@ -179,7 +178,7 @@ def _members(
 def _deciding_schedules(reader: ResourceReader) -> dict[int, dict[int, UserLessonSchedule]]:
     """Return for each user and lesson the schedule that determines the status."""
     schedules: dict[int, dict[int, UserLessonSchedule]] = {}
-    for page in read_with_progress(reader):
+    for page in reader.pages():
         by_lesson = schedules.setdefault(page.parent_id or 0, {})
         for row in map(_parse_schedule, page.rows):
             if row.lesson_id is None:
