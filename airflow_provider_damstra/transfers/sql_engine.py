@@ -1,11 +1,15 @@
-"""SQLAlchemy engines on Airflow's database hooks."""
+"""SQLAlchemy engines on Airflow's database hooks, and one-line messages for database errors."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.pool import NullPool
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy import Engine
 
@@ -19,8 +23,6 @@ def create_sql_engine(sql_conn_id: str, hook_params: Mapping[str, Any] | None = 
     """
     from airflow.providers.common.compat.sdk import AirflowException, BaseHook
     from airflow.providers.common.sql.hooks.sql import DbApiHook
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-    from sqlalchemy.pool import NullPool
 
     connection = BaseHook.get_connection(sql_conn_id)
     kind = f"sql_conn_id {sql_conn_id!r} is a connection of type {connection.conn_type!r}"
@@ -68,3 +70,24 @@ def _use_tuple_rows(connection: Any) -> Any:
     elif hasattr(connection, "cursor_factory"):
         connection.cursor_factory = None
     return connection
+
+
+class SqlError(Exception):
+    """Report a database that cannot be reached or that failed; a retry may succeed."""
+
+
+@contextmanager
+def translate_database_errors(action: str) -> Iterator[None]:
+    """Replace an error of the database driver by one line.
+
+    :param action: the failed action, for the beginning of the message.
+    :raises SqlError: if a retry may succeed.
+    :raises ValueError: if the statement will fail again.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        # The lines after the first one quote rows.
+        reason = str(error.orig).strip().partition("\n")[0]
+        is_transient = error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
+        raise (SqlError if is_transient else ValueError)(f"{action}: {reason}") from None

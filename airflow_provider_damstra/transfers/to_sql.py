@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from airflow_provider_damstra.exports.reader import ResourceReader
-    from airflow_provider_damstra.exports.sql.schema import ResourceTable
+    from airflow_provider_damstra.exports.sql.tables import ResourceTable
     from airflow_provider_damstra.transfers.resume import WrittenParents
 
 
@@ -77,11 +77,10 @@ class DamstraToSqlOperator(ResourceTransfer):
 
     def _execute(self, context: Context) -> dict[str, Any]:
         """Write the rows and return their counts."""
-        from airflow_provider_damstra.exports.sql.errors import translate_database_errors
         from airflow_provider_damstra.exports.sql.prepare import prepare_table
-        from airflow_provider_damstra.exports.sql.schema import ResourceTable
+        from airflow_provider_damstra.exports.sql.tables import ResourceTable
         from airflow_provider_damstra.transfers.resume import WrittenParents
-        from airflow_provider_damstra.transfers.sql_engine import create_sql_engine
+        from airflow_provider_damstra.transfers.sql_engine import create_sql_engine, translate_database_errors
 
         query = self.create_query(deduplicates=True)
         target = ResourceTable(query.resource, self.table, self.schema)

@@ -117,10 +117,10 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
     def _to_bytes(self, matrix: TrainingMatrix) -> bytes:
         time_zone = ZoneInfo(self.time_zone)
         if self.file_format == "html":
-            from airflow_provider_damstra.exports.training_matrix.html import to_html
+            from airflow_provider_damstra.exports.training_matrix.rendering import to_html
 
             return to_html(matrix, time_zone=time_zone, title=self.title)
-        from airflow_provider_damstra.exports.training_matrix.tabular import to_csv, to_parquet
+        from airflow_provider_damstra.exports.training_matrix.rendering import to_csv, to_parquet
 
         return (to_csv if self.file_format == "csv" else to_parquet)(matrix, time_zone=time_zone)
 

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from airflow_provider_damstra.exports.training_matrix.html import to_html
 from airflow_provider_damstra.exports.training_matrix.matrix import (
     MatrixCell,
     MatrixRow,
@@ -21,7 +20,7 @@ from airflow_provider_damstra.exports.training_matrix.matrix import (
     cell_of,
     deciding_schedule,
 )
-from airflow_provider_damstra.exports.training_matrix.tabular import escape_formula, to_csv
+from airflow_provider_damstra.exports.training_matrix.rendering import escape_formula, to_csv, to_html
 from airflow_provider_damstra.models import Group, User, UserLessonSchedule
 
 PERTH = ZoneInfo("Australia/Perth")

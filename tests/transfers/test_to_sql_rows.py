@@ -15,7 +15,7 @@ from airflow_provider_damstra.exports.reader import RowPage
 from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.exports.sql.load import batches_of, replace_all, upsert_batches
 from airflow_provider_damstra.exports.sql.prepare import prepare_table
-from airflow_provider_damstra.exports.sql.schema import ResourceTable
+from airflow_provider_damstra.exports.sql.tables import ResourceTable
 from airflow_provider_damstra.transfers.sql_engine import create_sql_engine
 from tests.waiting import wait_until
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.exports.sql import merge as merging
-from airflow_provider_damstra.exports.sql.errors import SqlError
+from airflow_provider_damstra.transfers.sql_engine import SqlError
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from tests.operators.task_runner import fail_fast_message, run
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.exports.formats import write_json_lines
 from airflow_provider_damstra.exports.sql.merge import Merge
-from airflow_provider_damstra.exports.sql.staging import StagingTable
+from airflow_provider_damstra.exports.sql.tables import StagingTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from airflow_provider_damstra.exports.reader import RowPage, Rows
-    from airflow_provider_damstra.exports.sql.schema import ResourceTable
+    from airflow_provider_damstra.exports.sql.tables import ResourceTable
 
 log = logging.getLogger(__name__)
 

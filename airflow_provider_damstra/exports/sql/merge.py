@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, delete, exists, func, insert, not_, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from airflow_provider_damstra.exports.sql.schema import ROW_NUMBER
+from airflow_provider_damstra.exports.sql.tables import ROW_NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from sqlalchemy import ColumnElement, Connection, Delete, FromClause, Select, Table
 
-    from airflow_provider_damstra.exports.sql.schema import ResourceTable
+    from airflow_provider_damstra.exports.sql.tables import ResourceTable
 
 INSERT_ON_CONFLICT: dict[str, Callable[[Table], Any]] = {
     "postgresql": postgresql.insert,

@@ -11,14 +11,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
 
 from airflow_provider_damstra.exports.sql.merge import INSERT_ON_CONFLICT, Merge
-from airflow_provider_damstra.exports.sql.staging import StagingTable
+from airflow_provider_damstra.exports.sql.tables import StagingTable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection, Engine, Inspector
 
-    from airflow_provider_damstra.exports.sql.schema import ResourceTable
+    from airflow_provider_damstra.exports.sql.tables import ResourceTable
 
 
 def prepare_table(engine: Engine, target: ResourceTable, *, add_columns: bool, deletes: bool) -> bool:

@@ -1,18 +1,34 @@
-"""The staging table: a temporary table, filled by COPY on PostgreSQL and by INSERT elsewhere.
+"""SQLAlchemy tables of a resource: the target table, and the temporary staging table with the new rows.
 
-COPY is written here because the PostgreSQL hook's helpers open a connection of their own, which does not see
-a temporary table of this one.
+The staging table is filled by COPY on PostgreSQL and by INSERT elsewhere. COPY is written here because the
+PostgreSQL hook's helpers open a connection of their own, which does not see a temporary table of this one.
 """
 
 from __future__ import annotations
 
 import io
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Index, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
 
 from airflow_provider_damstra.exports.schema import ColumnType, format_timestamp, resource_columns, row_values
@@ -21,11 +37,80 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection
+    from sqlalchemy.types import TypeEngine
 
     from airflow_provider_damstra.exports.reader import Rows
-    from airflow_provider_damstra.exports.sql.schema import ResourceTable
+    from airflow_provider_damstra.exports.resources import Resource
+
+ROW_NUMBER = "_number"
+"""Column of the staging table with the position of the row in the order of reading."""
+
+_SQL_TYPES: dict[ColumnType, TypeEngine[Any]] = {
+    ColumnType.INTEGER: BigInteger(),
+    ColumnType.NUMBER: Float(53),
+    ColumnType.TEXT: Text(),
+    ColumnType.BOOLEAN: Boolean(),
+    # SQLite has no timestamp type; ISO 8601 strings in UTC sort by time.
+    ColumnType.TIMESTAMP: DateTime(timezone=True).with_variant(Text(), "sqlite"),
+    ColumnType.JSON: Text().with_variant(JSONB(), "postgresql"),
+}
+
+
+@dataclass(frozen=True)
+class ResourceTable:
+    """Describe the target table of a resource.
+
+    :param name: name of the table, without its schema.
+    :param schema: schema of the table; None for the connection's default.
+    :raises ValueError: if a name is empty, or contains the schema.
+    """
+
+    resource: Resource
+    name: str
+    schema: str | None = None
+
+    def __post_init__(self) -> None:
+        names: dict[str, Any] = {"table": self.name, "schema": self.schema}
+        for argument, name in names.items():
+            if not (isinstance(name, str) and name.strip()) and not (argument == "schema" and name is None):
+                raise ValueError(f"{argument} is {name!r}; it must be a name")
+        schema, dot, table = self.name.rpartition(".")
+        if dot and self.schema is None:
+            raise ValueError(f"table is {self.name!r}; did you mean schema={schema!r}, table={table!r}?")
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Return the names of the key columns."""
+        return self.resource.key
+
+    @cached_property
+    def column_names(self) -> tuple[str, ...]:
+        """Return the names of all columns."""
+        return tuple(column.name for column in resource_columns(self.resource))
+
+    @cached_property
+    def table(self) -> Table:
+        """Return the table to create if the target does not exist."""
+        # autoincrement=False: the ids come from Damstra, so the key needs no sequence.
+        columns = [
+            Column(one.name, _SQL_TYPES[one.type], primary_key=one.is_key, autoincrement=False)
+            for one in resource_columns(self.resource)
+        ]
+        return Table(self.name, MetaData(schema=self.schema), *columns)
+
+    @cached_property
+    def staging(self) -> Table:
+        """Return the temporary table into which rows are copied before the merge."""
+        columns = [Column(column.name, column.type) for column in self.table.columns]
+        number = Column(ROW_NUMBER, BigInteger, nullable=False)
+        return Table("_damstra_rows", MetaData(), *columns, number, prefixes=["TEMPORARY"])
+
 
 _ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+
 _COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
