@@ -61,14 +61,21 @@ class StoragePath:
     """A file or folder on any storage, with the method names of ``pathlib``.
 
     All access uses one file system. ``ObjectStoragePath`` uses two (from Airflow 3.2, one of them without the
-    connection), whose listing caches contradict each other.
+    connection), whose listing caches contradict each other. What exists is asked of the storage and not of
+    these caches, because another process may have written since.
 
     :param path: path or URL, such as ``s3://aws_default@bucket/users.jsonl``.
+    :ivar name: the last component of the path.
+    :ivar path: the path as the file system expects it, without protocol and connection.
+    :ivar is_local: whether it is on this machine.
     :raises ValueError: if the protocol is unknown.
     """
 
     def __init__(self, path: str | ObjectStoragePath) -> None:
         self._url = ObjectStoragePath(path) if isinstance(path, str) else path
+        self.name: str = self._url.name
+        self.path: str = self._url.path
+        self.is_local = self._url.protocol in LOCAL_PROTOCOLS
 
     def __str__(self) -> str:
         return str(self._url)
@@ -77,19 +84,9 @@ class StoragePath:
         return type(self)(self._url / name)
 
     @property
-    def name(self) -> str:
-        """Return the last component of the path."""
-        return self._url.name
-
-    @property
     def parent(self) -> Self:
         """Return the folder that contains it."""
         return type(self)(self._url.parent)
-
-    @property
-    def path(self) -> str:
-        """Return the path as the file system expects it, without protocol and connection."""
-        return self._url.path
 
     @property
     def fs(self) -> Any:
@@ -105,23 +102,14 @@ class StoragePath:
                 raise ValueError(f"{error}: pip install '{package}'") from error
             raise
 
-    @property
-    def is_local(self) -> bool:
-        """Return whether it is on this machine."""
-        return self._url.protocol in LOCAL_PROTOCOLS
-
     def exists(self) -> bool:
         """Return whether it exists."""
-        self._invalidate_listings()
+        self.fs.invalidate_cache()
         return bool(self.fs.exists(self.path))
-
-    def is_dir(self) -> bool:
-        """Return whether it is an existing folder."""
-        return bool(self.fs.isdir(self.path))
 
     def list_names(self) -> list[str]:
         """Return the names of the files and folders in this folder; none if it does not exist."""
-        self._invalidate_listings()
+        self.fs.invalidate_cache()
         try:
             found = self.fs.ls(self.path, detail=False)
         except FileNotFoundError:
@@ -130,7 +118,7 @@ class StoragePath:
 
     def list_sizes(self) -> dict[str, int]:
         """Return the size in bytes of each file in this folder, by name."""
-        self._invalidate_listings()
+        self.fs.invalidate_cache()
         found = self.fs.ls(self.path, detail=True)
         return {one["name"].rpartition("/")[2]: one["size"] for one in found if one["type"] == "file"}
 
@@ -167,7 +155,7 @@ class StoragePath:
 
     def rmtree(self) -> None:
         """Delete the folder with its content, if it exists."""
-        self._invalidate_listings()
+        self.fs.invalidate_cache()
         with suppress(FileNotFoundError):
             self.fs.rm(self.path, recursive=True)
 
@@ -181,10 +169,6 @@ class StoragePath:
             found = self.fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key)
             for upload in found.get("Uploads", ()):
                 self.fs.abort_mpu(bucket, upload["Key"], upload["UploadId"])
-
-    def _invalidate_listings(self) -> None:
-        """Drop fsspec's cached listings: another process may have written since."""
-        self.fs.invalidate_cache()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,7 +283,7 @@ def _find_obstacle(target: StoragePath) -> str | None:
     """Return why no file can be written, as far as that can be known without writing."""
     if not target.is_local and any(character in target.path for character in "*?["):
         return "the storage takes * ? [ for a pattern; use other characters"
-    if target.is_dir():
+    if target.fs.isdir(target.path):
         return "it is a folder"
     if target.is_local:
         existing = next(one for one in Path(target.path).absolute().parents if one.exists())
