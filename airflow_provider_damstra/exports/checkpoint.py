@@ -34,7 +34,7 @@ from airflow_provider_damstra.exports.segments import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+    from collections.abc import Iterator, Mapping, Sequence, Set
 
     from airflow_provider_damstra.exports.consistent_pagination import PageCursor
     from airflow_provider_damstra.exports.reader import ResourceReader, RowPage, Rows
@@ -148,7 +148,7 @@ class Checkpoint:
     def _open(self, fingerprint: str, owner: Mapping[str, Any]) -> None:
         manifest = _read_json(self._folder / _MANIFEST)
         is_same = isinstance(manifest, dict) and manifest.get("fingerprint") == fingerprint
-        is_usable = is_same and not _is_expired(manifest)
+        is_usable = is_same and not is_expired(manifest)
         if not is_usable:
             self._folder.rmtree()
         self._folder.mkdir()
@@ -203,18 +203,16 @@ class Checkpoint:
         return content[chunk.start : chunk.end]
 
 
-def is_abandoned(folder: Any, *, is_finished: Callable[[Mapping[str, Any]], bool]) -> bool:
-    """Return whether a checkpoint has expired and the task instance that owns it has ended.
-
-    :param is_finished: called with the ``owner``.
-    """
+def expired_owner(folder: Any) -> dict[str, Any] | None:
+    """Return the ``owner`` of a checkpoint that has expired, or None."""
     manifest = _read_json(folder / _MANIFEST)
-    if not isinstance(manifest, dict) or not manifest.get("owner"):
-        return False
-    return _is_expired(manifest) and is_finished(manifest["owner"])
+    if not isinstance(manifest, dict) or not is_expired(manifest):
+        return None
+    return manifest.get("owner") or None
 
 
-def _is_expired(manifest: dict[str, Any]) -> bool:
+def is_expired(manifest: Mapping[str, Any]) -> bool:
+    """Return whether what began at ``started_at`` cannot be continued any more."""
     return datetime.now(tz=UTC) - datetime.fromisoformat(manifest["started_at"]) >= CHECKPOINT_MAX_AGE
 
 

@@ -6,10 +6,10 @@ The versions of all rows of an export are kept in a snapshot file from one DAG r
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager
 from functools import cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 from pydantic import TypeAdapter, ValidationError
@@ -28,17 +28,15 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.resources import Resource
 
 
-@dataclass(frozen=True)
-class RunRef:
+class RunRef(msgspec.Struct, frozen=True):
     """A DAG run: its id and its ``run_after`` in ISO format."""
 
     run_id: str
     run_after: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExportState:
-    """What the last export of a target leaves for the next one.
+class ExportState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the last export of a target leaves for the next one, as JSON; empty before the first export.
 
     :param watermark: the latest ``modifiedDate`` of its rows, in ISO format.
     :param snapshot: path of the file with the versions of its rows.
@@ -72,25 +70,14 @@ class ExportState:
         """Return the paths of the snapshots that are still needed."""
         return {path for path in (self.snapshot, self.compared_with) if path}
 
-    def as_json(self) -> dict[str, Any]:
-        """Return this as JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any] | None) -> ExportState:
-        """Return the state from JSON; None is the state before the first export."""
-        if not value:
-            return cls()
-        return cls(**{**value, "run": RunRef(**value["run"])})
-
 
 _TIMESTAMP: TypeAdapter[datetime | None] = TypeAdapter(OptionalTimestamp)
 
 _KEYS_PER_QUERY = 500
 
 
-class RowVersionStore:
-    """Compares rows with a snapshot and collects their versions for the next one. Close it after use.
+class RowVersionStore(AbstractContextManager["RowVersionStore"]):
+    """Compares rows with a snapshot and collects their versions for the next one, within a ``with`` block.
 
     :param snapshot: the snapshot of the last export, or None if there is none.
     :param all_rows: whether all rows count as new.
@@ -107,14 +94,7 @@ class RowVersionStore:
         if snapshot is not None:
             self._insert("previous", map(_parse_version, decompressed(snapshot, "gzip")))
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Delete the database."""
         self._database.close()
 
     def filter_changed(self, pages: Iterable[Rows]) -> Iterator[Rows]:

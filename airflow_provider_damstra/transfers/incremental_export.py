@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from logging import getLogger
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from airflow_provider_damstra.storage import StoragePath, atomic_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from typing import BinaryIO
 
     from airflow.sdk import Context
 
@@ -46,7 +50,7 @@ class IncrementalExport:
         """Yield the store that compares rows with the snapshot of the last export."""
         from airflow_provider_damstra.exports.incremental import ExportState, RowVersionStore
 
-        self._last = ExportState.from_json(self.state.get())
+        self._last = msgspec.convert(self.state.get() or {}, ExportState)
         self._compared_with = self._last.snapshot_for(self.run)
         with (
             _open_snapshot(self._compared_with) as snapshot,
@@ -107,7 +111,7 @@ class IncrementalExport:
         state = ExportState(
             watermark=watermark, snapshot=snapshot, run=self.run, compared_with=self._compared_with
         )
-        self.state.set(state.as_json())
+        self.state.set(msgspec.to_builtins(state))
         for path in {*earlier, *self._last.files()} - state.files():
             StoragePath(path).unlink()
 
@@ -124,16 +128,9 @@ def run_ref(context: Context) -> RunRef:
     return RunRef(str(context.get("run_id", "")), run_after.isoformat() if run_after else None)
 
 
-@contextmanager
-def _open_snapshot(path: str | None) -> Iterator[Any]:
-    if path is None:
-        yield None
-        return
+def _open_snapshot(path: str | None) -> AbstractContextManager[BinaryIO | None]:
     try:
-        file = StoragePath(path).open("rb")
+        return StoragePath(path).open("rb") if path else nullcontext()
     except FileNotFoundError:
         log.warning("%s, with which this export was to be compared, is missing: all rows are new.", path)
-        yield None
-        return
-    with file:
-        yield file
+        return nullcontext()

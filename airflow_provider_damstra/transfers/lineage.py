@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -67,14 +68,11 @@ def emit_asset_events(operator: BaseOperator, context: Context, *, uri: str, ext
 
 
 def _create_asset(uri: str) -> Asset | None:
-    with warnings.catch_warnings():
-        # A warning that no installed provider knows the scheme is of no use in the task's log.
-        warnings.simplefilter("ignore")
-        try:
-            return Asset(uri=uri)
-        except ValueError:
-            # Rows can be written to places whose URI one of Airflow's providers rejects.
-            return None
+    # A warning that no installed provider knows the scheme would be of no use in the task's log, and rows can
+    # be written to places whose URI one of Airflow's providers rejects.
+    with warnings.catch_warnings(action="ignore"), suppress(ValueError):
+        return Asset(uri=uri)
+    return None
 
 
 def operator_lineage(

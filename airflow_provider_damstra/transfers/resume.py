@@ -75,15 +75,12 @@ def _owner(context: Context) -> dict[str, Any]:
 
 def _remove_abandoned(folder: StoragePath, context: Context, owner: Mapping[str, Any]) -> None:
     """Remove checkpoints and temporary files of killed tries of this task's other, ended DAG runs."""
-    from airflow_provider_damstra.exports.checkpoint import is_abandoned
-
-    def is_finished(other: Mapping[str, Any]) -> bool:
-        is_same_task = all(other.get(name) == owner[name] for name in ("dag_id", "task_id"))
-        return is_same_task and other["run_id"] != owner["run_id"] and _has_ended(context, other)
+    from airflow_provider_damstra.exports.checkpoint import expired_owner
 
     names = folder.list_names()
     for name in (one for one in names if one.startswith(".") and one.endswith(_CHECKPOINT_SUFFIX)):
-        if is_abandoned(folder / name, is_finished=is_finished):
+        other = expired_owner(folder / name)
+        if other and _is_ended_run_of(owner, other, context):
             log.info("%s is removed: a killed try of another DAG run has left it.", folder / name)
             prefix = name.removesuffix(_CHECKPOINT_SUFFIX) + "-"
             for temporary in names:
@@ -92,14 +89,17 @@ def _remove_abandoned(folder: StoragePath, context: Context, owner: Mapping[str,
             (folder / name).rmtree()
 
 
-def _has_ended(context: Context, owner: Mapping[str, Any]) -> bool:
-    """Return whether a task instance has ended according to Airflow, or does not exist any more."""
+def _is_ended_run_of(owner: Mapping[str, Any], other: Mapping[str, Any], context: Context) -> bool:
+    """Return whether a task instance is of another DAG run, which has ended or does not exist any more."""
+    is_same_task = all(other.get(name) == owner[name] for name in ("dag_id", "task_id"))
+    if not is_same_task or other["run_id"] == owner["run_id"]:
+        return False
     ti: Any = context["ti"]
     states = ti.get_task_states(
-        dag_id=owner["dag_id"],
-        task_ids=[owner["task_id"]],
-        map_index=owner["map_index"],
-        run_ids=[owner["run_id"]],
+        dag_id=other["dag_id"],
+        task_ids=[other["task_id"]],
+        map_index=other["map_index"],
+        run_ids=[other["run_id"]],
     )
     return all(state in _ENDED for of_run in states.values() for state in of_run.values())
 
@@ -112,38 +112,24 @@ class WrittenParents:
     """
 
     def __init__(self, context: Context, *, fingerprint: str) -> None:
-        self.ids: set[int] = set()
+        from airflow_provider_damstra.exports.checkpoint import is_expired
+
         self._state = TaskState(context)
-        self._fingerprint = fingerprint
-        self._started_at = datetime.now(tz=UTC)
-        self._load()
+        started_at = datetime.now(tz=UTC).isoformat()
+        self._saved: dict[str, Any] = {"fingerprint": fingerprint, "started_at": started_at}
+        saved = self._state.get(_WRITTEN_PARENTS_KEY, {})
+        if saved.get("fingerprint") == fingerprint and not is_expired(saved):
+            self._saved = saved
+        self.ids: set[int] = set(self._saved.get("ids", ()))
 
     def add(self, ids: list[int]) -> None:
         """Add ids."""
         if ids:
             self.ids.update(ids)
-            self._save()
+            self._state.set(_WRITTEN_PARENTS_KEY, {**self._saved, "ids": sorted(self.ids)})
 
     def clear(self) -> None:
         """Remove all ids: when the task is cleared, all rows are to be read again."""
         if self.ids:
             self.ids.clear()
             self._state.delete(_WRITTEN_PARENTS_KEY)
-
-    def _load(self) -> None:
-        from airflow_provider_damstra.exports.checkpoint import CHECKPOINT_MAX_AGE
-
-        saved = self._state.get(_WRITTEN_PARENTS_KEY, {})
-        if saved.get("fingerprint") == self._fingerprint:
-            started_at = datetime.fromisoformat(saved["started_at"])
-            if self._started_at - started_at < CHECKPOINT_MAX_AGE:
-                self._started_at = started_at
-                self.ids.update(saved["ids"])
-
-    def _save(self) -> None:
-        saved = {
-            "fingerprint": self._fingerprint,
-            "started_at": self._started_at.isoformat(),
-            "ids": sorted(self.ids),
-        }
-        self._state.set(_WRITTEN_PARENTS_KEY, saved)

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.exports import checkpoint as checkpoint_module
 from airflow_provider_damstra.exports import segments
-from airflow_provider_damstra.exports.checkpoint import Checkpoint, is_abandoned
+from airflow_provider_damstra.exports.checkpoint import Checkpoint, expired_owner
 from airflow_provider_damstra.storage import StoragePath
 from tests.exports.checkpoints import ONE, THREE, TWO, ids_in, open_checkpoint, row_page
 
@@ -203,24 +203,17 @@ OWNER = {"task_id": "export", "run_id": "monday"}
 
 
 @pytest.mark.parametrize(
-    ("owner", "is_old", "is_finished", "expected"),
-    [
-        (OWNER, True, True, True),
-        (OWNER, True, False, False),
-        (OWNER, False, True, False),
-        ({}, True, True, False),
-    ],
+    ("owner", "is_old", "expected"), [(OWNER, True, OWNER), (OWNER, False, None), ({}, True, None)]
 )
-def test_is_abandoned_needs_expired_checkpoint_of_ended_task(
+def test_expired_owner_is_the_task_of_an_old_checkpoint(
     owner: dict[str, str],
     is_old: bool,
-    is_finished: bool,
-    expected: bool,
+    expected: dict[str, str] | None,
     folder: StoragePath,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert not is_abandoned(folder, is_finished=lambda _: True)
+    assert expired_owner(folder) is None
     Checkpoint(folder, fingerprint="users", can_append=False, owner=owner)
     if is_old:
         monkeypatch.setattr(checkpoint_module, "CHECKPOINT_MAX_AGE", timedelta())
-    assert is_abandoned(folder, is_finished=lambda of: is_finished and of == OWNER) is expected
+    assert expired_owner(folder) == expected
