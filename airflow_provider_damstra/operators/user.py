@@ -95,21 +95,17 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
         self.keep_roles = keep_roles
 
     def _execute(self, context: Context) -> Any:
-        from airflow_provider_damstra.services.user_import.upsert import (
-            MATCH_KEYS,
-            apply_import,
-            plan_import,
-            row_digest,
-        )
+        from airflow_provider_damstra.services.user_import.upsert import MATCH_KEYS, UserImport, row_digest
 
         self.validate_result_path()
         validate_choice("match_by", self.match_by, *MATCH_KEYS)
         rows = self._parse_users()
-        plan = plan_import(self.client, rows, match_by=self.match_by, keep_roles=self.keep_roles)
+        user_import = UserImport(self.client, rows, match_by=self.match_by)
+        user_import.look_up(keep_roles=self.keep_roles)
         # Stored before the import, for the next try.
-        new = set(self.task_state.append("rows_of_new_users", plan.new_digests))
-        changed = set(self.task_state.append("users_changed", plan.differing_ids))
-        user_ids = apply_import(plan, batch_size=self.batch_size)
+        new = set(self.task_state.append("rows_of_new_users", user_import.new_digests()))
+        changed = set(self.task_state.append("users_changed", user_import.differing_ids()))
+        user_ids = user_import.send(batch_size=self.batch_size)
         outcomes = [
             "created" if row_digest(row) in new else "updated" if user_id in changed else "unchanged"
             for row, user_id in zip(rows, user_ids, strict=True)

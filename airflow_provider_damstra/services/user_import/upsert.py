@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -42,142 +41,122 @@ _MAX_SEARCHES = 200
 """Users that are searched one by one; for more, the whole listing is read."""
 
 
-class UserMatcher:
-    """Match rows with users by one field, as the import does.
+class UserImport:
+    """Import of rows: the users that exist are looked up first, then what is missing or differs is sent.
 
-    :param match_by: a key of ``MATCH_KEYS``.
+    :param rows: each has the field ``match_by``, no two the same.
+    :param match_by: a key of ``MATCH_KEYS``: the field by which users are matched, as the import does it.
     """
 
-    def __init__(self, client: RecordingClient, *, match_by: str) -> None:
-        self.client = client
-        self.match_by = match_by
-        self.merge_type, self._search = MATCH_KEYS[match_by]
+    def __init__(self, client: RecordingClient, rows: Sequence[ImportedUser], *, match_by: str) -> None:
+        self._client = client
+        self._rows = rows
+        self._match_by = match_by
+        self._merge_type, self._search = MATCH_KEYS[match_by]
+        self._existing: dict[str, User] = {}
+        self._to_send: list[ImportedUser] = []
 
-    def key(self, user: User | ImportedUser) -> str:
+    def look_up(self, *, keep_roles: bool) -> None:
+        """Look up which users are missing or differ.
+
+        :param keep_roles: send the present roles of a user whose row has none, because the import would reset
+            them.
+        :raises DamstraConflictError: if a row matches several users, or roles cannot be kept.
+        """
+        rows, self._existing = self._rows, self._find(self._rows)
+        if keep_roles:
+            rows = [_keep_roles(row, self._existing.get(self._key(row))) for row in rows]
+        self._to_send = [row for row in rows if not _is_up_to_date(self._existing.get(self._key(row)), row)]
+        total, count = len(rows), len(self._to_send)
+        log.info("%d users: %d as wanted already, %d to import", total, total - count, count)
+
+    def new_digests(self) -> list[int]:
+        """Return the digests of the rows whose users are missing."""
+        return [row_digest(row) for row in self._to_send if self._key(row) not in self._existing]
+
+    def differing_ids(self) -> list[int]:
+        """Return the ids of the users that exist and differ."""
+        keys = map(self._key, self._to_send)
+        return [self._existing[key].id for key in keys if key in self._existing]
+
+    def send(self, *, batch_size: int) -> list[int]:
+        """Create missing users, update those that differ, and return all ids in the order of the rows.
+
+        :raises DamstraError: naming the batches that were imported before the one that failed.
+        """
+        total = len(self._to_send)
+        ids = {key: user.id for key, user in self._existing.items()}
+        for start in range(0, total, batch_size):
+            batch = self._to_send[start : start + batch_size]
+            try:
+                ids.update(self._send_batch(batch))
+            except DamstraError as error:
+                failed = f"users {start + 1} to {start + len(batch)} failed"
+                progress = f"Of {total} users to import {start} were imported before {failed}"
+                error.args = (f"{progress}; running it again does the rest. {error}",)
+                raise
+        lost = sum(self._key(row) not in ids for row in self._rows)
+        if lost:
+            raise DamstraConflictError(
+                f"{lost} of {len(self._rows)} users were imported, but none with their {self._match_by} can "
+                "be found: look in Damstra what was stored instead."
+            )
+        return [ids[self._key(row)] for row in self._rows]
+
+    def _send_batch(self, batch: Sequence[ImportedUser]) -> dict[str, int]:
+        """Import a batch and return ids by key; look the users up if the outcome is unknown (no response).
+
+        A batch that was not imported then is not sent again immediately: a slow server may still be
+        processing it. The next try of the task sends what is missing.
+        """
+        request = BulkUserImport(users=tuple(batch), merge_type=self._merge_type)
+        try:
+            with self._client.record(request) as sender:
+                ids = {self._key(user): user.id for user in sender.call(request)}
+        except DamstraError as error:
+            if not error.outcome_unknown:
+                raise
+            found = self._find(batch)
+            if not all(_is_up_to_date(found.get(self._key(row)), row) for row in batch):
+                raise
+            ids = {key: user.id for key, user in found.items()}
+        if any(self._key(row) not in ids for row in batch):
+            ids |= {key: user.id for key, user in self._find(batch).items()}
+        return ids
+
+    def _key(self, user: User | ImportedUser) -> str:
         """Return the value that identifies a user."""
-        return str(getattr(user, self.match_by) or "").casefold()
+        return str(getattr(user, self._match_by) or "").casefold()
 
-    def find(self, rows: Sequence[ImportedUser]) -> dict[str, User]:
+    def _find(self, rows: Sequence[ImportedUser]) -> dict[str, User]:
         """Return the users that exist, by key.
 
         :raises DamstraConflictError: if a row matches several users.
         """
-        keys = {self.key(row) for row in rows}
+        keys = set(map(self._key, rows))
         found: dict[str, User] = {}
         for user in self._find_candidates(rows):
-            key = self.key(user)
+            key = self._key(user)
             if key in keys and found.setdefault(key, user).id != user.id:
                 raise DamstraConflictError(
-                    f"Users {found[key].id} and {user.id} have the same {self.match_by}, so it is unknown "
+                    f"Users {found[key].id} and {user.id} have the same {self._match_by}, so it is unknown "
                     "which is meant; no user was imported. Correct one of them in Damstra."
                 )
         return found
 
     def _find_candidates(self, rows: Sequence[ImportedUser]) -> list[User]:
         if len(rows) > _MAX_SEARCHES:
-            return list(self.client.iterate(ListUsers(active_value=ActiveValue.ALL)))
+            return list(self._client.iterate(ListUsers(active_value=ActiveValue.ALL)))
         found = map_concurrently(self._search_row, rows, description="users looked up")
         return [user for users in found for user in users]
 
     def _search_row(self, row: ImportedUser) -> list[User]:
-        return list(self.client.iterate(self._search(str(getattr(row, self.match_by)))))
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImportPlan:
-    """The changes that an import makes.
-
-    :param rows: all rows.
-    :param existing: the users that exist, by key.
-    :param to_send: the rows of users that are missing or differ.
-    """
-
-    matcher: UserMatcher
-    rows: Sequence[ImportedUser]
-    existing: dict[str, User]
-    to_send: list[ImportedUser]
-
-    @property
-    def new_digests(self) -> list[int]:
-        """Return the digests of the rows whose users are missing."""
-        return [row_digest(row) for row in self.to_send if self.matcher.key(row) not in self.existing]
-
-    @property
-    def differing_ids(self) -> list[int]:
-        """Return the ids of the users that exist and differ."""
-        keys = (self.matcher.key(row) for row in self.to_send)
-        return [self.existing[key].id for key in keys if key in self.existing]
+        return list(self._client.iterate(self._search(str(getattr(row, self._match_by)))))
 
 
 def row_digest(row: ImportedUser) -> int:
-    """Return a digest, which tells later tries of the task about a row without showing personal data."""
+    """Return a digest, by which later tries of the task recognise a row; it shows no personal data."""
     return int.from_bytes(sha256(row.model_dump_json().encode()).digest()[:6])
-
-
-def plan_import(
-    client: RecordingClient, rows: Sequence[ImportedUser], *, match_by: str, keep_roles: bool
-) -> ImportPlan:
-    """Return the rows of users that are missing or differ.
-
-    :param match_by: a key of ``MATCH_KEYS``; each row has the field.
-    :param keep_roles: send the present roles of a user whose row has none, because the import would reset
-        them.
-    """
-    matcher = UserMatcher(client, match_by=match_by)
-    existing = matcher.find(rows)
-    wanted = [_keep_roles(row, existing.get(matcher.key(row))) if keep_roles else row for row in rows]
-    to_send = [row for row in wanted if not _is_up_to_date(existing.get(matcher.key(row)), row)]
-    log.info(
-        "%d users: %d as wanted already, %d to import", len(rows), len(rows) - len(to_send), len(to_send)
-    )
-    return ImportPlan(matcher=matcher, rows=rows, existing=existing, to_send=to_send)
-
-
-def apply_import(plan: ImportPlan, *, batch_size: int) -> list[int]:
-    """Create missing users and update those that differ, and return all users' ids in the order of the rows.
-
-    :raises DamstraError: naming the batches that were imported before the one that failed.
-    """
-    matcher, total = plan.matcher, len(plan.to_send)
-    ids = {key: user.id for key, user in plan.existing.items()}
-    for start in range(0, total, batch_size):
-        batch = plan.to_send[start : start + batch_size]
-        try:
-            ids.update(_import_batch(matcher, batch))
-        except DamstraError as error:
-            failed = f"users {start + 1} to {start + len(batch)} failed"
-            progress = f"Of {total} users to import {start} were imported before {failed}"
-            error.args = (f"{progress}; running it again does the rest. {error}",)
-            raise
-    lost = sum(matcher.key(row) not in ids for row in plan.rows)
-    if lost:
-        raise DamstraConflictError(
-            f"{lost} of {len(plan.rows)} users were imported, but none with their {matcher.match_by} can be "
-            "found: look in Damstra what was stored instead."
-        )
-    return [ids[matcher.key(row)] for row in plan.rows]
-
-
-def _import_batch(matcher: UserMatcher, batch: Sequence[ImportedUser]) -> dict[str, int]:
-    """Import a batch and return ids by key; look the users up if the outcome is unknown (no response).
-
-    A batch that was not imported then is not sent again immediately: a slow server may still be processing
-    it. The next try of the task sends what is missing.
-    """
-    request = BulkUserImport(users=tuple(batch), merge_type=matcher.merge_type)
-    try:
-        with matcher.client.record(request) as sender:
-            ids = {matcher.key(user): user.id for user in sender.call(request)}
-    except DamstraError as error:
-        if not error.outcome_unknown:
-            raise
-        found = matcher.find(batch)
-        if not all(_is_up_to_date(found.get(matcher.key(row)), row) for row in batch):
-            raise
-        ids = {key: user.id for key, user in found.items()}
-    if any(matcher.key(row) not in ids for row in batch):
-        ids |= {key: user.id for key, user in matcher.find(batch).items()}
-    return ids
 
 
 def _keep_roles(row: ImportedUser, user: User | None) -> ImportedUser:
