@@ -109,10 +109,25 @@ class Attendance(RequestModel):
     progress: Progress | None = None
     user_ids: IdentifierList | None = None
 
-    def records(self) -> dict[int, AttendanceRecord]:
-        """Return the records by user id."""
+    def create_request(self, attendees: Mapping[int, IltSessionAttendee]) -> SaveIltSessionProgress:
+        """Return the request that records it.
+
+        :param attendees: all attendees of the session by user id.
+        :raises DamstraNotFoundError: naming the users who are not registered.
+        """
         passed = AttendanceRecord(attended=True, passed=True)
-        return self.progress or dict.fromkeys(self.user_ids or (), passed)
+        records = self.progress or dict.fromkeys(self.user_ids or (), passed)
+        unknown = sorted(records.keys() - attendees.keys())
+        if unknown:
+            raise DamstraNotFoundError(
+                f"ILT session {self.ilt_session_id}: users {', '.join(map(str, unknown))} are not "
+                "registered, so no attendance was recorded. Register them first."
+            )
+        progress = tuple(
+            AttendeeProgress(id=attendees[user_id].id, attended=record.attended, passed=record.passed)
+            for user_id, record in records.items()
+        )
+        return SaveIltSessionProgress(ilt_session_id=self.ilt_session_id, attendees=progress)
 
 
 def save_progress(client: RecordingClient, attendance: Attendance) -> int:
@@ -121,7 +136,7 @@ def save_progress(client: RecordingClient, attendance: Attendance) -> int:
     :raises DamstraNotFoundError: naming the users who are not registered; nothing is recorded then.
     """
     present = list_attendees(client, attendance.ilt_session_id)
-    request = _progress_request(attendance, present)
+    request = attendance.create_request(present)
     pending = _find_pending_progress(request, present.values())
     if pending:
         narrowed = request.model_copy(update={"attendees": pending})
@@ -133,25 +148,6 @@ def save_progress(client: RecordingClient, attendance: Attendance) -> int:
         call_and_verify(client, narrowed, is_applied=is_applied)
     own = {one.id for one in pending} | client.intents.ids_sent(request)
     return sum(one.id in own for one in request.attendees)
-
-
-def _progress_request(
-    attendance: Attendance, present: Mapping[int, IltSessionAttendee]
-) -> SaveIltSessionProgress:
-    records = attendance.records()
-    unknown = sorted(records.keys() - present.keys())
-    if unknown:
-        raise DamstraNotFoundError(
-            f"ILT session {attendance.ilt_session_id}: users {', '.join(map(str, unknown))} are not "
-            "registered, so no attendance was recorded. Register them first."
-        )
-    return SaveIltSessionProgress(
-        ilt_session_id=attendance.ilt_session_id,
-        attendees=tuple(
-            AttendeeProgress(id=present[user_id].id, attended=record.attended, passed=record.passed)
-            for user_id, record in records.items()
-        ),
-    )
 
 
 def _find_pending_progress(
