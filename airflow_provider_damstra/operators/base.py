@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow.sdk import Context
+    from pydantic import BaseModel
 
     from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.exports.reader import Rows
@@ -88,10 +89,9 @@ class DamstraOperator(BaseOperator):
     def _execute(self, context: Context) -> Any:
         raise NotImplementedError(f"{type(self).__name__} does not implement _execute")
 
-    def request_fields(self) -> dict[str, Any]:
-        """Return the rendered template fields by name, without the connection's id and a result file."""
-        names = [name for name in self.template_fields if name not in ("damstra_conn_id", "result_path")]
-        return {name: getattr(self, name) for name in names}
+    def request_fields(self, model: type[BaseModel]) -> dict[str, Any]:
+        """Return the rendered template fields that are fields of a request model, by name."""
+        return {name: getattr(self, name) for name in self.template_fields if name in model.model_fields}
 
     def on_kill(self) -> None:
         """Stop the task. Airflow calls this in a signal handler, or after an ``execution_timeout``.
@@ -190,7 +190,8 @@ class StrictMixin(DamstraOperator):
         """Return the request."""
         from airflow_provider_damstra import endpoints
 
-        return getattr(endpoints, self.endpoint_name)(**self.request_fields())
+        endpoint = getattr(endpoints, self.endpoint_name)
+        return endpoint(**self.request_fields(endpoint))
 
 
 class ChangeStatusOperator(StrictMixin):

@@ -63,7 +63,7 @@ class DamstraCreateGroupOperator(RollbackOnKillMixin):
         from airflow_provider_damstra.endpoints import CreateGroup
         from airflow_provider_damstra.services.group import get_or_create_group
 
-        request = CreateGroup(**self.request_fields())
+        request = CreateGroup(**self.request_fields(CreateGroup))
         group, was_created = get_or_create_group(self.client, request, if_exists=self.if_exists)
         state = "created" if was_created else "is there already"
         self.log.info("Group %r (id %d) %s", group.name, group.id, state)
@@ -102,9 +102,10 @@ class DamstraUpdateGroupOperator(DamstraOperator):
         self.parent_id = parent_id
 
     def _execute(self, context: Context) -> bool:
+        from airflow_provider_damstra.endpoints import UpdateGroup
         from airflow_provider_damstra.services.group import update_group
 
-        return update_group(self.client, self.request_fields())
+        return update_group(self.client, self.request_fields(UpdateGroup))
 
 
 class DamstraInactivateGroupOperator(ChangeStatusOperator):
@@ -260,7 +261,7 @@ class DamstraSyncGroupMembersOperator(ResultFileMixin):
 
         self.validate_result_path()
         add = getattr(endpoints, f"AddGroup{self.who.title()}")
-        request = add(**self.request_fields())
+        request = add(**self.request_fields(add))
         plan = plan_membership(self.client, request)
         self.log.info("Group %d: %s", request.group_id, plan)
         plan.validate_removals(self.max_removals)

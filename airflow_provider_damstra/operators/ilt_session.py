@@ -84,7 +84,7 @@ class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
         from airflow_provider_damstra.endpoints import CreateIltSession
         from airflow_provider_damstra.services.ilt_session import get_or_create_ilt_session
 
-        request = CreateIltSession(**self.request_fields())
+        request = CreateIltSession(**self.request_fields(CreateIltSession))
         session, was_created = get_or_create_ilt_session(self.client, request, if_exists=self.if_exists)
         self.log.info("ILT session %d %s", session.id, "created" if was_created else "is there already")
         return session.id
@@ -134,9 +134,10 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
         self.number_of_places = number_of_places
 
     def _execute(self, context: Context) -> bool:
+        from airflow_provider_damstra.endpoints import UpdateIltSession
         from airflow_provider_damstra.services.ilt_session import update_ilt_session
 
-        return update_ilt_session(self.client, self.request_fields())
+        return update_ilt_session(self.client, self.request_fields(UpdateIltSession))
 
 
 class DamstraCompleteIltSessionOperator(ChangeStatusOperator):
@@ -278,6 +279,6 @@ class DamstraSaveIltSessionProgressOperator(DamstraOperator):
     def _execute(self, context: Context) -> int:
         from airflow_provider_damstra.services.ilt_session import Attendance, save_progress
 
-        changed = save_progress(self.client, Attendance(**self.request_fields()))
+        changed = save_progress(self.client, Attendance(**self.request_fields(Attendance)))
         self.log.info("ILT session %s: %d records of attendance changed", self.ilt_session_id, changed)
         return changed

@@ -106,10 +106,11 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
 
         self.skip_if_empty()
         self.validate_result_path()
+        assignment = LessonAssignment(**self.request_fields(LessonAssignment))
         dag_run: Any = context.get("dag_run")
         results, failed = schedule_users(
             self.client,
-            LessonAssignment(**self.request_fields()).requests(self.client),
+            assignment.requests(self.client),
             if_exists=self.if_exists,
             if_completed=self.if_completed,
             since=getattr(dag_run, "run_after", None),
@@ -194,7 +195,8 @@ class DamstraCompleteLessonOperator(DamstraOperator):
         from airflow_provider_damstra.endpoints import CompleteLesson
         from airflow_provider_damstra.services.lesson import complete_lesson
 
-        ids, was_recorded = complete_lesson(self.client, CompleteLesson(**self.request_fields()))
+        request = CompleteLesson(**self.request_fields(CompleteLesson))
+        ids, was_recorded = complete_lesson(self.client, request)
         state = "recorded" if was_recorded else "is there already"
         self.log.info("User %s: completion %s", self.user_id, state)
         return ids

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -44,3 +45,11 @@ def test_second_run_changes_nothing(scenario: Scenario) -> None:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_only_sending_cases_send_writes(scenario: Scenario) -> None:
     assert bool(scenario.recorded.numbered_writes) == (scenario.case in SENDING_CASES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_subclass_may_add_template_fields(scenario: Scenario) -> None:
+    kind = scenario.case.operator
+    attributes = {"template_fields": (*kind.template_fields, "ticket"), "ticket": "{{ ds }}"}
+    scenario.case = replace(scenario.case, operator=type(kind.__name__, (kind,), attributes))
+    assert scenario.run() == scenario.expected
