@@ -1,8 +1,8 @@
 """Iterate in a synchronous thread over what tasks of an event loop in a background thread produce.
 
-The loop is that of anyio's blocking portal. Items do not go through ``portal.call``: one round trip between
-the threads for each page costs more than reading it. They are put into a queue whose size is limited by
-slots.
+Hand-written because anyio's blocking portal waits for its thread forever if a signal handler raises while the
+portal starts or stops. Items are put into a queue whose size is limited by slots: one round trip between the
+threads for each page would cost more than reading it.
 """
 
 from __future__ import annotations
@@ -10,17 +10,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from anyio.from_thread import start_blocking_portal
-
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
+    from concurrent.futures import Future
     from contextlib import AbstractAsyncContextManager
-
-    from anyio.from_thread import BlockingPortal
 
 THREAD_NAME = "damstra-transfer"
 
@@ -34,13 +31,14 @@ class ItemQueue(Generic[Item]):
     A slot is taken before an item is requested or put, and becomes free when the consumer requests the next
     item: until then it counts as being in use.
 
+    :param loop: the event loop of the tasks.
     :param size: number of slots.
     """
 
-    def __init__(self, size: int) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop, size: int) -> None:
+        self._loop = loop
         self._slots = asyncio.Semaphore(size)
-        self._items: SimpleQueue[Item | asyncio.Task[None]] = SimpleQueue()
+        self._items: SimpleQueue[Item | Future[None]] = SimpleQueue()
 
     async def acquire_slot(self) -> None:
         """Wait for a slot. Each slot is for one ``put``."""
@@ -50,7 +48,8 @@ class ItemQueue(Generic[Item]):
         """Put an item for which a slot was acquired."""
         self._items.put(item)
 
-    def _iterate(self, producer: asyncio.Task[None]) -> Iterator[Item]:
+    def _iterate(self, producer: Future[None]) -> Iterator[Item]:
+        producer.add_done_callback(self._items.put)
         while (item := self._items.get()) is not producer:
             yield item  # type: ignore[misc]
             self._loop.call_soon_threadsafe(self._slots.release)
@@ -60,13 +59,15 @@ class ItemQueue(Generic[Item]):
 class BackgroundLoop(Generic[Client]):
     """An event loop in a background thread. Create it with ``background_loop``.
 
-    :param client: the client that its tasks share.
+    :ivar client: the client that its tasks share.
     """
 
-    def __init__(self, portal: BlockingPortal, client: Client) -> None:
-        self.client = client
-        self._portal = portal
-        self._producers: list[asyncio.Task[None]] = []
+    client: Client
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._exit_stack = AsyncExitStack()
+        self._stopped = asyncio.Event()
 
     def iterate(
         self, produce: Callable[[ItemQueue[Item]], Coroutine[Any, Any, None]], *, size: int
@@ -77,20 +78,33 @@ class BackgroundLoop(Generic[Client]):
         :param size: slots of the queue: items that are requested, queued or in use at the same time.
         :raises Exception: that of ``produce``, after the items that it had put.
         """
+        queue: ItemQueue[Item] = ItemQueue(self._loop, size)
+        return queue._iterate(self._start(produce(queue)))
 
-        async def start() -> Iterator[Item]:
-            queue: ItemQueue[Item] = ItemQueue(size)
-            producer = asyncio.create_task(produce(queue))
-            producer.add_done_callback(queue._items.put)
-            self._producers.append(producer)
-            return queue._iterate(producer)
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> Future[None]:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
-        return self._portal.call(start)
+    async def _open(self, open_client: Callable[[], AbstractAsyncContextManager[Client]]) -> None:
+        self.client = await self._exit_stack.enter_async_context(open_client())
 
-    async def _cancel(self) -> None:
-        for producer in self._producers:
-            producer.cancel()
-        await asyncio.gather(*self._producers, return_exceptions=True)
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            # The end of the loop must not wait for a name resolution, which cannot be interrupted.
+            executor = _AbandoningExecutor(thread_name_prefix="damstra-resolve")
+            self._loop.set_default_executor(executor)
+            runner.run(self._cancel_tasks_when_stopped())
+
+    async def _cancel_tasks_when_stopped(self) -> None:
+        async with self._exit_stack:
+            await self._stopped.wait()
+            # Before the client is closed, which would report their requests as failed.
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stopped.set)
 
 
 @contextmanager
@@ -105,23 +119,17 @@ def background_loop(
 
     :param open_client: called in the event loop.
     """
-
-    @asynccontextmanager
-    async def open_loop() -> AsyncIterator[BackgroundLoop[Client]]:
-        threading.current_thread().name = THREAD_NAME
-        # The end of the loop must not wait for a name resolution, which cannot be interrupted.
-        executor = _AbandoningExecutor(thread_name_prefix="damstra-resolve")
-        asyncio.get_running_loop().set_default_executor(executor)
-        async with open_client() as client:
-            loop = BackgroundLoop(portal, client)
-            try:
-                yield loop
-            finally:
-                # Before the client is closed, which would report their requests as failed.
-                await loop._cancel()
-
-    with start_blocking_portal() as portal, portal.wrap_async_context_manager(open_loop()) as loop:
+    loop: BackgroundLoop[Client] = BackgroundLoop()
+    thread = threading.Thread(target=loop._run, name=THREAD_NAME, daemon=True)
+    try:
+        thread.start()
+        loop._start(loop._open(open_client)).result()
         yield loop
+    finally:
+        loop._stop()
+        # A signal handler may have raised while the thread was starting: then it ends by itself.
+        if thread.is_alive():
+            thread.join()
 
 
 class _AbandoningExecutor(ThreadPoolExecutor):

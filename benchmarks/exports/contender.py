@@ -19,7 +19,6 @@ from benchmarks.measuring import connect, cost
 
 Run = Callable[[Scenario, int, Path], int]
 IMPORTS = (
-    "anyio._backends._asyncio",
     "airflow.dag_processing.dagbag",
     "airflow.providers.http.operators.http",
     "airflow.sdk.execution_time.execute_workload",

@@ -125,6 +125,19 @@ def test_signal_during_name_resolution_ends_loop_and_thread(monkeypatch: pytest.
         may_end.set()
 
 
+def test_signal_while_the_thread_starts_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class InterruptedThread(threading.Thread):
+        def start(self) -> None:
+            super().start()
+            if self.name == THREAD_NAME:
+                raise Killed
+
+    monkeypatch.setattr(threading, "Thread", InterruptedThread)
+    with pytest.raises(Killed), background_loop(nullcontext):
+        pass
+    assert loop_threads() == []
+
+
 def test_exception_of_the_consumer_cancels_producer_and_ends_thread() -> None:
     cancelled = threading.Event()
 
