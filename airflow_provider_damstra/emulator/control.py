@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from airflow_provider_damstra.emulator import lesson_schedules
+from airflow_provider_damstra.emulator import lesson_schedule_repository
 from airflow_provider_damstra.emulator.api_errors import ApiError
 from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
 from airflow_provider_damstra.emulator.faults import FaultRule
@@ -149,25 +149,27 @@ def _clock_as_json(state: EmulatorState) -> dict[str, str]:
 async def complete(state: State, schedule_id: int, body: _CompleteRequest | None = None) -> dict[str, Any]:
     """Complete a lesson, as its trainee does in the app."""
     passed = body.passed if body else True
-    return _change_schedule(state, schedule_id, lesson_schedules.complete, passed=passed)
+    return _change_schedule(state, schedule_id, lesson_schedule_repository.complete, passed=passed)
 
 
 @control_router.post("/lesson_schedules/{schedule_id}/start")
 async def start(state: State, schedule_id: int) -> dict[str, Any]:
     """Start a lesson, as its trainee does in the app."""
-    return _change_schedule(state, schedule_id, lesson_schedules.start)
+    return _change_schedule(state, schedule_id, lesson_schedule_repository.start)
 
 
 @control_router.post("/lesson_schedules/{schedule_id}/cancel")
 async def cancel(state: State, schedule_id: int) -> dict[str, Any]:
     """Cancel a lesson schedule, as an administrator does in the app."""
-    return _change_schedule(state, schedule_id, lesson_schedules.cancel)
+    return _change_schedule(state, schedule_id, lesson_schedule_repository.cancel)
 
 
 @control_router.post("/lesson_schedules/{schedule_id}/reschedule")
 async def reschedule(state: State, schedule_id: int, body: _RescheduleRequest) -> dict[str, Any]:
     """Move a lesson schedule, as an administrator does in the app."""
-    return _change_schedule(state, schedule_id, lesson_schedules.reschedule, start=body.schedule_date)
+    return _change_schedule(
+        state, schedule_id, lesson_schedule_repository.reschedule, start=body.schedule_date
+    )
 
 
 def _change_schedule(
@@ -176,7 +178,7 @@ def _change_schedule(
     """Change a lesson schedule and return it."""
     with state.unit_of_work() as uow:
         change(uow, schedule_id, **options)
-        return lesson_schedules.summarize(uow, schedule_id)
+        return lesson_schedule_repository.summarize(uow, schedule_id)
 
 
 @control_router.get("/webhooks")

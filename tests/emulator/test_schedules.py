@@ -181,7 +181,7 @@ def test_completion_without_schedule_creates_completed_one(api: ApiClient, emula
         ({"lessonId": INACTIVE_LESSON}, 400, "no published version"),
         ({"lessonId": UNKNOWN_ID}, 404, "Lesson with id 999"),
         ({"lessonVersionId": UNPUBLISHED_VERSION, "lessonId": 202}, 400, "never published"),
-        ({"lessonVersionId": SITE_INDUCTION}, 400, "no version of lessonId 204"),
+        ({"lessonVersionId": SITE_INDUCTION}, 400, "not a version of lessonId 204"),
         ({"lessonId": None}, 400, "name the lesson"),
     ],
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra import endpoints
-from airflow_provider_damstra.emulator import clock, lesson_schedules
+from airflow_provider_damstra.emulator import clock, lesson_schedule_repository
 from airflow_provider_damstra.emulator.api_errors import TOKEN_NOT_VALID, bad_request, conflict, not_found
 from airflow_provider_damstra.emulator.routing import operation
 from airflow_provider_damstra.emulator.store import where_clause
@@ -235,16 +235,16 @@ def _close(uow: UnitOfWork, session_id: int, status: IltSessionStatus) -> None:
     if status == IltSessionStatus.COMPLETED:
         sql = f"""
             SELECT s.id FROM ilt_attendees a JOIN lesson_schedules s ON s.id = a.lesson_schedule_id
-            WHERE a.session_id = ? AND a.passed AND {lesson_schedules.IS_OPEN} ORDER BY a.id
+            WHERE a.session_id = ? AND a.passed AND {lesson_schedule_repository.IS_OPEN} ORDER BY a.id
         """
         for row in uow.store.fetch_all(sql, [session_id]):
-            lesson_schedules.complete(uow, row["id"], recorded_by=session["instructor_id"])
+            lesson_schedule_repository.complete(uow, row["id"], recorded_by=session["instructor_id"])
 
 
 def _find_open_schedule_id(uow: UnitOfWork, user_id: int, lesson_id: int | None) -> int | None:
     sql = f"""
         SELECT min(s.id) FROM lesson_schedules s JOIN lesson_versions v ON v.id = s.lesson_version_id
-        WHERE s.user_id = ? AND v.lesson_id = ? AND {lesson_schedules.IS_OPEN}
+        WHERE s.user_id = ? AND v.lesson_id = ? AND {lesson_schedule_repository.IS_OPEN}
     """
     schedule_id: int | None = uow.store.fetch_value(sql, [user_id, lesson_id])
     return schedule_id

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 
 from airflow_provider_damstra import endpoints
-from airflow_provider_damstra.emulator import lesson_schedules
+from airflow_provider_damstra.emulator import lesson_schedule_repository
 from airflow_provider_damstra.emulator.api_errors import ApiError, bad_request
 from airflow_provider_damstra.emulator.handlers.lesson import PUBLISHED_CODES
-from airflow_provider_damstra.emulator.lesson_schedules import COLUMNS, IS_OPEN, JOINS, STATUS
+from airflow_provider_damstra.emulator.lesson_schedule_repository import COLUMNS, IS_OPEN, JOINS, STATUS
 from airflow_provider_damstra.emulator.rendering import certificate_pdf
 from airflow_provider_damstra.emulator.routing import operation
 from airflow_provider_damstra.emulator.settings import CLIENT_ID, CLIENT_NAME
@@ -51,7 +51,7 @@ def get_schedule(call: endpoints.GetLessonSchedule, uow: UnitOfWork) -> LessonSc
         **row,
         client_name=CLIENT_NAME,
         published=PUBLISHED_CODES[status],
-        lesson_thumbnail=lesson_schedules.thumbnail_url(uow, version_id),
+        lesson_thumbnail=lesson_schedule_repository.thumbnail_url(uow, version_id),
         user_groups=_fetch_groups(uow, row["user_id"]),
         supervisors=_fetch_supervisors(uow, row["user_id"]),
         movie_id=version_id,
@@ -72,8 +72,8 @@ def list_schedules(call: endpoints.ListUserLessonSchedules, uow: UnitOfWork) -> 
         UserLessonSchedule(
             **dict(row),
             schedule_type="automatic",
-            status_id=lesson_schedules.STATUS_IDS[row["status"]],
-            lesson_thumbnail=lesson_schedules.thumbnail_url(uow, row["lesson_version_id"]),
+            status_id=lesson_schedule_repository.STATUS_IDS[row["status"]],
+            lesson_thumbnail=lesson_schedule_repository.thumbnail_url(uow, row["lesson_version_id"]),
         )
         for row in rows
     ]
@@ -93,7 +93,7 @@ def schedule_user(call: endpoints.ScheduleUser, uow: UnitOfWork) -> dict[str, li
             raise bad_request(f"{label} is {version['status']}: only an active one can be scheduled")
     start = call.schedule_date or uow.now
     end = _add_grace_period(start, call.grace_period, call.grace_period_unit)
-    insert = partial(lesson_schedules.insert, uow, call.user_id, start=start, end=end)
+    insert = partial(lesson_schedule_repository.insert, uow, call.user_id, start=start, end=end)
     return {"ids": [insert(version_id) for version_id in call.lesson_version_ids]}
 
 
@@ -106,10 +106,12 @@ def complete_lesson(call: endpoints.CompleteLesson, uow: UnitOfWork) -> dict[str
     if recorder["client_status_id"] != ClientStatus.ACTIVE:
         raise bad_request(f"manuallyCompletedByUserId: user {recorder['id']} is not active")
     date = call.completed_date
-    schedule_id = lesson_schedules.find_open_id(uow, call.user_id, version["id"])
+    schedule_id = lesson_schedule_repository.find_open_id(uow, call.user_id, version["id"])
     if schedule_id is None:
-        schedule_id = lesson_schedules.insert(uow, call.user_id, version["id"], start=date, end=date)
-    lesson_schedules.complete(uow, schedule_id, recorded_by=recorder["id"], completed_at=date)
+        schedule_id = lesson_schedule_repository.insert(
+            uow, call.user_id, version["id"], start=date, end=date
+        )
+    lesson_schedule_repository.complete(uow, schedule_id, recorded_by=recorder["id"], completed_at=date)
     return {"ids": [schedule_id]}
 
 
@@ -135,7 +137,7 @@ def get_embed_url(
     call: endpoints.GetEmbedUrl | endpoints.GetEmbedUrlAllLessonTypes, uow: UnitOfWork
 ) -> dict[str, str]:
     """Return the URL of the player for an open schedule; lessons of every type have one."""
-    lesson_schedules.get_open(uow, call.lesson_schedule_id)
+    lesson_schedule_repository.get_open(uow, call.lesson_schedule_id)
     token = secrets.token_urlsafe(24)
     return {"embedUrl": f"{uow.base_url}/#player/{call.lesson_schedule_id}?embed=true&token={token}"}
 
