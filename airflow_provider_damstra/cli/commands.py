@@ -246,13 +246,13 @@ def _find_extra(conn_id: str) -> tuple[Extra, str | None]:
         writable.
     :raises SystemExit: with advice, if there is no usable connection.
     """
-    found = find_connection(conn_id)
-    if found is None:
+    stored = find_connection(conn_id)
+    if stored is None:
         raise SystemExit(
             f"There is no connection {conn_id!r}. Make it first: airflow connections add {conn_id} "
             f"--conn-type {DamstraHook.conn_type} --conn-password <access key>"
         )
-    connection, backend = found
+    connection, backend = stored
     source: str | None = f"the secrets backend {type(backend).__name__}"
     if isinstance(backend, MetastoreBackend):
         source = None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class IltSessionCondition(SingleQueryCondition):
-    """Met when a session has reached or passed a state, or has a status; fails when it can no longer.
+    """Condition met when a session has reached or passed a state, or has a status; fails when it cannot.
 
     :param ilt_session_id: the session.
     :param state: ``upcoming``, ``inprogress`` or ``past``; or

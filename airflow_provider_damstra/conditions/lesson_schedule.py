@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.models.lesson_schedule import LessonSchedule
 
 _MAX_FAILED_IN_MESSAGE = 5
-_DELETED = "gone"
-_NOT_QUERIED = ("completed", _DELETED)
+_MISSING = "missing"
+_NOT_QUERIED = ("completed", _MISSING)
 _UNKNOWN = ScheduleState(0)
 _NO_IDS: frozenset[int] = frozenset()
 
@@ -38,48 +38,57 @@ class _ScheduleIds(RequestModel):
 
 
 class LessonScheduleCondition:
-    """Met when enough of the lesson schedules are completed.
+    """Condition met when enough of the lesson schedules are completed.
 
-    Only a user's listing contains the status of schedules. So the user of each schedule is looked up once,
-    and from then on one listing per user covers all of the user's schedules. A completed schedule is not
+    Only a user's listing contains the status of schedules. The user of each schedule is therefore looked up
+    once; after that, one listing per user covers all of the user's schedules. A completed schedule is not
     queried again, and one that starts later is not queried before its start.
 
-    :param lesson_schedule_ids: ids in any form that an argument may have; or a mapping with ``user_id`` and
-        ``lesson_schedule_ids``, or several of these, as scheduling returns them.
-    :param owners: user ids by schedule id, where known.
-    :param wait_for: ``all``, ``any``, or the required share, above 0 and up to 1.
-    :param fail_on: states in which a schedule counts as failed; a deleted schedule always does.
+    :param lesson_schedule_ids: ids in any form that ``IdentifierList`` accepts; or a mapping with ``user_id``
+        and ``lesson_schedule_ids``, or several of these, as scheduling returns them.
+    :param users_by_schedule: user ids by schedule id, where known.
+    :param wait_for: ``all``, ``any``, or the required share, greater than 0 and at most 1.
+    :param fail_on: states in which a schedule counts as failed; a missing (deleted) schedule always does.
     :raises pydantic.ValidationError: if there is no id, or one is invalid or repeated.
     :raises ValueError: if ``wait_for`` has another value.
     """
 
-    # A triggerer keeps thousands of these: slots, and tuples that the garbage collector does not track.
-    __slots__ = ("_failed_states", "_required", "_states", "_unlisted", "lesson_schedule_ids", "owners")
+    # A triggerer holds thousands of these, so they use slots, and tuples, which are not garbage-collected.
+    __slots__ = (
+        "_failed_states",
+        "_required",
+        "_states",
+        "_unlisted",
+        "lesson_schedule_ids",
+        "users_by_schedule",
+    )
 
     def __init__(
         self,
         *,
         lesson_schedule_ids: Any,
-        owners: Mapping[str, int] | None = None,
+        users_by_schedule: Mapping[str, int] | None = None,
         wait_for: str | float = "all",
         fail_on: Collection[str] = ("cancelled",),
     ) -> None:
-        self.lesson_schedule_ids, self.owners = _parse_ids_and_owners(lesson_schedule_ids)
-        self.owners |= {int(schedule_id): user for schedule_id, user in (owners or {}).items()}
+        self.lesson_schedule_ids, self.users_by_schedule = _parse_ids_and_users(lesson_schedule_ids)
+        self.users_by_schedule |= {
+            int(schedule_id): user for schedule_id, user in (users_by_schedule or {}).items()
+        }
         share = parse_share("wait_for", wait_for, "all", "any")
         self._required = required_count(share, len(self.lesson_schedule_ids))
-        self._failed_states = (_DELETED, *fail_on)
+        self._failed_states = (_MISSING, *fail_on)
         self._states: dict[int, ScheduleState] = {}
         self._unlisted = _NO_IDS
 
     def queries(self) -> dict[Query, QueryFilter]:
-        """Return the users' listings, and single queries for schedules of unknown users or not listed."""
+        """Return users' listings, and a query for each schedule that is unlisted or whose user is unknown."""
         queries: dict[Query, QueryFilter] = {}
         by_user: defaultdict[int, list[int]] = defaultdict(list)
         for schedule_id in self.lesson_schedule_ids:
             if self._state(schedule_id) in _NOT_QUERIED:
                 continue
-            user_id = self.owners.get(schedule_id)
+            user_id = self.users_by_schedule.get(schedule_id)
             if user_id is not None:
                 by_user[user_id].append(schedule_id)
             if user_id is None or schedule_id in self._unlisted:
@@ -105,10 +114,10 @@ class LessonScheduleCondition:
 
     def _update_schedule(self, schedule_id: int, response: LessonSchedule | DamstraNotFoundError) -> None:
         if isinstance(response, DamstraNotFoundError):
-            self._states[schedule_id] = ScheduleState(schedule_id, state=_DELETED)
+            self._states[schedule_id] = ScheduleState(schedule_id, state=_MISSING)
             return
         if response.user_id is not None:
-            self.owners[schedule_id] = response.user_id
+            self.users_by_schedule[schedule_id] = response.user_id
         state = "completed" if response.is_completed else "open"
         self._states[schedule_id] = ScheduleState(schedule_id, response.lesson_id, state)
 
@@ -116,13 +125,13 @@ class LessonScheduleCondition:
         listed = {row.row_key: row for row in rows}
         unlisted = set(self._unlisted)
         for schedule_id in self.lesson_schedule_ids:
-            if self.owners.get(schedule_id) != user_id or self._state(schedule_id) == "completed":
+            if self.users_by_schedule.get(schedule_id) != user_id or self._state(schedule_id) == "completed":
                 continue
             if schedule_id in listed:
                 self._states[schedule_id] = listed[schedule_id]
                 unlisted.discard(schedule_id)
             else:
-                # It may be deleted, or another user's by now: it is queried singly.
+                # It may be deleted or reassigned to another user: query it individually.
                 unlisted.add(schedule_id)
         self._unlisted = frozenset(unlisted) or _NO_IDS
 
@@ -130,7 +139,7 @@ class LessonScheduleCondition:
         return self._states.get(schedule_id, _UNKNOWN).state
 
     def evaluate(self) -> PollResult:
-        """Return the completed schedules; done when enough are, or when too many failed for that."""
+        """Return the completed schedules; met when enough are completed, failed when too many have failed."""
         states = {schedule_id: self._state(schedule_id) for schedule_id in self.lesson_schedule_ids}
         completed = [schedule_id for schedule_id, state in states.items() if state == "completed"]
         failed = [schedule_id for schedule_id, state in states.items() if state in self._failed_states]
@@ -151,7 +160,7 @@ class LessonScheduleCondition:
         return f"The condition can no longer be met: {names}{more}"
 
 
-def _parse_ids_and_owners(value: Any) -> tuple[tuple[int, ...], dict[int, int]]:
+def _parse_ids_and_users(value: Any) -> tuple[tuple[int, ...], dict[int, int]]:
     try:
         parts = _flatten(value)
         if not any(isinstance(part, Mapping) for part in parts):

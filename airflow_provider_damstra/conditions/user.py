@@ -29,7 +29,7 @@ _BEST_STATE_FIRST = ("completed", "open", "overdue", "cancelled")
 
 
 class UserCondition(SingleQueryCondition):
-    """Met when exactly one active user has an employee number or an e-mail address; fails if several have.
+    """Condition met when one active user has an employee number or an e-mail address; fails if several have.
 
     :param emp_id: the employee number; or
     :param email_address: the e-mail address.
@@ -60,7 +60,7 @@ class _UserLessons(RequestModel):
 
 
 class UserLessonsCondition(SingleQueryCondition):
-    """Met when a user has completed each of some lessons, by any lesson schedule.
+    """Condition met when a user has completed each of some lessons, by any lesson schedule.
 
     :param user_id: the user.
     :param lesson_ids: the lessons: ids in any form that an argument may have.
@@ -97,7 +97,7 @@ class _GroupLesson(RequestModel):
 
 
 class GroupLessonCondition:
-    """Met when enough active members of a group have completed a lesson. Members may change meanwhile.
+    """Condition met when enough active members of a group have completed a lesson. The members may change.
 
     :param group_id: the group.
     :param lesson_id: the lesson.

@@ -1,6 +1,7 @@
-"""Fault injection: rules, and an ASGI middleware that makes API requests fail as servers and networks do.
+"""Fault injection: rules, and an ASGI middleware that injects server and network faults into API requests.
 
-It is not a ``BaseHTTPMiddleware``, because it must close the connection in the middle of a response.
+The middleware is not a ``BaseHTTPMiddleware``, because it must close the connection in the middle of a
+response.
 """
 
 from __future__ import annotations
@@ -37,7 +38,11 @@ _ERROR_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Ba
 
 
 class FaultKind(StrEnum):
-    """How a request fails."""
+    """Kind of a fault.
+
+    ``drop_before`` and ``drop_after`` close the connection before or after the request is handled;
+    ``truncate`` closes it in the middle of the response body; ``html`` responds with a proxy's error page.
+    """
 
     STATUS = "status"
     DELAY = "delay"
@@ -48,11 +53,14 @@ class FaultKind(StrEnum):
 
 
 class FaultRule(RequestModel):
-    """Which requests fail, how, and how often.
+    """Rule that injects a fault into matching requests.
 
+    :param kind: the fault.
+    :param method: HTTP method of the requests; None matches all.
+    :param path: path of the requests below the API's prefix, may contain ``*``; None matches all.
     :param count: the number of requests that fail; None is unlimited.
-    :param probability: the chance that a matching request fails; None is certain.
-    :param seed: of the random numbers for ``probability``, so that a test repeats.
+    :param probability: probability that a matching request fails, from 0 to 1; None is 1.
+    :param seed: seed of the random numbers for ``probability``, so that tests are repeatable.
     :param status: for ``status`` and ``html``: the status of the response.
     :param body: for ``status``: the body of the response, a string or any JSON value.
     :param delay: seconds to wait before the request is handled.
@@ -83,8 +91,8 @@ class FaultRule(RequestModel):
         """Seed the rule's random numbers."""
         self._random = random.Random(self.seed)  # noqa: S311 (repeatable, not secret)
 
-    def try_hit(self, method: str, path: str) -> bool:
-        """Return whether the rule applies to a request, and count the hit if so."""
+    def match_and_count(self, method: str, path: str) -> bool:
+        """Return whether the rule applies to a request, and count it as a hit if it does."""
         if self.count is not None and self._hits >= self.count:
             return False
         if not match_route(self.method, self.path, method, path):
@@ -95,15 +103,15 @@ class FaultRule(RequestModel):
         return True
 
     def as_json(self) -> dict[str, Any]:
-        """Return the rule and its number of hits, as the control plane shows it."""
+        """Return the rule and its number of hits as the control plane's JSON."""
         return {**self.model_dump(mode="json", by_alias=True, exclude_none=True), "hits": self._hits}
 
 
 def apply_rules(rules: list[FaultRule], method: str, path: str) -> tuple[float, FaultRule | None]:
-    """Return the delay of a request in seconds, and the first rule that does more than delay it."""
+    """Return the delay of a request in seconds, and the first rule with another fault."""
     delay = 0.0
     for rule in rules:
-        if rule.try_hit(method, path):
+        if rule.match_and_count(method, path):
             delay += rule.delay
             if rule.kind != FaultKind.DELAY:
                 return delay, rule
@@ -112,7 +120,7 @@ def apply_rules(rules: list[FaultRule], method: str, path: str) -> tuple[float, 
 
 @dataclass
 class _BufferedResponse:
-    """A response that is held back until it is decided whether it is sent."""
+    """A response that is buffered, because a fault may replace, truncate or drop it."""
 
     start: Message = field(default_factory=dict)
     body: bytes = b""
@@ -125,14 +133,14 @@ class _BufferedResponse:
 
 
 class FaultMiddleware:
-    """Injects faults into requests to the API; the control plane is excluded."""
+    """ASGI middleware that journals API requests and injects faults; the control plane is excluded."""
 
     def __init__(self, app: ASGIApp, *, state: EmulatorState) -> None:
         self._app = app
         self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a request."""
+        """Record a request in the journal, apply the matching rules, and send the response."""
         if scope["type"] != "http" or not scope["path"].startswith(f"{API_PREFIX}/"):
             await self._app(scope, receive, send)
             return
@@ -162,7 +170,7 @@ class FaultMiddleware:
     async def _create_response(
         self, request: Request, rule: FaultRule | None, entry: JournalEntry
     ) -> _BufferedResponse:
-        """Let the application handle the request, unless the fault comes before that."""
+        """Return the application's response, unless the rule replaces it or drops the request."""
         response = _BufferedResponse()
         injected = _injected_response(rule) if rule else None
         if injected is not None:
@@ -174,7 +182,7 @@ class FaultMiddleware:
 
 
 def _injected_response(rule: FaultRule) -> Response | None:
-    """Return the response of a rule that replaces the application's, or None."""
+    """Return the response with which a rule replaces the application's, or None."""
     if rule.kind == FaultKind.HTML:
         return HTMLResponse(_ERROR_PAGE, status_code=rule.status or 502, headers=rule.headers)
     if rule.kind != FaultKind.STATUS:
@@ -198,7 +206,7 @@ def _replay(body: bytes) -> Receive:
 async def _send(
     response: _BufferedResponse, fault: str | None, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Send a response: in full, in half, or close the connection instead."""
+    """Send a response in full or truncated, or close the connection without one."""
     if fault in (FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER):
         _transport(scope).abort()
         await _wait_until_disconnected(receive)
@@ -210,7 +218,7 @@ async def _send(
 
 
 async def _send_truncated(response: _BufferedResponse, scope: Scope, receive: Receive, send: Send) -> None:
-    """Announce the length of the whole body, send half of it and close the connection."""
+    """Send the whole body's Content-Length, but only half of the body, and close the connection."""
     body = response.body or b" "
     headers = MutableHeaders(raw=list(response.start["headers"]))
     headers["content-length"] = str(len(body))

@@ -33,12 +33,13 @@ class PageParams:
 
 @dataclass(kw_only=True)
 class UnitOfWork:
-    """What a request handler works with.
+    """Read and write the store for one request; record the changes and the events to send.
 
+    :param store: the store, in a transaction.
     :param now: the emulated time of the request.
-    :param base_url: the emulator's own URL, as the client addressed it.
-    :param page_params: the requested rows of a listing.
-    :param changes: the changed rows so far, for the journal.
+    :param base_url: the emulator's URL in the client's request.
+    :param page_params: offset and limit of the requested page.
+    :param changes: the rows changed so far, for the journal.
     :param events: the webhook events so far; they are sent after the commit.
     """
 
@@ -56,7 +57,7 @@ class UnitOfWork:
 
     @cached_property
     def acting_user_id(self) -> int:
-        """Return the user whom the access key belongs to: the owner, or else the first administrator."""
+        """Return the id of the access key's user: the owner, the first administrator, or the first user."""
         sql = """
             SELECT user_id FROM user_roles JOIN users ON users.id = user_id
             WHERE role_id IN (?, ?) AND client_status_id = ? ORDER BY role_id DESC, user_id LIMIT 1
@@ -65,7 +66,7 @@ class UnitOfWork:
         return int(user_id or self.store.fetch_value("SELECT min(id) FROM users"))
 
     def emit(self, event_name: str, *values: object) -> None:
-        """Send a webhook event after the commit; ``values`` are its fields in the documented order."""
+        """Queue a webhook event for after the commit; ``values`` are its fields in the documented order."""
         self.events.append(build_event(event_name, *values, at=self.now))
 
     def get(self, table: str, row_id: int) -> sqlite3.Row | None:
@@ -105,7 +106,7 @@ class UnitOfWork:
     def build_page(self, results: list[Any], total: int | None, **extra: Any) -> Page[Any]:
         """Return a page of results.
 
-        :param total: the number of rows of the whole listing; without one the page has no meta.
+        :param total: the number of rows of the whole listing; None omits the meta.
         :param extra: further fields, of the page and of its meta.
         """
         if total is None:
@@ -143,7 +144,7 @@ class UnitOfWork:
         return self._record(cursor, table, keys, "delete")
 
     def _record(self, cursor: sqlite3.Cursor, table: str, row_id: Any, action: str) -> bool:
-        """Record what a statement changed, for the journal; return whether it changed anything."""
+        """Record the row that a statement changed for the journal, and return whether it changed one."""
         if cursor.rowcount:
             self.changes.append({"table": table, "id": row_id, "action": action})
         return bool(cursor.rowcount)

@@ -1,4 +1,4 @@
-"""The types of endpoint arguments: the values they accept, and the JSON or query text they are sent as."""
+"""Types of endpoint arguments: the values that they accept, and their JSON or query format."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def _to_list(value: Any) -> Any:
     if isinstance(value, int):
         return [value]
     if value is None:
-        raise ValueError("it is None, and no ids: did the task that was to return them run before this one?")
+        raise ValueError("it is None instead of ids: did the task that returns them run before this one?")
     if isinstance(value, (bytes, Mapping)) or not isinstance(value, Iterable):
         kind = type(value).__name__
-        raise ValueError(f"it is a {kind}; it can be ids, a list of them, or a string such as 1,2")
+        raise ValueError(f"it is a {kind}; it must be an id, a list of ids, or a string such as 1,2")
     return list(value)
 
 
@@ -81,7 +81,7 @@ def validate_unique(values: tuple[Value, ...]) -> tuple[Value, ...]:
     """
     duplicates = [value for value, count in Counter(values).items() if count > 1]
     if duplicates:
-        raise ValueError(f"named more than once: {_join(duplicates)}")
+        raise ValueError(f"duplicate values: {_join(duplicates)}")
     return values
 
 

@@ -85,7 +85,7 @@ def _read_json_lines(file: BinaryIO, columns: tuple[str, ...]) -> Values:
             except ValueError:
                 row = None
             if not isinstance(row, dict):
-                raise ValueError(f"line {line_number} of the file of ids is no JSON object")
+                raise ValueError(f"line {line_number} of the file of ids is not a JSON object")
             yield line_number, row[_find_column(row, columns)]
 
 

@@ -74,10 +74,10 @@ def _validation_problem(error: ValidationError) -> str:
 
 
 def find_connection(conn_id: str) -> tuple[Any, Any] | None:
-    """Return a connection and the secrets backend that holds it, or None if no backend does.
+    """Return a connection and the secrets backend that contains it, or None if no backend does.
 
-    For the API server and the command line; tasks and triggers ask the Task SDK. Airflow's own lookup treats
-    a backend that fails as one without the connection.
+    Used in the API server and on the command line; tasks and triggers use the Task SDK. Airflow's own
+    lookup treats a failing backend like one that does not contain the connection.
 
     :raises Exception: the error of a secrets backend.
     """
@@ -94,10 +94,10 @@ def load_settings(conn_id: str) -> ClientSettings:
 
     :raises DamstraConfigurationError: if there is no such connection, or it cannot be used.
     """
-    found = find_connection(conn_id)
-    if found is None:
+    stored = find_connection(conn_id)
+    if stored is None:
         raise errors.DamstraConfigurationError(f"There is no connection {conn_id!r}.")
-    return settings_from_connection(found[0])
+    return settings_from_connection(stored[0])
 
 
 def parse_extra(connection: Connection) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def check_connection(read_settings: Callable[[], ClientSettings]) -> tuple[bool, str]:
-    """Return whether one request for one user succeeds, and a message that names the part that is wrong.
+    """Return whether one request for one user succeeds, and a message that names the cause if not.
 
     Calls ``listUsers`` for one row, without retries.
     """

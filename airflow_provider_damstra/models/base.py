@@ -1,8 +1,8 @@
-"""The base of all response models, and types of fields that the API sends in several formats.
+"""The base of all response models, and field types for values that the API sends in several formats.
 
 JSON has camelCase names, unknown fields are kept. A lenient field tries a fast schema for the usual format,
-which pydantic's core validates without calling Python, and falls back to one with Python validators: in rows
-of many fields these calls would dominate parsing time.
+which pydantic's core validates without calling Python, and falls back to one with Python validators: calling
+them for every field would dominate the parsing time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NULL_TEXTS = frozenset({"", "null", "undefined"})
 
 
 class _Lenient:
-    """Base of the annotations: the JSON schema stays that of the declared type."""
+    """Base class of the annotations: keep the JSON schema of the declared type."""
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -59,9 +59,9 @@ class AssumeUtc(_Lenient):
 
 @dataclass(frozen=True)
 class UnwrapField(_Lenient):
-    """Annotate a list: items may be objects such as ``{"id": 1}`` for ``1``; ``null`` is an empty list.
+    """Annotate a list: parse an item ``{"id": 1}`` as ``1``, and ``null`` as an empty list.
 
-    :param field: the field of such objects that is the item.
+    :param field: name of the field that contains the item.
     """
 
     field: str
@@ -111,14 +111,14 @@ Identifiers = Annotated[list[int], UnwrapField("id")]
 """Ids, sent as numbers or as objects with an ``id``."""
 
 Number = Annotated[int | float, Field(union_mode="left_to_right")]
-"""A measure, such as a duration, a rate or a progress: an int where the response has an int."""
+"""An int or float, such as a duration or a rate; ints are not converted to float."""
 
 NullableList = Annotated[list[Item], BeforeValidator(_none_to_empty_list)]
 """A list; ``null``, which the API sends for an empty one, is an empty list."""
 
 
 class Model(BaseModel):
-    """A model of a response: lenient when parsed, immutable afterwards.
+    """Base class of response models: lenient when parsed, immutable afterwards.
 
     Unknown fields are kept in ``model_extra`` and in ``model_dump(by_alias=True)``. ``row_key_field`` is the
     name of the field that is unique within a listing.
@@ -141,7 +141,7 @@ class Model(BaseModel):
 
 
 class PageMeta(Model):
-    """The ``meta`` of a page. Its ``endIndex`` is wrong even in the vendor's examples: count the rows."""
+    """The ``meta`` of a page. Do not use ``endIndex``, which is wrong even in the vendor's examples."""
 
     total_result_count: int | None = None
     start_index: int | None = None

@@ -88,12 +88,12 @@ async def _fetch(
 ) -> tuple[Any, bool]:
     if not isinstance(query, ListEndpoint):
         return await client.call(query), True
-    found: list[Any] = []
+    rows: list[Any] = []
     missing = set(row_keys or ())
     async with aclosing(client.pages(query, reader=cache)) as pages:
         async for page in pages:
-            found += page
+            rows += page
             missing.difference_update(row.row_key for row in page)
             if row_keys is not None and not missing:
-                return found, False
-    return found, True
+                return rows, False
+    return rows, True

@@ -1,4 +1,4 @@
-"""Snapshots of users' lesson schedules: how they are polled, passed to the event trigger, and stored.
+"""Snapshots of users' lesson schedules: polling, hand-over to the event trigger, and storage.
 
 DAG files import this module with the trigger, so the client and the conditions are imported in functions.
 """
@@ -26,16 +26,17 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.conditions.schedule_changes import Snapshot
 
 MAX_BATCH_SIZE = 100
-"""Users in a batch: its events are stored by Airflow before the next batch is taken."""
+"""Maximum number of users in a batch. Airflow stores its events before the next batch is taken."""
 
 UNLIMITED_FAILURES = 1_000_000_000
-"""Limit of failures in a row: an event trigger has no task that could fail."""
+"""Limit of consecutive failures: an event trigger has no task that could fail."""
 
 
 class SnapshotQueue:
-    """The newest snapshot of each user that is not processed yet.
+    """Queue of the newest unprocessed snapshot of each user.
 
-    Unlike an ``asyncio.Queue`` it replaces a user's older snapshot, so it cannot grow beyond the users.
+    Unlike an ``asyncio.Queue`` it replaces a user's older snapshot, so its size is limited by the number of
+    users.
     """
 
     def __init__(self) -> None:
@@ -48,7 +49,7 @@ class SnapshotQueue:
         self._is_filled.set()
 
     async def get_batch(self, *, max_wait: float) -> dict[int, Snapshot]:
-        """Return queued snapshots by user id; an empty batch if there are none for ``max_wait`` seconds."""
+        """Return queued snapshots by user id, or an empty batch after ``max_wait`` seconds without one."""
         with suppress(TimeoutError):
             async with asyncio.timeout(max_wait):
                 await self._is_filled.wait()
@@ -95,7 +96,7 @@ async def watch_snapshots(
             except Exception as error:
                 reason = f"{type(error).__name__}: {error}"
             log.warning("No events until this is fixed: %s", reason)
-            # Airflow would restart a trigger that ended, and at once.
+            # Airflow would restart a trigger that ended, without a pause.
             await asyncio.sleep(retry_interval)
 
     task = asyncio.create_task(poll_forever())
@@ -112,7 +113,7 @@ class SnapshotStore:
     :param store: Airflow's asset state store (3.3); with None the state is lost when the trigger restarts.
     :param prefix: prefix of the keys, as other triggers may share the store.
     :param retry_interval: seconds until the store is read again after an error.
-    :param log: is called with errors.
+    :param log: called with error messages.
     """
 
     def __init__(
@@ -128,7 +129,7 @@ class SnapshotStore:
     async def get(self, user_id: int) -> Snapshot | None:
         """Return a user's last snapshot, or None for a new user.
 
-        While the store cannot be read, retry: to treat users as new would miss events.
+        Retry while the store cannot be read: treating users as new would miss events.
         """
         while user_id not in self._snapshots and self._store is not None:
             try:
@@ -152,7 +153,7 @@ class SnapshotStore:
         return has_changed
 
     async def save(self, snapshots: dict[int, Snapshot]) -> None:
-        """Write snapshots to the store; what cannot be written now is written with the next ones."""
+        """Write snapshots to the store; snapshots that cannot be written are retried with the next ones."""
         if self._store is None:
             return
         self._unsaved |= snapshots
@@ -173,8 +174,8 @@ class SnapshotBatch:
     """Snapshots in Airflow's shared stream.
 
     :param snapshots: the snapshots by user id.
-    :param acknowledge: is called when Airflow has stored all events of the batch.
-    :param is_settled: is set when it has been acknowledged, or Airflow could not store its events.
+    :param acknowledge: called when Airflow has stored all events of the batch.
+    :param is_settled: set when the batch is acknowledged, or Airflow could not store its events.
     """
 
     snapshots: dict[int, Snapshot]
@@ -183,9 +184,9 @@ class SnapshotBatch:
 
 
 class SnapshotProducer(SharedStreamProducer):
-    """Producer of Airflow's shared stream (3.3): yields a batch when the events of the last one are stored.
+    """Producer of Airflow's shared stream (3.3); yields the next batch when the last one's events are stored.
 
-    :param watch: returns the context in which the queue of snapshots is filled.
+    :param watch: returns a context manager that yields the queue of snapshots.
     :param max_wait: seconds after which an empty batch is yielded, so that saving is retried.
     """
 
@@ -196,7 +197,7 @@ class SnapshotProducer(SharedStreamProducer):
         self._max_wait = max_wait
 
     async def open_stream(self) -> AsyncIterator[tuple[Any, Any]]:
-        """Yield each batch as the item and as the payload to confirm."""
+        """Yield each batch as the stream's item and as the payload to acknowledge."""
         async with self._watch() as snapshots:
             while True:
                 batch = SnapshotBatch(await snapshots.get_batch(max_wait=self._max_wait))
@@ -204,7 +205,7 @@ class SnapshotProducer(SharedStreamProducer):
                 await batch.is_settled.wait()
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
-        """Acknowledge batches whose events are stored; the others come again after the next start."""
+        """Acknowledge batches whose events are stored; the others are emitted again after the next start."""
         for item in batch:
             payload: SnapshotBatch = item.broker_payload
             if item.outcome.is_clean and payload.acknowledge:

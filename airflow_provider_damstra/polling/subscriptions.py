@@ -26,13 +26,13 @@ class Subscription:
     """A condition that is polled until it is done; an asynchronous context manager.
 
     Entering subscribes to the condition's queries and returns the future of its result; leaving cancels the
-    subscription. Thousands of them exist at once, so each attribute counts: sets and dictionaries that are
-    mostly empty are None then.
+    subscription. Thousands of them can exist, so the memory of each matters: sets and dictionaries that
+    are mostly empty are None instead.
 
-    :param log: logs a line; is called in ``context``, so that the line is in the log of the task.
+    :param log: function that logs a line; called in ``context``, so that the task's log contains it.
     :param deadline: time of the event loop at which the result is a ``TimeoutError``, or None.
     :param result: the future of the result, or of the error that ended the subscription.
-    :param failures: failures of each query in a row, and when the last one was counted.
+    :param failures: consecutive failures of each query, and the time at which the last one was counted.
     """
 
     poller: SharedPoller
@@ -62,13 +62,13 @@ class Subscription:
         return self.pending is not None and query in self.pending
 
     def add_pending(self, query: Query) -> None:
-        """Mark a query as not answered yet."""
+        """Mark a query as waiting for its first response."""
         if self.pending is None:
             self.pending = set()
         self.pending.add(query)
 
     def discard_pending(self, query: Query) -> None:
-        """Mark a query as answered, or as no longer needed."""
+        """Mark a query as responded to, or as no longer needed."""
         if self.pending is not None:
             self.pending.discard(query)
             self.pending = self.pending or None
@@ -79,9 +79,9 @@ class Subscription:
         self.condition.update(query, response)
 
     def count_failure(self, query: Query, *, now: float) -> int:
-        """Return a query's failures in a row.
+        """Count a failure of a query, and return its number of consecutive failures.
 
-        One is counted per interval: other subscriptions may poll the query more often.
+        At most one is counted per interval: other subscriptions may poll the query more often.
         """
         if self.failures is None:
             self.failures = {}
@@ -92,7 +92,7 @@ class Subscription:
         return count
 
     def reset_failures(self, query: Query) -> bool:
-        """Return whether a query had failed before this success; then the progress is logged again."""
+        """Reset the failures of a query, and return whether it had any; the progress is then logged again."""
         if not self.failures or self.failures.pop(query, None) is None:
             return False
         self.last_line = ""
@@ -104,12 +104,12 @@ class Subscription:
             self.result.set_result(result)
 
     def fail(self, error: Exception) -> None:
-        """End with an error."""
+        """Set an error as the result."""
         if not self.result.done():
             self.result.set_exception(error)
 
     def expire(self) -> None:
-        """End with a ``TimeoutError`` that contains the progress."""
+        """Set a ``TimeoutError`` with the progress as the result."""
         try:
             self.fail(TimeoutError(self.condition.evaluate().progress))
         except Exception as error:
@@ -124,7 +124,7 @@ class Subscription:
     def log_line(self, text: str) -> None:
         """Log a line in the context of the task, unless it repeats the last one."""
         if text and text != self.last_line:
-            # Many subscriptions log the same: they share one string.
+            # Many subscriptions log equal lines and share one string.
             self.last_line = intern(text)
             self.context.run(self.log, text)
 
@@ -133,7 +133,7 @@ class Subscription:
 class PolledQuery:
     """One query, its last response, and the filters of all subscriptions to it.
 
-    :param blocked_until: earliest time of the next request, as a ``Retry-After`` header demands.
+    :param blocked_until: earliest time of the next request, as set by a ``Retry-After`` header.
     """
 
     query: Query
@@ -159,7 +159,7 @@ class PolledQuery:
         return frozenset().union(*(rows for rows in required if rows is not None))
 
     def not_before(self) -> datetime | None:
-        """Return when the response can change at the earliest for any subscription, or None for any time."""
+        """Return the earliest time at which the response can change, or None if it can change at any time."""
         starts = [query_filter.not_before for query_filter in self.subscriptions.values()]
         return None if None in starts else min(start for start in starts if start)
 

@@ -1,4 +1,4 @@
-"""The base class of the sensors, which have the same outcome in every mode."""
+"""Base class of the sensors; the outcome is the same in every mode."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class DamstraSensor(BaseSensorOperator):
 
     **Modes.** The outcome is the same in each of them:
 
-    - ``mode="poke"`` polls on a worker, and ``mode="reschedule"`` takes a worker only for each poll;
+    - ``mode="poke"`` polls on a worker; ``mode="reschedule"`` occupies a worker only during each poll;
     - ``deferrable=True`` polls once on a worker, and then in the triggerer;
     - ``start_from_trigger=True`` polls in the triggerer from the start;
     - ``end_from_trigger=True``, with one of these two, also ends the task there, unless it fails.
@@ -42,16 +42,16 @@ class DamstraSensor(BaseSensorOperator):
     **Errors.** A condition that can no longer be met, invalid arguments, and errors that no retry can fix (a
     wrong key, a missing permission) fail the task immediately, without Airflow's retries. A connection that
     does not exist fails the try. Other errors, such as an unreachable server, are tolerated
-    ``max_poll_failures`` times in a row; then the try fails. If a poll fails after the connection was
+    ``max_poll_failures`` consecutive times; then the try fails. If a poll fails after the connection was
     changed, it is repeated with the new one. ``soft_fail`` skips the task where it would fail without
     retries, or at its timeout, but not if Damstra could not be reached.
 
-    :param deferrable: poll in the triggerer. Default: ``[operators] default_deferrable``.
-    :param start_from_trigger: start in the triggerer. A mapped task starts on a worker nevertheless, and so
-        does every task before Airflow 3.3.
-    :param end_from_trigger: end in the triggerer. If a task is mapped over the result, and before Airflow
-        3.3, a worker returns it.
-    :param max_poll_failures: failed polls in a row that are tolerated.
+    :param deferrable: defer the task and poll in the triggerer. Default: ``[operators] default_deferrable``.
+    :param start_from_trigger: start the task in the triggerer. Mapped tasks, and all tasks before Airflow
+        3.3, start on a worker.
+    :param end_from_trigger: end the task in the triggerer. If a task is mapped over the result, and before
+        Airflow 3.3, a worker returns it.
+    :param max_poll_failures: consecutive failed polls that are tolerated.
     :param damstra_conn_id: id of the Airflow connection (templated).
     :param kwargs: arguments of ``BaseSensorOperator``, such as ``poke_interval`` and ``timeout`` in seconds,
         ``mode`` and ``soft_fail``.
@@ -112,7 +112,7 @@ class DamstraSensor(BaseSensorOperator):
         """Wait, and return the result. A deferrable sensor polls once before it defers."""
         set_map_index_template(self, context)
         if self.reschedule:
-            self.task_state = TaskState(context)  # outlives the process, and the try
+            self.task_state = TaskState(context)  # persists across processes and tries
             self._failures_key = f"poll_failures_of_try_{context['ti'].try_number}"
         if not self.deferrable:
             return super().execute(context)
@@ -230,12 +230,12 @@ def _starts_in_triggerer() -> bool:
 
 
 def _as_template(name: str, value: Any) -> Any:
-    """Return a task's output as a template, which is what can be rendered in the triggerer.
+    """Return a task's output as a template, because only templates can be rendered in the triggerer.
 
     :raises ValueError: if the output is transformed, such as by ``.map()``, which no template can express.
     """
     if isinstance(value, (list, tuple)):
-        return [_as_template(name, one) for one in value]
+        return [_as_template(name, item) for item in value]
     if not isinstance(value, XComArg):
         return value
     template = str(value)

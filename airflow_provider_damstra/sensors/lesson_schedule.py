@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
     from airflow_provider_damstra.validation import Id, Ids
 
-_OWNERS = "schedule_owners"
+_USERS_BY_SCHEDULE = "users_by_schedule"
 
 
 class DamstraLessonScheduleSensor(DamstraSensor):
@@ -40,7 +40,7 @@ class DamstraLessonScheduleSensor(DamstraSensor):
     """
 
     condition_name = "LessonScheduleCondition"
-    condition_arguments = ("lesson_schedule_ids", "owners", "wait_for", "fail_on")
+    condition_arguments = ("lesson_schedule_ids", "users_by_schedule", "wait_for", "fail_on")
     template_fields = ("lesson_schedule_ids", "wait_for", "damstra_conn_id")
 
     def __init__(
@@ -58,23 +58,28 @@ class DamstraLessonScheduleSensor(DamstraSensor):
         self.lesson_schedule_ids = lesson_schedule_ids
         self.wait_for = wait_for
         self.fail_on = list(fail_on)
-        self.owners: dict[str, int] = {}
+        self.users_by_schedule: dict[str, int] = {}
         self._configure_trigger_start()
 
     def _poll(self) -> PollResult:
         """Poll once; a rescheduled task keeps the schedules' users in its state (from Airflow 3.3)."""
-        self.owners = self.task_state.get(_OWNERS, {})
+        self.users_by_schedule = self.task_state.get(_USERS_BY_SCHEDULE, {})
         result = super()._poll()
-        owners = self._resolved_arguments()["owners"]
-        if owners != self.owners:
-            self.task_state.set(_OWNERS, owners)
+        users_by_schedule = self._resolved_arguments()["users_by_schedule"]
+        if users_by_schedule != self.users_by_schedule:
+            self.task_state.set(_USERS_BY_SCHEDULE, users_by_schedule)
         return result
 
     def _resolved_arguments(self) -> dict[str, Any]:
         """Return the schedules' ids as numbers, and the users that the first poll looked up."""
         condition = cast("LessonScheduleCondition", self.condition)
-        owners = {str(schedule_id): user_id for schedule_id, user_id in condition.owners.items()}
-        return {"lesson_schedule_ids": list(condition.lesson_schedule_ids), "owners": owners}
+        users_by_schedule = {
+            str(schedule_id): user_id for schedule_id, user_id in condition.users_by_schedule.items()
+        }
+        return {
+            "lesson_schedule_ids": list(condition.lesson_schedule_ids),
+            "users_by_schedule": users_by_schedule,
+        }
 
 
 class DamstraUserLessonsSensor(DamstraSensor):

@@ -1,4 +1,4 @@
-"""Requests that are safe to repeat: what they change is looked up before or after they are sent."""
+"""Idempotent requests: the state that they change is looked up before or after they are sent."""
 
 from __future__ import annotations
 
@@ -24,14 +24,13 @@ log = logging.getLogger(__name__)
 def call_and_verify(
     client: RecordingClient, request: Endpoint[Any], *, is_applied: Callable[[], bool]
 ) -> bool:
-    """Send a request whose effect can be looked up, and return whether this task brought it about.
+    """Send a request whose effect can be looked up, and return whether this task caused it.
 
-    After a conflict, or when the outcome is unknown (no response), the effect is looked up. If it is not
-    there although there was no conflict, the request is sent once more: use it only for what may be done
-    twice.
+    After a conflict, or when the outcome is unknown (no response), the effect is looked up. If it is
+    missing without a conflict, the request is sent again: use this only for idempotent requests.
 
-    :param is_applied: looks the effect up.
-    :raises DamstraError: if the request failed and the effect is not there.
+    :param is_applied: looks up whether the effect is present.
+    :raises DamstraError: if the request failed and the effect is missing.
     """
     try:
         with client.record(request) as sender:
@@ -42,11 +41,11 @@ def call_and_verify(
         if not (is_conflict or error.outcome_unknown):
             raise
         if is_applied():
-            log.info("%s: it is so already.", request.request())
+            log.info("%s: already in effect.", request.request())
             return not is_conflict or client.intents.was_sent(request)
         if is_conflict:
             raise
-        log.warning("%s Its effect is not there; it is sent once more.", error)
+        log.warning("%s Its effect is missing; it is sent again.", error)
     try:
         with client.record(request) as sender:
             sender.call(request)
@@ -64,15 +63,15 @@ def get_or_create(
 
     Look it up, create it, and look it up again if the outcome of the create is unknown (no response). If it
     is still missing, raise instead of sending the request again: a slow server may still be processing it,
-    and would create two. The next try of the task begins with the look-up.
+    which would create a duplicate. The next try of the task begins with the look-up.
 
     :param request: creates the object.
     :param find: looks the object up.
     :raises DamstraError: if it could be neither found nor created.
     """
-    found = find()
-    if found is not None:
-        return found, client.intents.was_sent(request)
+    existing = find()
+    if existing is not None:
+        return existing, client.intents.was_sent(request)
     try:
         with client.record(request) as sender:
             return sender.call(request), True
@@ -80,14 +79,14 @@ def get_or_create(
         is_conflict = isinstance(error, DamstraConflictError)
         if not (is_conflict or error.outcome_unknown):
             raise
-        found = find()
-        if found is None:
+        existing = find()
+        if existing is None:
             raise
-        return found, not is_conflict or client.intents.was_sent(request)
+        return existing, not is_conflict or client.intents.was_sent(request)
 
 
 def log_or_raise_conflict(message: str, *, strict: bool) -> None:
-    """Log that something is already so, or raise it if that is an error.
+    """Log a message about existing state, or raise it as a conflict.
 
     :raises DamstraConflictError: if ``strict``.
     """
@@ -101,16 +100,16 @@ def parse_changes(
 ) -> dict[str, Any]:
     """Return changes by their snake_case names, as the update request would send them.
 
-    The API replaces an object as a whole. The changes are validated before the rest of it is read.
+    The API replaces an object as a whole. The changes are validated before its other fields are read.
 
     :param changes: by snake_case or API names, with the id of the object.
-    :param placeholders: values for fields that the update requires and the changes lack.
-    :raises pydantic.ValidationError: naming all that are wrong.
+    :param placeholders: values for fields that the update requires but the changes do not contain.
+    :raises pydantic.ValidationError: naming all invalid changes.
     """
     names = {field.alias: name for name, field in update.model_fields.items()}
-    given = {names.get(member, member): value for member, value in changes.items()}
-    request = update.model_validate({**placeholders, **given})
-    return {name: getattr(request, name) for name in given}
+    by_name = {names.get(member, member): value for member, value in changes.items()}
+    request = update.model_validate({**placeholders, **by_name})
+    return {name: getattr(request, name) for name in by_name}
 
 
 def format_ids(ids: Collection[int]) -> str:

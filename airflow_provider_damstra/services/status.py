@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def change_status(client: RecordingClient, request: StatusRequest, *, strict: bool = False) -> bool:
-    """Send a request unless its object has the status, and return whether this task brought it about.
+    """Send a request unless its object has the status, and return whether this task caused it.
 
     :param strict: raise instead of returning False.
     :raises DamstraConflictError: if the object had the status before this task, and ``strict``.

@@ -116,9 +116,9 @@ def _load_tokens(conn_id: str) -> list[str]:
 
     :raises Exception: the error of a secrets backend: its failure must not revoke tokens.
     """
-    found = find_connection(conn_id)
+    stored = find_connection(conn_id)
     try:
-        extra = parse_extra(found[0]) if found else {}
+        extra = parse_extra(stored[0]) if stored else {}
     except ValueError:
         return []
     return accepted_tokens(extra, now=datetime.now(UTC))

@@ -21,7 +21,7 @@ POLLING = "polling"
 """Source of an event."""
 
 MAX_CLOCK_SKEW = timedelta(minutes=5)
-"""How far Damstra's clock may be ahead: polling can find a change before the time that the webhook states."""
+"""Maximum lead of Damstra's clock: polling can find a change before the webhook's timestamp."""
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -30,8 +30,8 @@ def insert_event(event: Event, payload: dict[str, Any], *, conn_id: str, source:
     """Insert an event into the inbox, unless it is there already from either source.
 
     Polling does not know when an event occurred, so its events are compared by what changed in which
-    schedule. A webhook and polling that arrive at the same instant can insert two rows; reconciliation waits
-    for the webhook before it reports an event as missed.
+    schedule. A webhook and a poll that insert concurrently can create two rows; reconciliation therefore
+    waits for the webhook before it reports an event as missed.
 
     :param payload: the event as the inbox stores it.
     :param source: ``WEBHOOK`` or ``POLLING``.
@@ -58,7 +58,7 @@ def insert_event(event: Event, payload: dict[str, Any], *, conn_id: str, source:
 
 
 def _was_received(event: Any, *, conn_id: str) -> bool:
-    """Return whether the inbox has an event that happens once per schedule, other than a refused one."""
+    """Return whether the inbox contains an unrefused row of this event, which occurs once per schedule."""
     rows = inbox.find_by_schedule(event.lesson_schedule_id, conn_id=conn_id, name=event.name)
     return any(
         type(event).model_validate(row["payload"]).polling_dedup_key() == event.polling_dedup_key()
@@ -71,7 +71,7 @@ def _reschedule_dedup_key(event: LessonScheduleChanged, *, conn_id: str, is_poll
     """Return the key to insert a change of date with, or None if it is a duplicate.
 
     A duplicate is the same change from the other source or another poll, with no change to another date in
-    between. In doubt the change is new: verification refuses it if the schedule does not have that date.
+    between. An ambiguous change is treated as new: verification refuses it if the schedule has another date.
     """
     now = datetime.now(UTC)
     change = Reschedule(to=event.polling_dedup_key(), at=min(event.time_stamp, now), is_polled=is_polled)
@@ -83,9 +83,13 @@ def _reschedule_dedup_key(event: LessonScheduleChanged, *, conn_id: str, is_poll
         received_since=None if is_polled else max(change.at, EPOCH) - 2 * MAX_CLOCK_SKEW,
     )
     others = [_stored_reschedule(row) for row in rows]
-    elsewhere = [other for other in others if other.to != change.to]
-    previous = max((o for o in elsewhere if o.at < change.at), key=attrgetter("at"), default=None)
-    following = min((o for o in elsewhere if o.at > change.at), key=attrgetter("at"), default=None)
+    other_dates = [other for other in others if other.to != change.to]
+    previous = max(
+        (other for other in other_dates if other.at < change.at), key=attrgetter("at"), default=None
+    )
+    following = min(
+        (other for other in other_dates if other.at > change.at), key=attrgetter("at"), default=None
+    )
     is_duplicate = any(
         _may_be_same(change, other)
         for other in others
@@ -94,7 +98,7 @@ def _reschedule_dedup_key(event: LessonScheduleChanged, *, conn_id: str, is_poll
     if is_duplicate:
         return None
     if is_polled:
-        # The previous change distinguishes this one from earlier ones to the same date, in every poll.
+        # The previous change distinguishes it from earlier ones to the same date, in every poll.
         return event.polling_dedup_key(after=previous.row_id if previous else None)
     return event.dedup_key()
 
@@ -102,7 +106,7 @@ def _reschedule_dedup_key(event: LessonScheduleChanged, *, conn_id: str, is_poll
 def _stored_reschedule(row: InboxRow) -> Reschedule:
     return Reschedule(
         to=LessonScheduleChanged.model_validate(row["payload"]).polling_dedup_key(),
-        # An event cannot occur after its receipt: then a clock is ahead.
+        # A time after the receipt means that a clock is ahead.
         at=min(row["occurred_at"], row["received_at"]),
         is_polled=row["source"] == POLLING,
         is_refused=row["state"] == EventState.REFUSED,
@@ -128,10 +132,10 @@ class Reschedule:
     row_id: int = 0
 
 
-def _may_be_same(one: Reschedule, other: Reschedule) -> bool:
-    if one.to != other.to or other.is_refused or not (one.is_polled or other.is_polled):
+def _may_be_same(change: Reschedule, other: Reschedule) -> bool:
+    if change.to != other.to or other.is_refused or not (change.is_polled or other.is_polled):
         return False
-    if one.is_polled and other.is_polled:
+    if change.is_polled and other.is_polled:
         return True
-    polled, delivered = (one, other) if one.is_polled else (other, one)
+    polled, delivered = (change, other) if change.is_polled else (other, change)
     return delivered.at - polled.at <= MAX_CLOCK_SKEW

@@ -1,4 +1,4 @@
-"""Outcomes of a claimed event: confirmed, with asset events; refused, as a dead letter; or retried."""
+"""Outcomes of a claimed event: confirmed with asset events, refused as a dead letter, or retried."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_RETRY_AGE = timedelta(days=3)
 """How long an event is retried while it cannot be verified."""
 
 MAX_ATTEMPTS = 500
-"""More than the retries of ``MAX_RETRY_AGE``: beyond it, claims ended without an outcome."""
+"""Limit of claims, above the retries in ``MAX_RETRY_AGE``: more claims than this ended without an outcome."""
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +76,9 @@ def refuse(row: InboxRow, reason: str) -> None:
 def retry_unverified(row: InboxRow, reason: str, *, patience: timedelta) -> None:
     """Retry an event that Damstra does not show yet with exponential backoff, or refuse it after `patience`.
 
-    Only delays after responses count: while Damstra or the database fails, no patience is spent.
+    Only delays after responses count toward `patience`, not time during which Damstra or the database fails.
 
-    :param patience: sum of the delays before the event is refused.
+    :param patience: maximum sum of the delays before the event is refused.
     :raises InboxUnavailableError: if the database failed.
     """
     delay = _delay_after(row["mismatches"], patience=patience)
@@ -89,7 +89,7 @@ def retry_unverified(row: InboxRow, reason: str, *, patience: timedelta) -> None
 
 
 def _delay_after(mismatches: int, *, patience: timedelta) -> timedelta:
-    """Return the next delay: doubled each time, and cut at the end of the patience."""
+    """Return the next delay: doubled each time, and shortened so that the sum is at most the patience."""
     remaining, delay = patience, MIN_RETRY_DELAY
     for _ in range(mismatches):
         remaining -= delay
@@ -100,7 +100,7 @@ def _delay_after(mismatches: int, *, patience: timedelta) -> timedelta:
 def retry_later(row: InboxRow, reason: str, *, retry_after: float | None = None) -> None:
     """Retry an event that could not be verified, or refuse it after ``MAX_RETRY_AGE``.
 
-    :param retry_after: seconds that the server asked to wait.
+    :param retry_after: seconds to wait, as requested by the server.
     :raises InboxUnavailableError: if the database failed.
     """
     now = datetime.now(UTC)
@@ -113,14 +113,14 @@ def retry_later(row: InboxRow, reason: str, *, retry_after: float | None = None)
     inbox.release(row, until=now + min(delay, MAX_RETRY_DELAY), reason=reason)
 
 
-def find_exhaustion(row: InboxRow) -> str | None:
-    """Return why a claimed event is not tried again, or None if it is.
+def exhaustion_reason(row: InboxRow) -> str | None:
+    """Return why a claimed event is not retried any more, or None if it is retried.
 
     This limits attempts that end without an outcome, such as those that crash the process.
     """
     if row["attempts"] <= MAX_ATTEMPTS or datetime.now(UTC) < row["waiting_since"] + MAX_RETRY_AGE:
         return None
-    last = row["reason"] or "no attempt finished: look for crashes in the API servers' logs"
+    last = row["reason"] or "no attempt finished: check the API servers' logs for crashes"
     days = MAX_RETRY_AGE.days
     return f"it was not settled in {row['attempts']} attempts over {days} days, last because {last}"
 

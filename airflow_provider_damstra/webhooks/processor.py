@@ -151,7 +151,7 @@ class EventProcessor:
     async def _settle_unverifiable(self, row: InboxRow) -> KnownEvent | None:
         """Settle an event that is not verified; return the event if it has to be."""
         event = None
-        reason = outcomes.find_exhaustion(row)
+        reason = outcomes.exhaustion_reason(row)
         if reason is None:
             try:
                 if event_type := EVENT_TYPES.get(row["name"]):

@@ -30,7 +30,7 @@ def damstra(scenario: Scenario) -> TriggerFactory:
         # Every deferred sensor sets one.
         deadline=time.time() + 14 * 86400 + schedule,
         lesson_schedule_ids=[schedule],
-        owners={str(schedule): scenario.user_of(schedule)},
+        users_by_schedule={str(schedule): scenario.user_of(schedule)},
     )
 
 

@@ -25,7 +25,7 @@ from tests.conditions.factories import (
 def condition_for(ids: Any, **options: Any) -> LessonScheduleCondition:
     """Return a condition for schedules that are known to be the user's."""
     condition = LessonScheduleCondition(lesson_schedule_ids=ids, **options)
-    condition.owners = dict.fromkeys(condition.lesson_schedule_ids, USER)
+    condition.users_by_schedule = dict.fromkeys(condition.lesson_schedule_ids, USER)
     return condition
 
 
@@ -132,26 +132,26 @@ def test_cancelled_schedule_is_queried_again_if_it_does_not_fail() -> None:
     assert condition.evaluate().is_done
 
 
-def test_owner_is_looked_up_once_and_then_listed() -> None:
+def test_user_is_looked_up_once_and_then_listed() -> None:
     condition = LessonScheduleCondition(lesson_schedule_ids=[1, 2, 3])
     assert condition.queries().keys() == {schedule_query(1), schedule_query(2), schedule_query(3)}
     condition.update(schedule_query(1), schedule(1, USER))
     condition.update(schedule_query(2), schedule(2, OTHER))
     assert condition.queries().keys() == {user_query(USER), user_query(OTHER), schedule_query(3)}
     condition.update(schedule_query(3), schedule(3, USER))
-    assert condition.owners == {1: USER, 2: OTHER, 3: USER}
+    assert condition.users_by_schedule == {1: USER, 2: OTHER, 3: USER}
     assert requested_rows(condition) == {USER: [1, 3], OTHER: [2]}
 
 
-def test_schedule_completed_at_owner_lookup_is_not_listed() -> None:
+def test_schedule_completed_at_user_lookup_is_not_listed() -> None:
     condition = LessonScheduleCondition(lesson_schedule_ids=[1])
     condition.update(schedule_query(1), schedule(1, is_completed=True))
     assert condition.queries() == {}
     assert condition.evaluate().result == [1]
 
 
-def test_known_owners_are_not_looked_up() -> None:
-    condition = LessonScheduleCondition(lesson_schedule_ids=[1, 2], owners={"1": USER, "2": USER})
+def test_known_users_are_not_looked_up() -> None:
+    condition = LessonScheduleCondition(lesson_schedule_ids=[1, 2], users_by_schedule={"1": USER, "2": USER})
     assert condition.queries().keys() == {user_query()}
 
 
@@ -163,7 +163,7 @@ def test_deleted_schedule_fails_and_is_not_queried_again() -> None:
     condition.update(schedule_query(2), NOT_FOUND)
     assert condition.queries() == {}
     assert (condition.evaluate().failure or "").startswith(
-        "The condition can no longer be met: lesson schedule 1 is gone; lesson schedule 2 is gone."
+        "The condition can no longer be met: lesson schedule 1 is missing; lesson schedule 2 is missing."
     )
 
 
@@ -215,7 +215,7 @@ def test_listing_is_queried_if_a_start_is_unknown_or_past(start: Any) -> None:
 
 
 def test_first_start_is_per_user() -> None:
-    condition = LessonScheduleCondition(lesson_schedule_ids=[1, 2], owners={"1": USER, "2": OTHER})
+    condition = LessonScheduleCondition(lesson_schedule_ids=[1, 2], users_by_schedule={"1": USER, "2": OTHER})
     condition.update(user_query(USER), [row(1, start_date=TOMORROW)])
     assert filter_of(condition, user_query(USER)).not_before == TOMORROW
     assert filter_of(condition, user_query(OTHER)).not_before is None

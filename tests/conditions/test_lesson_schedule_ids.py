@@ -62,7 +62,7 @@ def test_accepts_one_id(one: Any) -> None:
 def test_accepts_result_of_scheduling_one_user(scheduled: Any) -> None:
     condition = LessonScheduleCondition(lesson_schedule_ids=scheduled)
     assert list(condition.lesson_schedule_ids) == [1, 2]
-    assert condition.owners == {1: USER, 2: USER}
+    assert condition.users_by_schedule == {1: USER, 2: USER}
     assert condition.queries().keys() == {user_query()}
 
 
@@ -81,7 +81,7 @@ def test_accepts_result_of_scheduling_one_user(scheduled: Any) -> None:
 def test_accepts_result_of_scheduling_several_users(scheduled: Any) -> None:
     condition = LessonScheduleCondition(lesson_schedule_ids=scheduled)
     assert list(condition.lesson_schedule_ids) == [1, 2, 3]
-    assert condition.owners == {1: USER, 2: USER, 3: OTHER}
+    assert condition.users_by_schedule == {1: USER, 2: USER, 3: OTHER}
 
 
 def test_ignores_user_without_schedules() -> None:

@@ -77,7 +77,7 @@ def test_sends_follow_up_queries_once_each() -> None:
 
 def test_next_poll_sends_only_queries_of_open_schedules() -> None:
     client = FakeClient({user_query(USER): [row(1, "completed")], user_query(OTHER): [row(2)]})
-    condition = LessonScheduleCondition(lesson_schedule_ids=[1, 2], owners={"1": USER, "2": OTHER})
+    condition = LessonScheduleCondition(lesson_schedule_ids=[1, 2], users_by_schedule={"1": USER, "2": OTHER})
     poll(client, condition)
     poll(client, condition)
     assert client.sent == {user_query(USER): 1, user_query(OTHER): 2}
@@ -85,20 +85,22 @@ def test_next_poll_sends_only_queries_of_open_schedules() -> None:
 
 def test_listing_is_read_up_to_last_needed_row() -> None:
     client = FakeClient({user_query(): [row(number) for number in range(1, 100)]})
-    poll(client, LessonScheduleCondition(lesson_schedule_ids=[3, 5], owners={"3": USER, "5": USER}))
+    poll(
+        client, LessonScheduleCondition(lesson_schedule_ids=[3, 5], users_by_schedule={"3": USER, "5": USER})
+    )
     assert client.rows_read == 5
 
 
 def test_unlisted_schedule_is_queried_in_same_poll() -> None:
     client = FakeClient({user_query(): [row(1), row(2)], schedule_query(9): NOT_FOUND})
-    result = poll(client, LessonScheduleCondition(lesson_schedule_ids=[9], owners={"9": USER}))
+    result = poll(client, LessonScheduleCondition(lesson_schedule_ids=[9], users_by_schedule={"9": USER}))
     assert client.rows_read == 2
     assert result.failure
 
 
 def test_query_is_not_repeated_before_first_start() -> None:
     client = FakeClient({user_query(): [row(1, start_date=TOMORROW)]})
-    condition = LessonScheduleCondition(lesson_schedule_ids=[1], owners={"1": USER})
+    condition = LessonScheduleCondition(lesson_schedule_ids=[1], users_by_schedule={"1": USER})
     for _ in range(3):
         assert not poll(client, condition).is_done
     assert client.sent == {user_query(): 1}
@@ -107,7 +109,7 @@ def test_query_is_not_repeated_before_first_start() -> None:
 def test_error_is_raised_but_other_responses_are_kept() -> None:
     problem = DamstraServerError("Out of order")
     client = FakeClient({user_query(USER): [row(1, "completed")], user_query(OTHER): problem})
-    condition = LessonScheduleCondition(lesson_schedule_ids=[1, 2], owners={"1": USER, "2": OTHER})
+    condition = LessonScheduleCondition(lesson_schedule_ids=[1, 2], users_by_schedule={"1": USER, "2": OTHER})
     with pytest.raises(DamstraServerError) as caught:
         poll(client, condition)
     assert caught.value is problem

@@ -103,7 +103,7 @@ def test_unknown_body_field_is_named(api: ApiClient, endpoint: type[Endpoint[Any
             "time zone",
         ),
         ({"lessonVersionIds": [HAUL_TRUCK], **GRACE_PERIOD, "userId": TRAINEE}, "userId"),
-        ({"lessonVersionIds": [HAUL_TRUCK, HAUL_TRUCK], **GRACE_PERIOD}, "more than once: 2006"),
+        ({"lessonVersionIds": [HAUL_TRUCK, HAUL_TRUCK], **GRACE_PERIOD}, "duplicate values: 2006"),
         ({"lessonVersionIds": [2**70], **GRACE_PERIOD}, "out of range"),
     ],
 )

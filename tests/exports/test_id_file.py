@@ -46,7 +46,7 @@ def test_ids_are_read_once_each(content: bytes, name: str) -> None:
         (b"id\n7\nx\n-1\n\n", "a.csv", r"a\.csv: no id is 'x' in line 3, '-1' in line 4$"),
         (b"name\nA\n", "a.csv", "no column id or user_id or userId in the file of ids; it has name"),
         (b'{"id":true}', "a.jsonl", "no id is True in line 1"),
-        (b'{"id":7}\n[8]', "a.jsonl", "line 2 of the file of ids is no JSON object"),
+        (b'{"id":7}\n[8]', "a.jsonl", "line 2 of the file of ids is not a JSON object"),
         (b"id\n", "a.csv", r"a\.csv holds no ids"),
         (as_parquet(name=["A"]), "a.parquet", "no column id"),
     ],

@@ -99,11 +99,11 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     ),
     (CERTIFICATE, {"on_missing": "ignore"}, "on_missing is 'ignore'; it can be fail or skip"),
     # ids
-    (SYNC, {"user_ids": None}, "user_ids: it is None, and no ids: did the task that was to return them run"),
+    (SYNC, {"user_ids": None}, "user_ids: it is None instead of ids: did the task that returns them run"),
     (
         SYNC,
         {"user_ids": {"id": 7}},
-        "user_ids: it is a dict; it can be ids, a list of them, or a string such",
+        "user_ids: it is a dict; it must be an id, a list of ids, or a string such",
     ),
     # timestamps
     (SCHEDULE_LESSONS, {"schedule_date": NAIVE}, "schedule_date: 2030-03-01T09:00:00 has no time zone"),
@@ -187,9 +187,9 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     (
         SCHEDULE_LESSONS,
         {"lesson_ids": None, "lesson_names": ["A", "A"]},
-        "named more than once: A",
+        "duplicate values: A",
     ),
-    (SAVE_PROGRESS, {"user_ids": None, "progress": {7: {}, "7": {}}}, "progress: named more than once: 7"),
+    (SAVE_PROGRESS, {"user_ids": None, "progress": {7: {}, "7": {}}}, "progress: duplicate values: 7"),
 ]
 
 
@@ -272,7 +272,7 @@ def test_duplicate_id_is_named(
     case: OperatorCase, name: str, twice: Any, damstra_emulator: DamstraEmulator
 ) -> None:
     why = rejection_message(case.operator, {**case.arguments, name: twice})
-    assert f"{name}: named more than once: 1011" in why
+    assert f"{name}: duplicate values: 1011" in why
     assert damstra_emulator.journal() == []
 
 

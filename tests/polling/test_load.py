@@ -64,7 +64,7 @@ def emulator(busy_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) ->
 async def thousand_subscriptions(schedules_by_user: SchedulesByUser) -> AsyncIterator[None]:
     """Poll a thousand conditions, each for one schedule, during the block."""
     conditions = [
-        LessonScheduleCondition(lesson_schedule_ids=one, owners={str(one): user}, fail_on=())
+        LessonScheduleCondition(lesson_schedule_ids=one, users_by_schedule={str(one): user}, fail_on=())
         for user, ids in schedules_by_user.items()
         for one in ids
     ]

@@ -160,7 +160,7 @@ async def test_queries_added_by_responses_are_sent_immediately(
     async with asyncio.timeout(3):
         result = await start_polling(condition)
     assert str(LAST) in (result.failure or "")
-    assert condition.owners == {THIRD: LIAM, LAST: LIAM}
+    assert condition.users_by_schedule == {THIRD: LIAM, LAST: LIAM}
 
 
 async def test_listing_is_read_up_to_last_required_row(emulator: DamstraEmulator, connect: Connect) -> None:
@@ -180,7 +180,7 @@ async def test_connections_do_not_share_requests(emulator: DamstraEmulator, conn
 def starting_tomorrow(emulator: DamstraEmulator) -> LessonScheduleCondition:
     """Return a condition on a schedule that starts in a day."""
     emulator.move_lesson_schedule(THIRD, emulator.now + timedelta(seconds=DAY))
-    return LessonScheduleCondition(lesson_schedule_ids=[THIRD], owners={str(THIRD): LIAM})
+    return LessonScheduleCondition(lesson_schedule_ids=[THIRD], users_by_schedule={str(THIRD): LIAM})
 
 
 async def test_next_poll_is_when_schedule_starts(emulator: DamstraEmulator) -> None:
@@ -195,7 +195,7 @@ async def test_next_poll_is_when_schedule_starts(emulator: DamstraEmulator) -> N
 
 async def test_started_schedule_is_polled_despite_one_that_starts_later(emulator: DamstraEmulator) -> None:
     later = start_polling(starting_tomorrow(emulator), poll_interval=0.01)
-    started = LessonScheduleCondition(lesson_schedule_ids=[30067], owners={"30067": LIAM})
+    started = LessonScheduleCondition(lesson_schedule_ids=[30067], users_by_schedule={"30067": LIAM})
     other = start_polling(started, poll_interval=0.01)
     await wait_for_requests(emulator, 5)
     await cancel(later, other)

@@ -121,7 +121,7 @@ CASES = (
         failure=f"{_FAILED} {SCHEDULE} (Working at Heights for Liam Murphy) is cancelled."
         " 0 of 1 lesson schedules completed (1 cancelled).",
         missing={"lesson_schedule_ids": [UNKNOWN_ID]},
-        missing_failure=f"{_FAILED} {UNKNOWN_ID} is gone. 0 of 1 lesson schedules completed (1 gone).",
+        missing_failure=f"{_FAILED} {UNKNOWN_ID} is missing. 0 of 1 lesson schedules completed (1 missing).",
     ),
     SensorCase(
         name="a user's lessons",

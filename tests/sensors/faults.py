@@ -59,7 +59,7 @@ TRANSIENT = (
         message="the connection was closed before a response arrived.",
     ),
     Fault(
-        name="no JSON",
+        name="not JSON",
         rule={"kind": "status", "status": 200, "body": "{]"},
         message="returned HTTP 200, but the response cannot be read (",
     ),

@@ -88,8 +88,7 @@ NUMBER = "Input should be a valid integer, unable to parse string as an integer"
         (
             DamstraUserLessonsSensor,
             {"user_id": "x", "lesson_ids": [7, 7]},
-            f"UserLessonsCondition has invalid arguments: user_id: {NUMBER}; "
-            "lesson_ids: named more than once: 7",
+            f"UserLessonsCondition has invalid arguments: user_id: {NUMBER}; lesson_ids: duplicate values: 7",
         ),
         (
             DamstraGroupLessonSensor,

@@ -91,6 +91,6 @@ def test_first_poll_returns_all_completed_schedules(
 def test_first_poll_reports_all_failed_schedules(mode: str, damstra: Damstra) -> None:
     outcome = run(DamstraLessonScheduleSensor, mode, {"lesson_schedule_ids": [UNKNOWN_ID, UNKNOWN_ID + 1]})
     assert outcome == failed(
-        f"The condition can no longer be met: lesson schedule {UNKNOWN_ID} is gone; "
-        f"lesson schedule {UNKNOWN_ID + 1} is gone. 0 of 2 lesson schedules completed (2 gone)."
+        f"The condition can no longer be met: lesson schedule {UNKNOWN_ID} is missing; "
+        f"lesson schedule {UNKNOWN_ID + 1} is missing. 0 of 2 lesson schedules completed (2 missing)."
     )

@@ -84,7 +84,7 @@ def test_timeout_without_worker_is_detected_by_scheduler(soft_fail: bool, damstr
 
 
 @pytest.mark.parametrize("has_store", [True, False], ids=["state store", "before Airflow 3.3"])
-def test_rescheduled_task_looks_up_owners_once_with_state_store(has_store: bool, damstra: Damstra) -> None:
+def test_rescheduled_task_looks_up_users_once_with_state_store(has_store: bool, damstra: Damstra) -> None:
     sensor_task = SensorTask(CASE.sensor, {**CASE.arguments, **MODES["reschedule"]})
     if not has_store:
         sensor_task.store = None

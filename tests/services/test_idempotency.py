@@ -80,7 +80,7 @@ def test_call_and_verify_resends_if_effect_is_missing_after_lost_response(
     client = ScriptedClient(error, None)
     assert call_and_verify(client, CALL, is_applied=Lookup(False))
     assert client.calls == [CALL, CALL]
-    assert f"{error} Its effect is not there; it is sent once more." in caplog.text
+    assert f"{error} Its effect is missing; it is sent again." in caplog.text
 
 
 def test_call_and_verify_resends_only_once() -> None:

@@ -208,7 +208,7 @@ def test_each_user_is_listed_once_per_interval(listings_of_many: list[Row]) -> N
     assert MANY * (POLLS - 1) <= len(listings) <= MANY * POLLS * 1.05
 
 
-def test_known_owners_need_no_single_queries(many: DagRun, emulator: LargeEmulator) -> None:
+def test_known_users_need_no_single_queries(many: DagRun, emulator: LargeEmulator) -> None:
     single = {entry["path"] for entry in emulator.requests(method="GET", path="/lesson_schedule/*")}
     ids = _scheduled(many, "schedule")
     assert single, "the other runs query single schedules, as they do not know the users"

@@ -234,7 +234,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"group_id": "Pit Crew A"}, "group_id: "),
     ({"group_id": True}, "True is not a number"),
     ({"lesson_ids": []}, "lesson_ids: "),
-    ({"lesson_ids": "201,201"}, "named more than once: 201"),
+    ({"lesson_ids": "201,201"}, "duplicate values: 201"),
     ({"target_path": ""}, "target_path is ''; it is the path or URL of a file"),
     ({"target_path": "/tmp/folder/"}, "it is the path or URL of a file"),  # noqa: S108
     ({"target_path": "nowhere://bucket/a.csv"}, "target_path 'nowhere://bucket/a.csv' cannot be written"),

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 COMPLETED, OPEN = FIRST, THIRD
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "LessonScheduleCondition": {"lesson_schedule_ids": [COMPLETED], "owners": {str(COMPLETED): LIAM}},
+    "LessonScheduleCondition": {
+        "lesson_schedule_ids": [COMPLETED],
+        "users_by_schedule": {str(COMPLETED): LIAM},
+    },
     "UserLessonsCondition": {"user_id": "1011", "lesson_ids": [201], "fail_on": ["cancelled"]},
     "GroupLessonCondition": {"group_id": 102, "lesson_id": 201, "threshold": 0.1, "fail_on": []},
     "IltSessionCondition": {"ilt_session_id": 401, "state": "past", "status": None},

@@ -133,7 +133,7 @@ def test_event_is_refused_after_maximum_attempts_without_outcome(
     receiver.post(completed_event(COMPLETED_ID, USER_ID))
     (row,) = wait_for_processed()
     assert row["state"] == "refused"
-    assert "look for crashes in the API servers' logs" in row["reason"]
+    assert "check the API servers' logs for crashes" in row["reason"]
 
 
 def test_event_with_unstorable_values_is_refused_immediately(

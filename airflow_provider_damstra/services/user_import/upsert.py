@@ -99,7 +99,7 @@ class UserImport:
         if lost:
             raise DamstraConflictError(
                 f"{lost} of {len(self._rows)} users were imported, but none with their {self._match_by} can "
-                "be found: look in Damstra what was stored instead."
+                "be found: check in Damstra what was stored instead."
             )
         return [ids[self._key(row)] for row in self._rows]
 

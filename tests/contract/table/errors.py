@@ -43,7 +43,7 @@ SERVER_ERROR = ErrorBody(
     500,
 )
 NO_GROUP = ErrorBody(
-    "no group, in what is no JSON",
+    "no group, in malformed JSON",
     404,
     """{
 "message":"No group found for that Id",
