@@ -112,6 +112,7 @@ class AsyncClient(BaseClient):
         self,
         endpoint: ListEndpoint[Row],
         *,
+        start: int = 0,
         concurrency: int | None = None,
         reader: PageReader | None = None,
     ) -> AsyncGenerator[list[Row], None]:
@@ -120,12 +121,13 @@ class AsyncClient(BaseClient):
         Pages are prefetched in tasks once the total is known. No page is empty: the one that ends a listing
         is not yielded. When the iteration is closed, requests in flight are cancelled.
 
+        :param start: number of the row to begin with, from 0.
         :param concurrency: concurrent requests; default as the connection's ``max_concurrency``.
         :param reader: reads pages into other objects than the declared models; called as responses arrive.
         :raises DamstraError: if a page failed, or the server repeats pages.
         """
         limit = concurrency or self.settings.max_concurrency
-        paginator = OffsetPaginator(endpoint, page_size=self.settings.page_size)
+        paginator = OffsetPaginator(endpoint, page_size=self.settings.page_size, start=start)
         pending: deque[asyncio.Task[Page[Row]]] = deque()
         try:
             while not paginator.is_finished:

@@ -25,13 +25,14 @@ class OffsetPaginator(Generic[Row]):
     the rows received; an empty page always does.
 
     :param page_size: rows to request per page.
+    :param start: number of the row to begin with, from 0.
     """
 
-    def __init__(self, endpoint: ListEndpoint[Row], *, page_size: int) -> None:
+    def __init__(self, endpoint: ListEndpoint[Row], *, page_size: int, start: int = 0) -> None:
         self.is_finished = False
         self._endpoint = endpoint
         self._size = self._step = page_size
-        self._received = self._planned = 0
+        self._start = self._received = self._planned = start
         self._total: int | None = None
         self._plans_ahead = True
         self._fingerprints: set[int] = set()
@@ -52,7 +53,7 @@ class OffsetPaginator(Generic[Row]):
         count = page.row_count
         if count:
             self._raise_if_repeated(page)
-        is_first, self._received = self._received == 0, self._received + count
+        is_first, self._received = self._received == self._start, self._received + count
         self._total = page.total if page.total is not None and page.total >= self._received else None
         self.is_finished = count == 0 or self._total == self._received
         is_plan_void = not self.is_finished and count != self._step

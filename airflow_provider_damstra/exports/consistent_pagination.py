@@ -40,7 +40,7 @@ class SupportsPages(Protocol):
     """The part of ``AsyncClient`` that exports need."""
 
     def pages(
-        self, endpoint: Any, *, concurrency: int | None = None, reader: Any = None
+        self, endpoint: Any, *, start: int = 0, concurrency: int | None = None, reader: Any = None
     ) -> AsyncGenerator[Any, None]:
         """Yield the rows of a listing page by page, as the reader returns them."""
 
@@ -145,11 +145,9 @@ class ConsistentPaginator:
             self._resume_from = None
 
     def _request_pages(self, row: int) -> AsyncGenerator[OverlappingPage, None]:
-        rest = _ListingFrom(row, self._listing, self._reader)
-        listing, reader = (rest, rest) if row else (self._listing, self._reader)
         # The fewer requests are in flight, the less time there is for rows to move between two pages.
         concurrency = max(1, self._concurrency >> self._realignments)
-        return self._client.pages(listing, concurrency=concurrency, reader=reader)
+        return self._client.pages(self._listing, start=row, concurrency=concurrency, reader=self._reader)
 
     def _start_reading(self) -> None:
         self.is_complete = True
@@ -243,24 +241,6 @@ class ConsistentPaginator:
     @property
     def _request(self) -> Request:
         return self._listing.request()
-
-
-class _ListingFrom:
-    """A listing without its first rows, as an endpoint and as the reader of its pages."""
-
-    def __init__(self, row: int, listing: ListEndpoint[Any], reader: OverlappingReader) -> None:
-        self._row = row
-        self._listing = listing
-        self._reader = reader
-        self.request = listing.request
-        self.row_type = listing.row_type
-
-    def page_request(self, *, start: int, size: int) -> Request:
-        return self._listing.page_request(start=self._row + start, size=size)
-
-    def read(self, _: Any, request: Request, response: Response) -> RawPage:
-        page = self._reader.read(self._listing, request, response)
-        return page if page.total is None else replace(page, total=page.total - self._row)
 
 
 class OverlappingReader(RawReader):

@@ -50,10 +50,10 @@ class ChangingListing:
         pass
 
     async def pages(
-        self, endpoint: Any, *, concurrency: int | None = None, reader: Any = None
+        self, endpoint: Any, *, start: int = 0, concurrency: int | None = None, reader: Any = None
     ) -> AsyncGenerator[Any, None]:
         """Yield pages; the server responds to concurrent requests in random order."""
-        paginator: OffsetPaginator[Any] = OffsetPaginator(endpoint, page_size=self._size)
+        paginator: OffsetPaginator[Any] = OffsetPaginator(endpoint, page_size=self._size, start=start)
         in_flight: list[Request] = []
         responses: dict[Request, Response] = {}
         while not paginator.is_finished:
