@@ -9,13 +9,14 @@ import io
 import sys
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow_provider_damstra.exports.schema import format_timestamp, resource_columns, row_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.exports.resources import Resource
@@ -133,13 +134,6 @@ class HashingWriter:
         return self._hash.hexdigest()
 
 
-class RowWriter(Protocol):
-    """Writes rows of one resource into a file."""
-
-    def write(self, rows: Rows) -> object:
-        """Write rows."""
-
-
 def write_rows(
     file: BinaryIO, resource: Resource, pages: Iterable[Rows], *, file_format: str, compression: str | None
 ) -> dict[str, Any]:
@@ -150,52 +144,40 @@ def write_rows(
     :return: the number of ``rows``, and the file's ``bytes`` and ``sha256``.
     """
     target = HashingWriter(file)
-    with _open_writer(target, resource, file_format=file_format, compression=compression) as writer:
-        count = _write_pages(writer, pages)
+    with _open_writer(target, resource, file_format=file_format, compression=compression) as write:
+        count = _write_pages(write, pages)
     return {"rows": count, "bytes": target.size, "sha256": target.sha256}
 
 
 def write_json_lines(file: BinaryIO, pages: Iterable[Rows]) -> dict[str, Any]:
     """Write the rows of any listing as JSON lines and return the number of ``rows``, and the ``sha256``."""
     target = HashingWriter(file)
-    count = _write_pages(_JsonLinesWriter(target), pages)
+    count = _write_pages(partial(_write_lines, target), pages)
     return {"rows": count, "sha256": target.sha256}
 
 
-def _write_pages(writer: RowWriter, pages: Iterable[Rows]) -> int:
+def _write_pages(write: Callable[[Rows], object], pages: Iterable[Rows]) -> int:
     count = 0
     for rows in pages:
-        writer.write(rows)
+        write(rows)
         count += len(rows)
     return count
 
 
-class _JsonLinesWriter:
-    """Writes each row as one line, with the bytes that the server sent."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    def write(self, rows: Rows) -> None:
-        if rows:
-            self._file.write(b"\n".join((*rows, b"")))
+def _write_lines(file: Any, rows: Rows) -> None:
+    """Write each row as one line, with the bytes that the server sent."""
+    if rows:
+        file.write(b"\n".join((*rows, b"")))
 
 
-class _CsvWriter:
-    """Writes a line with the names of the columns, then one for each row."""
+def _write_csv(file: Any, resource: Resource, rows: Rows) -> None:
+    _write_csv_lines(file, (map(_csv_cell, row_values(resource, row)) for row in rows))
 
-    def __init__(self, file: Any, resource: Resource) -> None:
-        self._file = file
-        self._resource = resource
-        self._write([[column.name for column in resource_columns(resource)]])
 
-    def write(self, rows: Rows) -> None:
-        self._write(map(_csv_cell, row_values(self._resource, row)) for row in rows)
-
-    def _write(self, lines: Iterable[Iterable[str]]) -> None:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(lines)
-        self._file.write(text.getvalue().encode())
+def _write_csv_lines(file: Any, lines: Iterable[Iterable[str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    file.write(text.getvalue().encode())
 
 
 def _csv_cell(value: Any) -> str:
@@ -212,13 +194,18 @@ def _csv_cell(value: Any) -> str:
 @contextmanager
 def _open_writer(
     file: HashingWriter, resource: Resource, *, file_format: str, compression: str | None
-) -> Iterator[RowWriter]:
+) -> Iterator[Callable[[Rows], object]]:
+    """Yield a function that writes rows."""
     if file_format == "parquet":
         # pyarrow is an extra, and its import takes 0.1 s.
         from airflow_provider_damstra.exports.parquet import ParquetWriter
 
         with ParquetWriter(file, resource, compression=compression) as writer:
-            yield writer
+            yield writer.write
         return
     with compressed(file, compression) as target:
-        yield _JsonLinesWriter(target) if file_format == "jsonl" else _CsvWriter(target, resource)
+        if file_format == "csv":
+            _write_csv_lines(target, [[column.name for column in resource_columns(resource)]])
+            yield partial(_write_csv, target, resource)
+        else:
+            yield partial(_write_lines, target)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -10,9 +11,6 @@ from pyarrow import parquet
 from airflow_provider_damstra.exports.schema import ColumnType, resource_columns, row_values
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.exports.resources import Resource
 
@@ -40,11 +38,7 @@ def arrow_schema(resource: Resource) -> pa.Schema:
     )
 
 
-def _codec(compression: str | None) -> Literal["gzip", "zstd", "none"]:
-    return "gzip" if compression == "gzip" else "zstd" if compression == "zstd" else "none"
-
-
-class ParquetWriter:
+class ParquetWriter(AbstractContextManager["ParquetWriter"]):
     """Write rows into a Parquet file.
 
     :param file: an open binary file; it need not support seeking.
@@ -54,15 +48,11 @@ class ParquetWriter:
     def __init__(self, file: Any, resource: Resource, *, compression: str | None) -> None:
         self._resource = resource
         self._schema = arrow_schema(resource)
-        self._writer = parquet.ParquetWriter(file, self._schema, compression=_codec(compression))
+        codec: Any = compression or "none"
+        self._writer = parquet.ParquetWriter(file, self._schema, compression=codec)
         self._batches: list[pa.RecordBatch] = []
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
             self._write_group()
         self._writer.close()

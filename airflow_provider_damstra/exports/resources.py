@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -25,14 +26,13 @@ if TYPE_CHECKING:
 Listing = ListEndpoint[Any]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Resource:
     """A kind of rows.
 
     :param listing: the operation that lists the rows.
     :param parent: the resource each of whose rows has one such listing, or None for a single listing.
     :param parent_argument: the listing's argument for the parent's id.
-    :param adds_parent: whether rows have no field for the parent's id, so that the export adds one.
     :param parent_field: the rows' field for the parent's id, if its name is not ``parent_argument``.
     """
 
@@ -40,7 +40,6 @@ class Resource:
     listing: type[Listing]
     parent: str | None = None
     parent_argument: str = ""
-    adds_parent: bool = False
     parent_field: str = ""
 
     @property
@@ -48,6 +47,11 @@ class Resource:
         """Return the model of a row."""
         row: type[Model] = self.listing.row_type()
         return row
+
+    @cached_property
+    def adds_parent(self) -> bool:
+        """Return whether rows have no field for the parent's id, so that the export adds one."""
+        return self.parent is not None and self.parent_column not in self.model.model_fields
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -69,19 +73,9 @@ class Resource:
 _ALL = (
     Resource(name="users", listing=ListUsers),
     Resource(name="groups", listing=ListGroups),
+    Resource(name="group_members", listing=ListGroupMembers, parent="groups", parent_argument="group_id"),
     Resource(
-        name="group_members",
-        listing=ListGroupMembers,
-        parent="groups",
-        parent_argument="group_id",
-        adds_parent=True,
-    ),
-    Resource(
-        name="group_supervisors",
-        listing=ListGroupSupervisors,
-        parent="groups",
-        parent_argument="group_id",
-        adds_parent=True,
+        name="group_supervisors", listing=ListGroupSupervisors, parent="groups", parent_argument="group_id"
     ),
     Resource(name="lessons", listing=ListLessons),
     Resource(name="lesson_details", listing=ListLessonDetails),

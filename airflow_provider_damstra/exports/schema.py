@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import ValidationError
@@ -81,7 +81,7 @@ def row_values(resource: Resource, row: RawRow) -> tuple[Any, ...]:
         return _values(resource, resource.model.model_validate_json(bytes(row)))
     except ValidationError as error:
         why = format_validation_error(error)
-    except _UnsupportedValue as error:
+    except OverflowError as error:
         why = str(error)
     # Not raised in the except block: pydantic's error, which shows the value, would be its context.
     raise DamstraResponseError(
@@ -95,10 +95,6 @@ def format_timestamp(timestamp: datetime) -> str:
     return timestamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class _UnsupportedValue(Exception):
-    pass
-
-
 def _values(resource: Resource, read: Model) -> tuple[Any, ...]:
     # Called millions of times: what does not depend on the row is cached in _conversions.
     members = vars(read)
@@ -110,27 +106,24 @@ def _values(resource: Resource, read: Model) -> tuple[Any, ...]:
         value = members[name]
         values.append(value if convert is None or value is None else convert(value))
     values.append(_JSON.encode(others) if others else None)
-    for position in _numeric_positions(resource):
-        value = values[position]
-        if value is not None and not -(1 << 63) <= value < 1 << 63:
-            raise _UnsupportedValue(
-                f"{resource_columns(resource)[position].name}: it does not fit into 64 bits"
-            )
     return tuple(values)
 
 
 @cache
 def _conversions(resource: Resource) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
     """Return for each field the function that turns pydantic's types and enumerations into plain ones."""
-    return tuple(
-        (column.name, _CONVERT_BY_TYPE.get(column.type)) for column in resource_columns(resource)[:-1]
-    )
+    conversions = []
+    for column in resource_columns(resource)[:-1]:
+        is_number = column.type in (ColumnType.INTEGER, ColumnType.NUMBER)
+        convert = partial(_plain_number, column.name) if is_number else _CONVERT_BY_TYPE.get(column.type)
+        conversions.append((column.name, convert))
+    return tuple(conversions)
 
 
-@cache
-def _numeric_positions(resource: Resource) -> tuple[int, ...]:
-    numbers = (ColumnType.INTEGER, ColumnType.NUMBER)
-    return tuple(index for index, one in enumerate(resource_columns(resource)) if one.type in numbers)
+def _plain_number(name: str, value: Any) -> int | float:
+    if not -(1 << 63) <= value < 1 << 63:
+        raise OverflowError(f"{name}: it does not fit into 64 bits")
+    return value if isinstance(value, float) else int(value)
 
 
 def _dump_model(value: Model) -> Any:
@@ -139,7 +132,6 @@ def _dump_model(value: Model) -> Any:
 
 _JSON = json.JSONEncoder(default=_dump_model, ensure_ascii=False)
 _CONVERT_BY_TYPE: dict[ColumnType, Callable[[Any], Any]] = {
-    ColumnType.INTEGER: int,
     ColumnType.TEXT: str,
     ColumnType.TIMESTAMP: lambda timestamp: timestamp.astimezone(UTC),
     ColumnType.JSON: _JSON.encode,
