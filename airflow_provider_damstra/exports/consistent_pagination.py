@@ -92,7 +92,6 @@ class ConsistentPaginator:
     def __init__(
         self, client: SupportsPages, listing: ListEndpoint[Any], *, concurrency: int, rereads: bool = False
     ) -> None:
-        self.is_complete = True
         self._client = client
         self._listing = listing
         self._concurrency = concurrency
@@ -100,10 +99,8 @@ class ConsistentPaginator:
         self._reader = OverlappingReader()
         self._resume_from: PageCursor | None = None
         self._last: OverlappingPage | None = None
-        self._returned_keys: set[RowKey | None] = set()
         self._lost_key: RowKey | None = None
-        self._furthest_row = self._realignments = 0
-        self._has_moved = self._is_realigning = self._is_aligned = False
+        self._start_reading()
 
     @property
     def total(self) -> int | None:
@@ -153,7 +150,7 @@ class ConsistentPaginator:
         self.is_complete = True
         self._has_moved = self._is_realigning = self._is_aligned = False
         self._furthest_row = self._realignments = 0
-        self._returned_keys.clear()
+        self._returned_keys: set[RowKey | None] = set()
 
     @property
     def _expected_key(self) -> RowKey | None:

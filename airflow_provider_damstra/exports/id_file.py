@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_provider_damstra.exports.formats import (
@@ -43,7 +44,8 @@ def read_ids(file: BinaryIO, *, name: str, columns: Iterable[str]) -> tuple[int,
     :raises ValueError: naming the lines without an id, or if there is no such column, or no id at all.
     """
     plain, compression = split_compression_suffix(name)
-    values = _select_reader(plain)(decompressed(file, compression), tuple(columns))
+    read = _READERS.get(PurePath(plain.lower()).suffix, _read_text)
+    values = read(decompressed(file, compression), tuple(columns))
     ids: dict[int, None] = {}
     problems: list[str] = []
     for line_number, value in values:
@@ -58,17 +60,6 @@ def read_ids(file: BinaryIO, *, name: str, columns: Iterable[str]) -> tuple[int,
     if not ids:
         raise ValueError(f"{name} holds no ids")
     return tuple(ids)
-
-
-def _select_reader(name: str) -> Callable[[BinaryIO, tuple[str, ...]], Values]:
-    for suffixes, reader in (
-        ((".csv",), _read_csv),
-        ((".jsonl", ".ndjson"), _read_json_lines),
-        ((".parquet",), _read_parquet),
-    ):
-        if name.lower().endswith(suffixes):
-            return reader
-    return _read_text
 
 
 def _read_csv(file: BinaryIO, columns: tuple[str, ...]) -> Values:
@@ -104,6 +95,14 @@ def _read_parquet(file: BinaryIO, columns: tuple[str, ...]) -> Values:
 def _read_text(file: BinaryIO, columns: tuple[str, ...]) -> Values:
     for line_number, line in enumerate(_lines(file), start=1):
         yield from ((line_number, one) for one in line.decode("utf-8-sig").replace(",", " ").split())
+
+
+_READERS: dict[str, Callable[[BinaryIO, tuple[str, ...]], Values]] = {
+    ".csv": _read_csv,
+    ".jsonl": _read_json_lines,
+    ".ndjson": _read_json_lines,
+    ".parquet": _read_parquet,
+}
 
 
 def _lines(file: BinaryIO) -> Iterable[bytes]:

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_damstra.endpoints import CreateGroup, CreateUser, RemoveGroupMembers, UpdateGroup
 from airflow_provider_damstra.errors import DamstraResponseError, DamstraServerError
 from airflow_provider_damstra.exports.resources import RESOURCES
-from airflow_provider_damstra.exports.sql import merge as merging
+from airflow_provider_damstra.exports.sql import load
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from tests.operators.task_runner import StateStore, error_message, run
@@ -123,7 +123,7 @@ def test_second_load_updates_changed_and_inserts_new_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if not has_upserts:
-        monkeypatch.delitem(merging.INSERT_ON_CONFLICT, warehouse.kind)
+        monkeypatch.delitem(load.INSERT_ON_CONFLICT, warehouse.kind)
     groups = step("groups", write_mode=mode)
     before = run(groups).value["rows"]
     hook = DamstraHook()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_damstra.exports.sql import merge as merging
+from airflow_provider_damstra.exports.sql import load
 from airflow_provider_damstra.transfers.sql_engine import SqlError
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from tests.operators.task_runner import fail_fast_message, run
@@ -257,7 +257,7 @@ def test_database_without_upsert_rejects_extra_columns(
 ) -> None:
     run(step())
     on_sqlite.execute("ALTER TABLE groups ADD COLUMN site TEXT")
-    monkeypatch.delitem(merging.INSERT_ON_CONFLICT, "sqlite")
+    monkeypatch.delitem(load.INSERT_ON_CONFLICT, "sqlite")
     assert fail_fast_message(step()) == (
         "the column site of the table groups is not one of the export's, and would be emptied: "
         "on this database rows are deleted and inserted"
@@ -268,7 +268,7 @@ def test_database_without_upsert_needs_no_key(
     damstra_emulator: DamstraEmulator, on_sqlite: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_sqlite.execute(f"CREATE TABLE groups (id BIGINT, {GROUPS}, created_date TEXT, other_members TEXT)")
-    monkeypatch.delitem(merging.INSERT_ON_CONFLICT, "sqlite")
+    monkeypatch.delitem(load.INSERT_ON_CONFLICT, "sqlite")
     results = [run(step()).value for _ in range(2)]
     assert on_sqlite.execute("SELECT count(*) FROM groups") == [(results[0]["inserted"],)]
     assert [result["inserted"] for result in results] == [results[0]["rows"], 0]

@@ -1,4 +1,7 @@
-"""Loading of rows into a table: batch by batch (upsert) or in one transaction at the end (replace)."""
+"""Loading of rows into a table: batch by batch (upsert) or in one transaction at the end (replace).
+
+Rows are copied into a staging table and merged from there into the target table.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,21 @@ from itertools import islice
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import and_, delete, exists, func, insert, not_, or_, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+
 from airflow_provider_damstra.exports.formats import write_json_lines
-from airflow_provider_damstra.exports.sql.merge import Merge
-from airflow_provider_damstra.exports.sql.tables import StagingTable
+from airflow_provider_damstra.exports.sql.tables import ROW_NUMBER, StagingTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime
 
-    from sqlalchemy import Engine
+    from sqlalchemy import ColumnElement, Connection, Delete, Engine, FromClause, Select, Table
 
     from airflow_provider_damstra.exports.reader import RowPage, Rows
     from airflow_provider_damstra.exports.sql.tables import ResourceTable
+
 
 log = logging.getLogger(__name__)
 
@@ -111,3 +117,86 @@ def batches_of(
             rows, completed = [], []
     if rows:
         yield rows
+
+
+INSERT_ON_CONFLICT: dict[str, Callable[[Table], Any]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
+"""Dialects with INSERT ... ON CONFLICT; on other databases rows are deleted and inserted."""
+
+
+class Merge:
+    """Merge the staged rows into the target table.
+
+    New rows are inserted, changed rows updated, unchanged rows left alone. If several staged rows have the
+    same key, the row that was read last is used: a listing can shift while it is read.
+
+    :param connection: connection with an open transaction.
+    """
+
+    def __init__(self, connection: Connection, target: ResourceTable) -> None:
+        # Without preserve_rowcount some drivers do not report how many rows were inserted.
+        self._connection = connection.execution_options(preserve_rowcount=True)
+        self._target = target
+        self._table = target.table
+        self._staging = target.staging
+        if connection.dialect.name == "postgresql":
+            # Columns without time zone store UTC, independent of the server's time zone.
+            connection.execute(text("SET LOCAL TIME ZONE 'UTC'"))
+
+    def upsert(self) -> dict[str, int]:
+        """Insert new and update changed rows; return the numbers ``inserted`` and ``updated``."""
+        inserted = self._count_new_rows()
+        on_conflict = INSERT_ON_CONFLICT.get(self._connection.dialect.name)
+        affected = self._insert_on_conflict(on_conflict) if on_conflict else self._delete_and_insert()
+        return {"inserted": inserted, "updated": affected - inserted}
+
+    def delete_missing(self, kept_parents: Collection[int] = ()) -> int:
+        """Delete the rows that are not staged; return their number.
+
+        :param kept_parents: ids of groups, users or sessions whose rows are kept: they could not be read.
+        """
+        missing: Delete = delete(self._table).where(not_(self._same_key(self._staging)))
+        if kept_parents:
+            parent = self._table.c[self._target.resource.parent_column]
+            missing = missing.where(or_(parent.is_(None), parent.not_in(kept_parents)))
+        return self._execute(missing)
+
+    def _insert_on_conflict(self, on_conflict: Callable[[Table], Any]) -> int:
+        names = self._target.column_names
+        statement = on_conflict(self._table).from_select(names, self._latest_rows())
+        new_values = {name: statement.excluded[name] for name in names if name not in self._target.key}
+        differs = or_(*(self._table.c[name].is_distinct_from(new) for name, new in new_values.items()))
+        return self._execute(
+            statement.on_conflict_do_update(index_elements=self._target.key, set_=new_values, where=differs)
+        )
+
+    def _delete_and_insert(self) -> int:
+        self._execute(delete(self._table).where(self._same_key(self._staging)))
+        names = list(self._target.column_names)
+        return self._execute(insert(self._table).from_select(names, self._latest_rows()))
+
+    def _count_new_rows(self) -> int:
+        staged = self._latest_rows().subquery()
+        counted = select(func.count()).select_from(staged).where(not_(self._same_key(staged)))
+        return self._connection.execute(counted).scalar_one()
+
+    def _latest_rows(self) -> Select[Any]:
+        """Select the last row of each key, in key order, so that concurrent merges do not deadlock."""
+        key = [self._staging.c[name] for name in self._target.key]
+        rank = func.row_number().over(partition_by=key, order_by=self._staging.c[ROW_NUMBER].desc())
+        columns = [self._staging.c[name] for name in self._target.column_names]
+        staged = select(*columns, rank.label("_rank")).subquery()
+        return (
+            select(*(staged.c[name] for name in self._target.column_names))
+            .where(staged.c["_rank"] == 1)
+            .order_by(*(staged.c[name] for name in self._target.key))
+        )
+
+    def _same_key(self, staged: FromClause) -> ColumnElement[bool]:
+        """Return EXISTS(a row with the same key), correlated with the enclosing statement."""
+        return exists().where(and_(*(staged.c[name] == self._table.c[name] for name in self._target.key)))
+
+    def _execute(self, statement: Any) -> int:
+        return self._connection.execute(statement).rowcount

@@ -10,7 +10,7 @@ from sqlalchemy import Column, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
 
-from airflow_provider_damstra.exports.sql.merge import INSERT_ON_CONFLICT, Merge
+from airflow_provider_damstra.exports.sql.load import INSERT_ON_CONFLICT, Merge
 from airflow_provider_damstra.exports.sql.tables import StagingTable
 
 if TYPE_CHECKING:

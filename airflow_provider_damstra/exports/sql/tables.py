@@ -89,7 +89,7 @@ class ResourceTable:
     @cached_property
     def column_names(self) -> tuple[str, ...]:
         """Return the names of all columns."""
-        return tuple(column.name for column in resource_columns(self.resource))
+        return tuple(self.table.columns.keys())
 
     @cached_property
     def table(self) -> Table:

@@ -21,7 +21,6 @@ from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import date, tzinfo
 
     from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.clients.raw_pages import RawRow
@@ -224,17 +223,6 @@ def cell_of(row: UserLessonSchedule) -> MatrixCell:
     """Return the cell of a schedule; the status of an open schedule is the API's own term."""
     status = str(row.status or row.state) if row.state == "open" else row.state
     return MatrixCell(status=status, due=row.end_date, completed=row.lesson_completed_date)
-
-
-def local_date(timestamp: datetime | None, time_zone: tzinfo) -> date | None:
-    """Return the date of a timestamp in a time zone."""
-    return None if timestamp is None else timestamp.astimezone(time_zone).date()
-
-
-def format_date(timestamp: datetime | None, time_zone: tzinfo) -> str:
-    """Return the date of a timestamp as ``2026-01-31``, or an empty string."""
-    found = local_date(timestamp, time_zone)
-    return found.isoformat() if found else ""
 
 
 def _lessons_in(schedules: Iterable[Mapping[int, UserLessonSchedule]]) -> dict[int, str]:

@@ -7,12 +7,12 @@ import io
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.exports.training_matrix.matrix import NOT_SCHEDULED, format_date, local_date
+from airflow_provider_damstra.exports.training_matrix.matrix import NOT_SCHEDULED
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import tzinfo
+    from datetime import date, datetime, tzinfo
 
     from airflow_provider_damstra.exports.training_matrix.matrix import MatrixCell, MatrixRow, TrainingMatrix
 
@@ -112,8 +112,12 @@ def _row(matrix: TrainingMatrix, row: MatrixRow, time_zone: tzinfo) -> Iterator[
 def _dates(cell: MatrixCell, time_zone: tzinfo) -> str:
     """Return the date of completion, or else the due date."""
     if cell.completed:
-        return f"<small>on {format_date(cell.completed, time_zone)}</small>"
-    return f"<small>due {format_date(cell.due, time_zone)}</small>" if cell.due else ""
+        return f"<small>on {_local_date(cell.completed, time_zone)}</small>"
+    return f"<small>due {_local_date(cell.due, time_zone)}</small>" if cell.due else ""
+
+
+def _local_date(timestamp: datetime | None, time_zone: tzinfo) -> date | None:
+    return timestamp.astimezone(time_zone).date() if timestamp else None
 
 
 def _colour(status: str) -> str:
@@ -194,6 +198,5 @@ def _row_values(matrix: TrainingMatrix, *, time_zone: tzinfo) -> Iterator[tuple[
         ]
         for lesson_id in matrix.lessons:
             cell = row.cell(lesson_id)
-            dates = (local_date(timestamp, time_zone) for timestamp in (cell.due, cell.completed))
-            values += (cell.status, *dates)
+            values += (cell.status, _local_date(cell.due, time_zone), _local_date(cell.completed, time_zone))
         yield tuple(values)
