@@ -61,8 +61,8 @@ class StoragePath:
     """A file or folder on any storage, with the method names of ``pathlib``.
 
     All access uses one file system. ``ObjectStoragePath`` uses two (from Airflow 3.2, one of them without the
-    connection), whose listing caches contradict each other. What exists is asked of the storage and not of
-    these caches, because another process may have written since.
+    connection), whose listing caches contradict each other. Cached listings are dropped before each
+    look-up, because another process may have written since.
 
     :param path: path or URL, such as ``s3://aws_default@bucket/users.jsonl``.
     :ivar name: the last component of the path.

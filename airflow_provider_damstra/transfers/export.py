@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.transfers.base import ResourceTransfer
 from airflow_provider_damstra.transfers.lineage import (
+    asset_uri,
     emit_asset_events,
     file_location,
-    file_uri,
     output_alias,
     source_asset,
 )
@@ -105,8 +105,13 @@ class DamstraExportOperator(ResourceTransfer):
         self.outlets = self.outlets or [output_alias(self)]
 
     def _execute(self, context: Context) -> dict[str, Any]:
+        from airflow_provider_damstra.exports.formats import require_format
+        from airflow_provider_damstra.storage import validate_writable_path
+
         query = self.create_query(deduplicates=self._is_compared)
-        self._validate_target()
+        validate_writable_path("target_path", self.target_path, task_try=self.task_try)
+        require_format(self.file_format, self.compression)
+        parse_bool("full_refresh", self.full_refresh)
         with self.open_reader(query) as reader:
             facts = self._write(reader, context)
         self.log.info("%d rows of %s written to %s", facts["rows"], self.resource, self.target_path)
@@ -117,14 +122,6 @@ class DamstraExportOperator(ResourceTransfer):
     def _is_compared(self) -> bool:
         """Return whether the rows are compared with those of the last DAG run."""
         return self.incremental or self.find_deleted
-
-    def _validate_target(self) -> None:
-        from airflow_provider_damstra.exports.formats import require_format
-        from airflow_provider_damstra.storage import validate_writable_path
-
-        validate_writable_path("target_path", self.target_path, task_try=self.task_try)
-        require_format(self.file_format, self.compression)
-        parse_bool("full_refresh", self.full_refresh)
 
     def _write(self, reader: ResourceReader, context: Context) -> dict[str, Any]:
         """Write the file, and the state for the next DAG run."""
@@ -182,4 +179,4 @@ class DamstraExportOperator(ResourceTransfer):
         location = file_location(self.target_path)
         self.written = {"target": location, "rows": facts["rows"], "size": facts["bytes"]}
         extra = {"uri": self.target_path, "resource": self.resource, **facts}
-        emit_asset_events(self, context, uri=file_uri(self.target_path), extra=extra)
+        emit_asset_events(self, context, uri=asset_uri(*location), extra=extra)

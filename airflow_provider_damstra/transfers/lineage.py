@@ -38,14 +38,9 @@ def file_location(path: str) -> tuple[str, str]:
     return f"{target.protocol}://{target.bucket.rpartition('@')[2]}", target.key
 
 
-def file_uri(path: str) -> str:
-    """Return the URI of a file's asset."""
-    namespace, name = file_location(path)
-    return asset_uri("file://" if namespace == "file" else namespace, name)
-
-
 def asset_uri(namespace: str, *names: str) -> str:
-    """Return the URI of an asset from its namespace and the components of its name."""
+    """Return the URI of an asset from its OpenLineage namespace and the components of its name."""
+    namespace = "file://" if namespace == "file" else namespace
     return "/".join([namespace, *(quote(name.lstrip("/")) for name in names)])
 
 
@@ -59,12 +54,10 @@ def emit_asset_events(operator: BaseOperator, context: Context, *, uri: str, ext
     if events is None:
         return
     for outlet in operator.outlets:
-        if isinstance(outlet, AssetAlias):
-            asset = _create_asset(uri)
-            if asset is not None:
-                events[outlet].add(asset, extra=extra)
-        else:
+        if not isinstance(outlet, AssetAlias):
             events[outlet].extra.update(extra)
+        elif asset := _create_asset(uri):
+            events[outlet].add(asset, extra=extra)
 
 
 def _create_asset(uri: str) -> Asset | None:

@@ -27,7 +27,6 @@ IMPORTS = (
     "airflow_provider_damstra.clients.client",
     "airflow_provider_damstra.exports.checkpoint",
     "airflow_provider_damstra.exports.formats",
-    "airflow_provider_damstra.exports.progress",
     "airflow_provider_damstra.exports.reader",
     "airflow_provider_damstra.exports.resources",
     "airflow_provider_damstra.clients.async_client",

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from airflow_provider_damstra.exports.progress import Progress
+from airflow_provider_damstra.exports.reader import Progress
 
 
 def messages(caplog: pytest.LogCaptureFixture) -> list[str]:

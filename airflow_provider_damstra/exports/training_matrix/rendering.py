@@ -17,27 +17,16 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.training_matrix.matrix import MatrixCell, MatrixRow, TrainingMatrix
 
 
-# Dark text on light colours that remain distinguishable in greyscale.
-_COLOURS: dict[str, str] = {
-    LessonScheduleStatus.COMPLETED: "#b7e1cd",
-    LessonScheduleStatus.DUE: "#fff2b3",
-    LessonScheduleStatus.OVERDUE: "#f4a7a0",
-    LessonScheduleStatus.SCHEDULED: "#cfe2f3",
-    LessonScheduleStatus.CANCELLED: "#d9d9d9",
-    NOT_SCHEDULED: "#ffffff",
+# A mark, and a colour for dark text that remains distinguishable in greyscale.
+_STATUSES: dict[str, tuple[str, str]] = {
+    LessonScheduleStatus.COMPLETED: ("\u2713", "#b7e1cd"),
+    LessonScheduleStatus.DUE: ("\u25cb", "#fff2b3"),
+    LessonScheduleStatus.OVERDUE: ("!", "#f4a7a0"),
+    LessonScheduleStatus.SCHEDULED: ("\u2026", "#cfe2f3"),
+    LessonScheduleStatus.CANCELLED: ("\u2715", "#d9d9d9"),
+    NOT_SCHEDULED: ("\u2013", "#ffffff"),
 }
-
-_OTHER_COLOUR = "#e6d5f0"
-
-_MARKS: dict[str, str] = {
-    LessonScheduleStatus.COMPLETED: "\u2713",
-    LessonScheduleStatus.DUE: "\u25cb",
-    LessonScheduleStatus.OVERDUE: "!",
-    LessonScheduleStatus.SCHEDULED: "\u2026",
-    LessonScheduleStatus.CANCELLED: "\u2715",
-    NOT_SCHEDULED: "\u2013",
-}
-
+_OTHER_STATUS = ("?", "#e6d5f0")
 _STYLE = """
 body { font: 14px/1.4 sans-serif; color: #1a1a1a; margin: 1.5em; }
 table { border-collapse: separate; border-spacing: 0; }
@@ -92,8 +81,8 @@ def _page(matrix: TrainingMatrix, time_zone: tzinfo, title: str | None) -> Itera
 def _legend(matrix: TrainingMatrix) -> Iterator[str]:
     counts = matrix.counts()
     yield '<ul class="legend">'
-    for status in dict.fromkeys((*_COLOURS, *counts)):
-        yield f'<li style="background:{_colour(status)}">{_label(status)}: {counts.get(status, 0)}</li>'
+    for status in dict.fromkeys((*_STATUSES, *counts)):
+        yield _colored("li", status, f": {counts.get(status, 0)}")
     yield "</ul>"
 
 
@@ -104,8 +93,7 @@ def _row(matrix: TrainingMatrix, row: MatrixRow, time_zone: tzinfo) -> Iterator[
     yield f"<td>{escape(user.employee_number or '')}</td>"
     for lesson_id in matrix.lessons:
         cell = row.cell(lesson_id)
-        dates = _dates(cell, time_zone)
-        yield f'<td style="background:{_colour(cell.status)}">{_label(cell.status)}{dates}</td>'
+        yield _colored("td", cell.status, _dates(cell, time_zone))
     yield "</tr>"
 
 
@@ -120,12 +108,9 @@ def _local_date(timestamp: datetime | None, time_zone: tzinfo) -> date | None:
     return timestamp.astimezone(time_zone).date() if timestamp else None
 
 
-def _colour(status: str) -> str:
-    return _COLOURS.get(status, _OTHER_COLOUR)
-
-
-def _label(status: str) -> str:
-    return f"{_MARKS.get(status, '?')} {escape(status)}"
+def _colored(tag: str, status: str, more: str) -> str:
+    mark, colour = _STATUSES.get(status, _OTHER_STATUS)
+    return f'<{tag} style="background:{colour}">{mark} {escape(status)}{more}</{tag}>'
 
 
 USER_COLUMNS = ("user_id", "employee_number", "name", "active", "groups")
