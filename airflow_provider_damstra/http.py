@@ -98,4 +98,5 @@ class Response:
         except (ValueError, OverflowError):
             return None
         retry_at = retry_at if retry_at.tzinfo else retry_at.replace(tzinfo=UTC)
-        return max((retry_at - datetime.now(UTC)) / timedelta(seconds=1), 0.0)
+        seconds = (retry_at - datetime.now(UTC)) / timedelta(seconds=1)
+        return min(max(seconds, 0.0), _MAX_RETRY_AFTER)
