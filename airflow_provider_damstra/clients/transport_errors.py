@@ -135,8 +135,9 @@ def _connect_reason(error: Exception) -> str:
 
 
 def _tls_reason(error: ssl.SSLError) -> str:
-    reason = getattr(error, "verify_message", "") or error.reason or "TLS error"
-    return str(reason) if hasattr(error, "verify_message") else str(reason).replace("_", " ").lower()
+    if verify_message := getattr(error, "verify_message", ""):
+        return str(verify_message).rstrip(".")
+    return (error.reason or "TLS error").replace("_", " ").lower()
 
 
 def _failed_while_connecting(error: BaseException) -> bool:

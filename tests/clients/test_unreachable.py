@@ -77,6 +77,7 @@ def test_certificate_of_another_host_raises(open_client: OpenClient, tmp_path: P
         error = open_client(server.url, verify=str(bundle)).error(GET)
         assert_clear(error, server.url.removeprefix("https://"))
         assert "127.0.0.1" in str(error)
+        assert ".." not in str(error)
         assert server.requests == []
 
 
