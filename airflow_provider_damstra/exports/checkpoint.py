@@ -54,19 +54,17 @@ class Checkpoint:
     :param folder: a ``StoragePath`` that only the tries of one task instance use.
     :param fingerprint: identifies what is read; a folder with another fingerprint is emptied, and so is one
         whose export began more than a day ago.
-    :param can_append: whether bytes written to an open file survive the end of this process.
     :param owner: the task instance, as JSON.
     """
 
-    def __init__(
-        self, folder: Any, *, fingerprint: str, can_append: bool, owner: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, folder: Any, *, fingerprint: str, owner: Mapping[str, Any] | None = None) -> None:
         self.parent_ids: list[int] | None = None
         self._folder = folder
         # Unique for each process: a try that Airflow takes for dead may still be writing.
         self._writer = token_hex(8)
         self._writer_file = folder / f"{self._writer}{_WRITER_SUFFIX}"
-        self._segment_type = Segment if can_append else BufferedSegment
+        # On a local disk, bytes written to an open file survive the end of this process.
+        self._segment_type = Segment if folder.is_local else BufferedSegment
         self._segment: Segment | None = None
         self._segment_count = 0
         self._index = ListingIndex()
@@ -231,15 +229,10 @@ def read_with_checkpoint(reader: ResourceReader, checkpoint: Checkpoint) -> Iter
     """
     if checkpoint.parent_ids is None:
         checkpoint.save_parent_ids(reader.parent_ids())
-    # Without pages read ahead, a killed process loses at most as many pages as requests were in flight.
-    pages = reader.pages(
-        checkpoint.parent_ids,
-        skip=frozenset(checkpoint.completed),
-        resume_from=checkpoint.cursors,
-        prefetch=0,
-    )
+    skip, resume_from = frozenset(checkpoint.completed), checkpoint.cursors
     try:
-        for page in pages:
+        # Without prefetched pages, a killed process loses at most as many pages as requests were in flight.
+        for page in reader.pages(checkpoint.parent_ids, skip=skip, resume_from=resume_from, prefetch=0):
             checkpoint.add(page)
     finally:
         checkpoint.flush()

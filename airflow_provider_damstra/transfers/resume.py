@@ -43,7 +43,7 @@ def open_checkpoint(target_path: str, context: Context, *, fingerprint: str) -> 
     folder = _checkpoint_folder(target_path, TaskTry.of(context), state.get(_CHECKPOINT_KEY))
     with log_cleanup_errors():
         _remove_abandoned(folder.parent, context, owner)
-    checkpoint = Checkpoint(folder, fingerprint=fingerprint, can_append=folder.is_local, owner=owner)
+    checkpoint = Checkpoint(folder, fingerprint=fingerprint, owner=owner)
     state.set(_CHECKPOINT_KEY, str(folder))
     try:
         yield checkpoint

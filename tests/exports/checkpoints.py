@@ -15,7 +15,7 @@ ONE, TWO, THREE = 1011, 1012, 1013
 
 
 def open_checkpoint(folder: StoragePath, *, fingerprint: str = "users") -> Checkpoint:
-    return Checkpoint(folder, fingerprint=fingerprint, can_append=folder.is_local)
+    return Checkpoint(folder, fingerprint=fingerprint)
 
 
 def row_page(parent_id: int, *ids: int, is_last: bool = False) -> RowPage:

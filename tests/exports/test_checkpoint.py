@@ -213,7 +213,7 @@ def test_expired_owner_is_the_task_of_an_old_checkpoint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert expired_owner(folder) is None
-    Checkpoint(folder, fingerprint="users", can_append=False, owner=owner)
+    Checkpoint(folder, fingerprint="users", owner=owner)
     if is_old:
         monkeypatch.setattr(checkpoint_module, "CHECKPOINT_MAX_AGE", timedelta())
     assert expired_owner(folder) == expected

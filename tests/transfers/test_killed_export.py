@@ -234,7 +234,7 @@ def test_abandoned_checkpoint_of_deleted_mapped_task_is_removed(
     arguments: dict[str, Any] = {"resource": "lesson_schedules", "parent_ids": [1012, 1014]}
     owner = {"dag_id": "adhoc_airflow", "task_id": "export", "map_index": 7, "run_id": "deleted"}
     folder = tmp_path / ".deleted.0123456789ab.checkpoint"
-    checkpoint.Checkpoint(StoragePath(str(folder)), fingerprint="", can_append=True, owner=owner)
+    checkpoint.Checkpoint(StoragePath(str(folder)), fingerprint="", owner=owner)
     monkeypatch.setattr(checkpoint, "CHECKPOINT_MAX_AGE", timedelta())
     export = DamstraExportOperator(task_id="export", target_path=f"{tmp_path}/new", **arguments)
     run(export, run_id="new")
