@@ -28,18 +28,8 @@ _TYPES: dict[ColumnType, Any] = {
 }
 
 
-def arrow_schema(resource: Resource) -> pa.Schema:
-    """Return the Arrow schema of a resource; only columns outside of the primary key are nullable."""
-    return pa.schema(
-        [
-            pa.field(column.name, _TYPES[column.type], nullable=not column.is_key)
-            for column in resource_columns(resource)
-        ]
-    )
-
-
 class ParquetWriter(AbstractContextManager["ParquetWriter"]):
-    """Write rows into a Parquet file.
+    """Write rows into a Parquet file; only columns outside of the primary key are nullable.
 
     :param file: an open binary file; it need not support seeking.
     :param compression: codec of the columns: ``gzip``, ``zstd`` or None.
@@ -47,7 +37,12 @@ class ParquetWriter(AbstractContextManager["ParquetWriter"]):
 
     def __init__(self, file: Any, resource: Resource, *, compression: str | None) -> None:
         self._resource = resource
-        self._schema = arrow_schema(resource)
+        self._schema = pa.schema(
+            [
+                pa.field(column.name, _TYPES[column.type], nullable=not column.is_key)
+                for column in resource_columns(resource)
+            ]
+        )
         codec: Any = compression or "none"
         self._writer = parquet.ParquetWriter(file, self._schema, compression=codec)
         self._batches: list[pa.RecordBatch] = []
@@ -69,12 +64,9 @@ class ParquetWriter(AbstractContextManager["ParquetWriter"]):
             pa.array(column, type=field.type) for column, field in zip(columns, self._schema, strict=True)
         ]
         self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
-        if self._is_group_full():
+        row_count = sum(batch.num_rows for batch in self._batches)
+        if row_count >= _GROUP_ROWS or sum(batch.nbytes for batch in self._batches) >= _GROUP_BYTES:
             self._write_group()
-
-    def _is_group_full(self) -> bool:
-        rows = sum(batch.num_rows for batch in self._batches)
-        return rows >= _GROUP_ROWS or sum(one.nbytes for one in self._batches) >= _GROUP_BYTES
 
     def _write_group(self) -> None:
         if self._batches:
