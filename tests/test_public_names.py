@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import pytest
-from airflow.sdk import BaseHook, BaseOperator
+from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
 from pydantic.alias_generators import to_camel
 
 from airflow_provider_damstra import endpoints, errors
