@@ -33,7 +33,7 @@ SCHEDULE_EVENTS = (SCHEDULE_CREATED, SCHEDULE_CHANGED, SCHEDULE_COMPLETED, SCHED
 EVENT_NAMES = (*SCHEDULE_EVENTS, USER_CREATED, USER_UPDATED, USER_INACTIVATED)
 
 ALL_EVENTS = "all"
-"""Stands for every event of a connection, including events of unknown names."""
+"""Matches every event of a connection, including events of unknown names."""
 
 SCHEME = "damstra"
 DEFAULT_CONNECTION = "damstra_default"

@@ -1,4 +1,4 @@
-"""Which failures Airflow retries, and when.
+"""Retry policy: failures that Airflow retries, and their delays.
 
 ``fail_fast_on_permanent_errors`` works on every Airflow version and wraps each operator and sensor;
 ``DamstraRetryPolicy`` needs Airflow 3.3 and adds the server's ``Retry-After``.

@@ -111,16 +111,18 @@ class StoragePath:
         """Return the names of the files and folders in this folder; none if it does not exist."""
         self.fs.invalidate_cache()
         try:
-            found = self.fs.ls(self.path, detail=False)
+            entries = self.fs.ls(self.path, detail=False)
         except FileNotFoundError:
             return []
-        return [one.rstrip("/").rpartition("/")[2] for one in found]
+        return [entry.rstrip("/").rpartition("/")[2] for entry in entries]
 
     def list_sizes(self) -> dict[str, int]:
         """Return the size in bytes of each file in this folder, by name."""
         self.fs.invalidate_cache()
-        found = self.fs.ls(self.path, detail=True)
-        return {one["name"].rpartition("/")[2]: one["size"] for one in found if one["type"] == "file"}
+        entries = self.fs.ls(self.path, detail=True)
+        return {
+            entry["name"].rpartition("/")[2]: entry["size"] for entry in entries if entry["type"] == "file"
+        }
 
     def open(self, mode: str) -> BinaryIO:
         """Open the file in the mode ``rb`` or ``wb``."""
@@ -166,8 +168,8 @@ class StoragePath:
         """
         if self._url.protocol in _S3:
             bucket, key, _ = self.fs.split_path(self.path)
-            found = self.fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key)
-            for upload in found.get("Uploads", ()):
+            uploads = self.fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key)
+            for upload in uploads.get("Uploads", ()):
                 self.fs.abort_mpu(bucket, upload["Key"], upload["UploadId"])
 
 
@@ -286,7 +288,7 @@ def _find_obstacle(target: StoragePath) -> str | None:
     if target.fs.isdir(target.path):
         return "it is a folder"
     if target.is_local:
-        existing = next(one for one in Path(target.path).absolute().parents if one.exists())
+        existing = next(parent for parent in Path(target.path).absolute().parents if parent.exists())
         if not existing.is_dir():
             return f"{existing} is not a folder"
         if not os.access(existing, os.W_OK | os.X_OK):

@@ -1,4 +1,4 @@
-"""How tasks appear in Airflow's UI: their link to Damstra Learning, and the names of mapped tasks.
+"""Presentation of tasks in Airflow's UI: their link to Damstra Learning, and the names of mapped tasks.
 
 The grid shows a mapped task by its user or lesson instead of an index (``map_index_template``).
 """

@@ -1,1 +1,1 @@
-"""What is measured, side by side in one run."""
+"""Benchmarks, which compare alternatives in one run."""

@@ -1,4 +1,4 @@
-"""What contenders of every benchmark do: lead connections to its server, read their own memory."""
+"""Helpers of all contenders: direct connections to the benchmark's server, and read the process's memory."""
 
 from __future__ import annotations
 

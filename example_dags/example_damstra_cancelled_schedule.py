@@ -4,7 +4,7 @@
     -> schedule the lesson again, or not
 
 Started by Damstra's webhook (setup: docs/events.md). Each cancelled schedule has its own question under
-*Required Actions* (Airflow 3.1 or newer); a task that waits for the response takes no worker. Without a
+*Required Actions* (Airflow 3.1 or newer); a task that waits for the response occupies no worker. Without a
 response within three days the lesson stays cancelled. Set ``notifiers`` on the approval to send it by mail
 or chat.
 """
@@ -43,7 +43,7 @@ with DAG(
         hook = DamstraHook()
         payloads = [event.extra["payload"] for event in triggering_asset_events[cancelled]]
         questions = []
-        reasons = {one["lesson_schedule_id"]: one["cancellation_reason"] for one in payloads}
+        reasons = {payload["lesson_schedule_id"]: payload["cancellation_reason"] for payload in payloads}
         for schedule_id, reason in reasons.items():
             schedule = hook.call(GetLessonSchedule(lesson_schedule_id=schedule_id))
             user = hook.call(GetUser(user_id=schedule.user_id))

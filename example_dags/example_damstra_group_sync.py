@@ -74,12 +74,14 @@ with DAG(
         """Return the groups of renamed departments."""
         from airflow_provider_damstra.endpoints import ListGroups
 
-        names = {one["group"]["description"]: one["group"]["name"] for one in departments}
+        names = {
+            department["group"]["description"]: department["group"]["name"] for department in departments
+        }
         groups = [group for group in DamstraHook().iterate(ListGroups()) if group.description in names]
         return [
-            {"group_id": one.id, "name": names[one.description]}
-            for one in groups
-            if one.name != names[one.description]
+            {"group_id": group.id, "name": names[group.description]}
+            for group in groups
+            if group.name != names[group.description]
         ]
 
     @task
@@ -90,7 +92,8 @@ with DAG(
         dry_run = context["params"]["dry_run"]
         pairs = zip(group_ids, departments, strict=True)
         return [
-            {"group_id": group_id, "user_ids": one["members"], "dry_run": dry_run} for group_id, one in pairs
+            {"group_id": group_id, "user_ids": department["members"], "dry_run": dry_run}
+            for group_id, department in pairs
         ]
 
     @task
@@ -100,7 +103,9 @@ with DAG(
         """Return the supervisors of each group."""
         pairs = [] if context["params"]["dry_run"] else zip(group_ids, departments, strict=True)
         return [
-            {"group_id": group_id, "user_ids": one["leaders"]} for group_id, one in pairs if one["leaders"]
+            {"group_id": group_id, "user_ids": department["leaders"]}
+            for group_id, department in pairs
+            if department["leaders"]
         ]
 
     rows: Any = read_extract()

@@ -146,7 +146,7 @@ with DAG(
     def list_passed(scheduled: Any, attendance: dict[str, dict[str, bool]]) -> list[int]:
         """Return the lesson schedules that were passed."""
         passed = [row for row in scheduled if attendance.get(str(row["user_id"]), {}).get("passed")]
-        return [one for row in passed for one in row["lesson_schedule_ids"]]
+        return [schedule_id for row in passed for schedule_id in row["lesson_schedule_ids"]]
 
     attendance: Any = read_attendance()
     save = DamstraSaveIltSessionProgressOperator(

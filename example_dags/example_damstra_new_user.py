@@ -4,7 +4,7 @@
     -> wait until it is completed -> certificate
 
 Started by Damstra's webhook (setup: docs/events.md). A run processes all users created since the previous
-run. The sensor takes no worker, and ends within seconds of the webhook of the completion.
+run. The sensor occupies no worker, and ends within seconds of the webhook of the completion.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ with DAG(
 
         hook = DamstraHook()
         groups = [membership["group_id"] for membership in memberships]
-        return [one for one in groups if not any(hook.iterate(ListGroupMembers(group_id=one)))]
+        return [group_id for group_id in groups if not any(hook.iterate(ListGroupMembers(group_id=group_id)))]
 
     leavers: Any = find_leaver.expand(employee_number=read_leavers())
     registrations: Any = group_leavers.override(task_id="gather_registrations")(

@@ -77,9 +77,12 @@ with DAG(
             rows = DamstraHook().iterate(ListUserLessonSchedules(user_id=user_id, status="completed"))
             completed = {row.lesson_name for row in rows}
             missing.append(
-                {"user_ids": user_id, "lesson_names": [one for one in lessons if one not in completed]}
+                {
+                    "user_ids": user_id,
+                    "lesson_names": [lesson for lesson in lessons if lesson not in completed],
+                }
             )
-        return [one for one in missing if one["lesson_names"]]
+        return [row for row in missing if row["lesson_names"]]
 
     # One mapped task per user, so that the grid shows each user's progress.
     missing_online: Any = list_missing.override(task_id="list_missing_online")(
@@ -109,7 +112,7 @@ with DAG(
         # Based on the run's date, so that a retry plans the same session.
         start = pendulum.instance(context["dag_run"].run_after).add(hours=1)
         return {
-            "user_ids": [one["user_ids"] for one in missing],
+            "user_ids": [row["user_ids"] for row in missing],
             "lesson_id": lesson.lesson_id,
             "instructor_id": instructor.id,
             "start_datetime": start.isoformat(),

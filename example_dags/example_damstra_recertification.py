@@ -4,7 +4,7 @@
     -> wait for the others -> final report for the supervisors
 
 Certified members are skipped, so that a second run finds no due member. Each sensor waits for all members,
-starts in the triggerer and takes no worker, even for a month. Members who have not completed the lesson by
+starts in the triggerer and occupies no worker, even for a month. Members who have not completed the lesson by
 then do not fail the run: the report lists them as outstanding. Set a schedule such as @monthly.
 """
 

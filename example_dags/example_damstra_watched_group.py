@@ -3,8 +3,8 @@
     a member of the group completes a lesson -> CSV file of the completions
 
 Intended for installations behind a firewall. The triggerer polls once a minute, for all watchers and sensors
-of the connection together, and takes no worker. On Airflow 3.3 no completion is missed or repeated when the
-triggerer is restarted. The group is constant, as assets are not templated.
+of the connection together, and occupies no worker. On Airflow 3.3 no completion is missed or repeated when
+the triggerer is restarted. The group is constant, as assets are not templated.
 """
 
 from __future__ import annotations

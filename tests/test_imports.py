@@ -25,7 +25,7 @@ MODULES = {
 }
 MAX_LINES = 350
 
-# What each layer (a top-level module or package) may import, from the bottom up.
+# Permitted imports of each layer (a top-level module or package), from the bottom up.
 VALUES = {"assets", "http", "validation_errors"}
 API = {*VALUES, "models", "errors", "endpoints"}
 CLIENTS = {*API, "clients"}

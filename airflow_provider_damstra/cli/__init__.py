@@ -1,4 +1,4 @@
-"""The commands ``airflow damstra ...``. What they do is imported when one of them runs."""
+"""The commands ``airflow damstra ...``. Their implementation is imported when one of them runs."""
 
 from __future__ import annotations
 

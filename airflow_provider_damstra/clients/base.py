@@ -1,4 +1,4 @@
-"""What both clients share: headers, URLs, the decision to retry, redaction of responses, observation."""
+"""Base class of both clients: headers, URLs, the decision to retry, redaction of responses, observation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _backoff = wait_random_exponential(multiplier=0.5, max=MAX_RETRY_WAIT)
 
 
 class SupportsCalls(Protocol):
-    """What ``Client``, ``DamstraHook`` and the operators' ``RecordingClient`` have in common."""
+    """Interface that ``Client``, ``DamstraHook`` and the operators' ``RecordingClient`` have in common."""
 
     def call(self, endpoint: Endpoint[Result]) -> Result:
         """Return the result of one operation."""

@@ -231,7 +231,8 @@ def _read_body(response: requests.Response, *, seconds: float) -> bytes:
         # http.client takes an interim response (102, 103) for the final one. Leaving it unread closes the
         # connection; else the final response would be taken for that of the next request.
         raise ConnectionError("interim response")
-    # Other methods of reading return only when they have a whole chunk, which can trickle in for ever.
+    # Other methods of reading return only when they have a whole chunk, which can be received slowly without
+    # end.
     read1 = getattr(response.raw, "read1", None)
     end = time.monotonic() + seconds
     chunks = []

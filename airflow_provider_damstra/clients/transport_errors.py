@@ -30,13 +30,13 @@ CONNECT_TIMEOUTS = {"ConnectTimeout", "ConnectionTimeoutError"}
 READ_TIMEOUTS = {"ReadTimeout", "ReadTimeoutError", "SocketTimeoutError", "TimeoutError"}
 
 RESPONSE_TIMEOUT_FACTOR = 10
-"""How many times the connection's ``timeout`` a response may take in all."""
+"""Maximum total time of a response, as a multiple of the connection's ``timeout``."""
 
-_HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-"""What the ssl module raises where the peer only closed the connection."""
+_CONNECTION_CLOSED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+"""Exceptions of the ssl module for a connection that the peer only closed."""
 
 _TUNNEL_REFUSED = "Tunnel connection failed: "
-"""How ``http.client`` begins the message with the proxy's response to CONNECT."""
+"""Prefix of the message of ``http.client`` with the proxy's response to CONNECT."""
 
 _BROKEN = "the connection was closed before a response arrived"
 
@@ -75,10 +75,10 @@ def _connect_error(
     request: Request, error: Exception, settings: ClientSettings, names: set[str]
 ) -> DamstraTransportError:
     refused = _find_cause(error, ssl.SSLError)
-    if refused and not isinstance(refused, _HUNG_UP):
+    if refused and not isinstance(refused, _CONNECTION_CLOSED):
         return DamstraTransportError(
             f"{request} was not sent, because the TLS connection to {settings.host} failed: "
-            f"{_tls_reason(refused)}. If a proxy with its own certificate stands between, set the extra "
+            f"{_tls_reason(refused)}. If a proxy with its own certificate is used, set the extra "
             "verify to its CA bundle.",
             request=request,
             was_sent=False,
@@ -129,7 +129,7 @@ def _connect_reason(error: Exception) -> str:
         return f"the proxy before it refused to connect: {str(failed).removeprefix(_TUNNEL_REFUSED)}"
     if type(failed).__module__ == "socks":
         return f"the SOCKS proxy before it refused to connect: {failed}"
-    if failed.errno and not isinstance(failed, (ConnectionResetError, BrokenPipeError, *_HUNG_UP)):
+    if failed.errno and not isinstance(failed, (ConnectionResetError, BrokenPipeError, *_CONNECTION_CLOSED)):
         return os.strerror(failed.errno).lower()
     return _BROKEN
 

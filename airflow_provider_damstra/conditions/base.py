@@ -34,7 +34,7 @@ Query = Endpoint[Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueryFilter:
-    """Which part of a query's response a condition needs, and from when on.
+    """The part of a query's response that a condition needs, and the time from which it is needed.
 
     :param row_keys: keys of the needed rows of a listing, which is read up to the last of them. None is for
         all rows.
@@ -60,7 +60,7 @@ class QueryFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class PollResult:
-    """What a condition evaluates to.
+    """Result of the evaluation of a condition.
 
     :param is_met: whether the condition is met.
     :param failure: why it can never be met, or None.

@@ -81,7 +81,7 @@ def _event_names(before: list[str | None] | None, current: list[str | None]) -> 
 class ScheduleChangesCondition:
     """Passes a snapshot of each user's schedules to a callback, whenever one is polled; never met by itself.
 
-    A user whose schedules the access key may not read is tolerated and polled again, less and less often. If
+    A user whose schedules the access key may not read is tolerated and polled again at growing intervals. If
     that is so for all users, the condition fails, as the key itself must be wrong.
 
     :param user_ids: the users; or

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.reader import ResourceReader, RowPage, Rows
 
 CHECKPOINT_MAX_AGE = timedelta(days=1)
-"""How long after its start an export can be continued; older rows may have changed too much."""
+"""Time after its start during which an export can be continued; older rows may have changed too much."""
 
 _CACHED_SEGMENTS = 4
 _MANIFEST = "manifest.json"

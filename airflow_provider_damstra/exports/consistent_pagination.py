@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.http import Request, Response
 
 MAX_READINGS = 3
-"""How often a listing is read in all, if rows move in each reading."""
+"""Maximum number of readings of a listing, if rows move in each of them."""
 
 _MAX_REALIGNMENTS = 10
-"""How often reading is realigned at one position before rows are taken without a check."""
+"""Maximum number of realignments at one position before rows are accepted without a check."""
 
 _MAX_EQUAL_PAGES = 4
 """From this number on, a page that is returned again counts as repeated: before, rows may have moved."""
@@ -46,7 +46,7 @@ class SupportsPages(Protocol):
 
 
 class PageCursor(NamedTuple):
-    """Where a page begins.
+    """Start of a page.
 
     :param row: the number of its first row, from 0.
     :param key: the key of that row, or None if there is no such row or it has no key.

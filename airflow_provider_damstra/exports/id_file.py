@@ -94,7 +94,7 @@ def _read_parquet(file: BinaryIO, columns: tuple[str, ...]) -> Values:
 
 def _read_text(file: BinaryIO, columns: tuple[str, ...]) -> Values:
     for line_number, line in enumerate(_lines(file), start=1):
-        yield from ((line_number, one) for one in line.decode("utf-8-sig").replace(",", " ").split())
+        yield from ((line_number, value) for value in line.decode("utf-8-sig").replace(",", " ").split())
 
 
 _READERS: dict[str, Callable[[BinaryIO, tuple[str, ...]], Values]] = {

@@ -36,7 +36,7 @@ class RunRef(msgspec.Struct, frozen=True):
 
 
 class ExportState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the last export of a target leaves for the next one, as JSON; empty before the first export.
+    """State that an export of a target stores for the next one, as JSON; empty before the first export.
 
     :param watermark: the latest ``modifiedDate`` of its rows, in ISO format.
     :param snapshot: path of the file with the versions of its rows.

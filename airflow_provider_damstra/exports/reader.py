@@ -151,17 +151,17 @@ class ResourceReader:
                 progress.add(len(page.rows))
             return
         ids = self.parent_ids() if parent_ids is None else parent_ids
-        wanted = [one for one in ids if one not in skip]
+        remaining_ids = [parent_id for parent_id in ids if parent_id not in skip]
         progress = Progress(
-            resource.name, resource.parent, total=lambda: len(ids), done_before=len(ids) - len(wanted)
+            resource.name, resource.parent, total=lambda: len(ids), done_before=len(ids) - len(remaining_ids)
         )
         concurrency = self.query.max_concurrency
         size = concurrency + (concurrency if prefetch is None else prefetch)
 
         async def produce(queue: ItemQueue[RowPage | _ListingFailure]) -> None:
-            remaining = iter(wanted)
+            remaining = iter(remaining_ids)
             async with asyncio.TaskGroup() as tasks:
-                for _ in range(min(size, len(wanted))):
+                for _ in range(min(size, len(remaining_ids))):
                     tasks.create_task(self._read_listings(remaining, queue, resume_from))
 
         last_failure, has_success = None, bool(skip)

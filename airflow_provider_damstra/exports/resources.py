@@ -92,7 +92,7 @@ _ALL = (
     ),
 )
 
-RESOURCES = {one.name: one for one in _ALL}
+RESOURCES = {resource.name: resource for resource in _ALL}
 """All resources that can be exported, by name."""
 
 
@@ -108,7 +108,7 @@ def named_resource(name: str) -> Resource:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceQuery:
-    """Which rows of a resource are read, and how.
+    """Selection of the rows of a resource, and options for reading them.
 
     :param filters: arguments of the listing.
     :param parent_ids: ids of the parents whose listings are read; None for all.

@@ -11,7 +11,7 @@ from airflow_provider_damstra.models.base import Model, OptionalTimestamp
 
 
 class IltSessionState(IntEnum):
-    """When a session takes place, relative to now; listings filter by this number."""
+    """Time of a session relative to now, as a number; listings filter by it."""
 
     UPCOMING = 1
     IN_PROGRESS = 2
@@ -19,7 +19,7 @@ class IltSessionState(IntEnum):
 
 
 class IltSessionStateName(StrEnum):
-    """When a session takes place, relative to now, as ``GetIltSession`` returns it."""
+    """Time of a session relative to now, as a string that ``GetIltSession`` returns."""
 
     UPCOMING = "upcoming"
     IN_PROGRESS = "inprogress"

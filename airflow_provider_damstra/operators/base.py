@@ -277,4 +277,4 @@ class RollbackOnKillMixin(DamstraOperator):
                 try:
                     self.log.warning("Killed. %s: %s.", request, roll_back(client, endpoint))
                 except DamstraError as error:
-                    self.log.error("Killed. %s could not be undone, do it by hand: %s", request, error)
+                    self.log.error("Killed. %s could not be undone, undo it manually: %s", request, error)

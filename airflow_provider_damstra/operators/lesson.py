@@ -116,14 +116,17 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
             since=getattr(dag_run, "run_after", None),
         )
         created, existing = (
-            sum(len(getattr(one, name)) for one in results) for name in ("created", "existing")
+            sum(len(getattr(result, name)) for result in results) for name in ("created", "existing")
         )
         self.log.info("%d lesson schedules created, %d were there already", created, existing)
         if failed:
             self._handle_failed_users(failed, scheduled=len(results))
         self.push_ids(context, {"failed": list(failed)})
         return self.return_or_write(
-            [{"user_id": one.user_id, "lesson_schedule_ids": one.lesson_schedule_ids} for one in results]
+            [
+                {"user_id": result.user_id, "lesson_schedule_ids": result.lesson_schedule_ids}
+                for result in results
+            ]
         )
 
     def _handle_failed_users(self, failed: dict[int, DamstraError], *, scheduled: int) -> None:

@@ -50,7 +50,7 @@ class ReloadingClient:
     ) -> tuple[Any, bool]:
         """Send a query and return its response, and whether it is complete.
 
-        If it fails and the connection has changed, it is sent once more with the new settings.
+        If it fails and the connection has changed, it is sent again with the new settings.
 
         :param row_keys: the rows to find; a listing is read only up to the last of them. None reads all.
         :param cache: the pages of the query's previous response.

@@ -36,7 +36,7 @@ def subscribe(
     :param condition: what to poll for.
     :param damstra_conn_id: id of the Airflow connection.
     :param poll_interval: seconds between two polls of a query.
-    :param max_poll_failures: failures of a query in a row that are tolerated.
+    :param max_poll_failures: consecutive failures of a query that are tolerated.
     :param log: is called with progress and failures, in the current context.
     :param timeout: seconds until the subscription ends with a ``TimeoutError``; None is never.
     """

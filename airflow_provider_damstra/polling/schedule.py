@@ -1,4 +1,4 @@
-"""When to poll a query next: pure arithmetic.
+"""Time of the next poll of a query: pure arithmetic.
 
 Written by hand although tenacity computes back-offs: polls also keep to fixed slots of their interval.
 """
@@ -11,7 +11,7 @@ SLOT = 0.5
 """Seconds between two slots of an interval: polls of one slot share a wake-up of the event loop."""
 
 MAX_BACKOFF = 600.0
-"""Longest pause after failures in a row, in seconds; a longer poll interval takes precedence."""
+"""Longest pause after consecutive failures, in seconds; a longer poll interval takes precedence."""
 
 _MIN_INTERVAL = 0.01
 _MAX_SHIFT = 0.04
@@ -36,7 +36,7 @@ def next_poll_at(
     :param polled_at: time of the last request.
     :param now: time of its response.
     :param interval: poll interval in seconds.
-    :param failures: failures in a row.
+    :param failures: number of consecutive failures.
     :param key: any integer, constant for a query.
     :param not_before: when the response can change at the earliest.
     """

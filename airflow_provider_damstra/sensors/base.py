@@ -197,7 +197,7 @@ class DamstraSensor(BaseSensorOperator):
         except DamstraError as error:
             failures += 1
             if failures > self.max_poll_failures:
-                error.args = (f"{failures} polls in a row failed: {error}",)
+                error.args = (f"{failures} consecutive polls failed: {error}",)
                 self.task_state.delete(self._failures_key)
                 raise
             self.task_state.set(self._failures_key, failures)

@@ -33,13 +33,17 @@ if TYPE_CHECKING:
 def find_ilt_session(client: SupportsCalls, request: CreateIltSession) -> IltSession | None:
     """Return the session of the same lesson, times, instructor and location unless cancelled, or None."""
 
-    def key(one: IltSession | CreateIltSession) -> tuple[Any, ...]:
+    def key(session: IltSession | CreateIltSession) -> tuple[Any, ...]:
         # In seconds: a server may not keep the milliseconds that it is sent.
-        times = (time and time.replace(microsecond=0) for time in (one.start_datetime, one.end_datetime))
-        return one.lesson_id, *times, one.location or ""
+        times = (
+            time and time.replace(microsecond=0) for time in (session.start_datetime, session.end_datetime)
+        )
+        return session.lesson_id, *times, session.location or ""
 
     sessions = client.iterate(ListIltSessions(instructor_id=request.instructor_id))
-    return next((one for one in sessions if not one.is_cancelled and key(one) == key(request)), None)
+    return next(
+        (session for session in sessions if not session.is_cancelled and key(session) == key(request)), None
+    )
 
 
 def get_or_create_ilt_session(
@@ -84,7 +88,7 @@ def list_attendees(client: SupportsCalls, ilt_session_id: int) -> dict[int, IltS
 
 
 class AttendanceRecord(RequestModel):
-    """What is recorded for one user; None leaves a value unchanged."""
+    """Attendance of one user to record; None leaves a value unchanged."""
 
     attended: bool | None = None
     passed: bool | None = None
@@ -93,7 +97,7 @@ class AttendanceRecord(RequestModel):
 def _validate_unique_users(progress: Any) -> Any:
     """Reject a user that is given as a number and again as a string: one of the two would be lost."""
     if isinstance(progress, Mapping):
-        validate_unique(tuple(str(one).strip() for one in progress))
+        validate_unique(tuple(str(user_id).strip() for user_id in progress))
     return progress
 
 
@@ -146,22 +150,22 @@ def save_progress(client: RecordingClient, attendance: Attendance) -> int:
             return not _find_pending_progress(narrowed, attendees.values())
 
         call_and_verify(client, narrowed, is_applied=is_applied)
-    own = {one.id for one in pending} | client.intents.ids_sent(request)
-    return sum(one.id in own for one in request.attendees)
+    own = {attendee.id for attendee in pending} | client.intents.ids_sent(request)
+    return sum(attendee.id in own for attendee in request.attendees)
 
 
 def _find_pending_progress(
     request: SaveIltSessionProgress, attendees: Iterable[IltSessionAttendee]
 ) -> tuple[AttendeeProgress, ...]:
     """Return the part of a request that is not recorded yet."""
-    by_id = {one.id: one for one in attendees}
+    by_id = {attendee.id: attendee for attendee in attendees}
 
-    def is_recorded(wanted: AttendeeProgress) -> bool:
-        attendee = by_id.get(wanted.id)
+    def is_recorded(progress: AttendeeProgress) -> bool:
+        attendee = by_id.get(progress.id)
         return (
             attendee is not None
-            and wanted.attended in (None, attendee.attended)
-            and wanted.passed in (None, attendee.passed)
+            and progress.attended in (None, attendee.attended)
+            and progress.passed in (None, attendee.passed)
         )
 
-    return tuple(one for one in request.attendees if not is_recorded(one))
+    return tuple(attendee for attendee in request.attendees if not is_recorded(attendee))

@@ -80,7 +80,7 @@ class IntentLog:
         """Return the users, attendees or lesson versions for which earlier tries sent such a request."""
         wanted = Intent.of(endpoint)
         same = (i for i in self._earlier if (i.operation, i.path) == (wanted.operation, wanted.path))
-        return {one for intent in same for one in intent.ids}
+        return {object_id for intent in same for object_id in intent.ids}
 
     def was_rolled_back(self, endpoint: Endpoint[Any]) -> bool:
         """Return whether an earlier try sent this request, and undid it when it was killed."""

@@ -84,7 +84,10 @@ class LessonAssignment(RequestModel):
         """Return the versions of each lesson, by its id or quoted name."""
         if self.lesson_ids:
             rows = list(client.iterate(ListLessons(lesson_ids=self.lesson_ids)))
-            return {str(one): [row for row in rows if row.lesson_id == one] for one in self.lesson_ids}
+            return {
+                str(lesson_id): [row for row in rows if row.lesson_id == lesson_id]
+                for lesson_id in self.lesson_ids
+            }
         # The search matches any part of a name.
         return {
             repr(name): [row for row in client.iterate(ListLessons(q=name)) if row.name == name]
@@ -138,7 +141,7 @@ class ScheduleResult:
 
 @dataclass(frozen=True, kw_only=True)
 class SchedulePlan:
-    """What one user is scheduled to already, and the request for the rest, or None."""
+    """Existing schedules of one user, and the request for the missing ones, or None."""
 
     user_id: int
     existing: dict[int, UserLessonSchedule]
@@ -177,10 +180,12 @@ def schedule_users(
     plans = map_concurrently(return_error(plan), requests, description="users looked up")
     if if_exists == "fail":
         _raise_read_error(plans)
-    with client.intents.batch(one.request for one in plans if isinstance(one, SchedulePlan) and one.request):
+    with client.intents.batch(
+        plan.request for plan in plans if isinstance(plan, SchedulePlan) and plan.request
+    ):
         send = return_error(partial(_send, client, since=since))
         outcomes = map_concurrently(send, plans, description="users scheduled")
-    results = [one for one in outcomes if isinstance(one, ScheduleResult)]
+    results = [outcome for outcome in outcomes if isinstance(outcome, ScheduleResult)]
     failed = {
         request.user_id: outcome
         for request, outcome in zip(requests, outcomes, strict=True)

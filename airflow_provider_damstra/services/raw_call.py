@@ -42,13 +42,13 @@ def create_endpoint(name: str, arguments: Mapping[str, Any], *, allow_secret: bo
 def call_as_json(client: SupportsCalls, endpoint: Endpoint[Any]) -> Any:
     """Return the result with the API's own names, ready for JSON; all rows of a listing."""
     result = list(client.iterate(endpoint)) if isinstance(endpoint, ListEndpoint) else client.call(endpoint)
-    return [_to_json(one) for one in result] if isinstance(result, list) else _to_json(result)
+    return [_to_json(item) for item in result] if isinstance(result, list) else _to_json(result)
 
 
 def call_as_json_lines(client: SupportsCalls, endpoint: Endpoint[Any]) -> list[bytes]:
     """Return the result as lines of JSON: one, or one for each item of a list."""
     result = call_as_json(client, endpoint)
-    return [json.dumps(one).encode() for one in (result if isinstance(result, list) else [result])]
+    return [json.dumps(item).encode() for item in (result if isinstance(result, list) else [result])]
 
 
 def validate_not_sent(client: RecordingClient, endpoint: Endpoint[Any]) -> None:

@@ -38,7 +38,7 @@ class DamstraExportOperator(ResourceTransfer):
     **Retries.** Where rows are listed for many groups, users or sessions, a retry continues where the last
     try stopped: until the file is complete, pages are kept in a hidden folder next to the target (the
     checkpoint), on a local disk page by page, on object storage every ten seconds. A listing that was read in
-    part is continued if its next row is still in its place, and read from its beginning otherwise. The
+    part is continued if its next row has not moved, and read from its beginning otherwise. The
     checkpoint is removed with the last try, and not used more than a day after the export began; one that a
     killed last try has left is removed by a later DAG run's export. A single listing is read from its
     beginning.

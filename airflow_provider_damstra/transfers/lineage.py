@@ -91,7 +91,10 @@ def operator_lineage(
     from airflow_provider_damstra.exports.schema import resource_columns
 
     source = named_resource(resource)
-    fields = [SchemaDatasetFacetFields(name=one.name, type=str(one.type)) for one in resource_columns(source)]
+    fields = [
+        SchemaDatasetFacetFields(name=column.name, type=str(column.type))
+        for column in resource_columns(source)
+    ]
     facets: dict[str, Any] = {"schema": SchemaDatasetFacet(fields=fields)}
     host = f"damstra://{urlsplit(base_url).netloc}"
     parents = [InputDataset(namespace=host, name=source.parent)] if source.parent else []

@@ -1,4 +1,4 @@
-"""Where a retry of a transfer continues: the checkpoint next to a file, the parents that a table has."""
+"""State from which a retry of a transfer continues: a file's checkpoint, the parents of a table."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def _remove_abandoned(folder: StoragePath, context: Context, owner: Mapping[str,
     from airflow_provider_damstra.exports.checkpoint import expired_owner
 
     names = folder.list_names()
-    for name in (one for one in names if one.startswith(".") and one.endswith(_CHECKPOINT_SUFFIX)):
+    for name in names:
+        if not (name.startswith(".") and name.endswith(_CHECKPOINT_SUFFIX)):
+            continue
         other = expired_owner(folder / name)
         if other and _is_ended_run_of(owner, other, context):
             log.info("%s is removed: a killed try of another DAG run has left it.", folder / name)

@@ -47,7 +47,7 @@ class DamstraWaitTrigger(BaseTrigger):
 
     - ``success``: the condition is met;
     - ``failed``: it can never be met, an argument is invalid, or Damstra refused the access key or the call;
-    - ``unreachable``: the connection does not exist, or more polls in a row failed than are tolerated;
+    - ``unreachable``: the connection does not exist, or more consecutive polls failed than are tolerated;
     - ``timeout``: the deadline has passed.
 
     With ``end_from_trigger`` a ``TaskSuccessEvent`` or ``TaskSkippedEvent`` ends the task instead, without a
@@ -61,7 +61,7 @@ class DamstraWaitTrigger(BaseTrigger):
     :param condition: class name of the condition, such as ``LessonScheduleCondition``.
     :param damstra_conn_id: id of the Airflow connection (templated).
     :param poll_interval: seconds between two polls.
-    :param max_poll_failures: failed polls in a row that are tolerated.
+    :param max_poll_failures: consecutive failed polls that are tolerated.
     :param deadline: when to give up, in seconds since the epoch, as an ``execution_timeout`` does not apply
         to deferred tasks. None leaves it to Airflow's timeout of the trigger.
     :param end_from_trigger: end the task in the triggerer when it succeeds or is skipped.
@@ -137,7 +137,7 @@ class DamstraWaitTrigger(BaseTrigger):
             return {"status": "unreachable", "message": str(error)}
         if isinstance(error, DamstraError) and not is_permanent(error):
             count = self.max_poll_failures + 1
-            return {"status": "unreachable", "message": f"{count} polls in a row failed: {error}"}
+            return {"status": "unreachable", "message": f"{count} consecutive polls failed: {error}"}
         return {"status": "failed", "message": str(error)}
 
     async def _task_event(self, payload: dict[str, Any]) -> TriggerEvent | None:

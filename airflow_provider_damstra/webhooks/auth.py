@@ -31,10 +31,10 @@ MIN_TOKEN_LENGTH = 43
 """Characters of a URL-safe token of 32 random bytes; shorter tokens are not accepted."""
 
 ROTATION_GRACE_PERIOD = timedelta(days=1)
-"""How long a token stays accepted after its rotation."""
+"""Time during which a token stays accepted after its rotation."""
 
 REFRESH_INTERVAL = timedelta(seconds=10)
-"""How soon a rotated or removed token takes effect."""
+"""Maximum delay until a rotated or removed token takes effect."""
 
 RETRY_INTERVAL = timedelta(seconds=1)
 MAX_ACCEPTED_TOKENS = 4

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 MAX_REDELIVERIES = 5
-"""How often a redelivery reopens a refused event."""
+"""Maximum number of redeliveries that reopen a refused event."""
 
 FEED_OVERLAP = timedelta(seconds=15)
 """The feed repeats rows younger than this: a row can become visible after rows with greater ids."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MIN_RETRY_DELAY = timedelta(seconds=1)
 MAX_RETRY_DELAY = timedelta(minutes=15)
 MAX_RETRY_AGE = timedelta(days=3)
-"""How long an event is retried while it cannot be verified."""
+"""Time during which an event is retried while it cannot be verified."""
 
 MAX_ATTEMPTS = 500
 """Limit of claims, above the retries in ``MAX_RETRY_AGE``: more claims than this ended without an outcome."""

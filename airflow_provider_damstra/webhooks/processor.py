@@ -48,7 +48,7 @@ RECORD_TIMEOUT_SECONDS = 10.0
 """Time limits of processing a batch, and of recording that it took too long: together less than the lease."""
 
 POLL_INTERVAL = timedelta(seconds=2)
-"""How soon the worker finds events that other processes inserted or released."""
+"""Maximum delay until the worker finds events that other processes inserted or released."""
 
 PURGE_INTERVAL = timedelta(seconds=60)
 MAX_PURGE_BATCHES = 20
@@ -61,7 +61,7 @@ VERIFICATION_TIMEOUT_SECONDS = 30.0
 
 INITIAL_OPEN_SECONDS = 1.0
 MAX_OPEN_SECONDS = 60.0
-"""How long a circuit breaker stays open: doubled after each failure."""
+"""Time during which a circuit breaker stays open: doubled after each failure."""
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.operators.conftest import ConnectionFactory
     from tests.operators.operator_case import OperatorCase, Scenario
 
-# What the author of a DAG decides when writing it; a wrong one is refused when the file is parsed.
+# Options that are fixed when a DAG is written; an invalid one is rejected when the file is parsed.
 OPTIONS = {
     "all_lesson_types",
     "batch_size",

@@ -276,7 +276,7 @@ def test_duplicate_id_is_named(
     assert damstra_emulator.journal() == []
 
 
-# Who is to be removed and does not exist is not there afterwards.
+# A user to remove who does not exist is absent afterwards.
 NEEDED = {name: one for name, one in {**ONE, **MANY}.items() if not name.startswith(REMOVING)}
 
 

@@ -1,4 +1,4 @@
-"""How deep the package's own code is between an operator and the HTTP library."""
+"""Depth of the package's stack frames between an operator and the HTTP library."""
 
 from __future__ import annotations
 

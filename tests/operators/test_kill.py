@@ -121,7 +121,7 @@ def test_failed_rollback_is_logged(
     run(operator)
     damstra_emulator.add_fault("status", status=503)
     operator.on_kill()
-    assert "CreateGroup (POST /group) could not be undone, do it by hand: " in capsys.readouterr().out
+    assert "CreateGroup (POST /group) could not be undone, undo it manually: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("case", [*CREATE_CASES, REGISTER], ids=str)

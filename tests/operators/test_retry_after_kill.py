@@ -159,7 +159,7 @@ def test_retry_activates_user_that_killed_try_rolled_back(
     assert api.get_json(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.NOT_CURRENT
     assert run_try(user.DamstraCreateUserOperator, arguments, store) == NEW_USER
     assert api.get_json(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.ACTIVE
-    # Who has left since is not brought back when the task is cleared later.
+    # A member who has left since then is not added again when the task is cleared.
     run_try(user.DamstraInactivateUserOperator, {"user_id": NEW_USER}, StateStore())
     assert run_try(user.DamstraCreateUserOperator, arguments, store) == NEW_USER
     assert api.get_json(f"/user/{NEW_USER}")["clientStatusId"] == ClientStatus.NOT_CURRENT

@@ -1,4 +1,4 @@
-"""What the poller reports: the gauge of waiting tasks, and log lines in each task's context."""
+"""Reports of the poller: the gauge of waiting tasks, and log lines in each task's context."""
 
 from __future__ import annotations
 

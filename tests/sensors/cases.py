@@ -1,4 +1,4 @@
-"""What each sensor waits for in the emulator's seed ``demo``, and actions that meet or fail the condition."""
+"""Cases of the sensors on the emulator's seed ``demo``, with actions that meet or fail the condition."""
 
 from __future__ import annotations
 

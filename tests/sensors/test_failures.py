@@ -115,7 +115,7 @@ def test_all_invalid_arguments_are_reported_without_request(
 
 
 @every_mode
-def test_failures_not_in_a_row_are_tolerated(mode: str, damstra: Damstra) -> None:
+def test_failures_that_are_not_consecutive_are_tolerated(mode: str, damstra: Damstra) -> None:
     # Every third poll fails.
     damstra.emulator.add_fault("status", status=503, probability=0.3, seed=3)
     outcome = run(DamstraUserSensor, mode, {"emp_id": NEW_NUMBER}, max_poll_failures=3, timeout=0.4)
@@ -130,7 +130,7 @@ def test_count_of_failed_polls_starts_at_zero_in_each_try(mode: str, damstra: Da
     )
     damstra.emulator.add_fault("status", status=503)
     first = task.run_try()
-    assert (first.state, first.message[:10]) == (FinalState.UP_FOR_RETRY, "3 polls in")
+    assert (first.state, first.message[:19]) == (FinalState.UP_FOR_RETRY, "3 consecutive polls")
     damstra.complete_schedule()
     damstra.emulator.clear_faults()
     damstra.emulator.add_fault("status", status=503, count=2)

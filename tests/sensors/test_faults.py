@@ -62,7 +62,7 @@ def test_repeated_transient_error_fails_try(
     connect(extra=dict(fault.extra))
     fault.add(damstra.emulator)
     outcome = run(sensor_case.sensor, mode, sensor_case.arguments, max_poll_failures=1)
-    assert outcome.message.startswith("2 polls in a row failed: ")
+    assert outcome.message.startswith("2 consecutive polls failed: ")
     assert fault.message in outcome.message
     assert replace(outcome, message="") == up_for_retry("")
     assert outcome.message == first_messages.setdefault((sensor_case.name, fault.name), outcome.message)

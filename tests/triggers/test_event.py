@@ -104,7 +104,7 @@ async def test_refused_user_does_not_affect_others(emulator: DamstraEmulator) ->
         await complete(emulator, THIRD)
         await wait_until_async(lambda: bool(events), "the completion")
         assert events == [(SCHEDULE_COMPLETED, THIRD)]
-        # The refused listing is polled less and less often.
+        # The refused listing is polled at growing intervals.
         await wait_for_requests(emulator, 12)
         counts = await request_counts(emulator)
         assert counts[path(OTHER)] * 2 <= counts[path(LIAM)]

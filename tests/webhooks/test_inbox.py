@@ -104,7 +104,7 @@ def airflow_database(_module_database: Engine, monkeypatch: pytest.MonkeyPatch) 
 def psycopg3_database(
     postgresql: PostgreSQL, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Engine]:
-    """Use a PostgreSQL database with the inbox, and psycopg 3, which sends parameters apart from the SQL."""
+    """Use a PostgreSQL database with the inbox, and psycopg 3, which separates parameters from the SQL."""
     fields = postgresql.connection_fields(database)
     host, port = fields["host"], fields["port"]
     url = URL.create("postgresql+psycopg", fields["login"], fields["password"], host, port, database)

@@ -82,9 +82,11 @@ def _validate_extra_columns(connection: Connection, target: ResourceTable, colum
     """Check the columns that the export does not fill."""
     defaults = ("default", "identity", "computed")
     required = [
-        one
-        for one in columns
-        if not one["nullable"] and one.get("autoincrement") is not True and not any(map(one.get, defaults))
+        column
+        for column in columns
+        if not column["nullable"]
+        and column.get("autoincrement") is not True
+        and not any(map(column.get, defaults))
     ]
     if required:
         raise ValueError(
@@ -99,7 +101,7 @@ def _validate_extra_columns(connection: Connection, target: ResourceTable, colum
 
 
 def _names(columns: Sequence[Any]) -> str:
-    return ", ".join(one["name"] for one in columns)
+    return ", ".join(column["name"] for column in columns)
 
 
 def _validate_key(inspector: Inspector, target: ResourceTable) -> None:
@@ -107,8 +109,8 @@ def _validate_key(inspector: Inspector, target: ResourceTable) -> None:
     indexes = inspector.get_indexes(target.name, schema=target.schema)
     keys: list[Collection[str | None]] = [
         inspector.get_pk_constraint(target.name, schema=target.schema)["constrained_columns"],
-        *(one["column_names"] for one in constraints),
-        *(one["column_names"] for one in indexes if one["unique"]),
+        *(constraint["column_names"] for constraint in constraints),
+        *(index["column_names"] for index in indexes if index["unique"]),
     ]
     if not any(set(key) == set(target.key) for key in keys):
         raise ValueError(

@@ -96,8 +96,8 @@ class ResourceTable:
         """Return the table to create if the target does not exist."""
         # autoincrement=False: the ids come from Damstra, so the key needs no sequence.
         columns = [
-            Column(one.name, _SQL_TYPES[one.type], primary_key=one.is_key, autoincrement=False)
-            for one in resource_columns(self.resource)
+            Column(column.name, _SQL_TYPES[column.type], primary_key=column.is_key, autoincrement=False)
+            for column in resource_columns(self.resource)
         ]
         return Table(self.name, MetaData(schema=self.schema), *columns)
 
@@ -193,7 +193,7 @@ class StagingTable:
         """Yield rows as parameters of INSERT, with timestamps as strings on SQLite."""
         is_sqlite = self._connection.dialect.name == "sqlite"
         timestamps = [
-            one.name for one in resource_columns(self._resource) if one.type is ColumnType.TIMESTAMP
+            column.name for column in resource_columns(self._resource) if column.type is ColumnType.TIMESTAMP
         ]
         names = self._table.columns.keys()
         for row in rows:

@@ -134,10 +134,10 @@ def _lesson_names(client: SupportsCalls, lesson_ids: Sequence[int]) -> dict[int,
     """Return the names of lessons, from their newest versions, in the order of the ids."""
     rows = sorted(client.iterate(ListLessons(lesson_ids=tuple(lesson_ids))), key=lambda row: row.version or 0)
     names = {row.lesson_id: row.name or f"lesson {row.lesson_id}" for row in rows}
-    unknown = [str(one) for one in lesson_ids if one not in names]
+    unknown = [str(lesson_id) for lesson_id in lesson_ids if lesson_id not in names]
     if unknown:
         raise DamstraNotFoundError(f"Lesson {', '.join(unknown)} does not exist; no matrix was written.")
-    return {one: names[one] for one in lesson_ids}
+    return {lesson_id: names[lesson_id] for lesson_id in lesson_ids}
 
 
 def _descendants(client: SupportsCalls, top: Group) -> list[Group]:
@@ -233,4 +233,4 @@ def _lessons_in(schedules: Iterable[Mapping[int, UserLessonSchedule]]) -> dict[i
             name = (row.version or 0, row.lesson_name or f"lesson {lesson_id}")
             newest[lesson_id] = max(name, newest.get(lesson_id, name))
     names = {lesson_id: name for lesson_id, (_, name) in newest.items()}
-    return dict(sorted(names.items(), key=lambda one: (one[1].casefold(), one[0])))
+    return dict(sorted(names.items(), key=lambda item: (item[1].casefold(), item[0])))

@@ -68,7 +68,7 @@ class UserImport:
             rows = [_keep_roles(row, self._existing.get(self._key(row))) for row in rows]
         self._to_send = [row for row in rows if not _is_up_to_date(self._existing.get(self._key(row)), row)]
         total, count = len(rows), len(self._to_send)
-        log.info("%d users: %d as wanted already, %d to import", total, total - count, count)
+        log.info("%d users: %d unchanged, %d to import", total, total - count, count)
 
     def new_digests(self) -> list[int]:
         """Return the digests of the rows whose users are missing."""
