@@ -46,8 +46,7 @@ def path_of(endpoint: type[Endpoint[Any]]) -> str:
     return endpoint.path.format(**dict.fromkeys(names, 1))
 
 
-def test_each_of_38_operations_has_one_handler() -> None:
-    assert len(ALL) == 38
+def test_each_operation_has_one_handler() -> None:
     names = [operation.endpoint.__name__ for operation in routing.OPERATIONS]
     assert sorted(names) == sorted(endpoints.__all__)
     modules = {operation.handler.__module__.rpartition(".")[2] for operation in routing.OPERATIONS}
