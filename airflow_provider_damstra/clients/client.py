@@ -102,7 +102,7 @@ class Client(BaseClient):
     def iterate(
         self, endpoint: ListEndpoint[Row], *, concurrency: int | None = None
     ) -> Generator[Row, None, None]:
-        """Yield the rows of a listing in order, each parsed as it is taken.
+        """Yield the rows of a listing in order, each parsed when it is taken.
 
         :param concurrency: concurrent requests; default as the connection's ``max_concurrency``.
         :raises DamstraError: if a page failed, or the server repeats pages.

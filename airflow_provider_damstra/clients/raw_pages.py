@@ -122,7 +122,7 @@ def _on_one_line(body: bytes) -> bytes:
 
 
 class StreamingPage:
-    """A page whose rows are parsed one by one, as they are taken, and not kept.
+    """A page whose rows are parsed lazily, one by one, and not kept.
 
     Whole pages of models are slow in a big process: the more objects are alive, the longer a garbage
     collection takes.

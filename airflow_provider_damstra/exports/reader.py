@@ -131,7 +131,7 @@ class ResourceReader:
         resume_from: Mapping[int, PageCursor] = MappingProxyType({}),
         prefetch: int | None = None,
     ) -> Iterator[RowPage]:
-        """Yield the rows: those of a single listing in order, those of many listings as they are received.
+        """Yield the rows: those of a single listing in order, those of many listings in the order of receipt.
 
         The progress is logged.
 

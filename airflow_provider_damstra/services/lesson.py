@@ -235,7 +235,7 @@ def _validate_none_open(
 
 
 def _raise_read_error(plans: Iterable[SchedulePlan | DamstraError]) -> None:
-    """Raise the first error because of which it is unknown whether a user has open schedules."""
+    """Raise the first error after which it is unknown whether a user has open schedules."""
     known = (SchedulePlan, DamstraConflictError, DamstraNotFoundError)
     for plan in plans:
         if not isinstance(plan, known):

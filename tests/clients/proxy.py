@@ -79,13 +79,13 @@ class _Socks(socketserver.StreamRequestHandler):
 
 
 def _join(one: socket.socket, other: socket.socket) -> None:
-    ways = {one: other, other: one}
-    while ready := select.select(list(ways), [], [], 10)[0]:
+    destinations = {one: other, other: one}
+    while ready := select.select(list(destinations), [], [], 10)[0]:
         for end in ready:
             received = end.recv(65536)
             if not received:
                 return
-            ways[end].sendall(received)
+            destinations[end].sendall(received)
 
 
 @contextmanager

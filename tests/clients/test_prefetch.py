@@ -161,12 +161,12 @@ def test_stopped_iteration_ends_retries_that_wait(monkeypatch: pytest.MonkeyPatc
 def test_stopped_iteration_sends_no_request_that_waits_for_the_rate_limiter(limits: dict[str, Any]) -> None:
     second_page = threading.Event()
 
-    def answer(request: RecordedRequest) -> StubResponse:
+    def respond(request: RecordedRequest) -> StubResponse:
         # Without the event, the only permit would be passed on before the iteration is stopped.
         assert request.start_index < 2 or second_page.wait(10)
         return user_or_page(request)
 
-    with stub_server(answer) as server, Client(settings_of(server, **limits)) as client:
+    with stub_server(respond) as server, Client(settings_of(server, **limits)) as client:
         with closing(client.iterate(LIST, concurrency=CONCURRENCY)) as listing:
             assert [next(listing).id, next(listing).id] == [1, 2]
         sent = len(server.requests)

@@ -101,12 +101,14 @@ def test_rows_that_stay_are_read_once(
 def test_random_changes_lose_no_row(has_total: bool, max_rows: int, concurrency: int) -> None:
     for seed in range(25):
         changes = random.Random(seed)  # noqa: S311
-        gone: set[int] = set()
+        deleted_ids: set[int] = set()
 
-        def change(found: list[int], changes: random.Random = changes, gone: set[int] = gone) -> None:
+        def change(
+            found: list[int], changes: random.Random = changes, deleted_ids: set[int] = deleted_ids
+        ) -> None:
             for _ in range(changes.choice([0, 0, 0, 0, 1, 2])):
                 if changes.random() < 0.5:
-                    gone.add(found.pop(changes.randrange(len(found))))
+                    deleted_ids.add(found.pop(changes.randrange(len(found))))
                 else:
                     found.insert(changes.randint(0, len(found)), changes.randint(1000, 10**9))
 
@@ -115,7 +117,7 @@ def test_random_changes_lose_no_row(has_total: bool, max_rows: int, concurrency:
         )
         listing = paginator(client, concurrency=concurrency)
         found = read_ids(listing)
-        staying = [one for one in range(150) if one not in gone]
+        staying = [one for one in range(150) if one not in deleted_ids]
         assert listing.is_complete
         assert [one for one in found if one in set(staying)] == staying, f"seed {seed}"
 

@@ -196,8 +196,8 @@ def test_parent_without_id_fails(row: bytes) -> None:
 
 
 def test_export_fails_if_all_parents_fail_and_none_is_skipped(damstra_emulator: DamstraEmulator) -> None:
-    gone = schedules(999_998, 999_999, skip_failed_parents=True)
-    with open_reader(gone, damstra_emulator) as reader, pytest.raises(DamstraNotFoundError):
+    unknown_users = schedules(999_998, 999_999, skip_failed_parents=True)
+    with open_reader(unknown_users, damstra_emulator) as reader, pytest.raises(DamstraNotFoundError):
         list(reader.pages())
     with open_reader(schedules(LIAM, 999_999, skip_failed_parents=True), damstra_emulator) as reader:
         assert list(reader.pages(skip={LIAM})) == []

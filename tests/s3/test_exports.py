@@ -145,11 +145,11 @@ def test_incremental_export_finds_changed_and_deleted_rows(
     lake = ExportRuns(f"{bucket}/users")
     arguments: dict[str, Any] = {"resource": "group_members", "parent_ids": [CREW], "find_deleted": True}
     lake.export("one", day=1, **arguments)
-    gone, *_ = lake.ids("one")
-    api.send(f"/group/{CREW}/remove_members", userIds=[gone])
+    removed_id, *_ = lake.ids("one")
+    api.send(f"/group/{CREW}/remove_members", userIds=[removed_id])
     second = lake.export("two", day=2, **arguments)
     assert (second["rows"], second["deleted"]) == (0, 1)
-    assert json.loads(s3.content("lake", "users/two.jsonl.deleted.jsonl"))["id"] == gone
+    assert json.loads(s3.content("lake", "users/two.jsonl.deleted.jsonl"))["id"] == removed_id
 
 
 def test_training_matrix_is_written_to_s3(

@@ -1,4 +1,4 @@
-"""The lookup of an ILT session, before it is created and after its creation was not answered."""
+"""The lookup of an ILT session, before its creation and after a creation without a response."""
 
 from __future__ import annotations
 

@@ -48,8 +48,10 @@ def test_missing_user_fails_export_or_is_skipped(damstra_emulator: DamstraEmulat
 
 
 def test_failed_parents_in_result_are_limited(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
-    gone = [*range(900_000, 900_030), LIAM]
-    export = export_operator(tmp_path / "x", "lesson_schedules", parent_ids=gone, on_failed_parent="skip")
+    unknown_ids = [*range(900_000, 900_030), LIAM]
+    export = export_operator(
+        tmp_path / "x", "lesson_schedules", parent_ids=unknown_ids, on_failed_parent="skip"
+    )
     result = run(export).value
     assert len(result["failed_parents"]) == 20
     assert result["failed_parent_count"] == 30

@@ -92,10 +92,10 @@ def test_find_deleted_writes_keys_of_deleted_rows(runs: ExportRuns, api: ApiClie
     members: dict[str, Any] = {"resource": "group_members", "parent_ids": CREW, "find_deleted": True}
     first = runs.export("first", **members)
     assert (first["deleted"], runs.rows("first.jsonl.deleted.jsonl")) == (0, [])
-    gone = runs.ids("first")[0]
-    api.send(f"/group/{CREW}/remove_members", userIds=[gone])
+    removed_id = runs.ids("first")[0]
+    api.send(f"/group/{CREW}/remove_members", userIds=[removed_id])
     second = runs.export("second", **members)
-    assert runs.rows("second.jsonl.deleted.jsonl") == [{"groupId": CREW, "id": gone}]
+    assert runs.rows("second.jsonl.deleted.jsonl") == [{"groupId": CREW, "id": removed_id}]
     assert (second["deleted"], second["deleted_uri"]) == (1, f"{second['uri']}.deleted.jsonl")
     assert runs.export("third", **members)["deleted"] == 0
 
@@ -103,8 +103,8 @@ def test_find_deleted_writes_keys_of_deleted_rows(runs: ExportRuns, api: ApiClie
 def test_find_deleted_works_without_incremental(runs: ExportRuns, api: ApiClient) -> None:
     members: dict[str, Any] = {"resource": "group_members", "parent_ids": CREW, "find_deleted": True}
     runs.export("first", incremental=False, **members)
-    gone = runs.ids("first")[0]
-    api.send(f"/group/{CREW}/remove_members", userIds=[gone])
+    removed_id = runs.ids("first")[0]
+    api.send(f"/group/{CREW}/remove_members", userIds=[removed_id])
     second = runs.export("second", incremental=False, **members)
     assert second["deleted"] == 1
     assert len(runs.ids("second")) == len(runs.ids("first")) - 1
@@ -178,12 +178,12 @@ def test_file_of_deleted_keys_is_removed_before_newer_file(
         "find_deleted": True,
     }
     runs.export("first", **members)
-    gone = runs.ids("members")[-1]
-    api.send(f"/group/{CREW}/remove_members", userIds=[gone])
+    removed_id = runs.ids("members")[-1]
+    api.send(f"/group/{CREW}/remove_members", userIds=[removed_id])
     runs.export("second", **members)
-    assert runs.rows("members.jsonl.deleted.jsonl") == [{"groupId": CREW, "id": gone}]
+    assert runs.rows("members.jsonl.deleted.jsonl") == [{"groupId": CREW, "id": removed_id}]
     # The member is back; another group cannot be read, so this run writes no deleted keys.
-    api.send(f"/group/{CREW}/add_members", userIds=[gone])
+    api.send(f"/group/{CREW}/add_members", userIds=[removed_id])
     damstra_emulator.add_fault("status", status=500, path="/group/101/*")
     third = runs.export("third", **members)
     assert (third["failed_parent_count"], "deleted_uri" in third) == (1, False)

@@ -51,13 +51,13 @@ def deleted(runs: ExportRuns, run_id: str) -> list[int]:
 
 @pytest.mark.parametrize(("pages", "concurrency"), [(1, 8), (3, 1)])
 @pytest.mark.parametrize(
-    ("change", "gone"),
+    ("change", "deleted_ids"),
     [(lambda: inactivate(FIRST), [FIRST]), (replace_one_user, [FIRST]), (activate_first_user, [])],
     ids=["one deleted", "one deleted, one added", "one added"],
 )
 def test_only_deleted_rows_are_reported_as_deleted(
     change: Any,
-    gone: list[int],
+    deleted_ids: list[int],
     pages: int,
     concurrency: int,
     runs: ExportRuns,
@@ -71,9 +71,9 @@ def test_only_deleted_rows_are_reported_as_deleted(
     call_after_pages(pages, change, monkeypatch, path="/user")
     runs.export("second", **users)
     # A row that was deleted during the export may have been read before.
-    assert [one for one in deleted(runs, "second") if one not in gone] == [LAST]
+    assert [one for one in deleted(runs, "second") if one not in deleted_ids] == [LAST]
     runs.export("third", **users)
-    assert sorted(deleted(runs, "second") + deleted(runs, "third")) == sorted([LAST, *gone])
+    assert sorted(deleted(runs, "second") + deleted(runs, "third")) == sorted([LAST, *deleted_ids])
     assert runs.export("fourth", **users)["deleted"] == 0
 
 
@@ -82,13 +82,13 @@ def test_members_are_not_reported_as_deleted_when_another_is_removed(
 ) -> None:
     members: dict[str, Any] = {"resource": "group_members", "page_size": 2, "find_deleted": True}
     runs.export("first", **members)
-    gone = next(row["id"] for row in runs.rows("first.jsonl") if row["groupId"] == CREW)
-    removal = RemoveGroupMembers(group_id=CREW, user_ids=[gone])
+    deleted_ids = next(row["id"] for row in runs.rows("first.jsonl") if row["groupId"] == CREW)
+    removal = RemoveGroupMembers(group_id=CREW, user_ids=[deleted_ids])
     call_after_pages(1, lambda: DamstraHook().call(removal), monkeypatch, path=f"/group/{CREW}/member")
     runs.export("second", **members)
     assert deleted(runs, "second") == []
     runs.export("third", **members)
-    assert runs.rows("third.jsonl.deleted.jsonl") == [{"groupId": CREW, "id": gone}]
+    assert runs.rows("third.jsonl.deleted.jsonl") == [{"groupId": CREW, "id": deleted_ids}]
 
 
 def test_failed_try_and_retry_report_the_same_as_one_try(

@@ -90,9 +90,9 @@ def test_matrix_sends_only_get_and_one_listing_per_member(
     damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     people = run(step(tmp_path / "a.csv")).value["people"]
-    asked = [(entry["path"], str(entry["query"])) for entry in damstra_emulator.journal()]
-    assert len(asked) == len(set(asked))
-    assert len({path for path, _ in asked}) == people + 2
+    requested = [(entry["path"], str(entry["query"])) for entry in damstra_emulator.journal()]
+    assert len(requested) == len(set(requested))
+    assert len({path for path, _ in requested}) == people + 2
     assert {entry["method"] for entry in damstra_emulator.journal()} == {"GET"}
 
 
