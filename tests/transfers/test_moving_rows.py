@@ -82,13 +82,13 @@ def test_members_are_not_reported_as_deleted_when_another_is_removed(
 ) -> None:
     members: dict[str, Any] = {"resource": "group_members", "page_size": 2, "find_deleted": True}
     runs.export("first", **members)
-    deleted_ids = next(row["id"] for row in runs.rows("first.jsonl") if row["groupId"] == CREW)
-    removal = RemoveGroupMembers(group_id=CREW, user_ids=[deleted_ids])
+    deleted_id = next(row["id"] for row in runs.rows("first.jsonl") if row["groupId"] == CREW)
+    removal = RemoveGroupMembers(group_id=CREW, user_ids=[deleted_id])
     call_after_pages(1, lambda: DamstraHook().call(removal), monkeypatch, path=f"/group/{CREW}/member")
     runs.export("second", **members)
     assert deleted(runs, "second") == []
     runs.export("third", **members)
-    assert runs.rows("third.jsonl.deleted.jsonl") == [{"groupId": CREW, "id": deleted_ids}]
+    assert runs.rows("third.jsonl.deleted.jsonl") == [{"groupId": CREW, "id": deleted_id}]
 
 
 def test_failed_try_and_retry_report_the_same_as_one_try(
