@@ -118,6 +118,7 @@ class ResourceQuery:
         may then be read again.
     :param skip_failed_parents: whether a parent whose listing fails is left out, instead of failing the
         export.
+    :raises ValueError: naming the arguments of which no request can be made.
     """
 
     resource: Resource
@@ -128,11 +129,7 @@ class ResourceQuery:
     deduplicates: bool = False
     skip_failed_parents: bool = False
 
-    def validate(self) -> None:
-        """Check that requests can be made of the arguments.
-
-        :raises ValueError: naming the arguments that do not fit.
-        """
+    def __post_init__(self) -> None:
         if self.resource.parent is None:
             if self.parent_ids is not None or self.parent_filters:
                 raise ValueError(
@@ -146,20 +143,14 @@ class ResourceQuery:
         self.parent_listing()
 
     def listing(self, parent_id: int | None = None) -> Listing:
-        """Return the listing of the resource, or that of one parent.
-
-        :raises ValueError: if the filters do not fit.
-        """
+        """Return the listing of the resource, or that of one parent."""
         arguments = dict(self.filters)
         if parent_id is not None:
             arguments[self.resource.parent_argument] = parent_id
         return self.resource.listing.model_validate(arguments)
 
     def parent_listing(self) -> Listing:
-        """Return the listing of the parents.
-
-        :raises ValueError: if the filters do not fit.
-        """
+        """Return the listing of the parents."""
         return named_resource(self.resource.parent or "").listing.model_validate(dict(self.parent_filters))
 
 

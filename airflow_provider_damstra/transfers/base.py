@@ -105,7 +105,7 @@ class ResourceTransfer(DamstraOperator):
         from airflow_provider_damstra.exports.resources import ResourceQuery, named_resource
 
         resource = named_resource(self.resource)
-        query = ResourceQuery(
+        return ResourceQuery(
             resource=resource,
             filters=parse_mapping("filters", self.filters or {}),
             parent_ids=self._read_parent_ids(resource),
@@ -114,8 +114,6 @@ class ResourceTransfer(DamstraOperator):
             deduplicates=deduplicates,
             skip_failed_parents=self.on_failed_parent == "skip",
         )
-        query.validate()
-        return query
 
     def _read_parent_ids(self, resource: Resource) -> tuple[int, ...] | None:
         from airflow_provider_damstra.exports.id_file import read_ids, require_id_format
