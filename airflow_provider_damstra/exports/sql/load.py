@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.reader import RowPage, Rows
     from airflow_provider_damstra.exports.sql.tables import ResourceTable
 
+INSERT_ON_CONFLICT: dict[str, Callable[[Table], Any]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
+"""Dialects with INSERT ... ON CONFLICT; on other databases rows are deleted and inserted."""
 
 log = logging.getLogger(__name__)
 
@@ -117,13 +122,6 @@ def batches_of(
             rows, completed = [], []
     if rows:
         yield rows
-
-
-INSERT_ON_CONFLICT: dict[str, Callable[[Table], Any]] = {
-    "postgresql": postgresql.insert,
-    "sqlite": sqlite.insert,
-}
-"""Dialects with INSERT ... ON CONFLICT; on other databases rows are deleted and inserted."""
 
 
 class Merge:

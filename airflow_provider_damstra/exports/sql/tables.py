@@ -55,6 +55,9 @@ _SQL_TYPES: dict[ColumnType, TypeEngine[Any]] = {
     ColumnType.JSON: Text().with_variant(JSONB(), "postgresql"),
 }
 
+_ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+_COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
 
 @dataclass(frozen=True)
 class ResourceTable:
@@ -107,11 +110,6 @@ class ResourceTable:
         columns = [Column(column.name, column.type) for column in self.table.columns]
         number = Column(ROW_NUMBER, BigInteger, nullable=False)
         return Table("_damstra_rows", MetaData(), *columns, number, prefixes=["TEMPORARY"])
-
-
-_ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
-
-_COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 class StagingTable:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.exports.training_matrix.matrix import MatrixCell, MatrixRow, TrainingMatrix
 
+USER_COLUMNS = ("user_id", "employee_number", "name", "active", "groups")
+
+LESSON_COLUMNS = ("status", "due", "completed")
+"""Columns of each lesson; their names follow the lesson's name and id."""
+
+_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
 # A mark, and a colour for dark text that remains distinguishable in greyscale.
 _STATUSES: dict[str, tuple[str, str]] = {
@@ -27,6 +33,7 @@ _STATUSES: dict[str, tuple[str, str]] = {
     NOT_SCHEDULED: ("\u2013", "#ffffff"),
 }
 _OTHER_STATUS = ("?", "#e6d5f0")
+
 _STYLE = """
 body { font: 14px/1.4 sans-serif; color: #1a1a1a; margin: 1.5em; }
 table { border-collapse: separate; border-spacing: 0; }
@@ -82,7 +89,7 @@ def _legend(matrix: TrainingMatrix) -> Iterator[str]:
     counts = matrix.counts()
     yield '<ul class="legend">'
     for status in dict.fromkeys((*_STATUSES, *counts)):
-        yield _colored("li", status, f": {counts.get(status, 0)}")
+        yield _status_element("li", status, f": {counts.get(status, 0)}")
     yield "</ul>"
 
 
@@ -93,7 +100,7 @@ def _row(matrix: TrainingMatrix, row: MatrixRow, time_zone: tzinfo) -> Iterator[
     yield f"<td>{escape(user.employee_number or '')}</td>"
     for lesson_id in matrix.lessons:
         cell = row.cell(lesson_id)
-        yield _colored("td", cell.status, _dates(cell, time_zone))
+        yield _status_element("td", cell.status, _dates(cell, time_zone))
     yield "</tr>"
 
 
@@ -108,17 +115,9 @@ def _local_date(timestamp: datetime | None, time_zone: tzinfo) -> date | None:
     return timestamp.astimezone(time_zone).date() if timestamp else None
 
 
-def _colored(tag: str, status: str, more: str) -> str:
+def _status_element(tag: str, status: str, more: str) -> str:
     mark, colour = _STATUSES.get(status, _OTHER_STATUS)
     return f'<{tag} style="background:{colour}">{mark} {escape(status)}{more}</{tag}>'
-
-
-USER_COLUMNS = ("user_id", "employee_number", "name", "active", "groups")
-
-LESSON_COLUMNS = ("status", "due", "completed")
-"""Columns of each lesson; their names follow the lesson's name and id."""
-
-_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
 
 def to_csv(matrix: TrainingMatrix, *, time_zone: tzinfo) -> bytes:
