@@ -13,6 +13,7 @@ from airflow_provider_damstra.hooks.metrics import gauge_waiting_tasks
 from airflow_provider_damstra.polling.client import ReloadingClient
 from airflow_provider_damstra.polling.schedule import next_poll_at
 from airflow_provider_damstra.polling.subscriptions import PolledQuery, Subscription
+from airflow_provider_damstra.polling.timeouts import SharedTimeout
 from airflow_provider_damstra.polling.webhook_feed import start_feed_consumer
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class SharedPoller:
         self._on_empty = on_empty
         self._loop = asyncio.get_running_loop()
         self._client = ReloadingClient(damstra_conn_id)
+        self._timeout = SharedTimeout(self._loop)
         self._start_lock = asyncio.Lock()
         self._polled: dict[Query, PolledQuery] = {}
         self._queue: deque[PolledQuery] = deque()
@@ -65,10 +67,7 @@ class SharedPoller:
                 self._max_workers = client.settings.max_concurrency
                 # Thousands may start simultaneously: let the event loop run other tasks between two of them.
                 await asyncio.sleep(0)
-            if subscription.deadline is not None:
-                subscription.timer = self._loop.call_at(
-                    subscription.deadline, subscription.expire, context=subscription.context
-                )
+            self._timeout.add(subscription)
             self._refresh(subscription)
         except BaseException:
             await self.remove(subscription)
@@ -76,8 +75,7 @@ class SharedPoller:
 
     async def remove(self, subscription: Subscription) -> None:
         """Cancel a subscription; after the last one, close the client."""
-        if subscription.timer:
-            subscription.timer.cancel()
+        self._timeout.discard(subscription)
         for query in subscription.queries:
             self._unsubscribe(query, subscription)
         self._count -= 1

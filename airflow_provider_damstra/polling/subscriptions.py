@@ -43,7 +43,6 @@ class Subscription:
     deadline: float | None
     context: Context
     result: asyncio.Future[PollResult]
-    timer: asyncio.TimerHandle | None = None
     queries: dict[Query, QueryFilter] = field(default_factory=dict)
     pending: set[Query] | None = None
     failures: dict[Query, tuple[int, float]] | None = None
