@@ -46,6 +46,7 @@ class SharedPoller:
         self._client = ReloadingClient(damstra_conn_id)
         self._timeout = SharedTimeout(self._loop)
         self._start_lock = asyncio.Lock()
+        self._is_open = False
         self._polled: dict[Query, PolledQuery] = {}
         self._queue: deque[PolledQuery] = deque()
         self._workers: set[asyncio.Task[None]] = set()
@@ -62,16 +63,23 @@ class SharedPoller:
         self._count += 1
         self._report_count()
         try:
-            async with asyncio.timeout_at(subscription.deadline), self._start_lock:
-                client = await self._client.open()
-                self._max_workers = client.settings.max_concurrency
-                # Thousands may start simultaneously: let the event loop run other tasks between two of them.
-                await asyncio.sleep(0)
+            if not self._is_open or self._start_lock.locked():
+                async with asyncio.timeout_at(subscription.deadline), self._start_lock:
+                    await self._open()
+            if subscription.deadline is not None and subscription.deadline <= self._loop.time():
+                raise TimeoutError
             self._timeout.add(subscription)
             self._refresh(subscription)
         except BaseException:
             await self.remove(subscription)
             raise
+
+    async def _open(self) -> None:
+        client = await self._client.open()
+        self._max_workers = client.settings.max_concurrency
+        self._is_open = True
+        # Thousands of subscriptions may be queued: let the event loop run other tasks between two of them.
+        await asyncio.sleep(0)
 
     async def remove(self, subscription: Subscription) -> None:
         """Cancel a subscription; after the last one, close the client."""
