@@ -13,7 +13,6 @@ from airflow_provider_damstra.hooks.metrics import gauge_waiting_tasks
 from airflow_provider_damstra.polling.client import ReloadingClient
 from airflow_provider_damstra.polling.schedule import next_poll_at
 from airflow_provider_damstra.polling.subscriptions import PolledQuery, Subscription
-from airflow_provider_damstra.polling.timeouts import SharedTimeout
 from airflow_provider_damstra.polling.webhook_feed import start_feed_consumer
 
 if TYPE_CHECKING:
@@ -44,7 +43,6 @@ class SharedPoller:
         self._on_empty = on_empty
         self._loop = asyncio.get_running_loop()
         self._client = ReloadingClient(damstra_conn_id)
-        self._timeout = SharedTimeout(self._loop)
         self._start_lock = asyncio.Lock()
         self._is_open = False
         self._polled: dict[Query, PolledQuery] = {}
@@ -66,9 +64,7 @@ class SharedPoller:
             if not self._is_open or self._start_lock.locked():
                 async with asyncio.timeout_at(subscription.deadline), self._start_lock:
                     await self._open()
-            if subscription.deadline is not None and subscription.deadline <= self._loop.time():
-                raise TimeoutError
-            self._timeout.add(subscription)
+            subscription.start_timer(self._loop)
             self._refresh(subscription)
         except BaseException:
             await self.remove(subscription)
@@ -83,7 +79,7 @@ class SharedPoller:
 
     async def remove(self, subscription: Subscription) -> None:
         """Cancel a subscription; after the last one, close the client."""
-        self._timeout.discard(subscription)
+        subscription.cancel_timer()
         for query in subscription.queries:
             self._unsubscribe(query, subscription)
         self._count -= 1

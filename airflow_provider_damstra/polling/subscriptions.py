@@ -43,6 +43,7 @@ class Subscription:
     deadline: float | None
     context: Context
     result: asyncio.Future[PollResult]
+    timer: asyncio.TimerHandle | None = None
     queries: dict[Query, QueryFilter] = field(default_factory=dict)
     pending: set[Query] | None = None
     failures: dict[Query, tuple[int, float]] | None = None
@@ -55,6 +56,21 @@ class Subscription:
 
     async def __aexit__(self, *_: object) -> None:
         await self.poller.remove(self)
+
+    def start_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Set the timer of the deadline.
+
+        :raises TimeoutError: if the deadline has passed.
+        """
+        if self.deadline is not None:
+            if self.deadline <= loop.time():
+                raise TimeoutError
+            self.timer = loop.call_at(self.deadline, self.expire, context=self.context)
+
+    def cancel_timer(self) -> None:
+        """Cancel the timer of the deadline."""
+        if self.timer:
+            self.timer.cancel()
 
     def is_pending(self, query: Query) -> bool:
         """Return whether the condition has no response to a query yet."""
