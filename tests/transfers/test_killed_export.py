@@ -15,6 +15,7 @@ from airflow_provider_damstra.endpoints import AddGroupMembers, RemoveGroupMembe
 from airflow_provider_damstra.exports import checkpoint
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.storage import StoragePath
+from airflow_provider_damstra.testing import DamstraEmulator
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from tests.emulator.api_client import call_control_plane
 from tests.operators.task_runner import StateStore, run
@@ -22,9 +23,9 @@ from tests.transfers.export_process import kill, running_export, send_signal
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from airflow_provider_damstra.testing import DamstraEmulator
 
 WORKERS = 4
 CREW = 102
@@ -241,16 +242,23 @@ def test_abandoned_checkpoint_of_deleted_mapped_task_is_removed(
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
 
+@pytest.fixture
+def slow_emulator() -> Iterator[DamstraEmulator]:
+    """Start an emulator for one test: it journals delayed requests only after the test has ended."""
+    with DamstraEmulator() as emulator:
+        emulator.add_fault("delay", delay=30.0)
+        yield emulator
+
+
 @pytest.mark.parametrize("resource", ["users", "lesson_schedules"])
 def test_terminated_export_ends_immediately_and_leaves_no_temporary_file(
-    resource: str, damstra_emulator: DamstraEmulator, tmp_path: Path
+    resource: str, slow_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
-    damstra_emulator.add_fault("delay", delay=30.0)
     arguments: dict[str, Any] = {"resource": resource, "target_path": f"{tmp_path}/rows.jsonl"}
     arguments["parent_ids"] = None if resource == "users" else [1011, 1012, 1013]
-    with running_export(damstra_emulator.connection_json, task_try=(1, 0), **arguments) as process:
+    with running_export(slow_emulator.connection_json, task_try=(1, 0), **arguments) as process:
         wait_until(lambda: list(tmp_path.iterdir()) != [], "the file is open")
-        wait_until(lambda: is_fault_hit(damstra_emulator), "the request is sent")
+        wait_until(lambda: is_fault_hit(slow_emulator), "the request is sent")
         sent_at = time.monotonic()
         send_signal(process, signal.SIGTERM)
         wait_until(lambda: process.exitcode is not None, "the process has ended")
@@ -258,4 +266,3 @@ def test_terminated_export_ends_immediately_and_leaves_no_temporary_file(
         assert time.monotonic() - sent_at < 3
     assert process.exitcode == 1
     assert list(tmp_path.iterdir()) == []
-    damstra_emulator.clear_faults()
