@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,6 @@ from airflow_provider_damstra.errors import DamstraError, is_permanent
 from airflow_provider_damstra.validation_errors import format_argument_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow.sdk import Context
 
 

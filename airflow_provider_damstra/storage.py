@@ -8,19 +8,17 @@ is another device, and the next task try cannot find what a killed one left ther
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from logging import getLogger
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 
 from airflow.sdk import ObjectStoragePath
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Self
-
     from airflow.sdk import Context
 
 LOCAL_PROTOCOLS = ("", "file", "local")

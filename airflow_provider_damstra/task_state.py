@@ -12,12 +12,11 @@ Airflow shows the values to everyone who may see the task or the asset: no perso
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from logging import getLogger
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow.sdk import Asset, Context
 
 log = getLogger(__name__)

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -27,9 +28,6 @@ import pytest
 from airflow_provider_damstra.emulator.settings import CONTROL_PREFIX, DEFAULT_ACCESS_KEY, DEFAULT_SEED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Self
-
     import uvicorn
 
 _HOST = "127.0.0.1"

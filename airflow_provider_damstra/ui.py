@@ -5,6 +5,7 @@ The grid shows a mapped task by its user or lesson instead of an index (``map_in
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink
@@ -12,8 +13,6 @@ from airflow.sdk import BaseOperatorLink
 from airflow_provider_damstra.errors import DamstraConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from airflow.sdk import BaseOperator, Context
     from airflow.sdk.types import TaskInstanceKey
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tenacity import RetryCallState, retry_if_exception, wait_random_exponential
@@ -16,8 +16,6 @@ from airflow_provider_damstra.http import Request, Response
 from airflow_provider_damstra.models.base import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow_provider_damstra.clients.pagination import PageReader
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint

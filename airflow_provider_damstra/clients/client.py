@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -24,8 +25,6 @@ from airflow_provider_damstra.clients.transport_errors import response_timeout, 
 from airflow_provider_damstra.models.base import Model, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
     from airflow_provider_damstra.clients.pagination import PageReader
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint

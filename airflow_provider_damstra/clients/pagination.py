@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from airflow_provider_damstra.errors import DamstraResponseError
 from airflow_provider_damstra.models.base import Model, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_provider_damstra.endpoints.base import ListEndpoint
     from airflow_provider_damstra.http import Request, Response
 

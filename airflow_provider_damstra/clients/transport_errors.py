@@ -10,13 +10,12 @@ import os
 import socket
 import ssl
 import traceback
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_damstra.errors import DamstraResponseError, DamstraTransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.errors import DamstraError
     from airflow_provider_damstra.http import Request

@@ -7,6 +7,7 @@ poller of ``airflow_provider_damstra.polling`` sends those of many conditions to
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,8 +26,6 @@ from airflow_provider_damstra.services.concurrency import map_concurrently, retu
 from airflow_provider_damstra.validation_errors import format_argument_error
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
     from airflow_provider_damstra.clients.base import SupportsCalls
 
 Query = Endpoint[Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,6 @@ from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.validation import parse_share, required_count
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
     from airflow_provider_damstra.models.lesson_schedule import LessonSchedule
 
 _MAX_FAILED_IN_MESSAGE = 5

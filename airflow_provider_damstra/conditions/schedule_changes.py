@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.assets import (
@@ -22,9 +24,6 @@ from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSch
 from airflow_provider_damstra.errors import DamstraPermissionError, DamstraRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import datetime
-
     from airflow_provider_damstra.conditions.base import ScheduleState
     from airflow_provider_damstra.errors import DamstraError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.conditions.base import (
@@ -21,8 +22,6 @@ from airflow_provider_damstra.services.idempotency import format_ids
 from airflow_provider_damstra.validation import parse_share, required_count
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
     from airflow_provider_damstra.conditions.base import ScheduleState
 
 _BEST_STATE_FIRST = ("completed", "open", "overdue", "cancelled")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.emulator.settings import (
     API_PREFIX,
@@ -16,9 +16,6 @@ from airflow_provider_damstra.emulator.settings import (
     DEFAULT_SEED,
     Settings,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """Control plane under ``/_emulator``, for tests and for what people do in Damstra's app."""
 
-# ruff: noqa: TC001, TC003 (FastAPI evaluates the annotations of routes)
+# ruff: noqa: TC001 (FastAPI evaluates the annotations of routes)
 
 from __future__ import annotations
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_damstra.emulator import clock
 from airflow_provider_damstra.emulator.schema import FIRST_IDS
 from airflow_provider_damstra.models.user import ClientStatus, Role
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)

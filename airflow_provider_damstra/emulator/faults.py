@@ -10,7 +10,7 @@ import asyncio
 import random
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 from starlette.datastructures import MutableHeaders
@@ -25,8 +25,6 @@ from airflow_provider_damstra.emulator.state import JournalEntry
 from airflow_provider_damstra.endpoints.base import RequestModel
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from airflow_provider_damstra.emulator.state import EmulatorState

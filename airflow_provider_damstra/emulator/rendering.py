@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 from starlette.responses import Response
 
@@ -17,9 +18,6 @@ from airflow_provider_damstra.models.ilt_session import IltSession, IltSessionAt
 from airflow_provider_damstra.models.lesson import Lesson, LessonDetails
 from airflow_provider_damstra.models.lesson_schedule import LessonSchedule, UserLessonSchedule
 from airflow_provider_damstra.models.user import CreatedUser, User
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 JSON = "application/json"
 

@@ -7,6 +7,7 @@ signature of a FastAPI route would repeat.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,8 +16,6 @@ from airflow_provider_damstra.emulator.api_errors import INVALID_KEY
 from airflow_provider_damstra.emulator.settings import API_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
     from airflow_provider_damstra.endpoints.base import Endpoint
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from secrets import compare_digest
@@ -33,8 +34,6 @@ from airflow_provider_damstra.emulator.settings import API_PREFIX, Settings
 from airflow_provider_damstra.emulator.state import EmulatorState
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from starlette.requests import Request
     from starlette.responses import Response
 

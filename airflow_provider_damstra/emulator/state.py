@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,8 +17,6 @@ from airflow_provider_damstra.emulator.unit_of_work import PageParams, UnitOfWor
 from airflow_provider_damstra.emulator.webhooks import WebhookDispatcher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow_provider_damstra.emulator.faults import FaultRule
     from airflow_provider_damstra.emulator.settings import Settings
 

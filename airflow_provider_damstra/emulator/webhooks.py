@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from datetime import datetime
 from itertools import count, product
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,6 @@ from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
 from airflow_provider_damstra.webhooks.events import body_fields
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     import aiohttp
 
     from airflow_provider_damstra.emulator.store import Store

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from datetime import datetime
+from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, NoContentEndpoint, RequestModel
 from airflow_provider_damstra.endpoints.types import Count, Identifier, IdentifierList, SessionDateTime
 from airflow_provider_damstra.models import IltSession, IltSessionAttendee, IltSessionState, IltSessionStatus
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 class ListIltSessions(ListEndpoint[IltSession], path="/ilt_session"):

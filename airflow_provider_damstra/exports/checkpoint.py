@@ -15,6 +15,7 @@ segments, so that all chunks of a listing belong to one try.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
@@ -34,8 +35,6 @@ from airflow_provider_damstra.exports.segments import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence, Set
-
     from airflow_provider_damstra.exports.consistent_pagination import PageCursor
     from airflow_provider_damstra.exports.reader import ResourceReader, RowPage, Rows
 

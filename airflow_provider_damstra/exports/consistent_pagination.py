@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -18,8 +19,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from airflow_provider_damstra.clients.raw_pages import RawReader, RawRow, RowKey, row_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from airflow_provider_damstra.clients.raw_pages import RawPage
     from airflow_provider_damstra.endpoints.base import ListEndpoint
     from airflow_provider_damstra.http import Request, Response

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -16,8 +17,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from airflow_provider_damstra.exports.schema import format_timestamp, resource_columns, row_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.exports.resources import Resource
 

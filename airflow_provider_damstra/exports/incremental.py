@@ -6,7 +6,9 @@ The versions of all rows of an export are kept in a snapshot file from one DAG r
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
+from datetime import datetime
 from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -20,9 +22,6 @@ from airflow_provider_damstra.exports.formats import compressed, decompressed
 from airflow_provider_damstra.models.base import OptionalTimestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import datetime
-
     from airflow_provider_damstra.clients.raw_pages import RawRow
     from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.exports.resources import Resource

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import ExitStack, aclosing
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -31,9 +32,6 @@ from airflow_provider_damstra.exports.consistent_pagination import ConsistentPag
 from airflow_provider_damstra.services.concurrency import PROGRESS_INTERVAL
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
-
     from airflow_provider_damstra.exports.background_loop import ItemQueue
     from airflow_provider_damstra.exports.consistent_pagination import PageCursor, SupportsPages
     from airflow_provider_damstra.exports.resources import Listing, ResourceQuery

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,6 @@ from airflow_provider_damstra.endpoints.user import ListUsers
 from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from airflow_provider_damstra.models.base import Model
 
 Listing = ListEndpoint[Any]

@@ -6,6 +6,7 @@ There is a column for each field of the resource's model, and one for all other 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -18,8 +19,6 @@ from airflow_provider_damstra.errors import DamstraResponseError
 from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from airflow_provider_damstra.clients.raw_pages import RawRow
     from airflow_provider_damstra.exports.resources import Resource
     from airflow_provider_damstra.models.base import Model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -15,8 +16,6 @@ from airflow_provider_damstra.clients.settings import ClientOptions, ClientSetti
 from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow.sdk import Connection
 
 DEFAULT_HOST = "app.velpic.com"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,8 +16,6 @@ except ImportError:  # Airflow 3.0
 
 # DAG files import this module: clients, models and endpoints are imported where they are used.
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
     from airflow.sdk import Connection
 
     from airflow_provider_damstra.clients.async_client import AsyncClient

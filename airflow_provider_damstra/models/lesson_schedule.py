@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 (pydantic before 2.12 reads the annotations of a mixin too)
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,8 +16,6 @@ from airflow_provider_damstra.ui import DamstraLink, set_map_index_template
 from airflow_provider_damstra.validation import is_empty, validate_booleans, validate_choice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from airflow.sdk import Context
     from pydantic import BaseModel
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.validation import parse_mapping, validate_booleans, validate_no_password
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from airflow.sdk import Context
 
     from airflow_provider_damstra.endpoints.base import Endpoint

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.operators.base import (
@@ -18,9 +20,6 @@ from airflow_provider_damstra.validation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
     from airflow.sdk import Context
 
     from airflow_provider_damstra.endpoints import CancelIltSession

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_damstra.sensors.base import DamstraSensor
 from airflow_provider_damstra.validation import is_rendered_later, validate_share, validate_subset
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airflow.sdk import XComArg
 
     from airflow_provider_damstra.conditions.base import PollResult

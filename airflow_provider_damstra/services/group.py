@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,6 @@ from airflow_provider_damstra.errors import DamstraConflictError
 from airflow_provider_damstra.services.idempotency import call_and_verify, get_or_create, parse_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.models.group import Group
     from airflow_provider_damstra.services.intent_log import RecordingClient

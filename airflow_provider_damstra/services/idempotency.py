@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-
     from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.services.intent_log import RecordingClient
 

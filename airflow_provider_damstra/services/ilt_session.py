@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,8 +23,6 @@ from airflow_provider_damstra.errors import DamstraConflictError, DamstraNotFoun
 from airflow_provider_damstra.services.idempotency import call_and_verify, get_or_create, parse_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.models.ilt_session import IltSession, IltSessionAttendee
     from airflow_provider_damstra.services.intent_log import RecordingClient

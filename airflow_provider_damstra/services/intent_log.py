@@ -8,6 +8,7 @@ response arrived.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -18,8 +19,6 @@ from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.task_state import TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.services.idempotency import Result

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,9 +36,6 @@ from airflow_provider_damstra.services.concurrency import map_concurrently, retu
 from airflow_provider_damstra.services.idempotency import get_or_create
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
-
     from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.models.lesson import Lesson
     from airflow_provider_damstra.models.lesson_schedule import UserLessonSchedule

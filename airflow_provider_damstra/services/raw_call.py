@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -12,8 +13,6 @@ from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
 from airflow_provider_damstra.errors import DamstraConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.services.intent_log import RecordingClient
 

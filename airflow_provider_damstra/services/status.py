@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.endpoints.group import GetGroup, InactivateGroup, ListGroups
@@ -11,8 +12,6 @@ from airflow_provider_damstra.endpoints.user import ActivateUser, GetUser, Inact
 from airflow_provider_damstra.services.idempotency import call_and_verify, log_or_raise_conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.services.intent_log import RecordingClient
 

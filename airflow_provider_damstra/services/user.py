@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.endpoints.user import ActivateUser, CreateUser, GetUser, UpdateUser
@@ -12,8 +13,6 @@ from airflow_provider_damstra.services.status import change_status
 from airflow_provider_damstra.services.user_import.upsert import MATCH_KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.models.user import User
     from airflow_provider_damstra.services.intent_log import RecordingClient

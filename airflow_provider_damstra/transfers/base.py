@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,8 +11,6 @@ from airflow_provider_damstra.storage import open_for_reading
 from airflow_provider_damstra.validation import parse_mapping, validate_choice, validate_number
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_damstra.clients.settings import ClientSettings

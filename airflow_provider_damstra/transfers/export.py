@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,6 @@ from airflow_provider_damstra.transfers.lineage import (
 from airflow_provider_damstra.validation import parse_bool, validate_booleans, validate_choice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow.sdk import Context
 
     from airflow_provider_damstra.exports.reader import ResourceReader, Rows

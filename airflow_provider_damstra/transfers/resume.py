@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,6 @@ from airflow_provider_damstra.storage import TEMPORARY_SUFFIX, StoragePath, Task
 from airflow_provider_damstra.task_state import TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from airflow.sdk import Context
 
     from airflow_provider_damstra.exports.checkpoint import Checkpoint

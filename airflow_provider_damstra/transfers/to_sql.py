@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.transfers.base import ResourceTransfer
@@ -9,8 +10,6 @@ from airflow_provider_damstra.transfers.lineage import asset_uri, emit_asset_eve
 from airflow_provider_damstra.validation import validate_choice, validate_number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow.sdk import Context
     from sqlalchemy import Engine
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,8 +13,6 @@ from airflow_provider_damstra.transfers.base import create_reader
 from airflow_provider_damstra.validation import validate_booleans, validate_choice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airflow.sdk import Context
 
     from airflow_provider_damstra.exports.reader import ResourceReader

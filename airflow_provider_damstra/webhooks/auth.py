@@ -10,6 +10,7 @@ import ipaddress
 import logging
 import re
 import secrets
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from operator import itemgetter
@@ -18,8 +19,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_damstra.hooks.connection import find_connection, parse_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from airflow_provider_damstra.webhooks.config import Network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,6 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from airflow_provider_damstra.webhooks.events import MAX_NAME_LENGTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from alembic.config import Config
     from sqlalchemy.engine import Connection, Engine
 

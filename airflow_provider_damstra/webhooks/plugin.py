@@ -5,12 +5,10 @@ All Airflow processes import this module; what the API server needs is imported 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class _LazyClassAttribute:

@@ -11,11 +11,12 @@ import logging
 import random
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from airflow_provider_damstra.clients.async_client import AsyncClient
 from airflow_provider_damstra.errors import DamstraRequestError, DamstraResponseError
@@ -27,9 +28,6 @@ from airflow_provider_damstra.webhooks.events import EVENT_TYPES
 from airflow_provider_damstra.webhooks.verification import find_expiry, find_mismatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import ParamSpec, TypeVar
-
     from airflow_provider_damstra.webhooks.config import ReceiverConfig
     from airflow_provider_damstra.webhooks.events import KnownEvent
     from airflow_provider_damstra.webhooks.inbox import InboxRow

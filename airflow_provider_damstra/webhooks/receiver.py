@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from fastapi import FastAPI, Request
 from pydantic import ValidationError
@@ -29,9 +30,6 @@ from airflow_provider_damstra.webhooks.events import EVENT_TYPES, event_ids, par
 from airflow_provider_damstra.webhooks.processor import AsyncThreadPool, InboxWorker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from typing import TypeVar
-
     from airflow_provider_damstra.webhooks.config import ReceiverConfig
 
     T = TypeVar("T")

@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra import endpoints
@@ -17,8 +18,6 @@ from airflow_provider_damstra.endpoints.user import ActiveValue, ImportedUser, M
 from airflow_provider_damstra.models.user import ClientStatus, CreatedUser, Role, User
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
     from airflow_provider_damstra.models.base import Page
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -18,9 +20,6 @@ from airflow_provider_damstra.exports.formats import write_json_lines
 from airflow_provider_damstra.exports.sql.tables import ROW_NUMBER, StagingTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
-    from datetime import datetime
-
     from sqlalchemy import ColumnElement, Connection, Delete, Engine, FromClause, Select, Table
 
     from airflow_provider_damstra.exports.reader import RowPage, Rows

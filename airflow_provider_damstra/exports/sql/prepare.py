@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alembic.migration import MigrationContext
@@ -14,8 +15,6 @@ from airflow_provider_damstra.exports.sql.load import INSERT_ON_CONFLICT, Merge
 from airflow_provider_damstra.exports.sql.tables import StagingTable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
     from sqlalchemy import Connection, Engine, Inspector
 
     from airflow_provider_damstra.exports.sql.tables import ResourceTable

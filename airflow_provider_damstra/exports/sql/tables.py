@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -34,8 +35,6 @@ from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
 from airflow_provider_damstra.exports.schema import ColumnType, format_timestamp, resource_columns, row_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlalchemy import Connection
     from sqlalchemy.types import TypeEngine
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
+from datetime import date, datetime, tzinfo
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +13,6 @@ from airflow_provider_damstra.exports.training_matrix.matrix import NOT_SCHEDULE
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import date, datetime, tzinfo
-
     from airflow_provider_damstra.exports.training_matrix.matrix import MatrixCell, MatrixRow, TrainingMatrix
 
 USER_COLUMNS = ("user_id", "employee_number", "name", "active", "groups")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,6 @@ from airflow_provider_damstra.models.user import Role, User
 from airflow_provider_damstra.services.concurrency import map_concurrently
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
 log = logging.getLogger(__name__)
