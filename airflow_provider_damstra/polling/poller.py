@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Collection
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from airflow_provider_damstra.conditions.base import PollResult, Query, QueryFilter, is_not_found
 from airflow_provider_damstra.errors import DamstraError, is_permanent
@@ -14,9 +15,6 @@ from airflow_provider_damstra.polling.client import ReloadingClient
 from airflow_provider_damstra.polling.schedule import next_poll_at
 from airflow_provider_damstra.polling.subscriptions import PolledQuery, Subscription
 from airflow_provider_damstra.polling.webhook_feed import start_feed_consumer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
 
 MIN_EXPEDITED_INTERVAL = 1.0
 """Seconds between two polls of a query, even if ``poll_soon`` is called more often."""

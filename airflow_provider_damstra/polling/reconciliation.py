@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,6 @@ from airflow_provider_damstra.webhooks.config import internal_missed_event_url
 from airflow_provider_damstra.webhooks.events import EVENT_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import aiohttp
 
 WEBHOOK_GRACE_PERIOD = 60.0

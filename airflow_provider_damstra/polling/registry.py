@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Collection
 from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,8 +13,6 @@ from airflow_provider_damstra.polling.poller import SharedPoller
 from airflow_provider_damstra.polling.subscriptions import Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
     from airflow_provider_damstra.conditions.base import Condition
 
 _POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedPoller]] = WeakKeyDictionary()

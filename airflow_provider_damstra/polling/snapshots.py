@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,6 @@ except ImportError:  # Airflow before 3.3, which has no shared streams
     SharedStreamProducer = object  # type: ignore[assignment, misc]
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-    from contextlib import AbstractAsyncContextManager
-
     from airflow.triggers.shared_stream import AdvanceItem
 
     from airflow_provider_damstra.conditions.schedule_changes import Snapshot

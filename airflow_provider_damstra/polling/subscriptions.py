@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +13,7 @@ from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
     from contextvars import Context
-    from datetime import datetime
 
     from airflow_provider_damstra.polling.poller import SharedPoller
 

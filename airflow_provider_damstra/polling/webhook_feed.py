@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import Context
 from http import HTTPStatus
@@ -19,8 +20,6 @@ from pydantic import BaseModel
 from airflow_provider_damstra.webhooks.config import internal_feed_url, receives_webhooks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
     import aiohttp
 
 POLL_INTERVAL = 1.0

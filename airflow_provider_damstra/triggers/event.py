@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator, Collection
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -20,9 +22,6 @@ from airflow_provider_damstra.validation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
-    from contextlib import AbstractAsyncContextManager
-
     from airflow_provider_damstra.conditions.schedule_changes import Snapshot
     from airflow_provider_damstra.polling.snapshots import SnapshotBatch, SnapshotQueue
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,8 +19,6 @@ from airflow_provider_damstra.polling.registry import subscribe
 from airflow_provider_damstra.triggers.xcoms import TaskInstanceInTriggerer, push_result
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     import jinja2
     from airflow.sdk import Context
 
