@@ -56,8 +56,8 @@ class RowPage:
     """Rows of one listing.
 
     :param parent_id: the parent they belong to, or None in a resource that is a single listing.
-    :param is_last: whether the parent has no more rows. Each parent that did not fail has one such page,
-        which has no rows.
+    :param is_last: whether this is the last page of the parent. Each parent that did not fail has one such
+        page, which has no rows.
     :param next_cursor: where the parent's next page begins, if that is known.
     :param is_resumed: whether the rows follow those that an earlier try read.
     """
@@ -140,30 +140,21 @@ class ResourceReader:
             ``max_concurrency``.
         :raises DamstraError: if a listing failed.
         """
-        resource = self.query.resource
-        if resource.parent is None:
-            progress = Progress(resource.name, "rows", total=lambda: self.total)
-            read = partial(self._read_single_listing, self.query.listing(), self.query.deduplicates)
-            for page in self._loop.iterate(read, size=QUEUED_PAGES):
-                yield page
-                progress.add(len(page.rows))
+        if self.query.resource.parent is None:
+            yield from self._single_listing_pages()
             return
         ids = self.parent_ids() if parent_ids is None else parent_ids
         remaining_ids = [parent_id for parent_id in ids if parent_id not in skip]
         progress = Progress(
-            resource.name, resource.parent, total=lambda: len(ids), done_before=len(ids) - len(remaining_ids)
+            self.query.resource.name,
+            self.query.resource.parent,
+            total=lambda: len(ids),
+            done_before=len(ids) - len(remaining_ids),
         )
         concurrency = self.query.max_concurrency
         size = concurrency + (concurrency if prefetch is None else prefetch)
-
-        async def produce(queue: ItemQueue[RowPage | _ListingFailure]) -> None:
-            remaining = iter(remaining_ids)
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(min(size, len(remaining_ids))):
-                    tasks.create_task(self._read_listings(remaining, queue, resume_from))
-
         last_failure, has_success = None, bool(skip)
-        for item in self._loop.iterate(produce, size=size):
+        for item in self._many_listings_items(remaining_ids, resume_from, size=size):
             if isinstance(item, _ListingFailure):
                 last_failure = self._tolerate(item)
             else:
@@ -173,6 +164,29 @@ class ResourceReader:
         if last_failure and not has_success:
             # No parent is left: an export without any row would hide the failure.
             raise last_failure
+
+    def _single_listing_pages(self) -> Iterator[RowPage]:
+        progress = Progress(self.query.resource.name, "rows", total=lambda: self.total)
+        read = partial(self._read_single_listing, self.query.listing(), self.query.deduplicates)
+        for page in self._loop.iterate(read, size=QUEUED_PAGES):
+            yield page
+            progress.add(len(page.rows))
+
+    def _many_listings_items(
+        self, parent_ids: Sequence[int], resume_from: Mapping[int, PageCursor], *, size: int
+    ) -> Iterator[RowPage | _ListingFailure]:
+        """Yield the pages of the parents' listings, and the failure of each listing that failed.
+
+        :param size: pages in memory, and listings that are read concurrently.
+        """
+
+        async def produce(queue: ItemQueue[RowPage | _ListingFailure]) -> None:
+            remaining = iter(parent_ids)
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(min(size, len(parent_ids))):
+                    tasks.create_task(self._read_listings(remaining, queue, resume_from))
+
+        yield from self._loop.iterate(produce, size=size)
 
     async def _read_single_listing(self, listing: Listing, rereads: bool, queue: ItemQueue[RowPage]) -> None:
         concurrency = self.query.max_concurrency

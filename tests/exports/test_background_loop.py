@@ -111,6 +111,8 @@ def test_signal_during_name_resolution_ends_loop_and_thread(monkeypatch: pytest.
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    # Older versions of uvicorn, in other tests, make uvloop the default, which has a resolver of its own.
+    monkeypatch.setattr(asyncio, "new_event_loop", asyncio.SelectorEventLoop)
     settings = settings_for("http://damstra.invalid", timeout=60.0)
     try:
         with signal_when(is_resolving) as sent_at:
