@@ -50,6 +50,10 @@ test: lint  ## lint, then all tests, including those with a real Airflow
 s3: $(S3)/.installed  ## run the tests of exports to S3 on a local S3 server (seconds)
 	PYTHONDONTWRITEBYTECODE= $(S3)/bin/python -m pytest tests/s3
 
+.PHONY: fuzz
+fuzz: $(INSTALLED)  ## run 20,000 generated cases of each fuzz target (minutes; make test runs 500)
+	FUZZ_CASES=$${FUZZ_CASES:-20000} $(BIN)/python -m pytest -n 2 tests/fuzz
+
 .PHONY: compat
 compat: $(COMPAT:%=compat-%)  ## run the tests that depend on Airflow on each older supported Airflow (minutes)
 
