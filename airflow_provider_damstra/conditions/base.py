@@ -22,6 +22,7 @@ from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleSummary, UserLessonSchedule
+from airflow_provider_damstra.models.timestamps import to_utc
 from airflow_provider_damstra.services.concurrency import map_concurrently, return_error
 from airflow_provider_damstra.validation_errors import format_argument_error
 
@@ -140,7 +141,7 @@ def compact_row(row: Any) -> Any:
     if not isinstance(row, (UserLessonSchedule, LessonScheduleSummary)):
         return row
     names = (row.lesson_name, row.user_first_name, row.user_last_name)
-    start = row.start_date.astimezone(UTC) if row.start_date else None
+    start = to_utc(row.start_date) if row.start_date else None
     return ScheduleState(row.id, row.lesson_id, row.state, start, *(name and intern(name) for name in names))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.exports.training_matrix.matrix import NOT_SCHEDULED
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus
+from airflow_provider_damstra.models.timestamps import to_time_zone
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.exports.training_matrix.matrix import MatrixCell, MatrixRow, TrainingMatrix
@@ -111,7 +112,7 @@ def _dates(cell: MatrixCell, time_zone: tzinfo) -> str:
 
 
 def _local_date(timestamp: datetime | None, time_zone: tzinfo) -> date | None:
-    return timestamp.astimezone(time_zone).date() if timestamp else None
+    return to_time_zone(timestamp, time_zone).date() if timestamp else None
 
 
 def _status_element(tag: str, status: str, more: str) -> str:
