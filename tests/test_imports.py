@@ -26,14 +26,15 @@ MODULES = {
 MAX_LINES = 350
 
 # Permitted imports of each layer (a top-level module or package), from the bottom up.
-VALUES = {"assets", "http", "validation_errors"}
+VALUES = {"assets", "http", "json_repair", "validation_errors"}
 API = {*VALUES, "models", "errors", "endpoints"}
 CLIENTS = {*API, "clients"}
 LOGIC = {*CLIENTS, "services", "conditions", "exports"}
 TASK_SUPPORT = {"retry_policy", "ui"}
 MAY_IMPORT: dict[str, set[str]] = {
     "assets": set(),
-    "http": set(),
+    "json_repair": set(),
+    "http": {"json_repair"},
     "validation_errors": set(),
     "models": {"validation_errors"},
     "errors": {"http"},
