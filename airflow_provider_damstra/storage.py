@@ -8,15 +8,17 @@ is another device, and the next task try cannot find what a killed one left ther
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 
 from airflow.sdk import ObjectStoragePath
+
+from airflow_provider_damstra.storage_errors import describe_storage_errors, log_cleanup_errors
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -37,22 +39,11 @@ _PROVIDERS = {
     "abfs": "apache-airflow-providers-microsoft-azure",
 }
 
+_PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
+"""Modes on this machine: files contain login URLs, certificates and personal data."""
+
 _BLOCK_SIZE = 5 << 20
 """Bytes of one part of an upload; s3fs and adlfs would buffer 50 MB of each file by default."""
-
-_PERMANENT_ERRORS = (
-    ValueError,
-    ImportError,
-    FileNotFoundError,
-    FileExistsError,
-    IsADirectoryError,
-    NotADirectoryError,
-    PermissionError,
-)
-_PERMANENT_STATUSES = (401, 403, 404)
-"""HTTP statuses with the same meaning: Azure raises its own exceptions."""
-
-log = getLogger(__name__)
 
 
 class StoragePath:
@@ -122,8 +113,26 @@ class StoragePath:
             entry["name"].rpartition("/")[2]: entry["size"] for entry in entries if entry["type"] == "file"
         }
 
-    def open(self, mode: str) -> BinaryIO:
-        """Open the file in the mode ``rb`` or ``wb``."""
+    def open(self) -> BinaryIO:
+        """Open the file for reading."""
+        return self._open("rb")
+
+    def create(self) -> BinaryIO:
+        """Open a new file for writing; a file that has its name is deleted before.
+
+        On this machine only its owner may read and write it, and it is never opened if another user creates a
+        file or a symbolic link of its name.
+
+        :raises FileExistsError: if a file of its name is created at the same time.
+        :raises OSError: if the file system refuses to create the file.
+        """
+        if not self.is_local:
+            return self._open("wb")
+        self.unlink()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        return os.fdopen(os.open(self.path, flags, _PRIVATE_FILE), "wb")
+
+    def _open(self, mode: str) -> BinaryIO:
         return cast("BinaryIO", self.fs.open(self.path, mode, block_size=_BLOCK_SIZE))
 
     def read_bytes(self) -> bytes:
@@ -131,13 +140,43 @@ class StoragePath:
         return cast("bytes", self.fs.cat_file(self.path))
 
     def write_bytes(self, content: bytes) -> None:
-        """Write the file in one request."""
-        self.fs.pipe_file(self.path, content)
+        """Write the file, on object storage in one request; on this machine as ``create`` does."""
+        if not self.is_local:
+            self.fs.pipe_file(self.path, content)
+            return
+        with self.create() as file:
+            file.write(content)
 
     def mkdir(self) -> None:
         """Create the folder and its parents, on storages that have folders."""
         if self._url.protocol not in _WITHOUT_FOLDERS:
             self.fs.makedirs(self.path, exist_ok=True)
+
+    def make_private_folder(self) -> None:
+        """Create the folder and its parents; on this machine only its owner may use it.
+
+        A file, a symbolic link or another user's folder of its name is deleted before.
+
+        :raises OSError: if the file system refuses that.
+        """
+        if not self.is_local:
+            self.mkdir()
+            return
+        self.parent.mkdir()
+        if not self._is_own_folder():
+            self.rmtree()
+            os.mkdir(self.path, _PRIVATE_FOLDER)
+
+    def _is_own_folder(self) -> bool:
+        """Return whether it is a folder of this user; if it is, make it private."""
+        try:
+            status = os.lstat(self.path)
+        except FileNotFoundError:
+            return False
+        is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+        if is_own:
+            os.chmod(self.path, _PRIVATE_FOLDER)
+        return is_own
 
     def replace(self, target: StoragePath) -> None:
         """Rename the file to ``target``, which is replaced."""
@@ -154,7 +193,10 @@ class StoragePath:
             self.fs.rm_file(self.path)
 
     def rmtree(self) -> None:
-        """Delete the folder with its content, if it exists."""
+        """Delete the folder with its content, or the file or symbolic link of its name, if it exists."""
+        if self.is_local and (os.path.islink(self.path) or os.path.isfile(self.path)):
+            self.unlink()
+            return
         self.fs.invalidate_cache()
         with suppress(FileNotFoundError):
             self.fs.rm(self.path, recursive=True)
@@ -204,22 +246,22 @@ class TaskTry:
                 leftover.abort_multipart_uploads()
 
 
-def atomic_write(path: str, content: bytes, *, task_try: TaskTry, private: bool = False) -> None:
+def atomic_write(path: str, content: bytes, *, task_try: TaskTry) -> None:
     """Write a file atomically; the arguments are those of ``atomic_open``."""
-    with atomic_open(path, task_try=task_try, private=private) as file:
+    with atomic_open(path, task_try=task_try) as file:
         file.write(content)
 
 
 @contextmanager
-def atomic_open(path: str, *, task_try: TaskTry, private: bool = False) -> Iterator[BinaryIO]:
+def atomic_open(path: str, *, task_try: TaskTry) -> Iterator[BinaryIO]:
     """Open a file for writing that appears under its name when the block ends without an exception.
 
     A failing block leaves an existing file unchanged. The temporary file of a killed process is removed by
-    the next try of the task.
+    the next try of the task. On this machine the file has the mode 0600 and is written only through the
+    descriptor that created it: another user can neither read it, nor redirect it with a symbolic link.
 
     :param path: path or URL, such as ``s3://aws_default@bucket/certificates/1.pdf``.
     :param task_try: the task try that writes.
-    :param private: on a local disk, create the file with mode 0600.
     :raises OSError: if the storage refuses the file.
     """
     target = StoragePath(path)
@@ -227,9 +269,7 @@ def atomic_open(path: str, *, task_try: TaskTry, private: bool = False) -> Itera
     with describe_storage_errors(f"{path} cannot be written", is_retryable=True):
         target.parent.mkdir()
         task_try.remove_leftovers(target)
-        if private and target.is_local:
-            os.close(os.open(temporary.path, os.O_CREAT | os.O_WRONLY, 0o600))
-        file = temporary.open("wb")
+        file = temporary.create()
     try:
         yield file
         with describe_storage_errors(f"{path} cannot be written", is_retryable=True):
@@ -253,7 +293,7 @@ def open_for_reading(name: str, path: Any) -> Iterator[BinaryIO]:
     if not isinstance(path, str) or not path.strip():
         raise ValueError(f"{name} is {path!r}; it is the path or URL of a file")
     with describe_storage_errors(f"{name} {path!r} cannot be opened"):
-        file = StoragePath(path).open("rb")
+        file = StoragePath(path).open()
     with file:
         yield file
 
@@ -292,40 +332,3 @@ def _find_obstacle(target: StoragePath) -> str | None:
         if not os.access(existing, os.W_OK | os.X_OK):
             return f"this process may not write into {existing}"
     return None
-
-
-@contextmanager
-def describe_storage_errors(action: str, *, is_retryable: bool = False) -> Iterator[None]:
-    """Replace a file system's exception by one with a one-line message.
-
-    :param action: start of the message, such as ``"users.csv cannot be opened"``.
-    :param is_retryable: raise OSError in any case, because the storage accepted the path in this task try.
-    :raises ValueError: if no retry can help: the bucket or a right is missing.
-    :raises OSError: for other errors.
-    """
-    from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
-    try:
-        yield
-    except Exception as error:  # each file system has its own
-        is_permanent = (
-            isinstance(error, (*_PERMANENT_ERRORS, AirflowNotFoundException))
-            or getattr(error, "status_code", None) in _PERMANENT_STATUSES
-        )
-        kind = ValueError if is_permanent and not is_retryable else OSError
-        raise kind(f"{action}: {_describe(error)}") from error
-
-
-@contextmanager
-def log_cleanup_errors() -> Iterator[None]:
-    """Log an exception of a clean-up instead of raising it, so that it does not hide why the task failed."""
-    try:
-        yield
-    except Exception as error:
-        log.warning("Temporary files may be left behind: %s", _describe(error))
-
-
-def _describe(error: Exception) -> str:
-    """Return the first line of the most specific message: S3's cause names the operation that was denied."""
-    cause = error.__cause__ if isinstance(error, OSError) and error.__cause__ else error
-    return str(cause).strip().partition("\n")[0]

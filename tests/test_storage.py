@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,8 +23,6 @@ from airflow_provider_damstra.storage import (
 from tests.conftest import ObjectStorage
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from airflow.sdk import Context
 
 
@@ -80,13 +79,18 @@ def test_task_try_removes_temporary_files_of_killed_tries_of_same_task(folder: s
     assert names_in(folder) == [task_try("other").temporary_path(target).name, "users.jsonl"]
 
 
-def test_private_file_is_never_readable_by_others(tmp_path: Path) -> None:
-    path = tmp_path / "url"
-    with atomic_open(str(path), task_try=task_try(), private=True) as file:
-        file.write(b"secret")
-        (temporary,) = tmp_path.iterdir()
-        assert temporary.stat().st_mode & 0o077 == 0
-    assert path.stat().st_mode & 0o077 == 0
+def test_atomic_open_does_not_open_file_created_at_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "url"
+    planted = Path(task_try().temporary_path(StoragePath(str(target))).path)
+    monkeypatch.setattr(StoragePath, "unlink", lambda path: planted.touch())
+    with (
+        pytest.raises(OSError, match=f"^{target} cannot be written: .*File exists"),
+        atomic_open(str(target), task_try=task_try()),
+    ):
+        pass
+    assert not target.exists()
 
 
 def test_validate_writable_path_rejects_read_only_folder(

@@ -143,12 +143,13 @@ class Checkpoint:
             self._folder.rmtree()
 
     def _open(self, fingerprint: str, owner: Mapping[str, Any]) -> None:
+        self._folder.make_private_folder()
         manifest = _read_json(self._folder / _MANIFEST)
         is_same = isinstance(manifest, dict) and manifest.get("fingerprint") == fingerprint
         is_usable = is_same and not is_expired(manifest)
         if not is_usable:
             self._folder.rmtree()
-        self._folder.mkdir()
+            self._folder.make_private_folder()
         self._writer_file.write_bytes(b"")
         self._earlier_writers = self._list_writers()
         if is_usable:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -96,8 +95,7 @@ class Segment:
         self._rows, self._index = self._open("rows"), self._open("index")
 
     def _open(self, suffix: str) -> Any:
-        # Not through Airflow's file object, whose writes take several times as long.
-        return Path(self._folder.path, f"{self.name}.{suffix}").open("wb")
+        return (self._folder / f"{self.name}.{suffix}").create()
 
     def append(self, content: bytes, entry: IndexEntry) -> None:
         """Append a page, then its index entry: an entry in the index means that its page is complete."""

@@ -136,7 +136,7 @@ class DamstraOperator(BaseOperator):
 
         validate_writable_path("path", path, task_try=self.task_try)
         secret = self.client.call(endpoint)
-        atomic_write(path, secret.encode(), task_try=self.task_try, private=True)
+        atomic_write(path, secret.encode(), task_try=self.task_try)
         return path
 
     def write_json_lines(self, pages: Iterable[Rows], path: str) -> dict[str, Any]:

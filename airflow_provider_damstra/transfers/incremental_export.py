@@ -127,7 +127,7 @@ def run_ref(context: Context) -> RunRef:
 
 def _open_snapshot(path: str | None) -> AbstractContextManager[BinaryIO | None]:
     try:
-        return StoragePath(path).open("rb") if path else nullcontext()
+        return StoragePath(path).open() if path else nullcontext()
     except FileNotFoundError:
         log.warning("%s, with which this export was to be compared, is missing: all rows are new.", path)
         return nullcontext()

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.storage import TEMPORARY_SUFFIX, StoragePath, TaskTry, log_cleanup_errors
+from airflow_provider_damstra.storage import TEMPORARY_SUFFIX, StoragePath, TaskTry
+from airflow_provider_damstra.storage_errors import log_cleanup_errors
 from airflow_provider_damstra.task_state import TaskState
 
 if TYPE_CHECKING:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -74,6 +76,27 @@ def test_page_on_disk_is_readable_before_flush(tmp_path: Path) -> None:
     first.add(row_page(ONE, 1, is_last=True))
     assert open_checkpoint(folder).completed == {ONE}
     first.flush()
+
+
+@pytest.mark.parametrize("planted", ["symbolic link", "file"])
+def test_planted_checkpoint_folder_is_replaced(planted: str, tmp_path: Path) -> None:
+    victim, folder = tmp_path / "victim", tmp_path / "checkpoint"
+    save_two_listings(StoragePath(str(victim)))
+    before = sorted(path.name for path in victim.iterdir())
+    folder.symlink_to(victim) if planted == "symbolic link" else folder.touch()
+    assert open_checkpoint(StoragePath(str(folder))).completed == set()
+    assert stat.S_IMODE(folder.lstat().st_mode) == 0o700
+    assert sorted(path.name for path in victim.iterdir()) == before
+
+
+def test_checkpoint_folder_of_another_user_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = StoragePath(str(tmp_path / "checkpoint"))
+    save_two_listings(folder)
+    assert open_checkpoint(folder).completed == {ONE, TWO}
+    monkeypatch.setattr(os, "geteuid", lambda: 4321)
+    assert open_checkpoint(folder).completed == set()
 
 
 def test_object_storage_segment_is_written_when_old_enough(

@@ -82,7 +82,7 @@ def test_task_try_aborts_upload_of_killed_try(bucket: str, s3: S3Server) -> None
     killed, other = (
         TaskTry(task=task).temporary_path(StoragePath(f"{bucket}/users")) for task in ("mine", "other")
     )
-    files: list[Any] = [killed.open("wb"), other.open("wb")]
+    files: list[Any] = [killed.create(), other.create()]
     for file in files:
         file.write(b"x" * (PART + 1))
     assert s3.unfinished_uploads("lake") == [killed.name, other.name]
