@@ -224,6 +224,8 @@ def _message(
     advice = error_class.advice
     if body is None and error_class in (DamstraNotFoundError, DamstraPermissionError, DamstraAuthError):
         advice = "The response is not Damstra's: check the connection's host, and any proxy before it."
+    if body is None and response.proxy:
+        advice = f"The response may be one of the proxy {response.proxy}, which http_proxy names."
     return f"{request} failed ({numbers}): {reason.rstrip('.')}. {advice}".rstrip()
 
 

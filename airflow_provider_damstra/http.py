@@ -64,11 +64,13 @@ class Response:
     """One HTTP response.
 
     :param headers: by lower-case names.
+    :param proxy: host and port of the proxy that may have sent the response itself, or None.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    proxy: str | None = None
 
     @property
     def is_success(self) -> bool:

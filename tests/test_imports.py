@@ -26,15 +26,17 @@ MODULES = {
 MAX_LINES = 350
 
 # Permitted imports of each layer (a top-level module or package), from the bottom up.
-VALUES = {"assets", "http", "json_repair", "validation_errors"}
+VALUES = {"addresses", "assets", "http", "json_repair", "text", "validation_errors"}
 API = {*VALUES, "models", "errors", "endpoints"}
 CLIENTS = {*API, "clients"}
 LOGIC = {*CLIENTS, "services", "conditions", "exports"}
 TASK_SUPPORT = {"retry_policy", "ui"}
 MAY_IMPORT: dict[str, set[str]] = {
+    "addresses": set(),
     "assets": set(),
     "json_repair": set(),
     "http": {"json_repair"},
+    "text": set(),
     "validation_errors": set(),
     "models": {"validation_errors"},
     "errors": {"http"},

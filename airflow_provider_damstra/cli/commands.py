@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from airflow.cli.simple_table import AirflowConsole
@@ -20,9 +21,12 @@ from airflow.utils.providers_configuration_loader import providers_configuration
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
+from airflow_provider_damstra.addresses import without_login
+from airflow_provider_damstra.clients.environment import ca_bundle
 from airflow_provider_damstra.emulator.__main__ import serve
 from airflow_provider_damstra.hooks.connection import find_connection, parse_extra
 from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.text import escape_unprintable
 from airflow_provider_damstra.webhooks import auth, config
 from airflow_provider_damstra.webhooks.asset_events import asset_uris
 from airflow_provider_damstra.webhooks.database import InboxUnavailableError
@@ -31,6 +35,8 @@ from airflow_provider_damstra.webhooks.inbox import EventState, list_events
 
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    import requests
 
     from airflow_provider_damstra.webhooks.inbox import InboxRow
 
@@ -44,6 +50,9 @@ REQUEST_TIMEOUT = (5, 30)
 POLL_INTERVAL_SECONDS = 0.5
 """Time between two reads of the inbox."""
 
+TABLES = ("table", "plain")
+"""Output formats that show values as they are; JSON and YAML escape control characters."""
+
 OPEN = (EventState.WAITING, EventState.REFUSED)
 COLUMNS = (
     *("id", "received_at", "conn_id", "name", "lesson_schedule_id", "user_id"),
@@ -52,10 +61,23 @@ COLUMNS = (
 
 
 def airflow_command(function: CommandFunction) -> CommandFunction:
-    """Make a function a command of Airflow: logged as an action, with the providers' configuration."""
+    """Make a function a command of Airflow: logged as an action, with the providers' configuration.
+
+    Its message at failure may contain text of a sender or a server, so control characters are escaped.
+    """
     configured = suppress_logs_and_warning(providers_configuration_loaded(function))
-    wrapped: CommandFunction = action_cli(configured)  # type: ignore[no-untyped-call]
-    return wrapped
+    logged: CommandFunction = action_cli(configured)  # type: ignore[no-untyped-call]
+
+    @wraps(function)
+    def command(args: Namespace) -> None:
+        try:
+            logged(args)
+        except SystemExit as ended:
+            raise SystemExit(
+                escape_unprintable(ended.code) if isinstance(ended.code, str) else ended.code
+            ) from None
+
+    return command
 
 
 @airflow_command
@@ -152,30 +174,49 @@ def _payload(args: Namespace) -> dict[str, Any]:
 
 
 def _post(conn_id: str, token: str, body: bytes) -> None:
+    """Send an event to the receiver, directly: the token must not go through a proxy of the environment.
+
+    :raises SystemExit: with advice, if the receiver does not accept the event.
+    """
     import requests
 
     address = config.internal_webhook_url(conn_id, token)
-    masked = address.replace(token, "***")
-    headers = {"Content-Type": "application/json"}
-    try:
-        response = requests.post(
-            address, data=body, headers=headers, timeout=REQUEST_TIMEOUT, allow_redirects=False
-        )
-    except requests.RequestException as error:
-        # The error's own message contains the URL with the token.
-        raise SystemExit(
-            f"POST {masked}: {type(error).__name__}. Is the receiver running? [damstra] receiver_url sets "
-            "its address."
-        ) from None
+    masked = without_login(address).replace(token, "***")
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = ca_bundle(True) or False
+        try:
+            response = session.post(
+                address,
+                data=body,
+                headers={"Content-Type": "application/json"},
+                timeout=REQUEST_TIMEOUT,
+                allow_redirects=False,
+            )
+        except (requests.RequestException, ValueError) as error:
+            # The error's own message contains the URL with the token.
+            raise SystemExit(
+                f"POST {masked}: {type(error).__name__}. Is the receiver running? [damstra] receiver_url "
+                "sets its address."
+            ) from None
     if response.status_code == 404:
         raise SystemExit(
             f"POST {masked}: 404. Set [damstra] webhooks_enabled for the API server, name the connection in "
             "[damstra] webhook_conn_ids, and this machine's network in [damstra] webhook_networks if that is "
             "set. A new token is known after a few seconds."
         )
-    if response.status_code != 200:
+    result = _result(response)
+    if response.status_code != 200 or result is None:
         raise SystemExit(f"POST {masked}: {response.status_code} {response.text[:200]}")
-    _report(f"POST {masked}: 200 {response.json()['result']}")
+    _report(f"POST {masked}: 200 {result}")
+
+
+def _result(response: requests.Response) -> str | None:
+    """Return the ``result`` of the receiver's response, or None if it is not one of the receiver."""
+    try:
+        return str(response.json()["result"])
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def _wait_until_processed(conn_id: str, dedup_keys: set[str | None], *, timeout: float) -> InboxRow:
@@ -205,7 +246,7 @@ def _report_assets(uris: list[str]) -> None:
 
 
 def _report(text: str) -> None:
-    print(f"ok  {text}", flush=True)
+    print(f"ok  {escape_unprintable(text)}", flush=True)
 
 
 @airflow_command
@@ -216,7 +257,10 @@ def inbox(args: Namespace) -> None:
     """
     states = {"open": OPEN, "all": tuple(EventState)}.get(args.state) or (EventState(args.state),)
     rows = _list_events(conn_id=args.conn_id, states=states, limit=args.limit)
-    AirflowConsole().print_as(data=rows, output=args.output, mapper=_to_columns)
+    # Senders choose names and ids: without markup, rich shows them as they are.
+    console = AirflowConsole(markup=False, emoji=False, highlight=False)
+    is_table = args.output in TABLES
+    console.print_as(data=rows, output=args.output, mapper=_to_cells if is_table else _to_columns)
 
 
 def _list_events(**filters: Any) -> list[InboxRow]:
@@ -229,6 +273,10 @@ def _list_events(**filters: Any) -> list[InboxRow]:
 def _to_columns(row: InboxRow) -> dict[str, Any]:
     values = {**row["payload"], **row, "received_at": row["received_at"].isoformat(timespec="seconds")}
     return {column: values.get(column) for column in COLUMNS}
+
+
+def _to_cells(row: InboxRow) -> dict[str, str]:
+    return {column: escape_unprintable(str(value)) for column, value in _to_columns(row).items()}
 
 
 def emulator(args: Namespace) -> None:

@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying
 from yarl import URL
 
 from airflow_provider_damstra.clients.base import BaseClient, Observer
-from airflow_provider_damstra.clients.environment import proxy_for, ssl_context
+from airflow_provider_damstra.clients.environment import ssl_context
 from airflow_provider_damstra.clients.pagination import OffsetPaginator
 from airflow_provider_damstra.clients.raw_pages import StreamingReader
 from airflow_provider_damstra.clients.transport_errors import response_timeout, transport_error
@@ -58,7 +58,6 @@ class AsyncClient(BaseClient):
         super().__init__(settings, observe=observe)
         self._on_secret = on_secret
         self._sleep = sleep
-        self._proxy = proxy_for(settings.base_url, supports_socks=False)
         self._session: aiohttp.ClientSession | None = None
         self._opening = asyncio.Lock()
 
@@ -198,7 +197,9 @@ class AsyncClient(BaseClient):
                     has_response = True
                     body = await response.read()
             except (aiohttp.ClientError, OSError) as error:
-                failure = transport_error(request, error, self.settings, has_response=has_response)
+                failure = transport_error(
+                    request, error, self.settings, proxy=self._proxy_address, has_response=has_response
+                )
         self._record(request, started, None if failure else response.status)
         if failure:
             # Not in the except block: the library's exception, which may show the key, would be its context.

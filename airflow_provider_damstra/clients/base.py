@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from tenacity import RetryCallState, retry_if_exception, wait_random_exponential
 
 from airflow_provider_damstra import __version__
+from airflow_provider_damstra.addresses import host_and_port
+from airflow_provider_damstra.clients.environment import proxy_for
 from airflow_provider_damstra.clients.rate_limiter import rate_limiter_for
 from airflow_provider_damstra.errors import DamstraError, is_retryable, parse_error_body
 from airflow_provider_damstra.http import Request, Response
@@ -51,10 +53,16 @@ class BaseClient:
 
     :param settings: address, key and limits.
     :param observe: called after each request.
+    :raises DamstraConfigurationError: if the environment's proxy cannot be used.
     """
+
+    supports_socks = False
+    """Whether the HTTP library can use SOCKS proxies."""
 
     def __init__(self, settings: ClientSettings, *, observe: Observer | None = None) -> None:
         self.settings = settings
+        self._proxy = proxy_for(settings.base_url, supports_socks=self.supports_socks)
+        self._proxy_address = host_and_port(self._proxy) if self._proxy else None
         self._observe = observe
         self._rate_limiter = rate_limiter_for(settings)
         self._access_key = settings.access_key.get_secret_value()
@@ -132,7 +140,9 @@ class BaseClient:
         if len(key) >= _MIN_REDACTED_KEY_LENGTH or not 200 <= status < 300:
             body = body.replace(key.encode(), b"***")
         redacted = {name.lower(): value.replace(key, "***") for name, value in headers.items()}
-        return Response(status=status, headers=redacted, body=body)
+        # A proxy cannot write into a TLS connection.
+        proxy = self._proxy_address if self.settings.base_url.startswith("http:") else None
+        return Response(status=status, headers=redacted, body=body, proxy=proxy)
 
 
 def _is_method_missing(response: Response) -> bool:

@@ -18,7 +18,7 @@ from requests.exceptions import BaseHTTPError  # type: ignore[attr-defined] # th
 from tenacity import Retrying
 
 from airflow_provider_damstra.clients.base import BaseClient, Observer
-from airflow_provider_damstra.clients.environment import ca_bundle, proxy_for, validate_ca_bundle
+from airflow_provider_damstra.clients.environment import ca_bundle, validate_ca_bundle
 from airflow_provider_damstra.clients.pagination import OffsetPaginator
 from airflow_provider_damstra.clients.raw_pages import StreamingReader
 from airflow_provider_damstra.clients.transport_errors import response_timeout, transport_error
@@ -57,6 +57,8 @@ class Client(BaseClient):
     :raises DamstraConfigurationError: if the CA bundle or the environment's proxy cannot be used.
     """
 
+    supports_socks = True
+
     def __init__(
         self,
         settings: ClientSettings,
@@ -68,7 +70,7 @@ class Client(BaseClient):
         super().__init__(settings, observe=observe)
         self._on_secret = on_secret
         self._sleep = sleep
-        self.session = _create_session(settings, self._headers)
+        self.session = _create_session(settings, self._headers, proxy=self._proxy)
 
     def __enter__(self) -> Self:
         return self
@@ -190,7 +192,9 @@ class Client(BaseClient):
                     has_response = True
                     body = _read_body(response, seconds=response_timeout(self.settings))
             except (OSError, BaseHTTPError) as error:
-                failure = transport_error(request, error, self.settings, has_response=has_response)
+                failure = transport_error(
+                    request, error, self.settings, proxy=self._proxy_address, has_response=has_response
+                )
         self._record(request, started, None if failure else response.status_code)
         if failure:
             # Not in the except block: the library's exception, which may show the key, would be its context.
@@ -203,10 +207,11 @@ class _Session(requests.Session):
         """Return None: no redirect is followed, so that the access key stays with the connection's host."""
 
 
-def _create_session(settings: ClientSettings, headers: dict[str, str]) -> requests.Session:
+def _create_session(
+    settings: ClientSettings, headers: dict[str, str], *, proxy: str | None
+) -> requests.Session:
     if settings.base_url.startswith("https:") or isinstance(settings.verify, str):
         validate_ca_bundle(settings.verify)
-    proxy = proxy_for(settings.base_url, supports_socks=True)
     session = _Session()
     # The environment's proxies and CA bundle are set here. With trust_env, requests would add the
     # Authorization of a netrc file, and let REQUESTS_CA_BUNDLE take precedence over the connection's verify.

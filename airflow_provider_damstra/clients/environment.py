@@ -5,37 +5,44 @@ from __future__ import annotations
 import os
 import ssl
 from importlib.util import find_spec
-from urllib.parse import urlsplit
+from ipaddress import IPv4Address, IPv6Address, ip_network
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 
+from airflow_provider_damstra.addresses import is_loopback, is_valid_url, parse_ip
 from airflow_provider_damstra.errors import DamstraConfigurationError
 
+_HTTP_SCHEMES = ("http", "https")
 _SOCKS_SCHEMES = ("socks4", "socks4a", "socks5", "socks5h")
 
 
 def proxy_for(url: str, *, supports_socks: bool) -> str | None:
     """Return the URL of the environment's proxy for a URL, or None for a direct connection.
 
-    ``NO_PROXY`` may name hosts, domains and networks (``10.0.0.0/8``).
+    Loopback hosts are always connected directly. ``NO_PROXY`` may name hosts, domains, IP addresses and
+    networks (``10.0.0.0/8``, ``fd00::/8``), each but a network also with a port.
 
     :param supports_socks: whether the HTTP library can use SOCKS proxies if PySocks is installed.
     :raises DamstraConfigurationError: if the proxy is of a kind that cannot be used, or its URL is invalid.
     """
-    proxy = select_proxy(url, get_environ_proxies(url))
+    server = urlsplit(url)
+    if is_loopback(server.hostname or "") or _is_address_in_no_proxy(server):
+        return None
+    proxy = (select_proxy(url, get_environ_proxies(url)) or "").strip()
     if not proxy:
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
-    server, scheme = urlsplit(url), _scheme(proxy)
-    if scheme in ("http", "https"):
-        return proxy
-    if scheme is None:
-        # The URL is not shown, because it may contain a password.
+    # The URL is not shown in errors, because it may contain a password.
+    if not is_valid_url(proxy) or not _is_login_valid(proxy):
         raise DamstraConfigurationError(
             f"The URL of the environment's proxy for {server.hostname} is invalid: check "
             f"{server.scheme}_proxy and all_proxy. Characters such as / and # in a password must be "
-            "percent-encoded."
+            "percent-encoded, and only those of Latin-1 can be sent."
         )
+    scheme = urlsplit(proxy).scheme
+    if scheme in _HTTP_SCHEMES:
+        return proxy
     if supports_socks and scheme in _SOCKS_SCHEMES:
         if find_spec("socks"):
             return proxy
@@ -50,13 +57,34 @@ def proxy_for(url: str, *, supports_socks: bool) -> str | None:
     )
 
 
-def _scheme(proxy: str) -> str | None:
-    """Return the scheme of a proxy's URL, or None if the URL is invalid."""
+def _is_address_in_no_proxy(server: SplitResult) -> bool:
+    """Return whether ``NO_PROXY`` names the server's IP address; requests knows no IPv6 networks or ports."""
+    address = parse_ip(server.hostname or "")
+    entries = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
+    return address is not None and any(_names(entry.strip(), address, server.port) for entry in entries)
+
+
+def _names(entry: str, address: IPv4Address | IPv6Address, port: int | None) -> bool:
+    """Return whether an entry of ``NO_PROXY`` is an address, alone or with its port, or a network of it."""
     try:
-        parts = urlsplit(proxy)
-        return parts.scheme if parts.hostname and parts.port != 0 else None
-    except ValueError:  # an invalid port or IPv6 address
-        return None
+        if "/" in entry:
+            return address in ip_network(entry, strict=False)
+        if parse_ip(entry.strip("[]")) == address:
+            return True
+        named = urlsplit(f"//{entry}")
+        return parse_ip(named.hostname or "") == address and named.port == port
+    except ValueError:
+        return False
+
+
+def _is_login_valid(proxy: str) -> bool:
+    """Return whether the login can be sent in a header; requests and aiohttp encode it as Latin-1."""
+    login = unquote(urlsplit(proxy).netloc.rpartition("@")[0])
+    try:
+        login.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return all(character.isprintable() for character in login)
 
 
 def ca_bundle(verify: bool | str) -> str | None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.I)
-_VISIBLE = re.compile(r"[!-~]*")
+from airflow_provider_damstra.addresses import host_and_port, is_valid_url, without_login
 
 
 class ClientOptions(BaseModel):
@@ -45,19 +43,11 @@ def _validate_access_key(key: SecretStr) -> SecretStr:
 
 
 def _validate_base_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        is_valid = parts.scheme in ("http", "https") and _is_host(parts.hostname or "") and parts.port != 0
-    except ValueError:
-        is_valid = False  # an invalid port or IPv6 address
-    if not is_valid or not _VISIBLE.fullmatch(url):
-        raise ValueError(f"{url!r} is not an address such as https://app.velpic.com/api/v2")
+    if not (url.startswith(("http://", "https://")) and is_valid_url(url)):
+        raise ValueError(f"{without_login(url)!r} is not an address such as https://app.velpic.com/api/v2")
+    if "@" in urlsplit(url).netloc:
+        raise ValueError(f"{without_login(url)!r} has a user name or password, which the API does not use")
     return url.rstrip("/")
-
-
-def _is_host(name: str) -> bool:
-    # A name with colons is an IPv6 address, which urlsplit has checked.
-    return ":" in name or all(_LABEL.fullmatch(label) for label in name.removesuffix(".").split("."))
 
 
 class ClientSettings(ClientOptions):
@@ -77,4 +67,4 @@ class ClientSettings(ClientOptions):
     @property
     def host(self) -> str:
         """Return host and port for messages."""
-        return urlsplit(self.base_url).netloc.rpartition("@")[2]
+        return host_and_port(self.base_url)

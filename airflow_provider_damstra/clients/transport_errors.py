@@ -34,6 +34,9 @@ RESPONSE_TIMEOUT_FACTOR = 10
 _CONNECTION_CLOSED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 """Exceptions of the ssl module for a connection that the peer only closed."""
 
+_NO_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}
+"""Reasons in OpenSSL's exceptions, of different versions, for a server that responds in plain text."""
+
 _TUNNEL_REFUSED = "Tunnel connection failed: "
 """Prefix of the message of ``http.client`` with the proxy's response to CONNECT."""
 
@@ -46,62 +49,69 @@ def response_timeout(settings: ClientSettings) -> float:
 
 
 def transport_error(
-    request: Request, error: Exception, settings: ClientSettings, *, has_response: bool
+    request: Request, error: Exception, settings: ClientSettings, *, proxy: str | None, has_response: bool
 ) -> DamstraError:
     """Return the error for a request that failed without a complete response.
 
     :param error: the exception of requests, urllib3, aiohttp or the standard library.
+    :param proxy: host and port of the proxy that the request was sent through, or None.
     :param has_response: whether the head of a response had been received.
     """
+    server = f"{settings.host} through the proxy {proxy}" if proxy else settings.host
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & CONNECT_ERRORS or _failed_while_connecting(error):
-        return _connect_error(request, error, settings, names)
+        return _connect_error(request, error, server, names, timeout=settings.timeout)
     if type(error) is TimeoutError:
         why = f"the response was not complete after {response_timeout(settings):g} s"
-        return _no_response(request, settings, why)
+        return _no_response(request, server, why)
     if names & READ_TIMEOUTS:
-        return _no_response(request, settings, f"no data for {settings.timeout:g} s")
+        return _no_response(request, server, f"no data for {settings.timeout:g} s")
     if has_response:
         return DamstraResponseError(
-            f"{request} received a response from {settings.host}, but it was cut off. {_outcome(request)}",
+            f"{request} received a response from {server}, but it was cut off. {_outcome(request)}",
             request=request,
             is_transient=True,
         )
-    return _no_response(request, settings, _BROKEN)
+    return _no_response(request, server, _BROKEN)
 
 
 def _connect_error(
-    request: Request, error: Exception, settings: ClientSettings, names: set[str]
+    request: Request, error: Exception, server: str, names: set[str], *, timeout: float
 ) -> DamstraTransportError:
+    """Return the error for a connection that could not be made.
+
+    :param server: the server and, if there is one, the proxy, for the message.
+    :param names: names of the exception's classes.
+    :param timeout: seconds after which connecting was given up.
+    """
     refused = _find_cause(error, ssl.SSLError)
     if refused and not isinstance(refused, _CONNECTION_CLOSED):
         return DamstraTransportError(
-            f"{request} was not sent, because the TLS connection to {settings.host} failed: "
-            f"{_tls_reason(refused)}. If a proxy with its own certificate is used, set the extra "
-            "verify to its CA bundle.",
+            f"{request} was not sent, because the TLS connection to {server} failed: {_tls_reason(refused)}.",
             request=request,
             was_sent=False,
             is_transient=False,
         )
     if names & CONNECT_TIMEOUTS or _find_cause(error, TimeoutError):
-        why = f"no connection within {settings.timeout:g} s"
+        why = f"no connection within {timeout:g} s"
     else:
         why = _connect_reason(error)
-    return _no_response(request, settings, why, was_sent=False)
+    return _no_response(request, server, why, was_sent=False)
 
 
-def _no_response(
-    request: Request, settings: ClientSettings, why: str, *, was_sent: bool = True
-) -> DamstraTransportError:
+def _no_response(request: Request, server: str, why: str, *, was_sent: bool = True) -> DamstraTransportError:
+    """Return the error for a request without a response.
+
+    :param server: the server and, if there is one, the proxy, for the message.
+    """
     outcome = (
         _outcome(request)
         if was_sent
-        else "The request was not sent: check the connection's host and port, and the network."
+        else "The request was not sent: check the connection's host and port, the network, and the proxy "
+        "variables of the environment (https_proxy, no_proxy)."
     )
     return DamstraTransportError(
-        f"{request} received no response from {settings.host}: {why}. {outcome}",
-        request=request,
-        was_sent=was_sent,
+        f"{request} received no response from {server}: {why}. {outcome}", request=request, was_sent=was_sent
     )
 
 
@@ -120,23 +130,29 @@ def _connect_reason(error: Exception) -> str:
         return "its name cannot be resolved"
     response: Any = error
     if hasattr(error, "status") and hasattr(error, "message"):  # aiohttp's ClientHttpProxyError
-        return f"the proxy before it refused to connect: {response.status} {response.message}"
+        return f"the proxy refused to connect: {response.status} {response.message}"
     failed = _find_cause(error, OSError)
     if failed in (None, error):
         return "no connection could be made"
     if str(failed).startswith(_TUNNEL_REFUSED):
-        return f"the proxy before it refused to connect: {str(failed).removeprefix(_TUNNEL_REFUSED)}"
+        return f"the proxy refused to connect: {str(failed).removeprefix(_TUNNEL_REFUSED)}"
     if type(failed).__module__ == "socks":
-        return f"the SOCKS proxy before it refused to connect: {failed}"
+        return f"the SOCKS proxy refused to connect: {failed}"
     if failed.errno and not isinstance(failed, (ConnectionResetError, BrokenPipeError, *_CONNECTION_CLOSED)):
         return os.strerror(failed.errno).lower()
     return _BROKEN
 
 
 def _tls_reason(error: ssl.SSLError) -> str:
-    if verify_message := getattr(error, "verify_message", ""):
-        return str(verify_message).rstrip(".")
-    return (error.reason or "TLS error").replace("_", " ").lower()
+    """Return why a TLS connection failed, and what to do."""
+    if error.reason in _NO_TLS:
+        return (
+            "the other side does not use TLS on this port. If its address begins with http://, write it so: "
+            "the server's in the connection's host, a proxy's in https_proxy"
+        )
+    verify_message = str(getattr(error, "verify_message", "")).rstrip(".")
+    why = verify_message or (error.reason or "TLS error").replace("_", " ").lower()
+    return f"{why}. If a proxy with its own certificate is used, set the extra verify to its CA bundle"
 
 
 def _failed_while_connecting(error: BaseException) -> bool:

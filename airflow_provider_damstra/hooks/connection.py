@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError
 
 from airflow_provider_damstra import errors
+from airflow_provider_damstra.addresses import is_loopback, without_login
 from airflow_provider_damstra.clients.environment import validate_ca_bundle
 from airflow_provider_damstra.clients.settings import ClientOptions, ClientSettings
 from airflow_provider_damstra.validation_errors import format_validation_error
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DEFAULT_HOST = "app.velpic.com"
 API_PATH = "/api/v2"
+
+_SCHEMES = ("http", "https")
 
 _PROBLEMS: tuple[tuple[type[errors.DamstraError], str], ...] = (
     (errors.DamstraConfigurationError, "The connection is not configured correctly"),
@@ -116,34 +118,41 @@ def parse_extra(connection: Connection) -> dict[str, Any]:
 
 def _base_url(connection: Connection, *, allow_http: bool) -> str:
     host = (connection.host or "").strip() or DEFAULT_HOST
+    shown = without_login(host)
+    url = host if "://" in host else f"{_scheme(connection)}://{host}"
     try:
-        parts = urlsplit(host if "://" in host else f"https://{host}")
+        parts = urlsplit(url)
         port = parts.port or connection.port
-    except ValueError as error:
-        raise ValueError(f"its host {host!r} cannot be used ({error})") from None
-    if parts.username or parts.password or parts.query or parts.fragment:
+    except ValueError:
+        # Its text may be a part of a password.
+        raise ValueError(f"its host {shown!r} has an invalid port or IP address") from None
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        # A query may be a secret, too.
         raise ValueError(
-            f"its host {parts.hostname!r} must be a host name or a base address and nothing else"
+            f"its host {parts.hostname or ''!r} must be a host name or a base address and nothing else"
         )
     if not parts.hostname:
-        raise ValueError(f"its host {host!r} is not a host name")
-    if parts.scheme == "http" and not (allow_http or _is_loopback(parts.hostname)):
-        raise ValueError(
-            f"its host {host!r} would send the access key unencrypted; use https://, "
-            "or set the extra allow_http"
-        )
+        raise ValueError(f"its host {shown!r} is not a host name")
     name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    path = parts.path.rstrip("/") or API_PATH
-    return f"{parts.scheme}://{name}{f':{port}' if port else ''}{path}"
+    authority = f"{parts.scheme}://{name}{f':{port}' if port else ''}"
+    if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname)):
+        raise ValueError(
+            f"{authority} would send the access key unencrypted: use https, or set the extra allow_http"
+        )
+    return authority + (parts.path.rstrip("/") or API_PATH)
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _scheme(connection: Connection) -> str:
+    """Return the URL scheme of a connection whose host has none.
+
+    As in Airflow's HTTP connections, the field Schema is one; a URI such as ``http://host`` has it as type.
+
+    :raises ValueError: if the field Schema is not a scheme of HTTP.
+    """
+    scheme = (connection.schema or "").strip().lower()
+    if scheme not in ("", *_SCHEMES):
+        raise ValueError(f"its schema {scheme!r} is neither http nor https")
+    return scheme or (connection.conn_type if connection.conn_type in _SCHEMES else "https")
 
 
 def check_connection(read_settings: Callable[[], ClientSettings]) -> tuple[bool, str]:
@@ -165,7 +174,6 @@ def check_connection(read_settings: Callable[[], ClientSettings]) -> tuple[bool,
 
 def _problem(error: errors.DamstraError) -> str:
     if isinstance(error, errors.DamstraTransportError):
-        tls_problem = "TLS problem: the server's certificate is not trusted"
-        return "Network problem" if error.is_transient else tls_problem
+        return "Network problem" if error.is_transient else "TLS problem"
     problems = (text for kind, text in _PROBLEMS if isinstance(error, kind))
     return next(problems, "Damstra responds, but with an error")

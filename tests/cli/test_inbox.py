@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from airflow_provider_damstra.cli import STATES
 from airflow_provider_damstra.webhooks import inbox
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
     from tests.cli.conftest import RunCommand
 
 
-def insert(number: int, conn_id: str = "damstra_default") -> None:
+def insert(number: int, conn_id: str = "damstra_default", *, name: str = "lesson.schedule.completed") -> None:
     inbox.insert(
         conn_id=conn_id,
-        name="lesson.schedule.completed",
+        name=name,
         dedup_key=str(number),
         payload={"lesson_schedule_id": number, "user_id": 1023},
         source="webhook",
@@ -49,6 +50,35 @@ def test_prints_table_by_default(run_command: RunCommand) -> None:
     assert "No data found" in run_command("inbox")[0]
     insert(1)
     assert "lesson.schedule.completed" in run_command("inbox")[0]
+
+
+@pytest.mark.parametrize("output", ["table", "plain"])
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("[/nonsense]", "[/nonsense]"),
+        ("[bold]loud[/bold]", "[bold]loud[/bold]"),
+        ("[link=http://bad.example]x", "[link=http://bad.example]x"),
+        (":warning: \\", ":warning: \\"),
+        ("\x1b[2J\x1b]0;title\x07\r\n\x9b", r"\x1b[2J\x1b]0;title\x07\r\n\x9b"),
+        ("\u202egnp.exe\u2066", r"\u202egnp.exe\u2066"),
+    ],
+)
+def test_table_shows_untrusted_name_without_interpreting_it(
+    name: str, shown: str, output: str, run_command: RunCommand
+) -> None:
+    insert(1, name=name)
+    printed, _ = run_command("inbox", "--state", "all", "--output", output)
+    assert shown in printed
+    assert all(character.isprintable() for character in printed.replace("\n", ""))
+
+
+@pytest.mark.parametrize("output", ["json", "yaml"])
+def test_structured_output_has_untrusted_name_escaped(output: str, run_command: RunCommand) -> None:
+    insert(1, name="[/nonsense]\x1b[2J")
+    printed, _ = run_command("inbox", "--output", output)
+    assert "\x1b" not in printed
+    assert yaml.safe_load(printed)[0]["name"] == "[/nonsense]\x1b[2J"
 
 
 def test_missing_table_is_reported_with_advice(run_command: RunCommand) -> None:

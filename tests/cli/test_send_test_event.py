@@ -10,10 +10,13 @@ import pytest
 
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.auth import generate_token
+from tests.clients.servers import http_response, raw_server
 from tests.webhooks.metadata_db import COMPLETED, create_dag, list_asset_events
 from tests.webhooks.receiver_server import COMPLETED_ID, HOST, OPEN_ID, USER_ID
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import RunCommand
     from tests.webhooks.receiver_server import ReceiverServer
 
@@ -92,6 +95,48 @@ def test_unreachable_receiver_is_reported_with_url(
     message = failure_message(run_command)
     assert "POST http://127.0.0.1:9/damstra/webhooks/damstra_default/***: ConnectionError." in message
     assert token not in message
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
+def test_receiver_is_requested_without_proxy_and_netrc(
+    variable: str, run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login ann password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    connect(monkeypatch, webhook_token=generate_token())
+    with raw_server(http_response("", 503)) as proxy, raw_server(http_response("", 503)) as server:
+        monkeypatch.setenv(variable, proxy.url)
+        monkeypatch.setenv("AIRFLOW__DAMSTRA__RECEIVER_URL", server.url)
+        assert ": 503 " in failure_message(run_command)
+        assert (len(proxy.requests), len(server.requests)) == (0, 1)
+    assert "authorization" not in server.requests[0].lower()
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://ann:secret@127.0.0.1:9", "no-scheme", "http://a..b"])
+def test_invalid_receiver_url_is_reported_without_login(
+    url: str, run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://[::1")
+    monkeypatch.setenv("AIRFLOW__DAMSTRA__RECEIVER_URL", url)
+    token = generate_token()
+    connect(monkeypatch, webhook_token=token)
+    message = failure_message(run_command)
+    assert "[damstra] receiver_url sets its address" in message
+    assert token not in message
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize("response", [http_response("\x1b[2J[/x]\nno", 400), http_response("\x1b[2J[/x]")])
+def test_response_of_another_server_is_reported_with_escapes(
+    response: bytes, run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(monkeypatch, webhook_token=generate_token())
+    with raw_server(response) as server:
+        monkeypatch.setenv("AIRFLOW__DAMSTRA__RECEIVER_URL", server.url)
+        message = failure_message(run_command)
+    assert r" \x1b[2J[/x]" in message
+    assert message.isprintable()
 
 
 def test_missing_token_is_reported_with_advice(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TunnelProxy(socketserver.ThreadingTCPServer):
-    """Open a tunnel to any server by CONNECT, or refuse with a status."""
+    """Open a tunnel to a port of this machine, whatever the host, by CONNECT; or refuse with a status."""
 
     daemon_threads = True
 
@@ -50,8 +50,8 @@ class _Tunnel(socketserver.StreamRequestHandler):
         if self.server.refusal:
             self.wfile.write(f"HTTP/1.1 {self.server.refusal}\r\nContent-Length: 0\r\n\r\n".encode())
             return
-        host, _, port = lines[0].split(" ")[1].rpartition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as server:
+        port = lines[0].split(" ")[1].rpartition(":")[2]
+        with socket.create_connection(("127.0.0.1", int(port)), timeout=10) as server:
             self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             _join(self.connection, server)
 
@@ -73,7 +73,7 @@ class _Socks(socketserver.StreamRequestHandler):
         )
         port = int.from_bytes(self.rfile.read(2))
         self.server.requests.append(f"{host}:{port}")
-        with socket.create_connection((host, port), timeout=10) as server:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as server:
             self.wfile.write(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x00")
             _join(self.connection, server)
 

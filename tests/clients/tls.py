@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def certificate(folder: Path, *, address: str = "127.0.0.1") -> tuple[Path, ssl.SSLContext]:
-    """Return the file of a self-signed certificate for an IP address, and the SSL context of its server."""
+    """Return the file of a self-signed certificate for an address, and the SSL context of its server.
+
+    The certificate is also valid for the host ``damstra.example``.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "self-signed")])
     now = datetime.now(UTC)
@@ -28,7 +31,10 @@ def certificate(folder: Path, *, address: str = "127.0.0.1") -> tuple[Path, ssl.
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False
+            x509.SubjectAlternativeName(
+                [x509.IPAddress(ipaddress.ip_address(address)), x509.DNSName("damstra.example")]
+            ),
+            critical=False,
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

@@ -90,6 +90,16 @@ def wait_for_deliveries(emulator: DamstraEmulator, count: int) -> list[dict[str,
     return emulator.deliveries()
 
 
+def test_event_is_delivered_without_proxy_of_environment(
+    emulator: DamstraEmulator, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    emulator.add_webhook(receiver.url)
+    emulator.cancel_lesson_schedule(30006)
+    assert [delivery["state"] for delivery in wait_for_deliveries(emulator, 1)] == ["delivered"]
+
+
 def test_events_have_documented_fields_and_types(
     api: ApiClient, emulator: DamstraEmulator, receiver: Receiver
 ) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import SecretStr, ValidationError
 
+from airflow_provider_damstra.clients.settings import ClientSettings
 from airflow_provider_damstra.errors import DamstraConfigurationError
 from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, settings_from_connection
+from airflow_provider_damstra.hooks.damstra import DamstraHook
 from tests.hooks.connections import KEY, connection
 
 if TYPE_CHECKING:
@@ -52,6 +55,12 @@ INVALID_HOSTS = [
     "https:///api",
     "//app.velpic.com",
     "https://john:pass-of-john@app.velpic.com",
+    "https://john:pass-of-john@app.velpic.com:port",
+    "https://john:pass-of-john/@app.velpic.com",
+    "https://john:pass-of-john[@app.velpic.com",
+    "john:pass-of-john@app velpic.com",
+    "https://john:pass-of-john@",
+    "app.velpic.com?pass-of-john",
     "app.velpic.com?token=1",
     "app.velpic.com#top",
     "app.velpic.com:port",
@@ -85,7 +94,7 @@ def test_port_field_is_used_unless_host_has_port(host: str | None, base_url: str
 def test_http_to_other_host_needs_allow_http(host: str) -> None:
     with pytest.raises(DamstraConfigurationError, match=r"unencrypted.*allow_http") as caught:
         settings_from_connection(connection(host=host))
-    assert host in str(caught.value)
+    assert host.lower() in str(caught.value)
     allowed = settings_from_connection(connection(host=host, extra={"allow_http": True}))
     assert allowed.base_url == f"{host.lower()}/api/v2"
 
@@ -96,6 +105,43 @@ def test_invalid_host_raises(host: str) -> None:
         settings_from_connection(connection(host=host))
     assert "host" in str(caught.value) or host in str(caught.value)
     assert "pass-of-john" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://john:pass-of-john@damstra.example", "https://j:pass-of-john@d e"])
+def test_settings_reject_login_in_url_without_showing_it(url: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ClientSettings(base_url=url, access_key=SecretStr(KEY))
+    assert "pass-of-john" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "base_url"),
+    [
+        ("damstra://:KEY@localhost:8090/http", "http://localhost:8090/api/v2"),
+        ("damstra://:KEY@localhost:8443/https", "https://localhost:8443/api/v2"),
+        ("damstra://:KEY@http%3A%2F%2Flocalhost:8090", "http://localhost:8090/api/v2"),
+        ("http://:KEY@localhost:8090", "http://localhost:8090/api/v2"),
+        ("https://:KEY@localhost:8443", "https://localhost:8443/api/v2"),
+        ("damstra://:KEY@localhost:8443", "https://localhost:8443/api/v2"),
+    ],
+)
+def test_scheme_of_connection_uri_is_used(uri: str, base_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LMS", uri)
+    assert DamstraHook(damstra_conn_id="lms").settings.base_url == base_url
+
+
+@pytest.mark.parametrize("uri", ["damstra://:KEY@lms.example:80/http", "http://:KEY@lms.example:80"])
+def test_http_in_connection_uri_needs_allow_http(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LMS", uri)
+    is_valid, message = DamstraHook(damstra_conn_id="lms").test_connection()
+    assert not is_valid
+    assert "http://lms.example:80 would send the access key unencrypted" in message
+    assert "certificate" not in message
+
+
+def test_unknown_schema_raises() -> None:
+    with pytest.raises(DamstraConfigurationError, match="its schema 'ftp' is neither http nor https"):
+        settings_from_connection(connection(schema="ftp"))
 
 
 def test_invalid_port_raises() -> None:

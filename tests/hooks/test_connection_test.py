@@ -100,7 +100,18 @@ def test_untrusted_certificate_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_
         result = run_connection_test(monkeypatch, host=server.url)
         assert server.connections == 1
         assert server.requests == []
-    assert_fails(result, "TLS problem: the server's certificate is not trusted. ")
+    assert_fails(result, "TLS problem. ")
+    assert "self-signed certificate" in result[1]
+
+
+def test_http_server_behind_https_address_is_reported_without_certificates(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with raw_server(http_response()) as server:
+        result = run_connection_test(monkeypatch, host=server.url.removeprefix("http://"))
+    assert_fails(result, "TLS problem. ")
+    assert "does not use TLS on this port. If its address begins with http://, write it so" in result[1]
+    assert "certificate" not in result[1]
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,11 @@ async def test_new_schedule_of_user_is_polled(emulator: DamstraEmulator, feed: F
     await cancel(task)
 
 
-async def test_requests_contain_token_and_cursor(emulator: DamstraEmulator, feed: FeedServer) -> None:
+async def test_direct_requests_contain_token_and_cursor(
+    emulator: DamstraEmulator, feed: FeedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The token must not go through a proxy.
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     feed.receive(1)
     task = await started(recording(done_after=NEVER), feed)
     feed.receive(2)
