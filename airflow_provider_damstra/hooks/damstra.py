@@ -55,10 +55,19 @@ class DamstraHook(BaseHook):
 
         :raises DamstraConfigurationError: naming every invalid field.
         :raises AirflowNotFoundException: if there is no such connection.
+        :raises DamstraTransportError: if it cannot be read, as a secrets backend or the metadata database
+            failed.
         """
-        from airflow_provider_damstra.hooks.connection import settings_from_connection
+        from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-        settings = settings_from_connection(self.get_connection(self.damstra_conn_id))
+        from airflow_provider_damstra.hooks.connection import settings_from_connection
+        from airflow_provider_damstra.hooks.connection_lookup import lookup_error
+
+        try:
+            connection = self.get_connection(self.damstra_conn_id)
+        except AirflowNotFoundException as error:
+            raise lookup_error(self.damstra_conn_id, error) from None
+        settings = settings_from_connection(connection)
         _mask(settings.access_key.get_secret_value())
         return settings
 
@@ -136,7 +145,8 @@ class DamstraHook(BaseHook):
     async def async_settings(self) -> ClientSettings:
         """Read the connection without blocking the event loop and return its validated settings.
 
-        :raises DamstraConfigurationError: naming every invalid field.
+        :raises DamstraError: as ``settings``.
+        :raises AirflowNotFoundException: if there is no such connection.
         """
         connection = await self._async_connection()
         from airflow_provider_damstra.hooks.connection import settings_from_connection
@@ -160,8 +170,14 @@ class DamstraHook(BaseHook):
         # Imported in a thread: it takes 0.2 s and would block all triggers of the event loop.
         await asyncio.to_thread(_import_client)
         from airflow.providers.common.compat.connection import get_async_connection
+        from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-        return await get_async_connection(self.damstra_conn_id, hook=type(self))
+        from airflow_provider_damstra.hooks.connection_lookup import lookup_error
+
+        try:
+            return await get_async_connection(self.damstra_conn_id, hook=type(self))
+        except AirflowNotFoundException as error:
+            raise await asyncio.to_thread(lookup_error, self.damstra_conn_id, error) from None
 
     def test_connection(self) -> tuple[bool, str]:
         """Return whether one request succeeds, and a message that names the problem if it does not.

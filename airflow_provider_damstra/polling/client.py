@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.conditions.base import is_not_found
 from airflow_provider_damstra.endpoints.base import ListEndpoint
-from airflow_provider_damstra.errors import DamstraError
+from airflow_provider_damstra.errors import DamstraError, DamstraTransportError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 
 if TYPE_CHECKING:
@@ -31,15 +31,46 @@ class ReloadingClient:
     def __init__(self, damstra_conn_id: str) -> None:
         self._hook = DamstraHook(damstra_conn_id=damstra_conn_id)
         self._resources = AsyncExitStack()
-        self._reload_lock = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._client: AsyncClient | None = None
-        self._reloaded_at = float("-inf")
+        self._read_at = float("-inf")
+        self._read_error = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the connection has been read."""
+        return self._client is not None
+
+    @property
+    def max_concurrency(self) -> int:
+        """Return the connection's maximum number of concurrent requests; 1 before the client is open."""
+        return self._client.settings.max_concurrency if self._client else 1
 
     async def open(self) -> AsyncClient:
-        """Return the current client; the first call reads the connection and creates it."""
+        """Return the current client; the first call reads the connection and creates it.
+
+        :raises DamstraTransportError: if the connection could not be read within the last second.
+        :raises DamstraConfigurationError: if the connection is invalid.
+        :raises AirflowNotFoundException: if there is no such connection.
+        """
         if self._client is None:
-            self._client = await self._resources.enter_async_context(self._hook.async_client())
+            async with self._lock:
+                if self._client is None:
+                    self._client = await self._create_client()
         return self._client
+
+    async def _create_client(self) -> AsyncClient:
+        if self._read_error and not self._may_read():
+            raise DamstraTransportError(self._read_error, was_sent=False)
+        try:
+            return await self._resources.enter_async_context(self._hook.async_client())
+        except DamstraTransportError as error:
+            self._read_error, self._read_at = str(error), asyncio.get_running_loop().time()
+            raise
+
+    def _may_read(self) -> bool:
+        """Return whether the last read of the connection was long enough ago."""
+        return asyncio.get_running_loop().time() - self._read_at >= MIN_RELOAD_INTERVAL
 
     async def close(self) -> None:
         """Close all clients."""
@@ -66,10 +97,9 @@ class ReloadingClient:
 
     async def _reload(self, failed: AsyncClient) -> bool:
         """Read the connection, and return whether the client is now another than the failed one."""
-        async with self._reload_lock:
-            now = asyncio.get_running_loop().time()
-            if self._client is failed and now - self._reloaded_at >= MIN_RELOAD_INTERVAL:
-                self._reloaded_at = now
+        async with self._lock:
+            if self._client is failed and self._may_read():
+                self._read_at = asyncio.get_running_loop().time()
                 if await self._has_changed(failed):
                     # The failed client stays open until ``close``: it may have other requests in flight.
                     self._client = await self._resources.enter_async_context(self._hook.async_client())

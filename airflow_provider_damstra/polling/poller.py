@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from contextvars import Context
 from typing import Any, cast
 
 from airflow_provider_damstra.conditions.base import PollResult, Query, QueryFilter, is_not_found
-from airflow_provider_damstra.errors import DamstraError, is_permanent
+from airflow_provider_damstra.errors import DamstraError, DamstraTransportError, is_permanent
 from airflow_provider_damstra.hooks.metrics import gauge_waiting_tasks
 from airflow_provider_damstra.polling.client import ReloadingClient
 from airflow_provider_damstra.polling.schedule import next_poll_at
@@ -42,11 +43,9 @@ class SharedPoller:
         self._loop = asyncio.get_running_loop()
         self._client = ReloadingClient(damstra_conn_id)
         self._start_lock = asyncio.Lock()
-        self._is_open = False
         self._polled: dict[Query, PolledQuery] = {}
         self._queue: deque[PolledQuery] = deque()
         self._workers: set[asyncio.Task[None]] = set()
-        self._max_workers = 1
         self._count = self._reported_count = 0
         self._reported_at = float("-inf")
         self._feed_consumer = start_feed_consumer(damstra_conn_id, expedite=self.poll_soon)
@@ -59,7 +58,7 @@ class SharedPoller:
         self._count += 1
         self._report_count()
         try:
-            if not self._is_open or self._start_lock.locked():
+            if not self._client.is_open or self._start_lock.locked():
                 async with asyncio.timeout_at(subscription.deadline), self._start_lock:
                     await self._open()
             subscription.start_timer(self._loop)
@@ -69,9 +68,9 @@ class SharedPoller:
             raise
 
     async def _open(self) -> None:
-        client = await self._client.open()
-        self._max_workers = client.settings.max_concurrency
-        self._is_open = True
+        # If the connection cannot be read, each poll tries that again, and counts as a failed one.
+        with suppress(DamstraTransportError):
+            await self._client.open()
         # Thousands of subscriptions may be queued: let the event loop run other tasks between two of them.
         await asyncio.sleep(0)
 
@@ -194,7 +193,7 @@ class SharedPoller:
         polled.cancel_timer()
         polled.is_queued = True
         self._queue.append(polled)
-        if len(self._workers) < self._max_workers:
+        if len(self._workers) < self._client.max_concurrency:
             # In an empty context, as the client's log lines belong to no single task.
             self._workers.add(self._loop.create_task(self._work(), context=Context()))
 

@@ -27,7 +27,7 @@ MAX_BATCH_SIZE = 100
 """Maximum number of users in a batch. Airflow stores its events before the next batch is taken."""
 
 UNLIMITED_FAILURES = 1_000_000_000
-"""Limit of consecutive failures: an event trigger has no task that could fail."""
+"""Limit of consecutive failures of a subscription that no failure ends."""
 
 
 class SnapshotQueue:

@@ -41,10 +41,11 @@ class DamstraSensor(BaseSensorOperator):
 
     **Errors.** A condition that can no longer be met, invalid arguments, and errors that no retry can fix (a
     wrong key, a missing permission) fail the task immediately, without Airflow's retries. A connection that
-    does not exist fails the try. Other errors, such as an unreachable server, are tolerated
-    ``max_poll_failures`` consecutive times; then the try fails. If a poll fails after the connection was
-    changed, it is repeated with the new one. ``soft_fail`` skips the task where it would fail without
-    retries, or at its timeout, but not if Damstra could not be reached.
+    does not exist fails the try. Other errors, such as an unreachable server, or a metadata database or
+    secrets backend from which the connection cannot be read, are tolerated ``max_poll_failures`` consecutive
+    times; then the try fails. If a poll fails after the connection was changed, it is repeated with the new
+    one. ``soft_fail`` skips the task where it would fail without retries, or at its timeout, but not if
+    Damstra could not be reached. With ``silent_fail`` the sensor waits on where the try would fail.
 
     :param deferrable: defer the task and poll in the triggerer. Default: ``[operators] default_deferrable``.
     :param start_from_trigger: start the task in the triggerer. Mapped tasks, and all tasks before Airflow
@@ -129,13 +130,22 @@ class DamstraSensor(BaseSensorOperator):
         self.defer(trigger=DamstraWaitTrigger(**arguments), method_name=self.execute_complete.__name__)
 
     def _poll_before_deferring(self) -> PollResult:
-        """Poll once, with the ``soft_fail`` and ``never_fail`` that Airflow applies only to ``poke``."""
+        """Poll once, with the arguments ``*_fail``, which Airflow applies only to ``poke``."""
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+        from airflow_provider_damstra.conditions.base import PollResult
 
         try:
             return self._poll()
-        except (AirflowFailException, DamstraError) as error:
-            if self.never_fail or (self.soft_fail and isinstance(error, AirflowFailException)):
+        except AirflowFailException as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
+        except Exception as error:
+            if self.silent_fail:
+                self.log.exception("The poll failed; it is repeated in the triggerer.")
+                return PollResult()
+            if self.never_fail:
                 raise AirflowSkipException(str(error)) from error
             raise
 
@@ -161,6 +171,7 @@ class DamstraSensor(BaseSensorOperator):
             "max_poll_failures": self.max_poll_failures,
             "end_from_trigger": self.end_from_trigger,
             "soft_fail": self.soft_fail or self.never_fail,
+            "silent_fail": self.silent_fail,
             **self._arguments(),
         }
 
@@ -181,7 +192,7 @@ class DamstraSensor(BaseSensorOperator):
         if self.never_fail:
             raise AirflowSkipException(event["message"])
         # No AirflowException if Damstra could not be reached: soft_fail does not apply to it, as in poke.
-        classes = {"timeout": AirflowSensorTimeout, "failed": AirflowFailException}
+        classes = {"timeout": AirflowSensorTimeout, "failed": AirflowFailException, "error": RuntimeError}
         raise classes.get(event["status"], DamstraTransportError)(event["message"])
 
     def _poll(self) -> PollResult:
@@ -190,7 +201,7 @@ class DamstraSensor(BaseSensorOperator):
 
         from airflow_provider_damstra.conditions.base import PollResult
 
-        failures: int = self.task_state.get(self._failures_key, 0)
+        failures: int = self._get_state(self._failures_key, 0)
         try:
             with fail_fast_on_permanent_errors():
                 result = self._poll_condition()
@@ -198,13 +209,13 @@ class DamstraSensor(BaseSensorOperator):
             failures += 1
             if failures > self.max_poll_failures:
                 error.args = (f"{failures} consecutive polls failed: {error}",)
-                self.task_state.delete(self._failures_key)
+                self._set_state(self._failures_key, None)
                 raise
-            self.task_state.set(self._failures_key, failures)
+            self._set_state(self._failures_key, failures)
             self.log.warning("%s", error)
             return PollResult()
         if failures:
-            self.task_state.delete(self._failures_key)
+            self._set_state(self._failures_key, None)
         if result.failure:
             raise AirflowFailException(result.failure)
         self.log.info("%s", result.progress)
@@ -214,12 +225,32 @@ class DamstraSensor(BaseSensorOperator):
         """Poll; if that fails and the connection has changed meanwhile, poll again with the new one."""
         from airflow_provider_damstra.conditions.base import poll
 
+        # First, because each query would read a connection that cannot be read.
+        self.hook.get_conn()
         try:
             return poll(self.hook, self.condition)
         except DamstraError:
             if not self.hook.reload_connection():
                 raise
         return poll(self.hook, self.condition)
+
+    def _get_state(self, name: str, default: Any) -> Any:
+        """Return a value of the task's state, or the default if Airflow cannot read it now."""
+        try:
+            return self.task_state.get(name, default)
+        except Exception as error:
+            self.log.warning("The state of the task cannot be read: %s", type(error).__name__)
+            return default
+
+    def _set_state(self, name: str, value: Any) -> None:
+        """Store a value of the task's state, or delete it if it is None; log if Airflow cannot do it now."""
+        try:
+            if value is None:
+                self.task_state.delete(name)
+            else:
+                self.task_state.set(name, value)
+        except Exception as error:
+            self.log.warning("The state of the task cannot be stored: %s", type(error).__name__)
 
 
 def _starts_in_triggerer() -> bool:

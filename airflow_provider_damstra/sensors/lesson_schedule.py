@@ -62,11 +62,11 @@ class DamstraLessonScheduleSensor(DamstraSensor):
 
     def _poll(self) -> PollResult:
         """Poll once; a rescheduled task keeps the schedules' users in its state (from Airflow 3.3)."""
-        self.users_by_schedule = self.task_state.get(_USERS_BY_SCHEDULE, {})
+        self.users_by_schedule = self._get_state(_USERS_BY_SCHEDULE, {})
         result = super()._poll()
         users_by_schedule = self._resolved_arguments()["users_by_schedule"]
         if users_by_schedule != self.users_by_schedule:
-            self.task_state.set(_USERS_BY_SCHEDULE, users_by_schedule)
+            self._set_state(_USERS_BY_SCHEDULE, users_by_schedule)
         return result
 
     def _resolved_arguments(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from functools import cache
@@ -16,6 +17,7 @@ from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCo
 from airflow_provider_damstra.conditions.user import GroupLessonCondition, UserCondition, UserLessonsCondition
 from airflow_provider_damstra.errors import DamstraError, is_permanent
 from airflow_provider_damstra.polling.registry import subscribe
+from airflow_provider_damstra.polling.snapshots import UNLIMITED_FAILURES
 from airflow_provider_damstra.triggers.xcoms import TaskInstanceInTriggerer, push_result
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_damstra.conditions.base import Condition, PollResult
+    from airflow_provider_damstra.polling.subscriptions import Subscription
 
 CONDITIONS: dict[str, type[Condition]] = {
     kind.__name__: kind
@@ -47,7 +50,8 @@ class DamstraWaitTrigger(BaseTrigger):
     - ``success``: the condition is met;
     - ``failed``: it can never be met, an argument is invalid, or Damstra refused the access key or the call;
     - ``unreachable``: the connection does not exist, or more consecutive polls failed than are tolerated;
-    - ``timeout``: the deadline has passed.
+    - ``timeout``: the deadline has passed;
+    - ``error``: an unexpected exception was raised.
 
     With ``end_from_trigger`` a ``TaskSuccessEvent`` or ``TaskSkippedEvent`` ends the task instead, without a
     worker. Failures always go to a worker: Airflow would retry a task that failed here, which cannot help.
@@ -65,6 +69,7 @@ class DamstraWaitTrigger(BaseTrigger):
         to deferred tasks. None leaves it to Airflow's timeout of the trigger.
     :param end_from_trigger: end the task in the triggerer when it succeeds or is skipped.
     :param soft_fail: with ``end_from_trigger``: skip the task when it fails or times out.
+    :param silent_fail: continue to poll until the deadline instead of firing ``unreachable`` or ``error``.
     :param arguments: the arguments of the condition (templated if the task starts in the triggerer).
     """
 
@@ -78,6 +83,7 @@ class DamstraWaitTrigger(BaseTrigger):
         deadline: float | None = None,
         end_from_trigger: bool = False,
         soft_fail: bool = False,
+        silent_fail: bool = False,
         **arguments: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -88,6 +94,7 @@ class DamstraWaitTrigger(BaseTrigger):
         self.deadline = deadline
         self.end_from_trigger = end_from_trigger
         self.soft_fail = soft_fail
+        self.silent_fail = silent_fail
         self._argument_names = _intern_names(tuple(arguments))
         # As attributes, because Airflow renders the templates of a task that starts in the triggerer there.
         for name, value in arguments.items():
@@ -96,7 +103,7 @@ class DamstraWaitTrigger(BaseTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and all arguments."""
         own = ("condition", "damstra_conn_id", "poll_interval", "max_poll_failures", "deadline")
-        names = (*own, "end_from_trigger", "soft_fail", *self._argument_names)
+        names = (*own, "end_from_trigger", "soft_fail", "silent_fail", *self._argument_names)
         return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
@@ -107,25 +114,32 @@ class DamstraWaitTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Subscribe to the shared poller, wait for the result, and yield one event."""
         # Awaited in this frame: each further coroutine takes half a kilobyte per trigger.
-        try:
-            subscription = subscribe(
-                self._create_condition(),
-                damstra_conn_id=self.damstra_conn_id,
-                poll_interval=self.poll_interval,
-                max_poll_failures=self.max_poll_failures,
-                log=_log,
-                timeout=None if self.deadline is None else self.deadline - time.time(),
-            )
-            async with subscription as result:
-                payload = _payload_from_result(await result)
-        except (AirflowNotFoundException, DamstraError, TimeoutError, ValueError) as error:
-            payload = self._payload_from_error(error)
+        while True:
+            try:
+                async with self._subscribe() as result:
+                    payload = _payload_from_result(await result)
+            except Exception as error:
+                payload = self._payload_from_error(error)
+            if not self.silent_fail or payload["status"] not in ("unreachable", "error"):
+                break
+            _log(payload["message"])
+            await asyncio.sleep(min(self.poll_interval, self._seconds_left() or self.poll_interval))
         task_event = await self._task_event(payload) if self.end_from_trigger else None
         yield task_event or TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
-    def _create_condition(self) -> Condition:
+    def _subscribe(self) -> Subscription:
         arguments = {name: getattr(self, name) for name in self._argument_names}
-        return create_condition(CONDITIONS[self.condition], arguments)
+        return subscribe(
+            create_condition(CONDITIONS[self.condition], arguments),
+            damstra_conn_id=self.damstra_conn_id,
+            poll_interval=self.poll_interval,
+            max_poll_failures=UNLIMITED_FAILURES if self.silent_fail else self.max_poll_failures,
+            log=_log,
+            timeout=self._seconds_left(),
+        )
+
+    def _seconds_left(self) -> float | None:
+        return None if self.deadline is None else self.deadline - time.time()
 
     def _payload_from_error(self, error: Exception) -> dict[str, Any]:
         if isinstance(error, TimeoutError):
@@ -137,12 +151,20 @@ class DamstraWaitTrigger(BaseTrigger):
         if isinstance(error, DamstraError) and not is_permanent(error):
             count = self.max_poll_failures + 1
             return {"status": "unreachable", "message": f"{count} consecutive polls failed: {error}"}
-        return {"status": "failed", "message": str(error)}
+        if isinstance(error, (DamstraError, ValueError)):
+            return {"status": "failed", "message": str(error)}
+        self.log.exception("The trigger failed.")
+        return {"status": "error", "message": f"{type(error).__name__}: {error}"}
 
     async def _task_event(self, payload: dict[str, Any]) -> TriggerEvent | None:
         """Return the event that ends the task in the triggerer, or None if a worker has to end it."""
         if payload["status"] == "success":
-            return TaskSuccessEvent() if await push_result(self.task_instance, payload["result"]) else None
+            try:
+                is_pushed = await push_result(self.task_instance, payload["result"])
+            except Exception as error:
+                self.log.warning("A worker returns the result: storing it failed (%s)", type(error).__name__)
+                is_pushed = False
+            return TaskSuccessEvent() if is_pushed else None
         # Without a triggerer, in ``dag.test()``, only a worker can skip the task.
         is_skipped = self.soft_fail and payload["status"] in ("failed", "timeout")
         if is_skipped and self.task_instance is not None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_damstra.polling import client
 from airflow_provider_damstra.testing import DamstraEmulator
-from tests.polling.helpers import cancel, recording, start_polling, wait_for_requests
+from tests.polling.helpers import LogRecorder, cancel, recording, start_polling, wait_for_requests
+from tests.sensors.secrets_backends import FailingBackend
+from tests.waiting import wait_until_async
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,3 +128,22 @@ async def test_concurrent_refusals_reload_connection_once(
     results = await asyncio.wait_for(asyncio.gather(*tasks), 10)
     assert all("HTTP 401" in str(result.failure) for result in results)
     assert reads == ["damstra_default"]
+
+
+async def test_unreadable_connection_is_read_once_for_all_subscriptions(
+    emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "MIN_RELOAD_INTERVAL", 3600.0)
+    backend = FailingBackend(emulator.connection_json, failures=math.inf)
+    backend.install(monkeypatch)
+    logs = [LogRecorder() for _ in range(20)]
+    tasks = [
+        start_polling(recording(1011 + one), log=log, max_poll_failures=50, poll_interval=0.05)
+        for one, log in enumerate(logs)
+    ]
+    await wait_until_async(lambda: all(log.failures for log in logs), "a failed poll of each subscription")
+    # The lookup of Airflow, and the one that finds the reason.
+    assert backend.lookups == 2
+    monkeypatch.setattr(client, "MIN_RELOAD_INTERVAL", 0.0)
+    backend.failures = 0
+    assert all(result.is_met for result in await asyncio.wait_for(asyncio.gather(*tasks), 10))
