@@ -19,15 +19,9 @@ _TRANSFERS = {"export": "Common IO", "to_sql": "Common SQL", "training_matrix": 
 
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata."""
-    modules = {
-        kind: [
-            {
-                "integration-name": _NAME,
-                "python-modules": [f"airflow_provider_damstra.{kind}.{name}" for name in names],
-            }
-        ]
-        for kind, names in _MODULES.items()
-    }
+    modules = {kind: _modules(*(f"{kind}.{name}" for name in names)) for kind, names in _MODULES.items()}
+    if _is_at_least(3, 4):  # older schemas reject it
+        modules["retry-policies"] = _modules("retry_policy")
     transfers = [
         {
             "source-integration-name": _NAME,
@@ -60,6 +54,23 @@ def get_provider_info() -> dict[str, Any]:
         "config": CONFIGURATION,
         "db-managers": ["airflow_provider_damstra.webhooks.database.DamstraDBManager"],
     }
+
+
+def _modules(*names: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "integration-name": _NAME,
+            "python-modules": [f"airflow_provider_damstra.{name}" for name in names],
+        }
+    ]
+
+
+def _is_at_least(major: int, minor: int) -> bool:
+    """Return whether Airflow has at least this version; a pre-release counts as its release."""
+    from importlib.metadata import version
+
+    first, second, *_ = version("apache-airflow-core").split(".")
+    return (int(first), int(second)) >= (major, minor)
 
 
 def _field(label: str, description: str, *types: str, **schema: Any) -> dict[str, Any]:

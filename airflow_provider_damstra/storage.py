@@ -217,7 +217,7 @@ class StoragePath:
 class TaskTry:
     """One try of one task instance: its temporary files have names that no other try uses.
 
-    :param task: a hash that identifies the task instance.
+    :param task: a hash that identifies the task instance, the same in all its tries.
     :param number: the try number, from 1.
     """
 
@@ -228,7 +228,12 @@ class TaskTry:
     def of(cls, context: Context) -> Self:
         """Return the task try of a context."""
         ti: Any = context["ti"]
-        names = ("dag_id", "task_id", "run_id", "map_index")
+        names = ["dag_id", "task_id", "run_id", "map_index"]
+        # Not the task instance's id: each try has its own. From Airflow 3.4 on, iterations of a loop differ
+        # in their region only; the nil UUID stands for none.
+        region = getattr(ti, "region_id", None)
+        if region is not None and region.int:
+            names += ["region_id", "region_index"]
         task = "/".join(str(getattr(ti, name, "")) for name in names)
         number = getattr(ti, "try_number", None)
         return cls(task=sha256(task.encode()).hexdigest()[:12], number=number or 1)

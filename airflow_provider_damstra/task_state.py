@@ -25,6 +25,8 @@ log = getLogger(__name__)
 class TaskState:
     """Values of one task instance, kept for its later tries and processes.
 
+    Airflow's store belongs to the task instance: to one index of a mapped task, one iteration of a loop.
+
     :param context: the task's context. Without a task state store the values live as long as this object.
     """
 
@@ -89,6 +91,16 @@ class AssetState:
         else:
             log.info("The state for the next DAG run is kept in the Airflow Variable %s.", self._key)
             Variable.set(self._key, value, description="State of an incremental export", serialize_json=True)
+
+
+def task_position(context: Context) -> list[int]:
+    """Return what distinguishes a task from itself in the same DAG run, and is the same in the next run.
+
+    :return: the map index, and in a loop (Airflow 3.4) the number of the iteration, from 0.
+    """
+    loop: Any = context.get("loop")
+    position: list[int] = [getattr(context["ti"], "map_index", -1)]
+    return position if loop is None else [*position, loop.index]
 
 
 class _MemoryStore(dict[str, Any]):

@@ -250,9 +250,11 @@ NOT_IN_DAG_FILES = {
 
 
 def new_modules(program: str, tmp_path: Path) -> tuple[set[str], set[str]]:
-    """Return what a program loads in addition to ``airflow.sdk``: modules, and third-party packages."""
-    before = run("import sys, airflow.sdk; print(*sys.modules)", tmp_path)
-    loaded = run(f"import sys, airflow.sdk\n{program}\nprint(*sys.modules)", tmp_path)
+    """Return what a program loads in addition to any DAG file: modules, and third-party packages."""
+    # From Airflow 3.4 on, airflow.sdk itself loads nothing.
+    any_dag_file = "import sys\nfrom airflow.sdk import DAG, BaseOperator"
+    before = run(f"{any_dag_file}\nprint(*sys.modules)", tmp_path)
+    loaded = run(f"{any_dag_file}\n{program}\nprint(*sys.modules)", tmp_path)
     packages = {name.split(".")[0] for name in loaded} - {name.split(".")[0] for name in before}
     return set(loaded) - set(before), packages - set(sys.stdlib_module_names) - {NAME}
 

@@ -24,6 +24,7 @@ from airflow_provider_damstra.clients.settings import ClientOptions
 from airflow_provider_damstra.get_provider_info import get_provider_info
 from airflow_provider_damstra.hooks.connection import DamstraConnectionExtra, settings_from_connection
 from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.retry_policy import DamstraRetryPolicy
 from airflow_provider_damstra.webhooks.config import load_receiver_config
 from airflow_provider_damstra.webhooks.database import DamstraDBManager
 from tests.hooks.connections import connection
@@ -88,6 +89,13 @@ def test_all_transfers_are_listed() -> None:
     listed = {entry["python-module"] for entry in INFO["transfers"]}
     assert listed == modules_that_define("transfers", "Operator")
     assert all(importlib.import_module(module).__doc__ for module in listed)
+
+
+def test_retry_policy_is_listed_where_the_schema_has_the_key() -> None:
+    key = "retry-policies"
+    known = schema("provider.yaml.schema.json")["properties"]
+    listed = {module for entry in INFO.get(key, ()) for module in entry["python-modules"]}
+    assert listed == ({DamstraRetryPolicy.__module__} if key in known else set())
 
 
 def test_integrations_are_declared() -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID, uuid4
 
 import pytest
 from airflow.sdk import ObjectStoragePath
@@ -26,9 +27,14 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-def task_try(task_id: str = "export", *, number: int = 1, map_index: int = -1) -> TaskTry:
+LOOP, NO_REGION = UUID(int=7), UUID(int=0)
+
+
+def task_try(task_id: str = "export", *, number: int = 1, map_index: int = -1, **region: Any) -> TaskTry:
+    """Return a task try; Airflow gives each its own id."""
     names = {"dag_id": "dag", "task_id": task_id, "run_id": "run", "map_index": map_index}
-    return TaskTry.of(cast("Context", {"ti": SimpleNamespace(**names, try_number=number)}))
+    ti = SimpleNamespace(**names, try_number=number, id=uuid4(), **region)
+    return TaskTry.of(cast("Context", {"ti": ti}))
 
 
 @pytest.fixture(params=["disk", "object storage"])
@@ -60,7 +66,27 @@ def test_atomic_open_keeps_existing_file_when_block_fails(folder: str) -> None:
     assert names_in(folder) == ["users.jsonl"]
 
 
-@pytest.mark.parametrize("other", [task_try("other"), task_try(number=2), task_try(map_index=1)], ids=str)
+@pytest.mark.parametrize("iterations", [[None], [None, None], [0, 1], [1, 1]], ids=str)
+def test_tries_belong_to_one_task_only_in_one_iteration_of_a_loop(iterations: list[int | None]) -> None:
+    regions: list[dict[str, Any]] = [
+        {} if i is None else {"region_id": LOOP, "region_index": i} for i in iterations
+    ]
+    tasks = [task_try(number=number, **region).task for number, region in enumerate(regions, start=1)]
+    assert len(set(tasks)) == len(set(iterations))
+
+
+@pytest.mark.parametrize("region", [{}, {"region_id": NO_REGION, "region_index": -1}], ids=["3.3", "3.4"])
+def test_task_without_region_keeps_its_temporary_files_when_airflow_is_updated(
+    region: dict[str, Any],
+) -> None:
+    assert task_try(**region).task == task_try().task == "566cf5108a93"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [task_try("other"), task_try(number=2), task_try(map_index=1), task_try(region_id=LOOP, region_index=0)],
+    ids=["task", "try", "map index", "iteration"],
+)
 def test_concurrent_writers_of_one_path_do_not_interfere(folder: str, other: TaskTry) -> None:
     path = f"{folder}/users.jsonl"
     with atomic_open(path, task_try=other) as file:

@@ -159,11 +159,10 @@ class DamstraExportOperator(ResourceTransfer):
             yield read_with_checkpoint(reader, checkpoint)
 
     def _incremental_export(self, query: ResourceQuery, context: Context) -> IncrementalExport:
-        from airflow_provider_damstra.task_state import AssetState
+        from airflow_provider_damstra.task_state import AssetState, task_position
         from airflow_provider_damstra.transfers.incremental_export import IncrementalExport, run_ref
 
-        map_index = getattr(context["ti"], "map_index", -1)
-        fingerprint = self.fingerprint(query, self._unrendered_target, map_index)
+        fingerprint = self.fingerprint(query, self._unrendered_target, *task_position(context))
         return IncrementalExport(
             target_path=self.target_path,
             task_try=self.task_try,

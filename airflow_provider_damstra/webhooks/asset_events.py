@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.assets.manager import asset_manager
-from airflow.configuration import conf
-from airflow.models.asset import (
-    AssetDagRunQueue,
-    AssetEvent,
-    AssetModel,
-    DagScheduleAssetNameReference,
-    DagScheduleAssetReference,
-    DagScheduleAssetUriReference,
-)
-from airflow.models.dag import DagModel
-from sqlalchemy import func, select, union
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from airflow.models.asset import AssetEvent, AssetModel
+from sqlalchemy import select
 
 from airflow_provider_damstra.assets import ALL_EVENTS, EVENT_NAMES, SCHEME, event_uri
+from airflow_provider_damstra.webhooks.dag_run_queue import queue_dags_without_partitions
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -49,7 +39,7 @@ def register_asset_events(
     partition_key = str(user_id) if HAS_PARTITIONS and user_id is not None else None
     listeners: list[Callable[[], None]] = []
     for asset in _lock_assets(asset_uris(name, conn_id=conn_id), session):
-        asset_manager.register_asset_change(
+        event = asset_manager.register_asset_change(
             asset=asset,
             extra=extra,
             session=session,
@@ -58,8 +48,8 @@ def register_asset_events(
             callback_sink=listeners,
             partition_key=partition_key,
         )
-        if partition_key is not None:
-            _queue_dags_without_partitions(asset, session)
+        if partition_key is not None and event is not None:
+            queue_dags_without_partitions(asset, event, session)
     return listeners
 
 
@@ -72,43 +62,3 @@ def _lock_assets(uris: Sequence[str], session: Session) -> list[AssetModel]:
     query = select(AssetModel).where(AssetModel.uri.startswith(f"{SCHEME}://")).order_by(AssetModel.id)
     locked = session.scalars(query.with_for_update(key_share=True, of=AssetModel))
     return [asset for asset in locked if asset.uri in uris]
-
-
-def _queue_dags_without_partitions(asset: AssetModel, session: Session) -> None:
-    """Queue the DAGs without partitions: Airflow does not start them for an event with a partition key."""
-    scheduled = union(
-        select(DagScheduleAssetReference.dag_id).where(DagScheduleAssetReference.asset_id == asset.id),
-        select(DagScheduleAssetNameReference.dag_id).where(DagScheduleAssetNameReference.name == asset.name),
-        select(DagScheduleAssetUriReference.dag_id).where(DagScheduleAssetUriReference.uri == asset.uri),
-    )
-    query = select(DagModel).where(DagModel.is_paused.is_(False), DagModel.dag_id.in_(scheduled))
-    dag_ids = sorted(dag.dag_id for dag in session.scalars(query) if not dag.timetable_partitioned)
-    if dag_ids and conf.getboolean("core", "multi_team", fallback=False):
-        # Events from outside belong to no team and start no team's DAG.
-        teams = DagModel.get_dag_id_to_team_name_mapping(dag_ids, session=session)
-        dag_ids = [dag_id for dag_id in dag_ids if teams.get(dag_id) is None]
-    for dag_id in dag_ids:
-        session.execute(_upsert_queue_entry(asset.id, dag_id, session))
-
-
-def _upsert_queue_entry(asset_id: int, dag_id: str, session: Session) -> Any:
-    """Return the statement that queues a DAG for an asset, or sets the timestamp of its entry to now.
-
-    Airflow leaves an existing entry unchanged. But a scheduler that is reading it starts a run with the
-    events until then, and this event would wait for the next one; the update waits for that scheduler.
-    """
-    row = {"asset_id": asset_id, "target_dag_id": dag_id, "created_at": datetime.now(UTC)}
-    current = AssetDagRunQueue.created_at
-    dialect = session.get_bind().dialect.name
-    if dialect == "mysql":
-        upsert = mysql.insert(AssetDagRunQueue).values(row)
-        newest = func.greatest(current, upsert.inserted.created_at)
-        return upsert.on_duplicate_key_update(created_at=newest)
-    insert, greatest = (
-        (postgresql.insert, func.greatest) if dialect == "postgresql" else (sqlite.insert, func.max)
-    )
-    statement = insert(AssetDagRunQueue).values(row)
-    newest = greatest(current, statement.excluded.created_at)
-    return statement.on_conflict_do_update(
-        index_elements=["asset_id", "target_dag_id"], set_={"created_at": newest}
-    )

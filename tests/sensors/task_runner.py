@@ -55,9 +55,11 @@ class UpstreamOutput:
 class FakeTaskInstance:
     """The attributes of a task instance that sensors use.
 
+    :param task: the sensor, from which Airflow 3.4 sees whether it is in a loop.
     :param output: result of the task before the sensor.
     """
 
+    task: Any
     output: Any
     first_rescheduled: datetime | None
     try_number: int
@@ -140,15 +142,16 @@ class SensorTask:
         serialized = json.dumps(DagSerialization.to_dict(self.parsed().dag))
         return DagSerialization.from_dict(json.loads(serialized)).get_task("wait")
 
-    def _context(self) -> Context:
-        instance = FakeTaskInstance(self.output, self.first_rescheduled, self.tries)
+    def _context(self, task: Any) -> Context:
+        instance = FakeTaskInstance(task, self.output, self.first_rescheduled, self.tries)
         context = {"ti": instance, "task_instance": instance, "task_state_store": self.store}
         return cast("Context", {**context, **self.variables})
 
     def _run_in_process(self, work: Callable[[DamstraSensor, Context], Any]) -> Outcome:
         """Run a process of a worker, and continue after it if it reschedules or defers."""
         self.workers += 1
-        operator, context = self.parsed(), self._context()
+        operator = self.parsed()
+        context = self._context(operator)
         operator.render_template_as_native_obj = self.renders_natively or None
         operator.render_template_fields(context)
         process = contextvars.copy_context()
@@ -171,7 +174,7 @@ class SensorTask:
         start = task.start_trigger_args
         trigger = rebuild(start.trigger_cls, start.trigger_kwargs)
         trigger.task_instance = cast("Any", SimpleNamespace(task=task, **TI_KEY))
-        return self._run_trigger(trigger, start.next_method, start.timeout, self._context())
+        return self._run_trigger(trigger, start.next_method, start.timeout, self._context(task))
 
     def _run_trigger(
         self, trigger: BaseTrigger, method: str, timeout: Any, context: Context | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,6 +48,22 @@ def test_run_writes_only_new_and_changed_rows(
     damstra_emulator.complete_lesson_schedule(added)
     runs.export("fourth", **SOME)
     assert [row["status"] for row in runs.rows("fourth.jsonl")] == ["completed"]
+
+
+def test_each_iteration_of_a_loop_is_compared_with_itself(runs: ExportRuns) -> None:
+    target = str(runs.folder / "{{ run_id }}-{{ loop.index }}.jsonl")
+    one: dict[str, Any] = {"resource": "lesson_schedules", "parent_ids": "{{ user_id }}"}
+
+    def export(run_id: str) -> list[tuple[int, int]]:
+        """Return the number of new and of deleted rows in each iteration."""
+        facts = []
+        for index, user_id in enumerate((LIAM, AROHA)):
+            runs.context |= {"loop": SimpleNamespace(index=index), "user_id": user_id}
+            facts.append(runs.export(run_id, target_path=target, find_deleted=True, **one))
+        return [(fact["rows"], fact["deleted"]) for fact in facts]
+
+    assert all(rows > 0 and deleted == 0 for rows, deleted in export("first"))
+    assert export("second") == [(0, 0), (0, 0)]
 
 
 def test_status_changed_by_time_is_a_change(runs: ExportRuns, damstra_emulator: DamstraEmulator) -> None:

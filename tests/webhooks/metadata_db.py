@@ -13,7 +13,7 @@ from airflow.models.asset import (
     DagScheduleAssetReference,
 )
 from airflow.models.dag import DagModel
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from airflow_provider_damstra.assets import event_uri
@@ -56,6 +56,18 @@ def list_queued_dags() -> list[str]:
     """Return the ids of the DAGs that are queued for a run."""
     with Session(settings.engine) as session:
         return sorted(set(session.scalars(select(AssetDagRunQueue.target_dag_id))))
+
+
+def list_queued_events(dag_id: str) -> list[int]:
+    """Return the ids of the asset events that the queued runs of a DAG take."""
+    entry: Any = AssetDagRunQueue
+    if hasattr(entry, "asset_event_id"):  # Airflow 3.4
+        is_taken = entry.asset_event_id == AssetEvent.id
+    else:
+        is_taken = and_(entry.asset_id == AssetEvent.asset_id, entry.created_at >= AssetEvent.timestamp)
+    taken = select(AssetEvent.id).join(entry, is_taken).where(entry.target_dag_id == dag_id)
+    with Session(settings.engine) as session:
+        return list(session.scalars(taken.order_by(AssetEvent.id)))
 
 
 def wait_for_processed(count: int = 1) -> list[dict[str, Any]]:

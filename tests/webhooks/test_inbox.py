@@ -38,6 +38,7 @@ from tests.webhooks.metadata_db import (
     create_dag,
     list_asset_events,
     list_queued_dags,
+    list_queued_events,
     partition_key_of,
 )
 
@@ -255,7 +256,7 @@ def test_failure_in_airflow_leaves_event_waiting(
         raise RuntimeError("Airflow fails")
 
     with monkeypatch.context() as patch:
-        patch.setattr("airflow_provider_damstra.webhooks.asset_events._upsert_queue_entry", fail)
+        patch.setattr("airflow_provider_damstra.webhooks.asset_events.queue_dags_without_partitions", fail)
         with pytest.raises(RuntimeError, match="Airflow fails"):
             outcomes.confirm(row, is_verified=True)
     assert (inbox.list_events()[0]["state"], list_asset_events()) == (EventState.WAITING, [])
@@ -291,16 +292,14 @@ def set_received_at(at: datetime) -> None:
 
 
 @needs_partitions
-def test_requeue_updates_timestamp_of_queued_dag(airflow_database: Engine) -> None:
+def test_each_event_is_queued_for_dag_without_partitions(airflow_database: Engine) -> None:
     create_dag("one", UPDATED)
-    for number in range(2):
+    create_dag("paused", UPDATED, is_paused=True)
+    for number in range(3):
         insert(str(number))
         outcomes.confirm(inbox.claim(limit=1, lease=LEASE)[0], is_verified=True)
-    with airflow_database.connect() as connection:
-        entries = connection.exec_driver_sql("SELECT created_at FROM asset_dag_run_queue").fetchall()
-        last = connection.exec_driver_sql("SELECT max(timestamp) FROM asset_event").scalar()
-    assert len(entries) == 1
-    assert entries[0][0] > last
+    assert list_queued_dags() == ["one"]
+    assert list_queued_events("one") == [event.id for event in list_asset_events()]
 
 
 @needs_psycopg3
