@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Collection
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
@@ -111,15 +112,13 @@ class DamstraEventTrigger(BaseEventTrigger):
         """
         store = self._snapshot_store()
         async with self._watch() as snapshots:
+            if self.reconcile:
+                await self._reconcile(snapshots, store)
             while True:
                 batch = await snapshots.get_batch(max_wait=self._retry_interval)
                 changed: dict[int, Snapshot] = {}
-                events = [event async for event in self._detect_events(batch, store, changed)]
-                if self.reconcile:
-                    await self._deliver(events)
-                else:
-                    for event in events:
-                        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+                async for event in self._detect_events(batch, store, changed):
+                    yield TriggerEvent(event)  # type: ignore[no-untyped-call]
                 await store.save(changed)
 
     def shared_stream_key(self) -> tuple[str, ...] | None:
@@ -182,15 +181,23 @@ class DamstraEventTrigger(BaseEventTrigger):
             log=self.log,
         )
 
-    async def _deliver(self, events: list[dict[str, Any]]) -> None:
-        from airflow_provider_damstra.polling.reconciliation import deliver_missed_events
+    async def _reconcile(self, snapshots: SnapshotQueue, store: SnapshotStore) -> NoReturn:
+        """Deliver the events between snapshots to the receiver, until cancelled."""
+        from airflow_provider_damstra.polling.reconciliation import MissedEventDelivery
 
-        await deliver_missed_events(
-            events,
-            damstra_conn_id=self.damstra_conn_id,
-            retry_interval=self.refusal_pause,
-            log=self.log.warning,
-        )
+        async with asyncio.TaskGroup() as tasks:
+            delivery = MissedEventDelivery(
+                store,
+                damstra_conn_id=self.damstra_conn_id,
+                retry_interval=self.refusal_pause,
+                log=self.log.warning,
+                tasks=tasks,
+            )
+            while True:
+                batch = await snapshots.get_batch(max_wait=self._retry_interval)
+                changed: dict[int, Snapshot] = {}
+                events = [event async for event in self._detect_events(batch, store, changed)]
+                await delivery.add(events, changed)
 
     def _snapshot_store(self) -> SnapshotStore:
         # The key leaves out the users: to watch one more must not reset the snapshots of the others.
