@@ -6,6 +6,7 @@ names the argument and what it can be.
 
 from __future__ import annotations
 
+import codecs
 import math
 from collections.abc import Mapping, Sequence, Sized
 from contextlib import suppress
@@ -40,6 +41,23 @@ def validate_choice(name: str, value: Any, *allowed: str | None) -> None:
     if value not in allowed:
         choices = " or ".join(str(choice) for choice in allowed if choice is not None)
         raise ValueError(f"{name} is {value!r}; it can be {choices}")
+
+
+def validate_encoding(name: str, value: Any) -> None:
+    """Validate that a value is None or the name of an encoding."""
+    try:
+        if value is not None:
+            codecs.lookup(value)
+    except (LookupError, TypeError, ValueError):
+        raise ValueError(
+            f"{name} is {value!r}; it is the name of an encoding, such as utf-8, cp1252 or utf-16"
+        ) from None
+
+
+def validate_delimiter(name: str, value: Any) -> None:
+    """Validate that a value is None or a character that can separate the cells of a line."""
+    if value is not None and not (isinstance(value, str) and len(value) == 1 and value not in '"\r\n\0'):
+        raise ValueError(f"{name} is {value!r}; it is one character, such as ';' or '\\t'")
 
 
 def validate_subset(name: str, values: Any, *allowed: str) -> None:

@@ -29,7 +29,8 @@ MAX_LINES = 350
 VALUES = {"addresses", "assets", "http", "json_repair", "text", "validation_errors"}
 API = {*VALUES, "models", "errors", "endpoints"}
 CLIENTS = {*API, "clients"}
-LOGIC = {*CLIENTS, "services", "conditions", "exports"}
+FILES = {"compression", "extras", "input_files"}
+LOGIC = {*CLIENTS, *FILES, "services", "conditions", "exports"}
 TASK_SUPPORT = {"retry_policy", "ui"}
 MAY_IMPORT: dict[str, set[str]] = {
     "addresses": set(),
@@ -42,9 +43,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": {"http"},
     "endpoints": API - {"endpoints"},
     "clients": API,
-    "services": {*CLIENTS, "task_state"},
+    "extras": set(),
+    "compression": {"extras"},
+    "input_files": {"compression", "extras"},
+    "services": {*CLIENTS, "input_files", "task_state"},
     "conditions": {*CLIENTS, "services", "validation"},
-    "exports": {*CLIENTS, "services"},
+    "exports": {*CLIENTS, *FILES, "services"},
     "hooks": LOGIC,
     **{module: {*API, "hooks"} for module in TASK_SUPPORT},
     "storage": {"storage_errors"},

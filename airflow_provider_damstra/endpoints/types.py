@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr, StringConstraints
 
 Value = TypeVar("Value")
 
@@ -102,11 +102,17 @@ def _as_references(ids: Iterable[int]) -> list[dict[str, int]]:
 Identifier = Annotated[int, BeforeValidator(_validate_not_bool), Field(gt=0)]
 """An id. A string of digits, such as a rendered template, is accepted."""
 
-Name = Annotated[str, Field(min_length=1, pattern=r"\S")]
-"""A name: a string that is not blank."""
+TrimmedText = Annotated[str, StringConstraints(strip_whitespace=True)]
+"""A string, sent without surrounding blanks."""
 
-EmployeeNumber = Annotated[str, BeforeValidator(_number_to_string)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+"""A string that is not blank, sent without surrounding blanks."""
+
+EmployeeNumber = Annotated[TrimmedText, BeforeValidator(_number_to_string)]
 """A string that often consists of digits; an int is accepted: ``4711`` is ``"4711"``."""
+
+SearchedEmployeeNumber = Annotated[Name, BeforeValidator(_number_to_string)]
+"""An employee number that is not blank: a search for a blank one would find every user."""
 
 IdentifierList = Annotated[
     tuple[Identifier, ...], BeforeValidator(_to_list), AfterValidator(validate_unique), Field(min_length=1)

@@ -15,7 +15,15 @@ from airflow_provider_damstra.endpoints.base import (
     RequestModel,
     parse_json,
 )
-from airflow_provider_damstra.endpoints.types import EmployeeNumber, Identifier, Password, References
+from airflow_provider_damstra.endpoints.types import (
+    EmployeeNumber,
+    Identifier,
+    Name,
+    Password,
+    References,
+    SearchedEmployeeNumber,
+    TrimmedText,
+)
 from airflow_provider_damstra.errors import invalid_response
 from airflow_provider_damstra.models.user import CreatedUser, Role, User
 
@@ -55,8 +63,8 @@ class ListUsers(ListEndpoint[User], path="/user"):
     """Search users: ``q`` in user, first or last name; ``emp_id`` and ``email_address`` exactly."""
 
     q: str | None = None
-    emp_id: EmployeeNumber | None = None
-    email_address: str | None = None
+    emp_id: SearchedEmployeeNumber | None = None
+    email_address: Name | None = None
     role_id: Role | None = None
     active_value: ActiveValue | None = None
 
@@ -70,15 +78,15 @@ class GetUser(Endpoint[User], path="/user/{user_id}"):
 class ImportedUser(RequestModel):
     """One user of a bulk import."""
 
-    user_name: str | None = None
-    first_name: str | None = None
-    last_name: str | None = None
-    email_address: str | None = None
-    phone_number: str | None = None
-    mobile_number: str | None = None
+    user_name: TrimmedText | None = None
+    first_name: TrimmedText | None = None
+    last_name: TrimmedText | None = None
+    email_address: TrimmedText | None = None
+    phone_number: TrimmedText | None = None
+    mobile_number: TrimmedText | None = None
     employee_number: EmployeeNumber | None = None
     roles: tuple[Role, ...] | None = None
-    time_zone: str | None = None
+    time_zone: TrimmedText | None = None
 
 
 class CreateUser(ImportedUser, Endpoint[CreatedUser], method="POST", path="/user"):
@@ -96,15 +104,15 @@ class UpdateUser(Endpoint[User], method="PUT", path="/user/{user_id}"):
     fallback_method: ClassVar[str | None] = "POST"
 
     user_id: Annotated[Identifier, Field(validation_alias=AliasChoices("userId", "id"))]
-    first_name: str
-    last_name: str
-    email_address: str
-    phone_number: str
-    mobile_number: str
+    first_name: TrimmedText
+    last_name: TrimmedText
+    email_address: TrimmedText
+    phone_number: TrimmedText
+    mobile_number: TrimmedText
     employee_number: EmployeeNumber | None
     roles: tuple[Role, ...]
-    time_zone: str
-    user_name: str | None = None
+    time_zone: TrimmedText
+    user_name: TrimmedText | None = None
     groups: References | None = None
     groups_supervised: References | None = None
     password: Password | None = None

@@ -3,55 +3,21 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import hashlib
 import io
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from airflow_provider_damstra.compression import compressed, require_compression
 from airflow_provider_damstra.exports.schema import format_timestamp, resource_columns, row_values
+from airflow_provider_damstra.extras import require_extra
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.exports.resources import Resource
-
-_COMPRESSION_SUFFIXES = {".gz": "gzip", ".zst": "zstd"}
-_GZIP_LEVEL = 6
-
-
-def require_extra(extra: str, module: str, *, needed_for: str) -> None:
-    """Check that an optional dependency is installed on this worker.
-
-    This is checked when the task runs, not in the DAG file, which may be parsed on another machine.
-
-    :param extra: the extra of this provider that installs the module.
-    :param needed_for: the argument that needs it, such as ``"file_format 'parquet'"``.
-    :raises ValueError: naming the command that installs it.
-    """
-    try:
-        is_installed = find_spec(module) is not None
-    except ModuleNotFoundError:
-        is_installed = False
-    if not is_installed:
-        raise ValueError(
-            f"{needed_for} needs {module}, which this worker does not have: "
-            f"pip install 'airflow-provider-damstra[{extra}]'"
-        )
-
-
-def require_compression(compression: str | None) -> None:
-    """Check that this worker has the compression.
-
-    :raises ValueError: naming the command that installs it.
-    """
-    # From Python 3.14 on it is in the standard library.
-    if compression == "zstd" and sys.version_info < (3, 14):
-        require_extra("zstd", "backports.zstd", needed_for="compression 'zstd'")
 
 
 def require_format(file_format: str, compression: str | None) -> None:
@@ -63,47 +29,6 @@ def require_format(file_format: str, compression: str | None) -> None:
         require_extra("parquet", "pyarrow", needed_for="file_format 'parquet'")
     else:
         require_compression(compression)
-
-
-def split_compression_suffix(name: str) -> tuple[str, str | None]:
-    """Return a file's name without the suffix of its compression, and the compression."""
-    for suffix, compression in _COMPRESSION_SUFFIXES.items():
-        if name.lower().endswith(suffix):
-            return name[: -len(suffix)], compression
-    return name, None
-
-
-@contextmanager
-def compressed(file: Any, compression: str | None) -> Iterator[Any]:
-    """Yield a writable file that compresses into another one."""
-    if compression is None:
-        yield file
-    elif compression == "gzip":
-        # Without name and time in the header, equal rows give equal files.
-        with gzip.GzipFile(
-            filename="", mode="wb", fileobj=file, compresslevel=_GZIP_LEVEL, mtime=0
-        ) as packed:
-            yield packed
-    else:
-        with _zstd().ZstdFile(file, mode="w") as packed:
-            yield packed
-
-
-def decompressed(file: BinaryIO, compression: str | None) -> BinaryIO:
-    """Return a readable file that decompresses another one."""
-    if compression is None:
-        return file
-    if compression == "gzip":
-        return cast("BinaryIO", gzip.GzipFile(fileobj=file, mode="rb"))
-    return cast("BinaryIO", _zstd().ZstdFile(file, mode="r"))
-
-
-def _zstd() -> Any:
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        from backports import zstd
-    return zstd
 
 
 class HashingWriter:

@@ -2,118 +2,92 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import PurePath
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from airflow_provider_damstra.exports.formats import (
-    decompressed,
-    require_compression,
-    require_extra,
-    split_compression_suffix,
+from airflow_provider_damstra.input_files.columns import missing_column_message
+from airflow_provider_damstra.input_files.table import (
+    input_file_errors,
+    open_table,
+    read_content,
+    table_format,
 )
+from airflow_provider_damstra.input_files.text import open_text
 
 if TYPE_CHECKING:
-    Values = Iterator[tuple[int, Any]]
+    from airflow_provider_damstra.input_files.table import Table
+
+    LocatedValues = Iterator[tuple[str, Any]]
 
 _MAX_SHOWN = 10
+_ID = re.compile(r"0*[1-9][0-9]{0,17}")
 
 
-def require_id_format(name: str) -> None:
-    """Check that this worker can read a file of this name.
-
-    :raises ValueError: naming the command that installs what is missing.
-    """
-    plain, compression = split_compression_suffix(name)
-    require_compression(compression)
-    if plain.lower().endswith(".parquet"):
-        require_extra("parquet", "pyarrow", needed_for=f"reading ids from {name}")
-
-
-def read_ids(file: BinaryIO, *, name: str, columns: Iterable[str]) -> tuple[int, ...]:
+def read_ids(
+    file: BinaryIO,
+    *,
+    name: str,
+    columns: Sequence[str],
+    encoding: str | None = None,
+    delimiter: str | None = None,
+) -> tuple[int, ...]:
     """Return the ids in a file, each once, in the order of the file.
 
     :param file: an open binary file.
-    :param name: its name. The suffix is its format: ``.csv``, ``.jsonl`` (``.ndjson``), ``.parquet`` or any
-        other for plain text with ids, followed by ``.gz`` or ``.zst`` if it is compressed.
+    :param name: its name, which shows its format (``input_files.table.open_table``); any other is plain text
+        with ids.
     :param columns: names of the column; the first that exists is read.
-    :raises ValueError: naming the lines without an id, or if there is no such column, or no id at all.
+    :param encoding: encoding of text; by default UTF-8, or the one of a byte order mark.
+    :param delimiter: separator of CSV cells; by default detected in the header.
+    :raises ValueError: naming the file, and the lines without an id, or that there is no such column, or no
+        id at all.
     """
-    plain, compression = split_compression_suffix(name)
-    read = _READERS.get(PurePath(plain.lower()).suffix, _read_text)
-    values = read(decompressed(file, compression), tuple(columns))
+    with input_file_errors(name):
+        if table_format(name) is None:
+            values = _text_values(read_content(file, name=name), encoding)
+        else:
+            values = _table_values(
+                open_table(file, name=name, encoding=encoding, delimiter=delimiter), columns
+            )
+        return _parse_ids(values)
+
+
+def _parse_ids(values: Iterable[tuple[str, Any]]) -> tuple[int, ...]:
     ids: dict[int, None] = {}
-    problems: list[str] = []
-    for line_number, value in values:
+    problems: dict[str, None] = {}
+    for location, value in values:
         text = str(value).strip()
-        if isinstance(value, bool) or not text.isascii() or not text.isdigit():
-            problems.append(f"{value!r} in line {line_number}")
+        if isinstance(value, bool) or not _ID.fullmatch(text):
+            problems[location] = None
         else:
             ids[int(text)] = None
     if problems:
         more = f" and {len(problems) - _MAX_SHOWN} more" if len(problems) > _MAX_SHOWN else ""
-        raise ValueError(f"{name}: no id is {', '.join(problems[:_MAX_SHOWN])}{more}")
+        raise ValueError(f"no id in {', '.join(list(problems)[:_MAX_SHOWN])}{more}")
     if not ids:
-        raise ValueError(f"{name} holds no ids")
+        raise ValueError("it holds no ids")
     return tuple(ids)
 
 
-def _read_csv(file: BinaryIO, columns: tuple[str, ...]) -> Values:
-    reader = csv.DictReader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
-    column = _find_column(reader.fieldnames or (), columns)
-    yield from ((reader.line_num, row[column]) for row in reader)
+def _table_values(table: Table, columns: Sequence[str]) -> LocatedValues:
+    only = None
+    if table.columns:
+        only = [_find_column(table.columns, columns, location=table.header_location)]
+    for location, row in table.rows(only):
+        if isinstance(row, ValueError):
+            raise ValueError(f"{location}: {row}")
+        column = only[0] if only else _find_column(list(row), columns, location=location)
+        yield location, row.get(column)
 
 
-def _read_json_lines(file: BinaryIO, columns: tuple[str, ...]) -> Values:
-    for line_number, line in enumerate(_lines(file), start=1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = None
-            if not isinstance(row, dict):
-                raise ValueError(f"line {line_number} of the file of ids is not a JSON object")
-            yield line_number, row[_find_column(row, columns)]
+def _text_values(content: bytes, encoding: str | None) -> LocatedValues:
+    for number, line in enumerate(open_text(content, encoding=encoding), start=1):
+        yield from ((f"line {number}", value) for value in line.replace(",", " ").split())
 
 
-def _read_parquet(file: BinaryIO, columns: tuple[str, ...]) -> Values:
-    from pyarrow import parquet
-
-    # Parquet is read from its end, but a file on object storage may not support seeking.
-    table = parquet.ParquetFile(io.BytesIO(file.read()))
-    column = _find_column(table.schema_arrow.names, columns)
-    values = (
-        value for batch in table.iter_batches(columns=[column]) for value in batch.column(0).to_pylist()
-    )
-    yield from enumerate(values, start=1)
-
-
-def _read_text(file: BinaryIO, columns: tuple[str, ...]) -> Values:
-    for line_number, line in enumerate(_lines(file), start=1):
-        yield from ((line_number, value) for value in line.decode("utf-8-sig").replace(",", " ").split())
-
-
-_READERS: dict[str, Callable[[BinaryIO, tuple[str, ...]], Values]] = {
-    ".csv": _read_csv,
-    ".jsonl": _read_json_lines,
-    ".ndjson": _read_json_lines,
-    ".parquet": _read_parquet,
-}
-
-
-def _lines(file: BinaryIO) -> Iterable[bytes]:
-    """Return the lines of a file; files of Airflow 3.0 paths are not iterable."""
-    return iter(file.readline, b"")
-
-
-def _find_column(found: Iterable[str], wanted: tuple[str, ...]) -> str:
-    names = list(found)
+def _find_column(found: Sequence[str], wanted: Sequence[str], *, location: str) -> str:
     for name in wanted:
-        if name in names:
+        if name in found:
             return name
-    raise ValueError(
-        f"there is no column {' or '.join(wanted)} in the file of ids; it has {', '.join(names)}"
-    )
+    raise ValueError(f"{location}: {missing_column_message(wanted, found)}")

@@ -17,8 +17,8 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from airflow_provider_damstra.compression import compressed, decompressed
 from airflow_provider_damstra.errors import DamstraResponseError
-from airflow_provider_damstra.exports.formats import compressed, decompressed
 from airflow_provider_damstra.models.base import OptionalTimestamp
 
 if TYPE_CHECKING:

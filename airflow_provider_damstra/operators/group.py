@@ -30,6 +30,9 @@ class DamstraCreateGroupOperator(RollbackOnKillMixin):
     Calls ``listGroups`` and, if there is no such group, ``createGroup``; with ``if_exists="update"`` also
     ``getGroup`` and ``updateGroup``. A retry finds the group that an earlier try created.
 
+    Names are compared regardless of case and surrounding blanks. Before a group is created, the listing of
+    all groups is read for another spelling: one request per page.
+
     :param name: name of the group (templated).
     :param description: purpose of the group (templated).
     :param parent_id: id of the parent group, or None for any parent (templated).

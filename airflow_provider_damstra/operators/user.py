@@ -15,6 +15,8 @@ from airflow_provider_damstra.validation import (
     parse_mapping,
     validate_booleans,
     validate_choice,
+    validate_delimiter,
+    validate_encoding,
     validate_exactly_one,
     validate_integer,
     validate_no_password,
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_damstra.endpoints.user import ImportedUser
-    from airflow_provider_damstra.services.user_import.parsing import LocatedRow
     from airflow_provider_damstra.validation import Id
 
 
@@ -35,12 +36,22 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
     before the first request; an error names every bad row with its line. Users without differences are not
     sent, so a retry sends only what is missing.
 
+    Users are matched regardless of case and surrounding blanks; the spelling of ``match_by`` in Damstra
+    stays. Up to 200 rows are searched one by one; if one of them is not found, and for more rows, the listing
+    of all users is read once, in pages of the connection's ``page_size``.
+
     Pushes the XComs ``created``, ``updated`` and ``unchanged``: lists of user ids, or their lengths with
     ``result_path``. On Airflow 3.3 they cover all tries of the task, below it the last one.
 
     :param users: the rows, as mappings with the fields of a user by snake_case or API names (templated); or
-    :param users_path: path or URL, on any object storage, of a CSV file with a header line, or of JSON lines
-        (``.jsonl``, ``.ndjson``), in UTF-8 (templated). An empty CSV cell leaves a value unchanged.
+    :param users_path: path or URL, on any object storage, of a CSV file with a header line, of JSON lines
+        (``.jsonl``, ``.ndjson``, ``.json``) or Parquet, plain or compressed (``.gz``, ``.zst``) (templated).
+        An empty CSV cell leaves a value unchanged. The page "Input files" describes the columns.
+    :param encoding: encoding of the file, such as ``cp1252``; a byte order mark takes precedence, and without
+        either it is UTF-8.
+    :param delimiter: separator of CSV cells; by default detected in the header: comma, semicolon, tab or
+        ``|``.
+    :param allow_empty: accept a file without rows; otherwise it fails the task.
     :param columns: the field of a user for each column that has another name, such as
         ``{"Personnel No": "employee_number"}`` (templated).
     :param ignored_columns: names of columns to leave out; other unknown columns are errors (templated).
@@ -71,6 +82,9 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
         *,
         users: Sequence[Mapping[str, Any]] | None = None,
         users_path: str | None = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        allow_empty: bool = False,
         columns: Mapping[str, str] | None = None,
         ignored_columns: Sequence[str] | None = None,
         match_by: str = "employee_number",
@@ -82,10 +96,15 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
         super().__init__(result_path=result_path, **kwargs)
         validate_exactly_one(users=users, users_path=users_path)
         validate_integer("batch_size", batch_size, at_least=1)
-        validate_booleans(keep_roles=keep_roles)
+        validate_booleans(keep_roles=keep_roles, allow_empty=allow_empty)
+        validate_encoding("encoding", encoding)
+        validate_delimiter("delimiter", delimiter)
         validate_no_password(users)
         self.users = users
         self.users_path = users_path
+        self.encoding = encoding
+        self.delimiter = delimiter
+        self.allow_empty = allow_empty
         self.columns = columns
         self.ignored_columns = ignored_columns
         self.match_by = match_by
@@ -93,10 +112,10 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
         self.keep_roles = keep_roles
 
     def _execute(self, context: Context) -> Any:
-        from airflow_provider_damstra.services.user_import.upsert import MATCH_KEYS, UserImport, row_digest
+        from airflow_provider_damstra.services.user_import.upsert import MERGE_TYPES, UserImport, row_digest
 
         self.validate_result_path()
-        validate_choice("match_by", self.match_by, *MATCH_KEYS)
+        validate_choice("match_by", self.match_by, *MERGE_TYPES)
         rows = self._parse_users()
         user_import = UserImport(self.client, rows, match_by=self.match_by)
         user_import.look_up(keep_roles=self.keep_roles)
@@ -120,30 +139,30 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
         return self.return_or_write([{"user_id": user_id, "outcome": name} for user_id, name in pairs])
 
     def _parse_users(self) -> list[ImportedUser]:
-        from airflow_provider_damstra.services.user_import.parsing import parse_users
-
-        rows = self._read_rows()
-        try:
-            return parse_users(
-                rows,
-                match_by=self.match_by,
-                columns=parse_mapping("columns", self.columns or {}),
-                ignored_columns=self.ignored_columns,
-            )
-        except ValueError as error:
-            raise ValueError(f"{self.users_path or 'users'}: {error}") from None
-
-    def _read_rows(self) -> Iterable[LocatedRow]:
-        from airflow_provider_damstra.services.user_import.parsing import read_rows
+        from airflow_provider_damstra.services.user_import.columns import UserColumns
+        from airflow_provider_damstra.services.user_import.parsing import parse_users, read_users
         from airflow_provider_damstra.storage import open_for_reading
 
+        columns = UserColumns(parse_mapping("columns", self.columns or {}), self.ignored_columns)
         if self.users_path is not None:
             with open_for_reading("users_path", self.users_path) as file:
-                return read_rows(file.read(), name=str(self.users_path))
+                return read_users(
+                    file,
+                    columns,
+                    name=self.users_path,
+                    match_by=self.match_by,
+                    encoding=self.encoding,
+                    delimiter=self.delimiter,
+                    allow_empty=self.allow_empty,
+                )
         users: Any = self.users
         if not isinstance(users, Iterable) or isinstance(users, (str, bytes, Mapping)):
             raise ValueError(f"users is a {type(users).__name__}, not a list of rows")
-        return ((f"row {number}", row) for number, row in enumerate(users, start=1))
+        rows = ((f"row {number}", row) for number, row in enumerate(users, start=1))
+        try:
+            return parse_users(rows, columns, match_by=self.match_by)
+        except ValueError as error:
+            raise ValueError(f"users: {error}") from None
 
 
 class DamstraCreateUserOperator(RollbackOnKillMixin):
@@ -152,6 +171,10 @@ class DamstraCreateUserOperator(RollbackOnKillMixin):
     Calls ``listUsers`` and, if there is no user with the same employee number, else e-mail address, else user
     name, ``createUser``; with ``if_exists="update"`` also ``getUser`` and ``updateUser``. A retry finds the
     user that an earlier try created.
+
+    These are compared regardless of case and surrounding blanks. Before a user is created, the listing of all
+    users is read for another spelling: one request per page. For many users, ``DamstraUpsertUsersOperator``
+    reads it once.
 
     A password is refused because Airflow would show it: the welcome e-mail lets the user choose one.
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.endpoints.group import CreateGroup, GetGroup, ListGroups, UpdateGroup
 from airflow_provider_damstra.errors import DamstraConflictError
-from airflow_provider_damstra.services.idempotency import call_and_verify, get_or_create, parse_changes
+from airflow_provider_damstra.models.keys import match_key
+from airflow_provider_damstra.services.idempotency import (
+    call_and_verify,
+    get_or_create,
+    parse_changes,
+    replace_fields,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.base import SupportsCalls
@@ -16,21 +22,36 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
 
-def find_group(client: SupportsCalls, request: CreateGroup) -> Group | None:
+def find_group(client: SupportsCalls, request: CreateGroup, *, consult_listing: bool = True) -> Group | None:
     """Return the active group of the same name, and parent if one is given, or None.
 
-    :raises DamstraConflictError: if no parent is given and several groups have the name.
+    Names are equal regardless of case and surrounding blanks; exactly the same name has precedence.
+
+    :param consult_listing: look for another spelling in the listing of all groups, if the search finds none.
+    :raises DamstraConflictError: if several groups match.
     """
     # The search matches any part of a name.
-    found = [group for group in client.iterate(ListGroups(q=request.name)) if group.name == request.name]
-    if request.parent_id is not None:
-        return next((group for group in found if group.parent_id == request.parent_id), None)
+    found = _matching_groups(client.iterate(ListGroups(q=request.name)), request)
+    if not found and consult_listing:
+        # It may distinguish upper from lower case.
+        found = _matching_groups(client.iterate(ListGroups()), request)
+    found = [group for group in found if group.name == request.name] or found
     if len(found) > 1:
         ids = ", ".join(str(group.id) for group in found)
-        raise DamstraConflictError(
-            f"There are {len(found)} groups named {request.name!r} ({ids}): choose one with parent_id."
-        )
+        advice = "choose one with parent_id" if request.parent_id is None else "rename one of them in Damstra"
+        raise DamstraConflictError(f"There are {len(found)} groups named {request.name!r} ({ids}): {advice}.")
     return found[0] if found else None
+
+
+def _matching_groups(groups: Iterable[Group], request: CreateGroup) -> list[Group]:
+    """Return the groups of the name and parent of a request, each once although it may move between pages."""
+    key = match_key(request.name)
+    matching = {
+        group.id: group
+        for group in groups
+        if match_key(group.name) == key and request.parent_id in (None, group.parent_id)
+    }
+    return list(matching.values())
 
 
 def get_or_create_group(
@@ -45,7 +66,7 @@ def get_or_create_group(
         return group, was_created
     if if_exists == "fail":
         raise DamstraConflictError(f"Group {request.name!r} exists already (id {group.id}).")
-    changes = {"group_id": group.id, "name": request.name, "description": request.description}
+    changes = {"group_id": group.id, "description": request.description}
     update_group(client, changes)
     return group, False
 
@@ -59,7 +80,7 @@ def update_group(client: RecordingClient, changes: Mapping[str, Any]) -> bool:
     checked = parse_changes(UpdateGroup, given, name="-", description="")
     query = GetGroup(group_id=checked["group_id"])
     current = _comparable(client.call(query))
-    request = UpdateGroup(**{**current, **checked})
+    request = replace_fields(UpdateGroup, current, checked)
     target = _comparable(request)
     if target == current:
         return client.intents.was_sent(request)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
 Result = TypeVar("Result")
+Found = TypeVar("Found")
+UpdateRequest = TypeVar("UpdateRequest", bound="Endpoint[Any]")
 
 _MAX_IDS_LOGGED = 100
 
@@ -56,8 +58,8 @@ def call_and_verify(
 
 
 def get_or_create(
-    client: RecordingClient, request: Endpoint[Result], *, find: Callable[[], Result | None]
-) -> tuple[Result, bool]:
+    client: RecordingClient, request: Endpoint[Result], *, find: Callable[[], Found | None]
+) -> tuple[Result, bool] | tuple[Found, bool]:
     """Return an object, and whether this task created it, in this try or an earlier one.
 
     Look it up, create it, and look it up again if the outcome of the create is unknown (no response). If it
@@ -109,6 +111,19 @@ def parse_changes(
     by_name = {names.get(member, member): value for member, value in changes.items()}
     request = update.model_validate({**placeholders, **by_name})
     return {name: getattr(request, name) for name in by_name}
+
+
+def replace_fields(
+    update: type[UpdateRequest], current: Mapping[str, Any], changes: Mapping[str, Any]
+) -> UpdateRequest:
+    """Return the request that replaces an object. Strings that do not change are sent exactly as they are.
+
+    :param current: the fields of the object.
+    :param changes: the result of ``parse_changes``.
+    """
+    unchanged = {name: value for name, value in current.items() if name not in changes}
+    strings = {name: value for name, value in unchanged.items() if isinstance(value, str)}
+    return update(**{**unchanged, **changes}).model_copy(update=strings)
 
 
 def format_ids(ids: Collection[int]) -> str:

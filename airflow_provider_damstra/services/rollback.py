@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 def roll_back(api_client: SupportsCalls, request: Endpoint[Any]) -> str:
     """Undo a request that was sent, whether or not its response arrived, and describe the outcome.
 
-    A created object is looked up by its natural key: the service that created it had found none before.
+    A created object is looked up by its natural key: the service that created it had found none before. It
+    has the spelling of the request, so no listing is read, for which a killed task has no time.
 
     :param api_client: sends the requests; they are not recorded for later tries.
     :param request: the request to undo.
@@ -45,12 +46,12 @@ def roll_back(api_client: SupportsCalls, request: Endpoint[Any]) -> str:
                 change_status(client, _silent_cancellation(session.id))
                 return f"ILT session {session.id} is cancelled"
         case CreateGroup():
-            group = find_group(client, request)
+            group = find_group(client, request, consult_listing=False)
             if group:
                 change_status(client, InactivateGroup(group_id=group.id))
                 return f"group {group.id} is inactive"
         case CreateUser():
-            user = find_user(client, request)
+            user = find_user(client, request, consult_listing=False)
             if user:
                 change_status(client, InactivateUser(user_id=user.id))
                 return f"user {user.id} is inactive"

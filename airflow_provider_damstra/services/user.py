@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.endpoints.user import ActivateUser, CreateUser, GetUser, UpdateUser
 from airflow_provider_damstra.errors import DamstraConflictError
-from airflow_provider_damstra.models.user import CreatedUser
-from airflow_provider_damstra.services.idempotency import call_and_verify, get_or_create, parse_changes
+from airflow_provider_damstra.services.idempotency import (
+    call_and_verify,
+    get_or_create,
+    parse_changes,
+    replace_fields,
+)
 from airflow_provider_damstra.services.status import change_status
-from airflow_provider_damstra.services.user_import.upsert import MATCH_KEYS
+from airflow_provider_damstra.services.user_lookup import SEARCHES, UserLookup
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.base import SupportsCalls
@@ -27,20 +32,17 @@ _PLACEHOLDERS: dict[str, Any] = {
 }
 
 
-def find_user(client: SupportsCalls, request: CreateUser) -> User | None:
+def find_user(client: SupportsCalls, request: CreateUser, *, consult_listing: bool = True) -> User | None:
     """Return the user with the same employee number, else e-mail address, else user name; active or not.
 
+    :param consult_listing: look for another spelling in the listing of all users, if the search finds nobody.
     :raises DamstraConflictError: if several users have it, or the request has none of the three.
     """
-    for name, (_, search) in MATCH_KEYS.items():
+    for name in SEARCHES:
         value = getattr(request, name)
         if value:
-            users = client.iterate(search(value))
-            found = [user for user in users if _is_same_string(getattr(user, name), value)]
-            if len(found) > 1:
-                ids = ", ".join(str(user.id) for user in found)
-                raise DamstraConflictError(f"Users {ids} have the same {name}: correct them in Damstra.")
-            return found[0] if found else None
+            found = UserLookup(client, match_by=name).find([value], consult_listing=consult_listing)
+            return next(iter(found.values()), None)
     raise DamstraConflictError(
         "A user needs an employee_number, an email_address or a user_name to be found by."
     )
@@ -55,12 +57,8 @@ def get_or_create_user(
 
     :param if_exists: ``return`` an existing user unchanged, ``update`` what differs, or ``fail``.
     """
-
-    def find() -> CreatedUser | None:
-        user = find_user(client, request)
-        return CreatedUser.model_construct(id=user.id) if user else None
-
-    user, was_created = get_or_create(client, request, find=find)
+    look_up = partial(find_user, client, request)
+    user, was_created = get_or_create(client, request, find=look_up)
     if not was_created and if_exists == "fail":
         raise DamstraConflictError(f"The user exists already (id {user.id}).")
     if client.intents.was_rolled_back(request):
@@ -80,7 +78,7 @@ def update_user(client: RecordingClient, changes: Mapping[str, Any]) -> bool:
     checked = parse_changes(UpdateUser, changes, **_PLACEHOLDERS)
     query = GetUser(user_id=checked["user_id"])
     current = _comparable(client.call(query))
-    request = UpdateUser(**{**current, **checked})
+    request = replace_fields(UpdateUser, current, checked)
     target = _comparable(request)
     if target == current:
         return client.intents.was_sent(request)
@@ -92,7 +90,3 @@ def _comparable(user: User | UpdateUser) -> dict[str, Any]:
     values = {name: getattr(user, name) or "" for name in _TEXT_FIELDS}
     values |= {name: getattr(user, name) for name in ("employee_number", "time_zone")}
     return values | {name: tuple(sorted(set(getattr(user, name) or ()))) for name in _SET_FIELDS}
-
-
-def _is_same_string(value: str | None, other: str) -> bool:
-    return (value or "").casefold() == other.casefold()

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.storage import open_for_reading
-from airflow_provider_damstra.validation import parse_mapping, validate_choice, validate_number
+from airflow_provider_damstra.validation import (
+    parse_mapping,
+    validate_choice,
+    validate_delimiter,
+    validate_encoding,
+    validate_number,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -40,9 +46,13 @@ class ResourceTransfer(DamstraOperator):
     :param parent_ids: list of ids of the groups, users or sessions whose rows are read, also as a string such
         as ``"1,2"`` or one number; default all (templated).
     :param parent_ids_path: instead of ``parent_ids``, path or URL of a file with these ids, on any object
-        storage: CSV, Parquet or JSON lines, as an export writes them, or plain text (templated).
+        storage: CSV, Parquet or JSON lines, as an export writes them, or plain text, plain or compressed
+        (``.gz``, ``.zst``) (templated).
     :param parent_ids_column: name of that file's column of ids; default ``id``, or else ``group_id``,
         ``user_id`` or ``ilt_session_id`` (templated).
+    :param parent_ids_encoding: that file's encoding, such as ``cp1252``; a byte order mark takes precedence,
+        and without either it is UTF-8.
+    :param parent_ids_delimiter: that file's separator of CSV cells; by default detected in its header.
     :param parent_filters: instead of ids, mapping of arguments of the listing of groups, users or sessions
         (templated).
     :param max_concurrency: concurrent requests; default the connection's ``max_concurrency``.
@@ -74,6 +84,8 @@ class ResourceTransfer(DamstraOperator):
         parent_ids: Ids | None = None,
         parent_ids_path: str | None = None,
         parent_ids_column: str | None = None,
+        parent_ids_encoding: str | None = None,
+        parent_ids_delimiter: str | None = None,
         parent_filters: Mapping[str, Any] | None = None,
         max_concurrency: int | None = None,
         page_size: int | None = None,
@@ -82,6 +94,8 @@ class ResourceTransfer(DamstraOperator):
     ) -> None:
         super().__init__(**kwargs)
         validate_choice("on_failed_parent", on_failed_parent, "fail", "skip")
+        validate_encoding("parent_ids_encoding", parent_ids_encoding)
+        validate_delimiter("parent_ids_delimiter", parent_ids_delimiter)
         for name, value in (("max_concurrency", max_concurrency), ("page_size", page_size)):
             if value is not None:
                 validate_number(name, value, at_least=1)
@@ -90,6 +104,8 @@ class ResourceTransfer(DamstraOperator):
         self.parent_ids = parent_ids
         self.parent_ids_path = parent_ids_path
         self.parent_ids_column = parent_ids_column
+        self.parent_ids_encoding = parent_ids_encoding
+        self.parent_ids_delimiter = parent_ids_delimiter
         self.parent_filters = parent_filters
         self.max_concurrency = max_concurrency
         self.page_size = page_size
@@ -115,18 +131,23 @@ class ResourceTransfer(DamstraOperator):
         )
 
     def _read_parent_ids(self, resource: Resource) -> tuple[int, ...] | None:
-        from airflow_provider_damstra.exports.id_file import read_ids, require_id_format
+        from airflow_provider_damstra.exports.id_file import read_ids
         from airflow_provider_damstra.exports.resources import parse_parent_ids
 
         if self.parent_ids_path is None:
             return parse_parent_ids(self.parent_ids)
         if self.parent_ids is not None:
             raise ValueError("give parent_ids or parent_ids_path, not both")
-        require_id_format(self.parent_ids_path)
         defaults = ("id", resource.parent_argument, resource.parent_member)
         columns = (self.parent_ids_column,) if self.parent_ids_column else defaults
         with open_for_reading("parent_ids_path", self.parent_ids_path) as file:
-            return read_ids(file, name=self.parent_ids_path, columns=columns)
+            return read_ids(
+                file,
+                name=self.parent_ids_path,
+                columns=columns,
+                encoding=self.parent_ids_encoding,
+                delimiter=self.parent_ids_delimiter,
+            )
 
     def open_reader(self, query: ResourceQuery) -> ResourceReader:
         """Return the reader of a query, a context manager, with this task's client settings."""

@@ -12,6 +12,7 @@ from airflow_provider_damstra.endpoints.lesson_schedule import (
 )
 from airflow_provider_damstra.endpoints.user import GetUser
 from airflow_provider_damstra.errors import DamstraNotFoundError
+from airflow_provider_damstra.models.keys import match_key
 from airflow_provider_damstra.webhooks import events
 
 if TYPE_CHECKING:
@@ -90,5 +91,5 @@ def _compare_user(event: UserEvent, user: User) -> str | None:
         return None
     if isinstance(event, events.UserAccountInactivate) and user.is_active:
         return "the user is active"
-    is_same = user.user_name is None or user.user_name.casefold() == event.user_name.casefold()
+    is_same = user.user_name is None or match_key(user.user_name) == match_key(event.user_name)
     return None if is_same else f"user {user.id} has another user name"

@@ -13,16 +13,11 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from airflow_provider_damstra import extras
+from airflow_provider_damstra.compression import compressed, decompressed, split_compression_suffix
 from airflow_provider_damstra.errors import DamstraResponseError
-from airflow_provider_damstra.exports import formats
 from airflow_provider_damstra.exports import parquet as parquet_files
-from airflow_provider_damstra.exports.formats import (
-    compressed,
-    decompressed,
-    require_format,
-    split_compression_suffix,
-    write_rows,
-)
+from airflow_provider_damstra.exports.formats import require_format, write_rows
 from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.exports.schema import resource_columns
 
@@ -149,7 +144,7 @@ def test_missing_extra_is_named_with_command(
     file_format: str, compression: str, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require_format(file_format, compression)
-    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     monkeypatch.setattr(sys, "version_info", (3, 11))
     with pytest.raises(ValueError, match=command):
         require_format(file_format, compression)

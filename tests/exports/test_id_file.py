@@ -43,11 +43,15 @@ def test_ids_are_read_once_each(content: bytes, name: str) -> None:
 @pytest.mark.parametrize(
     ("content", "name", "why"),
     [
-        (b"id\n7\nx\n-1\n\n", "a.csv", r"a\.csv: no id is 'x' in line 3, '-1' in line 4$"),
-        (b"name\nA\n", "a.csv", "no column id or user_id or userId in the file of ids; it has name"),
-        (b'{"id":true}', "a.jsonl", "no id is True in line 1"),
-        (b'{"id":7}\n[8]', "a.jsonl", "line 2 of the file of ids is not a JSON object"),
-        (b"id\n", "a.csv", r"a\.csv holds no ids"),
+        (b"id\n7\nx\n-1\n\n", "a.csv", r"^a\.csv: no id in line 3, line 4$"),
+        (
+            b"name\nA\n",
+            "a.csv",
+            "line 1: there is no column id or user_id or userId. The file has 'name'",
+        ),
+        (b'{"id":true}', "a.jsonl", "no id in line 1"),
+        (b'{"id":7}\n[8]', "a.jsonl", "a.jsonl: line 2: is a list, not names and values"),
+        (b"id\n", "a.csv", r"a\.csv: it holds no ids"),
         (as_parquet(name=["A"]), "a.parquet", "no column id"),
     ],
 )
@@ -57,5 +61,5 @@ def test_invalid_file_names_the_problem(content: bytes, name: str, why: str) -> 
 
 
 def test_long_list_of_invalid_lines_is_shortened() -> None:
-    with pytest.raises(ValueError, match=r"'x' in line 10 and 5 more$"):
+    with pytest.raises(ValueError, match=r"^ids.txt: no id in line 1, .* line 10 and 5 more$"):
         ids(b"x\n" * 15, "ids.txt")

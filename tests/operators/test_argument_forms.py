@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 # Options that are fixed when a DAG is written; an invalid one is rejected when the file is parsed.
 OPTIONS = {
     "all_lesson_types",
+    "allow_empty",
     "batch_size",
     "cancel_on_kill",
+    "delimiter",
     "dry_run",
+    "encoding",
     "if_completed",
     "if_exists",
     "keep_roles",

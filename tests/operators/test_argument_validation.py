@@ -43,6 +43,7 @@ NAIVE = "2030-03-01T09:00:00"
 
 FLAGS = {
     "all_lesson_types",
+    "allow_empty",
     "cancel_on_kill",
     "dry_run",
     "keep_roles",
@@ -84,6 +85,9 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     (UPSERT_USERS, {"batch_size": "many"}, "batch_size"),
     (UPSERT_USERS, {"batch_size": 1.5}, "batch_size is 1.5; it is a whole number"),
     (SYNC, {"max_removals": float("nan")}, "max_removals is nan; it is a number of at least 0"),
+    (UPSERT_USERS, {"encoding": "latin-99"}, "encoding is 'latin-99'; it is the name of an encoding"),
+    (UPSERT_USERS, {"delimiter": "::"}, "delimiter is '::'; it is one character"),
+    (UPSERT_USERS, {"delimiter": "\n"}, "it is one character"),
     (UPSERT_USERS, {"match_by": "shoe_size"}, "match_by is 'shoe_size'; it can be employee_number"),
     (
         LOGIN_URL,

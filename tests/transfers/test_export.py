@@ -13,7 +13,7 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from pyarrow import parquet
 
-from airflow_provider_damstra.exports import formats
+from airflow_provider_damstra import extras
 from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from tests.operators.task_runner import fail_fast_message, run
@@ -138,7 +138,7 @@ def test_file_on_object_storage_equals_file_on_disk(
 def test_missing_extra_is_named_before_first_request(
     damstra_emulator: DamstraEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     why = fail_fast_message(export_operator(tmp_path / "x", file_format="parquet"))
     assert why == (
         "file_format 'parquet' needs pyarrow, which this worker does not have: "
@@ -192,9 +192,9 @@ def test_parent_ids_are_read_from_file_of_another_export(
             {"resource": "lesson_schedules", "parent_ids_path": "/nowhere.csv"},
             "parent_ids_path '/nowhere.csv' c",
         ),
-        ({"resource": "lesson_schedules", "parent_ids_path": __file__}, "test_export.py: no id is "),
+        ({"resource": "lesson_schedules", "parent_ids_path": __file__}, "test_export.py: no id in line 1, "),
         ({"resource": "lesson_schedules", "parent_ids_path": "/x", "parent_ids": 1}, "not both"),
-        ({"parent_ids_path": __file__}, "no id is"),
+        ({"parent_ids_path": __file__}, "no id in"),
         ({"target_path": "/tmp/"}, "it is the path or URL of a file"),  # noqa: S108 (nothing is written)
     ],
     ids=str,
@@ -212,6 +212,8 @@ def test_invalid_argument_fails_before_first_request(
     [
         ({"file_format": "xml"}, "file_format is 'xml'; it can be jsonl or csv or parquet"),
         ({"compression": "rar"}, "compression is 'rar'; it can be gzip or zstd"),
+        ({"parent_ids_encoding": "latin-99"}, "parent_ids_encoding is 'latin-99'; it is the name of an"),
+        ({"parent_ids_delimiter": ", "}, "parent_ids_delimiter is ', '; it is one character"),
         ({"on_failed_parent": "ignore"}, "on_failed_parent is 'ignore'; it can be fail or skip"),
         ({"max_concurrency": 0}, "max_concurrency is 0; it is a number of at least 1"),
         ({"page_size": "big"}, "page_size is 'big'; it is a number of at least 1"),

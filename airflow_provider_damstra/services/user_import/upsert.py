@@ -3,56 +3,46 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.endpoints.user import (
-    ActiveValue,
-    BulkUserImport,
-    ImportedUser,
-    ListUsers,
-    MergeType,
-)
+from airflow_provider_damstra.endpoints.user import BulkUserImport, ImportedUser, MergeType
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraError
-from airflow_provider_damstra.models.user import Role, User
-from airflow_provider_damstra.services.concurrency import map_concurrently
+from airflow_provider_damstra.models.user import Role
+from airflow_provider_damstra.services.user_lookup import UserLookup
 
 if TYPE_CHECKING:
+    from airflow_provider_damstra.models.keys import MatchKey
+    from airflow_provider_damstra.models.user import User
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
 log = logging.getLogger(__name__)
 
-MATCH_KEYS: dict[str, tuple[MergeType, Callable[[str], ListUsers]]] = {
-    "employee_number": (
-        MergeType.EMPLOYEE_NUMBER,
-        lambda value: ListUsers(emp_id=value, active_value=ActiveValue.ALL),
-    ),
-    "email_address": (
-        MergeType.EMAIL,
-        lambda value: ListUsers(email_address=value, active_value=ActiveValue.ALL),
-    ),
-    "user_name": (MergeType.USER_NAME, lambda value: ListUsers(q=value, active_value=ActiveValue.ALL)),
+MERGE_TYPES = {
+    "employee_number": MergeType.EMPLOYEE_NUMBER,
+    "email_address": MergeType.EMAIL,
+    "user_name": MergeType.USER_NAME,
 }
-"""Fields that identify a user, each with the merge type of the import and the search for one value."""
-
-_MAX_SEARCHES = 200
-"""Users that are searched one by one; for more, the whole listing is read."""
+"""The merge type of the import for each field by which users are matched."""
 
 
 class UserImport:
     """Import of rows: the users that exist are looked up first, then what is missing or differs is sent.
 
+    A user that exists is sent with the spelling of ``match_by`` in Damstra: the import may compare the exact
+    text, and would create a second account for another spelling.
+
     :param rows: each has the field ``match_by``, no two the same.
-    :param match_by: a key of ``MATCH_KEYS``: the field by which users are matched, as the import does it.
+    :param match_by: a key of ``MERGE_TYPES``: the field by which users are matched.
     """
 
     def __init__(self, client: RecordingClient, rows: Sequence[ImportedUser], *, match_by: str) -> None:
         self._client = client
         self._rows = rows
         self._match_by = match_by
-        self._merge_type, self._search = MATCH_KEYS[match_by]
-        self._existing: dict[str, User] = {}
+        self._lookup = UserLookup(client, match_by=match_by)
+        self._existing: dict[MatchKey, User] = {}
         self._to_send: list[ImportedUser] = []
 
     def look_up(self, *, keep_roles: bool) -> None:
@@ -62,7 +52,8 @@ class UserImport:
             them.
         :raises DamstraConflictError: if a row matches several users, or roles cannot be kept.
         """
-        rows, self._existing = self._rows, self._find(self._rows)
+        self._existing = self._lookup.find(self._values(self._rows))
+        rows = [self._with_spelling_in_damstra(row) for row in self._rows]
         if keep_roles:
             rows = [_keep_roles(row, self._existing.get(self._key(row))) for row in rows]
         self._to_send = [row for row in rows if not _is_up_to_date(self._existing.get(self._key(row)), row)]
@@ -102,55 +93,40 @@ class UserImport:
             )
         return [ids[self._key(row)] for row in self._rows]
 
-    def _send_batch(self, batch: Sequence[ImportedUser]) -> dict[str, int]:
+    def _send_batch(self, batch: Sequence[ImportedUser]) -> dict[MatchKey, int]:
         """Import a batch and return ids by key; look the users up if the outcome is unknown (no response).
 
         A batch that was not imported then is not sent again immediately: a slow server may still be
         processing it. The next try of the task sends what is missing.
         """
-        request = BulkUserImport(users=tuple(batch), merge_type=self._merge_type)
+        request = BulkUserImport(users=tuple(batch), merge_type=MERGE_TYPES[self._match_by])
         try:
             with self._client.record(request) as sender:
                 ids = {self._key(user): user.id for user in sender.call(request)}
         except DamstraError as error:
             if not error.outcome_unknown:
                 raise
-            found = self._find(batch)
+            found = self._lookup.find(self._values(batch), consult_listing=False)
             if not all(_is_up_to_date(found.get(self._key(row)), row) for row in batch):
                 raise
             ids = {key: user.id for key, user in found.items()}
         if any(self._key(row) not in ids for row in batch):
-            ids |= {key: user.id for key, user in self._find(batch).items()}
+            ids |= {
+                key: user.id
+                for key, user in self._lookup.find(self._values(batch), consult_listing=False).items()
+            }
         return ids
 
-    def _key(self, user: User | ImportedUser) -> str:
-        """Return the value that identifies a user."""
-        return str(getattr(user, self._match_by) or "").casefold()
+    def _with_spelling_in_damstra(self, row: ImportedUser) -> ImportedUser:
+        user = self._existing.get(self._key(row))
+        return row.model_copy(update={self._match_by: getattr(user, self._match_by)}) if user else row
 
-    def _find(self, rows: Sequence[ImportedUser]) -> dict[str, User]:
-        """Return the users that exist, by key.
+    def _key(self, user: User | ImportedUser) -> MatchKey:
+        return self._lookup.key(user)
 
-        :raises DamstraConflictError: if a row matches several users.
-        """
-        keys = set(map(self._key, rows))
-        found: dict[str, User] = {}
-        for user in self._find_candidates(rows):
-            key = self._key(user)
-            if key in keys and found.setdefault(key, user).id != user.id:
-                raise DamstraConflictError(
-                    f"Users {found[key].id} and {user.id} have the same {self._match_by}, so it is unknown "
-                    "which is meant; no user was imported. Correct one of them in Damstra."
-                )
-        return found
-
-    def _find_candidates(self, rows: Sequence[ImportedUser]) -> list[User]:
-        if len(rows) > _MAX_SEARCHES:
-            return list(self._client.iterate(ListUsers(active_value=ActiveValue.ALL)))
-        found = map_concurrently(self._search_row, rows, description="users looked up")
-        return [user for users in found for user in users]
-
-    def _search_row(self, row: ImportedUser) -> list[User]:
-        return list(self._client.iterate(self._search(str(getattr(row, self._match_by)))))
+    def _values(self, rows: Iterable[ImportedUser]) -> list[str]:
+        """Return the values of ``match_by``, as they are in the rows."""
+        return [getattr(row, self._match_by) for row in rows]
 
 
 def row_digest(row: ImportedUser) -> int:

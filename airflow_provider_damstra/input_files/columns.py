@@ -1,0 +1,45 @@
+"""Names of columns in messages: the nearest match, and no cell of a file that has no header."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+_MAX_LENGTH = 60
+_LOOKS_LIKE_NAME = re.compile(rf"(?!.*\d{{3}})[^\W\d][^@<>{{}}\[\]\x00-\x1f]{{0,{_MAX_LENGTH - 1}}}", re.S)
+
+
+def looks_like_header(names: Iterable[str]) -> bool:
+    """Return whether names can be shown in a message: none looks like a number or an e-mail address."""
+    return all(name == "" or _LOOKS_LIKE_NAME.fullmatch(name) for name in names)
+
+
+def column_label(name: str, names: Sequence[str] | None = None) -> str:
+    """Return a column's name for a message, or its position if the name looks like the cell of a row."""
+    if name == "":
+        return "a column without a name"
+    if looks_like_header([name]):
+        return repr(name)
+    return f"column {names.index(name) + 1}" if names and name in names else "a column"
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that differs least, regardless of case, blanks and underscores, or None."""
+    by_plain = {_plain(other): other for other in known}
+    close = get_close_matches(_plain(name), by_plain, n=1)
+    return by_plain[close[0]] if close else None
+
+
+def missing_column_message(wanted: Sequence[str], names: Sequence[str]) -> str:
+    """Return why a column cannot be read, with the nearest and all available names."""
+    message = f"there is no column {' or '.join(wanted)}"
+    if not looks_like_header(names):
+        return f"{message}; a header with the names of the columns is needed"
+    nearest = nearest_name(wanted[0], names)
+    hint = f"; did you mean {nearest!r}?" if nearest else "."
+    return f"{message}{hint} The file has {', '.join(map(repr, names)) or 'no columns'}"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).casefold()

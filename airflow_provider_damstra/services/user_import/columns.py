@@ -1,0 +1,115 @@
+"""Columns of an HR extract: which field of a user each contains, which are ignored, and which are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from airflow_provider_damstra.endpoints.user import ImportedUser
+from airflow_provider_damstra.input_files.columns import (
+    column_label,
+    looks_like_header,
+    missing_column_message,
+    nearest_name,
+)
+
+REQUIRED_FIELDS = ("first_name", "last_name")
+_FIELDS = tuple(ImportedUser.model_fields)
+_KNOWN_NAMES = ", ".join(_FIELDS)
+
+
+class UserColumns:
+    """Mapping of columns to fields of a user.
+
+    :param mapped: the field of a user for each column that has another name.
+    :param ignored: names of columns to leave out; ``""`` is a column without a name.
+    :raises ValueError: if a field does not exist, or ``ignored`` is no list of names.
+    """
+
+    def __init__(self, mapped: Mapping[str, Any], ignored: Any = None) -> None:
+        aliases = {
+            alias: name
+            for name, field in ImportedUser.model_fields.items()
+            for alias in (name, field.alias or name)
+        }
+        unknown = [repr(field) for field in mapped.values() if str(field) not in aliases]
+        if unknown:
+            raise ValueError(f"columns: a user has no {' and no '.join(unknown)}; it has {_KNOWN_NAMES}")
+        self._mapped = mapped
+        self._fields = aliases | {column: aliases[str(field)] for column, field in mapped.items()}
+        self._ignored = _parse_ignored(ignored or ())
+
+    def validate_header(self, names: Sequence[str], *, match_by: str, location: str) -> None:
+        """Check the columns of a file, before its rows are read.
+
+        :param match_by: the field by which users are matched, which must have a column.
+        :param location: where the names are in the file, such as ``line 1``.
+        :raises ValueError: naming the columns that are unknown, missing, or contain the same field.
+        """
+        try:
+            self._validate_names(names, match_by=match_by)
+        except ValueError as error:
+            raise ValueError(f"{location}: {error}") from None
+
+    def _validate_names(self, names: Sequence[str], *, match_by: str) -> None:
+        if not any(name in self._fields for name in names):
+            raise ValueError(
+                "no header with names of columns, such as "
+                f"{', '.join(dict.fromkeys((match_by, *REQUIRED_FIELDS)))}; is it the right file?"
+            )
+        missing = [column for column in self._mapped if column not in names]
+        if missing:
+            raise ValueError(f"columns: {missing_column_message(missing[:1], names)}")
+        given = [name for name in names if name and name not in self._ignored]
+        fields = self._unique_fields(given, names)
+        required = [field for field in dict.fromkeys((match_by, *REQUIRED_FIELDS)) if field not in fields]
+        if required:
+            shown = f"; the file has {', '.join(map(repr, names))}" if looks_like_header(names) else ""
+            raise ValueError(f"there is no column of {' and '.join(required)}{shown}")
+
+    def rename(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of a row by field.
+
+        :raises ValueError: if a column is unknown, or two contain the same field.
+        """
+        given = [name for name in row if name not in self._ignored]
+        fields = self._unique_fields(given, given)
+        return {field: row[column] for field, column in fields.items()}
+
+    def _unique_fields(self, given: Iterable[str], names: Sequence[str]) -> dict[str, str]:
+        """Return the column of each field.
+
+        :param names: all columns of the file, for messages.
+        """
+        columns: dict[str, str] = {}
+        unknown: list[str] = []
+        for name in given:
+            field = self._fields.get(name)
+            if field is None:
+                unknown.append(name)
+            elif field in columns:
+                raise ValueError(f"has {field} twice, as {columns[field]} and as {name}")
+            else:
+                columns[field] = name
+        if unknown:
+            raise ValueError(_describe_unknown(unknown, names))
+        return columns
+
+
+def _describe_unknown(unknown: Sequence[str], names: Sequence[str]) -> str:
+    problems = []
+    for name in unknown:
+        nearest = nearest_name(name, _FIELDS) if looks_like_header([name]) else None
+        hint = f" (did you mean {nearest}?)" if nearest else ""
+        problems.append(f"{column_label(name, names)}: no such column{hint}")
+    return (
+        f"{'; '.join(problems)}. A user has {_KNOWN_NAMES}; map other names with columns, or leave them out "
+        "with ignored_columns"
+    )
+
+
+def _parse_ignored(ignored: Any) -> frozenset[str]:
+    is_list = isinstance(ignored, (list, tuple, set, frozenset))
+    if not is_list or not all(isinstance(name, str) for name in ignored):
+        raise ValueError(f"ignored_columns is {ignored!r}; it is a list of names")
+    return frozenset(ignored)

@@ -1,0 +1,100 @@
+"""Files as spreadsheets, databases and pandas write them: every encoding, delimiter and compression."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING
+
+import pytest
+from backports import zstd
+
+from tests.input_files.readers import as_parquet, ids_in, users_in
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.endpoints.user import ImportedUser
+
+CSV = "employee_number,first_name,last_name\nE1,Zoë,Byron\nE2,Ada,Straße\n"
+ZOE, ADA = ("E1", "Zoë", "Byron"), ("E2", "Ada", "Straße")
+
+
+def names(users: list[ImportedUser]) -> list[tuple[str | None, ...]]:
+    return [(user.employee_number, user.first_name, user.last_name) for user in users]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "option"),
+    [
+        ("utf-8", None),
+        ("utf-8-sig", None),
+        ("utf-8-sig", "cp1252"),
+        ("utf-16", None),
+        ("utf-32", None),
+        ("utf-16-le", "utf-16-le"),
+        ("cp1252", "cp1252"),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_encodings_and_line_ends_are_read(encoding: str, option: str | None, newline: str) -> None:
+    content = CSV.replace("\n", newline).encode(encoding)
+    assert names(users_in(content, encoding=option)) == [ZOE, ADA]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_delimiter_is_detected_outside_of_quotes(delimiter: str) -> None:
+    header = delimiter.join(["employee_number", "first_name", '"last, name; of | a\tuser"'])
+    content = f"{header}\nE1{delimiter}Zoë{delimiter}Byron\n".encode()
+    columns = {"last, name; of | a\tuser": "last_name"}
+    assert names(users_in(content, columns=columns)) == [ZOE]
+
+
+def test_delimiter_may_be_given() -> None:
+    assert names(users_in(CSV.replace(",", "^").encode(), delimiter="^")) == [ZOE, ADA]
+    assert ids_in(b"id^a,b\n7^1,2\n", delimiter="^") == (7,)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("people.csv.gz", gzip.compress(CSV.encode())),
+        ("people.csv.zst", zstd.compress(CSV.encode())),
+        ("people.tsv", CSV.replace(",", "\t").encode()),
+        (
+            "people.parquet",
+            as_parquet(employeeNumber=["E1", "E2"], firstName=["Zoë", "Ada"], lastName=["Byron", "Straße"]),
+        ),
+        (
+            "people.jsonl.gz",
+            gzip.compress(
+                b'{"employeeNumber":" E1","firstName":"Zo\\u00eb ","lastName":"Byron"}\n\n'
+                b'{"employeeNumber":"E2","firstName":"Ada","lastName":"Stra\\u00dfe","emailAddress":null}'
+            ),
+        ),
+    ],
+)
+def test_users_are_read_from_every_format(name: str, content: bytes) -> None:
+    assert names(users_in(content, name)) == [ZOE, ADA]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "employee_number,first_name,last_name,\nE1,Zoë,Byron,\nE2,Ada,Straße,\n",
+        "employee_number,first_name,last_name,\nE1,Zoë,Byron\nE2,Ada,Straße\n",
+        f"\n , ,\n{CSV}\n,,\n,,,,\n",
+        ",employee_number,first_name,last_name\n,E1,Zoë,Byron\n,E2,Ada,Straße\n",
+    ],
+    ids=["delimiter ends every line", "delimiter ends the header", "lines without a cell", "empty column"],
+)
+def test_cells_without_content_are_no_data(content: str) -> None:
+    assert names(users_in(content.encode())) == [ZOE, ADA]
+
+
+def test_index_column_of_pandas_can_be_ignored() -> None:
+    content = b",employee_number,first_name,last_name\n0,E1,Zo\xc3\xab,Byron\n"
+    assert names(users_in(content, ignored_columns=[""])) == [ZOE]
+    assert ids_in(b",id\n0,7\n1,8\n") == (7, 8)
+
+
+def test_quoted_cell_keeps_line_ends_inside() -> None:
+    content = b'employee_number,first_name,last_name\nE1,"Ann\r\nMary","By\rron"\nE2,Ada,B\n'
+    assert names(users_in(content)) == [("E1", "Ann\r\nMary", "By\rron"), ("E2", "Ada", "B")]
