@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
+from airflow_provider_damstra.emulator.settings import ACCESS_KEY_VARIABLE
 from demo.processes import ManagedProcess, free_port, stop_all
 from demo.waiting import wait_until
 
@@ -38,7 +39,7 @@ class EmulatorApi:
         self._session = requests.Session()
         self._session.trust_env = False  # ignore a proxy: the server is local
         # a kept connection may be closed by the server just when it is reused
-        self._session.headers["Connection"] = "close"
+        self._session.headers.update({"Connection": "close", "Content-Type": "application/json"})
 
     def user(self, email_address: str) -> Row | None:
         """Return the active user with this address, or None."""
@@ -113,11 +114,11 @@ class EmulatorInstance:
         self.extra: dict[str, Any] = {"webhook_token": self.webhook_token}
         self.url = f"http://127.0.0.1:{port}"
         self.api = EmulatorApi(url=self.url, access_key=self.access_key)
-        arguments = ["--port", str(port), "--access-key", self.access_key, *options]
+        arguments = ["--port", str(port), *options]
         self.process = ManagedProcess(
             name,
             [sys.executable, "-m", "airflow_provider_damstra.emulator", *arguments],
-            env=os.environ,
+            env={**os.environ, ACCESS_KEY_VARIABLE: self.access_key},
             cwd=root,
             log=root / "logs" / f"{name}.log",
         )

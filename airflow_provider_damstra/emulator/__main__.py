@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing, suppress
@@ -11,11 +12,15 @@ from datetime import datetime
 from pathlib import Path
 
 from airflow_provider_damstra.emulator.settings import (
+    ACCESS_KEY_VARIABLE,
     API_PREFIX,
     DEFAULT_ACCESS_KEY,
     DEFAULT_SEED,
     Settings,
 )
+
+_EXAMPLE_TIME = "2026-01-31T09:00:00+08:00"
+_MAX_PORT = 65535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,17 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def serve(options: argparse.Namespace) -> int:
     """Serve an emulator with parsed options until it is interrupted; return the exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    settings = Settings(
-        access_key=options.access_key,
-        seed=options.seed,
-        db=options.db,
-        page_cap=options.page_cap,
-        clock=options.clock,
-    )
     # Imported here, so that --help and a wrong option do not wait for the web framework.
     from airflow_provider_damstra.emulator.server import create_server, listen
 
     try:
+        settings = _settings(options)
         with closing(listen(options.host, options.port)) as listener:
             server = create_server(settings)
             url = f"http://{options.host}:{listener.getsockname()[1]}{API_PREFIX}"
@@ -51,12 +50,57 @@ def serve(options: argparse.Namespace) -> int:
     return 0
 
 
+def _settings(options: argparse.Namespace) -> Settings:
+    """Return the settings for the parsed options.
+
+    :raises ValueError: if the access key cannot be sent in a header.
+    :raises OSError: if the file with the access key cannot be read.
+    """
+    access_key = options.access_key
+    if options.access_key_file:
+        access_key = _read_access_key(options.access_key_file)
+    elif access_key is None:
+        access_key = os.environ.get(ACCESS_KEY_VARIABLE, "").strip() or DEFAULT_ACCESS_KEY
+    if not (access_key.isascii() and access_key.isprintable()) or " " in access_key or not access_key:
+        raise ValueError("the access key must be visible ASCII characters without spaces")
+    return Settings(
+        access_key=access_key,
+        allowed_hosts=(*options.allow_host, options.host),
+        seed=options.seed,
+        db=options.db,
+        page_cap=options.page_cap,
+        clock=options.clock,
+    )
+
+
+def _read_access_key(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise OSError(f"the access key cannot be read from {file}: {reason}") from None
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to a parser."""
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=int, default=8090, help="port to listen on (default: %(default)s)")
-    add("--access-key", default=DEFAULT_ACCESS_KEY, help="the accepted access key (default: %(default)s)")
+    add("--port", type=_port, default=8090, help="port to listen on; 0 for a free one (default: %(default)s)")
+    add(
+        "--allow-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="host name of requests that is accepted besides localhost and --host, such as that of a "
+        "container; can be repeated; * for all",
+    )
+    add_key = parser.add_mutually_exclusive_group().add_argument
+    add_key(
+        "--access-key",
+        help="the accepted access key, visible in the list of processes "
+        f"(default: the variable {ACCESS_KEY_VARIABLE}, or else {DEFAULT_ACCESS_KEY})",
+    )
+    add_key("--access-key-file", type=Path, metavar="FILE", help="file with the accepted access key")
     add("--seed", default=DEFAULT_SEED, help="demo, empty or large:N (default: %(default)s)")
     add("--db", type=Path, metavar="FILE", help="keep the store in a file (default: in memory)")
     add("--page-cap", type=_positive, default=100, help="most rows of a page (default: %(default)s)")
@@ -64,21 +108,29 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--clock",
         type=_timestamp,
         metavar="ISO",
-        help="time at the start and after a reset (default: the real time)",
+        help=f"time at the start and after a reset, such as {_EXAMPLE_TIME} (default: the real time)",
     )
 
 
+def _port(text: str) -> int:
+    if not (text.isdecimal() and text.isascii() and int(text) <= _MAX_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {_MAX_PORT}")
+    return int(text)
+
+
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+    if not (text.isdecimal() and text.isascii() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)
 
 
 def _timestamp(text: str) -> datetime:
-    timestamp = datetime.fromisoformat(text)
+    try:
+        timestamp = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as {_EXAMPLE_TIME}") from None
     if timestamp.tzinfo is None:
-        raise argparse.ArgumentTypeError("needs a time zone, as in 2026-01-31T09:00:00+08:00")
+        raise argparse.ArgumentTypeError(f"{text!r} needs a time zone, as in {_EXAMPLE_TIME}")
     return timestamp
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from airflow_provider_damstra.emulator import lesson_schedule_repository
+from airflow_provider_damstra.emulator.access import require_json, require_loopback_client
 from airflow_provider_damstra.emulator.api_errors import ApiError
 from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
 from airflow_provider_damstra.emulator.faults import FaultRule
@@ -71,12 +71,6 @@ class _WebhookRequest(RequestModel):
     event: Annotated[str, AfterValidator(_validate_event)] | None = None
 
 
-async def _require_loopback(request: Request) -> None:
-    host = request.client.host if request.client else ""
-    if not ipaddress.ip_address(host or "0.0.0.0").is_loopback:  # noqa: S104 (compared, not bound)
-        raise ApiError(403, {"error": "the control plane is available on the loopback interface only"})
-
-
 async def _get_state(request: Request) -> EmulatorState:
     state: EmulatorState = request.app.state.emulator
     return state
@@ -85,7 +79,9 @@ async def _get_state(request: Request) -> EmulatorState:
 State = Annotated[EmulatorState, Depends(_get_state)]
 
 control_router = APIRouter(
-    prefix=CONTROL_PREFIX, dependencies=[Depends(_require_loopback)], tags=["control plane"]
+    prefix=CONTROL_PREFIX,
+    dependencies=[Depends(require_loopback_client), Depends(require_json)],
+    tags=["control plane"],
 )
 
 

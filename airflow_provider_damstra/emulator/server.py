@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +26,7 @@ except ImportError:
 
 from airflow_provider_damstra import __version__
 from airflow_provider_damstra.emulator import handlers as _handlers  # noqa: F401 (registers the operations)
+from airflow_provider_damstra.emulator.access import LocalAccessMiddleware
 from airflow_provider_damstra.emulator.api_errors import ApiError, bad_request
 from airflow_provider_damstra.emulator.control import add_exception_handlers, control_router
 from airflow_provider_damstra.emulator.faults import TRANSPORT, FaultMiddleware
@@ -73,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.emulator = state
     app.add_middleware(FaultMiddleware, state=state)
+    app.add_middleware(LocalAccessMiddleware, allowed_hosts=settings.allowed_hosts)
     app.include_router(control_router)
     add_exception_handlers(app)
     return app
@@ -126,18 +130,25 @@ class EmulatorProtocol(TransportInScopeMixin, HttpProtocol):
 def listen(host: str, port: int) -> socket.socket:
     """Return a listening socket; connections queue in its backlog until the server runs.
 
-    :raises OSError: if the address cannot be bound.
+    :raises OSError: if the address cannot be bound; the message says why.
     """
-    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError):
+        raise OSError(f"the host {host!r} cannot be resolved: name another one with --host") from None
     # asyncio disables Nagle's algorithm only for sockets that are explicitly TCP.
     listener = socket.socket(family, kind, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
-    except OSError:
+        listener.listen(512)
+    except OSError as error:
         listener.close()
-        raise
-    listener.listen(512)
+        if error.errno == errno.EADDRINUSE:
+            reason = "is in use: name another port with --port, or 0 for a free one"
+        else:
+            reason = f"cannot be used: {os.strerror(error.errno or 0).lower()}"
+        raise OSError(f"port {port} of {host} {reason}") from None
     return listener
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 API_PREFIX = "/api/v2"
 CONTROL_PREFIX = "/_emulator"
 DEFAULT_ACCESS_KEY = "emulator-access-key"
+ACCESS_KEY_VARIABLE = "DAMSTRA_EMULATOR_ACCESS_KEY"
 DEFAULT_SEED = "demo"
 
 CLIENT_ID = 1
@@ -26,6 +27,7 @@ class Settings:
     :param seed: the initial data: ``demo``, ``empty`` or ``large:N``.
     :param db: SQLite file that keeps the data; None keeps it in memory.
     :param page_cap: the most rows of one page of a listing.
+    :param allowed_hosts: host names that requests may have besides those of this machine; ``*`` for all.
     :param clock: the emulated time at the start and after a reset; None follows the real time.
     :param webhook_timeout: seconds until a delivery to a webhook times out.
     :param webhook_backoff: seconds before the second try of a delivery; doubled before the third.
@@ -35,6 +37,7 @@ class Settings:
     seed: str = DEFAULT_SEED
     db: Path | None = None
     page_cap: int = 100
+    allowed_hosts: tuple[str, ...] = ()
     clock: datetime | None = None
     webhook_timeout: float = 5.0
     webhook_backoff: float = 0.2

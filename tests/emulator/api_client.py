@@ -97,4 +97,5 @@ def call_control_plane(
     emulator: DamstraEmulator, method: str, path: str, body: Any = None
 ) -> requests.Response:
     """Send a request to the control plane and return the response with any status."""
-    return requests.request(method, f"{emulator.url}/_emulator{path}", json=body, timeout=10)
+    headers = {"Content-Type": "application/json"}
+    return requests.request(method, f"{emulator.url}/_emulator{path}", json=body, headers=headers, timeout=10)

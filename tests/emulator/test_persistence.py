@@ -104,24 +104,45 @@ def test_foreign_file_is_rejected(tmp_path: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--clock", "2026-01-31T09:00:00"], "needs a time zone"),
-        (["--clock", "noon"], "--clock"),
-        (["--page-cap", "0"], "at least 1"),
-        (["--port", "x"], "--port"),
+        (
+            ["--clock", "2026-01-31T09:00:00"],
+            "--clock: '2026-01-31T09:00:00' needs a time zone, as in 2026",
+        ),
+        (["--clock", "yesterday"], "--clock: 'yesterday' is not a time such as 2026-01-31T09:00:00+08:00"),
+        (["--page-cap", "0"], "--page-cap: '0' is not a number from 1"),
+        (["--page-cap", "many"], "--page-cap: 'many' is not a number from 1"),
+        (["--port", "x"], "--port: 'x' is not a port from 0 to 65535"),
+        (["--port", "65536"], "--port: '65536' is not a port from 0 to 65535"),
+        (["--access-key", "a", "--access-key-file", "b"], "not allowed with argument --access-key"),
     ],
 )
 def test_invalid_option_is_named(
     arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as ended:
         main(arguments)
+    assert ended.value.code == 2
     assert expected in capsys.readouterr().err
 
 
-def test_address_in_use_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
+def test_port_in_use_is_rejected_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        assert main(["--seed", "empty", "--port", str(taken.getsockname()[1])]) == 2
-    assert "in use" in capsys.readouterr().err
+        port = taken.getsockname()[1]
+        assert main(["--seed", "empty", "--port", str(port)]) == 2
+    assert capsys.readouterr().err == (
+        f"damstra-emulator: port {port} of 127.0.0.1 is in use: name another port with --port, or 0 for a "
+        "free one\n"
+    )
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "192.0.2.1"])
+def test_unusable_host_is_rejected_in_one_sentence(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--seed", "empty", "--host", host]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("damstra-emulator: ")
+    assert error.count("\n") == 1
+    assert host in error
+    assert "rrno" not in error
 
 
 def test_unknown_seed_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
