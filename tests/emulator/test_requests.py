@@ -170,9 +170,8 @@ def test_login_url_is_served(api: ApiClient) -> None:
 
 def test_incomplete_request_is_not_handled(api: ApiClient, emulator: DamstraEmulator) -> None:
     address = urlsplit(emulator.url)
-    head = (
-        f"POST /api/v2/user/{TRAINEE}/inactivate HTTP/1.1\r\nHost: localhost\r\nAccessKey: {emulator.access_key}\r\n"
-    )
+    head = f"POST /api/v2/user/{TRAINEE}/inactivate HTTP/1.1\r\nHost: localhost\r\n"
+    head += f"AccessKey: {emulator.access_key}\r\n"
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
         connection.sendall(f"{head}Content-Length: 10\r\n\r\n{{}}".encode())
         connection.shutdown(socket.SHUT_WR)
