@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_damstra.json_repair import decode_leniently
+from airflow_provider_damstra.text import escape_unprintable
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_damstra.http import Request, Response
 
 
 class DamstraError(Exception):
     """A call to Damstra Learning failed.
 
-    :param message: the operation, the ids, the server's reason and advice.
+    :param message: the operation, the ids, the server's reason and advice. Control characters, which a server
+        may have sent, are escaped.
     :param request: the request that failed, or None if nothing was sent.
     :param status: HTTP status of the response, or None without a response.
     :param internal_code: the vendor's error code (``internalCode``), or None.
@@ -39,7 +46,7 @@ class DamstraError(Exception):
         retry_after: float | None = None,
         is_from_proxy: bool = False,
     ) -> None:
-        super().__init__(message)
+        super().__init__(escape_unprintable(message))
         self.request = request
         self.status = status
         self.internal_code = internal_code
@@ -155,6 +162,10 @@ _BY_STATUS: dict[int, type[DamstraError]] = {
     429: DamstraRateLimitError,
 }
 _EXCERPT_LENGTH = 300
+_MAX_ERROR_BODY_BYTES = 1 << 20
+"""Larger bodies are not read as an error: they are pages, or not from Damstra."""
+
+_MAX_DIGITS = 18
 
 
 def error_from_response(request: Request, response: Response) -> DamstraError | None:
@@ -180,15 +191,30 @@ def parse_error_body(response: Response) -> dict[str, Any] | None:
 
     A 2xx response with an error body is an error: the documentation does not list the statuses of errors.
     """
-    if response.is_success and b'"error"' not in response.body and b'"internalCode"' not in response.body:
+    if response.is_success and not mentions_error(response):
+        return None
+    if len(response.body) > _MAX_ERROR_BODY_BYTES:
         return None
     try:
-        body = json.loads(response.body)
-    except ValueError:
+        body = decode_leniently(_load_json, response.body)
+    except (ValueError, RecursionError):
         return None
     if not isinstance(body, dict) or not ({"error", "internalCode", "statusCode"} & body.keys()):
         return None
     return None if response.is_success and ({"id", "results"} & body.keys()) else body
+
+
+def mentions_error(response: Response) -> bool:
+    """Return whether a body contains a member name of error bodies; data may contain it, too."""
+    return b'"error"' in response.body or b'"internalCode"' in response.body
+
+
+def _parse_int(digits: str) -> int | None:
+    """Return None for a number with more digits than any code or id has: Python refuses thousands of them."""
+    return int(digits) if len(digits) <= _MAX_DIGITS else None
+
+
+_load_json: Callable[[bytes], Any] = partial(json.loads, parse_int=_parse_int)
 
 
 def _error_class(response: Response, body: dict[str, Any] | None) -> type[DamstraError]:
@@ -202,13 +228,14 @@ def _error_class(response: Response, body: dict[str, Any] | None) -> type[Damstr
 
 
 def _by_text(response: Response) -> type[DamstraError] | None:
-    return next((kind for pattern, kind in _BY_TEXT if pattern.search(response.text)), None)
+    text = response.excerpt(_MAX_ERROR_BODY_BYTES)
+    return next((kind for pattern, kind in _BY_TEXT if pattern.search(text)), None)
 
 
 def _int_field(body: dict[str, Any] | None, name: str) -> int | None:
     value = (body or {}).get(name)
-    if isinstance(value, str) and value.isdigit():
-        return int(value)
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return _parse_int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
@@ -219,6 +246,7 @@ def _message(
     if body:
         texts = [body.get(name) for name in ("message", "reason", "error")]
         reason = " - ".join(text for text in texts if text and isinstance(text, str)) or "no reason given"
+        reason = _shorten(reason)
     code = _int_field(body, "internalCode")
     numbers = f"HTTP {response.status}" + (f", code {code}" if code else "")
     advice = error_class.advice
@@ -246,16 +274,20 @@ def invalid_response(request: Request, response: Response, reason: str) -> Damst
 
 def _excerpt(response: Response) -> str:
     """Return the beginning of a response's body as one line for messages."""
-    text = " ".join(response.text.split())
-    if not text:
-        return "the response is empty"
-    return repr(text if len(text) <= _EXCERPT_LENGTH else text[:_EXCERPT_LENGTH] + "...")
+    text = _shorten(response.excerpt(10 * _EXCERPT_LENGTH))
+    return repr(text) if text else "the response is empty"
+
+
+def _shorten(text: str) -> str:
+    """Return the beginning of a text that a server sent, on one line."""
+    text = " ".join(text[: 10 * _EXCERPT_LENGTH].split())
+    return text if len(text) <= _EXCERPT_LENGTH else text[:_EXCERPT_LENGTH] + "..."
 
 
 def _redirect(request: Request, response: Response) -> DamstraResponseError:
-    target = response.headers.get("location", "nowhere")
+    target = _shorten(response.headers.get("location", "nowhere").split("?")[0])
     return DamstraResponseError(
-        f"{request} was redirected (HTTP {response.status}) to {target.split('?')[0]}. Redirects are not "
+        f"{request} was redirected (HTTP {response.status}) to {target}. Redirects are not "
         "followed, so that the access key stays with the host it belongs to: correct the connection's host.",
         request=request,
         status=response.status,

@@ -87,6 +87,9 @@ _CONNECTION_FIELDS = {
     "requests_per_second": _field(
         "Requests per second", "Limit for one process; empty for none.", "number", minimum=0
     ),
+    "max_response_bytes": _field(
+        "Max response bytes", "Size after decompression at most. Default 67108864.", "integer", minimum=1
+    ),
     "verify": _field("Verify TLS", "true, false, or the path of a CA bundle. Default true.", "string"),
     "allow_http": _field("Allow HTTP", "Allow http:// to a host other than this machine.", "boolean"),
     "webhook_token": _field("Webhook token", "Secret of the webhook receiver.", "string", format="password"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,8 +12,11 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
-_MAX_RETRY_AFTER = 366 * 86400.0
-"""Seconds; larger values would overflow a ``timedelta`` or ``datetime``."""
+_MAX_LEADING_BYTES = 4096
+"""Bytes in which the first character of a body that is not white space is looked for."""
+
+_MAX_RETRY_AFTER = 86400.0
+"""Seconds: a quota may be one of a day. A longer wait is an error of the server, and may overflow a date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +84,19 @@ class Response:
     @property
     def is_html(self) -> bool:
         """Return whether the body is a web page, as a proxy or a login page sends it, and not the API."""
-        return self.body.lstrip()[:1] == b"<"
+        return self.body[:_MAX_LEADING_BYTES].removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"<"
 
     @cached_property
     def text(self) -> str:
-        """Return the body as text; bytes that are not UTF-8 are replaced."""
-        return self.body.decode(errors="replace")
+        """Return the body as text without a byte order mark; bytes that are not UTF-8 are replaced."""
+        return self.body.decode("utf-8-sig", errors="replace")
+
+    def excerpt(self, size: int) -> str:
+        """Return the beginning of the body as text.
+
+        :param size: bytes to read: the text of a hostile body would need a multiple of its size in memory.
+        """
+        return self.body[:size].decode("utf-8-sig", errors="replace")
 
     @property
     def retry_after(self) -> float | None:

@@ -66,7 +66,7 @@ def normalize_json(text: bytes) -> bytes:
     if encoding == "utf-8-sig":
         text = text[3:]
     elif encoding != "utf-8":
-        text = text.decode(encoding, errors="replace").encode()
+        text = text.decode(encoding, errors="replace").encode() or text
     return _TOKEN.sub(_normalize_token, text, count=_MAX_REPAIRS) if _ANY_INVALID_TOKEN.search(text) else text
 
 

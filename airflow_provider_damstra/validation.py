@@ -87,8 +87,9 @@ def validate_booleans(**values: Any) -> None:
 
 
 def validate_number(name: str, value: Any, *, at_least: float) -> None:
-    """Validate that a value is an int or float and not below a minimum."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= at_least:
+    """Validate that a value is a finite int or float and not below a minimum."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not (is_number and at_least <= value < math.inf):
         raise ValueError(f"{name} is {value!r}; it is a number of at least {at_least:g}")
 
 

@@ -142,7 +142,7 @@ class AsyncClient(BaseClient):
                 rows, is_plan_void = paginator.accept(page)
                 if is_plan_void:
                     await _cancel(pending)
-                if page.row_count:
+                if rows:
                     yield rows
         finally:
             await _cancel(pending)

@@ -149,7 +149,7 @@ class Client(BaseClient):
                     for future in pending:
                         future.cancel()
                     pending.clear()
-                if page.row_count:
+                if rows:
                     yield rows
         finally:
             stopped.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row", bound=Model)
 
+log = logging.getLogger(__name__)
+
 
 class OffsetPaginator(Generic[Row]):
     """Plan the page requests of one listing.
@@ -22,6 +25,9 @@ class OffsetPaginator(Generic[Row]):
     total is known, pages are planned ahead. A page of another length than planned voids the plan; from there
     on pages are requested one after the other. The server's ``total`` ends a listing only if it agrees with
     the rows received; an empty page always does.
+
+    A listing without documented paging is requested one page after the other, and ends at a page that begins
+    again: then the server ignores ``startIndex``, and has returned all rows in the first response.
 
     :param page_size: rows to request per page.
     :param start: number of the row to begin with, from 0.
@@ -33,8 +39,9 @@ class OffsetPaginator(Generic[Row]):
         self._size = self._step = page_size
         self._start = self._received = self._planned = start
         self._total: int | None = None
-        self._plans_ahead = True
+        self._plans_ahead = endpoint.has_documented_paging
         self._fingerprints: set[int] = set()
+        self._first_key: Any = None
 
     def next_requests(self, limit: int) -> list[Request]:
         """Return the requests worth sending now, at most ``limit``, in the order of their rows."""
@@ -45,22 +52,22 @@ class OffsetPaginator(Generic[Row]):
         return requests
 
     def accept(self, page: Page[Row]) -> tuple[list[Row], bool]:
-        """Return the rows of the next page in order, and whether the requests planned after it are void.
+        """Return the new rows of the next page in order, and whether the requests planned after it are void.
 
-        :raises DamstraResponseError: if the server repeats a page.
+        :raises DamstraResponseError: if the server repeats a page of a listing with documented paging.
         """
-        count = page.row_count
-        if count:
-            self._raise_if_repeated(page)
+        count = 0 if self._is_repeated(page) else page.row_count
         is_first, self._received = self._received == self._start, self._received + count
         self._total = page.total if page.total is not None and page.total >= self._received else None
         self.is_finished = count == 0 or self._total == self._received
+        if self.is_finished and not self._endpoint.has_documented_paging:
+            self._warn_of_other_total(page.total)
         is_plan_void = not self.is_finished and count != self._step
         if is_plan_void:
-            self._plans_ahead = is_first
+            self._plans_ahead = is_first and self._endpoint.has_documented_paging
             self._step = count if is_first else self._size
             self._planned = self._received
-        return page.rows, is_plan_void
+        return page.rows if count else [], is_plan_void
 
     def _has_next(self) -> bool:
         if self.is_finished:
@@ -69,16 +76,43 @@ class OffsetPaginator(Generic[Row]):
             return True
         return self._plans_ahead and self._total is not None and self._planned < self._total
 
-    def _raise_if_repeated(self, page: Page[Row]) -> None:
-        fingerprint = page.fingerprint
-        if fingerprint in self._fingerprints:
-            raise DamstraResponseError(
-                f"{self._endpoint.request()} repeats itself: the page from row {self._received} on has the "
-                "same rows as one before, so the server ignores startIndex. The listing was not followed "
-                "further.",
-                request=self._endpoint.request(),
+    def _is_repeated(self, page: Page[Row]) -> bool:
+        """Return whether a page of a listing without documented paging has the first row again.
+
+        :raises DamstraResponseError: if the server repeats a page of a listing with documented paging.
+        """
+        if not page.row_count:
+            return False
+        is_known = page.fingerprint in self._fingerprints
+        self._fingerprints.add(page.fingerprint)
+        if self._endpoint.has_documented_paging:
+            if is_known:
+                raise self._repetition_error()
+            return False
+        keys = page.row_keys(self._endpoint)
+        if self._received == self._start:
+            self._first_key = keys[0]
+        elif self._first_key is not None:
+            return self._first_key in keys
+        return is_known
+
+    def _repetition_error(self) -> DamstraResponseError:
+        request = self._endpoint.request()
+        return DamstraResponseError(
+            f"{request} repeats itself: the page from row {self._received} on has the same rows as one "
+            "before, so the server ignores startIndex. The listing was not followed further.",
+            request=request,
+        )
+
+    def _warn_of_other_total(self, total: int | None) -> None:
+        if total not in (None, self._received):
+            log.warning(
+                "%s returned %d rows, and reports a total of %d. This listing has no documented paging, so "
+                "the returned rows are taken for all of them.",
+                self._endpoint.request(),
+                self._received,
+                total,
             )
-        self._fingerprints.add(fingerprint)
 
 
 class PageReader(Protocol):
@@ -86,6 +120,8 @@ class PageReader(Protocol):
 
     def read(self, endpoint: ListEndpoint[Any], request: Request, response: Response) -> Any:
         """Return an object with the ``rows``, ``row_count``, ``total`` and ``fingerprint`` of a ``Page``.
+
+        It also has its method ``row_keys``.
 
         :raises DamstraError: if the response is an error, or cannot be read.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from airflow_provider_damstra.errors import error_from_response, invalid_response
+from airflow_provider_damstra.json_repair import decode_leniently, normalize_json, replace_lone_surrogates
+from airflow_provider_damstra.models.base import parse_count
 from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
@@ -25,17 +28,13 @@ RawRow = bytes | msgspec.Raw
 RowKey = int | str
 """The key of a row, unique within its listing."""
 
-DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError)
+DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """Raised for a body that is not a page."""
-
-
-class _Meta(msgspec.Struct, rename="camel"):
-    total_result_count: Any = None
 
 
 class _Page(msgspec.Struct):
     results: list[msgspec.Raw] | None
-    meta: _Meta | None = None
+    meta: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _DECODER = msgspec.json.Decoder(_Page)
@@ -58,24 +57,58 @@ class RawPage:
         """Return the number of rows."""
         return len(self.rows)
 
+    def row_keys(self, listing: ListEndpoint[Any]) -> list[RowKey | None]:
+        """Return the key of each row, None for a row without one."""
+        return [row_key(row, listing) for row in self.rows]
 
-def parse_raw_page(endpoint: ListEndpoint[Any], body: bytes) -> RawPage:
+
+def parse_raw_page(endpoint: ListEndpoint[Any], body: bytes, *, on_one_line: bool = False) -> RawPage:
     """Split the body of a successful response into rows.
 
+    :param on_one_line: whether each row must be without line breaks.
     :raises DECODE_ERRORS: if the body is not a page.
     """
-    page = _DECODER.decode(body)
-    rows: list[RawRow] = list(page.results or ())
-    total: Any = page.meta.total_result_count if page.meta else None
+    rows, meta = _split(body, on_one_line=on_one_line)
     keys = [(row, row_key(row, endpoint)) for row in (*rows[:1], *rows[-1:])]
     ends = [bytes(row) if key is None else key for row, key in keys]
-    return RawPage(rows, int(total) if str(total).isdigit() else None, hash((len(rows), *ends)))
+    return RawPage(rows, _parse_total(meta), hash((len(rows), *ends)))
+
+
+def _split(body: bytes, *, on_one_line: bool) -> tuple[list[RawRow], RawRow]:
+    """Return the rows and the ``meta`` of a page."""
+    try:
+        page = _decode(body, on_one_line=on_one_line)
+    except DECODE_ERRORS:
+        # Decoders reject the whole page because of one lone surrogate, which the rows shall keep.
+        marker = secrets.token_hex(8).encode()
+        repaired = replace_lone_surrogates(normalize_json(body), lambda digits: marker + digits)
+        if repaired == body:
+            raise
+    else:
+        return list(page.results or ()), page.meta
+    page = _decode(repaired, on_one_line=on_one_line)
+    return [bytes(row).replace(marker, rb"\u") for row in page.results or ()], page.meta
+
+
+def _decode(body: bytes, *, on_one_line: bool) -> _Page:
+    if on_one_line and (b"\n" in body or b"\r" in body):
+        # Line breaks in strings are escaped, so others are only white space.
+        body = msgspec.json.format(body, indent=-1)
+    return _DECODER.decode(body)
+
+
+def _parse_total(meta: RawRow) -> int | None:
+    try:
+        members = msgspec.json.decode(meta)
+    except DECODE_ERRORS:
+        return None
+    return parse_count(members.get("totalResultCount")) if isinstance(members, dict) else None
 
 
 def row_key(row: RawRow, listing: ListEndpoint[Any]) -> RowKey | None:
     """Return the row's key, or None if it has none."""
     try:
-        keyed: Any = _key_decoder(listing.row_type().row_key_field).decode(row)
+        keyed: Any = decode_leniently(_key_decoder(listing.row_type().row_key_field).decode, bytes(row))
     except DECODE_ERRORS:
         return None
     key: RowKey = keyed.key
@@ -104,7 +137,7 @@ class RawReader:
         why = ""
         if response.is_success:
             try:
-                page = parse_raw_page(endpoint, _on_one_line(response.body))
+                page = parse_raw_page(endpoint, response.body, on_one_line=True)
             except DECODE_ERRORS as problem:
                 why = str(problem)
             else:
@@ -113,11 +146,6 @@ class RawReader:
         # A body with results is not an error, so this is checked last. Not raised in the except block: the
         # decoder's error, which may show the body, would be its context.
         raise error_from_response(request, response) or invalid_response(request, response, why)
-
-
-def _on_one_line(body: bytes) -> bytes:
-    """Return JSON without line breaks: those in strings are escaped, so others are only white space."""
-    return msgspec.json.format(body, indent=-1) if b"\n" in body or b"\r" in body else body
 
 
 class StreamingPage:
@@ -136,6 +164,10 @@ class StreamingPage:
         self.total = self._raw.total
         self.fingerprint = self._raw.fingerprint
 
+    def row_keys(self, listing: ListEndpoint[Any]) -> list[RowKey | None]:
+        """Return the key of each row, None for a row without one."""
+        return self._raw.row_keys(listing)
+
     @property
     def rows(self) -> Iterator[Any]:
         """Yield the rows as the declared models.
@@ -146,7 +178,7 @@ class StreamingPage:
         read = self._endpoint.row_type().__pydantic_validator__.validate_json
         for row in self._raw.rows:
             try:
-                model = read(bytes(row))
+                model = decode_leniently(read, bytes(row))
             except ValidationError as error:
                 why = format_validation_error(error)
                 break

@@ -16,14 +16,20 @@ class ClientOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     timeout: Annotated[
-        float, Field(gt=0, description="Seconds to connect, and seconds between two reads.")
+        float, Field(gt=0, le=86400, description="Seconds to connect, and seconds between two reads.")
     ] = 30.0
-    max_retries: Annotated[int, Field(ge=0, description="Attempts after the first.")] = 4
-    page_size: Annotated[int, Field(gt=0, description="Rows requested per page.")] = 100
-    max_concurrency: Annotated[int, Field(gt=0, description="Concurrent requests of one process.")] = 8
+    max_retries: Annotated[int, Field(ge=0, le=1000, description="Attempts after the first.")] = 4
+    page_size: Annotated[int, Field(gt=0, le=1_000_000, description="Rows requested per page.")] = 100
+    max_concurrency: Annotated[
+        int, Field(gt=0, le=1000, description="Concurrent requests of one process.")
+    ] = 8
     requests_per_second: Annotated[
-        float | None, Field(gt=0, description="Requests per second from one process; empty for no limit.")
+        float | None,
+        Field(ge=0.001, le=10_000, description="Requests per second from one process; empty for no limit."),
     ] = None
+    max_response_bytes: Annotated[
+        int, Field(gt=0, description="Size of a response at most, after decompression.")
+    ] = 64 * 1024 * 1024
     verify: Annotated[
         bool | str,
         Field(

@@ -24,6 +24,7 @@ from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleSummary, UserLessonSchedule
 from airflow_provider_damstra.models.timestamps import to_utc
 from airflow_provider_damstra.services.concurrency import map_concurrently, return_error
+from airflow_provider_damstra.text import escape_unprintable
 from airflow_provider_damstra.validation_errors import format_argument_error
 
 if TYPE_CHECKING:
@@ -72,6 +73,11 @@ class PollResult:
     failure: str | None = None
     progress: str = ""
     result: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Escape control characters: texts contain names that the server sent, and are logged."""
+        object.__setattr__(self, "failure", self.failure and escape_unprintable(self.failure))
+        object.__setattr__(self, "progress", escape_unprintable(self.progress))
 
     @property
     def is_done(self) -> bool:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar, cast, get_origin
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-from airflow_provider_damstra.errors import error_from_response, invalid_response
+from airflow_provider_damstra.errors import error_from_response, invalid_response, mentions_error
 from airflow_provider_damstra.http import Request
+from airflow_provider_damstra.json_repair import decode_leniently
 from airflow_provider_damstra.models.base import Model, Page
 from airflow_provider_damstra.validation_errors import format_validation_error
 
@@ -134,15 +135,25 @@ class NoContentEndpoint(Endpoint[None]):
     """An operation without a result: the body of a successful response is not read."""
 
     def parse_result(self, request: Request, response: Response) -> None:
-        """Return None; raise for a web page, which a proxy or a login page sent instead of the API."""
+        """Return None.
+
+        :raises DamstraResponseError: for a web page, which a proxy or a login page sent instead of the API,
+            and for an error body that cannot be read.
+        """
         if response.is_html:
             raise invalid_response(request, response, "it is a web page")
+        if mentions_error(response):
+            parse_json(Any, request, response)
 
 
 class ListEndpoint(Endpoint[Page[Row]], Generic[Row]):
-    """A paginated listing of rows. The clients send one request per page (``iterate``)."""
+    """A paginated listing of rows. The clients send one request per page (``iterate``).
 
-    sends_paging_on_first_page: ClassVar[bool] = True
+    ``has_documented_paging`` is False for a listing that may not be paginated: its first request has no
+    paging parameters, and a server may ignore those of the others.
+    """
+
+    has_documented_paging: ClassVar[bool] = True
 
     @classmethod
     @cache
@@ -168,7 +179,7 @@ class ListEndpoint(Endpoint[Page[Row]], Generic[Row]):
     def page_request(self, *, start: int, size: int) -> Request:
         """Return the request for the rows from index ``start`` on, at most ``size`` rows."""
         request = self.request()
-        if start == 0 and not self.sends_paging_on_first_page:
+        if start == 0 and not self.has_documented_paging:
             return request
         return replace(request, query=(*request.query, ("startIndex", str(start)), ("maxResults", str(size))))
 
@@ -179,7 +190,7 @@ def parse_json(kind: Any, request: Request, response: Response) -> Any:
     :raises DamstraResponseError: naming the fields that are invalid.
     """
     try:
-        return _adapter(kind).validate_json(response.body)
+        return decode_leniently(_adapter(kind).validate_json, response.body)
     except ValidationError as error:
         reason = format_validation_error(error)
     # Raised outside the except block: as __context__, pydantic's error would show the response.
@@ -188,4 +199,5 @@ def parse_json(kind: Any, request: Request, response: Response) -> Any:
 
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    # As in NullableList.
+    return TypeAdapter(Annotated[kind, FailFast()] if get_origin(kind) is list else kind)

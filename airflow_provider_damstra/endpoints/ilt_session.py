@@ -94,7 +94,7 @@ class ListIltSessionAttendees(
 ):
     """List the attendees of a session, with attendance and result."""
 
-    sends_paging_on_first_page = False
+    has_documented_paging = False
 
     ilt_session_id: Identifier
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -71,6 +71,9 @@ class OverlappingPage:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __iter__(self) -> Iterator[RawRow]:
+        return iter(self.rows)
 
     def without_first(self, count: int) -> OverlappingPage:
         """Return the page without its first rows."""
@@ -242,7 +245,8 @@ class ConsistentPaginator:
 class OverlappingReader(RawReader):
     """Read pages as ``OverlappingPage``: the last row of each is left to the next.
 
-    It is not where a page has only one row, or the row has no key.
+    It is not where a page has only one row, the row has no key, or the listing has no documented paging: a
+    server may return all rows again in its second page.
     """
 
     def __init__(self) -> None:
@@ -260,7 +264,8 @@ class OverlappingReader(RawReader):
         self.max_row_count = max(self.max_row_count, count)
         is_full = str(count) == query.get("maxResults")
         has_more = is_full if page.total is None else start + count < page.total
-        last_key = row_key(page.rows[-1], endpoint) if has_more and count > 1 else None
+        overlaps = has_more and count > 1 and endpoint.has_documented_paging
+        last_key = row_key(page.rows[-1], endpoint) if overlaps else None
         rows = page.rows if last_key is None else page.rows[:-1]
         first_key = row_key(rows[0], endpoint) if rows else None
         overlapping: Any = OverlappingPage(rows, first_key, PageCursor(start + len(rows), last_key))

@@ -17,8 +17,10 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from airflow_provider_damstra.clients.raw_pages import DECODE_ERRORS
 from airflow_provider_damstra.compression import compressed, decompressed
 from airflow_provider_damstra.errors import DamstraResponseError
+from airflow_provider_damstra.json_repair import decode_leniently
 from airflow_provider_damstra.models.base import OptionalTimestamp
 
 if TYPE_CHECKING:
@@ -153,8 +155,8 @@ class RowVersionStore(AbstractContextManager["RowVersionStore"]):
     def _version(self, row: RawRow) -> tuple[bytes, str]:
         """Return a row's key and its version."""
         try:
-            parsed = _decoder(self._resource).decode(row)
-        except msgspec.MsgspecError as error:
+            parsed = decode_leniently(_decoder(self._resource).decode, bytes(row))
+        except DECODE_ERRORS as error:
             why = str(error)
         else:
             key = msgspec.json.encode([getattr(parsed, name) for name in self._resource.key])

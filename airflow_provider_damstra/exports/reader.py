@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from airflow_provider_damstra.clients.raw_pages import RawRow
+from airflow_provider_damstra.clients.raw_pages import DECODE_ERRORS, RawRow
 from airflow_provider_damstra.errors import (
     DamstraNotFoundError,
     DamstraRequestError,
@@ -29,6 +29,7 @@ from airflow_provider_damstra.errors import (
 )
 from airflow_provider_damstra.exports.background_loop import background_loop
 from airflow_provider_damstra.exports.consistent_pagination import ConsistentPaginator
+from airflow_provider_damstra.json_repair import decode_leniently
 from airflow_provider_damstra.services.concurrency import PROGRESS_INTERVAL
 
 if TYPE_CHECKING:
@@ -234,8 +235,8 @@ class ResourceReader:
 
     def _parent_id(self, row: RawRow) -> int:
         try:
-            return _ROW_WITH_ID.decode(row).id
-        except msgspec.MsgspecError as error:
+            return decode_leniently(_ROW_WITH_ID.decode, bytes(row)).id
+        except DECODE_ERRORS as error:
             why = str(error)
         # Not raised in the except block: the decoder's error would be its context.
         raise DamstraResponseError(f"a row of {self.query.resource.parent} has no id: {why}")

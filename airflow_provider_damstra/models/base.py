@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import core_schema
 
@@ -27,6 +27,8 @@ Item = TypeVar("Item")
 
 # Strings that the API sends for a missing value; its documentation shows the id "null".
 _NULL_TEXTS = frozenset({"", "null", "undefined"})
+
+_MAX_DIGITS = 18
 
 
 class _Lenient:
@@ -67,13 +69,15 @@ class UnwrapField(_Lenient):
     field: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        declared = handler(source)
+        declared: Any = {**handler(source), "fail_fast": True}
         item = declared["items_schema"]
         wrapped = core_schema.typed_dict_schema({self.field: core_schema.typed_dict_field(item)})
         unwrapped = core_schema.no_info_after_validator_function(itemgetter(self.field), wrapped)
         either = core_schema.union_schema([unwrapped, item], mode="left_to_right")
         full = core_schema.no_info_before_validator_function(self._unwrap, declared)
-        return _fast_path_or_fallback(core_schema.list_schema(either), full, declared=declared)
+        return _fast_path_or_fallback(
+            core_schema.list_schema(either, fail_fast=True), full, declared=declared
+        )
 
     def _unwrap(self, value: Any) -> Any:
         if not isinstance(value, list):
@@ -113,8 +117,11 @@ Identifiers = Annotated[list[int], UnwrapField("id")]
 Number = Annotated[int | float, Field(union_mode="left_to_right")]
 """An int or float, such as a duration or a rate; ints are not converted to float."""
 
-NullableList = Annotated[list[Item], BeforeValidator(_none_to_empty_list)]
-"""A list; ``null``, which the API sends for an empty one, is an empty list."""
+NullableList = Annotated[list[Item], FailFast(), BeforeValidator(_none_to_empty_list)]
+"""A list; ``null``, which the API sends for an empty one, is an empty list.
+
+Only the first invalid item is reported: pydantic's errors for a page of invalid rows would need gigabytes.
+"""
 
 
 class Model(BaseModel):
@@ -140,12 +147,26 @@ class Model(BaseModel):
         return getattr(self, self.row_key_field, None)
 
 
+def parse_count(value: Any) -> int | None:
+    """Return a number of rows that the server sent as a number or a string, or None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+_Count = Annotated[int | None, BeforeValidator(parse_count)]
+
+
 class PageMeta(Model):
     """The ``meta`` of a page. Do not use ``endIndex``, which is wrong even in the vendor's examples."""
 
-    total_result_count: int | None = None
-    start_index: int | None = None
-    end_index: int | None = None
+    total_result_count: _Count = None
+    start_index: _Count = None
+    end_index: _Count = None
+
+
+def _only_object(value: Any) -> Any:
+    return value if isinstance(value, (dict, PageMeta)) else None
 
 
 Row = TypeVar("Row", bound=Model)
@@ -155,7 +176,7 @@ class Page(Model, Generic[Row]):
     """One page of a listing."""
 
     results: NullableList[Row]
-    meta: PageMeta | None = None
+    meta: Annotated[PageMeta | None, BeforeValidator(_only_object)] = None
 
     @property
     def rows(self) -> list[Row]:
@@ -166,6 +187,10 @@ class Page(Model, Generic[Row]):
     def row_count(self) -> int:
         """Return the number of rows."""
         return len(self.results)
+
+    def row_keys(self, _listing: Any) -> list[Any]:
+        """Return the key of each row."""
+        return [row.row_key for row in self.results]
 
     @property
     def fingerprint(self) -> int:

@@ -13,7 +13,7 @@ from airflow_provider_damstra.validation import (
     validate_choice,
     validate_delimiter,
     validate_encoding,
-    validate_number,
+    validate_integer,
 )
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class ResourceTransfer(DamstraOperator):
         validate_delimiter("parent_ids_delimiter", parent_ids_delimiter)
         for name, value in (("max_concurrency", max_concurrency), ("page_size", page_size)):
             if value is not None:
-                validate_number(name, value, at_least=1)
+                validate_integer(name, value, at_least=1)
         self.resource = resource
         self.filters = filters
         self.parent_ids = parent_ids

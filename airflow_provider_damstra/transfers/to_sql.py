@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.transfers.base import ResourceTransfer
 from airflow_provider_damstra.transfers.lineage import asset_uri, emit_asset_events, output_alias
-from airflow_provider_damstra.validation import validate_choice, validate_number
+from airflow_provider_damstra.validation import validate_choice, validate_integer
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -65,7 +65,7 @@ class DamstraToSqlOperator(ResourceTransfer):
         super().__init__(**kwargs)
         self.outlets = self.outlets or [output_alias(self)]
         validate_choice("write_mode", write_mode, "upsert", "replace")
-        validate_number("batch_size", batch_size, at_least=1)
+        validate_integer("batch_size", batch_size, at_least=1)
         self.sql_conn_id = sql_conn_id
         self.table = table
         self.schema = schema

@@ -97,7 +97,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         content = self._to_bytes(matrix)
         atomic_write(self.target_path, content, task_try=self.task_try)
         counts = {"people": len(matrix.rows), "lessons": len(matrix.lessons), "statuses": matrix.counts()}
-        self.log.info("Training matrix of group %s: %s (%s)", matrix.group.name, self.target_path, counts)
+        self.log.info("Training matrix of group %r: %s (%s)", matrix.group.name, self.target_path, counts)
         digest = hashlib.sha256(content).hexdigest()
         return {"uri": self.target_path, **counts, "bytes": len(content), "sha256": digest}
 

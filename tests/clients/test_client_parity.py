@@ -50,7 +50,7 @@ GARBAGE: dict[str, bytes] = {
     "half a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{",
     "half a body": b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"id"',
     "no gzip": http_response(b"this is not compressed", Content_Encoding="gzip"),
-    "not UTF-8": http_response(b'{"id": "\xff\xfe"}'),
+    "not UTF-8": http_response(b'{"ids": "\xff\xfe"}'),
 }
 Outcome = tuple[type[DamstraError], str, dict[str, Any], int]
 

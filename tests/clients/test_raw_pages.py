@@ -118,6 +118,22 @@ def test_raw_row_is_on_one_line() -> None:
     assert json.loads(row) == {"id": 1, "a": {"b": "c\nd"}}
 
 
+@pytest.mark.parametrize("row", [rb'{"id":2,"n":"Bob\ud83d"}', b'{"id":2,"n":"Jos\xe9"}'])
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b"\n", b"\xef\xbb\xbf\r\n"])
+def test_raw_row_that_is_not_unicode_is_kept(start: bytes, row: bytes) -> None:
+    page = read_raw(
+        start + rb'{"results":[{"id":1,"n":"\ufffd"},%s,{"id":3}],"meta":{"totalResultCount":3}}' % row
+    )
+    assert [bytes(found) for found in page.rows] == [rb'{"id":1,"n":"\ufffd"}', row, b'{"id":3}']
+    assert page.row_keys(LISTING) == [1, 2, 3]
+    assert page.total == 3
+
+
+def test_raw_row_with_line_break_in_string_is_on_one_line() -> None:
+    page = read_raw(b'{"results":[{"id":1,"n":"two\nlines\x00","x":NaN}]}')
+    assert [bytes(row) for row in page.rows] == [rb'{"id":1,"n":"two\u000alines\u0000","x":null}']
+
+
 @pytest.mark.parametrize("meta", [None, {}, {"totalResultCount": None}, {"totalResultCount": "many"}])
 def test_missing_or_invalid_total_is_none(meta: Any) -> None:
     assert read_raw({"meta": meta, "results": [{"id": 1}]}).total is None

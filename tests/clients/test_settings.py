@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -62,11 +63,12 @@ def test_invalid_base_url_is_rejected(base_url: str) -> None:
 @pytest.mark.parametrize(
     ("name", "bad"),
     [
-        ("timeout", [0, -1, "soon", None]),
-        ("max_retries", [-1, 1.5, "many", None]),
-        ("page_size", [0, -1, "all"]),
-        ("max_concurrency", [0, -1]),
-        ("requests_per_second", [0, -1, "fast"]),
+        ("timeout", [0, -1, "soon", None, math.inf, math.nan, "inf", 1e300]),
+        ("max_retries", [-1, 1.5, "many", None, math.inf, 10**30]),
+        ("page_size", [0, -1, "all", 10**30]),
+        ("max_concurrency", [0, -1, 10**30]),
+        ("requests_per_second", [0, -1, "fast", math.inf, math.nan, 1e-320]),
+        ("max_response_bytes", [0, "much"]),
         ("verify", [None, 3, ["a"]]),
         ("nonsense", [1]),
     ],

@@ -19,6 +19,7 @@ from airflow_provider_damstra.exports.consistent_pagination import OverlappingPa
 from airflow_provider_damstra.exports.reader import QUEUED_PAGES, ResourceReader, RowPage
 from airflow_provider_damstra.exports.resources import RESOURCES, ResourceQuery
 from tests.clients.drivers import settings_for
+from tests.clients.servers import http_response, raw_server
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -266,3 +267,13 @@ def test_pages_of_a_single_listing_in_memory_are_bounded() -> None:
             assert ids([page]) == [taken - 1]
         wait_until(lambda: client.requests == 99 + QUEUED_PAGES + 1, "all slots are used")
     assert client.is_closed
+
+
+def test_parent_whose_name_is_not_unicode_is_read() -> None:
+    users = b'{"results":[{"id":1},{"id":2,"firstName":"Bob\\ud83d"}],"meta":{"totalResultCount":2}}'
+    query = ResourceQuery(resource=RESOURCES["lesson_schedules"], max_concurrency=1)
+    with (
+        raw_server(http_response(users)) as server,
+        ResourceReader(query, partial(AsyncClient, settings_for(server.url))) as reader,
+    ):
+        assert reader.parent_ids() == [1, 2]

@@ -88,6 +88,7 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     (UPSERT_USERS, {"encoding": "latin-99"}, "encoding is 'latin-99'; it is the name of an encoding"),
     (UPSERT_USERS, {"delimiter": "::"}, "delimiter is '::'; it is one character"),
     (UPSERT_USERS, {"delimiter": "\n"}, "it is one character"),
+    (SYNC, {"max_removals": float("inf")}, "max_removals is inf; it is a number of at least 0"),
     (UPSERT_USERS, {"match_by": "shoe_size"}, "match_by is 'shoe_size'; it can be employee_number"),
     (
         LOGIN_URL,

@@ -216,6 +216,8 @@ def test_invalid_argument_fails_before_first_request(
         ({"parent_ids_delimiter": ", "}, "parent_ids_delimiter is ', '; it is one character"),
         ({"on_failed_parent": "ignore"}, "on_failed_parent is 'ignore'; it can be fail or skip"),
         ({"max_concurrency": 0}, "max_concurrency is 0; it is a number of at least 1"),
+        ({"max_concurrency": float("inf")}, "max_concurrency is inf; it is a number of at least 1"),
+        ({"page_size": 1.5}, "page_size is 1.5; it is a whole number"),
         ({"page_size": "big"}, "page_size is 'big'; it is a number of at least 1"),
     ],
     ids=str,
