@@ -5,7 +5,7 @@ Importing it is cheap and loads no Airflow: conditions, the receiver and Airflow
 ::
 
     with DAG("congratulate", schedule=[damstra_event("lesson.schedule.completed")]):
-        ...  # triggering_asset_events has extra["payload"], extra["source"] and extra["received_at"]
+        ...  # triggering_asset_events has extra["payload"], extra["unverified"] and extra["verified"]
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SCHEDULE_EVENTS = (SCHEDULE_CREATED, SCHEDULE_CHANGED, SCHEDULE_COMPLETED, SCHED
 EVENT_NAMES = (*SCHEDULE_EVENTS, USER_CREATED, USER_UPDATED, USER_INACTIVATED)
 
 ALL_EVENTS = "all"
-"""Matches every event of a connection, including events of unknown names."""
+"""Matches every event of a connection; those of unknown names with ``[damstra] allow_unknown_events``."""
 
 SCHEME = "damstra"
 DEFAULT_CONNECTION = "damstra_default"
@@ -44,8 +44,8 @@ def damstra_event(
 ) -> Asset:
     """Return the asset that is updated whenever Damstra reports an event.
 
-    :param name: Damstra's name of the event, such as ``lesson.schedule.completed``; ``all`` for every event,
-        including events whose name this provider does not know.
+    :param name: Damstra's name of the event, such as ``lesson.schedule.completed``; ``all`` for every event.
+        Events whose name this provider does not know need ``[damstra] allow_unknown_events``.
     :param conn_id: id of the Airflow connection whose webhook receives the event.
     :param extra: the ``extra`` of the asset.
     :raises ValueError: if there is no such event, or ``conn_id`` is empty.

@@ -142,7 +142,8 @@ _OPTIONS = {
         "string",
         "",
         "Networks that webhooks may come from, separated by commas; all if empty. Behind a proxy, "
-        "let the API server see the sender's address (--proxy-headers, FORWARDED_ALLOW_IPS).",
+        "let the API server see the sender's address (--proxy-headers, FORWARDED_ALLOW_IPS with the proxy's "
+        "address, not *).",
         example="203.0.113.0/24,2001:db8::/32",
     ),
     "receiver_url": _option(
@@ -154,6 +155,12 @@ _OPTIONS = {
     ),
     "verify_events": _option(
         "boolean", "True", "Verify an event with the Damstra API before it updates an asset."
+    ),
+    "allow_unknown_events": _option(
+        "boolean",
+        "False",
+        "Let events with unknown names update the asset for all events. They cannot be verified: any "
+        "sender that knows the webhook URL can start the DAGs on that asset. If False, they are refused.",
     ),
     "verify_patience": _option(
         "float",

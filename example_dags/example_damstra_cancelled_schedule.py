@@ -41,9 +41,13 @@ with DAG(
         from airflow_provider_damstra.endpoints import GetLessonSchedule, GetUser, ListGroupSupervisors
 
         hook = DamstraHook()
-        payloads = [event.extra["payload"] for event in triggering_asset_events[cancelled]]
+        extras = [event.extra for event in triggering_asset_events[cancelled]]
         questions = []
-        reasons = {payload["lesson_schedule_id"]: payload["cancellation_reason"] for payload in payloads}
+        # Damstra's API does not confirm the reason, so it is in another dictionary than the ids.
+        reasons = {
+            extra["payload"]["lesson_schedule_id"]: extra["unverified"].get("cancellation_reason")
+            for extra in extras
+        }
         for schedule_id, reason in reasons.items():
             schedule = hook.call(GetLessonSchedule(lesson_schedule_id=schedule_id))
             user = hook.call(GetUser(user_id=schedule.user_id))

@@ -60,8 +60,9 @@ _COMMANDS = (
     _command(
         "send-test-event",
         "Send an event to the receiver, and wait until it is an asset event",
-        "The name of the default event does not exist in Damstra: it starts DAGs that are scheduled on all "
-        "events of the connection, and no others. With --name and ids, the event is verified like any other.",
+        "The name of the default event does not exist in Damstra: it starts no DAG, or with [damstra] "
+        "allow_unknown_events those that are scheduled on all events of the connection. With --name and ids, "
+        "the event is verified like any other.",
         _CONN_ID,
         _option("--name", help="name of the event (default: %(default)s)", default="airflow.test"),
         _option("--lesson-schedule-id", help="id of the lesson schedule in the event", type=int),

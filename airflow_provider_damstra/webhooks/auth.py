@@ -1,14 +1,10 @@
-"""Authentication of webhook requests: constant-time comparison of the URL's token, and source networks.
-
-The token is removed from the request's path before access logs can read it.
-"""
+"""Authentication of webhook requests: constant-time comparison of the URL's token, and source networks."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
 import logging
-import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_damstra.hooks.connection import find_connection, parse_extra
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
-
     from airflow_provider_damstra.webhooks.config import Network
 
 TOKEN_EXTRA = "webhook_token"  # noqa: S105 (the name of a field)
@@ -40,6 +34,9 @@ MAX_ACCEPTED_TOKENS = 4
 """Hashes that each request is compared with, regardless of the number of its connection's tokens."""
 
 log = logging.getLogger(__name__)
+
+_known_hashes: set[bytes] = set()
+"""Hashes of the tokens that this process has accepted; rotated ones, too, must not be logged."""
 
 
 class TokenAuthenticator:
@@ -91,6 +88,7 @@ class TokenAuthenticator:
     def set_tokens(self, conn_id: str, tokens: Sequence[str]) -> None:
         """Replace the accepted tokens of a connection."""
         hashes = tuple(map(hash_token, tokens[:MAX_ACCEPTED_TOKENS]))
+        _known_hashes.update(hashes)
         self._hashes[conn_id] = (*hashes, *self._padding[len(hashes) :])
 
     def _log_once(self, conn_id: str, problem: str) -> None:
@@ -178,42 +176,14 @@ def hash_token(token: str) -> bytes:
     return sha256(token.encode(errors="surrogatepass")).digest()
 
 
+def is_known_token(text: str) -> bool:
+    """Return whether a text is a token that any connection has accepted since the process started."""
+    return hash_token(text) in _known_hashes
+
+
 def matches_any(token_hash: bytes, accepted: Iterable[bytes]) -> bool:
     """Return whether a hash is among the accepted ones; compare it with all of them, in constant time."""
     is_match = False
     for accepted_hash in accepted:
         is_match |= secrets.compare_digest(token_hash, accepted_hash)
     return is_match
-
-
-REDACTED = "***"
-
-_WEBHOOK_PATH = re.compile(r"(?P<prefix>.*/damstra/+webhooks/+(?:[^/]+/+)?)(?P<token>.+)", re.I | re.S)
-
-_TOKEN_KEY = "damstra.webhook_token"  # noqa: S105 (a key of the ASGI scope)
-
-
-class RedactTokenMiddleware:
-    """ASGI middleware that moves the token out of a request's path before the request is handled.
-
-    The access logs of Airflow and uvicorn read the path from the same scope after the response.
-
-    :param app: the next ASGI application.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Replace the token in the path by ``***``, and keep it for :func:`token_from_scope`."""
-        path = _WEBHOOK_PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
-        if path and path["token"] != REDACTED:
-            scope[_TOKEN_KEY] = path["token"]
-            scope["path"] = path["prefix"] + REDACTED
-            scope["raw_path"] = scope["path"].encode(errors="surrogateescape")
-        await self.app(scope, receive, send)
-
-
-def token_from_scope(scope: Scope) -> str:
-    """Return the token that was redacted from a request's path, or an empty string."""
-    return str(scope.get(_TOKEN_KEY, ""))

@@ -45,6 +45,8 @@ class ReceiverConfig(BaseModel, frozen=True):
     :param webhook_conn_ids: ids of the connections whose webhooks are received.
     :param webhook_networks: networks that requests may come from; all if empty.
     :param verify_events: verify events with the API before they update assets.
+    :param allow_unknown_events: let events with unknown names, which cannot be verified, update the asset
+        for all events; if False, they are refused.
     :param verify_patience: seconds during which an event that Damstra does not show yet is verified again.
     :param inbox_retention: days that processed events are kept.
     """
@@ -53,6 +55,7 @@ class ReceiverConfig(BaseModel, frozen=True):
     webhook_conn_ids: Annotated[tuple[str, ...], BeforeValidator(_parse_conn_ids)]
     webhook_networks: Annotated[tuple[Network, ...], BeforeValidator(_parse_networks)]
     verify_events: Boolean
+    allow_unknown_events: Boolean
     verify_patience: Annotated[float, Field(ge=0, le=MAX_NUMBER, allow_inf_nan=False)]
     inbox_retention: Annotated[float, Field(ge=1, le=MAX_NUMBER, allow_inf_nan=False)]
 

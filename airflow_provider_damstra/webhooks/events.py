@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime
-from typing import Annotated, Any
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AliasChoices, Field
 from pydantic_core import from_json
 
 from airflow_provider_damstra import assets
+from airflow_provider_damstra.endpoints.types import Identifier
 from airflow_provider_damstra.models.base import Model, Timestamp
+from airflow_provider_damstra.models.timestamps import to_utc
 
 MAX_NAME_LENGTH = 200
 MAX_NESTING = 20
 MAX_INTEGER = 2**63 - 1
 """The greatest value of a database's BIGINT."""
 
+_EARLIEST = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
+_LATEST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
+
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_NAME_LENGTH)]
 
 _BOTH_SPELLINGS = AliasChoices("userId", "userID")
-UserId = Annotated[int, Field(validation_alias=_BOTH_SPELLINGS, serialization_alias="userId")]
+UserId = Annotated[Identifier, Field(validation_alias=_BOTH_SPELLINGS, serialization_alias="userId")]
 """Id of a user in the events documented with ``userId``. Both spellings are accepted in all events."""
 
-UserID = Annotated[int, Field(validation_alias=_BOTH_SPELLINGS, serialization_alias="userID")]
+UserID = Annotated[Identifier, Field(validation_alias=_BOTH_SPELLINGS, serialization_alias="userID")]
 """Id of a user in the events documented with ``userID``."""
 
 
@@ -33,11 +39,11 @@ class Event(Model):
 
     name: Name
 
-    def occurred_at(self) -> datetime | None:
-        """Return the time of the event in UTC, or None if the field with its time is not known.
+    verifiable_fields: ClassVar[frozenset[str]] = frozenset({"name"})
+    """Names of the fields that verification compares with the API's data."""
 
-        :raises ValueError: if a database cannot store it.
-        """
+    def occurred_at(self) -> datetime | None:
+        """Return the time of the event in UTC, or None if the field with its time is not known."""
         return None
 
     def dedup_key(self) -> str:
@@ -55,11 +61,8 @@ class KnownEvent(Event):
     time_stamp: Timestamp
 
     def occurred_at(self) -> datetime:
-        """Return the time of the event in UTC."""
-        try:
-            return self.time_stamp.astimezone(UTC)
-        except OverflowError:
-            raise ValueError("its time is out of range") from None
+        """Return the time of the event in UTC, clamped to what a database returns in every time zone."""
+        return min(max(to_utc(self.time_stamp), _EARLIEST), _LATEST)
 
     def dedup_key(self) -> str:
         """Return a hash of the fields of the event's model: unknown fields may differ between deliveries."""
@@ -77,18 +80,24 @@ class KnownEvent(Event):
         return _hash({"seen": self.model_dump(mode="json", include=fields)})
 
 
+_USER_FIELDS = frozenset({"name", "user_id"})
+_SCHEDULE_FIELDS = _USER_FIELDS | {"lesson_schedule_id"}
+
+
 class LessonScheduleCompleted(KnownEvent):
     """A trainee completed a scheduled lesson."""
 
-    lesson_schedule_id: int
+    verifiable_fields = _SCHEDULE_FIELDS
+    lesson_schedule_id: Identifier
     user_id: UserId
 
 
 class LessonScheduleChanged(KnownEvent):
     """A schedule was moved to another date."""
 
+    verifiable_fields = _SCHEDULE_FIELDS | {"schedule_date"}
     schedule_date: Timestamp
-    lesson_schedule_id: int
+    lesson_schedule_id: Identifier
     user_id: UserID
 
     def polling_dedup_key(self, *, after: int | None = None) -> str:
@@ -105,14 +114,16 @@ class LessonScheduleChanged(KnownEvent):
 class LessonScheduleCreated(KnownEvent):
     """A lesson was scheduled for a user."""
 
-    lesson_schedule_id: int
+    verifiable_fields = _SCHEDULE_FIELDS
+    lesson_schedule_id: Identifier
     user_id: UserID
 
 
 class LessonScheduleCancelled(KnownEvent):
     """A schedule was cancelled."""
 
-    lesson_schedule_id: int
+    verifiable_fields = _SCHEDULE_FIELDS
+    lesson_schedule_id: Identifier
     user_id: UserID
     cancellation_reason: str
 
@@ -120,6 +131,7 @@ class LessonScheduleCancelled(KnownEvent):
 class UserAccountCreated(KnownEvent):
     """A user was created."""
 
+    verifiable_fields = _USER_FIELDS | {"user_name"}
     first_name: str
     last_name: str
     user_name: str
@@ -127,8 +139,9 @@ class UserAccountCreated(KnownEvent):
 
 
 class UserSettingsUpdated(KnownEvent):
-    """A user's settings were changed, by the user or by another one."""
+    """A user's settings were changed, by the user or by another one. The API confirms only that user."""
 
+    verifiable_fields = _USER_FIELDS
     user_id: UserId
     acting_user_id: int
 
@@ -136,6 +149,7 @@ class UserSettingsUpdated(KnownEvent):
 class UserAccountInactivate(KnownEvent):
     """A user was made inactive."""
 
+    verifiable_fields = _USER_FIELDS | {"user_name"}
     user_name: str
     user_id: UserId
 
@@ -149,6 +163,11 @@ EVENT_TYPES: dict[str, type[KnownEvent]] = {
     assets.USER_UPDATED: UserSettingsUpdated,
     assets.USER_INACTIVATED: UserAccountInactivate,
 }
+
+
+def verifiable_fields(name: str) -> frozenset[str]:
+    """Return the names of the fields of an event that verification compares with the API's data."""
+    return EVENT_TYPES.get(name, Event).verifiable_fields
 
 
 def event_ids(payload: dict[str, Any]) -> dict[str, int | None]:
@@ -168,14 +187,26 @@ def body_fields(name: str) -> tuple[str, ...]:
     )
 
 
+_ESCAPE = re.compile(
+    r"\\(?:ud[89ab]..\\ud[c-f]..|u(?P<unstorable>0000|d[89a-f][0-9a-f]{2})|.)", re.IGNORECASE | re.DOTALL
+)
+"""An escape sequence in JSON: a pair of surrogates, a character that no database stores, or another."""
+
+
+def _replace_unstorable(escape: re.Match[str]) -> str:
+    return r"\ufffd" if escape["unstorable"] else escape[0]
+
+
 def parse_event(body: bytes) -> Event:
     """Parse the body of a webhook.
 
-    :param body: JSON.
+    :param body: JSON. Bytes that are not in its encoding, lone surrogates and NUL become U+FFFD: databases
+        cannot store them, and the event must not be lost.
     :returns: an instance of the model of its name, or an :class:`Event` if the name is unknown.
     :raises ValueError: if the body is not JSON, is nested too deeply, or does not match the model.
     """
-    content: Any = from_json(body, allow_inf_nan=False)
+    text = body.decode(json.detect_encoding(body), errors="replace").lstrip("\ufeff")
+    content: Any = from_json(_ESCAPE.sub(_replace_unstorable, text), allow_inf_nan=False)
     name = content.get("name") if isinstance(content, dict) else None
     return EVENT_TYPES.get(name if isinstance(name, str) else "", Event).model_validate(content)
 
@@ -189,13 +220,10 @@ def parse_body(body: bytes) -> tuple[Event, dict[str, Any]]:
     event = parse_event(body)
     payload: dict[str, Any] = event.model_dump(mode="json")
     _validate_values(payload, depth=1)
-    event.occurred_at()  # raises ValueError if no database can store it
     # The payload is parsed again before verification: fields given in two spellings must agree.
     stored = type(event).model_validate(payload)
     if any(getattr(stored, field) != getattr(event, field) for field in type(event).model_fields):
         raise ValueError("it has two different values for one field")
-    if "\\u0000" in json.dumps(payload):
-        raise ValueError("it has a NUL character")
     return event, payload
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
@@ -13,7 +14,7 @@ from airflow_provider_damstra.hooks.metrics import count_event
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.asset_events import register_asset_events
 from airflow_provider_damstra.webhooks.database import transaction
-from airflow_provider_damstra.webhooks.events import event_ids
+from airflow_provider_damstra.webhooks.events import event_ids, verifiable_fields
 from airflow_provider_damstra.webhooks.inbox import EventState
 
 if TYPE_CHECKING:
@@ -30,18 +31,13 @@ MAX_ATTEMPTS = 500
 log = logging.getLogger(__name__)
 
 
-def confirm(row: InboxRow, *, is_verified: bool) -> None:
+def confirm(row: InboxRow, *, confirmed_fields: Collection[str] | None) -> None:
     """Mark an event as confirmed and register its asset events, in one transaction.
 
-    :param is_verified: whether the API confirmed the event.
+    :param confirmed_fields: names of the payload's fields that the API confirmed; None if it was not asked.
     :raises InboxUnavailableError: if the database failed; then nothing was changed.
     """
-    extra = {
-        "payload": row["payload"],
-        "source": row["source"],
-        "received_at": row["received_at"].isoformat(),
-        "verified": is_verified,
-    }
+    extra = _asset_event_extra(row, confirmed_fields)
     with transaction() as connection:
         # First, because the row's lock and version keep other processes from doing the same.
         if not inbox.mark_processed(row, EventState.CONFIRMED, connection=connection):
@@ -52,13 +48,26 @@ def confirm(row: InboxRow, *, is_verified: bool) -> None:
                 row["name"],
                 conn_id=row["conn_id"],
                 extra=extra,
-                user_id=event_ids(row["payload"])["user_id"],
+                user_id=event_ids(extra["payload"])["user_id"],
                 session=session,
             )
             session.flush()
     for notify in listeners:
         notify()
     count_event("confirmed", conn_id=row["conn_id"])
+
+
+def _asset_event_extra(row: InboxRow, confirmed_fields: Collection[str] | None) -> dict[str, Any]:
+    """Return the extra of an event's asset events, with the fields that nothing confirmed apart."""
+    names = verifiable_fields(row["name"]) if confirmed_fields is None else confirmed_fields
+    payload = {name: value for name, value in row["payload"].items() if name in names}
+    return {
+        "payload": payload,
+        "unverified": {name: value for name, value in row["payload"].items() if name not in payload},
+        "verified": confirmed_fields is not None,
+        "source": row["source"],
+        "received_at": row["received_at"].isoformat(),
+    }
 
 
 def refuse(row: InboxRow, reason: str) -> None:

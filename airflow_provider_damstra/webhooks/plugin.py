@@ -29,7 +29,7 @@ def _apps() -> list[dict[str, Any]]:
 
 
 def _middlewares() -> list[dict[str, Any]]:
-    from airflow_provider_damstra.webhooks.auth import RedactTokenMiddleware
+    from airflow_provider_damstra.webhooks.redaction import RedactTokenMiddleware
 
     return [{"middleware": RedactTokenMiddleware, "args": [], "kwargs": {}, "name": "Damstra: redact tokens"}]
 

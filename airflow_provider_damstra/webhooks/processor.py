@@ -18,14 +18,17 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from pydantic import ValidationError
+
 from airflow_provider_damstra.clients.async_client import AsyncClient
-from airflow_provider_damstra.errors import DamstraRequestError, DamstraResponseError
 from airflow_provider_damstra.hooks.connection import load_settings
 from airflow_provider_damstra.hooks.metrics import count_request, gauge_waiting_events, server_stats
+from airflow_provider_damstra.validation_errors import format_validation_error
 from airflow_provider_damstra.webhooks import inbox, outcomes
+from airflow_provider_damstra.webhooks.circuit_breaker import CircuitBreaker, affects_connection
 from airflow_provider_damstra.webhooks.database import InboxUnavailableError, UnstorableEventError
 from airflow_provider_damstra.webhooks.events import EVENT_TYPES
-from airflow_provider_damstra.webhooks.verification import find_expiry, find_mismatch
+from airflow_provider_damstra.webhooks.verification import EventMismatchError, find_expiry, verify
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.webhooks.config import ReceiverConfig
@@ -57,9 +60,7 @@ REQUEST_TIMEOUT_SECONDS = 10.0
 VERIFICATION_TIMEOUT_SECONDS = 30.0
 """Time limit of all requests for one event."""
 
-INITIAL_OPEN_SECONDS = 1.0
-MAX_OPEN_SECONDS = 60.0
-"""Time during which a circuit breaker stays open: doubled after each failure."""
+UNKNOWN_NAME = "its name is unknown, so it cannot be verified ([damstra] allow_unknown_events is False)"
 
 log = logging.getLogger(__name__)
 
@@ -70,37 +71,6 @@ class AsyncThreadPool(ThreadPoolExecutor):
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function in a thread and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self, partial(function, *args, **kwargs))
-
-
-class CircuitBreaker:
-    """Circuit breaker of one connection: after a failure, send no requests for a time that doubles."""
-
-    def __init__(self) -> None:
-        self.reason = ""
-        self._open_seconds = 0.0
-        self._open_until = 0.0
-
-    @property
-    def seconds_left(self) -> float:
-        """Return the time until requests are sent again; 0 if the breaker is closed."""
-        return max(0.0, self._open_until - time.monotonic())
-
-    def record_failure(self, reason: str) -> bool:
-        """Open the breaker unless it is open, and return whether the reason is a new one."""
-        if self.seconds_left:
-            return False
-        self._open_seconds = min(2 * self._open_seconds, MAX_OPEN_SECONDS) or INITIAL_OPEN_SECONDS
-        self._open_until = time.monotonic() + self._open_seconds
-        is_new = reason != self.reason
-        self.reason = reason
-        return is_new
-
-    def record_success(self) -> bool:
-        """Close the breaker, and return whether there was a failure before."""
-        had_failed = bool(self.reason)
-        self.reason = ""
-        self._open_seconds = self._open_until = 0.0
-        return had_failed
 
 
 class EventProcessor:
@@ -119,6 +89,7 @@ class EventProcessor:
         self._database = database
         self._secrets = secrets
         self._breakers: dict[str, CircuitBreaker] = defaultdict(CircuitBreaker)
+        self._logged_kinds: set[tuple[str, type[Exception], int | None]] = set()
 
     async def process(self, conn_id: str, rows: list[InboxRow]) -> None:
         """Process claimed events of one connection.
@@ -141,7 +112,9 @@ class EventProcessor:
                 verifications = [self._verify(row, event, client) for row, event in unverified]
                 results = await asyncio.gather(*verifications, return_exceptions=True)
         except Exception as error:
-            await self._retry_later([row for row, _ in unverified], self._record_failure(conn_id, error))
+            # Raised before the first request: the connection cannot be read or used.
+            reason = self._open_breaker(conn_id, error)
+            await self._retry_later([row for row, _ in unverified], reason)
             return
         for problem in filter(None, results):
             raise problem
@@ -156,40 +129,44 @@ class EventProcessor:
                     event = event_type.model_validate(row["payload"])
                     retention = timedelta(days=self._config.inbox_retention)
                     reason = find_expiry(event, received_at=row["received_at"], retention=retention)
-            except ValueError as error:
-                reason = f"its payload is invalid: {error}"
+                elif not self._config.allow_unknown_events:
+                    reason = UNKNOWN_NAME
+            except ValidationError as error:
+                reason = f"its payload is invalid: {format_validation_error(error)}"
         if reason:
             await self._database.run(outcomes.refuse, row, reason)
         elif event and self._config.verify_events:
             return event
         else:
-            await self._confirm(row, is_verified=False)
+            await self._confirm(row, confirmed_fields=None)
         return None
 
     async def _verify(self, row: InboxRow, event: KnownEvent, client: AsyncClient) -> None:
         conn_id = row["conn_id"]
+        started_at = time.monotonic()
         try:
             async with asyncio.timeout(VERIFICATION_TIMEOUT_SECONDS):
-                mismatch = await find_mismatch(event, client)
+                confirmed = await verify(event, client)
+        except EventMismatchError as error:
+            confirmed, mismatch = frozenset[str](), str(error)
         except TimeoutError:
             seconds = f"{VERIFICATION_TIMEOUT_SECONDS:.0f} s"
             await self._retry_later([row], f"Damstra took longer than {seconds} to respond to all requests")
             return
         except Exception as error:
-            retry_after = getattr(error, "retry_after", None)
-            await self._retry_later([row], self._record_failure(conn_id, error), retry_after)
+            await self._retry_after_error(row, error)
             return
-        if self._breakers[conn_id].record_success():
+        if self._breakers[conn_id].record_success(started_at=started_at):
             log.info("Damstra webhooks: connection %r responds again.", conn_id)
-        if mismatch is None:
-            await self._confirm(row, is_verified=True)
+        if confirmed:
+            await self._confirm(row, confirmed_fields=confirmed)
         else:
             patience = timedelta(seconds=self._config.verify_patience)
             await self._database.run(outcomes.retry_unverified, row, mismatch, patience=patience)
 
-    async def _confirm(self, row: InboxRow, *, is_verified: bool) -> None:
+    async def _confirm(self, row: InboxRow, *, confirmed_fields: frozenset[str] | None) -> None:
         try:
-            await self._database.run(outcomes.confirm, row, is_verified=is_verified)
+            await self._database.run(outcomes.confirm, row, confirmed_fields=confirmed_fields)
         except InboxUnavailableError:
             raise
         except UnstorableEventError as error:
@@ -203,13 +180,37 @@ class EventProcessor:
         for row in rows:
             await self._database.run(outcomes.retry_later, row, reason, retry_after=retry_after)
 
-    def _record_failure(self, conn_id: str, error: Exception) -> str:
-        """Return the error as a reason; open the circuit breaker if it affects all events."""
-        reason = f"{type(error).__name__}: {error}"
-        is_specific = isinstance(error, (DamstraRequestError, DamstraResponseError))
-        if not is_specific and self._breakers[conn_id].record_failure(reason):
+    async def _retry_after_error(self, row: InboxRow, error: Exception) -> None:
+        """Retry an event whose verification failed; open the breaker if the error affects all events."""
+        if affects_connection(error):
+            reason = self._open_breaker(row["conn_id"], error)
+        else:
+            reason = _describe_error(error)
+            self._log_first_of_kind(row, error)
+        await self._retry_later([row], reason, getattr(error, "retry_after", None))
+
+    def _log_first_of_kind(self, row: InboxRow, error: Exception) -> None:
+        """Log an error unless one like it was logged: a sender can cause any number of them."""
+        kind = (row["conn_id"], type(error), getattr(error, "status", None))
+        if kind not in self._logged_kinds:
+            self._logged_kinds.add(kind)
+            log.warning(
+                "Damstra webhooks: cannot verify %s yet: %s. It is retried, like others with this error, "
+                "which are not logged; airflow damstra inbox lists them.",
+                outcomes.describe(row),
+                _describe_error(error),
+            )
+
+    def _open_breaker(self, conn_id: str, error: Exception) -> str:
+        """Open the circuit breaker of a connection, and return the error as a reason."""
+        reason = _describe_error(error)
+        if self._breakers[conn_id].record_failure(reason):
             log.warning("Damstra webhooks: events of connection %r are waiting. %s", conn_id, reason)
         return reason
+
+
+def _describe_error(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 class InboxWorker:

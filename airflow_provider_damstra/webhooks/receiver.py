@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -16,18 +17,18 @@ from typing import TYPE_CHECKING, TypeVar
 from fastapi import FastAPI, Request
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from airflow_provider_damstra.hooks.metrics import count_event, count_not_found
 from airflow_provider_damstra.validation_errors import format_validation_error
 from airflow_provider_damstra.webhooks import inbox
-from airflow_provider_damstra.webhooks.auth import RedactTokenMiddleware, TokenAuthenticator, token_from_scope
+from airflow_provider_damstra.webhooks.auth import TokenAuthenticator
 from airflow_provider_damstra.webhooks.config import load_receiver_config
 from airflow_provider_damstra.webhooks.database import InboxUnavailableError, UnstorableEventError
 from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, insert_event
 from airflow_provider_damstra.webhooks.events import EVENT_TYPES, event_ids, parse_body
 from airflow_provider_damstra.webhooks.processor import AsyncThreadPool, InboxWorker
+from airflow_provider_damstra.webhooks.redaction import RedactTokenMiddleware, token_from_scope
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.webhooks.config import ReceiverConfig
@@ -41,6 +42,11 @@ DATABASE_THREADS = 4
 
 MAX_BODY_BYTES = 64 * 1024
 BODY_TIMEOUT_SECONDS = 10.0
+GRACE_ITERATIONS = 20
+"""Iterations of the event loop after the timeout: if the loop was busy, what has arrived is not read yet."""
+
+COMPRESSIONS = frozenset(("br", "compress", "deflate", "gzip", "x-compress", "x-gzip", "zstd"))
+"""Values of Content-Encoding that are rejected. Senders also put ``identity`` or a character set there."""
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +56,7 @@ def create_app() -> FastAPI:
     receiver = None
     try:
         config = load_receiver_config()
+        _warn_about_forwarded_addresses(config)
         receiver = WebhookReceiver(config) if config.webhooks_enabled else None
     except ValueError as error:
         log.error("Damstra webhooks are not received until this is fixed: %s", error)
@@ -62,6 +69,16 @@ def create_app() -> FastAPI:
         app.post("/missed/{conn_id:path}")(receiver.receive_missed_event)
         app.get("/feed/{conn_id:path}")(receiver.read_feed)
     return app
+
+
+def _warn_about_forwarded_addresses(config: ReceiverConfig) -> None:
+    """Log a warning if uvicorn lets senders choose the address that is compared with the networks."""
+    trusted = os.environ.get("FORWARDED_ALLOW_IPS", "").split(",")
+    if config.webhooks_enabled and config.webhook_networks and "*" in map(str.strip, trusted):
+        log.warning(
+            "Damstra webhooks: [damstra] webhook_networks protects nothing with FORWARDED_ALLOW_IPS=* and "
+            "--proxy-headers, because senders choose their address: set it to the addresses of your proxies."
+        )
 
 
 class WebhookReceiver:
@@ -160,24 +177,46 @@ class WebhookReceiver:
 async def read_body(request: Request) -> bytes:
     """Read a request's body.
 
-    :raises HTTPException: 415 if its headers do not declare plain JSON, 413 if it is too large, 408 if it
-        takes too long, 400 if it is incomplete.
+    :raises HTTPException: 415 if its headers declare compression or another format than JSON, 413 if it is
+        too large, 408 if it takes too long, 400 if it is incomplete.
     """
-    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if not media_type.endswith(("/json", "+json")) or "content-encoding" in request.headers:
+    headers = request.headers
+    media_type = (headers.get("content-type") or "application/json").partition(";")[0].strip().lower()
+    codings = {coding.strip().lower() for coding in ",".join(headers.getlist("content-encoding")).split(",")}
+    if not media_type.endswith(("/json", "+json")) or codings & COMPRESSIONS:
         raise HTTPException(415, "Send JSON, not compressed.")
     body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise HTTPException(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")
-    except TimeoutError:
-        raise HTTPException(408, f"The body took longer than {BODY_TIMEOUT_SECONDS:.0f} s.") from None
-    except ClientDisconnect:
-        raise HTTPException(400, "The body is not complete.") from None
+    async for chunk in _stream(request):
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")
     return bytes(body)
+
+
+async def _stream(request: Request) -> AsyncIterator[bytes]:
+    """Yield a body as it arrives.
+
+    :raises HTTPException: 408 if it is not complete in time, 400 if the sender disconnects before the end.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + BODY_TIMEOUT_SECONDS
+    more_body = True
+    while more_body:
+        receiving = asyncio.ensure_future(request.receive())
+        try:
+            await asyncio.wait({receiving}, timeout=end - loop.time())
+            for _ in range(GRACE_ITERATIONS):
+                if not receiving.done():
+                    await asyncio.sleep(0)
+            if not receiving.done():
+                raise HTTPException(408, f"The body took longer than {BODY_TIMEOUT_SECONDS:.0f} s.")
+        finally:
+            receiving.cancel()
+        message = receiving.result()
+        if message["type"] == "http.disconnect":
+            raise HTTPException(400, "The body is not complete.")
+        yield message.get("body", b"")
+        more_body = message.get("more_body", False)
 
 
 def _rejection(conn_id: str, error: ValueError) -> HTTPException:

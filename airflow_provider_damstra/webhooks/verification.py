@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.endpoints.lesson_schedule import (
@@ -13,6 +13,7 @@ from airflow_provider_damstra.endpoints.lesson_schedule import (
 from airflow_provider_damstra.endpoints.user import GetUser
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.models.keys import match_key
+from airflow_provider_damstra.models.timestamps import to_utc
 from airflow_provider_damstra.webhooks import events
 
 if TYPE_CHECKING:
@@ -41,55 +42,68 @@ def find_expiry(event: events.KnownEvent, *, received_at: datetime, retention: t
     )
 
 
-async def find_mismatch(event: events.KnownEvent, client: AsyncClient) -> str | None:
-    """Return how the API's data differs from an event, or None if they agree.
+class EventMismatchError(Exception):
+    """The API's data differs from an event; the message describes the difference."""
+
+
+async def verify(event: events.KnownEvent, client: AsyncClient) -> frozenset[str]:
+    """Compare an event with the API's data, and return the names of its fields that the API confirmed.
 
     Calls GetLessonSchedule, ListUserLessonSchedules (a few pages) or GetUser.
 
+    :raises EventMismatchError: if they differ.
     :raises DamstraError: if the request to the API failed.
     """
+    missing = set()
     try:
         if isinstance(event, events.LessonScheduleCancelled):
-            return await _check_cancelled(event, client)
-        if isinstance(event, ScheduleEvent):
+            await _check_cancelled(event, client)
+        elif isinstance(event, ScheduleEvent):
             request = GetLessonSchedule(lesson_schedule_id=event.lesson_schedule_id)
-            return _compare_schedule(event, await client.call(request))
-        if isinstance(event, UserEvent):
-            return _compare_user(event, await client.call(GetUser(user_id=event.user_id)))
+            schedule = await client.call(request)
+            _compare_schedule(event, schedule)
+            missing = {"user_id"} if schedule.user_id is None else set()
+        elif isinstance(event, UserEvent):
+            user = await client.call(GetUser(user_id=event.user_id))
+            _compare_user(event, user)
+            missing = {"user_name"} if user.user_name is None else set()
+        else:
+            raise TypeError(f"{type(event).__name__} cannot be verified")
     except DamstraNotFoundError as error:
         # The 404 of a proxy proves nothing about Damstra's users and schedules.
         if error.is_from_proxy:
             raise
-        return "Damstra has no such schedule or user"
-    raise TypeError(f"{type(event).__name__} cannot be verified")
+        raise EventMismatchError("Damstra has no such schedule or user") from None
+    return event.verifiable_fields - missing
 
 
-async def _check_cancelled(event: events.LessonScheduleCancelled, client: AsyncClient) -> str | None:
+async def _check_cancelled(event: events.LessonScheduleCancelled, client: AsyncClient) -> None:
     # GetLessonSchedule returns no status.
     listing = ListUserLessonSchedules(user_id=event.user_id, status=LessonScheduleFilter.CANCELLED)
     async for schedule in client.iterate(listing):
         if schedule.id == event.lesson_schedule_id:
-            return None
-    return "the user has no such cancelled schedule"
+            return
+    raise EventMismatchError("the user has no such cancelled schedule")
 
 
-def _compare_schedule(event: ScheduleEvent, schedule: LessonSchedule) -> str | None:
+def _compare_schedule(event: ScheduleEvent, schedule: LessonSchedule) -> None:
     if schedule.user_id not in (None, event.user_id):
-        return f"the schedule is another user's ({schedule.user_id})"
+        raise EventMismatchError(f"the schedule is another user's ({schedule.user_id})")
     if isinstance(event, events.LessonScheduleCompleted) and not schedule.is_completed:
-        return "the schedule is not completed"
+        raise EventMismatchError("the schedule is not completed")
     if isinstance(event, events.LessonScheduleChanged):
         start = schedule.start_date
         if start is None or abs(start - event.schedule_date) >= DATE_TOLERANCE:
-            shown = start.astimezone(UTC).isoformat() if start else "unknown"
-            return f"the schedule's start is {shown}, not {event.schedule_date.isoformat()}"
-    return None
+            shown = to_utc(start).isoformat() if start else "unknown"
+            raise EventMismatchError(
+                f"the schedule's start is {shown}, not {event.schedule_date.isoformat()}"
+            )
 
 
-def _compare_user(event: UserEvent, user: User) -> str | None:
+def _compare_user(event: UserEvent, user: User) -> None:
     if isinstance(event, events.UserSettingsUpdated):
-        return None
+        return
     if isinstance(event, events.UserAccountInactivate) and user.is_active:
-        return "the user is active"
-    is_same = user.user_name is None or match_key(user.user_name) == match_key(event.user_name)
-    return None if is_same else f"user {user.id} has another user name"
+        raise EventMismatchError("the user is active")
+    if user.user_name is not None and match_key(user.user_name) != match_key(event.user_name):
+        raise EventMismatchError(f"user {user.id} has another user name")

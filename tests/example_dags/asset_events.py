@@ -17,11 +17,13 @@ class Event:
 
     :param asset: the asset's URI or name.
     :param payload: the payload in its extra.
+    :param unverified: the other fields of the event in its extra.
     :param partition_key: partition key of the event and of the run.
     """
 
     asset: str
     payload: dict[str, Any] = field(default_factory=dict)
+    unverified: dict[str, Any] = field(default_factory=dict)
     partition_key: str | None = None
 
 
@@ -50,4 +52,5 @@ def _asset_event(event: Event, session: Any) -> Any:
 
     named = or_(AssetModel.uri == event.asset, AssetModel.name == event.asset)
     asset = session.scalars(select(AssetModel).where(named)).one()
-    return AssetEvent(asset_id=asset.id, extra={"payload": event.payload}, partition_key=event.partition_key)
+    extra = {"payload": event.payload, "unverified": event.unverified}
+    return AssetEvent(asset_id=asset.id, extra=extra, partition_key=event.partition_key)

@@ -65,10 +65,10 @@ def test_cancelled_schedule_is_rescheduled_after_approval(
 ) -> None:
     schedule_id = api.schedule(LIAM, HAUL_TRUCK_VERSION)
     damstra_emulator.cancel_lesson_schedule(schedule_id)
-    cancelled = event(
-        "lesson.schedule.cancelled",
-        **payload_for(LIAM, schedule_id),
-        cancellation_reason="CANCELLED_MANUALLY",
+    cancelled = Event(
+        asset=f"{ASSETS}/lesson.schedule.cancelled",
+        payload=payload_for(LIAM, schedule_id),
+        unverified={"cancellation_reason": "CANCELLED_MANUALLY"},
     )
     run = run_dag("example_damstra_cancelled_schedule", [cancelled, cancelled])
     assert run.succeeded()

@@ -74,7 +74,7 @@ def asset_events(database: PostgreSQL) -> Counter[tuple[str, str]]:
     """Return the number of asset events for each event of the bursts, by connection and event time."""
     with database.connected() as connection:
         rows = connection.execute(
-            "SELECT split_part(uri, '/', 3), asset_event.extra->'payload'->>'time_stamp'"
+            "SELECT split_part(uri, '/', 3), asset_event.extra->'unverified'->>'time_stamp'"
             " FROM asset_event JOIN asset ON asset.id = asset_event.asset_id WHERE uri LIKE %s",
             ["damstra://damstra_burst%"],
         )

@@ -18,7 +18,7 @@ from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import NullPool
 
 from airflow_provider_damstra.hooks import metrics
-from airflow_provider_damstra.webhooks import auth, database, inbox, outcomes, processor
+from airflow_provider_damstra.webhooks import auth, circuit_breaker, database, inbox, outcomes, processor
 from tests.webhooks.receiver_server import ReceiverServer, run_receiver
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def _running_receiver(
     connection = json.loads(_running_damstra_emulator.connection_json)
     with short_intervals() as patch:
         patch.setattr(settings, "engine", _create_engine(_empty_metadata))
-        with run_receiver(patch, connection=connection, verify_patience="0.2") as server:
+        options = {"verify_patience": "0.2", "allow_unknown_events": "True"}
+        with run_receiver(patch, connection=connection, **options) as server:
             yield server
 
 
@@ -102,7 +103,7 @@ def short_intervals() -> Iterator[pytest.MonkeyPatch]:
         # Tests change the connection in the environment; the receiver keeps the token of its start.
         patch.setattr(auth, "REFRESH_INTERVAL", timedelta(hours=1))
         patch.setattr(processor, "POLL_INTERVAL", timedelta(milliseconds=50))
-        patch.setattr(processor, "INITIAL_OPEN_SECONDS", 0.02)
+        patch.setattr(circuit_breaker, "INITIAL_OPEN_SECONDS", 0.02)
         patch.setattr(outcomes, "MIN_RETRY_DELAY", timedelta(milliseconds=20))
         patch.setattr(outcomes, "MAX_RETRY_DELAY", timedelta(milliseconds=50))
         yield patch

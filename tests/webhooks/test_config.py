@@ -59,6 +59,15 @@ def test_request_from_other_network_receives_404(monkeypatch: pytest.MonkeyPatch
         assert server.post(completed_event()).status == 200
 
 
+@pytest.mark.parametrize(("trusted", "is_logged"), [("*", True), ("10.0.0.1, *", True), ("10.0.0.1", False)])
+def test_networks_with_forged_addresses_are_logged(
+    trusted: str, is_logged: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
+    with run_receiver(monkeypatch, webhook_networks="203.0.113.0/24"):
+        assert ("webhook_networks protects nothing" in caplog.text) is is_logged
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [
@@ -115,6 +124,29 @@ def test_event_is_confirmed_without_requests_if_verification_is_disabled(
         wait_for_processed()
     assert [event.extra["verified"] for event in list_asset_events()] == [False]
     assert damstra_emulator.journal(path="/lesson_schedule/**") == []
+
+
+def test_unknown_event_is_refused_by_default(damstra_emulator: DamstraEmulator) -> None:
+    create_dag("all", "all")
+    with (
+        short_intervals() as patch,
+        run_receiver(patch, connection=connection_to(damstra_emulator)) as server,
+    ):
+        assert server.post({"name": "lesson.retired", "user_id": USER_ID}).status == 200
+        (row,) = wait_for_processed()
+    assert (row["state"], list_asset_events()) == ("refused", [])
+    assert "[damstra] allow_unknown_events" in row["reason"]
+
+
+def test_unconfirmed_fields_are_in_the_same_place_if_verification_is_disabled() -> None:
+    create_dag()
+    with short_intervals() as patch, run_receiver(patch, verify_events="False") as server:
+        server.post(completed_event(7, USER_ID, passed=True))
+        wait_for_processed()
+    (event,) = list_asset_events()
+    assert event.extra["verified"] is False
+    assert event.extra["payload"] == {"name": COMPLETED, "lesson_schedule_id": 7, "user_id": USER_ID}
+    assert event.extra["unverified"].keys() == {"time_stamp", "passed"}
 
 
 def test_event_claimed_by_dead_process_is_confirmed_after_restart(damstra_emulator: DamstraEmulator) -> None:

@@ -55,6 +55,7 @@ CONN_ID = "damstra_default"
 THREADS = 8
 DATABASES = ("sqlite", "postgresql")
 UPDATED = "user.settings.updated"
+FIELDS = frozenset({"name", "user_id"})
 
 needs_partitions = pytest.mark.needs_airflow("3.2")  # before it, Airflow itself queues the DAGs
 needs_psycopg3 = pytest.mark.needs_airflow("3.1")  # whose SQLAlchemy supports this driver
@@ -218,10 +219,10 @@ def test_outcome_after_expired_lease_has_no_effect(airflow_database: Engine) -> 
     (row,) = inbox.claim(limit=1, lease=LEASE)
     outcomes.refuse(late, "too late")
     inbox.release(late, until=datetime.now(UTC), reason="too late")
-    outcomes.confirm(late, is_verified=True)
+    outcomes.confirm(late, confirmed_fields=FIELDS)
     assert (inbox.list_events()[0]["state"], list_asset_events()) == (EventState.WAITING, [])
-    outcomes.confirm(row, is_verified=True)
-    outcomes.confirm(row, is_verified=True)
+    outcomes.confirm(row, confirmed_fields=FIELDS)
+    outcomes.confirm(row, confirmed_fields=FIELDS)
     assert inbox.list_events()[0]["state"] == EventState.CONFIRMED
     assert len(list_asset_events()) == 1
 
@@ -233,7 +234,7 @@ def test_concurrent_confirmations_register_asset_events_once(airflow_database: E
         insert(str(number), payload={"user_id": number})
     rows = inbox.claim(limit=10, lease=LEASE) * 4
     with ThreadPoolExecutor(THREADS) as threads:
-        list(threads.map(partial(outcomes.confirm, is_verified=True), rows))
+        list(threads.map(partial(outcomes.confirm, confirmed_fields=FIELDS), rows))
     events = list_asset_events()
     assert len(events) == 20
     users = sorted(str(event.extra["payload"]["user_id"]) for event in events)
@@ -258,9 +259,9 @@ def test_failure_in_airflow_leaves_event_waiting(
     with monkeypatch.context() as patch:
         patch.setattr("airflow_provider_damstra.webhooks.asset_events.queue_dags_without_partitions", fail)
         with pytest.raises(RuntimeError, match="Airflow fails"):
-            outcomes.confirm(row, is_verified=True)
+            outcomes.confirm(row, confirmed_fields=FIELDS)
     assert (inbox.list_events()[0]["state"], list_asset_events()) == (EventState.WAITING, [])
-    outcomes.confirm(row, is_verified=True)
+    outcomes.confirm(row, confirmed_fields=FIELDS)
     assert len(list_asset_events()) == 1
 
 
@@ -297,7 +298,7 @@ def test_each_event_is_queued_for_dag_without_partitions(airflow_database: Engin
     create_dag("paused", UPDATED, is_paused=True)
     for number in range(3):
         insert(str(number))
-        outcomes.confirm(inbox.claim(limit=1, lease=LEASE)[0], is_verified=True)
+        outcomes.confirm(inbox.claim(limit=1, lease=LEASE)[0], confirmed_fields=FIELDS)
     assert list_queued_dags() == ["one"]
     assert list_queued_events("one") == [event.id for event in list_asset_events()]
 

@@ -75,11 +75,12 @@ def test_reopened_event_has_full_patience() -> None:
 def test_verification_timeout_counts_as_attempt(
     receiver: ReceiverServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def hang(event: Any, _: object) -> None:
+    async def hang(event: Any, _: object) -> frozenset[str]:
         if event.lesson_schedule_id == OPEN_ID:
             await asyncio.Event().wait()
+        return frozenset({"name"})
 
-    monkeypatch.setattr(processor, "find_mismatch", hang)
+    monkeypatch.setattr(processor, "verify", hang)
     monkeypatch.setattr(processor, "VERIFICATION_TIMEOUT_SECONDS", 0.1)
     monkeypatch.setattr(outcomes, "MAX_RETRY_AGE", timedelta(seconds=0.3))
     receiver.post(completed_event(OPEN_ID, USER_ID))
