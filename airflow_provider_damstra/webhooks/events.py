@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from codecs import BOM_UTF8
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
@@ -13,6 +14,7 @@ from pydantic_core import from_json
 
 from airflow_provider_damstra import assets
 from airflow_provider_damstra.endpoints.types import Identifier
+from airflow_provider_damstra.json_repair import repair_json
 from airflow_provider_damstra.models.base import Model, Timestamp
 from airflow_provider_damstra.models.timestamps import to_utc
 
@@ -187,26 +189,20 @@ def body_fields(name: str) -> tuple[str, ...]:
     )
 
 
-_ESCAPE = re.compile(
-    r"\\(?:ud[89ab]..\\ud[c-f]..|u(?P<unstorable>0000|d[89a-f][0-9a-f]{2})|.)", re.IGNORECASE | re.DOTALL
-)
-"""An escape sequence in JSON: a pair of surrogates, a character that no database stores, or another."""
-
-
-def _replace_unstorable(escape: re.Match[str]) -> str:
-    return r"\ufffd" if escape["unstorable"] else escape[0]
+_ESCAPE = re.compile(rb"\\(?:(?P<nul>u0000)|.)", re.DOTALL)
 
 
 def parse_event(body: bytes) -> Event:
     """Parse the body of a webhook.
 
-    :param body: JSON. Bytes that are not in its encoding, lone surrogates and NUL become U+FFFD: databases
-        cannot store them, and the event must not be lost.
+    :param body: JSON, repaired where that is possible. Lone surrogates and NUL, which databases cannot store,
+        become U+FFFD.
     :returns: an instance of the model of its name, or an :class:`Event` if the name is unknown.
     :raises ValueError: if the body is not JSON, is nested too deeply, or does not match the model.
     """
-    text = body.decode(json.detect_encoding(body), errors="replace").lstrip("\ufeff")
-    content: Any = from_json(_ESCAPE.sub(_replace_unstorable, text), allow_inf_nan=False)
+    repaired = repair_json(body).lstrip(BOM_UTF8)
+    text = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape["nul"] else escape[0], repaired)
+    content: Any = from_json(text, allow_inf_nan=False)
     name = content.get("name") if isinstance(content, dict) else None
     return EVENT_TYPES.get(name if isinstance(name, str) else "", Event).model_validate(content)
 

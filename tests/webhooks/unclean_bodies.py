@@ -24,6 +24,8 @@ UNCLEAN: dict[str, tuple[bytes, str]] = {
     "an escaped backslash": (body_with(r"\\ud83d \\u0000"), r"\ud83d \u0000"),
     "an encoded surrogate": (body_with("Bob\ud83d"), "Bob\ufffd\ufffd\ufffd"),
     "a null character": (body_with(r"a\u0000b"), "a\ufffdb"),
+    "a line break in a text": (body_with("one\ntwo"), "one\ntwo"),
+    "a NUL in a text": (body_with("a\0b"), "a\ufffdb"),
     "Latin-1": (TEXT.encode("latin-1"), "Zo\ufffd"),
     "a BOM": (codecs.BOM_UTF8 + TEXT.encode(), "Zoë"),
     "two BOMs": (2 * codecs.BOM_UTF8 + TEXT.encode(), "Zoë"),
