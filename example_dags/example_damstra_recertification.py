@@ -10,8 +10,6 @@ then do not fail the run: the report lists them as outstanding. Set a schedule s
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING, Any
 
 import pendulum
@@ -75,18 +73,18 @@ with DAG(
     def report(name: str, **context: Any) -> dict[str, Any]:
         """Write a line for each member, and return the path and the supervisors' addresses."""
         from airflow_provider_damstra.endpoints import ListGroupSupervisors
+        from airflow_provider_damstra.exports.csv_files import escape_formulas, format_csv
 
         params, since = context["params"], valid_since(context)
-        lines = io.StringIO()
-        writer = csv.writer(lines, lineterminator="\n")
-        writer.writerow(["employee_number", "name", "last_completed", "status"])
+        lines = [["employee_number", "name", "last_completed", "status"]]
         for user, completed in certifications(params["group_id"], params["lesson"]):
             status = "certified" if completed and completed >= since else "outstanding"
             day = completed.date().isoformat() if completed else ""
-            writer.writerow([user.employee_number, user.full_name, day, status])
+            lines.append([user.employee_number or "", user.full_name, day, status])
         path = ObjectStoragePath(params["reports"]) / f"{context['dag_run'].run_after:%Y-%m-%d}-{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(lines.getvalue())
+        # Names can contain formulas, which a spreadsheet would evaluate.
+        path.write_text(format_csv(map(escape_formulas, line) for line in lines))
         supervisors = DamstraHook().iterate(ListGroupSupervisors(group_id=params["group_id"]))
         return {"path": str(path), "supervisors": [user.email_address for user in supervisors]}
 

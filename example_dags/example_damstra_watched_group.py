@@ -9,8 +9,6 @@ the triggerer is restarted. The group is constant, as assets are not templated.
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 import pendulum
@@ -47,21 +45,20 @@ with DAG(
     def report(triggering_asset_events: Any = None, dag_run: Any = None, params: Any = None) -> str:
         """Write a line for each completion, and return the path."""
         from airflow_provider_damstra.endpoints import GetLessonSchedule
+        from airflow_provider_damstra.exports.csv_files import escape_formulas, format_csv
 
         hook = DamstraHook()
-        lines = io.StringIO()
-        writer = csv.writer(lines, lineterminator="\n")
-        writer.writerow(["employee_number", "lesson", "completed"])
+        lines = [["employee_number", "lesson", "completed"]]
         ids = {event.extra["payload"]["lesson_schedule_id"] for event in triggering_asset_events[completed]}
         for schedule_id in sorted(ids):
             schedule = hook.call(GetLessonSchedule(lesson_schedule_id=schedule_id))
             day = schedule.lesson_completed_date
-            writer.writerow(
-                [schedule.user_employee_number, schedule.lesson_name, day.isoformat() if day else ""]
-            )
+            names = [schedule.user_employee_number or "", schedule.lesson_name or ""]
+            lines.append([*names, day.isoformat() if day else ""])
         path = ObjectStoragePath(params["reports"]) / f"{dag_run.run_after:%Y-%m-%dT%H%M%S}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(lines.getvalue())
+        # Names can contain formulas, which a spreadsheet would evaluate.
+        path.write_text(format_csv(map(escape_formulas, line) for line in lines))
         return str(path)
 
     report()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_provider_damstra.compression import compressed, require_compression
+from airflow_provider_damstra.exports.csv_files import escape_formulas, format_csv
 from airflow_provider_damstra.exports.schema import format_timestamp, resource_columns, row_values
 from airflow_provider_damstra.extras import require_extra
 
@@ -59,16 +58,27 @@ class HashingWriter:
 
 
 def write_rows(
-    file: BinaryIO, resource: Resource, pages: Iterable[Rows], *, file_format: str, compression: str | None
+    file: BinaryIO,
+    resource: Resource,
+    pages: Iterable[Rows],
+    *,
+    file_format: str,
+    compression: str | None,
+    safe_for_spreadsheets: bool = False,
 ) -> dict[str, Any]:
     """Write all rows to a file.
 
     :param file_format: ``jsonl``, ``csv`` or ``parquet``.
     :param compression: ``gzip``, ``zstd`` or None.
+    :param safe_for_spreadsheets: whether formulas in the texts of CSV are escaped.
+    :raises DamstraResponseError: if CSV or Parquet cannot hold a row.
     :return: the number of ``rows``, and the file's ``bytes`` and ``sha256``.
     """
     target = HashingWriter(file)
-    with _open_writer(target, resource, file_format=file_format, compression=compression) as write:
+    to_cell = _safe_csv_cell if safe_for_spreadsheets else _csv_cell
+    with _open_writer(
+        target, resource, file_format=file_format, compression=compression, to_cell=to_cell
+    ) as write:
         count = _write_pages(write, pages)
     return {"rows": count, "bytes": target.size, "sha256": target.sha256}
 
@@ -94,14 +104,9 @@ def _write_lines(file: Any, rows: Rows) -> None:
         file.write(b"\n".join((*rows, b"")))
 
 
-def _write_csv(file: Any, resource: Resource, rows: Rows) -> None:
-    _write_csv_lines(file, (map(_csv_cell, row_values(resource, row)) for row in rows))
-
-
-def _write_csv_lines(file: Any, lines: Iterable[Iterable[str]]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    file.write(text.getvalue().encode())
+def _write_csv(file: Any, resource: Resource, to_cell: Callable[[Any], str], rows: Rows) -> None:
+    lines = (map(to_cell, row_values(resource, row)) for row in rows)
+    file.write(format_csv(lines).encode())
 
 
 def _csv_cell(value: Any) -> str:
@@ -115,9 +120,19 @@ def _csv_cell(value: Any) -> str:
     return str(value)
 
 
+def _safe_csv_cell(value: Any) -> str:
+    """Return a value as a string; numbers, which cannot be formulas, stay as they are."""
+    return escape_formulas(value) if isinstance(value, str) else _csv_cell(value)
+
+
 @contextmanager
 def _open_writer(
-    file: HashingWriter, resource: Resource, *, file_format: str, compression: str | None
+    file: HashingWriter,
+    resource: Resource,
+    *,
+    file_format: str,
+    compression: str | None,
+    to_cell: Callable[[Any], str],
 ) -> Iterator[Callable[[Rows], object]]:
     """Yield a function that writes rows."""
     if file_format == "parquet":
@@ -129,7 +144,8 @@ def _open_writer(
         return
     with compressed(file, compression) as target:
         if file_format == "csv":
-            _write_csv_lines(target, [[column.name for column in resource_columns(resource)]])
-            yield partial(_write_csv, target, resource)
+            header = [column.name for column in resource_columns(resource)]
+            target.write(format_csv([header]).encode())
+            yield partial(_write_csv, target, resource, to_cell)
         else:
             yield partial(_write_lines, target)

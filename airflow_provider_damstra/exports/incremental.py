@@ -74,6 +74,7 @@ class ExportState(msgspec.Struct, frozen=True, kw_only=True):
 
 _TIMESTAMP: TypeAdapter[datetime | None] = TypeAdapter(OptionalTimestamp)
 
+_NULL = msgspec.Raw(b"null")
 _KEYS_PER_QUERY = 500
 
 
@@ -160,19 +161,20 @@ class RowVersionStore(AbstractContextManager["RowVersionStore"]):
             why = str(error)
         else:
             key = msgspec.json.encode([getattr(parsed, name) for name in self._resource.key])
-            if parsed.modified_date is None:
+            if parsed.modified_date == _NULL:
                 return key, blake2b(bytes(row), digest_size=12).hexdigest()
-            self._update_watermark(parsed.modified_date)
-            return key, msgspec.json.encode([parsed.modified_date, parsed.status]).decode()
+            self._update_watermark(bytes(parsed.modified_date))
+            version = msgspec.json.encode([parsed.modified_date, parsed.status])
+            return key, version.decode(errors="replace")
         # Not raised in the except block: the decoder's error would be its context.
         raise DamstraResponseError(
             f"a row of {self._resource.name} has no key, so it is unknown whether it is new ({why}). "
             "Without incremental and find_deleted every row is exported."
         )
 
-    def _update_watermark(self, modified: Any) -> None:
+    def _update_watermark(self, modified: bytes) -> None:
         try:
-            timestamp = _TIMESTAMP.validate_python(modified)
+            timestamp = _TIMESTAMP.validate_json(modified)
         except ValidationError:
             return
         if timestamp and (self.watermark is None or timestamp > self.watermark):
@@ -188,7 +190,6 @@ def _parse_version(line: bytes) -> tuple[bytes, str]:
 def _decoder(resource: Resource) -> msgspec.json.Decoder[Any]:
     """Return a decoder for the members of a row that make up its key and its version."""
     key: list[Any] = [(name, int) for name in resource.key]
-    row = msgspec.defstruct(
-        "Row", [*key, ("modified_date", Any, None), ("status", Any, None)], rename="camel"
-    )
-    return msgspec.json.Decoder(row, strict=False)
+    # Not decoded: a number can be too large for every type.
+    version = [(name, msgspec.Raw, _NULL) for name in ("modified_date", "status")]
+    return msgspec.json.Decoder(msgspec.defstruct("Row", [*key, *version], rename="camel"), strict=False)

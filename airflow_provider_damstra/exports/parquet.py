@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -60,9 +61,7 @@ class ParquetWriter(AbstractContextManager["ParquetWriter"]):
         if not rows:
             return
         columns = zip(*(row_values(self._resource, row) for row in rows), strict=True)
-        arrays = [
-            pa.array(column, type=field.type) for column, field in zip(columns, self._schema, strict=True)
-        ]
+        arrays = [_to_array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
         self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
         row_count = sum(batch.num_rows for batch in self._batches)
         if row_count >= _GROUP_ROWS or sum(batch.nbytes for batch in self._batches) >= _GROUP_BYTES:
@@ -73,3 +72,10 @@ class ParquetWriter(AbstractContextManager["ParquetWriter"]):
             table = pa.Table.from_batches(self._batches, schema=self._schema)
             self._writer.write_table(table, row_group_size=table.num_rows)
             self._batches = []
+
+
+def _to_array(values: Sequence[Any], data_type: pa.DataType) -> pa.Array[Any]:
+    if data_type == pa.float64():
+        # pyarrow rejects integers that a float rounds.
+        values = [None if value is None else float(value) for value in values]
+    return pa.array(values, type=data_type)

@@ -243,15 +243,15 @@ class ResourceReader:
 
     def _with_parent(self, row: RawRow, parent_id: int) -> RawRow:
         resource = self.query.resource
-        text = bytes(row).lstrip()
+        text = bytes(row).strip()
         if not text.startswith(b"{"):
             raise DamstraResponseError(
-                f"a row of {resource.name} of {resource.parent_argument} {parent_id} is not an object: "
-                f"{text[:50].decode(errors='replace')}"
+                f"a row of {resource.name} of {resource.parent_argument} {parent_id} is not an object."
             )
-        rest = text[1:].lstrip()
-        comma = b"" if rest.startswith(b"}") else b","
-        return b'{"%s":%d%s%s' % (resource.parent_member.encode(), parent_id, comma, rest)
+        # At the end: of two members with the same name, readers take the last one.
+        members = text[:-1].rstrip()
+        comma = b"" if members == b"{" else b","
+        return b'%s%s"%s":%d}' % (members, comma, resource.parent_member.encode(), parent_id)
 
     def _tolerate(self, failure: _ListingFailure) -> Exception:
         """Record a parent that is left out and return the error.

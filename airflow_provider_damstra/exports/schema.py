@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, get_args, get_origin
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from pydantic import ValidationError
 
 from airflow_provider_damstra.errors import DamstraResponseError
+from airflow_provider_damstra.json_repair import decode_leniently
+from airflow_provider_damstra.models.timestamps import to_utc
 from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
@@ -74,10 +76,13 @@ def resource_columns(resource: Resource) -> tuple[Column, ...]:
 def row_values(resource: Resource, row: RawRow) -> tuple[Any, ...]:
     """Return a row's values in the order of its columns; absent members are None.
 
+    U+FFFD replaces characters that no text column can hold: lone surrogates and bytes that are not UTF-8.
+    Timestamps that do not exist in UTC are clamped to the range of ``datetime``.
+
     :raises DamstraResponseError: if a member is of another type than documented.
     """
     try:
-        return _values(resource, resource.model.model_validate_json(bytes(row)))
+        return _values(resource, decode_leniently(resource.model.model_validate_json, bytes(row)))
     except ValidationError as error:
         why = format_validation_error(error)
     except OverflowError as error:
@@ -104,7 +109,7 @@ def _values(resource: Resource, read: Model) -> tuple[Any, ...]:
     for name, convert in _conversions(resource):
         value = members[name]
         values.append(value if convert is None or value is None else convert(value))
-    values.append(_JSON.encode(others) if others else None)
+    values.append(_to_json(others) if others else None)
     return tuple(values)
 
 
@@ -129,11 +134,21 @@ def _dump_model(value: Model) -> Any:
     return value.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-_JSON = json.JSONEncoder(default=_dump_model, ensure_ascii=False)
+def _to_json(value: Any) -> str:
+    """Return JSON text; a number beyond the range of ``float``, such as 1e999, is null."""
+    try:
+        return _JSON.encode(value)
+    except ValueError:
+        with_infinity = _JSON_WITH_INFINITY.encode(value)
+    return _JSON.encode(json.loads(with_infinity, parse_constant=lambda _: None))
+
+
+_JSON = json.JSONEncoder(default=_dump_model, ensure_ascii=False, allow_nan=False)
+_JSON_WITH_INFINITY = json.JSONEncoder(default=_dump_model)
 _CONVERT_BY_TYPE: dict[ColumnType, Callable[[Any], Any]] = {
     ColumnType.TEXT: str,
-    ColumnType.TIMESTAMP: lambda timestamp: timestamp.astimezone(UTC),
-    ColumnType.JSON: _JSON.encode,
+    ColumnType.TIMESTAMP: to_utc,
+    ColumnType.JSON: _to_json,
 }
 
 

@@ -59,6 +59,9 @@ class DamstraExportOperator(ResourceTransfer):
     :param file_format: ``"jsonl"``, ``"csv"`` or ``"parquet"``; Parquet needs the extra ``parquet``.
     :param compression: ``"gzip"``, ``"zstd"`` or None for none: of the columns in Parquet, else of the whole
         file, where ``zstd`` needs the extra ``zstd`` below Python 3.14.
+    :param safe_for_spreadsheets: in CSV, put an apostrophe before each formula in a text, for files that are
+        opened in a spreadsheet: users can change their names. Programs read the apostrophe as a part of the
+        text.
     :param checkpoint: whether pages are kept for a retry.
     :param incremental: whether only rows are written that are new since the last DAG run.
     :param full_refresh: whether all rows are written although ``incremental`` is set; the next DAG run is
@@ -81,6 +84,7 @@ class DamstraExportOperator(ResourceTransfer):
         target_path: str,
         file_format: str = "jsonl",
         compression: str | None = None,
+        safe_for_spreadsheets: bool = False,
         checkpoint: bool = True,
         incremental: bool = False,
         full_refresh: bool | str = False,
@@ -90,10 +94,18 @@ class DamstraExportOperator(ResourceTransfer):
         super().__init__(resource=resource, **kwargs)
         validate_choice("file_format", file_format, "jsonl", "csv", "parquet")
         validate_choice("compression", compression, "gzip", "zstd", None)
-        validate_booleans(checkpoint=checkpoint, incremental=incremental, find_deleted=find_deleted)
+        validate_booleans(
+            safe_for_spreadsheets=safe_for_spreadsheets,
+            checkpoint=checkpoint,
+            incremental=incremental,
+            find_deleted=find_deleted,
+        )
+        if safe_for_spreadsheets and file_format != "csv":
+            raise ValueError(f"safe_for_spreadsheets is for file_format 'csv', not {file_format!r}")
         self.target_path = target_path
         self.file_format = file_format
         self.compression = compression
+        self.safe_for_spreadsheets = safe_for_spreadsheets
         self.checkpoint = checkpoint
         self.incremental = incremental
         self.full_refresh = full_refresh
@@ -141,7 +153,12 @@ class DamstraExportOperator(ResourceTransfer):
 
         with atomic_open(self.target_path, task_try=self.task_try) as file:
             return write_rows(
-                file, resource, pages, file_format=self.file_format, compression=self.compression
+                file,
+                resource,
+                pages,
+                file_format=self.file_format,
+                compression=self.compression,
+                safe_for_spreadsheets=self.safe_for_spreadsheets,
             )
 
     @contextmanager

@@ -29,8 +29,8 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
     if there is no other. The file is written under a temporary name and then moved.
 
     HTML is one file without scripts or external assets, suitable for mail. CSV is UTF-8 with a byte order
-    mark; a value that a spreadsheet would evaluate as a formula (it starts with ``= + - @``, a tab or a
-    carriage return) gets a leading apostrophe. Parquet has the same columns, typed.
+    mark; an apostrophe stands before each formula that a spreadsheet would evaluate, also one that separates
+    cells by semicolons or tabs. Parquet has the same columns, typed.
 
     Calls ``getGroup``, ``listGroupMembers``, and ``listUserLessonSchedules`` for each member, at most the
     connection's ``max_concurrency`` concurrently; ``listLessons`` with ``lesson_ids``, and ``listGroups``

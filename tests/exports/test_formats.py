@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -34,10 +35,13 @@ def write(
     *,
     file_format: str,
     compression: str | None = None,
+    **options: Any,
 ) -> bytes:
     file = io.BytesIO()
     raw: Any = pages
-    facts = write_rows(file, RESOURCES[resource], raw, file_format=file_format, compression=compression)
+    facts = write_rows(
+        file, RESOURCES[resource], raw, file_format=file_format, compression=compression, **options
+    )
     assert facts["bytes"] == len(file.getvalue())
     return file.getvalue()
 
@@ -105,6 +109,40 @@ def test_file_without_rows_is_valid(file_format: str) -> None:
 def test_value_of_undocumented_type_names_column(file_format: str) -> None:
     with pytest.raises(DamstraResponseError, match=r"row of ilt_attendees .*\(id: .*JSON lines accept"):
         write([[LINE, b'{"id":"one"}']], file_format=file_format)
+
+
+AWKWARD = (
+    rb'{"id":1,"userName":"Bob\ud83d","createdDate":"0001-01-01T00:00:00.000+0800",'
+    rb'"modifiedDate":"9999-12-31T23:59:59.000-0500","odd":"\ude00"}'
+)
+
+
+def test_json_lines_keep_awkward_row_unchanged() -> None:
+    assert write([[AWKWARD, LINE]], file_format="jsonl") == AWKWARD + b"\n" + LINE + b"\n"
+
+
+def test_csv_and_parquet_keep_awkward_row_with_its_page() -> None:
+    header, awkward, line = csv.reader(io.StringIO(write([[AWKWARD, LINE]], file_format="csv").decode()))
+    cells = dict(zip(header, awkward, strict=True))
+    assert (cells["user_name"], cells["created_date"]) == ("Bob\ufffd", "0001-01-01T00:00:00.000Z")
+    assert (awkward[0], line[0]) == ("1", "1")
+    first, second = table(write([[AWKWARD, LINE]], file_format="parquet")).to_pylist()
+    assert (first["user_name"], first["created_date"]) == ("Bob\ufffd", datetime(1, 1, 1, tzinfo=UTC))
+    assert second["user_name"] == "a, b"
+
+
+def test_parquet_rounds_integer_that_float_cannot_hold() -> None:
+    rows = [b'{"lessonVersionId":1,"duration":%d}' % (2**53 + 1)]
+    assert table(write([rows], "lessons", file_format="parquet"))["duration"].to_pylist() == [2.0**53]
+
+
+def test_csv_is_safe_for_spreadsheets_on_request() -> None:
+    row = b'{"id":1,"userId":-7,"userName":"Bob;=HYPERLINK(1)","firstName":"=cmd()","x":"a;-1"}'
+    plain = write([[row]], file_format="csv").decode().splitlines()[1]
+    safe = write([[row]], file_format="csv", safe_for_spreadsheets=True).decode().splitlines()[1]
+    assert ",Bob;=HYPERLINK(1),=cmd()," in plain
+    assert safe.startswith("1,-7,")
+    assert safe == plain.replace(";=", ";'=").replace(",=", ",'=").replace(";-1", ";'-1")
 
 
 @pytest.mark.parametrize("compression", ["gzip", "zstd"])

@@ -102,6 +102,23 @@ def test_page_with_many_rows_is_compared() -> None:
     assert changed_ids(*map(row, range(3000)), known=known) == list(range(1, 3000, 2))
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        rb'{"id":1,"firstName":"Bob\ud83d"}',
+        rb'{"id":1,"modifiedDate":"2026-01-31T12:00:00.000Z","status":"\ud83d"}',
+        b'{"id":1,"modifiedDate":1e999}',
+        b'{"id":1,"modifiedDate":%s}' % (b"9" * 5000),
+        b'{"id":1,"modifiedDate":"0001-01-01T00:00:00.000+0800"}',
+        b'{"id":1,"modifiedDate":"2026-01-31T12:00:00.000Z","status":"\xff"}',
+    ],
+)
+def test_awkward_row_is_compared(odd: bytes) -> None:
+    known = snapshot(odd, row(2))
+    assert changed_ids(odd, row(2), known=known) == []
+    assert changed_ids(row(1), row(2), known=known) == [1]
+
+
 @pytest.mark.parametrize("broken", [b"{}", b"[1]", b'{"id":null}', b'{"id":"one"}'], ids=str)
 def test_row_without_key_fails(broken: bytes) -> None:
     with (

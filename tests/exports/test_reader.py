@@ -18,6 +18,7 @@ from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraRespons
 from airflow_provider_damstra.exports.consistent_pagination import OverlappingPage
 from airflow_provider_damstra.exports.reader import QUEUED_PAGES, ResourceReader, RowPage
 from airflow_provider_damstra.exports.resources import RESOURCES, ResourceQuery
+from airflow_provider_damstra.exports.schema import row_values
 from tests.clients.drivers import settings_for
 from tests.clients.servers import http_response, raw_server
 from tests.waiting import wait_until
@@ -194,6 +195,30 @@ def test_parent_without_id_fails(row: bytes) -> None:
     ):
         reader.parent_ids()
     assert caught.value.__context__ is None
+
+
+def test_parent_with_lone_surrogate_has_its_id() -> None:
+    client = FakeClient(lambda user_id, number: [] if number else [rb'{"id":7,"firstName":"Bob\ud83d"}'])
+    with ResourceReader(schedules(parent_ids=None), lambda: client) as reader:
+        assert reader.parent_ids() == [7]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (b'{"id":1}', b'{"id":1,"groupId":5}'),
+        (b" {} ", b'{"groupId":5}'),
+        (b'{"id":1,"groupId":"five"}', b'{"id":1,"groupId":"five","groupId":5}'),
+    ],
+)
+def test_added_parent_id_replaces_member_of_the_row(row: bytes, expected: bytes) -> None:
+    resource = RESOURCES["group_members"]
+    query = ResourceQuery(resource=resource, parent_ids=[5], max_concurrency=1)
+    client = FakeClient(lambda _, number: [] if number else [row])
+    with ResourceReader(query, lambda: client) as reader:
+        assert [line for page in reader.pages() for line in page.rows] == [expected]
+    if b"id" in row:
+        assert row_values(resource, expected)[:2] == (5, 1)
 
 
 def test_export_fails_if_all_parents_fail_and_none_is_skipped(damstra_emulator: DamstraEmulator) -> None:

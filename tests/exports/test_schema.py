@@ -99,3 +99,42 @@ def test_value_of_undocumented_type_is_named(value: object) -> None:
 def test_number_beyond_64_bits_is_named() -> None:
     with pytest.raises(DamstraResponseError, match=r"\(duration: it does not fit"):
         row("lessons", lessonVersionId=1, duration=10**400)
+
+
+EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0001-01-01T00:00:00.000+0800", EARLIEST), ("9999-12-31T23:59:59.000-0500", LATEST)],
+)
+def test_timestamp_outside_of_range_in_utc_is_clamped(text: str, expected: datetime) -> None:
+    assert row("lesson_schedules", id=1, startDate=text)["start_date"] == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (rb"Bob\ud83d", "Bob\ufffd"),
+        (rb"\ude00\ud83d\ude00", "\ufffd\U0001f600"),
+        (rb"\\ud83d", r"\ud83d"),
+        (b"Bob\xff", "Bob\ufffd"),
+    ],
+)
+def test_character_that_no_column_can_hold_is_replaced(sent: bytes, kept: str) -> None:
+    resource = RESOURCES["users"]
+    values = row_values(resource, b'{"id":1,"firstName":"%s","shoe%s":"%s"}' % (sent, sent, sent))
+    assert values[2] == kept
+    assert json.loads(values[-1]) == {f"shoe{kept}": kept}
+
+
+def test_number_beyond_float_is_null_among_other_members() -> None:
+    assert row_values(RESOURCES["users"], b'{"id":1,"x":[1e999,"NaN",{"y":-1e999}]}')[-1] == (
+        '{"x": [null, "NaN", {"y": null}]}'
+    )
+
+
+@pytest.mark.parametrize("value", [b"[" * 500 + b"]" * 500, b"9" * 5000, b'"' + b"9" * 5000 + b'"'])
+def test_hostile_value_is_rejected_with_error_of_this_package(value: bytes) -> None:
+    with pytest.raises(DamstraResponseError, match="a row of users cannot be put into columns"):
+        row_values(RESOURCES["users"], b'{"id":1,"clientId":1,"clientStatusId":%s}' % value)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from pyarrow import parquet
 
 from airflow_provider_damstra.exports.training_matrix.matrix import (
     MatrixCell,
@@ -20,7 +22,7 @@ from airflow_provider_damstra.exports.training_matrix.matrix import (
     cell_of,
     deciding_schedule,
 )
-from airflow_provider_damstra.exports.training_matrix.rendering import escape_formula, to_csv, to_html
+from airflow_provider_damstra.exports.training_matrix.rendering import to_csv, to_html, to_parquet
 from airflow_provider_damstra.models import Group, User, UserLessonSchedule
 
 PERTH = ZoneInfo("Australia/Perth")
@@ -70,16 +72,6 @@ def test_cell_status_is_state_or_api_status(status: str | None, completed: str |
     assert cell_of(schedule(1, status, JANUARY, completed)).status == word
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_escape_formula_prefixes_apostrophe(start: str) -> None:
-    assert escape_formula(f"{start}cmd()") == f"'{start}cmd()"
-    assert escape_formula(f"a{start}") == f"a{start}"
-
-
-def test_escape_formula_of_none_is_empty() -> None:
-    assert (escape_formula(None), escape_formula(7)) == ("", "7")
-
-
 HOSTILE = "<script>alert(1)</script>\"'&"
 
 
@@ -123,6 +115,24 @@ def test_csv_contains_all_values_and_escapes_formulas() -> None:
         *("8", "'@8", '\'=cmd() Ng,\n"Zoë"', "yes", groups),
         *("not scheduled", "", "", "expired <b>", "", ""),
     ]
+
+
+def test_csv_has_no_formula_where_semicolons_separate_cells() -> None:
+    user = User.model_validate({"id": 7, "firstName": "Bob;=HYPERLINK(1)", "employeeNumber": "\uff1d7"})
+    row = MatrixRow(user=user, groups=("A", "-B"), cells={})
+    content = to_csv(replace(matrix(), rows=[row]), time_zone=PERTH).decode("utf-8-sig")
+    assert content.splitlines()[1].startswith("7,'\uff1d7,Bob;'=HYPERLINK(1),yes,A; '-B,")
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "9999-12-31T23:00:00Z"])
+def test_date_at_end_of_calendar_is_written(text: str) -> None:
+    time, day = datetime.fromisoformat(text), text[:10]
+    one = replace(matrix(), rows=[replace(matrix().rows[0], cells={1: MatrixCell(status="due", due=time)})])
+    for time_zone in (timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))):
+        assert day.encode() in to_csv(one, time_zone=time_zone)
+        assert day.encode() in to_html(one, time_zone=time_zone)
+        table = parquet.read_table(io.BytesIO(to_parquet(one, time_zone=time_zone)))
+        assert table.to_pylist()[0]["=HYPERLINK() [1] due"] == time.date()
 
 
 class Page(HTMLParser):

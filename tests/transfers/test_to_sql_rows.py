@@ -75,6 +75,26 @@ def test_nul_is_replaced_on_postgresql(on_postgresql: Database) -> None:
     ]
 
 
+AWKWARD = [
+    rb'{"id":1,"firstName":"Bob\ud83d","createdDate":"0001-01-01T00:00:00.000+0800","x":1e999,"y":"\ude00"}',
+    rb'{"id":2,"firstName":"Ann","modifiedDate":"9999-12-31T23:59:59.000-0500"}',
+]
+
+
+@WRITE_MODES
+def test_awkward_row_is_written_with_its_batch(write: Any, warehouse: Database) -> None:
+    engine, target = create_sql_engine("warehouse"), ResourceTable(RESOURCES["users"], "users")
+    prepare_table(engine, target, add_columns=False, deletes=True)
+    result = write(engine, target, [AWKWARD])
+    assert (result["inserted"], result["watermark"][:10]) == (2, "9999-12-31")
+    names = "first_name, CAST(created_date AS text), CAST(modified_date AS text), other_members"
+    rows = warehouse.execute(f"SELECT {names} FROM users ORDER BY id")  # noqa: S608 (our names)
+    (name, created, _, others), (_, _, modified, _) = rows
+    assert (name, created[:10], modified[:10]) == ("Bob\ufffd", "0001-01-01", "9999-12-31")
+    assert (json.loads(others) if isinstance(others, str) else others) == {"x": None, "y": "\ufffd"}
+    assert write(engine, target, [AWKWARD])["updated"] == 0
+
+
 @WRITE_MODES
 def test_last_row_of_a_key_wins(write: Any, engine: Engine, warehouse: Database) -> None:
     """A listing can shift while its pages are read."""

@@ -16,6 +16,7 @@ from airflow_provider_damstra.endpoints.group import GetGroup, ListGroupMembers,
 from airflow_provider_damstra.endpoints.lesson import ListLessons
 from airflow_provider_damstra.endpoints.types import Identifier, IdentifierList
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError
+from airflow_provider_damstra.json_repair import decode_leniently
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus, UserLessonSchedule
 from airflow_provider_damstra.services.concurrency import map_concurrently
 from airflow_provider_damstra.validation_errors import format_validation_error
@@ -191,7 +192,7 @@ def _deciding_schedules(reader: ResourceReader) -> dict[int, dict[int, UserLesso
 
 def _parse_schedule(row: RawRow) -> UserLessonSchedule:
     try:
-        return UserLessonSchedule.model_validate_json(bytes(row))
+        return decode_leniently(UserLessonSchedule.model_validate_json, bytes(row))
     except ValidationError as error:
         reason = format_validation_error(error)
     # Not raised in the except block: pydantic's error, which shows the row, would be its context.

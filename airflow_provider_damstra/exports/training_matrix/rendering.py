@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator
 from datetime import date, datetime, tzinfo
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_damstra.exports.csv_files import escape_formulas, format_csv
 from airflow_provider_damstra.exports.training_matrix.matrix import NOT_SCHEDULED
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus
 from airflow_provider_damstra.models.timestamps import to_time_zone
@@ -20,8 +20,6 @@ USER_COLUMNS = ("user_id", "employee_number", "name", "active", "groups")
 
 LESSON_COLUMNS = ("status", "due", "completed")
 """Columns of each lesson; their names follow the lesson's name and id."""
-
-_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
 # A mark, and a colour for dark text that remains distinguishable in greyscale.
 _STATUSES: dict[str, tuple[str, str]] = {
@@ -128,20 +126,16 @@ def to_csv(matrix: TrainingMatrix, *, time_zone: tzinfo) -> bytes:
 
     :param time_zone: time zone of the dates.
     """
-    file = io.StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(map(escape_formula, column_names(matrix)))
-    for row in _row_values(matrix, time_zone=time_zone):
-        writer.writerow(map(escape_formula, row))
-    return file.getvalue().encode("utf-8-sig")
+    lines = [column_names(matrix), *_row_values(matrix, time_zone=time_zone)]
+    return format_csv((map(_csv_cell, line) for line in lines), line_end="\r\n").encode("utf-8-sig")
 
 
-def escape_formula(value: object) -> str:
-    """Return a value as a string, with an apostrophe before values that a spreadsheet would evaluate."""
+def _csv_cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA_PREFIXES) else text
+    if isinstance(value, str):
+        return escape_formulas(value)
+    return "" if value is None else str(value)
 
 
 def to_parquet(matrix: TrainingMatrix, *, time_zone: tzinfo) -> bytes:
