@@ -6,9 +6,11 @@ names the argument and what it can be.
 
 from __future__ import annotations
 
+import ast
 import codecs
+import json
 import math
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     Ids: TypeAlias = Sequence[int | str] | int | str | XComArg
     """One id or several: a list, a string such as ``1,2``, a template, or another task's output."""
 
+_BRACKETS = ("[", "(", "{")
+
 
 def is_rendered_later(value: Any) -> bool:
     """Return whether a value is known only at run time: a template, or another task's output."""
@@ -31,9 +35,10 @@ def is_rendered_later(value: Any) -> bool:
 
 def is_empty(value: Any) -> bool:
     """Return whether a list is empty, be it an XCom or a rendered text such as ``[]``."""
-    if isinstance(value, str):
-        return value.strip() in ("", "[]", "()")
-    return isinstance(value, Sized) and not len(value)
+    try:
+        return not value if isinstance(value, Mapping) else not parse_list(value)
+    except ValueError:
+        return False
 
 
 def validate_choice(name: str, value: Any, *allowed: str | None) -> None:
@@ -131,13 +136,62 @@ def _has_password(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and any(map(_has_password, value))
 
 
+def parse_list(value: Any, *, accepts_mapping: bool = False) -> list[Any]:
+    """Return the items of a value that an argument, a rendered template or an XCom has.
+
+    It is one item; a text such as ``1,2``, ``[1, 2]``, ``['1', '2']`` or ``(1, 2)``; or an iterable. Nested
+    lists, such as the outputs of a mapped task, become one list.
+
+    :param accepts_mapping: whether the value can be a mapping, which is one item.
+    :raises ValueError: if the value is none of these.
+    """
+    if value is None:
+        raise ValueError("it is None instead of ids: did the task that returns them run before this one?")
+    if isinstance(value, str):
+        text = value.strip()
+        if not text.startswith(_BRACKETS):
+            return [part.strip() for part in text.split(",") if part.strip()]
+        value = _parse_literal(text)
+    if isinstance(value, int) or (accepts_mapping and isinstance(value, Mapping)):
+        return [value]
+    if isinstance(value, (bytes, Mapping)) or not isinstance(value, Iterable):
+        kind = type(value).__name__
+        raise ValueError(f"it is a {kind}; it must be an id, a list of ids, or a string such as 1,2")
+    return [item for part in value for item in (parse_list(part) if _is_list(part) else [part])]
+
+
+def _parse_literal(text: str) -> Any:
+    """Return the list, tuple, set or mapping that a text is in JSON or in Python's syntax."""
+    for parse in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return parse(text)
+    raise ValueError(f"it is neither ids nor a list of them: {text[:100]!r}")
+
+
+def _is_list(value: Any) -> bool:
+    if isinstance(value, str):
+        return "," in value or value.strip().startswith(_BRACKETS)
+    return isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping))
+
+
 def parse_ids(name: str, values: Any) -> list[int]:
     """Return ids as integers, in their order, without duplicates; an empty list is invalid."""
-    items = [] if isinstance(values, (str, bytes)) else list(values)
-    parsed = [int(item) for item in items if str(item).isdecimal() and int(item) > 0]
-    if not parsed or len(parsed) < len(items):
+    try:
+        texts = [str(item).strip() for item in parse_list(values)]
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    parsed = [int(text) for text in texts if text.isdecimal() and int(text) > 0]
+    if not parsed or len(parsed) < len(texts):
         raise ValueError(f"{name} is {values!r}; it is a list of ids")
     return list(dict.fromkeys(parsed))
+
+
+def parse_id(name: str, value: Any) -> int:
+    """Return one id as an integer."""
+    ids = parse_ids(name, value)
+    if len(ids) > 1:
+        raise ValueError(f"{name} is {value!r}; it is one id")
+    return ids[0]
 
 
 def parse_bool(name: str, value: Any) -> bool:

@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validation_errors": set(),
     "models": {"validation_errors"},
     "errors": {"http", "json_repair", "text"},
-    "endpoints": API - {"endpoints"},
+    "endpoints": {*API - {"endpoints"}, "validation"},
     "clients": API,
     "extras": set(),
     "compression": {"extras"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import IdentifierList
 from airflow_provider_damstra.errors import DamstraNotFoundError
-from airflow_provider_damstra.validation import parse_share, required_count
+from airflow_provider_damstra.validation import parse_list, parse_share, required_count
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.models.lesson_schedule import LessonSchedule
@@ -160,27 +159,21 @@ class LessonScheduleCondition:
 
 def _parse_ids_and_users(value: Any) -> tuple[tuple[int, ...], dict[int, int]]:
     try:
-        parts = _flatten(value)
+        parts = parse_list(value, accepts_mapping=True)
+    except ValueError as error:
+        raise ValueError(f"lesson_schedule_ids: {error}") from None
+    try:
         if not any(isinstance(part, Mapping) for part in parts):
             return _ScheduleIds(lesson_schedule_ids=parts).lesson_schedule_ids, {}
-        pairs = [(item, int(part["user_id"])) for part in parts for item in part["lesson_schedule_ids"]]
+        pairs = [
+            (item, int(part["user_id"])) for part in parts for item in parse_list(part["lesson_schedule_ids"])
+        ]
         ids = _ScheduleIds(lesson_schedule_ids=[item for item, _ in pairs]).lesson_schedule_ids
         return ids, {int(item): user_id for item, user_id in pairs}
-    except (KeyError, SyntaxError, TypeError):
+    except (KeyError, TypeError):
         raise ValueError(
             f"lesson_schedule_ids is {str(value)[:100]!r}, neither ids nor what scheduling returns"
         ) from None
-
-
-def _flatten(value: Any) -> list[Any]:
-    """Return ids and mappings in one list: templates render to text, and mapped tasks return nested lists."""
-    if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
-        value = ast.literal_eval(value.strip())
-    if isinstance(value, str):
-        return [part for part in value.split(",") if part.strip()]
-    if isinstance(value, (Mapping, int)):
-        return [value]
-    return [item for part in value for item in _flatten(part)]
 
 
 def _progress(states: Mapping[int, str]) -> str:

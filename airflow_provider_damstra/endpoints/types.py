@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr, StringConstraints
+
+from airflow_provider_damstra.validation import parse_list
 
 Value = TypeVar("Value")
 
@@ -56,24 +58,6 @@ def _milliseconds_in_own_zone(value: datetime) -> str:
     return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03d}{value:%z}"
 
 
-def _split(value: Any) -> Any:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _to_list(value: Any) -> Any:
-    """Return a list for the value of a template or XCom: an id, comma-separated ids, or a lazy sequence."""
-    if isinstance(value, str):
-        return _split(value.strip().removeprefix("[").removesuffix("]"))
-    if isinstance(value, int):
-        return [value]
-    if value is None:
-        raise ValueError("it is None instead of ids: did the task that returns them run before this one?")
-    if isinstance(value, (bytes, Mapping)) or not isinstance(value, Iterable):
-        kind = type(value).__name__
-        raise ValueError(f"it is a {kind}; it must be an id, a list of ids, or a string such as 1,2")
-    return list(value)
-
-
 def validate_unique(values: tuple[Value, ...]) -> tuple[Value, ...]:
     """Return the values, after validating that there are no duplicates.
 
@@ -90,9 +74,10 @@ def _join(values: Iterable[object]) -> str:
 
 
 def _unwrap_ids(value: Any) -> Any:
-    if not isinstance(value, (list, tuple)):
-        return value
-    return [item["id"] if isinstance(item, dict) and item.keys() == {"id"} else item for item in value]
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("it is an empty string; [] is an empty list")
+    items = parse_list(value)
+    return [item["id"] if isinstance(item, dict) and item.keys() == {"id"} else item for item in items]
 
 
 def _as_references(ids: Iterable[int]) -> list[dict[str, int]]:
@@ -115,9 +100,9 @@ SearchedEmployeeNumber = Annotated[Name, BeforeValidator(_number_to_string)]
 """An employee number that is not blank: a search for a blank one would find every user."""
 
 IdentifierList = Annotated[
-    tuple[Identifier, ...], BeforeValidator(_to_list), AfterValidator(validate_unique), Field(min_length=1)
+    tuple[Identifier, ...], BeforeValidator(parse_list), AfterValidator(validate_unique), Field(min_length=1)
 ]
-"""One id or more, without duplicates. A rendered template is accepted: ``1,2`` or ``[1, 2]``."""
+"""One id or more, without duplicates, in any form that ``parse_list`` accepts, such as ``1,2``."""
 
 References = Annotated[
     tuple[Identifier, ...], BeforeValidator(_unwrap_ids), PlainSerializer(_as_references, when_used="json")
@@ -126,7 +111,7 @@ References = Annotated[
 
 CommaSeparated = Annotated[
     tuple[Value, ...],
-    BeforeValidator(_split),
+    BeforeValidator(parse_list),
     PlainSerializer(_join, when_used="json"),
     Field(min_length=1),
 ]

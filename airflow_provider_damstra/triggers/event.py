@@ -16,6 +16,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow_provider_damstra.assets import SCHEDULE_EVENTS
 from airflow_provider_damstra.polling.snapshots import SnapshotProducer, SnapshotStore, watch_snapshots
 from airflow_provider_damstra.validation import (
+    parse_id,
     parse_ids,
     validate_exactly_one,
     validate_number,
@@ -90,7 +91,7 @@ class DamstraEventTrigger(BaseEventTrigger):
         validate_number("poll_interval", poll_interval, at_least=0)
         validate_number("refusal_pause", refusal_pause, at_least=0)
         self.user_ids = None if user_ids is None else parse_ids("user_ids", user_ids)
-        self.group_id = None if group_id is None else parse_ids("group_id", [group_id])[0]
+        self.group_id = None if group_id is None else parse_id("group_id", group_id)
         self.events = sorted(events)
         self.damstra_conn_id = damstra_conn_id
         self.poll_interval = poll_interval

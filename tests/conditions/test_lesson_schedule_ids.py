@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,7 +33,18 @@ class LazySequence(Sequence[Any]):
 
 @pytest.mark.parametrize(
     "ids",
-    [[1, 2], (1, 2), ["1", "2"], "1,2", " 1, 2 ", "[1, 2]", {1: None, 2: None}.keys(), LazySequence(1, 2)],
+    [
+        [1, 2],
+        (1, 2),
+        ["1", "2"],
+        "1,2",
+        " 1, 2 ",
+        "[1, 2]",
+        "['1', '2']",
+        "(1, 2)",
+        {1: None, 2: None}.keys(),
+        LazySequence(1, 2),
+    ],
     ids=repr,
 )
 def test_accepts_ids(ids: Any) -> None:
@@ -51,6 +63,7 @@ def test_accepts_one_id(one: Any) -> None:
     [
         SCHEDULED,
         str(SCHEDULED),
+        json.dumps({**SCHEDULED, "created": True}),
         [SCHEDULED],
         str([SCHEDULED]),
         LazySequence(SCHEDULED),

@@ -43,6 +43,11 @@ def test_invalid_id_raises(user_id: Any) -> None:
         " 1 , 2 ",
         "[1, 2]",
         "[1,2,]",
+        "['1', '2']",
+        '["1", "2"]',
+        "(1, 2)",
+        [[1], [2]],
+        "[['1'], (2,)]",
         {1: None, 2: None}.keys(),
         range(1, 3),
         (number for number in (1, 2)),
@@ -60,7 +65,27 @@ def test_id_list_accepts_single_id(user_ids: Any) -> None:
 
 @pytest.mark.parametrize(
     "user_ids",
-    [[], (), "", "[]", " ", ",", None, [None], 0, [0], [1, 0], [-1], "1,-2", "1;2", {"a": 1}, b"12", True],
+    [
+        [],
+        (),
+        "",
+        "[]",
+        " ",
+        ",",
+        None,
+        [None],
+        0,
+        [0],
+        [1, 0],
+        [-1],
+        "1,-2",
+        "1;2",
+        {"a": 1},
+        b"12",
+        True,
+        "[1, 2",
+        "[" * 999,
+    ],
 )
 def test_empty_or_invalid_id_list_raises(user_ids: Any) -> None:
     with pytest.raises(ValidationError, match="user_ids"):
@@ -88,7 +113,7 @@ def test_invalid_id_in_body_raises(name: str, bad: Any) -> None:
         CompleteLesson.model_validate({**arguments, name: bad})
 
 
-@pytest.mark.parametrize("ids", [[1, 2, 3], "1,2,3", "1, 2,3", ("1", 2, 3)])
+@pytest.mark.parametrize("ids", [[1, 2, 3], "1,2,3", "1, 2,3", ("1", 2, 3), "['1', '2', '3']", "(1, 2, 3)"])
 def test_id_filter_is_sent_comma_separated(ids: Any) -> None:
     assert ListLessons(lesson_ids=ids).request().query == (("lessonIds", "1,2,3"),)
 
@@ -99,13 +124,15 @@ def test_empty_or_invalid_id_filter_raises(ids: Any) -> None:
         ListLessons(lesson_ids=ids)
 
 
-@pytest.mark.parametrize("groups", [[1, 2], ["1", 2], [{"id": 1}, {"id": 2}], [{"id": 1}, 2], (1, 2)])
+@pytest.mark.parametrize(
+    "groups", [[1, 2], ["1", 2], [{"id": 1}, {"id": 2}], [{"id": 1}, 2], (1, 2), "1,2", "['1', '2']"]
+)
 def test_references_are_sent_as_objects(groups: Any) -> None:
     assert CreateUser(groups=groups).request().body == {"groups": [{"id": 1}, {"id": 2}]}
 
 
 @pytest.mark.parametrize(
-    "groups", [[0], [{"id": 0}], [{"ID": 1}], [{"id": 1, "name": "Dev"}], 1, "1", [None]]
+    "groups", [[0], [{"id": 0}], [{"ID": 1}], [{"id": 1, "name": "Dev"}], "", " ", "Dev", [None]]
 )
 def test_invalid_references_raise(groups: Any) -> None:
     with pytest.raises(ValidationError, match="groups"):

@@ -238,7 +238,7 @@ def test_password_is_rejected_at_any_depth(secret: dict[str, Any]) -> None:
 
 
 NO_ID = ["seven", "", "None", 0, -7, 1.5, True, [1, 2], {"id": 7}, "1,2"]
-NO_IDS = ["one,two", "", "[]", "None", [], 0, [0], True, [True], 1.5, [1.5], {"id": 7}, [[7]], None]
+NO_IDS = ["one,two", "", "[]", "None", [], 0, [0], True, [True], 1.5, [1.5], {"id": 7}, None]
 UNKNOWN_ID = 999
 REMOVING = ("DamstraRemove", "DamstraDeregister")
 
@@ -296,7 +296,7 @@ def test_unknown_id_is_named_and_nothing_is_changed(
 
 
 USER_LIST_CASES = [case for case in CASES if issubclass(case.operator, UserListMixin)]
-EMPTY: list[Any] = [[], (), "", "[]", " "]
+EMPTY: list[Any] = [[], (), "", "[]", " ", "[ ]", "()", [[], []]]
 
 
 def test_operators_with_user_lists_are_known() -> None:

@@ -139,12 +139,19 @@ async def test_connection_is_reloaded_after_refused_access_key(
         ({}, "exactly one of user_ids, group_id"),
         ({"user_ids": [1], "group_id": 2}, "exactly one of user_ids, group_id"),
         ({"user_ids": ["Liam"]}, "user_ids|Liam"),
+        ({"user_ids": ""}, "user_ids"),
+        ({"group_id": "1,2"}, "group_id is '1,2'; it is one id"),
         ({"user_ids": [1], "events": ["lesson.lost"]}, r"lesson\.lost"),
     ],
 )
 def test_invalid_arguments_raise_in_constructor(arguments: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         DamstraEventTrigger(**arguments)
+
+
+@pytest.mark.parametrize("ids", ["1011,1012", "['1011', '1012']", "(1011, 1012)", [1011, "1012"]])
+def test_user_ids_are_accepted_in_every_form(ids: Any) -> None:
+    assert DamstraEventTrigger(user_ids=ids).user_ids == [1011, 1012]
 
 
 def test_serialized_trigger_can_be_restored() -> None:
