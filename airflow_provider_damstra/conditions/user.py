@@ -18,6 +18,7 @@ from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSch
 from airflow_provider_damstra.endpoints.types import Identifier, IdentifierList
 from airflow_provider_damstra.endpoints.user import ListUsers
 from airflow_provider_damstra.errors import DamstraNotFoundError
+from airflow_provider_damstra.models.keys import match_key
 from airflow_provider_damstra.services.idempotency import format_ids
 from airflow_provider_damstra.validation import parse_share, required_count
 
@@ -36,11 +37,11 @@ class UserCondition(SingleQueryCondition):
     """
 
     def __init__(self, *, emp_id: str | int | None = None, email_address: str | None = None) -> None:
-        query = ListUsers(emp_id=emp_id, email_address=email_address)
-        super().__init__(query)
-        self._name = (query.emp_id or query.email_address or "").strip()
-        if not self._name:
+        if not match_key(str(emp_id or email_address or "")):
             raise ValueError("both emp_id and email_address are empty, so there is no user to wait for")
+        query = ListUsers(emp_id=emp_id or None, email_address=email_address or None)
+        super().__init__(query)
+        self._name = query.emp_id or query.email_address
 
     def evaluate(self) -> PollResult:
         """Return the ids of the users found; more than one is a failure, as the user is ambiguous."""

@@ -17,6 +17,8 @@ class DamstraUserSensor(DamstraSensor):
 
     Modes, common arguments and error handling: see ``DamstraSensor``.
 
+    Damstra's search may compare the exact text: give the spelling in Damstra. Surrounding blanks are removed.
+
     :param emp_id: employee number (templated). An integer is converted to a string; leading zeros need a
         string; or
     :param email_address: e-mail address (templated).
