@@ -162,7 +162,7 @@ _BY_STATUS: dict[int, type[DamstraError]] = {
     429: DamstraRateLimitError,
 }
 _EXCERPT_LENGTH = 300
-_MAX_ERROR_BODY_BYTES = 1 << 20
+MAX_ERROR_BODY_BYTES = 1 << 20
 """Larger bodies are not read as an error: they are pages, or not from Damstra."""
 
 _MAX_DIGITS = 18
@@ -193,7 +193,7 @@ def parse_error_body(response: Response) -> dict[str, Any] | None:
     """
     if response.is_success and not mentions_error(response):
         return None
-    if len(response.body) > _MAX_ERROR_BODY_BYTES:
+    if len(response.body) > MAX_ERROR_BODY_BYTES:
         return None
     try:
         body = decode_leniently(_load_json, response.body)
@@ -228,7 +228,7 @@ def _error_class(response: Response, body: dict[str, Any] | None) -> type[Damstr
 
 
 def _by_text(response: Response) -> type[DamstraError] | None:
-    text = response.excerpt(_MAX_ERROR_BODY_BYTES)
+    text = response.excerpt(MAX_ERROR_BODY_BYTES)
     return next((kind for pattern, kind in _BY_TEXT if pattern.search(text)), None)
 
 

@@ -14,6 +14,7 @@ from tenacity import AsyncRetrying
 from yarl import URL
 
 from airflow_provider_damstra.clients.base import BaseClient, Observer
+from airflow_provider_damstra.clients.body import BODY_ERRORS
 from airflow_provider_damstra.clients.environment import ssl_context
 from airflow_provider_damstra.clients.pagination import OffsetPaginator
 from airflow_provider_damstra.clients.raw_pages import StreamingReader
@@ -195,8 +196,12 @@ class AsyncClient(BaseClient):
                     proxy=self._proxy,
                 ) as response:
                     has_response = True
-                    body = await response.read()
-            except (aiohttp.ClientError, OSError) as error:
+                    reader = self._body_reader(response.status, response.headers)
+                    async for chunk in response.content.iter_any():
+                        if not reader.feed(chunk):
+                            break
+                    body = reader.body()
+            except (aiohttp.ClientError, OSError, *BODY_ERRORS) as error:
                 failure = transport_error(
                     request, error, self.settings, proxy=self._proxy_address, has_response=has_response
                 )
@@ -221,6 +226,7 @@ class AsyncClient(BaseClient):
                         total=response_timeout(self.settings), sock_connect=timeout, sock_read=timeout
                     ),
                     cookie_jar=aiohttp.DummyCookieJar(),
+                    auto_decompress=False,
                     max_line_size=_MAX_HEADER_BYTES,
                     max_field_size=_MAX_HEADER_BYTES,
                 )

@@ -11,6 +11,7 @@ from tenacity import RetryCallState, retry_if_exception, wait_random_exponential
 
 from airflow_provider_damstra import __version__
 from airflow_provider_damstra.addresses import host_and_port
+from airflow_provider_damstra.clients.body import ACCEPTED_ENCODINGS, BodyReader
 from airflow_provider_damstra.clients.environment import proxy_for
 from airflow_provider_damstra.clients.rate_limiter import rate_limiter_for
 from airflow_provider_damstra.errors import DamstraError, is_retryable, parse_error_body
@@ -69,6 +70,7 @@ class BaseClient:
         self._headers = {
             "AccessKey": self._access_key,
             "Accept": "application/json, application/pdf;q=0.9, */*;q=0.5",
+            "Accept-Encoding": ACCEPTED_ENCODINGS,
             "Content-Type": "application/json",
             "User-Agent": f"airflow-provider-damstra/{__version__}",
         }
@@ -132,6 +134,9 @@ class BaseClient:
         log.debug("%s: HTTP %s in %.3f s", request, status or "- no response", seconds)
         if self._observe:
             self._observe(request, status, seconds)
+
+    def _body_reader(self, status: int, headers: Mapping[str, str]) -> BodyReader:
+        return BodyReader(status, headers, max_bytes=self.settings.max_response_bytes)
 
     def _redacted_response(self, status: int, headers: Mapping[str, str], body: bytes) -> Response:
         """Return the response without the access key, which a server or proxy may echo."""

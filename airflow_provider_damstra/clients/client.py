@@ -13,11 +13,12 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.exceptions import BaseHTTPError  # type: ignore[attr-defined] # the stubs do not export it
 from tenacity import Retrying
 
+from airflow_provider_damstra.clients.adapter import FinalResponseAdapter
 from airflow_provider_damstra.clients.base import BaseClient, Observer
+from airflow_provider_damstra.clients.body import BODY_ERRORS
 from airflow_provider_damstra.clients.environment import ca_bundle, validate_ca_bundle
 from airflow_provider_damstra.clients.pagination import OffsetPaginator
 from airflow_provider_damstra.clients.raw_pages import StreamingReader
@@ -25,6 +26,7 @@ from airflow_provider_damstra.clients.transport_errors import response_timeout, 
 from airflow_provider_damstra.models.base import Model, Page
 
 if TYPE_CHECKING:
+    from airflow_provider_damstra.clients.body import BodyReader
     from airflow_provider_damstra.clients.pagination import PageReader
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
@@ -190,8 +192,9 @@ class Client(BaseClient):
                     stream=True,
                 ) as response:
                     has_response = True
-                    body = _read_body(response, seconds=response_timeout(self.settings))
-            except (OSError, BaseHTTPError) as error:
+                    reader = self._body_reader(response.status_code, response.headers)
+                    body = _read_body(response, reader, seconds=response_timeout(self.settings))
+            except (OSError, BaseHTTPError, *BODY_ERRORS) as error:
                 failure = transport_error(
                     request, error, self.settings, proxy=self._proxy_address, has_response=has_response
                 )
@@ -221,28 +224,26 @@ def _create_session(
     session.headers.update(headers)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=settings.max_concurrency, max_retries=0))
+        session.mount(scheme, FinalResponseAdapter(pool_maxsize=settings.max_concurrency, max_retries=0))
     return session
 
 
-def _read_body(response: requests.Response, *, seconds: float) -> bytes:
+def _read_body(response: requests.Response, reader: BodyReader, *, seconds: float) -> bytes:
     """Read the body.
 
     :param seconds: time after which it must be complete.
     :raises TimeoutError: if it is not.
+    :raises BODY_ERRORS: if it is too large or damaged.
     """
     if response.status_code < 200:
-        # http.client takes an interim response (102, 103) for the final one. Leaving it unread closes the
-        # connection; else the final response would be taken for that of the next request.
-        raise ConnectionError("interim response")
+        # Leaving it unread closes the connection, which the server wants to use for another protocol.
+        raise ConnectionError("no final response")
     # Other methods of reading return only when they have a whole chunk, which can be received slowly without
     # end.
     read1 = getattr(response.raw, "read1", None)
     end = time.monotonic() + seconds
-    chunks = []
-    while read1 and (chunk := read1(_CHUNK_BYTES, decode_content=True)):
-        chunks.append(chunk)
+    while read1 and (chunk := read1(_CHUNK_BYTES, decode_content=False)) and reader.feed(chunk):
         if time.monotonic() > end:
             raise TimeoutError
     # An adapter for tests may have set the content itself.
-    return b"".join(chunks) or response.content
+    return reader.body() or response.content

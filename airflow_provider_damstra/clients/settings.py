@@ -28,7 +28,7 @@ class ClientOptions(BaseModel):
         Field(ge=0.001, le=10_000, description="Requests per second from one process; empty for no limit."),
     ] = None
     max_response_bytes: Annotated[
-        int, Field(gt=0, description="Size of a response at most, after decompression.")
+        int, Field(gt=0, le=1 << 40, description="Size of a response at most, after decompression.")
     ] = 64 * 1024 * 1024
     verify: Annotated[
         bool | str,

@@ -10,9 +10,11 @@ import os
 import socket
 import ssl
 import traceback
+import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_damstra.clients.body import BodyTooLargeError
 from airflow_provider_damstra.errors import DamstraResponseError, DamstraTransportError
 
 if TYPE_CHECKING:
@@ -66,9 +68,17 @@ def transport_error(
         return _no_response(request, server, why)
     if names & READ_TIMEOUTS:
         return _no_response(request, server, f"no data for {settings.timeout:g} s")
-    if has_response:
+    if isinstance(error, BodyTooLargeError):
         return DamstraResponseError(
-            f"{request} received a response from {server}, but it was cut off. {_outcome(request)}",
+            f"{request} received a response of more than {settings.max_response_bytes} bytes from {server}, "
+            f"which was not read further. {_outcome(request)} If such a response is expected, lower "
+            "page_size or raise max_response_bytes in the connection's extra.",
+            request=request,
+        )
+    if has_response:
+        problem = "its compression is damaged" if isinstance(error, zlib.error) else "it was cut off"
+        return DamstraResponseError(
+            f"{request} received a response from {server}, but {problem}. {_outcome(request)}",
             request=request,
             is_transient=True,
         )
