@@ -10,7 +10,7 @@ Importing it is cheap and loads no Airflow: conditions, the receiver and Airflow
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 from urllib.parse import quote, unquote, urlsplit
 
 if TYPE_CHECKING:
@@ -19,20 +19,29 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
     from airflow.sdk import Asset
 
-SCHEDULE_CREATED = "lesson.schedule.created"
-SCHEDULE_CHANGED = "lesson.schedule.changed"
-SCHEDULE_COMPLETED = "lesson.schedule.completed"
-SCHEDULE_CANCELLED = "lesson.schedule.cancelled"
-USER_CREATED = "user.account.created"
-USER_UPDATED = "user.settings.updated"
-USER_INACTIVATED = "user.account.inactivate"
+SCHEDULE_CREATED: Final = "lesson.schedule.created"
+SCHEDULE_CHANGED: Final = "lesson.schedule.changed"
+SCHEDULE_COMPLETED: Final = "lesson.schedule.completed"
+SCHEDULE_CANCELLED: Final = "lesson.schedule.cancelled"
+USER_CREATED: Final = "user.account.created"
+USER_UPDATED: Final = "user.settings.updated"
+USER_INACTIVATED: Final = "user.account.inactivate"
 
-SCHEDULE_EVENTS = (SCHEDULE_CREATED, SCHEDULE_CHANGED, SCHEDULE_COMPLETED, SCHEDULE_CANCELLED)
+ScheduleEvent: TypeAlias = Literal[
+    "lesson.schedule.created",
+    "lesson.schedule.changed",
+    "lesson.schedule.completed",
+    "lesson.schedule.cancelled",
+]
+UserEvent: TypeAlias = Literal["user.account.created", "user.settings.updated", "user.account.inactivate"]
+EventName: TypeAlias = ScheduleEvent | UserEvent
+
+SCHEDULE_EVENTS: tuple[ScheduleEvent, ...] = get_args(ScheduleEvent)
 """The events of a lesson schedule, in the order of its life."""
 
-EVENT_NAMES = (*SCHEDULE_EVENTS, USER_CREATED, USER_UPDATED, USER_INACTIVATED)
+EVENT_NAMES: tuple[EventName, ...] = (*SCHEDULE_EVENTS, *get_args(UserEvent))
 
-ALL_EVENTS = "all"
+ALL_EVENTS: Final = "all"
 """Matches every event of a connection; those of unknown names with ``[damstra] allow_unknown_events``."""
 
 SCHEME = "damstra"
@@ -40,7 +49,10 @@ DEFAULT_CONNECTION = "damstra_default"
 
 
 def damstra_event(
-    name: str = ALL_EVENTS, *, conn_id: str = DEFAULT_CONNECTION, extra: dict[str, Any] | None = None
+    name: EventName | Literal["all"] = ALL_EVENTS,
+    *,
+    conn_id: str = DEFAULT_CONNECTION,
+    extra: dict[str, Any] | None = None,
 ) -> Asset:
     """Return the asset that is updated whenever Damstra reports an event.
 

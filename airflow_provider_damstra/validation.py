@@ -10,18 +10,9 @@ import ast
 import codecs
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-if TYPE_CHECKING:
-    from airflow.sdk import XComArg
-
-    Id: TypeAlias = int | str | XComArg
-    """One id: a number, a template that renders to one, or another task's output."""
-
-    Ids: TypeAlias = Sequence[int | str] | int | str | XComArg
-    """One id or several: a list, a string such as ``1,2``, a template, or another task's output."""
+from typing import Any
 
 _BRACKETS = ("[", "(", "{")
 

@@ -50,8 +50,8 @@ with DAG(
         }
         for schedule_id, reason in reasons.items():
             schedule = hook.call(GetLessonSchedule(lesson_schedule_id=schedule_id))
-            user = hook.call(GetUser(user_id=schedule.user_id))
-            if not user.is_active:
+            user = hook.call(GetUser(user_id=schedule.user_id)) if schedule.user_id else None
+            if user is None or not user.is_active:
                 continue
             supervisors = {
                 supervisor.id: f"{supervisor.full_name} ({supervisor.email_address})"

@@ -58,8 +58,14 @@ with DAG(
             raise ValueError(f"{len(users)} users have the employee number {employee_number}")
         user = users[0]
         rows = [row for row in hook.iterate(ListUserLessonSchedules(user_id=user.id)) if row.is_open]
-        upcoming = {"state": IltSessionState.UPCOMING, "status": IltSessionStatus.ACTIVE}
-        searches = [ListIltSessions(lesson_schedule_id=row.id, **upcoming) for row in rows]
+        searches = [
+            ListIltSessions(
+                lesson_schedule_id=row.id,
+                state=IltSessionState.UPCOMING,
+                status=IltSessionStatus.ACTIVE,
+            )
+            for row in rows
+        ]
         return {
             "user_id": user.id,
             "sessions": [session.id for search in searches for session in hook.iterate(search)],

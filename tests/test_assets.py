@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,6 +12,7 @@ from airflow.sdk import Asset
 
 from airflow_provider_damstra.assets import (
     EVENT_NAMES,
+    EventName,
     convert_asset_to_openlineage,
     damstra_event,
     sanitize_uri,
@@ -18,7 +20,7 @@ from airflow_provider_damstra.assets import (
 
 
 @pytest.mark.parametrize("name", [*EVENT_NAMES, "all"])
-def test_asset_uri_contains_connection_and_event(name: str) -> None:
+def test_asset_uri_contains_connection_and_event(name: EventName) -> None:
     asset = damstra_event(name, conn_id="damstra_mine")
     assert asset.uri == f"damstra://damstra_mine/{name}"
     assert asset == damstra_event(name, conn_id="damstra_mine")
@@ -26,7 +28,7 @@ def test_asset_uri_contains_connection_and_event(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["lesson.schedule.complete", "", "Lesson.Schedule.Completed", "user.*"])
-def test_unknown_event_raises_listing_known_events(name: str) -> None:
+def test_unknown_event_raises_listing_known_events(name: Any) -> None:
     with pytest.raises(ValueError, match=r"lesson\.schedule\.completed, .*user\.account\.inactivate, all"):
         damstra_event(name)
 

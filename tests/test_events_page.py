@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_damstra.assets import EVENT_NAMES, damstra_event
+from airflow_provider_damstra.assets import EVENT_NAMES, EventName, damstra_event
 from airflow_provider_damstra.cli import get_cli_commands
 from airflow_provider_damstra.get_provider_info import CONFIGURATION
 
@@ -41,7 +41,7 @@ def test_readme_documents_every_command() -> None:
 
 
 @pytest.mark.parametrize("name", EVENT_NAMES)
-def test_event_is_documented_with_its_asset(name: str) -> None:
+def test_event_is_documented_with_its_asset(name: EventName) -> None:
     assert f"`{name}`" in PAGE
     assert damstra_event(name).uri == f"damstra://damstra_default/{name}"
 

@@ -34,6 +34,7 @@ LOGIC = {*CLIENTS, *FILES, "services", "conditions", "exports"}
 TASK_SUPPORT = {"retry_policy", "ui"}
 MAY_IMPORT: dict[str, set[str]] = {
     "addresses": set(),
+    "arguments": set(),
     "assets": set(),
     "json_repair": set(),
     "http": set(),

@@ -46,7 +46,7 @@ def test_example_runs_as_printed(
 def test_every_field_of_a_user_has_a_row() -> None:
     table = PAGE.partition("## Columns of users")[2].partition("The column of")[0]
     named = set(re.findall(r"`(\w+)`", "".join(line.rsplit("|", 2)[0] for line in table.splitlines())))
-    aliases = {field.alias for field in ImportedUser.model_fields.values()}
+    aliases = {field.serialization_alias for field in ImportedUser.model_fields.values()}
     assert named == ImportedUser.model_fields.keys() | aliases
 
 

@@ -19,23 +19,27 @@ README = (Path(__file__).parent.parent / "README.md").read_text()
 FIRST_SCREEN = "\n".join(README.splitlines()[:15])
 
 
-def public_classes() -> list[str]:
-    """Return the names of all operators, sensors and transfers."""
+def public_modules() -> list[str]:
+    """Return the names of the modules of all operators, sensors and transfers."""
     packages = (
         airflow_provider_damstra.operators,
         airflow_provider_damstra.sensors,
         airflow_provider_damstra.transfers,
     )
-    modules = [
-        importlib.import_module(f"{package.__name__}.{module.name}")
+    return [
+        f"{package.__name__}.{module.name}"
         for package in packages
         for module in pkgutil.iter_modules(package.__path__)
         if module.name != "base"
     ]
+
+
+def public_classes() -> list[str]:
+    """Return the names of all operators, sensors and transfers."""
     classes = {
         name
-        for module in modules
-        for name, _ in inspect.getmembers(module, inspect.isclass)
+        for module in public_modules()
+        for name, _ in inspect.getmembers(importlib.import_module(module), inspect.isclass)
         if name.startswith("Damstra") and name.endswith(("Operator", "Sensor"))
     }
     return sorted(classes - {"DamstraOperator", "DamstraSensor"})

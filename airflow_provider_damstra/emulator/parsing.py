@@ -87,7 +87,7 @@ def _parse_body(raw: bytes, content_type: str) -> dict[str, Any]:
 
 def _validate_query_names(endpoint: type[Endpoint[Any]], query: dict[str, str]) -> None:
     known = {
-        endpoint.model_fields[name].alias or name
+        endpoint.model_fields[name].serialization_alias or name
         for name, location in endpoint.field_locations().items()
         if location == "query"
     }

@@ -11,12 +11,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar, cast, get_origin
 
 from pydantic import BaseModel, ConfigDict, FailFast, TypeAdapter, ValidationError
-from pydantic.alias_generators import to_camel
 
 from airflow_provider_damstra.errors import error_from_response, invalid_response, mentions_error
 from airflow_provider_damstra.http import Request
 from airflow_provider_damstra.json_repair import decode_leniently
-from airflow_provider_damstra.models.base import Model, Page
+from airflow_provider_damstra.models.base import API_NAMES, Model, Page
 from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class RequestModel(BaseModel):
     """
 
     model_config = ConfigDict(
-        alias_generator=to_camel,
+        alias_generator=API_NAMES,
         populate_by_name=True,
         extra="forbid",
         frozen=True,

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, NoContentEndpoint
-from airflow_provider_damstra.endpoints.types import Identifier, IdentifierList, Name
+from airflow_provider_damstra.endpoints.types import (
+    OMITTED,
+    Identifier,
+    IdentifierList,
+    Name,
+    OptionalIdentifier,
+)
 from airflow_provider_damstra.models.group import Group
 from airflow_provider_damstra.models.user import User
 
@@ -25,7 +31,7 @@ class CreateGroup(Endpoint[Group], method="POST", path="/group"):
 
     name: Name
     description: str
-    parent_id: Identifier | None = None
+    parent_id: OptionalIdentifier = OMITTED
 
 
 class UpdateGroup(Endpoint[Group], method="POST", path="/group/{group_id}"):
@@ -34,7 +40,7 @@ class UpdateGroup(Endpoint[Group], method="POST", path="/group/{group_id}"):
     group_id: Identifier
     name: Name
     description: str
-    parent_id: Identifier | None = None
+    parent_id: OptionalIdentifier = OMITTED
 
 
 class ListGroupMembers(ListEndpoint[User], path="/group/{group_id}/member"):

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, NoContentEndpoint, RequestModel
-from airflow_provider_damstra.endpoints.types import Count, Identifier, IdentifierList, SessionDateTime
+from airflow_provider_damstra.endpoints.types import (
+    OMITTED,
+    Argument,
+    Identifier,
+    IdentifierList,
+    OptionalCount,
+    OptionalIdentifier,
+    SessionDateTime,
+)
 from airflow_provider_damstra.models import IltSession, IltSessionAttendee, IltSessionState, IltSessionStatus
+
+OptionalStatus = Argument[IltSessionStatus | Literal[1, 2, 3] | None, IltSessionStatus | None]
 
 
 class ListIltSessions(ListEndpoint[IltSession], path="/ilt_session"):
     """List ILT sessions."""
 
-    lesson_schedule_id: Identifier | None = None
-    state: IltSessionState | None = None
-    status: IltSessionStatus | None = None
-    instructor_id: Identifier | None = None
+    lesson_schedule_id: OptionalIdentifier = OMITTED
+    state: Argument[IltSessionState | Literal[1, 2, 3] | None, IltSessionState | None] = OMITTED
+    status: OptionalStatus = OMITTED
+    instructor_id: OptionalIdentifier = OMITTED
 
 
 class GetIltSession(Endpoint[IltSession], path="/ilt_session/{ilt_session_id}"):
@@ -30,7 +41,7 @@ class GetIltSession(Endpoint[IltSession], path="/ilt_session/{ilt_session_id}"):
 class CreateIltSession(Endpoint[IltSession], method="POST", path="/ilt_session"):
     """Create an ILT session and return it. The number of places can only be set by an update."""
 
-    lesson_id: Identifier | None = None
+    lesson_id: OptionalIdentifier = OMITTED
     start_datetime: SessionDateTime
     end_datetime: SessionDateTime
     location: str
@@ -51,9 +62,9 @@ class UpdateIltSession(Endpoint[IltSession], method="PATCH", path="/ilt_session/
 
     ilt_session_id: Identifier
     instructor_id: Identifier
-    status_id: IltSessionStatus | None = None
+    status_id: OptionalStatus = OMITTED
     notes: str | None = None
-    number_of_places: Count | None = None
+    number_of_places: OptionalCount = OMITTED
     location: str
 
 
@@ -113,4 +124,7 @@ class SaveIltSessionProgress(
     """Record attendance and results."""
 
     ilt_session_id: Identifier
-    attendees: Annotated[tuple[AttendeeProgress, ...], Field(min_length=1)]
+    attendees: Argument[
+        Sequence[AttendeeProgress | Mapping[str, Any]],
+        Annotated[tuple[AttendeeProgress, ...], Field(min_length=1)],
+    ]

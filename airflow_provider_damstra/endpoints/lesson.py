@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 from airflow_provider_damstra.endpoints.base import ListEndpoint
-from airflow_provider_damstra.endpoints.types import CommaSeparated, Identifier
+from airflow_provider_damstra.endpoints.types import (
+    OMITTED,
+    Argument,
+    CommaSeparated,
+    OptionalCommaSeparatedIds,
+)
 from airflow_provider_damstra.models.lesson import Lesson, LessonDetails, LessonStatus
+
+PublishedStates = Argument[
+    Sequence[LessonStatus | Literal["active", "inactive", "never", "rendering", "error"]] | str | None,
+    CommaSeparated[LessonStatus] | None,
+]
+"""Statuses of lessons."""
 
 
 class ListLessons(ListEndpoint[Lesson], path="/lesson"):
     """Search lessons, one row per version: ``q`` in the name."""
 
     q: str | None = None
-    lesson_ids: CommaSeparated[Identifier] | None = None
-    published_states: CommaSeparated[LessonStatus] | None = None
+    lesson_ids: OptionalCommaSeparatedIds = OMITTED
+    published_states: PublishedStates = OMITTED
 
 
 class ListLessonDetails(ListEndpoint[LessonDetails], path="/lessondetails"):
     """Search lessons with their publishing details, one row per version: ``q`` in the name."""
 
     q: str | None = None
-    lesson_ids: CommaSeparated[Identifier] | None = None
-    published_states: CommaSeparated[LessonStatus] | None = None
+    lesson_ids: OptionalCommaSeparatedIds = OMITTED
+    published_states: PublishedStates = OMITTED

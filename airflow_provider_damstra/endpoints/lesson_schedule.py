@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint, parse_json
-from airflow_provider_damstra.endpoints.types import CountAsString, Identifier, IdentifierList, UtcDateTime
+from airflow_provider_damstra.endpoints.types import (
+    OMITTED,
+    Argument,
+    CountAsString,
+    Identifier,
+    IdentifierList,
+    OptionalIdentifier,
+    OptionalUtcDateTime,
+    UtcDateTime,
+)
 from airflow_provider_damstra.errors import invalid_response
 from airflow_provider_damstra.models import (
     GracePeriodUnit,
@@ -56,7 +65,10 @@ class ListUserLessonSchedules(ListEndpoint[UserLessonSchedule], path="/user/{use
     """List a user's lesson schedules, with their status."""
 
     user_id: Identifier
-    status: LessonScheduleFilter | None = None
+    status: Argument[
+        LessonScheduleFilter | Literal["all", "scheduled", "due", "overdue", "completed", "cancelled"] | None,
+        LessonScheduleFilter | None,
+    ] = OMITTED
 
 
 class ScheduleUser(_IdsEndpoint, method="POST", path="/user/{user_id}/lesson_schedule"):
@@ -64,9 +76,9 @@ class ScheduleUser(_IdsEndpoint, method="POST", path="/user/{user_id}/lesson_sch
 
     user_id: Identifier
     lesson_version_ids: IdentifierList
-    schedule_date: UtcDateTime | None = None
+    schedule_date: OptionalUtcDateTime = OMITTED
     grace_period: CountAsString
-    grace_period_unit: GracePeriodUnit
+    grace_period_unit: Argument[GracePeriodUnit | Literal["days", "months"], GracePeriodUnit]
 
 
 class CompleteLesson(_IdsEndpoint, method="POST", path="/lesson_schedule/{user_id}/complete_lesson"):
@@ -77,8 +89,8 @@ class CompleteLesson(_IdsEndpoint, method="POST", path="/lesson_schedule/{user_i
     """
 
     user_id: Identifier
-    lesson_id: Identifier | None = None
-    lesson_version_id: Identifier | None = None
+    lesson_id: OptionalIdentifier = OMITTED
+    lesson_version_id: OptionalIdentifier = OMITTED
     completed_date: UtcDateTime
     manually_completed_by_user_id: Identifier
 

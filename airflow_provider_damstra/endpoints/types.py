@@ -1,17 +1,44 @@
-"""Types of endpoint arguments: the values that they accept, and their JSON or query format."""
+"""Types of endpoint arguments: the values that they accept, and their JSON or query format.
+
+``Argument[accepted, value]`` is the type of a field that contains another type than its constructor accepts:
+an id is an ``int``, and ``"7"`` is accepted.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr, StringConstraints
 
 from airflow_provider_damstra.validation import parse_list
 
 Value = TypeVar("Value")
+Accepted = TypeVar("Accepted")
+
+OMITTED: Any = None
+"""Default of an optional argument: it is not sent."""
+
+
+class Argument(Generic[Accepted, Value]):
+    """Field type whose constructor argument and attribute have different types for type checkers.
+
+    They read these from ``__set__`` and ``__get__``, as specified for dataclasses with descriptors. For
+    pydantic, ``Argument[accepted, value]`` is ``value``, whose validators convert what is accepted.
+    """
+
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: object, owner: object) -> Value: ...
+
+        def __set__(self, instance: object, value: Accepted) -> None: ...
+
+    else:
+
+        def __class_getitem__(cls, parameters: tuple[Any, Any]) -> Any:
+            return parameters[1]
 
 
 def _validate_not_bool(value: Any) -> Any:
@@ -84,8 +111,12 @@ def _as_references(ids: Iterable[int]) -> list[dict[str, int]]:
     return [{"id": number} for number in ids]
 
 
-Identifier = Annotated[int, BeforeValidator(_validate_not_bool), Field(gt=0)]
+IdValue = Annotated[int, BeforeValidator(_validate_not_bool), Field(gt=0)]
+
+Identifier = Argument[int | str, IdValue]
 """An id. A string of digits, such as a rendered template, is accepted."""
+
+OptionalIdentifier = Argument[int | str | None, IdValue | None]
 
 TrimmedText = Annotated[str, StringConstraints(strip_whitespace=True)]
 """A string, sent without surrounding blanks."""
@@ -93,20 +124,30 @@ TrimmedText = Annotated[str, StringConstraints(strip_whitespace=True)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 """A string that is not blank, sent without surrounding blanks."""
 
-EmployeeNumber = Annotated[TrimmedText, BeforeValidator(_number_to_string)]
+OptionalEmployeeNumber = Argument[
+    str | int | None, Annotated[TrimmedText, BeforeValidator(_number_to_string)] | None
+]
 """A string that often consists of digits; an int is accepted: ``4711`` is ``"4711"``."""
 
-SearchedEmployeeNumber = Annotated[Name, BeforeValidator(_number_to_string)]
+OptionalSearchedEmployeeNumber = Argument[
+    str | int | None, Annotated[Name, BeforeValidator(_number_to_string)] | None
+]
 """An employee number that is not blank: a search for a blank one would find every user."""
 
-IdentifierList = Annotated[
-    tuple[Identifier, ...], BeforeValidator(parse_list), AfterValidator(validate_unique), Field(min_length=1)
+_Ids = Annotated[
+    tuple[IdValue, ...], BeforeValidator(parse_list), AfterValidator(validate_unique), Field(min_length=1)
 ]
+
+IdentifierList = Argument[Sequence[int | str] | int | str, _Ids]
 """One id or more, without duplicates, in any form that ``parse_list`` accepts, such as ``1,2``."""
 
-References = Annotated[
-    tuple[Identifier, ...], BeforeValidator(_unwrap_ids), PlainSerializer(_as_references, when_used="json")
+OptionalIdentifierList = Argument[Sequence[int | str] | int | str | None, _Ids | None]
+
+_References = Annotated[
+    tuple[IdValue, ...], BeforeValidator(_unwrap_ids), PlainSerializer(_as_references, when_used="json")
 ]
+
+OptionalReferences = Argument[Sequence[int | str] | int | str | None, _References | None]
 """Ids that are sent as objects: ``[{"id": 1}]``."""
 
 CommaSeparated = Annotated[
@@ -117,29 +158,45 @@ CommaSeparated = Annotated[
 ]
 """Values that are sent as ``1,2,3``; this text is accepted too."""
 
+OptionalCommaSeparatedIds = Argument[Sequence[int | str] | int | str | None, CommaSeparated[IdValue] | None]
+
 _AwareDateTime = Annotated[
     datetime, BeforeValidator(_validate_not_number), AfterValidator(_validate_time_zone)
 ]
 
-UtcDateTime = Annotated[
+_UtcDateTime = Annotated[
     _AwareDateTime,
     AfterValidator(_to_seconds),
     PlainSerializer(_seconds_in_utc, when_used="json"),
 ]
-"""A timezone-aware datetime, sent in seconds as ``2015-10-29T15:28:59+0000``."""
 
-SessionDateTime = Annotated[
-    _AwareDateTime,
-    AfterValidator(_to_milliseconds),
-    PlainSerializer(_milliseconds_in_own_zone, when_used="json"),
+UtcDateTime = Argument[datetime | str, _UtcDateTime]
+"""A timezone-aware datetime, or ISO 8601 text with a time zone; sent in seconds as
+``2015-10-29T15:28:59+0000``."""
+
+OptionalUtcDateTime = Argument[datetime | str | None, _UtcDateTime | None]
+
+SessionDateTime = Argument[
+    datetime | str,
+    Annotated[
+        _AwareDateTime,
+        AfterValidator(_to_milliseconds),
+        PlainSerializer(_milliseconds_in_own_zone, when_used="json"),
+    ],
 ]
-"""A timezone-aware datetime, sent in milliseconds as ``2018-05-19T01:00:06.000+0800``."""
+"""A timezone-aware datetime, or ISO 8601 text with a time zone; sent in milliseconds as
+``2018-05-19T01:00:06.000+0800``."""
 
-Count = Annotated[int, BeforeValidator(_validate_not_bool), Field(ge=0)]
+_Count = Annotated[int, BeforeValidator(_validate_not_bool), Field(ge=0)]
+
+OptionalCount = Argument[int | str | None, _Count | None]
 """A non-negative int."""
 
-CountAsString = Annotated[Count, PlainSerializer(str, when_used="json")]
+CountAsString = Argument[int | str, Annotated[_Count, PlainSerializer(str, when_used="json")]]
 """A non-negative int that is sent as a string."""
 
-Password = Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, when_used="json")]
+OptionalPassword = Argument[
+    str | SecretStr | None,
+    Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, when_used="json")] | None,
+]
 """A password: masked in every repr, sent in plain text."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import AliasChoices, Field, model_validator
 
@@ -16,12 +17,14 @@ from airflow_provider_damstra.endpoints.base import (
     parse_json,
 )
 from airflow_provider_damstra.endpoints.types import (
-    EmployeeNumber,
+    OMITTED,
+    Argument,
     Identifier,
     Name,
-    Password,
-    References,
-    SearchedEmployeeNumber,
+    OptionalEmployeeNumber,
+    OptionalPassword,
+    OptionalReferences,
+    OptionalSearchedEmployeeNumber,
     TrimmedText,
 )
 from airflow_provider_damstra.errors import invalid_response
@@ -29,6 +32,10 @@ from airflow_provider_damstra.models.user import CreatedUser, Role, User
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.http import Request, Response
+
+
+RoleNumber: TypeAlias = Role | Literal[3, 4, 5, 6, 7, 8]
+"""A role, or its number."""
 
 
 class ActiveValue(StrEnum):
@@ -63,10 +70,12 @@ class ListUsers(ListEndpoint[User], path="/user"):
     """Search users: ``q`` in user, first or last name; ``emp_id`` and ``email_address`` exactly."""
 
     q: str | None = None
-    emp_id: SearchedEmployeeNumber | None = None
+    emp_id: OptionalSearchedEmployeeNumber = OMITTED
     email_address: Name | None = None
-    role_id: Role | None = None
-    active_value: ActiveValue | None = None
+    role_id: Argument[RoleNumber | None, Role | None] = OMITTED
+    active_value: Argument[ActiveValue | Literal["active", "inactive", "all"] | None, ActiveValue | None] = (
+        OMITTED
+    )
 
 
 class GetUser(Endpoint[User], path="/user/{user_id}"):
@@ -84,8 +93,8 @@ class ImportedUser(RequestModel):
     email_address: TrimmedText | None = None
     phone_number: TrimmedText | None = None
     mobile_number: TrimmedText | None = None
-    employee_number: EmployeeNumber | None = None
-    roles: tuple[Role, ...] | None = None
+    employee_number: OptionalEmployeeNumber = OMITTED
+    roles: Argument[Sequence[RoleNumber] | None, tuple[Role, ...] | None] = OMITTED
     time_zone: TrimmedText | None = None
 
 
@@ -93,9 +102,9 @@ class CreateUser(ImportedUser, Endpoint[CreatedUser], method="POST", path="/user
     """Create a user. Without roles it becomes a trainee; a welcome e-mail is sent by default."""
 
     send_welcome_email: bool | None = None
-    password: Password | None = None
-    groups: References | None = None
-    groups_supervised: References | None = None
+    password: OptionalPassword = OMITTED
+    groups: OptionalReferences = OMITTED
+    groups_supervised: OptionalReferences = OMITTED
 
 
 class UpdateUser(Endpoint[User], method="PUT", path="/user/{user_id}"):
@@ -109,13 +118,13 @@ class UpdateUser(Endpoint[User], method="PUT", path="/user/{user_id}"):
     email_address: TrimmedText
     phone_number: TrimmedText
     mobile_number: TrimmedText
-    employee_number: EmployeeNumber | None
-    roles: tuple[Role, ...]
+    employee_number: OptionalEmployeeNumber
+    roles: Argument[Sequence[RoleNumber], tuple[Role, ...]]
     time_zone: TrimmedText
     user_name: TrimmedText | None = None
-    groups: References | None = None
-    groups_supervised: References | None = None
-    password: Password | None = None
+    groups: OptionalReferences = OMITTED
+    groups_supervised: OptionalReferences = OMITTED
+    password: OptionalPassword = OMITTED
 
     @model_validator(mode="before")
     @classmethod
@@ -136,8 +145,13 @@ class UpdateUser(Endpoint[User], method="PUT", path="/user/{user_id}"):
 class BulkUserImport(Endpoint[list[User]], method="POST", path="/bulkUserImport"):
     """Create or merge many users and return them. A user without roles is RESET to trainee."""
 
-    users: Annotated[tuple[ImportedUser, ...], Field(min_length=1)]
-    merge_type: MergeType | None = None
+    users: Argument[
+        Sequence[ImportedUser | Mapping[str, Any]],
+        Annotated[tuple[ImportedUser, ...], Field(min_length=1)],
+    ]
+    merge_type: Argument[
+        MergeType | Literal["none", "email", "empNo", "userName"] | None, MergeType | None
+    ] = OMITTED
 
 
 class ActivateUser(NoContentEndpoint, method="POST", path="/user/{user_id}/activate"):
@@ -158,7 +172,13 @@ class GenerateLoginUrl(Endpoint[str], method="POST", path="/user/{user_id}/gener
     response_is_secret: ClassVar[bool] = True
 
     user_id: Identifier
-    expires_in: Annotated[LoginUrlExpiry | None, IN_QUERY] = None
+    expires_in: Annotated[
+        Argument[
+            LoginUrlExpiry | Literal["disabled", "never", "day", "week", "month", "year"] | None,
+            LoginUrlExpiry | None,
+        ],
+        IN_QUERY,
+    ] = OMITTED
 
     def parse_result(self, request: Request, response: Response) -> str:
         """Return the URL from plain text, a JSON string or a JSON object."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field
+from pydantic import AliasChoices, AliasGenerator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import core_schema
 
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 Item = TypeVar("Item")
+
+API_NAMES = AliasGenerator(
+    validation_alias=lambda name: AliasChoices(to_camel(name)), serialization_alias=to_camel
+)
+"""The API's names of fields. They are choices, because a single alias would replace the snake_case name in
+signatures."""
 
 # Strings that the API sends for a missing value; its documentation shows the id "null".
 _NULL_TEXTS = frozenset({"", "null", "undefined"})
@@ -134,7 +140,7 @@ class Model(BaseModel):
     row_key_field: ClassVar[str] = "id"
 
     model_config = ConfigDict(
-        alias_generator=to_camel,
+        alias_generator=API_NAMES,
         populate_by_name=True,
         extra="allow",
         frozen=True,

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from airflow_provider_damstra.models.base import Model, NullableList, Number, OptionalTimestamp
 
@@ -81,7 +81,10 @@ class LessonSchedule(_Schedule):
     schedule_over_email_attempted: bool | None = None
     overdue_email_attempted: bool | None = None
     movie_id: int | None = None
-    movie_physical_uri: Annotated[str | None, Field(alias="moviePhysicalURI")] = None
+    movie_physical_uri: Annotated[
+        str | None,
+        Field(validation_alias=AliasChoices("moviePhysicalURI"), serialization_alias="moviePhysicalURI"),
+    ] = None
     movie_size_in_bytes: int | None = None
 
 

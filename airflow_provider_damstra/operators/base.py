@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, cast
 
 from airflow.sdk import BaseOperator
 
@@ -17,12 +17,13 @@ from airflow_provider_damstra.validation import is_empty, validate_booleans, val
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.sdk.definitions.xcom_arg import PlainXComArg
     from pydantic import BaseModel
 
+    from airflow_provider_damstra.arguments import BaseOperatorArguments, Ids, Text
     from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.services.intent_log import RecordingClient
-    from airflow_provider_damstra.validation import Ids
 
 _ROLLBACK_TIMEOUT = 2.0
 """Seconds for a request of a rollback: Airflow ends a killed task for good after 5 s."""
@@ -50,10 +51,18 @@ class DamstraOperator(BaseOperator):
     _is_executing = False
     _is_killed = False
 
-    def __init__(self, *, damstra_conn_id: str = DamstraHook.default_conn_name, **kwargs: Any) -> None:
+    def __init__(
+        self, *, damstra_conn_id: str = DamstraHook.default_conn_name, **kwargs: Unpack[BaseOperatorArguments]
+    ) -> None:
         super().__init__(**kwargs)
         self.damstra_conn_id = damstra_conn_id
         self.task_state = TaskState()
+
+    if TYPE_CHECKING:
+
+        @property
+        def output(self) -> PlainXComArg:
+            """Return the task's output; ``output["key"]`` is the XCom of that key."""
 
     @cached_property
     def hook(self) -> DamstraHook:
@@ -155,7 +164,7 @@ class UserListMixin(DamstraOperator):
     :param on_empty: ``fail``, or ``skip`` the task, if the list is empty.
     """
 
-    def __init__(self, *, user_ids: Ids, on_empty: str = "fail", **kwargs: Any) -> None:
+    def __init__(self, *, user_ids: Ids, on_empty: Literal["fail", "skip"] = "fail", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         validate_choice("on_empty", on_empty, "fail", "skip")
         self.user_ids = user_ids
@@ -223,9 +232,9 @@ class ResultFileMixin(DamstraOperator):
         (templated).
     """
 
-    def __init__(self, *, result_path: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, result_path: Text | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.result_path = result_path
+        self.result_path = cast("str | None", result_path)
 
     def validate_result_path(self) -> None:
         """Raise if the result file cannot be written, before anything is changed.

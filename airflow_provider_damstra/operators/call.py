@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, cast
 
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.validation import parse_mapping, validate_booleans, validate_no_password
@@ -11,6 +11,7 @@ from airflow_provider_damstra.validation import parse_mapping, validate_booleans
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_damstra.arguments import Fields, OperatorArguments, Text
     from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.exports.reader import Rows
 
@@ -41,18 +42,18 @@ class DamstraCallOperator(DamstraOperator):
     def __init__(
         self,
         *,
-        endpoint: str,
-        arguments: Mapping[str, Any] | None = None,
-        path: str | None = None,
+        endpoint: Text,
+        arguments: Fields | None = None,
+        path: Text | None = None,
         return_in_clear: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_no_password(arguments)
         validate_booleans(return_in_clear=return_in_clear)
-        self.endpoint = endpoint
+        self.endpoint = cast("str", endpoint)
         self.arguments = arguments
-        self.path = path
+        self.path = cast("str | None", path)
         self.return_in_clear = return_in_clear
 
     def _execute(self, context: Context) -> Any:

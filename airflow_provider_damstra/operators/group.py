@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from airflow_provider_damstra.operators.base import (
     ChangeStatusOperator,
@@ -21,7 +21,16 @@ from airflow_provider_damstra.validation import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.validation import Id, Ids
+    from airflow_provider_damstra.arguments import (
+        AddUsersArguments,
+        Id,
+        Ids,
+        OperatorArguments,
+        RemoveUsersArguments,
+        RollbackArguments,
+        StrictArguments,
+        Text,
+    )
 
 
 class DamstraCreateGroupOperator(RollbackOnKillMixin):
@@ -49,11 +58,11 @@ class DamstraCreateGroupOperator(RollbackOnKillMixin):
     def __init__(
         self,
         *,
-        name: str,
-        description: str,
+        name: Text,
+        description: Text,
         parent_id: Id | None = None,
-        if_exists: str = "return",
-        **kwargs: Any,
+        if_exists: Literal["return", "update", "fail"] = "return",
+        **kwargs: Unpack[RollbackArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_choice("if_exists", if_exists, "return", "update", "fail")
@@ -92,10 +101,10 @@ class DamstraUpdateGroupOperator(DamstraOperator):
         self,
         *,
         group_id: Id,
-        name: str | None = None,
-        description: str | None = None,
+        name: Text | None = None,
+        description: Text | None = None,
         parent_id: Id | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_at_least_one(name=name, description=description, parent_id=parent_id)
@@ -126,7 +135,7 @@ class DamstraInactivateGroupOperator(ChangeStatusOperator):
     endpoint_name = "InactivateGroup"
     template_fields = ("group_id", "damstra_conn_id")
 
-    def __init__(self, *, group_id: Id, **kwargs: Any) -> None:
+    def __init__(self, *, group_id: Id, **kwargs: Unpack[StrictArguments]) -> None:
         super().__init__(**kwargs)
         self.group_id = group_id
 
@@ -136,12 +145,22 @@ class _GroupUsersOperator(ChangeUsersOperator):
 
     template_fields = ("group_id", "user_ids", "damstra_conn_id")
 
-    def __init__(self, *, group_id: Id, user_ids: Ids, **kwargs: Any) -> None:
-        super().__init__(user_ids=user_ids, **kwargs)
+    def __init__(self, *, group_id: Id, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.group_id = group_id
 
 
-class DamstraAddGroupMembersOperator(_GroupUsersOperator, RollbackOnKillMixin):
+class _AddGroupUsersOperator(_GroupUsersOperator, RollbackOnKillMixin):
+    def __init__(self, *, group_id: Id, user_ids: Ids, **kwargs: Unpack[AddUsersArguments]) -> None:
+        super().__init__(group_id=group_id, user_ids=user_ids, **kwargs)
+
+
+class _RemoveGroupUsersOperator(_GroupUsersOperator):
+    def __init__(self, *, group_id: Id, user_ids: Ids, **kwargs: Unpack[RemoveUsersArguments]) -> None:
+        super().__init__(group_id=group_id, user_ids=user_ids, **kwargs)
+
+
+class DamstraAddGroupMembersOperator(_AddGroupUsersOperator):
     """Add users to a group.
 
     Calls ``listGroupMembers`` and, for the users who are not members, ``addGroupMembers``. A retry adds only
@@ -159,7 +178,7 @@ class DamstraAddGroupMembersOperator(_GroupUsersOperator, RollbackOnKillMixin):
     endpoint_name = "AddGroupMembers"
 
 
-class DamstraRemoveGroupMembersOperator(_GroupUsersOperator):
+class DamstraRemoveGroupMembersOperator(_RemoveGroupUsersOperator):
     """Remove users from a group.
 
     Calls ``listGroupMembers`` and, for the users who are members, ``removeGroupMembers``. A retry removes
@@ -176,7 +195,7 @@ class DamstraRemoveGroupMembersOperator(_GroupUsersOperator):
     endpoint_name = "RemoveGroupMembers"
 
 
-class DamstraAddGroupSupervisorsOperator(_GroupUsersOperator, RollbackOnKillMixin):
+class DamstraAddGroupSupervisorsOperator(_AddGroupUsersOperator):
     """Make users supervisors of a group.
 
     Calls ``listGroupSupervisors`` and, for the users who are not supervisors, ``addGroupSupervisors``. A
@@ -194,7 +213,7 @@ class DamstraAddGroupSupervisorsOperator(_GroupUsersOperator, RollbackOnKillMixi
     endpoint_name = "AddGroupSupervisors"
 
 
-class DamstraRemoveGroupSupervisorsOperator(_GroupUsersOperator):
+class DamstraRemoveGroupSupervisorsOperator(_RemoveGroupUsersOperator):
     """Remove supervisors from a group.
 
     Calls ``listGroupSupervisors`` and, for the users who are supervisors, ``removeGroupSupervisors``. A retry
@@ -241,11 +260,11 @@ class DamstraSyncGroupMembersOperator(ResultFileMixin):
         *,
         group_id: Id,
         user_ids: Ids,
-        who: str = "members",
+        who: Literal["members", "supervisors"] = "members",
         dry_run: bool = False,
         max_removals: float | None = None,
-        result_path: str | None = None,
-        **kwargs: Any,
+        result_path: Text | None = None,
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(result_path=result_path, **kwargs)
         validate_choice("who", who, "members", "supervisors")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from airflow_provider_damstra.operators.base import (
     ChangeStatusOperator,
@@ -22,8 +20,19 @@ from airflow_provider_damstra.validation import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_damstra.arguments import (
+        AddUsersArguments,
+        AttendanceRecords,
+        Id,
+        Ids,
+        OperatorArguments,
+        RemoveUsersArguments,
+        RollbackArguments,
+        StrictArguments,
+        Text,
+        Time,
+    )
     from airflow_provider_damstra.endpoints import CancelIltSession
-    from airflow_provider_damstra.validation import Id, Ids
 
 
 class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
@@ -61,13 +70,13 @@ class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
         self,
         *,
         lesson_id: Id,
-        start_datetime: datetime | str,
-        end_datetime: datetime | str,
-        location: str,
+        start_datetime: Time,
+        end_datetime: Time,
+        location: Text,
         instructor_id: Id,
-        notes: str | None = None,
-        if_exists: str = "return",
-        **kwargs: Any,
+        notes: Text | None = None,
+        if_exists: Literal["return", "fail"] = "return",
+        **kwargs: Unpack[RollbackArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_choice("if_exists", if_exists, "return", "fail")
@@ -117,10 +126,10 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
         *,
         ilt_session_id: Id,
         instructor_id: Id | None = None,
-        location: str | None = None,
-        notes: str | None = None,
-        number_of_places: int | str | None = None,
-        **kwargs: Any,
+        location: Text | None = None,
+        notes: Text | None = None,
+        number_of_places: Id | None = None,
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_at_least_one(
@@ -154,7 +163,7 @@ class DamstraCompleteIltSessionOperator(ChangeStatusOperator):
     endpoint_name = "CompleteIltSession"
     template_fields = ("ilt_session_id", "damstra_conn_id")
 
-    def __init__(self, *, ilt_session_id: Id, **kwargs: Any) -> None:
+    def __init__(self, *, ilt_session_id: Id, **kwargs: Unpack[StrictArguments]) -> None:
         super().__init__(**kwargs)
         self.ilt_session_id = ilt_session_id
 
@@ -181,7 +190,7 @@ class DamstraCancelIltSessionOperator(ChangeStatusOperator):
         ilt_session_id: Id,
         notify_trainees: bool = True,
         notify_instructor: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[StrictArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_booleans(notify_trainees=notify_trainees, notify_instructor=notify_instructor)
@@ -194,7 +203,7 @@ class DamstraCancelIltSessionOperator(ChangeStatusOperator):
         from airflow_provider_damstra.endpoints import CancelIltSession
 
         return CancelIltSession(
-            ilt_session_id=self.ilt_session_id,
+            **self.request_fields(CancelIltSession),
             ilt_session_cancellation_trainee_notification_enabled=self.notify_trainees,
             ilt_session_cancellation_instructor_notification_enabled=self.notify_instructor,
         )
@@ -205,8 +214,8 @@ class _AttendeesOperator(ChangeUsersOperator):
 
     template_fields = ("ilt_session_id", "user_ids", "damstra_conn_id")
 
-    def __init__(self, *, ilt_session_id: Id, user_ids: Ids, **kwargs: Any) -> None:
-        super().__init__(user_ids=user_ids, **kwargs)
+    def __init__(self, *, ilt_session_id: Id, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.ilt_session_id = ilt_session_id
 
 
@@ -227,6 +236,9 @@ class DamstraRegisterIltSessionUsersOperator(_AttendeesOperator, RollbackOnKillM
 
     endpoint_name = "BulkRegisterIltSession"
 
+    def __init__(self, *, ilt_session_id: Id, user_ids: Ids, **kwargs: Unpack[AddUsersArguments]) -> None:
+        super().__init__(ilt_session_id=ilt_session_id, user_ids=user_ids, **kwargs)
+
 
 class DamstraDeregisterIltSessionUsersOperator(_AttendeesOperator):
     """Deregister users from an ILT session.
@@ -243,6 +255,9 @@ class DamstraDeregisterIltSessionUsersOperator(_AttendeesOperator):
     """
 
     endpoint_name = "BulkDeregisterIltSession"
+
+    def __init__(self, *, ilt_session_id: Id, user_ids: Ids, **kwargs: Unpack[RemoveUsersArguments]) -> None:
+        super().__init__(ilt_session_id=ilt_session_id, user_ids=user_ids, **kwargs)
 
 
 class DamstraSaveIltSessionProgressOperator(DamstraOperator):
@@ -265,9 +280,9 @@ class DamstraSaveIltSessionProgressOperator(DamstraOperator):
         self,
         *,
         ilt_session_id: Id,
-        progress: Mapping[int | str, Mapping[str, bool]] | None = None,
+        progress: AttendanceRecords | None = None,
         user_ids: Ids | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_exactly_one(progress=progress, user_ids=user_ids)

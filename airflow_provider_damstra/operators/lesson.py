@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 from airflow_provider_damstra.operators.base import DamstraOperator, ResultFileMixin, UserListMixin
 from airflow_provider_damstra.validation import validate_booleans, validate_choice, validate_exactly_one
@@ -13,9 +11,9 @@ from airflow_provider_damstra.validation import validate_booleans, validate_choi
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_damstra.arguments import Id, Ids, OperatorArguments, Text, Texts, Time
     from airflow_provider_damstra.endpoints import DownloadCertificate
     from airflow_provider_damstra.errors import DamstraError
-    from airflow_provider_damstra.validation import Id, Ids
 
 _MAX_ERRORS_SHOWN = 20
 
@@ -72,16 +70,16 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
         user_ids: Ids,
         lesson_version_ids: Ids | None = None,
         lesson_ids: Ids | None = None,
-        lesson_names: Sequence[str] | str | None = None,
-        grace_period: int | str = 14,
-        grace_period_unit: str = "days",
-        schedule_date: datetime | str | None = None,
-        if_exists: str = "return",
-        if_completed: str = "schedule",
-        on_partial_failure: str = "fail",
-        on_empty: str = "fail",
-        result_path: str | None = None,
-        **kwargs: Any,
+        lesson_names: Texts | None = None,
+        grace_period: Id = 14,
+        grace_period_unit: Literal["days", "months"] | Text = "days",
+        schedule_date: Time | None = None,
+        if_exists: Literal["return", "fail"] = "return",
+        if_completed: Literal["schedule", "skip"] = "schedule",
+        on_partial_failure: Literal["fail", "continue"] = "fail",
+        on_empty: Literal["fail", "skip"] = "fail",
+        result_path: Text | None = None,
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(user_ids=user_ids, on_empty=on_empty, result_path=result_path, **kwargs)
         validate_exactly_one(
@@ -179,11 +177,11 @@ class DamstraCompleteLessonOperator(DamstraOperator):
         self,
         *,
         user_id: Id,
-        completed_date: datetime | str,
+        completed_date: Time,
         manually_completed_by_user_id: Id,
         lesson_id: Id | None = None,
         lesson_version_id: Id | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_exactly_one(lesson_id=lesson_id, lesson_version_id=lesson_version_id)
@@ -221,18 +219,25 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
 
     template_fields = ("lesson_schedule_id", "path", "damstra_conn_id")
 
-    def __init__(self, *, lesson_schedule_id: Id, path: str, on_missing: str = "fail", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        lesson_schedule_id: Id,
+        path: Text,
+        on_missing: Literal["fail", "skip"] = "fail",
+        **kwargs: Unpack[OperatorArguments],
+    ) -> None:
         super().__init__(**kwargs)
         validate_choice("on_missing", on_missing, "fail", "skip")
         self.lesson_schedule_id = lesson_schedule_id
-        self.path = path
+        self.path = cast("str", path)
         self.on_missing = on_missing
 
     def _execute(self, context: Context) -> dict[str, Any]:
         from airflow_provider_damstra.endpoints import DownloadCertificate
         from airflow_provider_damstra.storage import atomic_write, validate_writable_path
 
-        endpoint = DownloadCertificate(lesson_schedule_id=self.lesson_schedule_id)
+        endpoint = DownloadCertificate(**self.request_fields(DownloadCertificate))
         path = self.path
         if str(path).endswith("/"):
             path = f"{path}certificate-{endpoint.lesson_schedule_id}.pdf"
@@ -276,20 +281,20 @@ class DamstraGetEmbedUrlOperator(DamstraOperator):
         self,
         *,
         lesson_schedule_id: Id,
-        path: str | None = None,
+        path: Text | None = None,
         return_in_clear: bool = False,
         all_lesson_types: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_booleans(all_lesson_types=all_lesson_types, return_in_clear=return_in_clear)
         validate_exactly_one(path=path, return_in_clear=return_in_clear or None)
         self.lesson_schedule_id = lesson_schedule_id
-        self.path = path
+        self.path = cast("str | None", path)
         self.all_lesson_types = all_lesson_types
 
     def _execute(self, context: Context) -> str:
         from airflow_provider_damstra.endpoints import GetEmbedUrl, GetEmbedUrlAllLessonTypes
 
         endpoint = GetEmbedUrlAllLessonTypes if self.all_lesson_types else GetEmbedUrl
-        return self.return_or_write_secret(endpoint(lesson_schedule_id=self.lesson_schedule_id), self.path)
+        return self.return_or_write_secret(endpoint(**self.request_fields(endpoint)), self.path)

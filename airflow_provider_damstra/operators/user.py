@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, cast
 
 from airflow_provider_damstra.operators.base import (
     ChangeStatusOperator,
@@ -25,8 +25,16 @@ from airflow_provider_damstra.validation import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_damstra.arguments import (
+        Fields,
+        Id,
+        OperatorArguments,
+        RollbackArguments,
+        StrictArguments,
+        Text,
+        Texts,
+    )
     from airflow_provider_damstra.endpoints.user import ImportedUser
-    from airflow_provider_damstra.validation import Id
 
 
 class DamstraUpsertUsersOperator(ResultFileMixin):
@@ -80,18 +88,18 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
     def __init__(
         self,
         *,
-        users: Sequence[Mapping[str, Any]] | None = None,
-        users_path: str | None = None,
+        users: Sequence[Mapping[str, Any]] | Text | None = None,
+        users_path: Text | None = None,
         encoding: str | None = None,
         delimiter: str | None = None,
         allow_empty: bool = False,
-        columns: Mapping[str, str] | None = None,
-        ignored_columns: Sequence[str] | None = None,
-        match_by: str = "employee_number",
+        columns: Fields | None = None,
+        ignored_columns: Texts | None = None,
+        match_by: Literal["employee_number", "email_address", "user_name"] | Text = "employee_number",
         batch_size: int = 100,
         keep_roles: bool = True,
-        result_path: str | None = None,
-        **kwargs: Any,
+        result_path: Text | None = None,
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(result_path=result_path, **kwargs)
         validate_exactly_one(users=users, users_path=users_path)
@@ -101,13 +109,13 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
         validate_delimiter("delimiter", delimiter)
         validate_no_password(users)
         self.users = users
-        self.users_path = users_path
+        self.users_path = cast("str | None", users_path)
         self.encoding = encoding
         self.delimiter = delimiter
         self.allow_empty = allow_empty
         self.columns = columns
         self.ignored_columns = ignored_columns
-        self.match_by = match_by
+        self.match_by = cast("str", match_by)
         self.batch_size = batch_size
         self.keep_roles = keep_roles
 
@@ -190,7 +198,13 @@ class DamstraCreateUserOperator(RollbackOnKillMixin):
     template_fields = ("user", "damstra_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"user": "json"}
 
-    def __init__(self, *, user: Mapping[str, Any], if_exists: str = "return", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        user: Fields,
+        if_exists: Literal["return", "update", "fail"] = "return",
+        **kwargs: Unpack[RollbackArguments],
+    ) -> None:
         super().__init__(**kwargs)
         validate_choice("if_exists", if_exists, "return", "update", "fail")
         validate_no_password(user)
@@ -222,7 +236,7 @@ class DamstraUpdateUserOperator(DamstraOperator):
     template_fields = ("user_id", "changes", "damstra_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"changes": "json"}
 
-    def __init__(self, *, user_id: Id, changes: Mapping[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, user_id: Id, changes: Fields, **kwargs: Unpack[OperatorArguments]) -> None:
         super().__init__(**kwargs)
         validate_no_password(changes)
         self.user_id = user_id
@@ -241,7 +255,7 @@ class _UserStatusOperator(ChangeStatusOperator):
 
     template_fields = ("user_id", "damstra_conn_id")
 
-    def __init__(self, *, user_id: Id, **kwargs: Any) -> None:
+    def __init__(self, *, user_id: Id, **kwargs: Unpack[StrictArguments]) -> None:
         super().__init__(**kwargs)
         self.user_id = user_id
 
@@ -296,20 +310,20 @@ class DamstraGenerateLoginUrlOperator(DamstraOperator):
         self,
         *,
         user_id: Id,
-        path: str | None = None,
+        path: Text | None = None,
         return_in_clear: bool = False,
-        expires_in: str | None = None,
-        **kwargs: Any,
+        expires_in: Literal["day", "week", "month", "year", "never", "disabled"] | Text | None = None,
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_booleans(return_in_clear=return_in_clear)
         validate_exactly_one(path=path, return_in_clear=return_in_clear or None)
         self.user_id = user_id
-        self.path = path
+        self.path = cast("str | None", path)
         self.expires_in = expires_in
 
     def _execute(self, context: Context) -> str:
         from airflow_provider_damstra.endpoints import GenerateLoginUrl
 
-        endpoint = GenerateLoginUrl(user_id=self.user_id, expires_in=self.expires_in)
+        endpoint = GenerateLoginUrl(**self.request_fields(GenerateLoginUrl))
         return self.return_or_write_secret(endpoint, self.path)

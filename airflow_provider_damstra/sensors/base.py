@@ -23,6 +23,7 @@ from airflow_provider_damstra.validation import validate_booleans, validate_inte
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.sdk.definitions.xcom_arg import PlainXComArg
 
     from airflow_provider_damstra.conditions.base import Condition, PollResult
 
@@ -87,6 +88,12 @@ class DamstraSensor(BaseSensorOperator):
         self.damstra_conn_id = damstra_conn_id
         self.start_from_trigger = start_from_trigger and _starts_in_triggerer()
         self.task_state = TaskState()
+
+    if TYPE_CHECKING:
+
+        @property
+        def output(self) -> PlainXComArg:
+            """Return the task's output; ``output["key"]`` is the XCom of that key."""
 
     @cached_property
     def hook(self) -> DamstraHook:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, Unpack
 
 from airflow_provider_damstra.sensors.base import DamstraSensor
 from airflow_provider_damstra.validation import is_rendered_later, validate_share, validate_subset
 
 if TYPE_CHECKING:
-    from airflow.sdk import XComArg
-
-    from airflow_provider_damstra.validation import Id
+    from airflow_provider_damstra.arguments import Id, SensorArguments, Text
 
 
 class DamstraGroupLessonSensor(DamstraSensor):
@@ -43,9 +41,9 @@ class DamstraGroupLessonSensor(DamstraSensor):
         *,
         group_id: Id,
         lesson_id: Id,
-        threshold: float | str | XComArg = 1.0,
-        fail_on: Sequence[str] = ("cancelled",),
-        **kwargs: Any,
+        threshold: float | Text = 1.0,
+        fail_on: Sequence[Literal["cancelled", "overdue"]] = ("cancelled",),
+        **kwargs: Unpack[SensorArguments],
     ) -> None:
         super().__init__(**kwargs)
         if not is_rendered_later(threshold):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, Unpack
 
 from airflow_provider_damstra.sensors.base import DamstraSensor
 from airflow_provider_damstra.validation import validate_choice, validate_exactly_one
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.validation import Id
+    from airflow_provider_damstra.arguments import Id, SensorArguments
 
 
 class DamstraIltSessionSensor(DamstraSensor):
@@ -32,7 +32,12 @@ class DamstraIltSessionSensor(DamstraSensor):
     template_fields = ("ilt_session_id", "damstra_conn_id")
 
     def __init__(
-        self, *, ilt_session_id: Id, state: str | None = None, status: str | None = None, **kwargs: Any
+        self,
+        *,
+        ilt_session_id: Id,
+        state: Literal["upcoming", "inprogress", "past"] | None = None,
+        status: Literal["active", "completed", "cancelled"] | None = None,
+        **kwargs: Unpack[SensorArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_exactly_one(state=state, status=status)

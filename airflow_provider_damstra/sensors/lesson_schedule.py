@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 from airflow_provider_damstra.sensors.base import DamstraSensor
 from airflow_provider_damstra.validation import is_rendered_later, validate_share, validate_subset
 
 if TYPE_CHECKING:
-    from airflow.sdk import XComArg
-
+    from airflow_provider_damstra.arguments import Id, Ids, SensorArguments, Text
     from airflow_provider_damstra.conditions.base import PollResult
     from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
-    from airflow_provider_damstra.validation import Id, Ids
 
 _USERS_BY_SCHEDULE = "users_by_schedule"
 
@@ -45,10 +43,10 @@ class DamstraLessonScheduleSensor(DamstraSensor):
     def __init__(
         self,
         *,
-        lesson_schedule_ids: Any,
-        wait_for: str | float | XComArg = "all",
-        fail_on: Sequence[str] = ("cancelled",),
-        **kwargs: Any,
+        lesson_schedule_ids: Ids | Mapping[str, Any] | Sequence[Id | Mapping[str, Any]],
+        wait_for: Literal["all", "any"] | float | Text = "all",
+        fail_on: Sequence[Literal["cancelled", "overdue"]] = ("cancelled",),
+        **kwargs: Unpack[SensorArguments],
     ) -> None:
         super().__init__(**kwargs)
         if not is_rendered_later(wait_for):
@@ -102,7 +100,12 @@ class DamstraUserLessonsSensor(DamstraSensor):
     template_fields = ("user_id", "lesson_ids", "damstra_conn_id")
 
     def __init__(
-        self, *, user_id: Id, lesson_ids: Ids, fail_on: Sequence[str] = ("cancelled",), **kwargs: Any
+        self,
+        *,
+        user_id: Id,
+        lesson_ids: Ids,
+        fail_on: Sequence[Literal["cancelled", "overdue"]] = ("cancelled",),
+        **kwargs: Unpack[SensorArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_subset("fail_on", fail_on, "cancelled", "overdue")

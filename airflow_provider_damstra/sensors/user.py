@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
 from airflow_provider_damstra.sensors.base import DamstraSensor
 from airflow_provider_damstra.validation import validate_exactly_one
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.arguments import Id, SensorArguments, Text
 
 
 class DamstraUserSensor(DamstraSensor):
@@ -30,7 +33,11 @@ class DamstraUserSensor(DamstraSensor):
     template_fields = ("emp_id", "email_address", "damstra_conn_id")
 
     def __init__(
-        self, *, emp_id: str | int | None = None, email_address: str | None = None, **kwargs: Any
+        self,
+        *,
+        emp_id: Id | None = None,
+        email_address: Text | None = None,
+        **kwargs: Unpack[SensorArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_exactly_one(emp_id=emp_id, email_address=email_address)

@@ -107,7 +107,7 @@ def parse_changes(
     :param placeholders: values for fields that the update requires but the changes do not contain.
     :raises pydantic.ValidationError: naming all invalid changes.
     """
-    names = {field.alias: name for name, field in update.model_fields.items()}
+    names = {field.serialization_alias: name for name, field in update.model_fields.items()}
     by_name = {names.get(member, member): value for member, value in changes.items()}
     request = update.model_validate({**placeholders, **by_name})
     return {name: getattr(request, name) for name in by_name}

@@ -18,7 +18,13 @@ from airflow_provider_damstra.endpoints.ilt_session import (
     SaveIltSessionProgress,
     UpdateIltSession,
 )
-from airflow_provider_damstra.endpoints.types import Identifier, IdentifierList, validate_unique
+from airflow_provider_damstra.endpoints.types import (
+    OMITTED,
+    Identifier,
+    IdValue,
+    OptionalIdentifierList,
+    validate_unique,
+)
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraNotFoundError
 from airflow_provider_damstra.services.idempotency import call_and_verify, get_or_create, parse_changes
 
@@ -100,7 +106,7 @@ def _validate_unique_users(progress: Any) -> Any:
 
 
 Progress = Annotated[
-    dict[Identifier, AttendanceRecord], BeforeValidator(_validate_unique_users), Field(min_length=1)
+    dict[IdValue, AttendanceRecord], BeforeValidator(_validate_unique_users), Field(min_length=1)
 ]
 
 
@@ -109,7 +115,7 @@ class Attendance(RequestModel):
 
     ilt_session_id: Identifier
     progress: Progress | None = None
-    user_ids: IdentifierList | None = None
+    user_ids: OptionalIdentifierList = OMITTED
 
     def create_request(self, attendees: Mapping[int, IltSessionAttendee]) -> SaveIltSessionProgress:
         """Return the request that records it.

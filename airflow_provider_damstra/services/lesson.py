@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -19,10 +19,13 @@ from airflow_provider_damstra.endpoints.lesson_schedule import (
     ScheduleUser,
 )
 from airflow_provider_damstra.endpoints.types import (
+    OMITTED,
+    Argument,
     CountAsString,
     IdentifierList,
     Name,
-    UtcDateTime,
+    OptionalIdentifierList,
+    OptionalUtcDateTime,
     validate_unique,
 )
 from airflow_provider_damstra.errors import (
@@ -57,12 +60,12 @@ class LessonAssignment(RequestModel):
     """Users, the lessons that they are to do (given in one of three forms), and the time they have."""
 
     user_ids: IdentifierList
-    lesson_version_ids: IdentifierList | None = None
-    lesson_ids: IdentifierList | None = None
+    lesson_version_ids: OptionalIdentifierList = OMITTED
+    lesson_ids: OptionalIdentifierList = OMITTED
     lesson_names: LessonNames | None = None
     grace_period: CountAsString
-    grace_period_unit: GracePeriodUnit
-    schedule_date: UtcDateTime | None = None
+    grace_period_unit: Argument[GracePeriodUnit | Literal["days", "months"], GracePeriodUnit]
+    schedule_date: OptionalUtcDateTime = OMITTED
 
     def requests(self, client: SupportsCalls) -> list[ScheduleUser]:
         """Return a request for each user; lesson ids and names are looked up once for all."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.storage import open_for_reading
@@ -19,10 +19,10 @@ from airflow_provider_damstra.validation import (
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
+    from airflow_provider_damstra.arguments import Fields, Ids, Text
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.exports.reader import ResourceReader
     from airflow_provider_damstra.exports.resources import Resource, ResourceQuery
-    from airflow_provider_damstra.validation import Ids
 
 
 FAILED_PARENTS_SHOWN = 20
@@ -79,17 +79,17 @@ class ResourceTransfer(DamstraOperator):
     def __init__(
         self,
         *,
-        resource: str,
-        filters: Mapping[str, Any] | None = None,
+        resource: Text,
+        filters: Fields | None = None,
         parent_ids: Ids | None = None,
-        parent_ids_path: str | None = None,
-        parent_ids_column: str | None = None,
+        parent_ids_path: Text | None = None,
+        parent_ids_column: Text | None = None,
         parent_ids_encoding: str | None = None,
         parent_ids_delimiter: str | None = None,
-        parent_filters: Mapping[str, Any] | None = None,
+        parent_filters: Fields | None = None,
         max_concurrency: int | None = None,
         page_size: int | None = None,
-        on_failed_parent: str = "fail",
+        on_failed_parent: Literal["fail", "skip"] = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -99,11 +99,11 @@ class ResourceTransfer(DamstraOperator):
         for name, value in (("max_concurrency", max_concurrency), ("page_size", page_size)):
             if value is not None:
                 validate_integer(name, value, at_least=1)
-        self.resource = resource
+        self.resource = cast("str", resource)
         self.filters = filters
         self.parent_ids = parent_ids
-        self.parent_ids_path = parent_ids_path
-        self.parent_ids_column = parent_ids_column
+        self.parent_ids_path = cast("str | None", parent_ids_path)
+        self.parent_ids_column = cast("str | None", parent_ids_column)
         self.parent_ids_encoding = parent_ids_encoding
         self.parent_ids_delimiter = parent_ids_delimiter
         self.parent_filters = parent_filters

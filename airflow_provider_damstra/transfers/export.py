@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 from airflow_provider_damstra.transfers.base import ResourceTransfer
 from airflow_provider_damstra.transfers.lineage import (
@@ -19,6 +19,7 @@ from airflow_provider_damstra.validation import parse_bool, validate_booleans, v
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_damstra.arguments import ResourceArguments, Text
     from airflow_provider_damstra.exports.reader import ResourceReader, Rows
     from airflow_provider_damstra.exports.resources import Resource, ResourceQuery
     from airflow_provider_damstra.transfers.incremental_export import IncrementalExport
@@ -80,18 +81,17 @@ class DamstraExportOperator(ResourceTransfer):
     def __init__(
         self,
         *,
-        resource: str,
-        target_path: str,
-        file_format: str = "jsonl",
-        compression: str | None = None,
+        target_path: Text,
+        file_format: Literal["jsonl", "csv", "parquet"] = "jsonl",
+        compression: Literal["gzip", "zstd"] | None = None,
         safe_for_spreadsheets: bool = False,
         checkpoint: bool = True,
         incremental: bool = False,
-        full_refresh: bool | str = False,
+        full_refresh: bool | Text = False,
         find_deleted: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[ResourceArguments],
     ) -> None:
-        super().__init__(resource=resource, **kwargs)
+        super().__init__(**kwargs)
         validate_choice("file_format", file_format, "jsonl", "csv", "parquet")
         validate_choice("compression", compression, "gzip", "zstd", None)
         validate_booleans(
@@ -102,7 +102,7 @@ class DamstraExportOperator(ResourceTransfer):
         )
         if safe_for_spreadsheets and file_format != "csv":
             raise ValueError(f"safe_for_spreadsheets is for file_format 'csv', not {file_format!r}")
-        self.target_path = target_path
+        self.target_path = cast("str", target_path)
         self.file_format = file_format
         self.compression = compression
         self.safe_for_spreadsheets = safe_for_spreadsheets
@@ -111,7 +111,7 @@ class DamstraExportOperator(ResourceTransfer):
         self.full_refresh = full_refresh
         self.find_deleted = find_deleted
         self._unrendered_target = str(target_path)
-        self._source = source_asset(self.damstra_conn_id, resource) if self._is_compared else None
+        self._source = source_asset(self.damstra_conn_id, self.resource) if self._is_compared else None
         self.inlets = [*self.inlets, *filter(None, (self._source,))]
         self.outlets = self.outlets or [output_alias(self)]
 

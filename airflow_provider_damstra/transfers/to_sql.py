@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 from airflow_provider_damstra.transfers.base import ResourceTransfer
 from airflow_provider_damstra.transfers.lineage import asset_uri, emit_asset_events, output_alias
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from sqlalchemy import Engine
 
+    from airflow_provider_damstra.arguments import Fields, ResourceArguments, Text
     from airflow_provider_damstra.exports.reader import ResourceReader
     from airflow_provider_damstra.exports.sql.tables import ResourceTable
     from airflow_provider_damstra.transfers.resume import WrittenParents
@@ -53,26 +54,26 @@ class DamstraToSqlOperator(ResourceTransfer):
     def __init__(
         self,
         *,
-        sql_conn_id: str,
-        table: str,
-        schema: str | None = None,
-        write_mode: str = "upsert",
+        sql_conn_id: Text,
+        table: Text,
+        schema: Text | None = None,
+        write_mode: Literal["upsert", "replace"] = "upsert",
         batch_size: int = 10_000,
         add_missing_columns: bool = False,
-        sql_hook_params: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        sql_hook_params: Fields | None = None,
+        **kwargs: Unpack[ResourceArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.outlets = self.outlets or [output_alias(self)]
         validate_choice("write_mode", write_mode, "upsert", "replace")
         validate_integer("batch_size", batch_size, at_least=1)
-        self.sql_conn_id = sql_conn_id
-        self.table = table
-        self.schema = schema
+        self.sql_conn_id = cast("str", sql_conn_id)
+        self.table = cast("str", table)
+        self.schema = cast("str | None", schema)
         self.write_mode = write_mode
         self.batch_size = batch_size
         self.add_missing_columns = add_missing_columns
-        self.sql_hook_params = sql_hook_params
+        self.sql_hook_params = cast("Mapping[str, Any] | None", sql_hook_params)
 
     def _execute(self, context: Context) -> dict[str, Any]:
         """Write the rows and return their counts."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_provider_damstra.operators.base import DamstraOperator
@@ -15,9 +15,9 @@ from airflow_provider_damstra.validation import validate_booleans, validate_choi
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_damstra.arguments import Id, Ids, OperatorArguments, Text
     from airflow_provider_damstra.exports.reader import ResourceReader
     from airflow_provider_damstra.exports.training_matrix.matrix import TrainingMatrix
-    from airflow_provider_damstra.validation import Id, Ids
 
 
 class DamstraTrainingMatrixOperator(DamstraOperator):
@@ -55,23 +55,23 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         self,
         *,
         group_id: Id,
-        target_path: str,
+        target_path: Text,
         lesson_ids: Ids | None = None,
-        title: str | None = None,
-        file_format: str = "html",
+        title: Text | None = None,
+        file_format: Literal["html", "csv", "parquet"] = "html",
         include_child_groups: bool = False,
         include_inactive: bool = False,
         time_zone: str = "UTC",
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_choice("file_format", file_format, "html", "csv", "parquet")
         validate_booleans(include_child_groups=include_child_groups, include_inactive=include_inactive)
         _validate_time_zone(time_zone)
         self.group_id = group_id
-        self.target_path = target_path
+        self.target_path = cast("str", target_path)
         self.lesson_ids = lesson_ids
-        self.title = title
+        self.title = cast("str | None", title)
         self.file_format = file_format
         self.include_child_groups = include_child_groups
         self.include_inactive = include_inactive
@@ -86,8 +86,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         )
 
         wanted = TrainingMatrixRequest(
-            group_id=self.group_id,
-            lesson_ids=self.lesson_ids,
+            **self.request_fields(TrainingMatrixRequest),
             include_child_groups=self.include_child_groups,
             include_inactive=self.include_inactive,
         )

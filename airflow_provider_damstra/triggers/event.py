@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_provider_damstra.assets import SCHEDULE_EVENTS
+from airflow_provider_damstra.assets import SCHEDULE_EVENTS, ScheduleEvent
 from airflow_provider_damstra.polling.snapshots import SnapshotProducer, SnapshotStore, watch_snapshots
 from airflow_provider_damstra.validation import (
     parse_id,
@@ -74,9 +74,9 @@ class DamstraEventTrigger(BaseEventTrigger):
     def __init__(
         self,
         *,
-        user_ids: Collection[int | str] | None = None,
+        user_ids: Collection[int | str] | int | str | None = None,
         group_id: int | str | None = None,
-        events: Collection[str] = SCHEDULE_EVENTS,
+        events: Collection[ScheduleEvent] = SCHEDULE_EVENTS,
         damstra_conn_id: str = "damstra_default",
         poll_interval: float | None = None,
         emit_existing: bool = False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks.exports.peers import Rows, requests_loop
 from benchmarks.exports.scenario import Scenario
@@ -41,7 +41,7 @@ IMPORTS = (
 """Imported by every contender before the measurement, so that imports cost no measured time or memory."""
 
 
-def damstra(conn_id: str, mode: str) -> Load:
+def damstra(conn_id: str, mode: Literal["upsert", "replace"]) -> Load:
     """Return what loads with this provider's operator."""
 
     def load(scenario: Scenario, address: str) -> int:

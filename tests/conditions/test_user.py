@@ -18,7 +18,7 @@ LESSON, OTHER_LESSON = 201, 202
 
 
 @pytest.mark.parametrize("search", [{"emp_id": NUMBER}, {"email_address": ADDRESS}])
-def test_queries_by_emp_id_or_email_address(search: dict[str, str]) -> None:
+def test_queries_by_emp_id_or_email_address(search: dict[str, Any]) -> None:
     condition = UserCondition(**search)
     assert condition.queries().keys() == {ListUsers(**search)}
     assert not condition.evaluate().is_done

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, Protocol
 
 import pytest
+from pydantic import SecretStr
 
 from airflow_provider_damstra import endpoints
 from airflow_provider_damstra.clients.async_client import AsyncClient
@@ -25,7 +26,7 @@ class ExampleCall(Protocol):
 
 def _settings(base_url: str) -> ClientSettings:
     return ClientSettings(
-        base_url=base_url, access_key=ACCESS_KEY, timeout=5.0, max_retries=0, page_size=PAGE_SIZE
+        base_url=base_url, access_key=SecretStr(ACCESS_KEY), timeout=5.0, max_retries=0, page_size=PAGE_SIZE
     )
 
 

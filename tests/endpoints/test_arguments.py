@@ -25,7 +25,7 @@ def endpoint_class(row: Row) -> type[Endpoint[Any]]:
 
 def with_python_names(model: type[RequestModel], arguments: dict[str, Any]) -> dict[str, Any]:
     """Return arguments with Python names instead of the API's names."""
-    names = {field.alias or name: name for name, field in model.model_fields.items()}
+    names = {field.serialization_alias or name: name for name, field in model.model_fields.items()}
     return {names.get(name, "user_id"): value for name, value in arguments.items()}
 
 

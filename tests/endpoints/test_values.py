@@ -85,7 +85,7 @@ def test_documented_value_is_sent(
 ) -> None:
     request = endpoint(**{**others, name: value}).request()
     sent = {**dict(request.query), **(request.body or {})}
-    alias = endpoint.model_fields[name].alias or name
+    alias = endpoint.model_fields[name].serialization_alias or name
     expected = ",".join(value) if name == "published_states" and isinstance(value, list) else value
     assert sent[alias] == (expected if request.body and alias in request.body else str(expected))
 
@@ -94,7 +94,8 @@ def test_documented_value_is_sent(
 def test_undocumented_value_raises_naming_argument(
     endpoint: type[Endpoint[Any]], others: dict[str, Any], name: str, value: Any
 ) -> None:
-    with pytest.raises(ValidationError, match=rf"(?m)^{name}|^{endpoint.model_fields[name].alias}"):
+    alias = endpoint.model_fields[name].serialization_alias
+    with pytest.raises(ValidationError, match=rf"(?m)^{name}|^{alias}"):
         endpoint(**{**others, name: value})
 
 

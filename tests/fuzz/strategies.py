@@ -131,7 +131,7 @@ def rows(model: type[Model], *, well_typed: bool = False) -> st.SearchStrategy[d
     fields = {
         alias: _fitting_values(alias, str(info.annotation))
         for name, info in model.model_fields.items()
-        if (alias := info.alias or name) != key
+        if (alias := info.serialization_alias or name) != key
     }
     if not well_typed:
         fields = {alias: st.one_of(fitting, fitting, json_values) for alias, fitting in fields.items()}

@@ -28,7 +28,7 @@ def minimal_json(model: type[Model]) -> dict[str, Any]:
 
 def aliases(model: type[Model]) -> dict[str, str]:
     """Return the API name of each field."""
-    return {name: field.alias or name for name, field in model.model_fields.items()}
+    return {name: field.serialization_alias or name for name, field in model.model_fields.items()}
 
 
 def date_fields(model: type[Model]) -> dict[str, str]:

@@ -45,7 +45,7 @@ UNKNOWN: list[tuple[type[Model], str, Any]] = [
 def parse_and_dump(model: type[Model], alias: str, value: Any) -> tuple[Any, Any]:
     """Return the parsed value of a field and its dumped value."""
     read = model.model_validate({**minimal_json(model), alias: value})
-    name = next(name for name, field in model.model_fields.items() if field.alias == alias)
+    name = next(name for name, field in model.model_fields.items() if field.serialization_alias == alias)
     return getattr(read, name), read.model_dump(by_alias=True, mode="json")[alias]
 
 

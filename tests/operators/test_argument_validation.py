@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.operators.base import DamstraOperator, UserListMixin
+from airflow_provider_damstra.operators.call import DamstraCallOperator
 from tests.operators.all_cases import CASES
 from tests.operators.lesson_session_cases import COMPLETE_LESSON, CREATE_ILT_SESSION, SCHEDULE_LESSONS
 from tests.operators.operator_case import changes_in
@@ -234,7 +235,7 @@ def test_boolean_option_rejects_other_types_at_parse_time(name: str, wrong: Any)
 )
 def test_password_is_rejected_at_any_depth(secret: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="a password in an operator's arguments would be kept"):
-        CALL.operator(task_id="refused", endpoint="BulkUserImport", arguments=secret)
+        DamstraCallOperator(task_id="refused", endpoint="BulkUserImport", arguments=secret)
 
 
 NO_ID = ["seven", "", "None", 0, -7, 1.5, True, [1, 2], {"id": 7}, "1,2"]

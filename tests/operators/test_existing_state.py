@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,7 +67,10 @@ ALREADY_DONE: list[tuple[type[DamstraOperator], dict[str, Any], str]] = [
     ("kind", "arguments", "why"), ALREADY_DONE, ids=lambda value: getattr(value, "__name__", None)
 )
 def test_strict_fails_on_existing_state_and_changes_nothing(
-    kind: type[DamstraOperator], arguments: dict[str, Any], why: str, damstra_emulator: DamstraEmulator
+    kind: Callable[..., DamstraOperator],
+    arguments: dict[str, Any],
+    why: str,
+    damstra_emulator: DamstraEmulator,
 ) -> None:
     assert why in error_message(kind(task_id="step", **arguments, strict=True), DamstraConflictError)
     assert {entry["method"] for entry in damstra_emulator.journal()} == {"GET"}
@@ -105,7 +109,10 @@ EXISTING = [
 
 @pytest.mark.parametrize(("kind", "arguments", "found"), EXISTING)
 def test_existing_object_is_returned_or_fails_with_if_exists_fail(
-    kind: type[DamstraOperator], arguments: dict[str, Any], found: int, damstra_emulator: DamstraEmulator
+    kind: Callable[..., DamstraOperator],
+    arguments: dict[str, Any],
+    found: int,
+    damstra_emulator: DamstraEmulator,
 ) -> None:
     assert run(kind(task_id="step", **arguments)).value == found
     failing = kind(task_id="step", **arguments, if_exists="fail")
@@ -129,7 +136,7 @@ def test_existing_object_is_returned_or_fails_with_if_exists_fail(
     ],
 )
 def test_existing_object_is_updated_with_if_exists_update(
-    kind: type[DamstraOperator],
+    kind: Callable[..., DamstraOperator],
     arguments: dict[str, Any],
     shown: tuple[str, dict[str, Any]],
     damstra_emulator: DamstraEmulator,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -83,7 +83,11 @@ def test_import_in_another_spelling_creates_no_second_account(
 @each_spelling
 @pytest.mark.parametrize("if_exists", ["return", "update"])
 def test_create_user_finds_another_spelling(
-    match_by: str, value: str, if_exists: str, stored_id: int, damstra_emulator: DamstraEmulator
+    match_by: str,
+    value: str,
+    if_exists: Literal["return", "update"],
+    stored_id: int,
+    damstra_emulator: DamstraEmulator,
 ) -> None:
     operator = DamstraCreateUserOperator(task_id="step", user={**NAME, match_by: value}, if_exists=if_exists)
     assert run(operator).value == stored_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,7 +59,7 @@ def rendered(operator: DamstraOperator) -> str:
 
 @pytest.mark.parametrize(("kind", "arguments"), OPERATORS)
 def test_secret_is_in_the_file_only(
-    kind: type[DamstraOperator],
+    kind: Callable[..., DamstraOperator],
     arguments: dict[str, Any],
     damstra_emulator: DamstraEmulator,
     log: Log,
@@ -79,7 +80,10 @@ def test_secret_is_in_the_file_only(
 
 @pytest.mark.parametrize(("kind", "arguments"), OPERATORS)
 def test_returned_secret_is_not_logged(
-    kind: type[DamstraOperator], arguments: dict[str, Any], damstra_emulator: DamstraEmulator, log: Log
+    kind: Callable[..., DamstraOperator],
+    arguments: dict[str, Any],
+    damstra_emulator: DamstraEmulator,
+    log: Log,
 ) -> None:
     operator = kind(task_id="step", **arguments, return_in_clear=True)
     token = run(operator).value.partition("token=")[2]
@@ -89,7 +93,10 @@ def test_returned_secret_is_not_logged(
 
 @pytest.mark.parametrize(("kind", "arguments"), OPERATORS)
 def test_retry_replaces_file(
-    kind: type[DamstraOperator], arguments: dict[str, Any], damstra_emulator: DamstraEmulator, tmp_path: Path
+    kind: Callable[..., DamstraOperator],
+    arguments: dict[str, Any],
+    damstra_emulator: DamstraEmulator,
+    tmp_path: Path,
 ) -> None:
     path = tmp_path / "url.txt"
     path.write_text("old" * 1000)
@@ -100,7 +107,10 @@ def test_retry_replaces_file(
 
 @pytest.mark.parametrize(("kind", "arguments"), OPERATORS)
 def test_invalid_response_with_secret_is_not_shown(
-    kind: type[DamstraOperator], arguments: dict[str, Any], damstra_emulator: DamstraEmulator, log: Log
+    kind: Callable[..., DamstraOperator],
+    arguments: dict[str, Any],
+    damstra_emulator: DamstraEmulator,
+    log: Log,
 ) -> None:
     body = '{"url": 7, "token": "SECRET-TOKEN"'
     damstra_emulator.add_fault("status", status=200, body=body)
@@ -124,7 +134,10 @@ def test_access_key_is_never_logged(scenario: Scenario, log: Log) -> None:
     ],
 )
 def test_password_is_rejected(
-    kind: type[DamstraOperator], arguments: dict[str, Any], damstra_emulator: DamstraEmulator, log: Log
+    kind: type[DamstraOperator],
+    arguments: dict[str, Any],
+    damstra_emulator: DamstraEmulator,
+    log: Log,
 ) -> None:
     why = rejection_message(kind, arguments)
     assert why.startswith("a password in an operator's arguments would be kept and shown by Airflow")

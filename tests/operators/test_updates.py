@@ -132,9 +132,10 @@ def test_update_session_keeps_fields_that_are_not_given(
 def test_save_progress_keeps_values_that_are_not_given(
     damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:
-    def save(**progress: bool) -> Any:
+    def save(**record: bool) -> Any:
+        progress: dict[int | str, dict[str, bool]] = {1015: record, "1016": {"attended": False}}
         operator = DamstraSaveIltSessionProgressOperator(
-            task_id="step", ilt_session_id=402, progress={1015: progress, "1016": {"attended": False}}
+            task_id="step", ilt_session_id=402, progress=progress
         )
         return run(operator).value
 

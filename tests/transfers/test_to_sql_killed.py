@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from tests.transfers.databases import PostgreSQLDatabase
 
 ALL_IDS = list(range(1001, 1038))
+WriteMode = Literal["upsert", "replace"]
+
 BEFORE = [(1, "from before"), (1001, "from before")]
 
 
-def step(mode: str) -> DamstraToSqlOperator:
+def step(mode: WriteMode) -> DamstraToSqlOperator:
     return DamstraToSqlOperator(
         task_id="to_sql",
         resource="users",
@@ -33,7 +35,7 @@ def step(mode: str) -> DamstraToSqlOperator:
     )
 
 
-def work(mode: str, connections: dict[str, str]) -> None:
+def work(mode: WriteMode, connections: dict[str, str]) -> None:
     """Write once: what the process does."""
     os.environ |= connections
     run(step(mode))
@@ -42,7 +44,7 @@ def work(mode: str, connections: dict[str, str]) -> None:
 class SqlWorker(WorkerProcess):
     """A process that writes once."""
 
-    def __init__(self, mode: str) -> None:
+    def __init__(self, mode: WriteMode) -> None:
         connections = {name: text for name, text in os.environ.items() if name.startswith("AIRFLOW_CONN_")}
         self._process = PROCESS_CONTEXT.Process(target=work, args=(mode, connections))
 
@@ -61,7 +63,7 @@ def rows(database: PostgreSQLDatabase) -> list[tuple[Any, ...]]:
     return database.execute("SELECT id, first_name FROM users ORDER BY id")
 
 
-def finish(database: PostgreSQLDatabase, mode: str) -> None:
+def finish(database: PostgreSQLDatabase, mode: WriteMode) -> None:
     """Run the next try and check that every user is present once with the current values."""
     run(step(mode))
     found = rows(database)
@@ -71,7 +73,7 @@ def finish(database: PostgreSQLDatabase, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["upsert", "replace"])
 def test_kill_while_reading_leaves_consistent_table(
-    mode: str, users: PostgreSQLDatabase, damstra_emulator: DamstraEmulator
+    mode: WriteMode, users: PostgreSQLDatabase, damstra_emulator: DamstraEmulator
 ) -> None:
     worker = SqlWorker(mode)
     with freeze_during(damstra_emulator, worker, method="GET", path="/user", number=8):
@@ -85,7 +87,7 @@ def test_kill_while_reading_leaves_consistent_table(
 
 
 @pytest.mark.parametrize("mode", ["upsert", "replace"])
-def test_kill_while_writing_rolls_back(mode: str, users: PostgreSQLDatabase) -> None:
+def test_kill_while_writing_rolls_back(mode: WriteMode, users: PostgreSQLDatabase) -> None:
     worker = SqlWorker(mode)
     with users.hold_locks("SELECT FROM users WHERE id = 1001 FOR UPDATE"), worker.running():
         wait_until(lambda: users.others("wait_event_type = 'Lock'") == 1, "the rows are being inserted")

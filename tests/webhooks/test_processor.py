@@ -74,8 +74,9 @@ def test_each_event_type_is_confirmed(damstra_emulator: DamstraEmulator, receive
     hook.call(ActivateUser(user_id=user_id))
     (lesson,) = islice(hook.iterate(ListLessons(published_states="active")), 1)
     versions = [lesson.lesson_version_id]
-    grace = {"grace_period": 1, "grace_period_unit": "days"}
-    hook.call(ScheduleUser(user_id=user_id, lesson_version_ids=versions, **grace))
+    hook.call(
+        ScheduleUser(user_id=user_id, lesson_version_ids=versions, grace_period=1, grace_period_unit="days")
+    )
     rows = wait_for_processed(7)
     assert {(row["name"], row["state"]) for row in rows} == {(name, "confirmed") for name in EVENT_NAMES}
     assert len(list_asset_events()) == 14

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_damstra import endpoints
 from airflow_provider_damstra.emulator.api_errors import TOKEN_NOT_VALID
@@ -12,7 +12,12 @@ from airflow_provider_damstra.emulator.clock import format_utc_seconds
 from airflow_provider_damstra.emulator.routing import operation
 from airflow_provider_damstra.emulator.settings import CLIENT_ID
 from airflow_provider_damstra.emulator.store import contains_pattern, where_clause
-from airflow_provider_damstra.models.lesson import Lesson, LessonDetails, LessonStatus
+from airflow_provider_damstra.models.lesson import (
+    Lesson,
+    LessonDetails,
+    LessonStatus,
+    LessonVersionCustomField,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -79,12 +84,14 @@ def _fetch_versions(
     return uow.fetch_page(columns, from_clause, params), uow.store.count(from_clause, params)
 
 
-def _fetch_custom_fields(uow: UnitOfWork, version_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
-    fields: dict[int, list[dict[str, Any]]] = defaultdict(list)
+def _fetch_custom_fields(
+    uow: UnitOfWork, version_ids: list[int]
+) -> dict[int, list[LessonVersionCustomField]]:
+    fields: dict[int, list[LessonVersionCustomField]] = defaultdict(list)
     sql = """
         SELECT * FROM lesson_version_custom_fields
         WHERE lesson_version_id IN (SELECT value FROM json_each(?)) ORDER BY id
     """
     for row in uow.store.fetch_all(sql, [json.dumps(version_ids)]):
-        fields[row["lesson_version_id"]].append(dict(row))
+        fields[row["lesson_version_id"]].append(LessonVersionCustomField(**dict(row)))
     return fields

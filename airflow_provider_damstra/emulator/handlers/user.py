@@ -158,7 +158,7 @@ def _fetch_users(uow: UnitOfWork, ids: Sequence[int]) -> list[User]:
         for user_id, listed_id in uow.store.fetch_all(sql, params):
             lists[name][user_id].append(listed_id)
     rows = uow.store.fetch_all(f"SELECT {_COLUMNS} FROM users WHERE id {requested} ORDER BY id", params)
-    return [User(**dict(row), **{name: lists[name][row["id"]] for name in lists}) for row in rows]
+    return [User(**{**row, **{name: lists[name][row["id"]] for name in lists}}) for row in rows]
 
 
 def _insert(uow: UnitOfWork, user: ImportedUser) -> int:

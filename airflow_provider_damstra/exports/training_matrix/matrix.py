@@ -14,7 +14,11 @@ from pydantic import ValidationError
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.group import GetGroup, ListGroupMembers, ListGroups
 from airflow_provider_damstra.endpoints.lesson import ListLessons
-from airflow_provider_damstra.endpoints.types import Identifier, IdentifierList
+from airflow_provider_damstra.endpoints.types import (
+    OMITTED,
+    Identifier,
+    OptionalIdentifierList,
+)
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError
 from airflow_provider_damstra.json_repair import decode_leniently
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus, UserLessonSchedule
@@ -40,7 +44,7 @@ class TrainingMatrixRequest(RequestModel):
     """Select the rows and columns of a training matrix."""
 
     group_id: Identifier
-    lesson_ids: IdentifierList | None = None
+    lesson_ids: OptionalIdentifierList = OMITTED
     include_child_groups: bool = False
     include_inactive: bool = False
 

@@ -30,7 +30,7 @@ class UserColumns:
         aliases = {
             alias: name
             for name, field in ImportedUser.model_fields.items()
-            for alias in (name, field.alias or name)
+            for alias in (name, field.serialization_alias or name)
         }
         unknown = [repr(field) for field in mapped.values() if str(field) not in aliases]
         if unknown:

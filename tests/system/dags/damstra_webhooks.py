@@ -9,12 +9,11 @@ from typing import Any
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, IdentityMapper, PartitionedAssetTimetable, task
 
-from airflow_provider_damstra.assets import damstra_event
+from airflow_provider_damstra.assets import SCHEDULE_COMPLETED, damstra_event
 
-COMPLETED = "lesson.schedule.completed"
 BURSTS = [f"damstra_burst_{number}" for number in range(8)]
 
-with DAG(dag_id="on_completion", schedule=[damstra_event(COMPLETED, conn_id="damstra_large")]):
+with DAG(dag_id="on_completion", schedule=[damstra_event(SCHEDULE_COMPLETED, conn_id="damstra_large")]):
 
     @task
     def print_events(triggering_asset_events: Any = None) -> None:
@@ -26,7 +25,8 @@ with DAG(dag_id="on_completion", schedule=[damstra_event(COMPLETED, conn_id="dam
 with DAG(
     dag_id="on_completion_of_user",
     schedule=PartitionedAssetTimetable(
-        assets=damstra_event(COMPLETED, conn_id="damstra_large"), default_partition_mapper=IdentityMapper()
+        assets=damstra_event(SCHEDULE_COMPLETED, conn_id="damstra_large"),
+        default_partition_mapper=IdentityMapper(),
     ),
 ):
     EmptyOperator(task_id="print_events")

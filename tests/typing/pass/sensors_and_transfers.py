@@ -1,0 +1,67 @@
+"""Arguments that sensors, transfers, triggers and assets accept."""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Asset
+
+from airflow_provider_damstra.assets import SCHEDULE_COMPLETED, damstra_event
+from airflow_provider_damstra.operators.lesson import DamstraScheduleLessonsOperator
+from airflow_provider_damstra.sensors.group import DamstraGroupLessonSensor
+from airflow_provider_damstra.sensors.ilt_session import DamstraIltSessionSensor
+from airflow_provider_damstra.sensors.lesson_schedule import (
+    DamstraLessonScheduleSensor,
+    DamstraUserLessonsSensor,
+)
+from airflow_provider_damstra.sensors.user import DamstraUserSensor
+from airflow_provider_damstra.transfers.export import DamstraExportOperator
+from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
+from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
+from airflow_provider_damstra.triggers.event import DamstraEventTrigger
+
+schedule = DamstraScheduleLessonsOperator(task_id="schedule", user_ids=[7], lesson_ids=[1])
+DamstraLessonScheduleSensor(
+    task_id="all",
+    lesson_schedule_ids=schedule.output,
+    wait_for="any",
+    fail_on=["cancelled", "overdue"],
+    deferrable=True,
+    end_from_trigger=True,
+    timeout=timedelta(days=14),
+    soft_fail=True,
+)
+DamstraLessonScheduleSensor(task_id="ids", lesson_schedule_ids=[30001, "30002"], wait_for=0.5)
+DamstraLessonScheduleSensor(
+    task_id="result", lesson_schedule_ids=[{"user_id": 7, "lesson_schedule_ids": [1, 2]}], mode="reschedule"
+)
+DamstraUserLessonsSensor(task_id="user", user_id="{{ params.user }}", lesson_ids="1,2", poke_interval=60)
+DamstraGroupLessonSensor(task_id="group", group_id=1, lesson_id="{{ params.lesson }}", threshold=0.9)
+DamstraIltSessionSensor(task_id="state", ilt_session_id=4, state="inprogress", start_from_trigger=True)
+DamstraIltSessionSensor(task_id="status", ilt_session_id=schedule.output, status="completed")
+DamstraUserSensor(task_id="exists", emp_id=4711, max_poll_failures=3)
+DamstraUserSensor(task_id="mail", email_address=schedule.output["address"])
+
+users = DamstraExportOperator(
+    task_id="users", resource="users", target_path="s3://lake/users.parquet", file_format="parquet"
+)
+DamstraExportOperator(
+    task_id="schedules",
+    resource="lesson_schedules",
+    parent_ids_path=users.output["uri"],
+    filters={"status": "overdue"},
+    target_path="s3://lake/{{ ds }}/schedules.jsonl.gz",
+    compression="gzip",
+    incremental=True,
+    full_refresh="{{ params.full_refresh }}",
+    on_failed_parent="skip",
+    outlets=[Asset("schedules")],
+)
+DamstraToSqlOperator(
+    task_id="sql", resource="users", sql_conn_id="postgres_default", table="users", write_mode="replace"
+)
+DamstraTrainingMatrixOperator(
+    task_id="matrix", group_id="1", target_path="matrix.csv", lesson_ids=[1, "2"], file_format="csv"
+)
+
+DamstraEventTrigger(user_ids=[7, "8"], events=["lesson.schedule.completed", SCHEDULE_COMPLETED])
+with DAG("congratulate", schedule=[damstra_event("lesson.schedule.completed")]):
+    ...
