@@ -103,7 +103,7 @@ def test_token_in_websocket_handshake_is_not_logged(
     assert receiver.token not in access_log()
 
 
-@pytest.mark.parametrize("token", [generate_token(), CUSTOM_TOKEN])
+@pytest.mark.parametrize("token", [generate_token(), CUSTOM_TOKEN], ids=["generated", "custom"])
 def test_redaction_is_by_value_in_any_position(token: str) -> None:
     TokenAuthenticator([CONN_ID]).set_tokens(CONN_ID, [token])
     for text in (f"/x/{token}", f"a={token}", f"/x/{quote(token)}/y", f"/x?b=1&a={quote(token)}", token):
