@@ -66,6 +66,10 @@ def _validate_time_zone(value: datetime) -> datetime:
             f"{value.isoformat()} has no time zone, so its meaning is ambiguous: write for example "
             "pendulum.datetime(2026, 1, 31, 9, tz='Australia/Perth'), or '2026-01-31T09:00:00+08:00'"
         )
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{value.isoformat()} is out of range in UTC") from None
     return value
 
 

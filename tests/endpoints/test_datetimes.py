@@ -108,3 +108,12 @@ def test_session_dates_are_sent_in_milliseconds_with_own_zone(
 
 def test_missing_schedule_date_is_not_sent() -> None:
     assert "scheduleDate" not in (ScheduleUser.model_validate(SCHEDULE).request().body or {})
+
+
+@pytest.mark.parametrize("value", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-05:00"])
+@each_datetime_field
+def test_datetime_out_of_range_in_utc_raises(
+    endpoint: type[Endpoint[Any]], others: dict[str, Any], name: str, value: str
+) -> None:
+    with pytest.raises(ValidationError, match=f"{name}\n.* is out of range in UTC"):
+        endpoint(**{**others, name: value})
