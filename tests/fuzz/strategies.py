@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -121,22 +122,29 @@ def _fitting_values(alias: str, annotation: str) -> st.SearchStrategy[Any]:
     return st.booleans() if "bool" in annotation else numbers
 
 
-def rows(model: type[Model], *, well_typed: bool = False) -> st.SearchStrategy[dict[str, Any]]:
-    """Return JSON objects with a valid row key and any other fields of a model.
+@cache
+def _members(model: type[Model], *, well_typed: bool) -> dict[str, st.SearchStrategy[Any]]:
+    fields = {
+        alias: _fitting_values(alias, str(info.annotation))
+        for name, info in model.model_fields.items()
+        if (alias := info.serialization_alias or name) != to_camel(model.row_key_field)
+    }
+    if well_typed:
+        return fields
+    members = {alias: st.one_of(fitting, fitting, json_values) for alias, fitting in fields.items()}
+    return {**members, "shoeSize": json_values}
+
+
+@st.composite
+def rows(draw: st.DrawFn, model: type[Model], *, well_typed: bool = False) -> dict[str, Any]:
+    """Return a JSON object with a valid row key and up to five other fields of a model.
 
     :param well_typed: whether each field has a value of its own type, however awkward; if not, some have a
         JSON value of any shape, and there are unknown fields.
     """
-    key = to_camel(model.row_key_field)
-    fields = {
-        alias: _fitting_values(alias, str(info.annotation))
-        for name, info in model.model_fields.items()
-        if (alias := info.serialization_alias or name) != key
-    }
-    if not well_typed:
-        fields = {alias: st.one_of(fitting, fitting, json_values) for alias, fitting in fields.items()}
-        fields["shoeSize"] = json_values
-    return st.fixed_dictionaries({key: _ids}, optional=fields)
+    members = _members(model, well_typed=well_typed)
+    names = draw(st.lists(st.sampled_from(list(members)), max_size=5, unique=True))
+    return {to_camel(model.row_key_field): draw(_ids), **{name: draw(members[name]) for name in names}}
 
 
 def unique_rows(
@@ -164,7 +172,7 @@ def to_json(value: Any, *, escapes: bool = True, bom: bool = False, indent: int 
     return b"\xef\xbb\xbf" * bom + text.encode()
 
 
-encodings = st.fixed_dictionaries(
+encodings: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"escapes": st.booleans(), "bom": st.booleans(), "indent": st.sampled_from([None, 2])}
 )
 """Arguments of ``to_json``."""
