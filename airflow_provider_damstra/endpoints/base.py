@@ -41,6 +41,7 @@ class RequestModel(BaseModel):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
     def serialize(self) -> dict[str, Any]:

@@ -27,26 +27,45 @@ class ListIltSessions(ListEndpoint[IltSession], path="/ilt_session"):
     """List ILT sessions."""
 
     lesson_schedule_id: OptionalIdentifier = OMITTED
+    """Id of a lesson schedule whose trainee is registered."""
+
     state: Argument[IltSessionState | Literal[1, 2, 3] | None, IltSessionState | None] = OMITTED
+    """Time relative to now."""
+
     status: OptionalStatus = OMITTED
+    """Status of the sessions."""
+
     instructor_id: OptionalIdentifier = OMITTED
+    """User id of the instructor."""
 
 
 class GetIltSession(Endpoint[IltSession], path="/ilt_session/{ilt_session_id}"):
     """Return one ILT session."""
 
     ilt_session_id: Identifier
+    """Id of the session."""
 
 
 class CreateIltSession(Endpoint[IltSession], method="POST", path="/ilt_session"):
     """Create an ILT session and return it. The number of places can only be set by an update."""
 
     lesson_id: OptionalIdentifier = OMITTED
+    """Id of the lesson."""
+
     start_datetime: SessionDateTime
+    """Start, with a time zone."""
+
     end_datetime: SessionDateTime
+    """End, with a time zone."""
+
     location: str
+    """Where the session takes place."""
+
     instructor_id: Identifier
+    """User id of the instructor."""
+
     notes: str | None = None
+    """Notes."""
 
     @field_validator("end_datetime")
     @classmethod
@@ -61,25 +80,42 @@ class UpdateIltSession(Endpoint[IltSession], method="PATCH", path="/ilt_session/
     """Change an ILT session and return it. Instructor and location are required; times cannot be changed."""
 
     ilt_session_id: Identifier
+    """Id of the session."""
+
     instructor_id: Identifier
+    """User id of the instructor."""
+
     status_id: OptionalStatus = OMITTED
+    """New status."""
+
     notes: str | None = None
+    """New notes."""
+
     number_of_places: OptionalCount = OMITTED
+    """New maximum number of attendees."""
+
     location: str
+    """Where the session takes place."""
 
 
 class CompleteIltSession(NoContentEndpoint, method="POST", path="/ilt_session/{ilt_session_id}/complete"):
     """Complete an ILT session and all its lesson schedules."""
 
     ilt_session_id: Identifier
+    """Id of the session."""
 
 
 class CancelIltSession(NoContentEndpoint, method="POST", path="/ilt_session/{ilt_session_id}/cancel_session"):
     """Cancel an ILT session, with or without notifying trainees and instructor."""
 
     ilt_session_id: Identifier
+    """Id of the session."""
+
     ilt_session_cancellation_trainee_notification_enabled: bool
+    """Whether trainees are notified."""
+
     ilt_session_cancellation_instructor_notification_enabled: bool
+    """Whether the instructor is notified."""
 
 
 class BulkRegisterIltSession(
@@ -88,7 +124,10 @@ class BulkRegisterIltSession(
     """Register users, who must be scheduled to the session's lesson."""
 
     ilt_session_id: Identifier
+    """Id of the session."""
+
     user_ids: IdentifierList
+    """Ids of the users."""
 
 
 class BulkDeregisterIltSession(
@@ -97,7 +136,10 @@ class BulkDeregisterIltSession(
     """Deregister users."""
 
     ilt_session_id: Identifier
+    """Id of the session."""
+
     user_ids: IdentifierList
+    """Ids of the users."""
 
 
 class ListIltSessionAttendees(
@@ -108,14 +150,20 @@ class ListIltSessionAttendees(
     has_documented_paging = False
 
     ilt_session_id: Identifier
+    """Id of the session."""
 
 
 class AttendeeProgress(RequestModel):
     """Attendance and result of one attendee. ``id`` is the attendee's, not the user's."""
 
     id: Identifier
+    """The attendee's id, not the user's."""
+
     passed: bool | None = None
+    """Whether the user passed; unchanged if it is not given."""
+
     attended: bool | None = None
+    """Whether the user attended; unchanged if it is not given."""
 
 
 class SaveIltSessionProgress(
@@ -124,7 +172,10 @@ class SaveIltSessionProgress(
     """Record attendance and results."""
 
     ilt_session_id: Identifier
+    """Id of the session."""
+
     attendees: Argument[
         Sequence[AttendeeProgress | Mapping[str, Any]],
         Annotated[tuple[AttendeeProgress, ...], Field(min_length=1)],
     ]
+    """Attendance and results."""

@@ -25,13 +25,23 @@ class ListLessons(ListEndpoint[Lesson], path="/lesson"):
     """Search lessons, one row per version: ``q`` in the name."""
 
     q: str | None = None
+    """Text in the name."""
+
     lesson_ids: OptionalCommaSeparatedIds = OMITTED
+    """Ids of the lessons."""
+
     published_states: PublishedStates = OMITTED
+    """Publishing statuses."""
 
 
 class ListLessonDetails(ListEndpoint[LessonDetails], path="/lessondetails"):
     """Search lessons with their publishing details, one row per version: ``q`` in the name."""
 
     q: str | None = None
+    """Text in the name."""
+
     lesson_ids: OptionalCommaSeparatedIds = OMITTED
+    """Ids of the lessons."""
+
     published_states: PublishedStates = OMITTED
+    """Publishing statuses."""

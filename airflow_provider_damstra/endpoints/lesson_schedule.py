@@ -59,26 +59,39 @@ class GetLessonSchedule(Endpoint[LessonSchedule], path="/lesson_schedule/{lesson
     """Return one lesson schedule; this representation has no status."""
 
     lesson_schedule_id: Identifier
+    """Id of the lesson schedule."""
 
 
 class ListUserLessonSchedules(ListEndpoint[UserLessonSchedule], path="/user/{user_id}/lesson_schedule"):
     """List a user's lesson schedules, with their status."""
 
     user_id: Identifier
+    """Id of the user."""
+
     status: Argument[
         LessonScheduleFilter | Literal["all", "scheduled", "due", "overdue", "completed", "cancelled"] | None,
         LessonScheduleFilter | None,
     ] = OMITTED
+    """Status of the schedules."""
 
 
 class ScheduleUser(_IdsEndpoint, method="POST", path="/user/{user_id}/lesson_schedule"):
     """Schedule a user to lessons and return the ids of the schedules that were created."""
 
     user_id: Identifier
+    """Id of the user."""
+
     lesson_version_ids: IdentifierList
+    """Ids of versions of lessons."""
+
     schedule_date: OptionalUtcDateTime = OMITTED
+    """Start, with a time zone; now if it is not given."""
+
     grace_period: CountAsString
+    """Time to complete the lessons, in ``grace_period_unit``."""
+
     grace_period_unit: Argument[GracePeriodUnit | Literal["days", "months"], GracePeriodUnit]
+    """Unit of the grace period."""
 
 
 class CompleteLesson(_IdsEndpoint, method="POST", path="/lesson_schedule/{user_id}/complete_lesson"):
@@ -89,10 +102,19 @@ class CompleteLesson(_IdsEndpoint, method="POST", path="/lesson_schedule/{user_i
     """
 
     user_id: Identifier
+    """Id of the trainee."""
+
     lesson_id: OptionalIdentifier = OMITTED
+    """Id of the lesson; or"""
+
     lesson_version_id: OptionalIdentifier = OMITTED
+    """Id of a version of the lesson."""
+
     completed_date: UtcDateTime
+    """Time of completion, with a time zone."""
+
     manually_completed_by_user_id: Identifier
+    """Id of the active user who confirms the completion."""
 
     @model_validator(mode="after")
     def _validate_lesson(self) -> Self:
@@ -105,6 +127,7 @@ class DownloadCertificate(Endpoint[bytes], path="/lesson_schedule/{lesson_schedu
     """Return the certificate (PDF) of a completed and passed lesson schedule."""
 
     lesson_schedule_id: Identifier
+    """Id of the lesson schedule."""
 
     def parse_result(self, request: Request, response: Response) -> bytes:
         """Return the file's bytes."""
@@ -132,9 +155,11 @@ class GetEmbedUrl(_EmbedUrlEndpoint, path="/embed_player"):
     """Return the URL of the player for one lesson schedule."""
 
     lesson_schedule_id: Identifier
+    """Id of the lesson schedule."""
 
 
 class GetEmbedUrlAllLessonTypes(_EmbedUrlEndpoint, path="/embed_player/version/{lesson_schedule_id}"):
     """Return the URL of the player for one lesson schedule, for lessons of every type."""
 
     lesson_schedule_id: Identifier
+    """Id of the lesson schedule."""

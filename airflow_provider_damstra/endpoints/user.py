@@ -70,41 +70,75 @@ class ListUsers(ListEndpoint[User], path="/user"):
     """Search users: ``q`` in user, first or last name; ``emp_id`` and ``email_address`` exactly."""
 
     q: str | None = None
+    """Text in user, first or last name."""
+
     emp_id: OptionalSearchedEmployeeNumber = OMITTED
+    """Employee number."""
+
     email_address: Name | None = None
+    """E-mail address."""
+
     role_id: Argument[RoleNumber | None, Role | None] = OMITTED
+    """Role, or its number."""
+
     active_value: Argument[ActiveValue | Literal["active", "inactive", "all"] | None, ActiveValue | None] = (
         OMITTED
     )
+    """Status; active users if it is not given."""
 
 
 class GetUser(Endpoint[User], path="/user/{user_id}"):
     """Return one user."""
 
     user_id: Identifier
+    """Id of the user."""
 
 
 class ImportedUser(RequestModel):
     """One user of a bulk import."""
 
     user_name: TrimmedText | None = None
+    """Name to log in; made from the name if it is not given."""
+
     first_name: TrimmedText | None = None
+    """First name."""
+
     last_name: TrimmedText | None = None
+    """Last name."""
+
     email_address: TrimmedText | None = None
+    """E-mail address."""
+
     phone_number: TrimmedText | None = None
+    """Phone number."""
+
     mobile_number: TrimmedText | None = None
+    """Mobile phone number."""
+
     employee_number: OptionalEmployeeNumber = OMITTED
+    """The organisation's number of the user."""
+
     roles: Argument[Sequence[RoleNumber] | None, tuple[Role, ...] | None] = OMITTED
+    """Roles, or their numbers; trainee if none are given."""
+
     time_zone: TrimmedText | None = None
+    """IANA name of the time zone; the account's if it is not given."""
 
 
 class CreateUser(ImportedUser, Endpoint[CreatedUser], method="POST", path="/user"):
     """Create a user. Without roles it becomes a trainee; a welcome e-mail is sent by default."""
 
     send_welcome_email: bool | None = None
+    """Whether Damstra sends a welcome e-mail; by default it does."""
+
     password: OptionalPassword = OMITTED
+    """The user's password."""
+
     groups: OptionalReferences = OMITTED
+    """Ids of the groups of which the user is a member."""
+
     groups_supervised: OptionalReferences = OMITTED
+    """Ids of the groups that the user supervises."""
 
 
 class UpdateUser(Endpoint[User], method="PUT", path="/user/{user_id}"):
@@ -113,18 +147,43 @@ class UpdateUser(Endpoint[User], method="PUT", path="/user/{user_id}"):
     fallback_method: ClassVar[str | None] = "POST"
 
     user_id: Annotated[Identifier, Field(validation_alias=AliasChoices("userId", "id"))]
+    """Id of the user."""
+
     first_name: TrimmedText
+    """First name."""
+
     last_name: TrimmedText
+    """Last name."""
+
     email_address: TrimmedText
+    """E-mail address."""
+
     phone_number: TrimmedText
+    """Phone number."""
+
     mobile_number: TrimmedText
+    """Mobile phone number."""
+
     employee_number: OptionalEmployeeNumber
+    """The organisation's number of the user, or None."""
+
     roles: Argument[Sequence[RoleNumber], tuple[Role, ...]]
+    """All roles, or their numbers."""
+
     time_zone: TrimmedText
+    """IANA name of the time zone."""
+
     user_name: TrimmedText | None = None
+    """Name to log in."""
+
     groups: OptionalReferences = OMITTED
+    """Ids of the groups of which the user is a member."""
+
     groups_supervised: OptionalReferences = OMITTED
+    """Ids of the groups that the user supervises."""
+
     password: OptionalPassword = OMITTED
+    """New password."""
 
     @model_validator(mode="before")
     @classmethod
@@ -149,21 +208,26 @@ class BulkUserImport(Endpoint[list[User]], method="POST", path="/bulkUserImport"
         Sequence[ImportedUser | Mapping[str, Any]],
         Annotated[tuple[ImportedUser, ...], Field(min_length=1)],
     ]
+    """The users."""
+
     merge_type: Argument[
         MergeType | Literal["none", "email", "empNo", "userName"] | None, MergeType | None
     ] = OMITTED
+    """Field by which existing users are found; by default all users are created."""
 
 
 class ActivateUser(NoContentEndpoint, method="POST", path="/user/{user_id}/activate"):
     """Activate a user."""
 
     user_id: Identifier
+    """Id of the user."""
 
 
 class InactivateUser(NoContentEndpoint, method="POST", path="/user/{user_id}/inactivate"):
     """Inactivate a user; the learning record is kept."""
 
     user_id: Identifier
+    """Id of the user."""
 
 
 class GenerateLoginUrl(Endpoint[str], method="POST", path="/user/{user_id}/generate_login_url"):
@@ -172,6 +236,8 @@ class GenerateLoginUrl(Endpoint[str], method="POST", path="/user/{user_id}/gener
     response_is_secret: ClassVar[bool] = True
 
     user_id: Identifier
+    """Id of the user."""
+
     expires_in: Annotated[
         Argument[
             LoginUrlExpiry | Literal["disabled", "never", "day", "week", "month", "year"] | None,
@@ -179,6 +245,7 @@ class GenerateLoginUrl(Endpoint[str], method="POST", path="/user/{user_id}/gener
         ],
         IN_QUERY,
     ] = OMITTED
+    """Validity of the URL."""
 
     def parse_result(self, request: Request, response: Response) -> str:
         """Return the URL from plain text, a JSON string or a JSON object."""

@@ -145,12 +145,14 @@ class Model(BaseModel):
         extra="allow",
         frozen=True,
         coerce_numbers_to_str=True,
+        use_attribute_docstrings=True,
     )
 
     @property
-    def row_key(self) -> Any:
+    def row_key(self) -> int | None:
         """Return the row's key, unique within its listing."""
-        return getattr(self, self.row_key_field, None)
+        key: int | None = getattr(self, self.row_key_field, None)
+        return key
 
 
 def parse_count(value: Any) -> int | None:
@@ -167,8 +169,13 @@ class PageMeta(Model):
     """The ``meta`` of a page. Do not use ``endIndex``, which is wrong even in the vendor's examples."""
 
     total_result_count: _Count = None
+    """Number of rows of the whole listing."""
+
     start_index: _Count = None
+    """Index of the first row of the page."""
+
     end_index: _Count = None
+    """Wrong even in the examples of the vendor."""
 
 
 def _only_object(value: Any) -> Any:
@@ -182,7 +189,10 @@ class Page(Model, Generic[Row]):
     """One page of a listing."""
 
     results: NullableList[Row]
+    """The rows."""
+
     meta: Annotated[PageMeta | None, BeforeValidator(_only_object)] = None
+    """Position of the page in the listing."""
 
     @property
     def rows(self) -> list[Row]:

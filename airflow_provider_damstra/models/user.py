@@ -35,20 +35,49 @@ class User(Model):
     """A user of the account."""
 
     id: int
+    """The user's id."""
+
     user_name: str | None = None
+    """Name with which the user logs in."""
+
     first_name: str | None = None
+    """First name."""
+
     last_name: str | None = None
+    """Last name."""
+
     email_address: str | None = None
+    """E-mail address."""
+
     phone_number: str | None = None
+    """Phone number."""
+
     mobile_number: str | None = None
+    """Mobile phone number."""
+
     employee_number: str | None = None
+    """The organisation's number of the user."""
+
     client_status_id: Annotated[ClientStatus | int | None, Field(union_mode="left_to_right")] = None
+    """Whether the user belongs to the organisation."""
+
     groups: Identifiers = Field(default_factory=list)
+    """Ids of the groups of which the user is a member."""
+
     groups_supervised: Identifiers = Field(default_factory=list)
+    """Ids of the groups that the user supervises."""
+
     roles: Roles = Field(default_factory=list)
+    """Roles of the user; a number for an undocumented one."""
+
     time_zone: str | None = None
+    """IANA name of the time zone, such as ``Australia/Perth``."""
+
     created_date: OptionalTimestamp = None
+    """Time of creation."""
+
     modified_date: OptionalTimestamp = None
+    """Time of the last change."""
 
     @property
     def is_active(self) -> bool:
@@ -67,5 +96,10 @@ class CreatedUser(Model):
     """The result of ``CreateUser``: id and dates only."""
 
     id: int
+    """The user's id."""
+
     created_date: OptionalTimestamp = None
+    """Time of creation."""
+
     modified_date: OptionalTimestamp = None
+    """Time of the last change."""

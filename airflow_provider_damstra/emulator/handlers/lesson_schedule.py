@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pendulum
 
@@ -28,6 +28,8 @@ from airflow_provider_damstra.models.user import ClientStatus
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from pydantic import JsonValue
 
     from airflow_provider_damstra.emulator.unit_of_work import UnitOfWork
     from airflow_provider_damstra.models.base import Page
@@ -172,12 +174,12 @@ def _get_published_version(uow: UnitOfWork, lesson_id: int) -> sqlite3.Row:
     return version
 
 
-def _fetch_groups(uow: UnitOfWork, user_id: int) -> list[dict[str, Any]]:
+def _fetch_groups(uow: UnitOfWork, user_id: int) -> list[JsonValue]:
     sql = "SELECT id, name FROM groups JOIN group_members ON group_id = id WHERE user_id = ? ORDER BY id"
     return [dict(row) for row in uow.store.fetch_all(sql, [user_id])]
 
 
-def _fetch_supervisors(uow: UnitOfWork, user_id: int) -> list[dict[str, Any]]:
+def _fetch_supervisors(uow: UnitOfWork, user_id: int) -> list[JsonValue]:
     sql = """
         SELECT DISTINCT u.id, u.first_name AS firstName, u.last_name AS lastName
         FROM group_members m
