@@ -5,8 +5,8 @@
 
 Parquet files have typed columns. Lesson schedules are JSON lines with each row as Damstra sent it, so that
 no field is lost; ``full_refresh`` exports all of them again. If a user is deleted during the export, the
-result names the user and the run does not fail. A killed export resumes from its checkpoint. Each file is
-an asset on which other DAGs can be scheduled.
+result names the user and the run does not fail. A killed export resumes from its checkpoint. Each
+export has an asset on which other DAGs can be scheduled: its event contains the file and the date.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ with DAG(
         for resource in ("users", "lessons", "ilt_sessions", "group_members")
     }
 
-    schedules = DamstraExportOperator(
+    DamstraExportOperator(
         task_id="export_lesson_schedules",
         resource="lesson_schedules",
-        parent_ids_path="{{ ti.xcom_pull('export_users')['uri'] }}",
+        parent_ids_path=full_exports["users"].output["uri"],
         target_path=f"{folder}/lesson_schedules.jsonl.gz",
         compression="gzip",
         incremental=True,
@@ -53,8 +53,6 @@ with DAG(
         find_deleted=True,
         on_failed_parent="skip",
     )
-
-    full_exports["users"] >> schedules
 
 if __name__ == "__main__":
     dag.test()

@@ -30,6 +30,9 @@ _ROLLBACK_TIMEOUT = 2.0
 
 _MAX_REQUESTS_LOGGED = 5
 
+FILE_XCOM_KEYS = ("path", "rows", "sha256")
+"""``xcom_keys`` of operators that write their result to a file."""
+
 
 class DamstraOperator(BaseOperator):
     """Base of the operators that call Damstra Learning; a subclass implements ``_execute``.
@@ -45,11 +48,20 @@ class DamstraOperator(BaseOperator):
     :param damstra_conn_id: id of the Airflow connection (templated).
     """
 
+    xcom_keys: ClassVar[tuple[str, ...]] = ()
+    """Keys of the result that are XComs of their own, too: ``task.output["uri"]`` is a dependency."""
+
     ui_color = "#fff1dc"
     operator_extra_links = (DamstraLink(),)
     task_try = TaskTry()
     _is_executing = False
     _is_killed = False
+
+    if TYPE_CHECKING:
+        # Airflow declares a type without item access.
+        @property
+        def output(self) -> PlainXComArg:
+            """Return the result as an argument of other tasks."""
 
     def __init__(
         self, *, damstra_conn_id: str = DamstraHook.default_conn_name, **kwargs: Unpack[BaseOperatorArguments]
@@ -86,13 +98,20 @@ class DamstraOperator(BaseOperator):
         self._is_executing = True
         try:
             with fail_fast_on_permanent_errors():
-                return self._execute(context)
+                result = self._execute(context)
+                self._push_parts(result, context)
+                return result
         except BaseException:
             if self._is_killed:
                 self.handle_kill()
             raise
         finally:
             self._is_executing = False
+
+    def _push_parts(self, result: Any, context: Context) -> None:
+        for key in self.xcom_keys:
+            if isinstance(result, dict) and key in result:
+                context["ti"].xcom_push(key=key, value=result[key])
 
     def _execute(self, context: Context) -> Any:
         raise NotImplementedError(f"{type(self).__name__} does not implement _execute")
@@ -229,8 +248,10 @@ class ResultFileMixin(DamstraOperator):
     """Operator whose result may be too large for an XCom.
 
     :param result_path: path or URL, on any object storage, of a file to write the result to as JSON lines
-        (templated).
+        (templated). Its ``path``, ``rows`` and ``sha256`` are XComs, too.
     """
+
+    xcom_keys = FILE_XCOM_KEYS
 
     def __init__(self, *, result_path: Text | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

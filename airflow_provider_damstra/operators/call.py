@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, cast
 
-from airflow_provider_damstra.operators.base import DamstraOperator
+from airflow_provider_damstra.operators.base import FILE_XCOM_KEYS, DamstraOperator
 from airflow_provider_damstra.validation import parse_mapping, validate_booleans, validate_no_password
 
 if TYPE_CHECKING:
@@ -32,10 +32,11 @@ class DamstraCallOperator(DamstraOperator):
     :param return_in_clear: accept an operation whose result is a secret; everyone who may see XComs can read
         it.
     :return: an object, a list of objects or ids, a string, or None; with ``path`` the file's ``path``,
-        ``rows`` and ``sha256``.
+        ``rows`` and ``sha256``, which are XComs of their own, too.
     :raises DamstraConflictError: if the outcome of an earlier try is unknown.
     """
 
+    xcom_keys = FILE_XCOM_KEYS
     template_fields = ("endpoint", "arguments", "path", "damstra_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"arguments": "json"}
 

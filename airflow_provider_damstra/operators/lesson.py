@@ -5,7 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
-from airflow_provider_damstra.operators.base import DamstraOperator, ResultFileMixin, UserListMixin
+from airflow_provider_damstra.operators.base import (
+    FILE_XCOM_KEYS,
+    DamstraOperator,
+    ResultFileMixin,
+    UserListMixin,
+)
 from airflow_provider_damstra.validation import validate_booleans, validate_choice, validate_exactly_one
 
 if TYPE_CHECKING:
@@ -213,10 +218,12 @@ class DamstraDownloadCertificateOperator(DamstraOperator):
         the file is named ``certificate-<lesson_schedule_id>.pdf`` (templated).
     :param on_missing: ``fail``, or ``skip`` the task, if there is no certificate because the lesson is not
         completed or not passed.
-    :return: a dictionary of the file's ``path``, its size in ``bytes``, and its ``sha256``.
+    :return: a dictionary of the file's ``path``, its size in ``bytes``, and its ``sha256``; ``path`` and
+        ``sha256`` are XComs of their own, too.
     :raises DamstraNotFoundError: if there is no certificate and ``on_missing`` is ``fail``.
     """
 
+    xcom_keys = FILE_XCOM_KEYS
     template_fields = ("lesson_schedule_id", "path", "damstra_conn_id")
 
     def __init__(

@@ -13,6 +13,7 @@ from airflow_provider_damstra.transfers.lineage import (
     file_location,
     output_alias,
     source_asset,
+    varies_by_run,
 )
 from airflow_provider_damstra.validation import parse_bool, validate_booleans, validate_choice
 
@@ -51,9 +52,10 @@ class DamstraExportOperator(ResourceTransfer):
     mapped tasks); both are replaced after the new file is in place. A DAG run that runs again is compared
     with the same export again; one that is earlier than the last writes all rows.
 
-    **Assets.** The task updates the assets in its ``outlets``, with the facts about the file as the event's
-    extra. If it has none, its outlet is the alias ``damstra/<dag_id>/<task_id>``, to which it adds the file
-    as an asset. OpenLineage receives source and target.
+    **Assets.** The task updates the assets in its ``outlets``, with the facts about the file and the date of
+    the DAG run as the event's extra. If it has none, its outlet is the alias ``damstra/<dag_id>/<task_id>``,
+    to which it adds one asset: the file, or, if ``target_path`` is rendered to another file in each DAG run,
+    the asset ``damstra/<dag_id>/<task_id>``. OpenLineage receives source and target.
 
     :param resource: name of the resource, see ``ResourceTransfer`` (templated).
     :param target_path: path or URL of the file, such as ``s3://lake/users/{{ ds }}.jsonl`` (templated).
@@ -73,9 +75,12 @@ class DamstraExportOperator(ResourceTransfer):
     :return: the XCom ``return_value``, a dictionary: ``uri`` (the target path), ``rows``, ``bytes``,
         ``sha256``, ``watermark`` (the latest ``modifiedDate``, if exports are compared, or None),
         ``deleted_uri`` and ``deleted`` (with ``find_deleted``: path and number of the deleted keys),
-        ``failed_parent_count``, and ``failed_parents`` (error messages by id, of the first twenty).
+        ``failed_parent_count``, and ``failed_parents`` (error messages by id, of the first twenty). ``uri``,
+        ``rows``, ``sha256`` and ``deleted_uri`` are XComs of their own, too: a task with the argument
+        ``users.output["uri"]`` runs after the task ``users``.
     """
 
+    xcom_keys = ("uri", "rows", "sha256", "deleted_uri")
     template_fields = (*ResourceTransfer.template_fields, "target_path", "full_refresh")
 
     def __init__(
@@ -194,4 +199,5 @@ class DamstraExportOperator(ResourceTransfer):
         location = file_location(self.target_path)
         self.written = {"target": location, "rows": facts["rows"], "size": facts["bytes"]}
         extra = {"uri": self.target_path, "resource": self.resource, **facts}
-        emit_asset_events(self, context, uri=asset_uri(*location), extra=extra)
+        uri = None if varies_by_run(self._unrendered_target) else asset_uri(*location)
+        emit_asset_events(self, context, uri=uri, extra=extra)

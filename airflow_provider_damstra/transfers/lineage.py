@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ from airflow_provider_damstra.storage import LOCAL_PROTOCOLS
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import BaseOperator, Context
+
+_TEMPLATE = re.compile(r"\{[{%]")
+_SAME_IN_EVERY_RUN = re.compile(r"\{\{\s*(?:params|var|conn)\b[^{}]*\}\}")
 
 
 def source_asset(damstra_conn_id: str, resource: str) -> Asset | None:
@@ -44,20 +48,34 @@ def asset_uri(namespace: str, *names: str) -> str:
     return "/".join([namespace, *(quote(name.lstrip("/")) for name in names)])
 
 
-def emit_asset_events(operator: BaseOperator, context: Context, *, uri: str, extra: dict[str, Any]) -> None:
-    """Add an event to each asset in a task's outlets, and the asset of the URI to each alias.
+def varies_by_run(*templates: object) -> bool:
+    """Return whether templates may be rendered differently in each DAG run, as dates are."""
+    return any(_TEMPLATE.search(_SAME_IN_EVERY_RUN.sub("", str(template))) for template in templates)
 
-    :param uri: the URI of what was written.
-    :param extra: the event's extra, as JSON.
+
+def emit_asset_events(
+    operator: BaseOperator, context: Context, *, uri: str | None, extra: dict[str, Any]
+) -> None:
+    """Add an event to each asset in a task's outlets, and one asset to each alias.
+
+    :param uri: the URI of that asset, or None for an asset that has the alias's name: a URI that differs in
+        each DAG run would add an asset each time.
+    :param extra: the event's extra, as JSON; the dates of the DAG run are added.
     """
     events: Any = context.get("outlet_events")
     if events is None:
         return
+    extra |= {name: _run_date(context, name) for name in ("logical_date", "run_after")}
     for outlet in operator.outlets:
         if not isinstance(outlet, AssetAlias):
             events[outlet].extra.update(extra)
-        elif asset := _create_asset(uri):
+        elif asset := Asset(name=outlet.name) if uri is None else _create_asset(uri):
             events[outlet].add(asset, extra=extra)
+
+
+def _run_date(context: Context, name: str) -> str | None:
+    date = getattr(context.get("dag_run"), name, None)
+    return date.isoformat() if date else None
 
 
 def _create_asset(uri: str) -> Asset | None:

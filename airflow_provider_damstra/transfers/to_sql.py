@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 from airflow_provider_damstra.transfers.base import ResourceTransfer
-from airflow_provider_damstra.transfers.lineage import asset_uri, emit_asset_events, output_alias
+from airflow_provider_damstra.transfers.lineage import (
+    asset_uri,
+    emit_asset_events,
+    output_alias,
+    varies_by_run,
+)
 from airflow_provider_damstra.validation import validate_choice, validate_integer
 
 if TYPE_CHECKING:
@@ -26,9 +31,10 @@ class DamstraToSqlOperator(ResourceTransfer):
     not exist: a typed column for each known field, ``other_members`` (JSON) for unknown fields, and a primary
     key. Changed rows are updated and unchanged rows left alone, so that a retry writes no row twice.
 
-    The task updates the assets in its ``outlets``, with the counts as the event's extra. Without outlets it
-    uses the alias ``damstra/<dag_id>/<task_id>`` and adds the table to it as an asset such as
-    ``postgres://host:5432/database/schema/table``. OpenLineage receives source and target.
+    The task updates the assets in its ``outlets``, with the counts and the date of the DAG run as the event's
+    extra. Without outlets it uses the alias ``damstra/<dag_id>/<task_id>`` and adds the table to it as an
+    asset such as ``postgres://host:5432/database/schema/table``, or, if templates give another table in each
+    DAG run, the asset ``damstra/<dag_id>/<task_id>``. OpenLineage receives source and target.
 
     The arguments that select the rows are those of ``ResourceTransfer``.
 
@@ -45,10 +51,12 @@ class DamstraToSqlOperator(ResourceTransfer):
     :param sql_hook_params: mapping of arguments of the connection's hook (templated).
     :return: ``table``, ``rows`` (read by this try), ``inserted``, ``updated``, ``deleted`` (only with
         ``"replace"``), ``watermark`` (the latest ``modifiedDate`` of the rows read by this try),
-        ``failed_parent_count`` and ``failed_parents``, the reasons by id of the first twenty.
+        ``failed_parent_count`` and ``failed_parents``, the reasons by id of the first twenty. ``table`` and
+        ``rows`` are XComs of their own, too.
     :raises SqlError: if the database cannot be reached or failed; a retry may succeed.
     """
 
+    xcom_keys = ("table", "rows")
     template_fields = (*ResourceTransfer.template_fields, "sql_conn_id", "table", "schema", "sql_hook_params")
 
     def __init__(
@@ -74,6 +82,7 @@ class DamstraToSqlOperator(ResourceTransfer):
         self.batch_size = batch_size
         self.add_missing_columns = add_missing_columns
         self.sql_hook_params = cast("Mapping[str, Any] | None", sql_hook_params)
+        self._has_table_per_run = varies_by_run(sql_conn_id, table, schema)
 
     def _execute(self, context: Context) -> dict[str, Any]:
         """Write the rows and return their counts."""
@@ -131,4 +140,5 @@ class DamstraToSqlOperator(ResourceTransfer):
         server, names = table_location(engine, schema=target.schema, table=target.name)
         self.written = {"target": (server, ".".join(names)), "rows": counts["rows"]}
         extra = {"table": str(target), "resource": self.resource, **counts}
-        emit_asset_events(self, context, uri=asset_uri(server, *names), extra=extra)
+        uri = None if self._has_table_per_run else asset_uri(server, *names)
+        emit_asset_events(self, context, uri=uri, extra=extra)

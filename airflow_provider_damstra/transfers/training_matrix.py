@@ -45,10 +45,12 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
     :param include_child_groups: include the members of all groups below.
     :param include_inactive: include inactive users.
     :param time_zone: IANA time zone of the dates, such as ``Australia/Perth``.
-    :return: ``{"uri", "people", "lessons", "statuses": {"overdue": 3, ...}, "bytes", "sha256"}``.
+    :return: ``{"uri", "people", "lessons", "statuses": {"overdue": 3, ...}, "bytes", "sha256"}``; ``uri`` and
+        ``sha256`` are XComs of their own, too.
     :raises DamstraNotFoundError: if the group or a lesson does not exist.
     """
 
+    xcom_keys = ("uri", "sha256")
     template_fields = ("group_id", "target_path", "lesson_ids", "title", "damstra_conn_id")
 
     def __init__(

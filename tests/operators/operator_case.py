@@ -55,7 +55,11 @@ class OperatorCase:
     def expected_outcome(self, folder: Path) -> Outcome:
         """Return the XComs that the operator must leave."""
         result = self.result(folder) if callable(self.result) else self.result
-        return Outcome(_insert_folder(folder, result), dict(self.xcoms))
+        value = _insert_folder(folder, result)
+        parts = {
+            key: value[key] for key in self.operator.xcom_keys if isinstance(value, dict) and key in value
+        }
+        return Outcome(value, {**self.xcoms, **parts})
 
 
 @dataclass(frozen=True, kw_only=True)

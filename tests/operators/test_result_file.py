@@ -54,7 +54,8 @@ def test_result_is_written_to_file_and_described(
         "rows": len(content.splitlines()),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
-    assert outcome.xcoms == {name: len(ids) for name, ids in case.expected_outcome(tmp_path).xcoms.items()}
+    counts = {name: len(ids) for name, ids in case.expected_outcome(tmp_path).xcoms.items()}
+    assert outcome.xcoms == {**counts, **outcome.value}
     assert list(path.parent.iterdir()) == [path]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,9 +34,12 @@ def export(path: Path | str, **arguments: Any) -> DamstraExportOperator:
         )
 
 
-def emitted(operator: BaseOperator) -> OutletEventAccessors:
+NO_DATES = {"logical_date": None, "run_after": None}
+
+
+def emitted(operator: BaseOperator, **context: Any) -> OutletEventAccessors:
     events = OutletEventAccessors()
-    run(operator, outlet_events=events)
+    run(operator, outlet_events=events, **context)
     return events
 
 
@@ -46,8 +50,39 @@ def test_file_asset_is_added_to_alias_of_task(damstra_emulator: DamstraEmulator,
     (event,) = emitted(operator)[alias].asset_alias_events
     assert event.dest_asset_key.uri == f"file://{tmp_path}/my%20groups.jsonl"
     assert (event.extra["rows"], event.extra["resource"]) == (7, "groups")
-    assert set(event.extra) == {"uri", "resource", "rows", "bytes", "sha256", "watermark"}
+    facts = {"uri", "resource", "rows", "bytes", "sha256", "watermark"}
+    assert set(event.extra) == {*facts, "logical_date", "run_after"}
     assert json.loads(json.dumps(event.extra)) == event.extra
+
+
+DAY = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["{{ ds }}.jsonl", "{{ params.lake }}/{{ dag_run.run_after.date() }}", "{% if ds %}{{ ds }}{% endif %}"],
+)
+def test_daily_export_has_one_asset_and_its_events_the_dates(
+    name: str, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    operators, events = [export(f"{tmp_path}/{name}") for _ in range(2)], []
+    for day, operator in enumerate(operators):
+        time = DAY + timedelta(days=day)
+        context = {"ds": f"{time:%Y-%m-%d}", "params": {"lake": "lake"}}
+        accessors = emitted(operator, run_after=time, **context)
+        events += accessors[operator.outlets[0]].asset_alias_events
+    assert [event.dest_asset_key.name for event in events] == ["damstra/nightly/export"] * 2
+    extras: list[dict[str, Any]] = [event.extra for event in events]
+    assert [extra["logical_date"][:10] for extra in extras] == ["2026-03-01", "2026-03-02"]
+    assert all(extra["run_after"][:10] in extra["uri"] for extra in extras)
+
+
+def test_export_to_folder_in_params_has_asset_of_its_file(
+    damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    operator = export("{{ params.lake }}/groups.jsonl")
+    (event,) = emitted(operator, params={"lake": str(tmp_path)})[operator.outlets[0]].asset_alias_events
+    assert event.dest_asset_key.uri == f"file://{tmp_path}/groups.jsonl"
 
 
 def test_declared_asset_gets_event_of_file(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
@@ -93,10 +128,9 @@ def test_openlineage_receives_source_and_file(damstra_emulator: DamstraEmulator,
 
 
 def load(**arguments: Any) -> DamstraToSqlOperator:
+    given = {"resource": "groups", "sql_conn_id": "warehouse", "table": "crews", **arguments}
     with DAG("nightly", schedule=None):
-        return DamstraToSqlOperator(
-            task_id="load", resource="groups", sql_conn_id="warehouse", table="crews", **arguments
-        )
+        return DamstraToSqlOperator(task_id="load", **given)
 
 
 def test_table_asset_has_uri_of_airflow_provider(
@@ -110,10 +144,16 @@ def test_table_asset_has_uri_of_airflow_provider(
     server = f"postgres://127.0.0.1:{fields['port']}"
     assert event.dest_asset_key.uri == f"{server}/{fields['schema']}/public/crews"
     facts = {"rows": 7, "inserted": 7, "updated": 0, "watermark": None}
-    assert event.extra == {"table": "crews", "resource": "groups", **facts}
+    assert event.extra == {"table": "crews", "resource": "groups", **facts, **NO_DATES}
     (output,) = lineage(operator).outputs
     assert (output.namespace, output.name) == (server, f"{fields['schema']}.public.crews")
     assert output.outputFacets["outputStatistics"].rowCount == 7
+
+
+def test_daily_table_has_one_asset(damstra_emulator: DamstraEmulator, on_sqlite: Database) -> None:
+    operator = load(table="crews_{{ ds_nodash }}")
+    (event,) = emitted(operator, ds_nodash="20260301")[operator.outlets[0]].asset_alias_events
+    assert (event.dest_asset_key.name, event.extra["table"]) == ("damstra/nightly/load", "crews_20260301")
 
 
 def test_declared_asset_gets_event_of_table(damstra_emulator: DamstraEmulator, on_sqlite: Database) -> None:
