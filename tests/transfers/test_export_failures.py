@@ -93,7 +93,7 @@ def test_row_that_is_no_object_is_named(
     why = error_message(
         export_operator(tmp_path / "x", "group_members", parent_ids=[CREW]), DamstraResponseError
     )
-    assert f"a row of group_members of group_id {CREW} is not an object: null" in why
+    assert f"a row of group_members of group_id {CREW} is not an object." in why
 
 
 def test_wrong_key_fails_although_failed_parents_are_skipped(
