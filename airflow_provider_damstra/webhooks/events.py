@@ -28,11 +28,14 @@ _LATEST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_NAME_LENGTH)]
 
+EventId = Annotated[Identifier, Field(le=MAX_INTEGER)]
+"""An id; webhooks send it as a string."""
+
 _BOTH_SPELLINGS = AliasChoices("userId", "userID")
-UserId = Annotated[Identifier, Field(validation_alias=_BOTH_SPELLINGS, serialization_alias="userId")]
+UserId = Annotated[EventId, Field(validation_alias=_BOTH_SPELLINGS, serialization_alias="userId")]
 """Id of a user in the events documented with ``userId``. Both spellings are accepted in all events."""
 
-UserID = Annotated[Identifier, Field(validation_alias=_BOTH_SPELLINGS, serialization_alias="userID")]
+UserID = Annotated[EventId, Field(validation_alias=_BOTH_SPELLINGS, serialization_alias="userID")]
 """Id of a user in the events documented with ``userID``."""
 
 
@@ -90,7 +93,7 @@ class LessonScheduleCompleted(KnownEvent):
     """A trainee completed a scheduled lesson."""
 
     verifiable_fields = _SCHEDULE_FIELDS
-    lesson_schedule_id: Identifier
+    lesson_schedule_id: EventId
     user_id: UserId
 
 
@@ -99,7 +102,7 @@ class LessonScheduleChanged(KnownEvent):
 
     verifiable_fields = _SCHEDULE_FIELDS | {"schedule_date"}
     schedule_date: Timestamp
-    lesson_schedule_id: Identifier
+    lesson_schedule_id: EventId
     user_id: UserID
 
     def polling_dedup_key(self, *, after: int | None = None) -> str:
@@ -117,7 +120,7 @@ class LessonScheduleCreated(KnownEvent):
     """A lesson was scheduled for a user."""
 
     verifiable_fields = _SCHEDULE_FIELDS
-    lesson_schedule_id: Identifier
+    lesson_schedule_id: EventId
     user_id: UserID
 
 
@@ -125,7 +128,7 @@ class LessonScheduleCancelled(KnownEvent):
     """A schedule was cancelled."""
 
     verifiable_fields = _SCHEDULE_FIELDS
-    lesson_schedule_id: Identifier
+    lesson_schedule_id: EventId
     user_id: UserID
     cancellation_reason: str
 
@@ -145,7 +148,7 @@ class UserSettingsUpdated(KnownEvent):
 
     verifiable_fields = _USER_FIELDS
     user_id: UserId
-    acting_user_id: int
+    acting_user_id: Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
 
 
 class UserAccountInactivate(KnownEvent):
@@ -173,12 +176,15 @@ def verifiable_fields(name: str) -> frozenset[str]:
 
 
 def event_ids(payload: dict[str, Any]) -> dict[str, int | None]:
-    """Return the ids of schedule and user in a stored payload; None for those that are not integers.
+    """Return the ids of schedule and user in a stored payload; None for those that are not ids.
 
     The sender of an event with an unknown name chooses the type and length of its fields.
     """
     ids = {name: payload.get(name) for name in ("lesson_schedule_id", "user_id")}
-    return {name: value if type(value) is int else None for name, value in ids.items()}
+    return {
+        name: value if type(value) is int and 0 < value <= MAX_INTEGER else None
+        for name, value in ids.items()
+    }
 
 
 def body_fields(name: str) -> tuple[str, ...]:
@@ -215,7 +221,7 @@ def parse_body(body: bytes) -> tuple[Event, dict[str, Any]]:
     """
     event = parse_event(body)
     payload: dict[str, Any] = event.model_dump(mode="json")
-    _validate_values(payload, depth=1)
+    _validate_nesting(payload, depth=1)
     # The payload is parsed again before verification: fields given in two spellings must agree.
     stored = type(event).model_validate(payload)
     if any(getattr(stored, field) != getattr(event, field) for field in type(event).model_fields):
@@ -223,14 +229,12 @@ def parse_body(body: bytes) -> tuple[Event, dict[str, Any]]:
     return event, payload
 
 
-def _validate_values(value: Any, *, depth: int) -> None:
+def _validate_nesting(value: Any, *, depth: int) -> None:
     if isinstance(value, (dict, list)):
         if depth > MAX_NESTING:
             raise ValueError(f"it is nested more than {MAX_NESTING} deep")
         for item in value.values() if isinstance(value, dict) else value:
-            _validate_values(item, depth=depth + 1)
-    elif isinstance(value, int) and abs(value) > MAX_INTEGER:
-        raise ValueError("it has a number greater than any id")
+            _validate_nesting(item, depth=depth + 1)
 
 
 def _hash(content: dict[str, Any]) -> str:
