@@ -144,6 +144,7 @@ class FaultMiddleware:
             return
         # Damstra's own example requests /user/?roleId=3.
         scope["path"] = scope["path"].rstrip("/")
+        journal = self._state.journal
         request = Request(scope, receive)
         try:
             body = await request.body()
@@ -159,10 +160,14 @@ class FaultMiddleware:
         delay, rule = apply_rules(self._state.faults, entry.method, entry.path)
         if delay:
             await asyncio.sleep(delay)
+        if journal is not self._state.journal:
+            # The emulator was reset meanwhile: the request must not affect or read the new state.
+            await _abort(scope, receive)
+            return
         entry.fault = rule.kind if rule else None
         response = await self._create_response(request, rule, entry)
         entry.status = response.start.get("status")
-        self._state.journal.append(entry)
+        journal.append(entry)
         await _send(response, entry.fault, scope, receive, send)
 
     async def _create_response(
@@ -206,13 +211,18 @@ async def _send(
 ) -> None:
     """Send a response in full or truncated, or close the connection without one."""
     if fault in (FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER):
-        _transport(scope).abort()
-        await _wait_until_disconnected(receive)
+        await _abort(scope, receive)
     elif fault == FaultKind.TRUNCATE:
         await _send_truncated(response, scope, receive, send)
     else:
         await send(response.start)
         await send({"type": "http.response.body", "body": response.body})
+
+
+async def _abort(scope: Scope, receive: Receive) -> None:
+    """Close the connection without a response."""
+    _transport(scope).abort()
+    await _wait_until_disconnected(receive)
 
 
 async def _send_truncated(response: _BufferedResponse, scope: Scope, receive: Receive, send: Send) -> None:

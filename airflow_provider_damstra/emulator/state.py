@@ -74,7 +74,7 @@ class EmulatorState:
         self.store = Store(settings.db)
         self.clock = Clock()
         self.faults: list[FaultRule] = []
-        self.journal: deque[JournalEntry] = deque(maxlen=MAX_JOURNAL_ENTRIES_KEPT)
+        self.journal = _new_journal()
         self.webhooks = WebhookDispatcher(timeout=settings.webhook_timeout, backoff=settings.webhook_backoff)
         if self.store.get_setting(_SEED) is None:
             self.reset()
@@ -87,7 +87,8 @@ class EmulatorState:
         :param seed: another seed than the one of the settings.
         """
         self.faults.clear()
-        self.journal.clear()
+        # A new object: requests in flight belong to the state before.
+        self.journal = _new_journal()
         self.webhooks.clear()
         self.clock.offset = timedelta()
         if self.settings.clock is not None:
@@ -121,3 +122,7 @@ class EmulatorState:
         with self.store.transaction():
             yield uow
         self.webhooks.dispatch(self.store, uow.events)
+
+
+def _new_journal() -> deque[JournalEntry]:
+    return deque(maxlen=MAX_JOURNAL_ENTRIES_KEPT)

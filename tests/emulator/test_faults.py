@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from airflow_provider_damstra.emulator import server
 from airflow_provider_damstra.testing import DamstraEmulator
 from tests.emulator.api_client import OWNER, ApiClient, call_control_plane
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +84,22 @@ def test_delay_does_not_block_other_requests(emulator: DamstraEmulator) -> None:
         with pytest.raises(requests.exceptions.ReadTimeout):
             waiting.request("GET", "/user", read_timeout=0.1)
         assert statuses(api, 1, "/group") == [200]
+
+
+def test_reset_drops_delayed_request(emulator: DamstraEmulator) -> None:
+    emulator.add_fault("delay", delay=0.5, path="/group")
+    with ThreadPoolExecutor(1) as pool, closing(ApiClient(emulator.url, emulator.access_key)) as waiting:
+        request = pool.submit(waiting.request, "POST", "/group", json=WELDERS)
+        wait_until(
+            lambda: call_control_plane(emulator, "GET", "/faults").json()[0]["hits"],
+            "the request to be delayed",
+        )
+        emulator.reset()
+        with pytest.raises(requests.exceptions.ConnectionError):
+            request.result(timeout=10)
+    assert emulator.journal() == []
+    with closing(ApiClient(emulator.url, emulator.access_key)) as api:
+        assert welder_groups(api) == []
 
 
 def test_drop_before_changes_nothing(api: ApiClient, emulator: DamstraEmulator) -> None:

@@ -221,21 +221,3 @@ def test_html_header_is_sticky_and_repeats_in_print() -> None:
 
 def test_counts_equal_number_of_cells_by_status() -> None:
     assert matrix().counts() == {"not scheduled": 2, "completed": 1, "expired <b>": 1}
-
-
-@pytest.mark.parametrize("zone", ["UTC", "Australia/Perth", "America/New_York"])
-def test_dates_out_of_range_are_clamped(zone: str) -> None:
-    first, last = (datetime.fromisoformat(f"{day}+00:00") for day in ("0001-01-01T01:00", "9999-12-31T23:00"))
-    matrix = TrainingMatrix(
-        group=Group(id=1),
-        lessons={1: "Heights"},
-        rows=[
-            MatrixRow(
-                user=User(id=7), groups=(), cells={1: MatrixCell(status="due", due=last, completed=first)}
-            )
-        ],
-        read_at=EVENING,
-    )
-    (row,) = list(csv.reader(io.StringIO(to_csv(matrix, time_zone=ZoneInfo(zone)).decode("utf-8-sig"))))[1:]
-    assert row[-2:] == ["9999-12-31", "0001-01-01"]
-    assert "on 0001-01-01" in to_html(matrix, time_zone=ZoneInfo(zone)).decode()

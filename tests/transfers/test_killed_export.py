@@ -7,12 +7,14 @@ import signal
 import time
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_damstra.endpoints import AddGroupMembers, RemoveGroupMembers
 from airflow_provider_damstra.exports import checkpoint
+from airflow_provider_damstra.exports.segments import IndexEntry
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.storage import StoragePath
 from airflow_provider_damstra.testing import DamstraEmulator
@@ -24,7 +26,6 @@ from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 WORKERS = 4
@@ -37,8 +38,16 @@ def requested(emulator: DamstraEmulator) -> Counter[str]:
 
 
 def is_fault_hit(emulator: DamstraEmulator) -> bool:
-    (fault,) = call_control_plane(emulator, "GET", "/faults").json()
+    *_, fault = call_control_plane(emulator, "GET", "/faults").json()
     return bool(fault["hits"])
+
+
+def saved_rows(folder: Path) -> int:
+    """Return how many rows of one listing are in a checkpoint, the only one in a folder."""
+    lines = [
+        line for index in folder.glob(".*.checkpoint/*.index") for line in index.read_bytes().splitlines()
+    ]
+    return max((IndexEntry(*json.loads(line)).total_rows for line in lines), default=0)
 
 
 def kill_after(
@@ -59,6 +68,24 @@ def kill_after(
         emulator.connection_json, task_try=(number, 2), run_id=run_id, **arguments
     ) as process:
         wait_until(lambda: len(emulator.journal()) >= pages, "enough pages have come")
+        kill(process)
+    emulator.clear_faults()
+
+
+def kill_while_waiting(emulator: DamstraEmulator, pages: int, *, number: int, **arguments: Any) -> None:
+    """Kill a try that waits for the next page of one listing and has saved all earlier ones.
+
+    :param pages: pages that were requested by this and earlier tries.
+    """
+    emulator.add_fault("delay", delay=0.1)
+    folder = Path(arguments["target_path"]).parent
+    with running_export(emulator.connection_json, task_try=(number, 2), **arguments) as process:
+        wait_until(lambda: len(emulator.journal()) >= pages, "enough pages have come")
+        emulator.add_fault("delay", delay=20)
+        wait_until(lambda: is_fault_hit(emulator), "the try waits for a page")
+        # The last row of each page is left to the next one.
+        rows = int(emulator.journal()[-1]["query"]["startIndex"]) + arguments["page_size"] - 1
+        wait_until(lambda: saved_rows(folder) >= rows, "the pages before it are saved")
         kill(process)
     emulator.clear_faults()
 
@@ -121,8 +148,8 @@ def test_partial_listing_is_continued_unless_its_rows_moved(
     arguments: dict[str, Any] = {"resource": "group_members", "parent_ids": [CREW], "page_size": 3}
     arguments["target_path"] = str(path)
     damstra_emulator.clear_journal()
-    kill_after(damstra_emulator, 6, delay=0.03, **arguments)
-    kill_after(damstra_emulator, 10, delay=0.03, number=2, **arguments)
+    kill_while_waiting(damstra_emulator, 6, number=1, **arguments)
+    kill_while_waiting(damstra_emulator, 10, number=2, **arguments)
     before = requested(damstra_emulator)
     if moves:
         hook.call(RemoveGroupMembers(group_id=CREW, user_ids=(1002,)))
