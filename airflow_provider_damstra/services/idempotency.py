@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraError
+from airflow_provider_damstra.text import escape_unprintable
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.base import Endpoint
@@ -93,7 +94,8 @@ def log_or_raise_conflict(message: str, *, strict: bool) -> None:
     """
     if strict:
         raise DamstraConflictError(message)
-    log.info(message)
+    # It may contain a name that the server sent.
+    log.info("%s", escape_unprintable(message))
 
 
 def parse_changes(

@@ -69,6 +69,11 @@ def test_result_is_session_id_and_progress_names_state() -> None:
     assert (result.result, result.progress) == ([4], "ILT session 4 is inprogress, active")
 
 
+def test_control_characters_of_the_server_are_escaped_in_progress() -> None:
+    result = condition_for("\x1b[2J\nforged", ACTIVE, state="past").evaluate()
+    assert result.progress == r"ILT session 4 is \x1b[2J\nforged, active"
+
+
 def test_queries_only_the_session() -> None:
     condition = IltSessionCondition(ilt_session_id="4", state="past")
     assert condition.queries().keys() == {GetIltSession(ilt_session_id=4)}

@@ -183,6 +183,12 @@ def test_log_or_raise_conflict_raises_only_if_strict(caplog: pytest.LogCaptureFi
         log_or_raise_conflict("User 7 is active already.", strict=True)
 
 
+def test_log_or_raise_conflict_escapes_control_characters(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    log_or_raise_conflict("Group 7 (\x1b[2J\nforged) is inactive already.", strict=False)
+    assert caplog.messages == [r"Group 7 (\x1b[2J\nforged) is inactive already."]
+
+
 def test_format_ids_shows_first_hundred() -> None:
     assert format_ids([1, 2]) == "[1, 2]"
     assert format_ids(range(103)) == f"{list(range(100))} and 3 more"
