@@ -62,7 +62,8 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
     :param allow_empty: accept a file without rows; otherwise it fails the task.
     :param columns: the field of a user for each column that has another name, such as
         ``{"Personnel No": "employee_number"}`` (templated).
-    :param ignored_columns: names of columns to leave out; other unknown columns are errors (templated).
+    :param ignored_columns: names of columns to leave out, ``""`` for one without a name; other unknown
+        columns are errors (templated).
     :param match_by: field by which Damstra matches users: ``employee_number``, ``email_address`` or
         ``user_name`` (templated).
     :param batch_size: users per request.

@@ -26,6 +26,7 @@ from airflow_provider_damstra.endpoints.types import (
     validate_unique,
 )
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraNotFoundError
+from airflow_provider_damstra.models.keys import match_key
 from airflow_provider_damstra.services.idempotency import call_and_verify, get_or_create, parse_changes
 
 if TYPE_CHECKING:
@@ -35,14 +36,17 @@ if TYPE_CHECKING:
 
 
 def find_ilt_session(client: SupportsCalls, request: CreateIltSession) -> IltSession | None:
-    """Return the session of the same lesson, times, instructor and location unless cancelled, or None."""
+    """Return the session of the same lesson, times, instructor and location unless cancelled, or None.
+
+    Locations are compared regardless of case and surrounding blanks.
+    """
 
     def key(session: IltSession | CreateIltSession) -> tuple[Any, ...]:
         # In seconds: a server may not keep the milliseconds that it is sent.
         times = (
             time and time.replace(microsecond=0) for time in (session.start_datetime, session.end_datetime)
         )
-        return session.lesson_id, *times, session.location or ""
+        return session.lesson_id, *times, match_key(session.location)
 
     sessions = client.iterate(ListIltSessions(instructor_id=request.instructor_id))
     return next(

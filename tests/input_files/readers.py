@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyarrow import parquet
 
+from airflow_provider_damstra.compression import compressed
 from airflow_provider_damstra.exports.id_file import read_ids
 from airflow_provider_damstra.services.user_import.columns import UserColumns
 from airflow_provider_damstra.services.user_import.parsing import read_users
@@ -25,6 +26,14 @@ def users_in(content: bytes, name: str = "people.csv", **options: Any) -> list[I
 def ids_in(content: bytes, name: str = "ids.csv", **options: Any) -> tuple[int, ...]:
     """Return the ids in a file."""
     return read_ids(io.BytesIO(content), name=name, columns=("id", "user_id", "userId"), **options)
+
+
+def pack(content: str, compression: str) -> bytes:
+    """Return a text, compressed with ``gzip`` or ``zstd``."""
+    file = io.BytesIO()
+    with compressed(file, compression) as target:
+        target.write(content.encode())
+    return file.getvalue()
 
 
 def as_parquet(**columns: Any) -> bytes:

@@ -6,9 +6,8 @@ import gzip
 from typing import TYPE_CHECKING
 
 import pytest
-from backports import zstd
 
-from tests.input_files.readers import as_parquet, ids_in, users_in
+from tests.input_files.readers import as_parquet, ids_in, pack, users_in
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.user import ImportedUser
@@ -55,8 +54,8 @@ def test_delimiter_may_be_given() -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("people.csv.gz", gzip.compress(CSV.encode())),
-        ("people.csv.zst", zstd.compress(CSV.encode())),
+        ("people.csv.gz", pack(CSV, "gzip")),
+        ("people.csv.zst", pack(CSV, "zstd")),
         ("people.tsv", CSV.replace(",", "\t").encode()),
         (
             "people.parquet",

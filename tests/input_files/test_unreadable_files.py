@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from backports import zstd
 
-from tests.input_files.readers import as_parquet, ids_in, users_in
+from tests.input_files.readers import as_parquet, ids_in, pack, users_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +19,7 @@ ROW = f"E1,Ada,Byron,{PHONE}\n"
 LIAM = '{"employee_number":"E2","first_name":"Liam","last_name":"Murphy"}'
 HTML = "<!DOCTYPE html>\n<html><body>Sign in</body></html>\n"
 LONG = "x" * 140_000
-GZIP, ZSTD = (compress((HEADER + ROW).encode()) for compress in (gzip.compress, zstd.compress))
+GZIP, ZSTD = (pack(HEADER + ROW, compression) for compression in ("gzip", "zstd"))
 
 UNREADABLE_USERS = [
     ("people.csv", HTML, "line 1: no header"),
@@ -45,7 +43,7 @@ UNREADABLE_USERS = [
     ("people.csv", f"\ufeff{HEADER}{ROW}".encode("utf-16")[:-1], "it is not utf-16"),
     ("people.csv", f"employee_number;first_name,last_name\n{PHONE}", "line 1: the delimiter may be"),
     ("people.csv", b"PK\x03\x04rest", "it is an Excel workbook"),
-    ("people.csv", gzip.compress(ROW.encode()), "its name must end in .gz"),
+    ("people.csv", pack(ROW, "gzip"), "its name must end in .gz"),
     ("people.csv.gz", HEADER + ROW, "it is no readable gzip file: it is damaged, or not compressed"),
     ("people.csv.gz", GZIP[:-12], "it is no readable gzip file: it is inc"),
     ("people.csv.gz", GZIP[:-8] + b"\0" * 8, "it is no readable gzip file"),
