@@ -20,7 +20,7 @@ import json
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -30,10 +30,15 @@ from airflow_provider_damstra.emulator.settings import CONTROL_PREFIX, DEFAULT_A
 if TYPE_CHECKING:
     import uvicorn
 
+    from airflow_provider_damstra.assets import EventName
+
 _HOST = "127.0.0.1"
 _TIMEOUT_SECONDS = 60
 # Extras of the connection, shorter than the defaults: a failing test should not wait.
 _EXTRA = {"timeout": 10, "max_retries": 2}
+
+Fault: TypeAlias = Literal["status", "delay", "drop_before", "drop_after", "truncate", "html"]
+"""Kind of a fault."""
 
 
 class DamstraEmulator:
@@ -151,7 +156,7 @@ class DamstraEmulator:
 
     def add_fault(
         self,
-        kind: str,
+        kind: Fault,
         *,
         method: str | None = None,
         path: str | None = None,
@@ -260,7 +265,7 @@ class DamstraEmulator:
         path = f"/lesson_schedules/{lesson_schedule_id}/reschedule"
         self._request("POST", path, scheduleDate=start.isoformat())
 
-    def add_webhook(self, url: str, *, event: str | None = None) -> int:
+    def add_webhook(self, url: str, *, event: EventName | None = None) -> int:
         """Send webhook events to a URL until the next reset, in order, with up to three attempts each.
 
         :param url: an ``http://`` or ``https://`` URL that accepts POST requests with JSON.

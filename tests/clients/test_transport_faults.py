@@ -13,7 +13,7 @@ from tests.clients.servers import http_response, raw_server
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.testing import DamstraEmulator
+    from airflow_provider_damstra.testing import DamstraEmulator, Fault
     from tests.clients.conftest import OpenClient
     from tests.clients.drivers import ClientDriver
 
@@ -31,7 +31,7 @@ def created(emulator: DamstraEmulator) -> list[Any]:
 
 @drops
 def test_post_is_sent_once_when_its_outcome_is_unknown(
-    drop: str, client: ClientDriver, damstra_emulator: DamstraEmulator
+    drop: Fault, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault(drop, method="POST", path="/user/*/lesson_schedule")
     error = client.error(POST)
@@ -46,7 +46,7 @@ def test_post_is_sent_once_when_its_outcome_is_unknown(
 
 @drops
 def test_patch_is_sent_once_when_its_outcome_is_unknown(
-    drop: str, client: ClientDriver, damstra_emulator: DamstraEmulator
+    drop: Fault, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault(drop)
     assert client.error(PATCH).outcome_unknown
@@ -56,7 +56,7 @@ def test_patch_is_sent_once_when_its_outcome_is_unknown(
 @drops
 @pytest.mark.parametrize("call", [GET, PUT], ids=["GET", "PUT"])
 def test_idempotent_request_is_repeated_after_drops(
-    call: Any, drop: str, client: ClientDriver, damstra_emulator: DamstraEmulator
+    call: Any, drop: Fault, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault(drop, count=3)
     assert client.call(call).id == call.user_id
@@ -66,7 +66,7 @@ def test_idempotent_request_is_repeated_after_drops(
 
 @drops
 def test_listing_is_complete_in_spite_of_drops(
-    drop: str, open_client: OpenClient, damstra_emulator: DamstraEmulator
+    drop: Fault, open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault(drop, path="/user", probability=0.3, seed=4)
     client = open_client(damstra_emulator.url, page_size=3, max_retries=20)
@@ -77,7 +77,7 @@ def test_listing_is_complete_in_spite_of_drops(
 
 @drops
 def test_failed_get_reports_that_nothing_was_changed(
-    drop: str, client: ClientDriver, damstra_emulator: DamstraEmulator
+    drop: Fault, client: ClientDriver, damstra_emulator: DamstraEmulator
 ) -> None:
     damstra_emulator.add_fault(drop)
     error = client.error(GET)
@@ -90,7 +90,7 @@ def test_failed_get_reports_that_nothing_was_changed(
 @drops
 @pytest.mark.parametrize("call", CALLS.values(), ids=list(CALLS))
 def test_request_on_kept_connection_is_not_resent_by_the_library(
-    call: Any, drop: str, open_client: OpenClient, damstra_emulator: DamstraEmulator
+    call: Any, drop: Fault, open_client: OpenClient, damstra_emulator: DamstraEmulator
 ) -> None:
     client = open_client(damstra_emulator.url, max_retries=0)
     client.call(GET)

@@ -26,6 +26,7 @@ from airflow_provider_damstra.operators.lesson import (
 from airflow_provider_damstra.operators.user import DamstraCreateUserOperator, DamstraInactivateUserOperator
 from airflow_provider_damstra.sensors.ilt_session import DamstraIltSessionSensor
 from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
+from airflow_provider_damstra.testing import DamstraEmulator
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
@@ -57,6 +58,7 @@ DamstraToSqlOperator(task_id="v", resource="users", sql_conn_id="", table="", wr
 DamstraTrainingMatrixOperator(task_id="w", group_id=1, target_path="a", file_format="pdf")  # E: arg-type
 DamstraEventTrigger(group_id=1, events=["user.account.created"])  # E: list-item
 damstra_event("lesson.schedule.complete")  # E: arg-type
+DamstraEmulator().add_fault("timeout")  # E: arg-type
 
 ScheduleUser(user_id=7, lesson_version_ids=[1], grace_period=1, grace_period_unit="weeks")  # E: arg-type
 ScheduleUser(user_id=7, lesson_version_ids=[1.5], grace_period=1, grace_period_unit="days")  # E: list-item
