@@ -57,12 +57,6 @@ class DamstraOperator(BaseOperator):
     _is_executing = False
     _is_killed = False
 
-    if TYPE_CHECKING:
-        # Airflow declares a type without item access.
-        @property
-        def output(self) -> PlainXComArg:
-            """Return the result as an argument of other tasks."""
-
     def __init__(
         self, *, damstra_conn_id: str = DamstraHook.default_conn_name, **kwargs: Unpack[BaseOperatorArguments]
     ) -> None:

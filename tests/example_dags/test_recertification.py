@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo.waiting import wait_until
@@ -11,8 +12,6 @@ from tests.emulator.api_client import DATA_IMPORT, HAUL_TRUCK_LESSON
 from tests.example_dags.background import TIMEOUT, complete_lessons, in_background, inserted_ids
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.api_client import ApiClient
     from tests.example_dags.conftest import RunDag
@@ -26,6 +25,9 @@ def test_due_members_are_recertified(
 ) -> None:
     _completed_before(timedelta(days=60), CERTIFIED, damstra_emulator, api)
     _completed_before(timedelta(days=400), EXPIRED, damstra_emulator, api)
+    read_only = {"clientStatusId", "createdDate", "modifiedDate"}
+    user = {name: value for name, value in api.get_json(f"/user/{EXPIRED}").items() if name not in read_only}
+    api.send(f"/user/{EXPIRED}", "PUT", **user | {"firstName": "Bob;=HYPERLINK(1)"})
     damstra_emulator.clear_journal()
 
     def complete_in_two_steps() -> None:
@@ -46,6 +48,7 @@ def test_due_members_are_recertified(
         "E1033": "outstanding"
     }
     assert set(_report(final["path"]).values()) == {"certified"}
+    assert ",Bob;'=HYPERLINK(1) " in Path(final["path"].removeprefix("file://")).read_text()
 
     damstra_emulator.clear_journal()
     again = run_dag(DAG_ID, reports=tmp_path.as_uri())
