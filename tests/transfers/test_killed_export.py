@@ -81,7 +81,7 @@ def kill_while_waiting(emulator: DamstraEmulator, pages: int, *, number: int, **
     folder = Path(arguments["target_path"]).parent
     with running_export(emulator.connection_json, task_try=(number, 2), **arguments) as process:
         wait_until(lambda: len(emulator.journal()) >= pages, "enough pages have come")
-        emulator.add_fault("delay", delay=20)
+        emulator.add_fault("delay", delay=60)
         wait_until(lambda: is_fault_hit(emulator), "the try waits for a page")
         # The last row of each page is left to the next one.
         rows = int(emulator.journal()[-1]["query"]["startIndex"]) + arguments["page_size"] - 1
