@@ -91,6 +91,12 @@ _CONNECTION_FIELDS = {
         "Max response bytes", "Size after decompression at most. Default 67108864.", "integer", minimum=1
     ),
     "verify": _field("Verify TLS", "true, false, or the path of a CA bundle. Default true.", "string"),
+    "link_urls": _field(
+        "Link addresses",
+        'Addresses of records for the link "Open in Damstra", relative to the host: {"user": "#users/{id}"}; '
+        "also group, lesson, lesson_version, lesson_schedule and ilt_session.",
+        "object",
+    ),
     "allow_http": _field("Allow HTTP", "Allow http:// to a host other than this machine.", "boolean"),
     "webhook_token": _field("Webhook token", "Secret of the webhook receiver.", "string", format="password"),
     "webhook_tokens_previous": _field(
@@ -110,6 +116,8 @@ _CONNECTION_TYPE: dict[str, Any] = {
         "relabeling": {"password": "Access key"},
         "placeholders": {
             "host": "app.velpic.com",
+            # Without a port the form sends 0, and Airflow refuses to test the stored key with another port.
+            "port": "443 (optional, but the Test button needs it)",
             "password": "Integrations > API Access Keys in Damstra Learning",
         },
     },

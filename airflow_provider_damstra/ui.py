@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
     from airflow.sdk.types import TaskInstanceKey
 
+    from airflow_provider_damstra.clients.settings import ClientSettings, RecordKind
+
 _TEMPLATE = "map_index_template"
 _MAX_LENGTH = 60
 _MAX_LIST_ITEMS = 2
@@ -24,21 +26,36 @@ _USER_KEYS = ("user_id", "employee_number", "user_name", "email_address")
 
 
 class DamstraLink(BaseOperatorLink):
-    """Link to the web application of the task's connection.
+    """Link to the record that the task is about, in the web application of its connection.
 
-    Airflow stores the URL in XCom when the task runs, so failed and mapped tasks have it too.
+    Damstra documents no addresses of records: the connection's extra ``link_urls`` has those that are known,
+    and the first of its kinds of which the task has one record is linked; otherwise the start page. Airflow
+    stores the URL in XCom when the task runs, so failed and mapped tasks have it too.
     """
 
     name = "Open in Damstra"
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
-        """Return the web application's URL, or an empty string if the connection is missing or invalid."""
+        """Return the URL, or an empty string if the connection is missing or invalid."""
         from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
         try:
-            return str(operator.hook.settings.web_url)
+            settings: ClientSettings = operator.hook.settings
         except (AirflowNotFoundException, DamstraConfigurationError):
             return ""
+        for kind in settings.link_urls or {}:
+            if record_id := _single_id(operator, kind):
+                return settings.record_url(kind, record_id)
+        return settings.web_url
+
+
+def _single_id(operator: Any, kind: RecordKind) -> int | None:
+    """Return the id of the only record of a kind in the task's arguments, or None if there is not one."""
+    for value in (getattr(operator, f"{kind}_{suffix}", None) for suffix in ("id", "ids")):
+        record_id = value[0] if isinstance(value, list) and len(value) == 1 else value
+        if str(record_id).isdecimal():
+            return int(str(record_id))
+    return None
 
 
 def set_map_index_template(operator: BaseOperator, context: Context) -> None:

@@ -127,13 +127,19 @@ def test_description_of_form_field_contains_default(name: str) -> None:
         )
 
 
-KINDS = {"number": float, "integer": int, "boolean": bool, "string": str}
+KINDS = {"number": float, "integer": int, "boolean": bool, "string": str, "object": dict}
 
 
 @pytest.mark.parametrize("name", list(FIELDS))
 def test_form_field_schema_matches_extra(name: str) -> None:
     described = FIELDS[name]["schema"]
-    samples = {"number": 5, "integer": 5, "boolean": True, "string": "true"}
+    samples = {
+        "number": 5,
+        "integer": 5,
+        "boolean": True,
+        "string": "true",
+        "object": {"user": "#users/{id}"},
+    }
     for kind in set(described["type"]) - {"null"}:
         jsonschema.validate(samples[kind], described)
         read = getattr(DamstraConnectionExtra.model_validate({name: samples[kind]}), name)

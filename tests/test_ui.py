@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from airflow.sdk import DAG
 
+from airflow_provider_damstra.errors import DamstraConfigurationError
+from airflow_provider_damstra.hooks.connection import settings_from_connection
 from airflow_provider_damstra.operators.call import DamstraCallOperator
 from airflow_provider_damstra.operators.group import (
     DamstraAddGroupMembersOperator,
@@ -18,7 +21,7 @@ from airflow_provider_damstra.operators.user import DamstraActivateUserOperator,
 from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
 from airflow_provider_damstra.ui import DamstraLink, set_map_index_template
-from tests.hooks.connections import connection_json
+from tests.hooks.connections import connection, connection_json
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -52,6 +55,70 @@ def test_link_is_url_of_web_application(
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_LMS", connection_json(**fields))
     assert link_of(task) == url
+
+
+LINK_URLS = {
+    "group": "#manage/groups/{id}",
+    "user": "/people/{id}?tab=training",
+    "lesson_schedule": "https://reports.example.com/schedules/{id}",
+}
+
+
+@pytest.mark.parametrize(
+    ("task", "url"),
+    [
+        (
+            DamstraActivateUserOperator(task_id="step", user_id=1011),
+            "https://lms.example/people/1011?tab=training",
+        ),
+        (
+            DamstraAddGroupMembersOperator(task_id="step", group_id="102", user_ids=[7]),
+            "https://lms.example/#manage/groups/102",
+        ),
+        (
+            DamstraScheduleLessonsOperator(task_id="step", user_ids=[7], lesson_ids=[204]),
+            "https://lms.example/people/7?tab=training",
+        ),
+        (
+            DamstraScheduleLessonsOperator(task_id="step", user_ids=[7, 8], lesson_ids=[204]),
+            "https://lms.example/",
+        ),
+        (
+            DamstraLessonScheduleSensor(task_id="step", lesson_schedule_ids=[30001]),
+            "https://reports.example.com/schedules/30001",
+        ),
+        (DamstraActivateUserOperator(task_id="step", user_id="7/../x"), "https://lms.example/"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("in_uri", [False, True])
+def test_link_leads_to_record_at_address_of_connection(
+    task: Any, url: str, in_uri: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task.damstra_conn_id = "lms"
+    link_urls = json.dumps(LINK_URLS) if in_uri else LINK_URLS
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_LMS", connection_json(host="lms.example", extra={"link_urls": link_urls})
+    )
+    assert link_of(task) == url
+
+
+@pytest.mark.parametrize(
+    "link_urls",
+    [
+        {"user": "javascript:alert({id})"},
+        {"user": "#users"},
+        {"user": "https://a b/{id}"},
+        {"person": "#users/{id}"},
+        {"user": 7},
+        "#users/{id}",
+        ["#users/{id}"],
+    ],
+    ids=str,
+)
+def test_invalid_link_urls_are_rejected(link_urls: Any) -> None:
+    with pytest.raises(DamstraConfigurationError, match="link_urls"):
+        settings_from_connection(connection(extra={"link_urls": link_urls}))
 
 
 @pytest.mark.parametrize("task", LINKED_TASKS, ids=str)

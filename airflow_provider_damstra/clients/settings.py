@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-from urllib.parse import urlsplit
+import json
+from typing import Annotated, Literal
+from urllib.parse import urljoin, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from airflow_provider_damstra.addresses import host_and_port, is_valid_url, without_login
+
+RecordKind = Literal["ilt_session", "lesson_schedule", "lesson_version", "lesson", "group", "user"]
+"""Kinds of records that ``link_urls`` may have addresses of."""
+
+_ANY_BASE_URL = "https://app.velpic.com/"
+
+
+def _parse_json(value: object) -> object:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("it is not JSON") from None
+
+
+def _validate_link(url: str) -> str:
+    if "{id}" not in url or not is_valid_url(urljoin(_ANY_BASE_URL, url)):
+        raise ValueError("it is not an address with {id} in it, such as #users/{id}")
+    if urlsplit(url).scheme not in ("", "http", "https"):
+        raise ValueError("it is neither a web address nor relative to the one of the host")
+    return url
 
 
 class ClientOptions(BaseModel):
@@ -37,6 +58,11 @@ class ClientOptions(BaseModel):
             description="Check the server's certificate: true, false, or a CA bundle's path.",
         ),
     ] = True
+    link_urls: Annotated[
+        dict[RecordKind, Annotated[str, AfterValidator(_validate_link)]] | None,
+        BeforeValidator(_parse_json),
+        Field(description="Addresses of records in the web application, relative to the host, with {id}."),
+    ] = None
 
 
 def _validate_access_key(key: SecretStr) -> SecretStr:
@@ -69,6 +95,10 @@ class ClientSettings(ClientOptions):
     def web_url(self) -> str:
         """Return the URL of the web application: that of the API without its path."""
         return f"{urlsplit(self.base_url).scheme}://{self.host}/"
+
+    def record_url(self, kind: RecordKind, record_id: int) -> str:
+        """Return the address of a record of a kind that ``link_urls`` has, in the web application."""
+        return urljoin(self.web_url, (self.link_urls or {})[kind].replace("{id}", str(record_id)))
 
     @property
     def host(self) -> str:

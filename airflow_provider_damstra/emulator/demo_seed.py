@@ -116,6 +116,9 @@ _OUTCOMES: tuple[tuple[int, int, str | None, bool | None], ...] = (
     (-20, -6, "cancelled", None),
     (-25, -11, "completed", False),
 )
+# Completed two years ago, for recertification: of trainees whose later schedule was cancelled.
+_LONG_AGO = (-735, -721, "completed", True)
+_LAST_COMPLETED_LONG_AGO = (3, 9, 15, 21)
 _PAST, _RUNNING, _UPCOMING = range(FIRST_IDS["ilt_sessions"], FIRST_IDS["ilt_sessions"] + 3)
 # The session of each trainee of the instructor-led lesson; the last two are not registered yet.
 _SESSION_IDS = (*[_PAST] * 4, *[_RUNNING] * 4, *[_UPCOMING] * 2, None, None)
@@ -140,6 +143,9 @@ def lesson_schedules(now: datetime) -> list[dict[str, Any]]:
     for (offset, version_id), index in product(lessons, range(len(_TRAINEES))):
         outcome = _OUTCOMES[(index + offset) % len(_OUTCOMES)]
         rows.append(_schedule(_FIRST_TRAINEE + index, version_id, outcome, now))
+    rows += (
+        _schedule(_FIRST_TRAINEE + index, _HEIGHTS, _LONG_AGO, now) for index in _LAST_COMPLETED_LONG_AGO
+    )
     return [{"id": schedule_id, **row} for schedule_id, row in enumerate(rows, _FIRST_ILT_SCHEDULE)]
 
 
@@ -155,7 +161,7 @@ def _schedule(
 ) -> dict[str, Any]:
     start, end, final_status, passed = outcome
     finished = clock.format_utc_milliseconds(now + (start + 5) * _DAY)
-    created = clock.format_utc_milliseconds(now - 35 * _DAY)
+    created = clock.format_utc_milliseconds(now + min(-35, start - 5) * _DAY)
     is_completed = final_status == "completed"
     return {
         "user_id": user_id,

@@ -13,6 +13,7 @@ from airflow_provider_damstra import errors
 from airflow_provider_damstra.addresses import is_loopback, without_login
 from airflow_provider_damstra.clients.environment import validate_ca_bundle
 from airflow_provider_damstra.clients.settings import ClientOptions, ClientSettings
+from airflow_provider_damstra.text import escape_unprintable
 from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
@@ -158,8 +159,11 @@ def _scheme(connection: Connection) -> str:
 def check_connection(read_settings: Callable[[], ClientSettings]) -> tuple[bool, str]:
     """Return whether one request for one user succeeds, and a message that names the cause if not.
 
-    Calls ``listUsers`` for one row, without retries.
+    Calls ``listUsers`` for one row, without retries. ``airflow connections test`` prints the message as
+    markup of rich, so brackets that would be taken for a tag are escaped.
     """
+    from rich.markup import escape
+
     from airflow_provider_damstra.clients.client import Client
     from airflow_provider_damstra.endpoints.user import ListUsers
 
@@ -168,7 +172,7 @@ def check_connection(read_settings: Callable[[], ClientSettings]) -> tuple[bool,
         with Client(settings) as client:
             next(client.iterate(ListUsers(), concurrency=1), None)
     except errors.DamstraError as error:
-        return False, f"{_problem(error)}. {error}"
+        return False, escape(escape_unprintable(f"{_problem(error)}. {error}"))
     return True, f"Connected to {settings.host}: the access key is accepted."
 
 

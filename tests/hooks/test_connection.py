@@ -144,6 +144,10 @@ def test_unknown_schema_raises() -> None:
         settings_from_connection(connection(schema="ftp"))
 
 
+def test_port_0_of_connection_form_is_ignored() -> None:
+    assert settings_from_connection(connection(port=0)).base_url == DEFAULT
+
+
 def test_invalid_port_raises() -> None:
     with pytest.raises(DamstraConfigurationError, match="99999"):
         settings_from_connection(connection(port=99999))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tests.emulator.api_client import ApiClient
 
-NEW_SCHEDULE, NEW_SESSION = 30094, 404
+NEW_SCHEDULE, NEW_SESSION = 30098, 404
 # Of Liam (1011), the site induction is completed and passed; of Olivia (1012), it is due.
 COMPLETED_SCHEDULE, DUE_SCHEDULE = 30013, 30014
 LIAMS_HEIGHTS, OLIVIAS_HEIGHTS = 30040, 30041
