@@ -208,7 +208,9 @@ try:
 except ValueError as error:
     shown["invalid_uri"] = str(error)
 shown["database"] = manager.db_managers
-print(json.dumps({**shown, "version": manager.providers["airflow-provider-damstra"].version}, default=str))
+provider = manager.providers["airflow-provider-damstra"]
+shown["documentation_url"] = provider.data.get("documentation-url")
+print(json.dumps({**shown, "version": provider.version}, default=str))
 """
 
 
@@ -220,20 +222,28 @@ def install_into(folder: Path) -> None:
     info = folder / "airflow_provider_damstra-0.dist-info"
     info.mkdir()
     version = airflow_provider_damstra.__version__
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {version}\n")
+    urls = "".join(f"Project-URL: {label}, {url}\n" for label, url in project["urls"].items())
+    head = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {version}\n"
+    (info / "METADATA").write_text(head + urls)
     lines = [f"{name} = {target}" for name, target in entries.items()]
     (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
 
 
-@pytest.mark.needs_airflow("3.2")
-def test_airflow_loads_provider_metadata(tmp_path: Path) -> None:
-    install_into(tmp_path)
-    paths = os.pathsep.join([str(tmp_path), str(PACKAGE.parent)])
-    environment = {**os.environ, "PYTHONPATH": paths, "AIRFLOW_HOME": str(tmp_path)}
+def print_metadata(folder: Path) -> dict[str, Any]:
+    """Return what Airflow knows of the provider in a new process."""
+    install_into(folder)
+    paths = os.pathsep.join([str(folder), str(PACKAGE.parent)])
+    environment = {**os.environ, "PYTHONPATH": paths, "AIRFLOW_HOME": str(folder)}
     done = subprocess.run(  # noqa: S603 (our own program)
         [sys.executable, "-c", PRINT_METADATA], env=environment, capture_output=True, text=True, check=True
     )
-    shown = json.loads(done.stdout.splitlines()[-1])
+    shown: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return shown
+
+
+@pytest.mark.needs_airflow("3.2")
+def test_airflow_loads_provider_metadata(tmp_path: Path) -> None:
+    shown = print_metadata(tmp_path)
     assert shown["hook_class_name"] == CONNECTION["hook-class-name"]
     assert shown["hook_class_name"] == f"{DamstraHook.__module__}.{DamstraHook.__name__}"
     assert (shown["hook_name"], shown["connection_type"]) == (CONNECTION["hook-name"], "damstra")
@@ -242,6 +252,11 @@ def test_airflow_loads_provider_metadata(tmp_path: Path) -> None:
     assert shown["uri"] == "damstra://c/all"
     assert "Damstra reports no event 'nothing'" in shown["invalid_uri"]
     assert shown["database"] == INFO["db-managers"]
+
+
+@pytest.mark.needs_airflow("3.3")
+def test_page_of_providers_links_to_documentation(tmp_path: Path) -> None:
+    assert print_metadata(tmp_path)["documentation_url"] == "https://app.velpic.com"
 
 
 def test_connection_form_relabels_and_hides_fields() -> None:

@@ -16,6 +16,9 @@ from airflow.cli.cli_config import (
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
+TEST_EVENT = "airflow.test"
+"""Name of the event that ``send-test-event`` sends by default; Damstra has no event of this name."""
+
 STATES = ("open", "waiting", "refused", "confirmed", "all")
 
 
@@ -64,7 +67,7 @@ _COMMANDS = (
         "allow_unknown_events those that are scheduled on all events of the connection. With --name and ids, "
         "the event is verified like any other.",
         _CONN_ID,
-        _option("--name", help="name of the event (default: %(default)s)", default="airflow.test"),
+        _option("--name", help="name of the event (default: %(default)s)", default=TEST_EVENT),
         _option("--lesson-schedule-id", help="id of the lesson schedule in the event", type=int),
         _option("--user-id", help="id of the user in the event", type=int),
         _option("--timeout", help="seconds to wait (default: %(default)s)", type=float, default=60.0),

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from airflow_provider_damstra.addresses import without_login
+from airflow_provider_damstra.assets import EVENT_NAMES
+from airflow_provider_damstra.cli import TEST_EVENT
 from airflow_provider_damstra.clients.environment import ca_bundle
 from airflow_provider_damstra.emulator.__main__ import serve
 from airflow_provider_damstra.hooks.connection import find_connection, parse_extra
@@ -142,6 +145,7 @@ def send_test_event(args: Namespace) -> None:
 
     :raises SystemExit: naming the step that failed, and what to do.
     """
+    _validate_event_name(args.name)
     extra, source = _find_extra(args.conn_id)
     tokens = auth.accepted_tokens(extra, now=datetime.now(UTC))
     if not tokens:
@@ -166,6 +170,14 @@ def send_test_event(args: Namespace) -> None:
         raise SystemExit(f"Event {row['id']} is {row['state']}: {row['reason'] or 'it is not verified yet'}")
     _report(f"event {row['id']} is confirmed")
     _report_assets(asset_uris(args.name, conn_id=args.conn_id))
+
+
+def _validate_event_name(name: str) -> None:
+    if name in EVENT_NAMES or name == TEST_EVENT:
+        return
+    nearest = get_close_matches(name, EVENT_NAMES, n=1)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"the events are {', '.join(sorted(EVENT_NAMES))}."
+    raise SystemExit(f"Damstra has no event {name!r}: {hint}")
 
 
 def _payload(args: Namespace) -> dict[str, Any]:
@@ -257,10 +269,12 @@ def _report(text: str) -> None:
 def inbox(args: Namespace) -> None:
     """List events, the newest first.
 
-    :raises SystemExit: if the metadata database cannot be read.
+    :raises SystemExit: if the metadata database cannot be read, or there is no such connection.
     """
     states = {"open": OPEN, "all": tuple(EventState)}.get(args.state) or (EventState(args.state),)
     rows = _list_events(conn_id=args.conn_id, states=states, limit=args.limit)
+    if args.conn_id and not rows and find_connection(args.conn_id) is None:
+        raise SystemExit(f"There is no connection {args.conn_id!r}, and no event of it.")
     # Senders choose names and ids: without markup, rich shows them as they are.
     console = AirflowConsole(markup=False, emoji=False, highlight=False)
     is_table = args.output in TABLES

@@ -42,6 +42,11 @@ def test_filters_by_connection_and_state(run_command: RunCommand) -> None:
     assert len(json.loads(run_command("inbox", "-o", "json", "--state", "all")[0])) == 2
 
 
+def test_unknown_connection_without_events_is_reported(run_command: RunCommand) -> None:
+    with pytest.raises(SystemExit, match=r"There is no connection 'nope', and no event of it\.$"):
+        run_command("inbox", "--conn-id", "nope")
+
+
 def test_every_state_is_a_choice() -> None:
     assert set(STATES) == {"open", "all", *inbox.EventState}
 

@@ -146,6 +146,25 @@ def test_missing_token_is_reported_with_advice(
     assert "airflow damstra webhook-url --conn-id damstra_default makes one" in failure_message(run_command)
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("lesson.schedule.complete", "did you mean lesson.schedule.completed?"),
+        ("Lesson.Schedule.Created", "did you mean lesson.schedule.created?"),
+        ("", "the events are lesson.schedule.cancelled, lesson.schedule.changed, "),
+    ],
+)
+def test_unknown_event_name_is_rejected_with_nearest(name: str, hint: str, run_command: RunCommand) -> None:
+    message = failure_message(run_command, "--name", name)
+    assert message.startswith(f"Damstra has no event {name!r}: {hint}")
+    assert "\n" not in message
+
+
+def test_unknown_connection_is_reported_with_advice(run_command: RunCommand) -> None:
+    message = failure_message(run_command, "--conn-id", "nope")
+    assert message.startswith("There is no connection 'nope'. Make it first: airflow connections add nope ")
+
+
 def test_invalid_event_is_not_sent(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, webhook_token=generate_token())
     assert "Not a valid lesson.schedule.completed event" in failure_message(run_command, "--name", COMPLETED)
