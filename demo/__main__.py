@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 import threading
@@ -36,7 +35,7 @@ def main() -> int:
         signal.signal(number, _exit_on_signal)
     terminal = Terminal()
     try:
-        return COMMANDS[command](DemoEnvironment(root=OUTPUT / command, terminal=terminal))
+        return COMMANDS[command](terminal)
     except (DemoError, requests.RequestException) as error:
         print(f"The demonstration failed: {error}\nLogs: {OUTPUT / command / 'logs'}", file=sys.stderr)
         return 1
@@ -44,25 +43,31 @@ def main() -> int:
         return 130
 
 
-def run(environment: DemoEnvironment) -> int:
+def run(terminal: Terminal) -> int:
     """Onboard the cohort and stop everything; return 0 if every certificate was issued."""
+    environment = DemoEnvironment(root=OUTPUT / "run", terminal=terminal)
     with environment.running():
         return _onboard(environment)
 
 
-def up(environment: DemoEnvironment) -> int:
+def up(terminal: Terminal) -> int:
     """Onboard the cohort and keep everything running until Ctrl-C; trainees complete further lessons too."""
+    environment = DemoEnvironment(
+        root=OUTPUT / "up", terminal=terminal, with_all_examples=True, ports=OUTPUT / "ports.json"
+    )
     with environment.running():
         _onboard(environment)
         environment.terminal.block(
             f"""
-  Airflow        {environment.airflow.url}/dags/{DAG_ID}  (no login)
-  emulator       {environment.emulator.url}/api/v2
+  Airflow        {environment.airflow.url}/dags  (no login)
+                 All {len(environment.dag_ids)} example DAGs that need no database, paused except {DAG_ID}:
+                 Trigger works as prefilled, Unpause lets schedules and events start them.
+  emulator       {environment.emulator.url}
   access key     {environment.emulator.access_key}
   webhooks       reach Airflow: put a DAG with schedule=[damstra_event(...)] into {environment.dags}
-  run parameters {json.dumps(environment.conf)}
+  files          {environment.files}
 
-  Ctrl-C stops everything.
+  Ctrl-C stops everything. The next start uses the same ports, and new data.
 """
         )
         environment.trainees.release()
@@ -97,7 +102,7 @@ def _exit_on_signal(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-COMMANDS: dict[str, Callable[[DemoEnvironment], int]] = {"run": run, "up": up}
+COMMANDS: dict[str, Callable[[Terminal], int]] = {"run": run, "up": up}
 
 if __name__ == "__main__":
     sys.exit(main())

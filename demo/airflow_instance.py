@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from demo.processes import ManagedProcess, free_port, stop_all
 from demo.waiting import DemoError, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 STARTUP_TIMEOUT = 120.0
 LOOPBACK = "127.0.0.1"
@@ -32,12 +33,15 @@ class AirflowInstance:
     :param root: folder for Airflow's home and the logs of its processes.
     :param dags: the DAGs folder.
     :param environment: environment variables of every process, such as ``AIRFLOW_CONN_...``.
+    :param port: the port of the API server; by default a free one.
     """
 
-    def __init__(self, *, root: Path, dags: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, *, root: Path, dags: Path, environment: Mapping[str, str], port: int | None = None
+    ) -> None:
         self.home = root / "airflow"
         self.logs = root / "logs"
-        self.url = f"http://{LOOPBACK}:{free_port()}"
+        self.url = f"http://{LOOPBACK}:{port or free_port()}"
         self.api = AirflowApi(self.url)
         self._environment = _environment(home=self.home, dags=dags, url=self.url) | dict(environment)
         self.processes = {name: self._airflow(name, arguments) for name, arguments in COMPONENTS.items()}
@@ -49,11 +53,13 @@ class AirflowInstance:
         for process in self.processes.values():
             process.start()
 
-    def wait_until_ready(self, dag_id: str) -> None:
-        """Wait until every component is healthy and the DAG is parsed."""
+    def wait_until_ready(self, dag_ids: Iterable[str]) -> None:
+        """Wait until every component is healthy and the DAGs are parsed."""
         wait_until(self._is_healthy, description=f"Airflow at {self.url}", timeout=STARTUP_TIMEOUT)
         self.api.log_in()
-        wait_until(lambda: self._has_dag(dag_id), description=f"the DAG {dag_id}", timeout=STARTUP_TIMEOUT)
+        for dag_id in dag_ids:
+            has_dag = partial(self._has_dag, dag_id)
+            wait_until(has_dag, description=f"the DAG {dag_id}", timeout=STARTUP_TIMEOUT)
 
     def command(self, *arguments: str) -> str:
         """Run an ``airflow`` command and return its standard output.

@@ -96,19 +96,25 @@ class EmulatorApi:
 
 
 class EmulatorInstance:
-    """The emulator on a free port, with a random access key.
+    """The emulator, with a random access key.
 
     :param root: folder for the log.
     :param name: name of the process and its log.
     :param options: command line options of the emulator; by default the seed ``demo``.
+    :param port: the port to listen on; by default a free one.
     """
 
     conn_id = "damstra_default"
 
     def __init__(
-        self, *, root: Path, name: str = "emulator", options: Sequence[str] = ("--seed", "demo")
+        self,
+        *,
+        root: Path,
+        name: str = "emulator",
+        options: Sequence[str] = ("--seed", "demo"),
+        port: int | None = None,
     ) -> None:
-        port = free_port()
+        port = port or free_port()
         self.access_key = secrets.token_hex(24)
         self.webhook_token = secrets.token_urlsafe(32)
         self.extra: dict[str, Any] = {"webhook_token": self.webhook_token}

@@ -5,23 +5,25 @@ from __future__ import annotations
 import contextlib
 import shutil
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo.airflow_instance import AirflowInstance
-from demo.cohort import COHORT, write_csv
+from demo.cohort import COHORT
 from demo.emulator_instance import EmulatorInstance
+from demo.example_dags import FOLDER, NEW_STARTERS, copy_dag, example_dag_ids, write_input_files
+from demo.processes import remembered_port
 from demo.trainees import Trainees
 from demo.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from demo.airflow_api import TaskInstance
     from demo.terminal import Terminal
 
 DAG_ID = "example_damstra_onboarding"
-DAG_FILE = Path(__file__).resolve().parent.parent / "example_dags" / f"{DAG_ID}.py"
+DAG_FILE = FOLDER / f"{DAG_ID}.py"
 RUN_TIMEOUT = 300.0
 FINAL_STATES = frozenset({"success", "failed"})
 
@@ -39,10 +41,14 @@ class DagRunRecord:
 class DemoEnvironment:
     """A local Airflow with the onboarding DAG, the emulator, and a cohort of trainees.
 
+    The defaults of the DAG's parameters are paths in the folder ``files`` below the root.
+
     :param root: folder for all files.
     :param terminal: prints the progress.
     :param extra_dag_files: files of further DAGs.
     :param environment: further environment variables of Airflow's processes.
+    :param with_all_examples: load all other example DAGs that need no database, too, paused.
+    :param ports: file that keeps the ports for the next start; by default free ones are used.
     """
 
     def __init__(
@@ -52,17 +58,27 @@ class DemoEnvironment:
         terminal: Terminal,
         extra_dag_files: Iterable[Path] = (),
         environment: Mapping[str, str] | None = None,
+        with_all_examples: bool = False,
+        ports: Path | None = None,
     ) -> None:
         self.root = root
         self.terminal = terminal
-        self.new_starters = root / "new_starters.csv"
-        self.certificates = root / "certificates"
+        self.files = root / "files"
+        self.new_starters = self.files / NEW_STARTERS
+        self.certificates = self.files / "certificates"
         self.dags = root / "dags"
-        self.emulator = EmulatorInstance(root=root)
-        self.airflow = AirflowInstance(
-            root=root, dags=self.dags, environment=self.emulator.connection | dict(environment or {})
+        self.emulator = EmulatorInstance(
+            root=root, port=remembered_port(ports, "emulator", default=8090) if ports else None
         )
-        self._dag_files = (DAG_FILE, *extra_dag_files)
+        paused = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": str(with_all_examples)}
+        self.airflow = AirflowInstance(
+            root=root,
+            dags=self.dags,
+            environment=paused | self.emulator.connection | dict(environment or {}),
+            port=remembered_port(ports, "airflow", default=8080) if ports else None,
+        )
+        self.dag_ids = example_dag_ids() if with_all_examples else [DAG_ID]
+        self._extra_dag_files = tuple(extra_dag_files)
         self.trainees = Trainees(COHORT, emulator=self.emulator.api, report=terminal.event)
 
     @property
@@ -82,7 +98,8 @@ class DemoEnvironment:
             stack.callback(self.airflow.stop)
             self.airflow.start()
             self.emulator.wait_until_ready()
-            self.airflow.wait_until_ready(DAG_ID)
+            self.airflow.wait_until_ready(self.dag_ids)
+            self.airflow.api.patch(f"/dags/{DAG_ID}", {"is_paused": False})
             self.emulator.subscribe(self.airflow.url)
             stack.callback(self.trainees.stop)
             self.trainees.start()
@@ -115,9 +132,11 @@ class DemoEnvironment:
     def _prepare_files(self) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
         self.dags.mkdir(parents=True)
-        for file in self._dag_files:
+        for dag_id in self.dag_ids:
+            copy_dag(dag_id, self.dags, files=self.files)
+        for file in self._extra_dag_files:
             (self.dags / file.name).symlink_to(file)
-        write_csv(self.new_starters, COHORT)
+        write_input_files(self.files)
 
     def _is_finished(self, dag_run: DagRunRecord) -> bool:
         self.check()

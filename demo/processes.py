@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -21,12 +22,29 @@ GRACE_PERIOD = 5.0
 """Seconds that a process has to end after SIGTERM."""
 
 
-def free_port() -> int:
-    """Return a free TCP port of the loopback interface."""
+def free_port(preferred: int = 0) -> int:
+    """Return a free TCP port of the loopback interface, the preferred one if possible."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", preferred))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def remembered_port(file: Path, name: str, *, default: int) -> int:
+    """Return the port of an earlier call, which a file contains; a new one if it is in use.
+
+    :param file: JSON with a port for each name; written.
+    :param default: the port to prefer the first time.
+    """
+    ports = json.loads(file.read_text()) if file.exists() else {}
+    port = free_port(ports.get(name, default))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({**ports, name: port}))
+    return port
 
 
 class ManagedProcess:

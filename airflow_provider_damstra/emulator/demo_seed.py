@@ -116,9 +116,9 @@ _OUTCOMES: tuple[tuple[int, int, str | None, bool | None], ...] = (
     (-20, -6, "cancelled", None),
     (-25, -11, "completed", False),
 )
-# Completed two years ago, for recertification: of trainees whose later schedule was cancelled.
+# Completed two years ago, for recertification: lesson version and trainee, whose later schedule was cancelled.
 _LONG_AGO = (-735, -721, "completed", True)
-_LAST_COMPLETED_LONG_AGO = (3, 9, 15, 21)
+_COMPLETED_LONG_AGO = ((_HEIGHTS, 3), (_HEIGHTS, 21), (_SITE_INDUCTION, 16), (_SITE_INDUCTION, 22))
 _PAST, _RUNNING, _UPCOMING = range(FIRST_IDS["ilt_sessions"], FIRST_IDS["ilt_sessions"] + 3)
 # The session of each trainee of the instructor-led lesson; the last two are not registered yet.
 _SESSION_IDS = (*[_PAST] * 4, *[_RUNNING] * 4, *[_UPCOMING] * 2, None, None)
@@ -144,7 +144,8 @@ def lesson_schedules(now: datetime) -> list[dict[str, Any]]:
         outcome = _OUTCOMES[(index + offset) % len(_OUTCOMES)]
         rows.append(_schedule(_FIRST_TRAINEE + index, version_id, outcome, now))
     rows += (
-        _schedule(_FIRST_TRAINEE + index, _HEIGHTS, _LONG_AGO, now) for index in _LAST_COMPLETED_LONG_AGO
+        _schedule(_FIRST_TRAINEE + index, version_id, _LONG_AGO, now)
+        for version_id, index in _COMPLETED_LONG_AGO
     )
     return [{"id": schedule_id, **row} for schedule_id, row in enumerate(rows, _FIRST_ILT_SCHEDULE)]
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LANDING_PAGE = """<!doctype html><title>Damstra Learning emulator</title><h1>Damstra Learning emulator</h1>
+<p>The API is below <code>/api/v2</code>, the control plane below <code>/_emulator</code>.
 <p>Login URLs and embed URLs lead to this page: the emulator has no user interface."""
 
 
@@ -72,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        routes=[*api_routes, *(Route(path, _landing_page) for path in ("/", "/touch/{user_id}"))],
+        routes=[*api_routes, *(Route(path, _landing_page) for path in ("/", API_PREFIX, "/touch/{user_id}"))],
     )
     app.state.emulator = state
     app.add_middleware(FaultMiddleware, state=state)
