@@ -116,7 +116,7 @@ _OUTCOMES: tuple[tuple[int, int, str | None, bool | None], ...] = (
     (-20, -6, "cancelled", None),
     (-25, -11, "completed", False),
 )
-# Completed two years ago, for recertification: lesson version and trainee, whose later schedule was cancelled.
+# Version and trainee of completions two years ago, for recertification; a later schedule was cancelled.
 _LONG_AGO = (-735, -721, "completed", True)
 _COMPLETED_LONG_AGO = ((_HEIGHTS, 3), (_HEIGHTS, 21), (_SITE_INDUCTION, 16), (_SITE_INDUCTION, 22))
 _PAST, _RUNNING, _UPCOMING = range(FIRST_IDS["ilt_sessions"], FIRST_IDS["ilt_sessions"] + 3)

@@ -34,7 +34,7 @@ def test_default_paths_are_in_folder_of_demonstration_and_input_files_exist(
     copy_dag(dag_id, dags, files=files)
     text = (dags / f"{dag_id}.py").read_text()
     compile(text, dag_id, "exec")
-    assert "/tmp/" not in text.replace(str(tmp_path), "")
+    assert "file:///tmp/" not in text.replace(tmp_path.as_uri(), "")
     for path in DEFAULT_PATH.findall(text):
         assert path.startswith(files.as_uri())
         if path.endswith(".csv"):
