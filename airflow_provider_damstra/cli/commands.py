@@ -1,4 +1,4 @@
-"""The functions of the commands ``airflow damstra ...``, and access to the connection of a command."""
+"""The functions of the commands ``airflow damstra ...``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.cli.simple_table import AirflowConsole
 from airflow.configuration import conf
-from airflow.models import Connection
 from airflow.models.asset import AssetModel
-from airflow.secrets.environment_variables import EnvironmentVariablesBackend
-from airflow.secrets.metastore import MetastoreBackend
 from airflow.utils.cli import action_cli, suppress_logs_and_warning
 from airflow.utils.providers_configuration_loader import providers_configuration_loaded
 from airflow.utils.session import create_session
@@ -25,10 +22,10 @@ from sqlalchemy import select
 from airflow_provider_damstra.addresses import without_login
 from airflow_provider_damstra.assets import EVENT_NAMES
 from airflow_provider_damstra.cli import TEST_EVENT
+from airflow_provider_damstra.cli.connection import Extra, find_extra, update_extra
 from airflow_provider_damstra.clients.environment import ca_bundle
 from airflow_provider_damstra.emulator.__main__ import serve
-from airflow_provider_damstra.hooks.connection import find_connection, parse_extra
-from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.hooks.connection import find_connection
 from airflow_provider_damstra.text import escape_unprintable
 from airflow_provider_damstra.webhooks import auth, config
 from airflow_provider_damstra.webhooks.asset_events import asset_uris
@@ -45,8 +42,6 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.webhooks.inbox import InboxRow
 
     CommandFunction = Callable[[Namespace], None]
-
-Extra = dict[str, Any]
 
 REQUEST_TIMEOUT = (5, 30)
 """Seconds for connect and for read."""
@@ -91,7 +86,7 @@ def webhook_url(args: Namespace) -> None:
     :raises SystemExit: if there is no usable connection.
     """
     now = datetime.now(UTC)
-    current, source = _find_extra(args.conn_id)
+    current, source = find_extra(args.conn_id)
     has_token = _has_token(current, now)
 
     def with_token(extra: Extra) -> Extra:
@@ -100,7 +95,7 @@ def webhook_url(args: Namespace) -> None:
     extra = with_token(current)
     if extra is not current and source is None:
         # The stored extra is read again: another command may have created a token meanwhile.
-        extra = _update_extra(args.conn_id, with_token)
+        extra = update_extra(args.conn_id, with_token)
         _print_hint(f"A new token is in connection {args.conn_id!r}; API servers accept it in a few seconds.")
     elif extra is not current:
         names = (auth.TOKEN_EXTRA, auth.PREVIOUS_TOKENS_EXTRA)
@@ -146,7 +141,7 @@ def send_test_event(args: Namespace) -> None:
     :raises SystemExit: naming the step that failed, and what to do.
     """
     _validate_event_name(args.name)
-    extra, source = _find_extra(args.conn_id)
+    extra, source = find_extra(args.conn_id)
     tokens = auth.accepted_tokens(extra, now=datetime.now(UTC))
     if not tokens:
         raise SystemExit(
@@ -303,50 +298,3 @@ def emulator(args: Namespace) -> None:
     :raises SystemExit: with the emulator's exit status.
     """
     raise SystemExit(serve(args))
-
-
-def _find_extra(conn_id: str) -> tuple[Extra, str | None]:
-    """Return a connection's extra from the first secrets backend that has it, in Airflow's order.
-
-    :returns: the extra, and a description of the backend; None for Airflow's metadata database, which is
-        writable.
-    :raises SystemExit: with advice, if there is no usable connection.
-    """
-    stored = find_connection(conn_id)
-    if stored is None:
-        raise SystemExit(
-            f"There is no connection {conn_id!r}. Make it first: airflow connections add {conn_id} "
-            f"--conn-type {DamstraHook.conn_type} --conn-password <access key>"
-        )
-    connection, backend = stored
-    source: str | None = f"the secrets backend {type(backend).__name__}"
-    if isinstance(backend, MetastoreBackend):
-        source = None
-    elif isinstance(backend, EnvironmentVariablesBackend):
-        source = f"the environment variable AIRFLOW_CONN_{conn_id.upper()}"
-    return _validated_extra(connection), source
-
-
-def _update_extra(conn_id: str, transform: Callable[[Extra], Extra]) -> Extra:
-    """Update a connection's extra in Airflow's metadata database, in one transaction, and return it.
-
-    :param transform: returns the new extra for the stored one.
-    :raises SystemExit: if the connection was deleted meanwhile, or is not usable.
-    """
-    with create_session() as session:
-        query = select(Connection).where(Connection.conn_id == conn_id).with_for_update()
-        connection = session.scalar(query)
-        if connection is None:
-            raise SystemExit(f"Connection {conn_id!r} was deleted meanwhile.")
-        extra = transform(_validated_extra(connection))
-        connection.set_extra(json.dumps(extra))
-        return extra
-
-
-def _validated_extra(connection: Any) -> Extra:
-    if connection.conn_type != DamstraHook.conn_type:
-        raise SystemExit(
-            f"Connection {connection.conn_id!r} is of type {connection.conn_type!r}, not "
-            f"{DamstraHook.conn_type!r}."
-        )
-    return parse_extra(connection)
