@@ -31,6 +31,9 @@ Texts: TypeAlias = Sequence[Text] | str | XComArg
 Time: TypeAlias = datetime | str | XComArg
 """A datetime, ISO 8601 text with a time zone, a template, or another task's output."""
 
+Duration: TypeAlias = timedelta | str | XComArg
+"""A timedelta, text such as ``12 months``, a template, or another task's output."""
+
 Fields: TypeAlias = Mapping[str, Any] | str | XComArg
 """Values by name: a mapping, a template that renders to one, or another task's output."""
 

@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "addresses": set(),
     "arguments": set(),
     "assets": set(),
+    "durations": set(),
     "json_repair": set(),
     "http": set(),
     "text": set(),
@@ -48,8 +49,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "compression": {"extras"},
     "input_files": {"compression", "extras"},
     "services": {*CLIENTS, "input_files", "task_state"},
-    "conditions": {*CLIENTS, "services", "validation"},
-    "exports": {*CLIENTS, *FILES, "services"},
+    "conditions": {*CLIENTS, "durations", "services", "validation"},
+    "exports": {*CLIENTS, *FILES, "durations", "services"},
     "hooks": LOGIC,
     **{module: {*API, "hooks"} for module in TASK_SUPPORT},
     "storage": {"storage_errors"},
@@ -59,10 +60,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "polling": {*LOGIC, "hooks", "webhooks"},
     "triggers": {*LOGIC, "hooks", "polling", "validation"},
     "operators": {*LOGIC, *TASK_SUPPORT, "hooks", "storage", "task_state", "validation"},
-    "sensors": {*LOGIC, *TASK_SUPPORT, "hooks", "task_state", "triggers", "validation"},
+    "sensors": {*LOGIC, *TASK_SUPPORT, "durations", "hooks", "task_state", "triggers", "validation"},
     "transfers": {
         *LOGIC,
         *TASK_SUPPORT,
+        "durations",
         "hooks",
         "operators",
         "storage",
@@ -77,7 +79,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {*CLIENTS, "emulator", "hooks", "webhooks"},
 }
 RUNS_WITHOUT_AIRFLOW = LOGIC
-FREE_OF_AIRFLOW = {*LOGIC - {"assets"}, "emulator", "testing", "get_provider_info", ""}
+FREE_OF_AIRFLOW = {*LOGIC - {"assets"}, "durations", "emulator", "testing", "get_provider_info", ""}
 # Packages whose __init__ is the public namespace of their classes.
 PUBLIC_NAMESPACES = {f"{NAME}.endpoints.__init__", f"{NAME}.models.__init__"}
 # The emulator opens the socket that its web server listens on.

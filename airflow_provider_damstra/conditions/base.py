@@ -125,6 +125,7 @@ class ScheduleState:
     lesson_id: int | None = None
     state: str = "open"
     start_date: datetime | None = None
+    completed_date: datetime | None = None
     lesson_name: str | None = None
     first_name: str | None = None
     last_name: str | None = None
@@ -147,8 +148,10 @@ def compact_row(row: Any) -> Any:
     if not isinstance(row, (UserLessonSchedule, LessonScheduleSummary)):
         return row
     names = (row.lesson_name, row.user_first_name, row.user_last_name)
-    start = to_utc(row.start_date) if row.start_date else None
-    return ScheduleState(row.id, row.lesson_id, row.state, start, *(name and intern(name) for name in names))
+    dates = (row.start_date, row.lesson_completed_date)
+    start, completed = (to_utc(date) if date else None for date in dates)
+    texts = (name and intern(name) for name in names)
+    return ScheduleState(row.id, row.lesson_id, row.state, start, completed, *texts)
 
 
 def page_cache_for(query: Query) -> PageCache:

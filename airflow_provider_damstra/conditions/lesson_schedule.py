@@ -14,8 +14,13 @@ from airflow_provider_damstra.conditions.base import (
     ScheduleState,
     user_schedules_query,
 )
+from airflow_provider_damstra.conditions.completion import EXPIRED, create_completion_rule, describe_state
 from airflow_provider_damstra.endpoints.base import RequestModel
-from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
+from airflow_provider_damstra.endpoints.lesson_schedule import (
+    DownloadCertificate,
+    GetLessonSchedule,
+    ListUserLessonSchedules,
+)
 from airflow_provider_damstra.endpoints.types import IdentifierList
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.validation import parse_list, parse_share, required_count
@@ -25,7 +30,7 @@ if TYPE_CHECKING:
 
 _MAX_FAILED_IN_MESSAGE = 5
 _MISSING = "missing"
-_NOT_QUERIED = ("completed", _MISSING)
+_NOT_LISTED = ("completed", _MISSING)
 _UNKNOWN = ScheduleState(0)
 _NO_IDS: frozenset[int] = frozenset()
 
@@ -39,15 +44,17 @@ class LessonScheduleCondition:
 
     Only a user's listing contains the status of schedules. The user of each schedule is therefore looked up
     once; after that, one listing per user covers all of the user's schedules. A completed schedule is not
-    queried again, and one that starts later is not queried before its start.
+    listed again, and one that starts later is not listed before its start.
 
     :param lesson_schedule_ids: ids in any form that ``IdentifierList`` accepts; or a mapping with ``user_id``
         and ``lesson_schedule_ids``, or several of these, as scheduling returns them.
     :param users_by_schedule: user ids by schedule id, where known.
     :param wait_for: ``all``, ``any``, or the required share, greater than 0 and at most 1.
-    :param fail_on: states in which a schedule counts as failed; a missing (deleted) schedule always does.
+    :param fail_on: states in which a schedule counts as failed; a missing (deleted) and an expired one always
+        do.
+    :param require_passed: see ``CompletionRule``, also for ``valid_for`` and ``passed_schedule_ids``.
     :raises pydantic.ValidationError: if there is no id, or one is invalid or repeated.
-    :raises ValueError: if ``wait_for`` has another value.
+    :raises ValueError: if ``wait_for`` or ``valid_for`` has another value.
     """
 
     # A triggerer holds thousands of these, so they use slots, and tuples, which are not garbage-collected.
@@ -56,6 +63,7 @@ class LessonScheduleCondition:
         "_required",
         "_states",
         "_unlisted",
+        "completion_rule",
         "lesson_schedule_ids",
         "users_by_schedule",
     )
@@ -67,6 +75,9 @@ class LessonScheduleCondition:
         users_by_schedule: Mapping[str, int] | None = None,
         wait_for: str | float = "all",
         fail_on: Collection[str] = ("cancelled",),
+        require_passed: bool = False,
+        valid_for: Any = None,
+        passed_schedule_ids: Collection[int] = (),
     ) -> None:
         self.lesson_schedule_ids, self.users_by_schedule = _parse_ids_and_users(lesson_schedule_ids)
         self.users_by_schedule |= {
@@ -74,16 +85,21 @@ class LessonScheduleCondition:
         }
         share = parse_share("wait_for", wait_for, "all", "any")
         self._required = required_count(share, len(self.lesson_schedule_ids))
-        self._failed_states = (_MISSING, *fail_on)
+        self._failed_states = (_MISSING, EXPIRED, *fail_on)
+        self.completion_rule = create_completion_rule(
+            require_passed=require_passed, valid_for=valid_for, passed_schedule_ids=passed_schedule_ids
+        )
         self._states: dict[int, ScheduleState] = {}
         self._unlisted = _NO_IDS
 
     def queries(self) -> dict[Query, QueryFilter]:
-        """Return users' listings, and a query for each schedule that is unlisted or whose user is unknown."""
+        """Return users' listings, queries for schedules that are unlisted or without a user, certificates."""
         queries: dict[Query, QueryFilter] = {}
         by_user: defaultdict[int, list[int]] = defaultdict(list)
         for schedule_id in self.lesson_schedule_ids:
-            if self._state(schedule_id) in _NOT_QUERIED:
+            row = self._row(schedule_id)
+            if row.state in _NOT_LISTED:
+                queries |= self.completion_rule.certificate_queries((row,))
                 continue
             user_id = self.users_by_schedule.get(schedule_id)
             if user_id is not None:
@@ -97,17 +113,19 @@ class LessonScheduleCondition:
 
     def _first_start(self, ids: Iterable[int]) -> datetime | None:
         """Return when the first of these schedules starts, if none has started yet."""
-        starts = [self._states.get(schedule_id, _UNKNOWN).start_date for schedule_id in ids]
+        starts = [self._row(schedule_id).start_date for schedule_id in ids]
         future = [start for start in starts if start is not None and start > datetime.now(UTC)]
         return min(future) if len(future) == len(starts) else None
 
     def update(self, query: Query, response: Any) -> None:
-        """Store a schedule, a user's schedules, or that one of them does not exist."""
+        """Store a schedule, a user's schedules, a certificate, or that one of them does not exist."""
         if isinstance(query, GetLessonSchedule):
             self._update_schedule(query.lesson_schedule_id, response)
         elif isinstance(query, ListUserLessonSchedules):
             rows = [] if isinstance(response, DamstraNotFoundError) else response
             self._update_listing(query.user_id, rows)
+        elif isinstance(query, DownloadCertificate):
+            self.completion_rule.update(query, response)
 
     def _update_schedule(self, schedule_id: int, response: LessonSchedule | DamstraNotFoundError) -> None:
         if isinstance(response, DamstraNotFoundError):
@@ -116,13 +134,19 @@ class LessonScheduleCondition:
         if response.user_id is not None:
             self.users_by_schedule[schedule_id] = response.user_id
         state = "completed" if response.is_completed else "open"
-        self._states[schedule_id] = ScheduleState(schedule_id, response.lesson_id, state)
+        completed = response.lesson_completed_date
+        self._states[schedule_id] = ScheduleState(
+            schedule_id, response.lesson_id, state, completed_date=completed
+        )
 
     def _update_listing(self, user_id: int, rows: Iterable[ScheduleState]) -> None:
         listed = {row.row_key: row for row in rows}
         unlisted = set(self._unlisted)
         for schedule_id in self.lesson_schedule_ids:
-            if self.users_by_schedule.get(schedule_id) != user_id or self._state(schedule_id) == "completed":
+            if (
+                self.users_by_schedule.get(schedule_id) != user_id
+                or self._row(schedule_id).state == "completed"
+            ):
                 continue
             if schedule_id in listed:
                 self._states[schedule_id] = listed[schedule_id]
@@ -132,12 +156,13 @@ class LessonScheduleCondition:
                 unlisted.add(schedule_id)
         self._unlisted = frozenset(unlisted) or _NO_IDS
 
-    def _state(self, schedule_id: int) -> str:
-        return self._states.get(schedule_id, _UNKNOWN).state
+    def _row(self, schedule_id: int) -> ScheduleState:
+        return self._states.get(schedule_id, _UNKNOWN)
 
     def evaluate(self) -> PollResult:
         """Return the completed schedules; met when enough are completed, failed when too many have failed."""
-        states = {schedule_id: self._state(schedule_id) for schedule_id in self.lesson_schedule_ids}
+        state_of = self.completion_rule.state_of
+        states = {schedule_id: state_of(self._row(schedule_id)) for schedule_id in self.lesson_schedule_ids}
         completed = [schedule_id for schedule_id, state in states.items() if state == "completed"]
         failed = [schedule_id for schedule_id, state in states.items() if state in self._failed_states]
         is_met = len(completed) >= self._required
@@ -151,7 +176,8 @@ class LessonScheduleCondition:
         )
 
     def _describe_failed(self, failed: list[int]) -> str:
-        names = "; ".join(str(self._states[schedule_id]) for schedule_id in failed[:_MAX_FAILED_IN_MESSAGE])
+        describe = self.completion_rule.describe
+        names = "; ".join(describe(self._row(one)) for one in failed[:_MAX_FAILED_IN_MESSAGE])
         others = len(failed) - _MAX_FAILED_IN_MESSAGE
         more = f"; and {others} more" if others > 0 else ""
         return f"The condition can no longer be met: {names}{more}"
@@ -178,6 +204,8 @@ def _parse_ids_and_users(value: Any) -> tuple[tuple[int, ...], dict[int, int]]:
 
 def _progress(states: Mapping[int, str]) -> str:
     counts = Counter(states.values())
-    others = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()) if state != "completed")
+    others = ", ".join(
+        f"{count} {describe_state(state)}" for state, count in sorted(counts.items()) if state != "completed"
+    )
     completed = f"{counts['completed']} of {len(states)} lesson schedules completed"
     return f"{completed} ({others})" if others else completed

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.conditions.base import (
@@ -12,9 +13,15 @@ from airflow_provider_damstra.conditions.base import (
     SingleQueryCondition,
     user_schedules_query,
 )
+from airflow_provider_damstra.conditions.completion import (
+    EXPIRED,
+    NOT_PASSED,
+    create_completion_rule,
+    describe_state,
+)
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.group import ListGroupMembers
-from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
+from airflow_provider_damstra.endpoints.lesson_schedule import DownloadCertificate, ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import Identifier, IdentifierList
 from airflow_provider_damstra.endpoints.user import ListUsers
 from airflow_provider_damstra.errors import DamstraNotFoundError
@@ -25,7 +32,8 @@ from airflow_provider_damstra.validation import parse_share, required_count
 if TYPE_CHECKING:
     from airflow_provider_damstra.conditions.base import ScheduleState
 
-_BEST_STATE_FIRST = ("completed", "open", "overdue", "cancelled")
+_REJECTED = (NOT_PASSED, EXPIRED)
+"""States of completed lessons that do not count."""
 
 
 class UserCondition(SingleQueryCondition):
@@ -65,27 +73,63 @@ class UserLessonsCondition(SingleQueryCondition):
     :param user_id: the user.
     :param lesson_ids: the lessons: ids in any form that an argument may have.
     :param fail_on: states of a lesson at which the condition fails.
+    :param require_passed: see ``CompletionRule``, also for ``valid_for`` and ``passed_schedule_ids``.
     :raises pydantic.ValidationError: if an id is invalid.
+    :raises ValueError: if ``valid_for`` is no duration.
     """
 
-    def __init__(self, *, user_id: Any, lesson_ids: Any, fail_on: Collection[str] = ("cancelled",)) -> None:
+    def __init__(
+        self,
+        *,
+        user_id: Any,
+        lesson_ids: Any,
+        fail_on: Collection[str] = ("cancelled",),
+        require_passed: bool = False,
+        valid_for: Any = None,
+        passed_schedule_ids: Collection[int] = (),
+    ) -> None:
         valid = _UserLessons(user_id=user_id, lesson_ids=lesson_ids)
         super().__init__(user_schedules_query(valid.user_id))
         self._name = f"User {valid.user_id}"
         self._lesson_ids = valid.lesson_ids
         self._fail_on = frozenset(fail_on)
+        self.completion_rule = create_completion_rule(
+            require_passed=require_passed, valid_for=valid_for, passed_schedule_ids=passed_schedule_ids
+        )
+
+    def queries(self) -> dict[Query, QueryFilter]:
+        """Return the query for the user's schedules, and queries for certificates."""
+        queries = super().queries()
+        for lesson_id in self._lesson_ids:
+            queries |= self.completion_rule.certificate_queries(self._schedules_of(lesson_id))
+        return queries
+
+    def update(self, query: Query, response: Any) -> None:
+        """Store the user's schedules, a certificate, or that one of them does not exist."""
+        if isinstance(query, DownloadCertificate):
+            self.completion_rule.update(query, response)
+        else:
+            super().update(query, response)
+
+    def _schedules_of(self, lesson_id: int) -> list[ScheduleState]:
+        rows = self.response if isinstance(self.response, list) else []
+        return [row for row in rows if row.lesson_id == lesson_id]
 
     def evaluate(self) -> PollResult:
         """Return the completed lessons; done when all are, or when one is in a state of ``fail_on``."""
         if isinstance(self.response, DamstraNotFoundError):
             return PollResult(failure=f"{self._name} does not exist.")
-        states = {lesson: _best_state(self.response or [], lesson) for lesson in self._lesson_ids}
+        best_state = self.completion_rule.best_state
+        states = {lesson: best_state(self._schedules_of(lesson)) for lesson in self._lesson_ids}
         completed = [lesson for lesson, state in states.items() if state == "completed"]
-        failed = [f"lesson {lesson} is {state}" for lesson, state in states.items() if state in self._fail_on]
+        failed = [lesson for lesson, state in states.items() if state in self._fail_on]
         progress = f"{self._name} completed {len(completed)} of {len(states)} lessons"
+        rejected = [lesson for lesson, state in states.items() if state in _REJECTED and not failed]
+        described = "; ".join(f"lesson {one} is {describe_state(states[one])}" for one in failed or rejected)
+        progress += f"; {described}" if described else ""
         return PollResult(
             is_met=len(completed) == len(states),
-            failure=f"{progress}; {'; '.join(failed)}." if failed else None,
+            failure=f"{progress}." if failed else None,
             progress=progress,
             result=completed,
         )
@@ -103,8 +147,9 @@ class GroupLessonCondition:
     :param lesson_id: the lesson.
     :param threshold: required share of the members, above 0 and up to 1.
     :param fail_on: states of a member's lesson that count as failed.
+    :param require_passed: see ``CompletionRule``, also for ``valid_for`` and ``passed_schedule_ids``.
     :raises pydantic.ValidationError: if an id is invalid.
-    :raises ValueError: if the threshold is not a share.
+    :raises ValueError: if the threshold is not a share, or ``valid_for`` is no duration.
     """
 
     def __init__(
@@ -114,54 +159,67 @@ class GroupLessonCondition:
         lesson_id: Any,
         threshold: float | str = 1.0,
         fail_on: Collection[str] = ("cancelled",),
+        require_passed: bool = False,
+        valid_for: Any = None,
+        passed_schedule_ids: Collection[int] = (),
     ) -> None:
         valid = _GroupLesson(group_id=group_id, lesson_id=lesson_id)
         self._query = ListGroupMembers(group_id=valid.group_id)
         self._lesson_id = valid.lesson_id
         self._threshold = parse_share("threshold", threshold)
         self._fail_on = frozenset(fail_on)
+        self.completion_rule = create_completion_rule(
+            require_passed=require_passed, valid_for=valid_for, passed_schedule_ids=passed_schedule_ids
+        )
         self._is_missing = False
         self._members: list[int] = []
-        self._states: dict[int, str] = {}
+        self._schedules: dict[int, tuple[ScheduleState, ...]] = {}
 
     def queries(self) -> dict[Query, QueryFilter]:
-        """Return the members' listing, and the schedules of each member who has not completed the lesson."""
-        open_members = [user for user in self._members if self._states.get(user) != "completed"]
+        """Return the members' listing, and schedules and certificates of those who have not completed it."""
         queries: dict[Query, QueryFilter] = {self._query: QueryFilter()}
-        return queries | {user_schedules_query(user): QueryFilter() for user in open_members}
+        for user_id in self._members:
+            if self._state(user_id) != "completed":
+                queries[user_schedules_query(user_id)] = QueryFilter()
+                queries |= self.completion_rule.certificate_queries(self._schedules.get(user_id, ()))
+        return queries
+
+    def _state(self, user_id: int) -> str:
+        return self.completion_rule.best_state(self._schedules.get(user_id, ()))
 
     def update(self, query: Query, response: Any) -> None:
-        """Store the members, a member's state, or that the group or user does not exist."""
+        """Store the members, a member's schedules, a certificate, or that one of them does not exist."""
         is_missing = isinstance(response, DamstraNotFoundError)
         if isinstance(query, ListGroupMembers):
             self._is_missing = is_missing
             # An inactive user will not complete the lesson.
             self._members = [] if is_missing else [user.id for user in response if user.is_active]
         elif isinstance(query, ListUserLessonSchedules):
-            state = "none" if is_missing else _best_state(response, self._lesson_id)
-            self._states[query.user_id] = state
+            rows = [] if is_missing else [row for row in response if row.lesson_id == self._lesson_id]
+            self._schedules[query.user_id] = self.completion_rule.required_part(rows)
+        elif isinstance(query, DownloadCertificate):
+            self.completion_rule.update(query, response)
 
     def evaluate(self) -> PollResult:
         """Return the members who completed the lesson. With an empty group the condition is not done."""
         group = self._query.group_id
         if self._is_missing:
             return PollResult(failure=f"Group {group} does not exist.")
-        count = len(self._members)
-        completed = [user for user in self._members if self._states.get(user) == "completed"]
-        failed = [user for user in self._members if self._states.get(user) in self._fail_on]
-        required = required_count(self._threshold, count)
-        has_failed = count > 0 and count - len(failed) < required
-        progress = f"{len(completed)} of {count} members of group {group} completed lesson {self._lesson_id}"
-        problem = f"cancelled or overdue for users {format_ids(failed)}"
+        states = {user: self._state(user) for user in self._members}
+        completed = [user for user, state in states.items() if state == "completed"]
+        failed = [user for user, state in states.items() if state in self._fail_on]
+        required = required_count(self._threshold, len(states))
+        has_failed = len(failed) > 0 and len(states) - len(failed) < required
+        counts = Counter(state for state in states.values() if state in _REJECTED)
+        rejected = ", ".join(f"{count} {describe_state(state)}" for state, count in sorted(counts.items()))
+        progress = (
+            f"{len(completed)} of {len(states)} members of group {group} completed lesson {self._lesson_id}"
+        )
+        progress += f" ({rejected})" if rejected else ""
+        reasons = " or ".join(sorted({describe_state(states[user]) for user in failed}))
         return PollResult(
             is_met=len(completed) >= required,
-            failure=f"{progress}; {problem}." if has_failed else None,
+            failure=f"{progress}; {reasons} for users {format_ids(failed)}." if has_failed else None,
             progress=progress,
             result=completed,
         )
-
-
-def _best_state(rows: Iterable[ScheduleState], lesson_id: int) -> str:
-    """Return the best state among a user's schedules of a lesson, or ``none`` if there is no schedule."""
-    states = {row.state for row in rows if row.lesson_id == lesson_id}
-    return next((state for state in _BEST_STATE_FIRST if state in states), "none")

@@ -111,7 +111,7 @@ class _Schedule(Model):
 
     @property
     def is_completed(self) -> bool:
-        """Return whether the lesson was completed."""
+        """Return whether the lesson was completed, also with a failed test."""
         return self.lesson_completed_date is not None
 
 
@@ -188,7 +188,7 @@ class _StatusMixin:
 
     @property
     def is_completed(self) -> bool:
-        """Return whether the lesson was completed."""
+        """Return whether the lesson was completed, also with a failed test."""
         return self.state == "completed"
 
     @property

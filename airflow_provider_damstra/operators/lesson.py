@@ -43,7 +43,8 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
     :param if_exists: ``return`` an existing open schedule, or ``fail`` for its user. What an earlier try of
         the task scheduled does not count as existing (on Airflow 3.3, which stores it).
     :param if_completed: ``schedule`` a user again who completed the same version before this DAG run, or
-        ``skip``: return the completed schedule, regardless of its age; with it ``if_exists`` does not fail.
+        ``skip``: return the completed schedule, regardless of its age and of the result of its test; with it
+        ``if_exists`` does not fail.
     :param on_partial_failure: if some users failed, ``fail`` the task after all were tried, or ``continue``
         with a warning. If all failed, or the cause concerns every user, the task fails.
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.

@@ -9,7 +9,11 @@ from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.conditions.base import Condition, PollResult, Query, QueryFilter, page_cache_for
-from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
+from airflow_provider_damstra.endpoints.lesson_schedule import (
+    DownloadCertificate,
+    GetLessonSchedule,
+    ListUserLessonSchedules,
+)
 
 if TYPE_CHECKING:
     import asyncio
@@ -203,7 +207,7 @@ class PolledQuery:
 
     def matches(self, *, lesson_schedule_ids: frozenset[int], user_ids: frozenset[int]) -> bool:
         """Return whether the response may contain one of these schedules, or schedules of these users."""
-        if isinstance(self.query, GetLessonSchedule):
+        if isinstance(self.query, (DownloadCertificate, GetLessonSchedule)):
             return self.query.lesson_schedule_id in lesson_schedule_ids
         if not isinstance(self.query, ListUserLessonSchedules):
             return False

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from airflow_provider_damstra.durations import parse_duration
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.storage import atomic_write, validate_writable_path
 from airflow_provider_damstra.transfers.base import create_reader
-from airflow_provider_damstra.validation import validate_booleans, validate_choice
+from airflow_provider_damstra.validation import is_rendered_later, validate_booleans, validate_choice
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.arguments import Id, Ids, OperatorArguments, Text
+    from airflow_provider_damstra.arguments import Duration, Id, Ids, OperatorArguments, Text
     from airflow_provider_damstra.exports.reader import ResourceReader
+    from airflow_provider_damstra.exports.training_matrix.completion import CompletionRequirements
     from airflow_provider_damstra.exports.training_matrix.matrix import TrainingMatrix
 
 
@@ -28,13 +30,18 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
     user for a lesson the latest counts: one that has not started only if no other has, a cancelled one only
     if there is no other. The file is written under a temporary name and then moved.
 
+    A lesson that was completed with a failed test is ``completed``, unless ``require_passed`` is set: then it
+    is ``not passed`` if Damstra has no certificate of it. With ``valid_for`` an older completion, or one
+    without a time, is ``expired``. An earlier schedule is not considered instead.
+
     HTML is one file without scripts or external assets, suitable for mail. CSV is UTF-8 with a byte order
     mark; an apostrophe stands before each formula that a spreadsheet would evaluate, also one that separates
     cells by semicolons or tabs. Parquet has the same columns, typed.
 
     Calls ``getGroup``, ``listGroupMembers``, and ``listUserLessonSchedules`` for each member, at most the
     connection's ``max_concurrency`` concurrently; ``listLessons`` with ``lesson_ids``, and ``listGroups``
-    with ``include_child_groups``. If a request fails, the task fails and no file is written.
+    with ``include_child_groups``; with ``require_passed`` also ``downloadCertificate`` for each cell that is
+    completed and not expired. If a request fails, the task fails and no file is written.
 
     :param group_id: the group (templated).
     :param target_path: path or URL of the file on any object storage (templated).
@@ -44,6 +51,9 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
     :param file_format: ``html``, ``csv`` or ``parquet``, which needs the extra ``parquet``.
     :param include_child_groups: include the members of all groups below.
     :param include_inactive: include inactive users.
+    :param require_passed: count only completions with a passed test.
+    :param valid_for: count only completions that are not older when the task runs: a ``timedelta``, or text
+        such as ``12 months`` or ``90 days`` (templated).
     :param time_zone: IANA time zone of the dates, such as ``Australia/Perth``.
     :return: ``{"uri", "people", "lessons", "statuses": {"overdue": 3, ...}, "bytes", "sha256"}``; ``uri`` and
         ``sha256`` are XComs of their own, too.
@@ -51,7 +61,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
     """
 
     xcom_keys = ("uri", "sha256")
-    template_fields = ("group_id", "target_path", "lesson_ids", "title", "damstra_conn_id")
+    template_fields = ("group_id", "target_path", "lesson_ids", "title", "valid_for", "damstra_conn_id")
 
     def __init__(
         self,
@@ -63,12 +73,20 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         file_format: Literal["html", "csv", "parquet"] = "html",
         include_child_groups: bool = False,
         include_inactive: bool = False,
+        require_passed: bool = False,
+        valid_for: Duration | None = None,
         time_zone: str = "UTC",
         **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_choice("file_format", file_format, "html", "csv", "parquet")
-        validate_booleans(include_child_groups=include_child_groups, include_inactive=include_inactive)
+        validate_booleans(
+            include_child_groups=include_child_groups,
+            include_inactive=include_inactive,
+            require_passed=require_passed,
+        )
+        if valid_for is not None and not is_rendered_later(valid_for):
+            parse_duration("valid_for", valid_for)
         _validate_time_zone(time_zone)
         self.group_id = group_id
         self.target_path = cast("str", target_path)
@@ -77,6 +95,8 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         self.file_format = file_format
         self.include_child_groups = include_child_groups
         self.include_inactive = include_inactive
+        self.require_passed = require_passed
+        self.valid_for = valid_for
         self.time_zone = time_zone
 
     def _execute(self, context: Context) -> dict[str, Any]:
@@ -92,15 +112,24 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
             include_child_groups=self.include_child_groups,
             include_inactive=self.include_inactive,
         )
+        completion = self._completion_requirements()
         validate_writable_path("target_path", self.target_path, task_try=self.task_try)
         require_format(self.file_format, None)
-        matrix = read_training_matrix(self.client, wanted, read_schedules=self._read_schedules)
+        matrix = read_training_matrix(
+            self.client, wanted, read_schedules=self._read_schedules, completion=completion
+        )
         content = self._to_bytes(matrix)
         atomic_write(self.target_path, content, task_try=self.task_try)
         counts = {"people": len(matrix.rows), "lessons": len(matrix.lessons), "statuses": matrix.counts()}
         self.log.info("Training matrix of group %r: %s (%s)", matrix.group.name, self.target_path, counts)
         digest = hashlib.sha256(content).hexdigest()
         return {"uri": self.target_path, **counts, "bytes": len(content), "sha256": digest}
+
+    def _completion_requirements(self) -> CompletionRequirements:
+        from airflow_provider_damstra.exports.training_matrix.completion import CompletionRequirements
+
+        valid_for = None if self.valid_for is None else parse_duration("valid_for", self.valid_for)
+        return CompletionRequirements(require_passed=self.require_passed, valid_for=valid_for)
 
     def _read_schedules(self, user_ids: Sequence[int]) -> ResourceReader:
         from airflow_provider_damstra.exports.resources import RESOURCES, ResourceQuery

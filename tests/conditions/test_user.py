@@ -169,7 +169,7 @@ def test_overdue_member_fails_with_fail_on_overdue() -> None:
     condition = group(1, fail_on=["overdue"])
     set_state(condition, 1, "overdue")
     assert condition.evaluate().failure == (
-        f"0 of 1 members of group 9 completed lesson {LESSON}; cancelled or overdue for users [1]."
+        f"0 of 1 members of group 9 completed lesson {LESSON}; overdue for users [1]."
     )
 
 

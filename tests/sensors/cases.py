@@ -142,7 +142,7 @@ CASES = (
         meet=Damstra.complete_schedule,
         fail=Damstra.cancel_schedule,
         failure=f"0 of 1 members of group {NEW_GROUP} completed lesson {HEIGHTS};"
-        f" cancelled or overdue for users [{LIAM}].",
+        f" cancelled for users [{LIAM}].",
         missing={"group_id": UNKNOWN_ID, "lesson_id": HEIGHTS},
         missing_failure=f"Group {UNKNOWN_ID} does not exist.",
         prepare=Damstra.create_group,

@@ -127,6 +127,46 @@ def test_later_schedule_replaces_earlier_one(
     assert induction() == "completed"
 
 
+@pytest.mark.parametrize("file_format", ["csv", "html"])
+def test_completions_that_do_not_count_are_marked(
+    damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path, file_format: str
+) -> None:
+    path = tmp_path / "a"
+    plain = run(step(path, file_format=file_format)).value["statuses"]
+    assert plain.keys().isdisjoint({"not passed", "expired"})
+    damstra_emulator.clear_journal()
+    requirements = {"require_passed": True, "valid_for": "{{ params.valid_for }}"}
+    operator = step(path, file_format=file_format, **requirements)
+    statuses = run(operator, params={"valid_for": "22 days"}).value["statuses"]
+    requested = damstra_emulator.journal(path="/lesson_schedule/*/certificate")
+    assert min(statuses["completed"], statuses["not passed"], statuses["expired"]) > 0
+    assert plain["completed"] == statuses["completed"] + statuses["not passed"] + statuses["expired"]
+    assert [entry["status"] for entry in requested].count(404) == statuses["not passed"]
+    assert (
+        len(requested)
+        == len({entry["path"] for entry in requested})
+        == (statuses["completed"] + statuses["not passed"])
+    )
+    assert all(status in path.read_text("utf-8-sig") for status in ("not passed", "expired"))
+
+
+def test_failed_certificate_request_writes_no_file(
+    damstra_emulator: DamstraEmulator, connect: ConnectionFactory, tmp_path: Path
+) -> None:
+    connect(extra={"max_retries": 0})
+    damstra_emulator.add_fault("status", path="/lesson_schedule/*/certificate", status=500, count=1)
+    message = error_message(step(tmp_path / "a.csv", require_passed=True), DamstraServerError)
+    assert "certificate" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_certificates_of_other_lessons_are_not_requested(
+    damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    run(step(tmp_path / "a.csv", lesson_ids=HAUL_TRUCK_LESSON, require_passed=True))
+    assert damstra_emulator.journal(path="/lesson_schedule/*/certificate") == []
+
+
 def test_members_of_child_groups_appear_once(
     damstra_emulator: DamstraEmulator,
     api: ApiClient,
@@ -228,6 +268,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"file_format": "xlsx"}, "file_format is 'xlsx'; it can be html or csv or parquet"),
     ({"include_child_groups": "yes"}, "include_child_groups is 'yes'"),
     ({"include_inactive": None}, "include_inactive is None"),
+    ({"require_passed": "yes"}, "require_passed is 'yes'"),
+    ({"valid_for": "a year"}, "valid_for is 'a year'; it is a timedelta, or text such as '12 months'"),
     ({"time_zone": "Perth"}, "time_zone is 'Perth'; it must be an IANA time zone"),
     ({"time_zone": None}, "time_zone is None"),
     ({"time_zone": "../etc/passwd"}, "time_zone is '../etc/passwd'"),
@@ -256,7 +298,7 @@ def test_invalid_input_is_rejected_before_first_request(
 
 
 def test_ids_and_texts_are_templated(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
-    options = {"file_format", "include_child_groups", "include_inactive", "time_zone"}
+    options = {"file_format", "include_child_groups", "include_inactive", "require_passed", "time_zone"}
     arguments = set(inspect.signature(DamstraTrainingMatrixOperator.__init__).parameters) - {"self", "kwargs"}
     assert set(DamstraTrainingMatrixOperator.template_fields) == (arguments - options) | {"damstra_conn_id"}
     params = {"group": str(PIT_CREW_A), "lessons": "201,202", "month": "2026-03"}

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.clients.raw_pages import RawRow
     from airflow_provider_damstra.exports.reader import ResourceReader
+    from airflow_provider_damstra.exports.training_matrix.completion import CompletionRequirements
     from airflow_provider_damstra.models.group import Group
     from airflow_provider_damstra.models.user import User
 
@@ -103,11 +104,13 @@ def read_training_matrix(
     wanted: TrainingMatrixRequest,
     *,
     read_schedules: Callable[[Sequence[int]], ResourceReader],
+    completion: CompletionRequirements,
 ) -> TrainingMatrix:
     """Read the training matrix of a group.
 
     :param wanted: selects the rows and columns.
     :param read_schedules: returns a reader of the lesson schedules of users, given their ids.
+    :param completion: what a completion needs in order to count.
     :raises DamstraNotFoundError: if the group or a lesson does not exist.
     :raises DamstraError: if a request failed: a matrix with missing rows would be misread.
     """
@@ -118,17 +121,25 @@ def read_training_matrix(
     members = _members(client, groups, include_inactive=wanted.include_inactive)
     with read_schedules([user.id for user, _ in members]) as reader:
         schedules = _deciding_schedules(reader)
+    lessons = named or _lessons_in(schedules.values())
+    shown = [
+        row for by_lesson in schedules.values() for lesson, row in by_lesson.items() if lesson in lessons
+    ]
+    rejected = completion.rejected_statuses(client, shown, at=read_at)
     rows = [
         MatrixRow(
             user=user,
             groups=names,
-            cells={lesson: cell_of(row) for lesson, row in schedules.get(user.id, {}).items()},
+            cells={
+                lesson: cell_of(row, status=rejected.get(row.id))
+                for lesson, row in schedules.get(user.id, {}).items()
+            },
         )
         for user, names in members
     ]
     return TrainingMatrix(
         group=group,
-        lessons=named or _lessons_in(schedules.values()),
+        lessons=lessons,
         rows=sorted(rows, key=lambda row: (row.user.full_name.casefold(), row.user.id)),
         read_at=read_at,
     )
@@ -223,9 +234,13 @@ def _latest_date(row: UserLessonSchedule) -> datetime:
     return max(filter(None, (row.start_date, row.lesson_completed_date)), default=_EARLIEST)
 
 
-def cell_of(row: UserLessonSchedule) -> MatrixCell:
-    """Return the cell of a schedule; the status of an open schedule is the API's own term."""
-    status = str(row.status or row.state) if row.state == "open" else row.state
+def cell_of(row: UserLessonSchedule, *, status: str | None = None) -> MatrixCell:
+    """Return the cell of a schedule; the status of an open schedule is the API's own term.
+
+    :param status: status instead of the schedule's own.
+    """
+    if status is None:
+        status = str(row.status or row.state) if row.state == "open" else row.state
     return MatrixCell(status=status, due=row.end_date, completed=row.lesson_completed_date)
 
 

@@ -9,6 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.exports.csv_files import escape_formulas, format_csv
+from airflow_provider_damstra.exports.training_matrix.completion import EXPIRED, NOT_PASSED
 from airflow_provider_damstra.exports.training_matrix.matrix import NOT_SCHEDULED
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus
 from airflow_provider_damstra.models.timestamps import to_time_zone
@@ -30,6 +31,8 @@ _STATUSES: dict[str, tuple[str, str]] = {
     LessonScheduleStatus.CANCELLED: ("\u2715", "#d9d9d9"),
     NOT_SCHEDULED: ("\u2013", "#ffffff"),
 }
+# Only in the legend of a matrix that has them.
+_REJECTED_STATUSES = {NOT_PASSED: ("\u2717", "#f6c6ea"), EXPIRED: ("\u21bb", "#ffd9a8")}
 _OTHER_STATUS = ("?", "#e6d5f0")
 
 _STYLE = """
@@ -114,7 +117,7 @@ def _local_date(timestamp: datetime | None, time_zone: tzinfo) -> date | None:
 
 
 def _status_element(tag: str, status: str, more: str) -> str:
-    mark, colour = _STATUSES.get(status, _OTHER_STATUS)
+    mark, colour = (_STATUSES | _REJECTED_STATUSES).get(status, _OTHER_STATUS)
     return f'<{tag} style="background:{colour}">{mark} {escape(status)}{more}</{tag}>'
 
 

@@ -51,6 +51,7 @@ DamstraIltSessionSensor(task_id="o", ilt_session_id=1, state="started")  # E: ar
 DamstraIltSessionSensor(task_id="p", ilt_session_id=1, status="past")  # E: arg-type
 DamstraLessonScheduleSensor(task_id="q", lesson_schedule_ids=[1], fail_on=["failed"])  # E: list-item
 DamstraLessonScheduleSensor(task_id="r", lesson_schedule_ids=[1], fail_on="overdue")  # E: arg-type
+DamstraLessonScheduleSensor(task_id="r2", lesson_schedule_ids=[1], valid_for=12)  # E: arg-type
 DamstraLessonScheduleSensor(task_id="s", lesson_schedule_ids=[1], mode="deferred")  # E: arg-type
 DamstraExportOperator(task_id="t", resource="users", target_path="a", file_format="xlsx")  # E: arg-type
 DamstraExportOperator(task_id="u", resource="users", target_path="a", compression="zip")  # E: arg-type

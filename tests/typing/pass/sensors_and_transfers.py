@@ -33,6 +33,11 @@ DamstraLessonScheduleSensor(task_id="ids", lesson_schedule_ids=[30001, "30002"],
 DamstraLessonScheduleSensor(
     task_id="result", lesson_schedule_ids=[{"user_id": 7, "lesson_schedule_ids": [1, 2]}], mode="reschedule"
 )
+DamstraLessonScheduleSensor(
+    task_id="passed", lesson_schedule_ids=1, require_passed=True, fail_on=["not_passed", "expired"]
+)
+DamstraUserLessonsSensor(task_id="valid", user_id=1, lesson_ids=[1], valid_for=timedelta(days=365))
+DamstraGroupLessonSensor(task_id="valid_text", group_id=1, lesson_id=1, valid_for="12 months")
 DamstraUserLessonsSensor(task_id="user", user_id="{{ params.user }}", lesson_ids="1,2", poke_interval=60)
 DamstraGroupLessonSensor(task_id="group", group_id=1, lesson_id="{{ params.lesson }}", threshold=0.9)
 DamstraIltSessionSensor(task_id="state", ilt_session_id=4, state="inprogress", start_from_trigger=True)

@@ -1,0 +1,74 @@
+"""Requests for certificates of many waits: each is shared, cached, and expedited by an event."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
+from airflow_provider_damstra.conditions.user import UserLessonsCondition
+from airflow_provider_damstra.endpoints.lesson_schedule import DownloadCertificate
+from airflow_provider_damstra.errors import DamstraNotFoundError
+from airflow_provider_damstra.polling import poller
+from airflow_provider_damstra.polling.client import ReloadingClient
+from airflow_provider_damstra.polling.registry import poll_soon
+from tests.polling.helpers import LIAM, THIRD, cancel, request_counts, start_polling, wait_for_requests
+from tests.waiting import wait_until_async
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.conditions.base import Condition
+    from airflow_provider_damstra.testing import DamstraEmulator
+
+HEIGHTS = 202
+LISTING, CERTIFICATE = f"/user/{LIAM}/lesson_schedule", f"/lesson_schedule/{THIRD}/certificate"
+
+
+def conditions(count: int) -> list[Condition]:
+    """Return conditions of two kinds on Liam's schedule for Working at Heights."""
+    users = {str(THIRD): LIAM}
+    return [
+        UserLessonsCondition(user_id=LIAM, lesson_ids=HEIGHTS, require_passed=True)
+        if number % 2
+        else LessonScheduleCondition(
+            lesson_schedule_ids=THIRD, users_by_schedule=users, require_passed=True, fail_on=["not_passed"]
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("passed", [True, False])
+async def test_certificate_is_requested_once_for_all_waits(passed: bool, emulator: DamstraEmulator) -> None:
+    await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD, passed=passed)
+    emulator.clear_journal()
+    tasks = [start_polling(condition, poll_interval=0.05) for condition in conditions(20)]
+    results = await asyncio.gather(*tasks[::2])
+    assert {result.is_met for result in results} == {passed}
+    assert all("failed test" in (result.failure or "failed test") for result in results)
+    await wait_for_requests(emulator, 2 if passed else 6)
+    assert (await request_counts(emulator))[CERTIFICATE] == 1
+    assert [task.done() for task in tasks[1::2]] == [passed] * 10
+    await cancel(*tasks)
+
+
+async def test_event_expedites_missing_certificate(
+    emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "MIN_EXPEDITED_INTERVAL", 0.05)
+    await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
+    fetch = ReloadingClient.fetch
+    is_issued = False
+
+    async def fetch_certificate(self: ReloadingClient, query: Any, **options: Any) -> Any:
+        if isinstance(query, DownloadCertificate) and not is_issued:
+            raise DamstraNotFoundError("no certificate")
+        return await fetch(self, query, **options)
+
+    monkeypatch.setattr(ReloadingClient, "fetch", fetch_certificate)
+    condition = UserLessonsCondition(user_id=LIAM, lesson_ids=HEIGHTS, require_passed=True)
+    task = start_polling(condition)
+    await wait_until_async(lambda: "failed test" in condition.evaluate().progress, "no certificate")
+    is_issued = True
+    assert poll_soon(damstra_conn_id="damstra_default", lesson_schedule_ids=[THIRD]) == 2
+    assert (await asyncio.wait_for(task, 10)).is_met
