@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow import models
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time import supervisor, task_runner
@@ -11,6 +12,9 @@ from airflow.sdk.execution_time.comms import DRCount, ErrorResponse, GetConnecti
 
 if TYPE_CHECKING:
     import pytest
+
+# Before Airflow 3.1, hooks read the metadata database's class of connections.
+_CONNECTION: Any = Connection if hasattr(Connection, "from_json") else models.Connection
 
 
 class FailingBackend:
@@ -25,17 +29,19 @@ class FailingBackend:
         self.failures = failures
         self.lookups = 0
 
-    def get_connection(self, conn_id: str) -> Connection | None:
+    def get_connection(self, conn_id: str) -> Any:
         """Return the connection."""
         self.lookups += 1
         if self.failures > 0:
             self.failures -= 1
             raise ConnectionRefusedError("postgresql://airflow:s3cret@db refused the connection")
-        return Connection.from_json(self.connection, conn_id=conn_id) if self.connection else None
+        return _CONNECTION.from_json(self.connection, conn_id=conn_id) if self.connection else None
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Make it the only secrets backend of this process."""
         patch.setattr(supervisor, "ensure_secrets_backend_loaded", lambda: [self])
+        # Before Airflow 3.1, without a supervisor:
+        patch.setattr("airflow.models.connection.ensure_secrets_loaded", lambda: [self], raising=False)
 
 
 class FakeSupervisor:
