@@ -14,7 +14,15 @@ from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.polling import poller
 from airflow_provider_damstra.polling.client import ReloadingClient
 from airflow_provider_damstra.polling.registry import poll_soon
-from tests.polling.helpers import LIAM, THIRD, cancel, request_counts, start_polling, wait_for_requests
+from tests.polling.helpers import (
+    LIAM,
+    THIRD,
+    LogRecorder,
+    cancel,
+    request_counts,
+    start_polling,
+    wait_for_requests,
+)
 from tests.waiting import wait_until_async
 
 if TYPE_CHECKING:
@@ -38,24 +46,33 @@ def conditions(count: int) -> list[Condition]:
     ]
 
 
+@pytest.fixture(autouse=True)
+def _short_minimum(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poller, "MIN_EXPEDITED_INTERVAL", 0.05)
+
+
 @pytest.mark.parametrize("passed", [True, False])
 async def test_certificate_is_requested_once_for_all_waits(passed: bool, emulator: DamstraEmulator) -> None:
+    logs = [LogRecorder() for _ in range(20)]
+    tasks = [start_polling(one, log=log) for one, log in zip(conditions(20), logs, strict=True)]
+    await wait_until_async(lambda: all(log.lines for log in logs), "all waits have polled")
     await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD, passed=passed)
-    emulator.clear_journal()
-    tasks = [start_polling(condition, poll_interval=0.05) for condition in conditions(20)]
-    results = await asyncio.gather(*tasks[::2])
+    await asyncio.to_thread(emulator.clear_journal)
+    poll_soon(damstra_conn_id="damstra_default", user_ids=[LIAM])
+    results = await asyncio.gather(*(tasks if passed else tasks[::2]))
     assert {result.is_met for result in results} == {passed}
     assert all("failed test" in (result.failure or "failed test") for result in results)
-    await wait_for_requests(emulator, 2 if passed else 6)
-    assert (await request_counts(emulator))[CERTIFICATE] == 1
-    assert [task.done() for task in tasks[1::2]] == [passed] * 10
+    if not passed:
+        poll_soon(damstra_conn_id="damstra_default", user_ids=[LIAM])
+        await wait_for_requests(emulator, 3)
+        assert not any(task.done() for task in tasks[1::2])
+    assert await request_counts(emulator) == {LISTING: 1 if passed else 2, CERTIFICATE: 1}
     await cancel(*tasks)
 
 
 async def test_event_expedites_missing_certificate(
     emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(poller, "MIN_EXPEDITED_INTERVAL", 0.05)
     await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
     fetch = ReloadingClient.fetch
     is_issued = False
