@@ -12,7 +12,7 @@ from airflow_provider_damstra.errors import DamstraTransportError
 
 
 def lookup_error(conn_id: str, error: Exception) -> Exception:
-    """Return the exception to raise after Airflow did not find a connection.
+    """Return the exception to raise after Airflow did not find or could not read a connection.
 
     It is ``error`` if the metadata database and all secrets backends respond, and none has the connection.
     Otherwise it is a ``DamstraTransportError``, after which a poll is repeated. Blocks: call it in a thread
@@ -20,7 +20,11 @@ def lookup_error(conn_id: str, error: Exception) -> Exception:
 
     :param error: the exception of Airflow's lookup.
     """
-    problem = _find_problem(conn_id)
+    from airflow.sdk.exceptions import AirflowRuntimeError
+
+    # Airflow 3.0 raises it for an error of the API server.
+    is_failure = isinstance(error, AirflowRuntimeError)
+    problem = f"Airflow's API server failed ({_name(error)})" if is_failure else _find_problem(conn_id)
     if problem is None:
         return error
     return DamstraTransportError(f"Connection {conn_id!r} cannot be read: {problem}.", was_sent=False)

@@ -59,13 +59,14 @@ class DamstraHook(BaseHook):
             failed.
         """
         from airflow.providers.common.compat.sdk import AirflowNotFoundException
+        from airflow.sdk.exceptions import AirflowRuntimeError
 
         from airflow_provider_damstra.hooks.connection import settings_from_connection
         from airflow_provider_damstra.hooks.connection_lookup import lookup_error
 
         try:
             connection = self.get_connection(self.damstra_conn_id)
-        except AirflowNotFoundException as error:
+        except (AirflowNotFoundException, AirflowRuntimeError) as error:
             raise lookup_error(self.damstra_conn_id, error) from None
         settings = settings_from_connection(connection)
         _mask(settings.access_key.get_secret_value())
@@ -171,12 +172,13 @@ class DamstraHook(BaseHook):
         await asyncio.to_thread(_import_client)
         from airflow.providers.common.compat.connection import get_async_connection
         from airflow.providers.common.compat.sdk import AirflowNotFoundException
+        from airflow.sdk.exceptions import AirflowRuntimeError
 
         from airflow_provider_damstra.hooks.connection_lookup import lookup_error
 
         try:
             return await get_async_connection(self.damstra_conn_id, hook=type(self))
-        except AirflowNotFoundException as error:
+        except (AirflowNotFoundException, AirflowRuntimeError) as error:
             raise await asyncio.to_thread(lookup_error, self.damstra_conn_id, error) from None
 
     def test_connection(self) -> tuple[bool, str]:
