@@ -112,6 +112,14 @@ class OperatorArguments(BaseOperatorArguments, total=False):
     damstra_conn_id: str
 
 
+class UserArguments(OperatorArguments, total=False):
+    """Arguments of ``UserMixin``."""
+
+    user_id: Id | None
+    employee_number: Id | None
+    email_address: Text | None
+
+
 class StrictArguments(OperatorArguments, total=False):
     """Arguments of ``StrictMixin``."""
 
@@ -124,13 +132,25 @@ class RollbackArguments(OperatorArguments, total=False):
     cancel_on_kill: bool
 
 
+class UserStatusArguments(UserArguments, StrictArguments, total=False):
+    """Arguments of the operators that give a user another status."""
+
+
 class UserListArguments(OperatorArguments, total=False):
-    """Arguments of ``UserListMixin``, without ``user_ids``."""
+    """Arguments of ``UserListMixin``."""
+
+    user_ids: Ids | None
+    employee_numbers: Ids | None
+    email_addresses: Texts | None
+
+
+class OnEmptyArguments(UserListArguments, total=False):
+    """Arguments of ``OnEmptyMixin``."""
 
     on_empty: Literal["fail", "skip"]
 
 
-class RemoveUsersArguments(UserListArguments, StrictArguments, total=False):
+class RemoveUsersArguments(OnEmptyArguments, StrictArguments, total=False):
     """Arguments of the operators that remove users from a group or an ILT session."""
 
 

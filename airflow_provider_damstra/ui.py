@@ -71,11 +71,18 @@ def _candidate_names(operator: BaseOperator) -> Iterator[str]:
     """Yield names made of the mapped arguments first, then of the other templated ones."""
     others = (field for field in operator.template_fields if field != "damstra_conn_id")
     for field in dict.fromkeys([*_mapped_fields(operator), *others]):
-        kind = field.removesuffix("s").removesuffix("_id").removesuffix("_name").replace("_", " ")
+        kind = _singular(field).removesuffix("_id").removesuffix("_name").replace("_", " ")
         value = _format_value(getattr(operator, field, None))
         if value:
             is_self_explaining = kind == "name" or value.startswith(_USER)
             yield value if is_self_explaining else f"{kind} {value}"
+
+
+def _singular(field: str) -> str:
+    """Return the name of a field in the singular: ``user_id``, ``email_address``."""
+    if field.endswith("addresses"):
+        return field.removesuffix("es")
+    return field if field.endswith("ss") else field.removesuffix("s")
 
 
 def _mapped_fields(operator: BaseOperator) -> Iterable[str]:

@@ -69,6 +69,13 @@ def validate_exactly_one(**arguments: Any) -> None:
         raise ValueError(f"give exactly one of {', '.join(arguments)}; given: {', '.join(given) or 'none'}")
 
 
+def validate_at_most_one(**arguments: Any) -> None:
+    """Validate that at most one of several mutually exclusive arguments is not None."""
+    given = [name for name, value in arguments.items() if value is not None]
+    if len(given) > 1:
+        raise ValueError(f"give at most one of {', '.join(arguments)}; given: {', '.join(given)}")
+
+
 def validate_at_least_one(**arguments: Any) -> None:
     """Validate that at least one of several arguments is not None."""
     if all(value is None for value in arguments.values()):
@@ -149,6 +156,31 @@ def parse_list(value: Any, *, accepts_mapping: bool = False) -> list[Any]:
         kind = type(value).__name__
         raise ValueError(f"it is a {kind}; it must be an id, a list of ids, or a string such as 1,2")
     return [item for part in value for item in (parse_list(part) if _is_list(part) else [part])]
+
+
+def parse_names(value: Any) -> list[Any]:
+    """Return names that an argument, a rendered template or an XCom has; a name may contain commas.
+
+    It is one name; a text such as ``['A', 'B']``; or an iterable. Nested lists become one list.
+
+    :raises ValueError: if the value is none of these.
+    """
+    if value is None:
+        raise ValueError("it is None instead of names: did the task that returns them run before this one?")
+    if isinstance(value, str):
+        literal: Any = None
+        with suppress(ValueError):  # a name may begin with a bracket
+            literal = _parse_literal(value.strip()) if value.strip().startswith(_BRACKETS) else None
+        if not isinstance(literal, (list, tuple, set)):
+            return [value]
+        value = literal
+    if isinstance(value, (bytes, Mapping)) or not isinstance(value, Iterable):
+        raise ValueError(f"it is a {type(value).__name__}; it must be a name or a list of names")
+    return [name for part in value for name in (parse_names(part) if _is_nested(part) else [part])]
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
 
 
 def _parse_literal(text: str) -> Any:

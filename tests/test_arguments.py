@@ -11,12 +11,8 @@ import pytest
 from airflow.sdk import BaseOperator, BaseSensorOperator
 
 from airflow_provider_damstra import arguments
-from airflow_provider_damstra.operators.base import (
-    DamstraOperator,
-    RollbackOnKillMixin,
-    StrictMixin,
-    UserListMixin,
-)
+from airflow_provider_damstra.operators.base import DamstraOperator, RollbackOnKillMixin, StrictMixin
+from airflow_provider_damstra.operators.user_arguments import OnEmptyMixin, UserListMixin, UserMixin
 from airflow_provider_damstra.sensors.base import DamstraSensor
 from airflow_provider_damstra.transfers.base import ResourceTransfer
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
@@ -26,6 +22,7 @@ from tests.operators.all_cases import CASES as OPERATOR_CASES
 from tests.sensors.cases import CASES as SENSOR_CASES
 
 OPERATOR = set(arguments.OperatorArguments.__annotations__)
+USER_LIST = set(arguments.UserListArguments.__annotations__)
 SAMPLES: dict[type[BaseOperator], dict[str, Any]] = {
     **{case.operator: dict(case.arguments) for case in OPERATOR_CASES},
     **{case.sensor: dict(case.arguments) for case in SENSOR_CASES},
@@ -55,17 +52,19 @@ def test_base_operator_arguments_are_those_of_airflow() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "typed", "explicit"),
+    ("kind", "typed"),
     [
-        (DamstraOperator, OPERATOR - set(arguments.BaseOperatorArguments.__annotations__), set()),
-        (StrictMixin, set(arguments.StrictArguments.__annotations__) - OPERATOR, set()),
-        (RollbackOnKillMixin, set(arguments.RollbackArguments.__annotations__) - OPERATOR, set()),
-        (UserListMixin, set(arguments.UserListArguments.__annotations__) - OPERATOR, {"user_ids"}),
-        (ResourceTransfer, set(arguments.ResourceArguments.__annotations__) - OPERATOR, set()),
+        (DamstraOperator, OPERATOR - set(arguments.BaseOperatorArguments.__annotations__)),
+        (StrictMixin, set(arguments.StrictArguments.__annotations__) - OPERATOR),
+        (RollbackOnKillMixin, set(arguments.RollbackArguments.__annotations__) - OPERATOR),
+        (UserMixin, set(arguments.UserArguments.__annotations__) - OPERATOR),
+        (UserListMixin, USER_LIST - OPERATOR),
+        (OnEmptyMixin, set(arguments.OnEmptyArguments.__annotations__) - USER_LIST),
+        (ResourceTransfer, set(arguments.ResourceArguments.__annotations__) - OPERATOR),
     ],
 )
-def test_typed_arguments_are_those_of_base_class(kind: type, typed: set[str], explicit: set[str]) -> None:
-    assert typed | explicit == parameters_of(kind)
+def test_typed_arguments_are_those_of_base_class(kind: type, typed: set[str]) -> None:
+    assert typed == parameters_of(kind)
 
 
 def test_sensor_arguments_are_those_of_airflow_and_of_base_class() -> None:

@@ -1,26 +1,27 @@
-"""Base classes of the operators, and mixins for user lists, result files and rollback on kill."""
+"""Base classes of the operators, and mixins for result files and rollback on kill."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, cast
 
 from airflow.sdk import BaseOperator
 
 from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.id_arguments import ID_ARGUMENTS, texts_to_resolve
 from airflow_provider_damstra.storage import TaskTry
 from airflow_provider_damstra.task_state import TaskState
 from airflow_provider_damstra.ui import DamstraLink, set_map_index_template
-from airflow_provider_damstra.validation import is_empty, validate_booleans, validate_choice
+from airflow_provider_damstra.validation import validate_booleans
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.definitions.xcom_arg import PlainXComArg
     from pydantic import BaseModel
 
-    from airflow_provider_damstra.arguments import BaseOperatorArguments, Ids, Text
+    from airflow_provider_damstra.arguments import BaseOperatorArguments, Text
     from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.services.intent_log import RecordingClient
@@ -110,9 +111,27 @@ class DamstraOperator(BaseOperator):
     def _execute(self, context: Context) -> Any:
         raise NotImplementedError(f"{type(self).__name__} does not implement _execute")
 
+    @cached_property
+    def resolved_ids(self) -> dict[str, int | list[int]]:
+        """Return the ids of users and lessons that are given by a text, by the argument that takes ids.
+
+        They are looked up once per try, and all texts that identify nothing are one error.
+        """
+        texts = texts_to_resolve(self)
+        if not texts:
+            return {}
+        from airflow_provider_damstra.services.id_resolution import parse_texts, resolve_ids
+
+        return resolve_ids(self.client, parse_texts(texts))
+
     def request_fields(self, model: type[BaseModel]) -> dict[str, Any]:
-        """Return the rendered template fields that are fields of a request model, by name."""
-        return {name: getattr(self, name) for name in self.template_fields if name in model.model_fields}
+        """Return the rendered template fields that are fields of a request model, by name; with all ids."""
+        fields = {name: getattr(self, name) for name in self.template_fields if name in model.model_fields}
+        texts = texts_to_resolve(self)
+        if not texts:
+            return fields
+        _validate_before_look_up(model, {**fields, **{ID_ARGUMENTS[name][0]: 1 for name in texts}})
+        return {**fields, **{name: ids for name, ids in self.resolved_ids.items() if name in fields}}
 
     def on_kill(self) -> None:
         """Stop the task. Airflow calls this in a signal handler, or after an ``execution_timeout``.
@@ -170,28 +189,21 @@ class DamstraOperator(BaseOperator):
             return {"path": path, **write_json_lines(file, pages)}
 
 
-class UserListMixin(DamstraOperator):
-    """Operator for a list of users, which may be empty.
+def _validate_before_look_up(model: type[BaseModel], values: dict[str, Any]) -> None:
+    """Raise if a value is invalid, before requests look up ids; missing ones may be filled in later."""
+    from pydantic import ValidationError
 
-    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated).
-    :param on_empty: ``fail``, or ``skip`` the task, if the list is empty.
-    """
-
-    def __init__(self, *, user_ids: Ids, on_empty: Literal["fail", "skip"] = "fail", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        validate_choice("on_empty", on_empty, "fail", "skip")
-        self.user_ids = user_ids
-        self.on_empty = on_empty
-
-    def skip_if_empty(self) -> None:
-        """Skip the task if there are no users and ``on_empty`` is ``skip``; the first step of ``_execute``.
-
-        :raises AirflowSkipException: to skip it.
-        """
-        if self.on_empty == "skip" and is_empty(self.user_ids):
-            from airflow.providers.common.compat.sdk import AirflowSkipException
-
-            raise AirflowSkipException("user_ids is empty: there is nothing to do.")
+    try:
+        model(
+            **{
+                name: value
+                for name, value in values.items()
+                if name in model.model_fields and value is not None
+            }
+        )
+    except ValidationError as error:
+        if any(problem["type"] != "missing" for problem in error.errors(include_input=False)):
+            raise
 
 
 class StrictMixin(DamstraOperator):
@@ -222,20 +234,6 @@ class ChangeStatusOperator(StrictMixin):
         from airflow_provider_damstra.services.status import change_status
 
         return change_status(self.client, self.create_request(), strict=self.strict)
-
-
-class ChangeUsersOperator(UserListMixin, StrictMixin):
-    """Base of the operators that add users to a group or an ILT session, or remove them."""
-
-    def _execute(self, context: Context) -> list[int]:
-        from airflow_provider_damstra.services.idempotency import format_ids
-        from airflow_provider_damstra.services.membership import change_users
-
-        self.skip_if_empty()
-        request = self.create_request()
-        changed = change_users(self.client, request, strict=self.strict)
-        self.log.info("%s for users %s", request.request(), format_ids(changed))
-        return changed
 
 
 class ResultFileMixin(DamstraOperator):

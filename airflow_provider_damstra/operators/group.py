@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+from airflow_provider_damstra.id_arguments import USER_LIST_FIELDS
 from airflow_provider_damstra.operators.base import (
     ChangeStatusOperator,
-    ChangeUsersOperator,
     DamstraOperator,
     ResultFileMixin,
     RollbackOnKillMixin,
 )
+from airflow_provider_damstra.operators.user_arguments import ChangeUsersOperator, UserListMixin
 from airflow_provider_damstra.validation import (
     validate_at_least_one,
     validate_booleans,
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.arguments import (
         AddUsersArguments,
         Id,
-        Ids,
         OperatorArguments,
         RemoveUsersArguments,
         RollbackArguments,
         StrictArguments,
         Text,
+        UserListArguments,
     )
 
 
@@ -143,7 +144,7 @@ class DamstraInactivateGroupOperator(ChangeStatusOperator):
 class _GroupUsersOperator(ChangeUsersOperator):
     """Base of the operators that add or remove members or supervisors."""
 
-    template_fields = ("group_id", "user_ids", "damstra_conn_id")
+    template_fields = ("group_id", *USER_LIST_FIELDS, "damstra_conn_id")
 
     def __init__(self, *, group_id: Id, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -151,13 +152,13 @@ class _GroupUsersOperator(ChangeUsersOperator):
 
 
 class _AddGroupUsersOperator(_GroupUsersOperator, RollbackOnKillMixin):
-    def __init__(self, *, group_id: Id, user_ids: Ids, **kwargs: Unpack[AddUsersArguments]) -> None:
-        super().__init__(group_id=group_id, user_ids=user_ids, **kwargs)
+    def __init__(self, *, group_id: Id, **kwargs: Unpack[AddUsersArguments]) -> None:
+        super().__init__(group_id=group_id, **kwargs)
 
 
 class _RemoveGroupUsersOperator(_GroupUsersOperator):
-    def __init__(self, *, group_id: Id, user_ids: Ids, **kwargs: Unpack[RemoveUsersArguments]) -> None:
-        super().__init__(group_id=group_id, user_ids=user_ids, **kwargs)
+    def __init__(self, *, group_id: Id, **kwargs: Unpack[RemoveUsersArguments]) -> None:
+        super().__init__(group_id=group_id, **kwargs)
 
 
 class DamstraAddGroupMembersOperator(_AddGroupUsersOperator):
@@ -167,7 +168,9 @@ class DamstraAddGroupMembersOperator(_AddGroupUsersOperator):
     users who are still missing.
 
     :param group_id: id of the group (templated).
-    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated).
+    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated); or
+    :param employee_numbers: employee numbers of the users (templated); or
+    :param email_addresses: e-mail addresses of the users (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
     :param strict: fail without adding any user if some users were members before this task.
     :param cancel_on_kill: remove the users that this try added, when the task is killed.
@@ -185,7 +188,9 @@ class DamstraRemoveGroupMembersOperator(_RemoveGroupUsersOperator):
     only users who are still members.
 
     :param group_id: id of the group (templated).
-    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated).
+    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated); or
+    :param employee_numbers: employee numbers of the users (templated); or
+    :param email_addresses: e-mail addresses of the users (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
     :param strict: fail without removing any user if some users were not members before this task.
     :return: ids of the users that the task removed, in this try or an earlier one.
@@ -202,7 +207,9 @@ class DamstraAddGroupSupervisorsOperator(_AddGroupUsersOperator):
     retry adds only users who are still missing.
 
     :param group_id: id of the group (templated).
-    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated).
+    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated); or
+    :param employee_numbers: employee numbers of the users (templated); or
+    :param email_addresses: e-mail addresses of the users (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
     :param strict: fail without adding any user if some users were supervisors before this task.
     :param cancel_on_kill: remove the supervisors that this try added, when the task is killed.
@@ -220,7 +227,9 @@ class DamstraRemoveGroupSupervisorsOperator(_RemoveGroupUsersOperator):
     removes only users who are still supervisors.
 
     :param group_id: id of the group (templated).
-    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated).
+    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated); or
+    :param employee_numbers: employee numbers of the users (templated); or
+    :param email_addresses: e-mail addresses of the users (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
     :param strict: fail without removing any user if some users were not supervisors before this task.
     :return: ids of the supervisors that the task removed, in this try or an earlier one.
@@ -230,7 +239,7 @@ class DamstraRemoveGroupSupervisorsOperator(_RemoveGroupUsersOperator):
     endpoint_name = "RemoveGroupSupervisors"
 
 
-class DamstraSyncGroupMembersOperator(ResultFileMixin):
+class DamstraSyncGroupMembersOperator(UserListMixin, ResultFileMixin):
     """Make the members, or supervisors, of a group equal to a list of users.
 
     Calls ``listGroupMembers`` and, where users differ, ``addGroupMembers`` and then ``removeGroupMembers``;
@@ -241,7 +250,9 @@ class DamstraSyncGroupMembersOperator(ResultFileMixin):
 
     :param group_id: id of the group (templated).
     :param user_ids: ids of the users who are to be in the group afterwards, at least one: a list, or a string
-        such as ``1,2`` (templated).
+        such as ``1,2`` (templated); or
+    :param employee_numbers: employee numbers of these users (templated); or
+    :param email_addresses: e-mail addresses of these users (templated).
     :param who: ``members`` or ``supervisors``.
     :param dry_run: return the differences and change nothing.
     :param max_removals: fail, and change nothing, if more users would be removed: a number, or a share (above
@@ -253,18 +264,17 @@ class DamstraSyncGroupMembersOperator(ResultFileMixin):
     :raises DamstraConflictError: if more users would be removed than ``max_removals``.
     """
 
-    template_fields = ("group_id", "user_ids", "result_path", "damstra_conn_id")
+    template_fields = ("group_id", *USER_LIST_FIELDS, "result_path", "damstra_conn_id")
 
     def __init__(
         self,
         *,
         group_id: Id,
-        user_ids: Ids,
         who: Literal["members", "supervisors"] = "members",
         dry_run: bool = False,
         max_removals: float | None = None,
         result_path: Text | None = None,
-        **kwargs: Unpack[OperatorArguments],
+        **kwargs: Unpack[UserListArguments],
     ) -> None:
         super().__init__(result_path=result_path, **kwargs)
         validate_choice("who", who, "members", "supervisors")
@@ -272,7 +282,6 @@ class DamstraSyncGroupMembersOperator(ResultFileMixin):
         if max_removals is not None:
             validate_number("max_removals", max_removals, at_least=0)
         self.group_id = group_id
-        self.user_ids = user_ids
         self.who = who
         self.is_dry_run = dry_run
         self.max_removals = max_removals

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+from airflow_provider_damstra.id_arguments import USER_LIST_FIELDS
 from airflow_provider_damstra.operators.base import (
     ChangeStatusOperator,
-    ChangeUsersOperator,
     DamstraOperator,
     RollbackOnKillMixin,
 )
+from airflow_provider_damstra.operators.user_arguments import ChangeUsersOperator
 from airflow_provider_damstra.validation import (
     validate_at_least_one,
+    validate_at_most_one,
     validate_booleans,
     validate_choice,
     validate_exactly_one,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         RollbackArguments,
         StrictArguments,
         Text,
+        Texts,
         Time,
     )
     from airflow_provider_damstra.endpoints import CancelIltSession
@@ -42,11 +45,14 @@ class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
     session that an earlier try created by its times: take them from the DAG run, not from ``now()``. A
     cancelled session does not count.
 
-    :param lesson_id: id of the instructor-led lesson (templated).
+    :param lesson_id: id of the instructor-led lesson (templated); or
+    :param lesson_name: name of the instructor-led lesson (templated).
     :param start_datetime: start, as a datetime or ISO 8601 text with a time zone (templated).
     :param end_datetime: end, as a datetime or ISO 8601 text with a time zone (templated).
     :param location: where the session takes place (templated).
-    :param instructor_id: user id of the instructor (templated).
+    :param instructor_id: user id of the instructor (templated); or
+    :param instructor_employee_number: employee number of the instructor (templated); or
+    :param instructor_email_address: e-mail address of the instructor (templated).
     :param notes: notes for the session (templated).
     :param if_exists: ``return`` an existing session, or ``fail``. A session that an earlier try of the task
         created does not count as existing.
@@ -58,10 +64,13 @@ class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
 
     template_fields = (
         "lesson_id",
+        "lesson_name",
         "start_datetime",
         "end_datetime",
         "location",
         "instructor_id",
+        "instructor_employee_number",
+        "instructor_email_address",
         "notes",
         "damstra_conn_id",
     )
@@ -69,22 +78,34 @@ class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
     def __init__(
         self,
         *,
-        lesson_id: Id,
         start_datetime: Time,
         end_datetime: Time,
         location: Text,
-        instructor_id: Id,
+        lesson_id: Id | None = None,
+        lesson_name: Text | None = None,
+        instructor_id: Id | None = None,
+        instructor_employee_number: Id | None = None,
+        instructor_email_address: Text | None = None,
         notes: Text | None = None,
         if_exists: Literal["return", "fail"] = "return",
         **kwargs: Unpack[RollbackArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_choice("if_exists", if_exists, "return", "fail")
+        validate_exactly_one(lesson_id=lesson_id, lesson_name=lesson_name)
+        validate_exactly_one(
+            instructor_id=instructor_id,
+            instructor_employee_number=instructor_employee_number,
+            instructor_email_address=instructor_email_address,
+        )
         self.lesson_id = lesson_id
+        self.lesson_name = lesson_name
         self.start_datetime = start_datetime
         self.end_datetime = end_datetime
         self.location = location
         self.instructor_id = instructor_id
+        self.instructor_employee_number = instructor_employee_number
+        self.instructor_email_address = instructor_email_address
         self.notes = notes
         self.if_exists = if_exists
 
@@ -105,7 +126,9 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
     Fields that are not given keep their values. A retry sends only what still differs.
 
     :param ilt_session_id: id of the session (templated).
-    :param instructor_id: user id of the new instructor (templated).
+    :param instructor_id: user id of the new instructor (templated); or
+    :param instructor_employee_number: employee number of the new instructor (templated); or
+    :param instructor_email_address: e-mail address of the new instructor (templated).
     :param location: new location (templated).
     :param notes: new notes (templated).
     :param number_of_places: new number of places (templated).
@@ -115,6 +138,8 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
     template_fields = (
         "ilt_session_id",
         "instructor_id",
+        "instructor_employee_number",
+        "instructor_email_address",
         "location",
         "notes",
         "number_of_places",
@@ -126,17 +151,25 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
         *,
         ilt_session_id: Id,
         instructor_id: Id | None = None,
+        instructor_employee_number: Id | None = None,
+        instructor_email_address: Text | None = None,
         location: Text | None = None,
         notes: Text | None = None,
         number_of_places: Id | None = None,
         **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
-        validate_at_least_one(
-            instructor_id=instructor_id, location=location, notes=notes, number_of_places=number_of_places
-        )
+        instructor = {
+            "instructor_id": instructor_id,
+            "instructor_employee_number": instructor_employee_number,
+            "instructor_email_address": instructor_email_address,
+        }
+        validate_at_most_one(**instructor)
+        validate_at_least_one(**instructor, location=location, notes=notes, number_of_places=number_of_places)
         self.ilt_session_id = ilt_session_id
         self.instructor_id = instructor_id
+        self.instructor_employee_number = instructor_employee_number
+        self.instructor_email_address = instructor_email_address
         self.location = location
         self.notes = notes
         self.number_of_places = number_of_places
@@ -212,7 +245,7 @@ class DamstraCancelIltSessionOperator(ChangeStatusOperator):
 class _AttendeesOperator(ChangeUsersOperator):
     """Base of the operators that register or deregister attendees."""
 
-    template_fields = ("ilt_session_id", "user_ids", "damstra_conn_id")
+    template_fields = ("ilt_session_id", *USER_LIST_FIELDS, "damstra_conn_id")
 
     def __init__(self, *, ilt_session_id: Id, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -226,7 +259,9 @@ class DamstraRegisterIltSessionUsersOperator(_AttendeesOperator, RollbackOnKillM
     retry registers only users who are still missing.
 
     :param ilt_session_id: id of the session (templated).
-    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated).
+    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated); or
+    :param employee_numbers: employee numbers of the users (templated); or
+    :param email_addresses: e-mail addresses of the users (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
     :param strict: fail without registering any user if some users were registered before this task.
     :param cancel_on_kill: deregister the users that this try registered, when the task is killed.
@@ -236,8 +271,8 @@ class DamstraRegisterIltSessionUsersOperator(_AttendeesOperator, RollbackOnKillM
 
     endpoint_name = "BulkRegisterIltSession"
 
-    def __init__(self, *, ilt_session_id: Id, user_ids: Ids, **kwargs: Unpack[AddUsersArguments]) -> None:
-        super().__init__(ilt_session_id=ilt_session_id, user_ids=user_ids, **kwargs)
+    def __init__(self, *, ilt_session_id: Id, **kwargs: Unpack[AddUsersArguments]) -> None:
+        super().__init__(ilt_session_id=ilt_session_id, **kwargs)
 
 
 class DamstraDeregisterIltSessionUsersOperator(_AttendeesOperator):
@@ -247,7 +282,9 @@ class DamstraDeregisterIltSessionUsersOperator(_AttendeesOperator):
     retry deregisters only users who are still registered.
 
     :param ilt_session_id: id of the session (templated).
-    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated).
+    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated); or
+    :param employee_numbers: employee numbers of the users (templated); or
+    :param email_addresses: e-mail addresses of the users (templated).
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
     :param strict: fail without deregistering any user if some users were not registered before this task.
     :return: ids of the users that the task deregistered, in this try or an earlier one.
@@ -256,8 +293,8 @@ class DamstraDeregisterIltSessionUsersOperator(_AttendeesOperator):
 
     endpoint_name = "BulkDeregisterIltSession"
 
-    def __init__(self, *, ilt_session_id: Id, user_ids: Ids, **kwargs: Unpack[RemoveUsersArguments]) -> None:
-        super().__init__(ilt_session_id=ilt_session_id, user_ids=user_ids, **kwargs)
+    def __init__(self, *, ilt_session_id: Id, **kwargs: Unpack[RemoveUsersArguments]) -> None:
+        super().__init__(ilt_session_id=ilt_session_id, **kwargs)
 
 
 class DamstraSaveIltSessionProgressOperator(DamstraOperator):
@@ -269,12 +306,14 @@ class DamstraSaveIltSessionProgressOperator(DamstraOperator):
     :param ilt_session_id: id of the session (templated).
     :param progress: the records by user id, such as ``{7: {"attended": True, "passed": True}}``; a missing
         value is not changed (templated); or
-    :param user_ids: ids of users who attended and passed: a list, or a string such as ``1,2`` (templated).
+    :param user_ids: ids of users who attended and passed: a list, or a string such as ``1,2`` (templated); or
+    :param employee_numbers: employee numbers of these users (templated); or
+    :param email_addresses: e-mail addresses of these users (templated).
     :return: the number of attendees whose records the task changed, in this try or an earlier one.
     :raises DamstraNotFoundError: if users are not registered; nothing is recorded then.
     """
 
-    template_fields = ("ilt_session_id", "progress", "user_ids", "damstra_conn_id")
+    template_fields = ("ilt_session_id", "progress", *USER_LIST_FIELDS, "damstra_conn_id")
 
     def __init__(
         self,
@@ -282,13 +321,22 @@ class DamstraSaveIltSessionProgressOperator(DamstraOperator):
         ilt_session_id: Id,
         progress: AttendanceRecords | None = None,
         user_ids: Ids | None = None,
+        employee_numbers: Ids | None = None,
+        email_addresses: Texts | None = None,
         **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
-        validate_exactly_one(progress=progress, user_ids=user_ids)
+        validate_exactly_one(
+            progress=progress,
+            user_ids=user_ids,
+            employee_numbers=employee_numbers,
+            email_addresses=email_addresses,
+        )
         self.ilt_session_id = ilt_session_id
         self.progress = progress
         self.user_ids = user_ids
+        self.employee_numbers = employee_numbers
+        self.email_addresses = email_addresses
 
     def _execute(self, context: Context) -> int:
         from airflow_provider_damstra.services.ilt_session import Attendance, save_progress

@@ -5,25 +5,31 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
-from airflow_provider_damstra.operators.base import (
-    FILE_XCOM_KEYS,
-    DamstraOperator,
-    ResultFileMixin,
-    UserListMixin,
-)
+from airflow_provider_damstra.id_arguments import USER_FIELDS, USER_LIST_FIELDS
+from airflow_provider_damstra.operators.base import FILE_XCOM_KEYS, DamstraOperator, ResultFileMixin
+from airflow_provider_damstra.operators.user_arguments import OnEmptyMixin, UserMixin
 from airflow_provider_damstra.validation import validate_booleans, validate_choice, validate_exactly_one
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.arguments import Id, Ids, OperatorArguments, Text, Texts, Time
+    from airflow_provider_damstra.arguments import (
+        Id,
+        Ids,
+        OnEmptyArguments,
+        OperatorArguments,
+        Text,
+        Texts,
+        Time,
+        UserArguments,
+    )
     from airflow_provider_damstra.endpoints import DownloadCertificate
     from airflow_provider_damstra.errors import DamstraError
 
 _MAX_ERRORS_SHOWN = 20
 
 
-class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
+class DamstraScheduleLessonsOperator(OnEmptyMixin, ResultFileMixin):
     """Schedule users to lessons, several users concurrently.
 
     Calls ``listUserLessonSchedules`` for each user and, for what is missing, ``scheduleUser``;
@@ -33,10 +39,12 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
 
     Pushes the XCom ``failed``: ids of the users who were not scheduled, or their number with ``result_path``.
 
-    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated).
+    :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated); or
+    :param employee_numbers: employee numbers of the users (templated); or
+    :param email_addresses: e-mail addresses of the users (templated).
     :param lesson_version_ids: ids of versions of lessons (templated); or
     :param lesson_ids: ids of lessons, of which the newest active version is scheduled (templated); or
-    :param lesson_names: exact names of lessons, of which the newest active version is scheduled (templated).
+    :param lesson_names: names of lessons, of which the newest active version is scheduled (templated).
     :param grace_period: time to complete the lessons, in ``grace_period_unit`` (templated).
     :param grace_period_unit: ``days`` or ``months`` (templated).
     :param schedule_date: start, as a datetime or ISO 8601 text with a time zone; default now (templated).
@@ -53,13 +61,13 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
     :return: a list such as ``[{"user_id": 7, "lesson_schedule_ids": [1, 2]}]``, which
         ``DamstraLessonScheduleSensor`` accepts; with ``result_path`` the file's ``path``, ``rows`` and
         ``sha256``.
-    :raises DamstraNotFoundError: if a lesson does not exist; no user is scheduled then.
-    :raises DamstraConflictError: if several lessons have a name, or ``if_exists`` is ``fail`` and schedules
-        exist.
+    :raises DamstraNotFoundError: if lessons or users do not exist, naming all; no user is scheduled then.
+    :raises DamstraConflictError: if several lessons or users have a name, or ``if_exists`` is ``fail`` and
+        schedules exist.
     """
 
     template_fields = (
-        "user_ids",
+        *USER_LIST_FIELDS,
         "lesson_version_ids",
         "lesson_ids",
         "lesson_names",
@@ -73,7 +81,6 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
     def __init__(
         self,
         *,
-        user_ids: Ids,
         lesson_version_ids: Ids | None = None,
         lesson_ids: Ids | None = None,
         lesson_names: Texts | None = None,
@@ -83,11 +90,10 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
         if_exists: Literal["return", "fail"] = "return",
         if_completed: Literal["schedule", "skip"] = "schedule",
         on_partial_failure: Literal["fail", "continue"] = "fail",
-        on_empty: Literal["fail", "skip"] = "fail",
         result_path: Text | None = None,
-        **kwargs: Unpack[OperatorArguments],
+        **kwargs: Unpack[OnEmptyArguments],
     ) -> None:
-        super().__init__(user_ids=user_ids, on_empty=on_empty, result_path=result_path, **kwargs)
+        super().__init__(result_path=result_path, **kwargs)
         validate_exactly_one(
             lesson_version_ids=lesson_version_ids, lesson_ids=lesson_ids, lesson_names=lesson_names
         )
@@ -155,47 +161,66 @@ class DamstraScheduleLessonsOperator(UserListMixin, ResultFileMixin):
         raise error
 
 
-class DamstraCompleteLessonOperator(DamstraOperator):
+class DamstraCompleteLessonOperator(UserMixin):
     """Record that a user completed a lesson.
 
     Calls ``listUserLessonSchedules`` and, if there is no completion of the lesson at the same second,
     ``completeLesson``. A retry finds what an earlier try recorded by that second: take ``completed_date``
     from the record or the DAG run, not from ``now()``.
 
-    :param user_id: id of the trainee (templated).
+    :param user_id: id of the trainee (templated); or
+    :param employee_number: employee number of the trainee (templated); or
+    :param email_address: e-mail address of the trainee (templated).
     :param lesson_id: id of the lesson, of which the published version is completed (templated); or
-    :param lesson_version_id: id of a version of a lesson (templated).
+    :param lesson_version_id: id of a version of a lesson (templated); or
+    :param lesson_name: name of the lesson, of which the published version is completed (templated).
     :param completed_date: time of completion, as a datetime or ISO 8601 text with a time zone (templated).
-    :param manually_completed_by_user_id: id of the active user who confirms the completion (templated).
+    :param manually_completed_by_user_id: id of the active user who confirms the completion (templated); or
+    :param manually_completed_by_employee_number: employee number of this user (templated); or
+    :param manually_completed_by_email_address: e-mail address of this user (templated).
     :return: ids of the completed lesson schedules.
     """
 
     template_fields = (
-        "user_id",
+        *USER_FIELDS,
         "lesson_id",
         "lesson_version_id",
+        "lesson_name",
         "completed_date",
         "manually_completed_by_user_id",
+        "manually_completed_by_employee_number",
+        "manually_completed_by_email_address",
         "damstra_conn_id",
     )
 
     def __init__(
         self,
         *,
-        user_id: Id,
         completed_date: Time,
-        manually_completed_by_user_id: Id,
+        manually_completed_by_user_id: Id | None = None,
+        manually_completed_by_employee_number: Id | None = None,
+        manually_completed_by_email_address: Text | None = None,
         lesson_id: Id | None = None,
         lesson_version_id: Id | None = None,
-        **kwargs: Unpack[OperatorArguments],
+        lesson_name: Text | None = None,
+        **kwargs: Unpack[UserArguments],
     ) -> None:
         super().__init__(**kwargs)
-        validate_exactly_one(lesson_id=lesson_id, lesson_version_id=lesson_version_id)
-        self.user_id = user_id
+        validate_exactly_one(
+            lesson_id=lesson_id, lesson_version_id=lesson_version_id, lesson_name=lesson_name
+        )
+        validate_exactly_one(
+            manually_completed_by_user_id=manually_completed_by_user_id,
+            manually_completed_by_employee_number=manually_completed_by_employee_number,
+            manually_completed_by_email_address=manually_completed_by_email_address,
+        )
         self.lesson_id = lesson_id
         self.lesson_version_id = lesson_version_id
+        self.lesson_name = lesson_name
         self.completed_date = completed_date
         self.manually_completed_by_user_id = manually_completed_by_user_id
+        self.manually_completed_by_employee_number = manually_completed_by_employee_number
+        self.manually_completed_by_email_address = manually_completed_by_email_address
 
     def _execute(self, context: Context) -> list[int]:
         from airflow_provider_damstra.endpoints import CompleteLesson
@@ -204,7 +229,7 @@ class DamstraCompleteLessonOperator(DamstraOperator):
         request = CompleteLesson(**self.request_fields(CompleteLesson))
         ids, was_recorded = complete_lesson(self.client, request)
         state = "recorded" if was_recorded else "is there already"
-        self.log.info("User %s: completion %s", self.user_id, state)
+        self.log.info("User %d: completion %s", request.user_id, state)
         return ids
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, cast
 
+from airflow_provider_damstra.id_arguments import USER_FIELDS
 from airflow_provider_damstra.operators.base import (
     ChangeStatusOperator,
-    DamstraOperator,
     ResultFileMixin,
     RollbackOnKillMixin,
 )
+from airflow_provider_damstra.operators.user_arguments import UserMixin
 from airflow_provider_damstra.validation import (
     parse_mapping,
     validate_booleans,
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.arguments import (
         Fields,
-        Id,
         OperatorArguments,
         RollbackArguments,
-        StrictArguments,
         Text,
         Texts,
+        UserArguments,
+        UserStatusArguments,
     )
     from airflow_provider_damstra.endpoints.user import ImportedUser
 
@@ -223,24 +224,25 @@ class DamstraCreateUserOperator(RollbackOnKillMixin):
         return user_id
 
 
-class DamstraUpdateUserOperator(DamstraOperator):
+class DamstraUpdateUserOperator(UserMixin):
     """Change fields of a user.
 
     Calls ``getUser`` and, if something differs, ``updateUser``. Fields that are not given keep their values,
     although the API replaces a user as a whole. A retry sends only what still differs.
 
-    :param user_id: id of the user (templated).
+    :param user_id: id of the user (templated); or
+    :param employee_number: employee number of the user (templated); or
+    :param email_address: e-mail address of the user (templated).
     :param changes: the fields to change, by snake_case or API names (templated).
     :return: whether the task changed the user, in this try or an earlier one.
     """
 
-    template_fields = ("user_id", "changes", "damstra_conn_id")
+    template_fields = (*USER_FIELDS, "changes", "damstra_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"changes": "json"}
 
-    def __init__(self, *, user_id: Id, changes: Fields, **kwargs: Unpack[OperatorArguments]) -> None:
+    def __init__(self, *, changes: Fields, **kwargs: Unpack[UserArguments]) -> None:
         super().__init__(**kwargs)
         validate_no_password(changes)
-        self.user_id = user_id
         self.changes = changes
 
     def _execute(self, context: Context) -> bool:
@@ -248,17 +250,17 @@ class DamstraUpdateUserOperator(DamstraOperator):
 
         validate_no_password(self.changes)
         changes = parse_mapping("changes", self.changes)
-        return update_user(self.client, {**changes, "user_id": self.user_id})
+        user_id = self.resolved_ids.get("user_id", self.user_id)
+        return update_user(self.client, {**changes, "user_id": user_id})
 
 
-class _UserStatusOperator(ChangeStatusOperator):
+class _UserStatusOperator(UserMixin, ChangeStatusOperator):
     """Base of the operators that activate or inactivate a user."""
 
-    template_fields = ("user_id", "damstra_conn_id")
+    template_fields = (*USER_FIELDS, "damstra_conn_id")
 
-    def __init__(self, *, user_id: Id, **kwargs: Unpack[StrictArguments]) -> None:
+    def __init__(self, **kwargs: Unpack[UserStatusArguments]) -> None:
         super().__init__(**kwargs)
-        self.user_id = user_id
 
 
 class DamstraActivateUserOperator(_UserStatusOperator):
@@ -267,7 +269,9 @@ class DamstraActivateUserOperator(_UserStatusOperator):
     Calls ``getUser`` and, if the user is inactive, ``activateUser``. A retry finds out whether an earlier try
     did it.
 
-    :param user_id: id of the user (templated).
+    :param user_id: id of the user (templated); or
+    :param employee_number: employee number of the user (templated); or
+    :param email_address: e-mail address of the user (templated).
     :param strict: fail if the user was active before this task.
     :return: whether the task activated the user, in this try or an earlier one.
     :raises DamstraConflictError: if the user was active before, and ``strict``.
@@ -282,7 +286,9 @@ class DamstraInactivateUserOperator(_UserStatusOperator):
     Calls ``getUser`` and, if the user is active, ``inactivateUser``. A retry finds out whether an earlier try
     did it.
 
-    :param user_id: id of the user (templated).
+    :param user_id: id of the user (templated); or
+    :param employee_number: employee number of the user (templated); or
+    :param email_address: e-mail address of the user (templated).
     :param strict: fail if the user was inactive before this task.
     :return: whether the task made the user inactive, in this try or an earlier one.
     :raises DamstraConflictError: if the user was inactive before, and ``strict``.
@@ -291,13 +297,15 @@ class DamstraInactivateUserOperator(_UserStatusOperator):
     endpoint_name = "InactivateUser"
 
 
-class DamstraGenerateLoginUrlOperator(DamstraOperator):
+class DamstraGenerateLoginUrlOperator(UserMixin):
     """Generate a URL that logs a user in without a password, and write it to a file or return it.
 
     Calls ``generateLoginUrl``; every try generates a new URL. The URL is a secret: it is masked in logs, but
     XCom would show it, so ``path`` or ``return_in_clear`` is required.
 
-    :param user_id: id of the user (templated).
+    :param user_id: id of the user (templated); or
+    :param employee_number: employee number of the user (templated); or
+    :param email_address: e-mail address of the user (templated).
     :param path: path or URL, on any object storage, of the file to write the URL to (templated); or
     :param return_in_clear: return the URL itself; everyone who may see XComs can read it.
     :param expires_in: validity of the URL: ``day``, ``week``, ``month``, ``year``, ``never`` or ``disabled``;
@@ -305,21 +313,19 @@ class DamstraGenerateLoginUrlOperator(DamstraOperator):
     :return: the path of the file, or the URL.
     """
 
-    template_fields = ("user_id", "path", "expires_in", "damstra_conn_id")
+    template_fields = (*USER_FIELDS, "path", "expires_in", "damstra_conn_id")
 
     def __init__(
         self,
         *,
-        user_id: Id,
         path: Text | None = None,
         return_in_clear: bool = False,
         expires_in: Literal["day", "week", "month", "year", "never", "disabled"] | Text | None = None,
-        **kwargs: Unpack[OperatorArguments],
+        **kwargs: Unpack[UserArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_booleans(return_in_clear=return_in_clear)
         validate_exactly_one(path=path, return_in_clear=return_in_clear or None)
-        self.user_id = user_id
         self.path = cast("str | None", path)
         self.expires_in = expires_in
 

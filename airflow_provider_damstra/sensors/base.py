@@ -16,6 +16,7 @@ except ImportError:  # Airflow before 3.2
 
 from airflow_provider_damstra.errors import DamstraError, DamstraTransportError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
+from airflow_provider_damstra.id_arguments import ID_ARGUMENTS, texts_to_resolve
 from airflow_provider_damstra.retry_policy import fail_fast_on_permanent_errors
 from airflow_provider_damstra.task_state import TaskState
 from airflow_provider_damstra.ui import DamstraLink, set_map_index_template
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 class DamstraSensor(BaseSensorOperator):
     """Wait until a condition in Damstra Learning is met.
 
-    A subclass names the condition and the attributes that are its arguments.
+    A subclass names the condition and the attributes that are its arguments. Users and lessons that are given
+    by employee number, e-mail address or name are looked up once, by the first poll on a worker.
 
     **Modes.** The outcome is the same in each of them:
 
@@ -87,7 +89,9 @@ class DamstraSensor(BaseSensorOperator):
         self.max_poll_failures = max_poll_failures
         self.damstra_conn_id = damstra_conn_id
         self.start_from_trigger = start_from_trigger and _starts_in_triggerer()
+        self._starts_from_trigger = start_from_trigger
         self.task_state = TaskState()
+        self._resolved_ids: dict[str, Any] = {}
 
     if TYPE_CHECKING:
 
@@ -109,7 +113,7 @@ class DamstraSensor(BaseSensorOperator):
         return create_condition(CONDITIONS[self.condition_name], self._arguments())
 
     def _arguments(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.condition_arguments}
+        return {name: self._resolved_ids.get(name, getattr(self, name)) for name in self.condition_arguments}
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once."""
@@ -124,17 +128,33 @@ class DamstraSensor(BaseSensorOperator):
             self._failures_key = f"poll_failures_of_try_{context['ti'].try_number}"
         if not self.deferrable:
             return super().execute(context)
-        result = self._poll_before_deferring()
+        deadline = time.time() + self.timeout
+        result = self._poll_until_resolved(deadline)
         if result.is_done:
             return result.result
         from airflow_provider_damstra.triggers.wait import DamstraWaitTrigger
 
         arguments = {**self._trigger_arguments(), **self._resolved_arguments()}
-        arguments["deadline"] = time.time() + self.timeout
+        arguments["deadline"] = deadline
         if self.end_from_trigger and next(self.iter_mapped_dependants(), None):
             # Only a worker can set the number of tasks that are mapped over the result.
             arguments["end_from_trigger"] = False
         self.defer(trigger=DamstraWaitTrigger(**arguments), method_name=self.execute_complete.__name__)
+
+    def _poll_until_resolved(self, deadline: float) -> PollResult:
+        """Poll once; and again while texts could not be looked up, because a trigger needs ids."""
+        result = self._poll_before_deferring()
+        while not result.is_done and self.is_unresolved():
+            if time.time() + self.poke_interval > deadline:
+                from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
+
+                timeout = AirflowSensorTimeout("Its time is up: users or lessons could not be looked up.")
+                if self.soft_fail or self.never_fail:
+                    raise AirflowSkipException(str(timeout)) from timeout
+                raise timeout
+            time.sleep(self.poke_interval)
+            result = self._poll_before_deferring()
+        return result
 
     def _poll_before_deferring(self) -> PollResult:
         """Poll once, with the arguments ``*_fail``, which Airflow applies only to ``poke``."""
@@ -157,7 +177,17 @@ class DamstraSensor(BaseSensorOperator):
             raise
 
     def _configure_trigger_start(self) -> None:
-        """Set the arguments of the trigger to start from; a subclass calls it at the end of ``__init__``."""
+        """Set the arguments of the trigger to start from; a subclass calls it at the end of ``__init__``.
+
+        :raises ValueError: if there are texts to look up, which only a worker can.
+        """
+        texts = texts_to_resolve(self) if self._starts_from_trigger else {}
+        if texts:
+            ids = ", ".join(ID_ARGUMENTS[name][0] for name in texts)
+            raise ValueError(
+                f"{', '.join(texts)} cannot be looked up in the triggerer: leave out start_from_trigger, or "
+                f"give {ids}"
+            )
         if not self.start_from_trigger:
             return
         from airflow.triggers.base import StartTriggerArgs
@@ -235,11 +265,31 @@ class DamstraSensor(BaseSensorOperator):
         # First, because each query would read a connection that cannot be read.
         self.hook.get_conn()
         try:
+            self._resolve()
             return poll(self.hook, self.condition)
         except DamstraError:
             if not self.hook.reload_connection():
                 raise
+        self._resolve()
         return poll(self.hook, self.condition)
+
+    def is_unresolved(self) -> bool:
+        """Return whether ids have to be looked up before there is a condition."""
+        return bool(texts_to_resolve(self)) and not self._resolved_ids
+
+    def _resolve(self) -> None:
+        """Look up ids by the texts that are given; a rescheduled task keeps them (from Airflow 3.3)."""
+        if not self.is_unresolved():
+            return
+        from hashlib import sha256
+
+        from airflow_provider_damstra.services.id_resolution import parse_texts, resolve_ids
+
+        texts = parse_texts(texts_to_resolve(self))
+        # A task that is cleared after its arguments were changed must not use the ids of the old ones.
+        key = f"ids_{sha256(repr(texts).encode()).hexdigest()[:32]}"
+        self._resolved_ids = self._get_state(key, None) or resolve_ids(self.hook, texts)
+        self._set_state(key, self._resolved_ids)
 
     def _get_state(self, name: str, default: Any) -> Any:
         """Return a value of the task's state, or the default if Airflow cannot read it now."""

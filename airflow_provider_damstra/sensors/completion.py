@@ -78,6 +78,8 @@ class LessonCompletionSensor(DamstraSensor):
             return super()._poll()
         self.passed_schedule_ids = self._get_state(_PASSED_SCHEDULE_IDS, [])
         result = super()._poll()
+        if self.is_unresolved():
+            return result
         passed = self._resolved_arguments()[_PASSED_SCHEDULE_IDS]
         if passed != self.passed_schedule_ids:
             self._set_state(_PASSED_SCHEDULE_IDS, passed)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
+from airflow_provider_damstra.id_arguments import USER_FIELDS
 from airflow_provider_damstra.sensors.completion import LessonCompletionSensor
-from airflow_provider_damstra.validation import is_rendered_later, validate_share
+from airflow_provider_damstra.validation import is_rendered_later, validate_exactly_one, validate_share
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.arguments import Duration, Id, Ids, SensorArguments, Text
+    from airflow_provider_damstra.arguments import Duration, Id, Ids, SensorArguments, Text, Texts
     from airflow_provider_damstra.conditions.base import PollResult
     from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
 
@@ -92,13 +93,18 @@ class DamstraUserLessonsSensor(LessonCompletionSensor):
     for each completed schedule of a lesson until one is passed, the latest first. Returns (XCom) the ids of
     the lessons.
 
-    Fails immediately if the user does not exist, or a lesson is in a state of ``fail_on``.
+    Fails immediately if the user or a lesson does not exist, or a lesson is in a state of ``fail_on``.
 
     Modes, common arguments and error handling: see ``DamstraSensor``; failed tests and old completions:
     see ``LessonCompletionSensor``.
 
-    :param user_id: id of the user (templated).
-    :param lesson_ids: ids of the lessons (templated).
+    Users and lessons are looked up by the first poll, unless they are given by id.
+
+    :param user_id: id of the user (templated); or
+    :param employee_number: employee number of the user (templated); or
+    :param email_address: e-mail address of the user (templated).
+    :param lesson_ids: ids of the lessons (templated); or
+    :param lesson_names: names of the lessons (templated).
     :param fail_on: states in which a lesson counts as failed: ``cancelled`` (it has only cancelled
         schedules), ``overdue`` (it is neither completed nor open otherwise), ``not_passed`` and ``expired``
         (it has been completed, but that does not count, and it is not scheduled again).
@@ -111,19 +117,27 @@ class DamstraUserLessonsSensor(LessonCompletionSensor):
 
     condition_name = "UserLessonsCondition"
     condition_arguments = ("user_id", "lesson_ids", "fail_on")
-    template_fields = ("user_id", "lesson_ids", "valid_for", "damstra_conn_id")
+    template_fields = (*USER_FIELDS, "lesson_ids", "lesson_names", "valid_for", "damstra_conn_id")
 
     def __init__(
         self,
         *,
-        user_id: Id,
-        lesson_ids: Ids,
+        user_id: Id | None = None,
+        employee_number: Id | None = None,
+        email_address: Text | None = None,
+        lesson_ids: Ids | None = None,
+        lesson_names: Texts | None = None,
         fail_on: Sequence[Literal["cancelled", "overdue", "not_passed", "expired"]] = ("cancelled",),
         require_passed: bool = False,
         valid_for: Duration | None = None,
         **kwargs: Unpack[SensorArguments],
     ) -> None:
         super().__init__(fail_on=fail_on, require_passed=require_passed, valid_for=valid_for, **kwargs)
+        validate_exactly_one(user_id=user_id, employee_number=employee_number, email_address=email_address)
+        validate_exactly_one(lesson_ids=lesson_ids, lesson_names=lesson_names)
         self.user_id = user_id
+        self.employee_number = employee_number
+        self.email_address = email_address
         self.lesson_ids = lesson_ids
+        self.lesson_names = lesson_names
         self._configure_trigger_start()

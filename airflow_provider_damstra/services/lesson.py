@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-from pydantic import AfterValidator, BeforeValidator, Field
+from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.lesson import ListLessons
@@ -23,10 +21,8 @@ from airflow_provider_damstra.endpoints.types import (
     Argument,
     CountAsString,
     IdentifierList,
-    Name,
     OptionalIdentifierList,
     OptionalUtcDateTime,
-    validate_unique,
 )
 from airflow_provider_damstra.errors import (
     DamstraConflictError,
@@ -40,36 +36,26 @@ from airflow_provider_damstra.services.idempotency import get_or_create
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.base import SupportsCalls
-    from airflow_provider_damstra.models.lesson import Lesson
     from airflow_provider_damstra.models.lesson_schedule import UserLessonSchedule
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
-
-def _to_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-LessonNames = Annotated[
-    tuple[Name, ...], BeforeValidator(_to_list), AfterValidator(validate_unique), Field(min_length=1)
-]
 
 _MAX_CLOCK_SKEW = timedelta(minutes=5)
 
 
 class LessonAssignment(RequestModel):
-    """Users, the lessons that they are to do (given in one of three forms), and the time they have."""
+    """Users, the lessons that they are to do (or versions of them), and the time they have."""
 
     user_ids: IdentifierList
     lesson_version_ids: OptionalIdentifierList = OMITTED
     lesson_ids: OptionalIdentifierList = OMITTED
-    lesson_names: LessonNames | None = None
     grace_period: CountAsString
     grace_period_unit: Argument[GracePeriodUnit | Literal["days", "months"], GracePeriodUnit]
     schedule_date: OptionalUtcDateTime = OMITTED
 
     def requests(self, client: SupportsCalls) -> list[ScheduleUser]:
-        """Return a request for each user; lesson ids and names are looked up once for all."""
-        versions = self.lesson_version_ids or _newest_versions(self._find_lessons(client))
+        """Return a request for each user; lessons are looked up once for all."""
+        versions = self.lesson_version_ids or _newest_versions(client, self.lesson_ids or ())
         return [
             ScheduleUser(
                 user_id=user_id,
@@ -81,41 +67,23 @@ class LessonAssignment(RequestModel):
             for user_id in self.user_ids
         ]
 
-    def _find_lessons(self, client: SupportsCalls) -> dict[str, list[Lesson]]:
-        """Return the versions of each lesson, by its id or quoted name."""
-        if self.lesson_ids:
-            rows = list(client.iterate(ListLessons(lesson_ids=self.lesson_ids)))
-            return {
-                str(lesson_id): [row for row in rows if row.lesson_id == lesson_id]
-                for lesson_id in self.lesson_ids
-            }
-        # The search matches any part of a name.
-        return {
-            repr(name): [row for row in client.iterate(ListLessons(q=name)) if row.name == name]
-            for name in self.lesson_names or ()
-        }
 
-
-def _newest_versions(rows_by_lesson: dict[str, list[Lesson]]) -> tuple[int, ...]:
+def _newest_versions(client: SupportsCalls, lesson_ids: Sequence[int]) -> tuple[int, ...]:
     """Return for each lesson the id of its newest version that can be scheduled.
 
-    :raises DamstraError: naming every lesson that does not exist, is not unique or cannot be scheduled.
+    :raises DamstraError: naming every lesson that does not exist or cannot be scheduled.
     """
-    active = {
-        lesson: [row for row in rows if row.can_be_scheduled] for lesson, rows in rows_by_lesson.items()
-    }
-    for lesson, rows in active.items():
-        ids = {row.lesson_id: None for row in rows}
-        if len(ids) > 1:
-            raise DamstraConflictError(
-                f"{len(ids)} lessons are named {lesson} ({', '.join(map(str, ids))}): name one by id."
-            )
-    unknown = [lesson for lesson, rows in rows_by_lesson.items() if not rows]
+    listed = list(client.iterate(ListLessons(lesson_ids=lesson_ids)))
+    versions = {lesson_id: [row for row in listed if row.lesson_id == lesson_id] for lesson_id in lesson_ids}
+    unknown = [str(lesson_id) for lesson_id, rows in versions.items() if not rows]
     if unknown:
         raise DamstraNotFoundError(f"Lesson {', '.join(unknown)} does not exist; no user was scheduled.")
-    closed = {lesson: rows[-1] for lesson, rows in rows_by_lesson.items() if not active[lesson]}
+    active = {
+        lesson_id: [row for row in rows if row.can_be_scheduled] for lesson_id, rows in versions.items()
+    }
+    closed = {lesson_id: rows[-1] for lesson_id, rows in versions.items() if not active[lesson_id]}
     if closed:
-        names = ", ".join(f"{lesson} ({row.name}: {row.status})" for lesson, row in closed.items())
+        names = ", ".join(f"{lesson_id} ({row.name}: {row.status})" for lesson_id, row in closed.items())
         raise DamstraRequestError(
             f"Lesson {names} cannot be scheduled, only an active lesson can; no user was scheduled."
         )

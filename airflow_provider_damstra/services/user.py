@@ -41,8 +41,10 @@ def find_user(client: SupportsCalls, request: CreateUser, *, consult_listing: bo
     for name in SEARCHES:
         value = getattr(request, name)
         if value:
-            found = UserLookup(client, match_by=name).find([value], consult_listing=consult_listing)
-            return next(iter(found.values()), None)
+            lookup = UserLookup(client, match_by=name)
+            # Not with find: the stack of a failed request stays short.
+            candidates = lookup.candidates([value], consult_listing=consult_listing)
+            return next(iter(lookup.only_users(candidates).values()), None)
     raise DamstraConflictError(
         "A user needs an employee_number, an email_address or a user_name to be found by."
     )

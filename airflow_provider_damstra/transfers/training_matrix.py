@@ -11,12 +11,17 @@ from airflow_provider_damstra.durations import parse_duration
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.storage import atomic_write, validate_writable_path
 from airflow_provider_damstra.transfers.base import create_reader
-from airflow_provider_damstra.validation import is_rendered_later, validate_booleans, validate_choice
+from airflow_provider_damstra.validation import (
+    is_rendered_later,
+    validate_at_most_one,
+    validate_booleans,
+    validate_choice,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.arguments import Duration, Id, Ids, OperatorArguments, Text
+    from airflow_provider_damstra.arguments import Duration, Id, Ids, OperatorArguments, Text, Texts
     from airflow_provider_damstra.exports.reader import ResourceReader
     from airflow_provider_damstra.exports.training_matrix.completion import CompletionRequirements
     from airflow_provider_damstra.exports.training_matrix.matrix import TrainingMatrix
@@ -47,6 +52,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
     :param target_path: path or URL of the file on any object storage (templated).
     :param lesson_ids: ids of the lessons, one column each; default all lessons that a member is or was
         scheduled to (templated).
+    :param lesson_names: instead of ``lesson_ids``, names of the lessons (templated).
     :param title: heading of the HTML file; default the group's name (templated).
     :param file_format: ``html``, ``csv`` or ``parquet``, which needs the extra ``parquet``.
     :param include_child_groups: include the members of all groups below.
@@ -61,7 +67,15 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
     """
 
     xcom_keys = ("uri", "sha256")
-    template_fields = ("group_id", "target_path", "lesson_ids", "title", "valid_for", "damstra_conn_id")
+    template_fields = (
+        "group_id",
+        "target_path",
+        "lesson_ids",
+        "lesson_names",
+        "title",
+        "valid_for",
+        "damstra_conn_id",
+    )
 
     def __init__(
         self,
@@ -69,6 +83,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         group_id: Id,
         target_path: Text,
         lesson_ids: Ids | None = None,
+        lesson_names: Texts | None = None,
         title: Text | None = None,
         file_format: Literal["html", "csv", "parquet"] = "html",
         include_child_groups: bool = False,
@@ -79,6 +94,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
+        validate_at_most_one(lesson_ids=lesson_ids, lesson_names=lesson_names)
         validate_choice("file_format", file_format, "html", "csv", "parquet")
         validate_booleans(
             include_child_groups=include_child_groups,
@@ -91,6 +107,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         self.group_id = group_id
         self.target_path = cast("str", target_path)
         self.lesson_ids = lesson_ids
+        self.lesson_names = lesson_names
         self.title = cast("str | None", title)
         self.file_format = file_format
         self.include_child_groups = include_child_groups

@@ -9,6 +9,7 @@ import pytest
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
+from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.operators.user import DamstraCreateUserOperator, DamstraUpsertUsersOperator
 from tests.operators.all_cases import CASES, operator_classes
 from tests.operators.task_runner import run
@@ -17,7 +18,6 @@ from tests.operators.user_group_cases import ADA, NEW_USER
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_damstra.operators.base import DamstraOperator
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.operators.conftest import ConnectionFactory
     from tests.operators.operator_case import OperatorCase, Scenario
@@ -73,7 +73,9 @@ def templates_for(value: Any, name: str) -> Any:
 
 @pytest.mark.parametrize("kind", operator_classes(), ids=lambda kind: kind.__name__)
 def test_all_arguments_but_options_are_templated(kind: type[DamstraOperator]) -> None:
-    arguments = set(inspect.signature(kind.__init__).parameters) - {"self", "kwargs"}
+    bases = [base for base in kind.__mro__ if issubclass(base, DamstraOperator)]
+    taken = {name for base in bases for name in inspect.signature(base.__init__).parameters}
+    arguments = taken - {"self", "kwargs"}
     assert set(kind.template_fields) == (arguments - OPTIONS) | {"damstra_conn_id"}
 
 

@@ -10,8 +10,9 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_damstra.errors import DamstraNotFoundError
-from airflow_provider_damstra.operators.base import DamstraOperator, UserListMixin
+from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.operators.call import DamstraCallOperator
+from airflow_provider_damstra.operators.user_arguments import OnEmptyMixin
 from tests.operators.all_cases import CASES
 from tests.operators.lesson_session_cases import COMPLETE_LESSON, CREATE_ILT_SESSION, SCHEDULE_LESSONS
 from tests.operators.operator_case import changes_in
@@ -70,9 +71,9 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     ),
     (SCHEDULE_LESSONS, {"lesson_names": "A"}, "given: lesson_ids, lesson_names"),
     (COMPLETE_LESSON, {"lesson_version_id": 2002}, "give exactly one of lesson_id, lesson_version_id"),
-    (COMPLETE_LESSON, {"lesson_id": None}, "give exactly one of lesson_id, lesson_version_id; given: none"),
+    (COMPLETE_LESSON, {"lesson_id": None}, "lesson_id, lesson_version_id, lesson_name; given: none"),
     (SAVE_PROGRESS, {"progress": {1015: {}}}, "give exactly one of progress, user_ids"),
-    (SAVE_PROGRESS, {"user_ids": None}, "give exactly one of progress, user_ids; given: none"),
+    (SAVE_PROGRESS, {"user_ids": None}, "employee_numbers, email_addresses; given: none"),
     # options
     (CREATE_USER, {"if_exists": "replace"}, "if_exists is 'replace'; it can be return or update or fail"),
     (CREATE_GROUP, {"if_exists": "replace"}, "if_exists is 'replace'; it can be return or update or fail"),
@@ -105,7 +106,6 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     ),
     (CERTIFICATE, {"on_missing": "ignore"}, "on_missing is 'ignore'; it can be fail or skip"),
     # ids
-    (SYNC, {"user_ids": None}, "user_ids: it is None instead of ids: did the task that returns them run"),
     (
         SYNC,
         {"user_ids": {"id": 7}},
@@ -158,7 +158,7 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     (SAVE_PROGRESS, {"user_ids": None, "progress": {1015: {"late": True}}}, "progress.1015.late"),
     (SAVE_PROGRESS, {"user_ids": None, "progress": {1015: {"passed": "maybe"}}}, "progress.1015.passed"),
     # what an update changes
-    (UPDATE_SESSION, dict.fromkeys(UPDATE_SESSION_CHANGES), "give at least one of instructor_id, location,"),
+    (UPDATE_SESSION, dict.fromkeys(UPDATE_SESSION_CHANGES), "give at least one of instructor_id, instruct"),
     (UPDATE_GROUP, dict.fromkeys(UPDATE_GROUP_CHANGES), "give at least one of name, description, parent_id"),
     (UPDATE_GROUP, {"parent_id": "x", "name": 7}, "name: Input should be a valid string, not a number; pare"),
     # files
@@ -187,9 +187,9 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
         {"number_of_places": -1},
         "number_of_places: Input should be greater than or equal to 0",
     ),
-    (SCHEDULE_LESSONS, {"lesson_ids": None, "lesson_names": []}, "lesson_names: "),
-    (SCHEDULE_LESSONS, {"lesson_ids": None, "lesson_names": [7]}, "lesson_names.0: "),
-    (SCHEDULE_LESSONS, {"lesson_ids": None, "lesson_names": ["A", " "]}, "lesson_names.1: "),
+    (SCHEDULE_LESSONS, {"lesson_ids": None, "lesson_names": []}, "lesson_names is empty"),
+    (SCHEDULE_LESSONS, {"lesson_ids": None, "lesson_names": [7]}, "lesson_names is [7]; it is texts"),
+    (SCHEDULE_LESSONS, {"lesson_ids": None, "lesson_names": ["A", " "]}, "lesson_names is empty, or"),
     (
         SCHEDULE_LESSONS,
         {"lesson_ids": None, "lesson_names": ["A", "A"]},
@@ -296,7 +296,7 @@ def test_unknown_id_is_named_and_nothing_is_changed(
     assert changes_in(damstra_emulator) == {}
 
 
-USER_LIST_CASES = [case for case in CASES if issubclass(case.operator, UserListMixin)]
+USER_LIST_CASES = [case for case in CASES if issubclass(case.operator, OnEmptyMixin)]
 EMPTY: list[Any] = [[], (), "", "[]", " ", "[ ]", "()", [[], []]]
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 AN_INSTRUCTOR = 1008  # has no lesson schedules
 SCHEDULE = "/user/*/lesson_schedule"
+HAUL_TRUCK_NAME = "Haul Truck Pre-start Checks"
 
 
 def step(**arguments: Any) -> DamstraScheduleLessonsOperator:
@@ -67,8 +68,9 @@ def test_newest_active_version_is_scheduled(damstra_emulator: DamstraEmulator) -
 
 
 def test_lessons_are_looked_up_once_for_all_users(damstra_emulator: DamstraEmulator) -> None:
-    schedule(user_ids=list(TRAINEES), lesson_names=["Haul Truck Pre-start Checks"])
-    assert len(damstra_emulator.journal(path="/lesson")) == 1
+    schedule(user_ids=list(TRAINEES), lesson_names=[HAUL_TRUCK_NAME])
+    queries = [entry["query"] for entry in damstra_emulator.journal(path="/lesson")]
+    assert [query.get("q") or query["lessonIds"] for query in queries] == [HAUL_TRUCK_NAME, "204"]
     assert len(schedule_requests(damstra_emulator)) == len(TRAINEES)
 
 
@@ -93,7 +95,7 @@ INVALID = [
     (
         {"lesson_names": ["Haul Truck", "Site Induction"]},
         DamstraNotFoundError,
-        "Lesson 'Haul Truck' does not exist; no user was scheduled.",
+        "No lesson is named 'Haul Truck'. Nothing was changed.",
     ),
     (
         {"lesson_ids": [204, 206]},
@@ -104,7 +106,7 @@ INVALID = [
     (
         {"lesson_names": "Shotfirer Refresher 2019"},
         None,
-        "Lesson 'Shotfirer Refresher 2019' (Shotfirer Refresher 2019: inactive) cannot be scheduled",
+        "Lesson 206 (Shotfirer Refresher 2019: inactive) cannot be scheduled",
     ),
 ]
 
@@ -127,7 +129,7 @@ def test_ambiguous_lesson_name_is_rejected(damstra_emulator: DamstraEmulator) ->
     body = {"results": lessons, "meta": {"totalResultCount": 2, "startIndex": 0, "endIndex": 2}}
     damstra_emulator.add_fault("status", status=200, path="/lesson", body=body)
     why = error_message(step(lesson_names="Twin"), DamstraConflictError)
-    assert why == "2 lessons are named 'Twin' (301, 302): name one by id."
+    assert why == "2 lessons are named 'Twin' (301, 302): name one by id. Nothing was changed."
     assert schedule_requests(damstra_emulator) == []
 
 

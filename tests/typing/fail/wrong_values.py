@@ -23,9 +23,17 @@ from airflow_provider_damstra.operators.lesson import (
     DamstraDownloadCertificateOperator,
     DamstraScheduleLessonsOperator,
 )
-from airflow_provider_damstra.operators.user import DamstraCreateUserOperator, DamstraInactivateUserOperator
+from airflow_provider_damstra.operators.user import (
+    DamstraCreateUserOperator,
+    DamstraInactivateUserOperator,
+    DamstraUpdateUserOperator,
+)
+from airflow_provider_damstra.sensors.group import DamstraGroupLessonSensor
 from airflow_provider_damstra.sensors.ilt_session import DamstraIltSessionSensor
-from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
+from airflow_provider_damstra.sensors.lesson_schedule import (
+    DamstraLessonScheduleSensor,
+    DamstraUserLessonsSensor,
+)
 from airflow_provider_damstra.testing import DamstraEmulator
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
@@ -36,7 +44,7 @@ DamstraCreateUserOperator(task_id="a", user={}, if_exists="replace")  # E: arg-t
 DamstraInactivateUserOperator(task_id="b", user_id=7.5)  # E: arg-type
 DamstraInactivateUserOperator(task_id="c", user_id=7, strict="yes")  # E: arg-type
 DamstraInactivateUserOperator(task_id="d", user_id=7, retries="3")  # E: arg-type
-DamstraInactivateUserOperator(task_id="e")  # E: call-arg
+DamstraUpdateUserOperator(task_id="e", user_id=7)  # E: call-arg
 DamstraInactivateUserOperator(user_id=7)  # E: call-arg
 DamstraCreateGroupOperator(task_id="f", name="A", description="B", if_exists="keep")  # E: arg-type
 DamstraAddGroupMembersOperator(task_id="g", group_id=1, user_ids=[7], on_empty="ignore")  # E: arg-type
@@ -47,6 +55,11 @@ DamstraScheduleLessonsOperator(task_id="k", user_ids=[7], lesson_ids=[1], if_exi
 DamstraScheduleLessonsOperator(task_id="l", user_ids=[7], if_completed="fail")  # E: arg-type
 DamstraScheduleLessonsOperator(task_id="m", user_ids=[7], on_partial_failure="skip")  # E: arg-type
 DamstraDownloadCertificateOperator(task_id="n", lesson_schedule_id=1, path="a", on_missing="")  # E: arg-type
+DamstraInactivateUserOperator(task_id="n1", email_address=7)  # E: arg-type
+DamstraScheduleLessonsOperator(task_id="n2", employee_numbers=[7.5], lesson_ids=[1])  # E: list-item
+DamstraScheduleLessonsOperator(task_id="n3", email_addresses=[7], lesson_names=["A"])  # E: list-item
+DamstraGroupLessonSensor(task_id="n4", group_id=1, lesson_name=["A"])  # E: arg-type
+DamstraUserLessonsSensor(task_id="n5", employee_number=7.5, lesson_names=["A"])  # E: arg-type
 DamstraIltSessionSensor(task_id="o", ilt_session_id=1, state="started")  # E: arg-type
 DamstraIltSessionSensor(task_id="p", ilt_session_id=1, status="past")  # E: arg-type
 DamstraLessonScheduleSensor(task_id="q", lesson_schedule_ids=[1], fail_on=["failed"])  # E: list-item

@@ -85,6 +85,19 @@ DamstraScheduleLessonsOperator(
 DamstraCompleteLessonOperator(
     task_id="complete", user_id=7, lesson_id="201", completed_date="{{ ds }}", manually_completed_by_user_id=1
 )
+DamstraCompleteLessonOperator(
+    task_id="paper",
+    employee_number=4711,
+    lesson_name="Site Induction",
+    completed_date="{{ ds }}",
+    manually_completed_by_email_address="data.import@example.com",
+)
+DamstraScheduleLessonsOperator(
+    task_id="texts", employee_numbers=["E1", 4711, "{{ params.number }}"], lesson_names=people.output
+)
+DamstraAddGroupMembersOperator(task_id="mails", group_id=1, email_addresses=["ada@example.com"])
+DamstraSyncGroupMembersOperator(task_id="numbers", group_id=1, employee_numbers=people.output)
+DamstraUpdateUserOperator(task_id="mail", email_address="{{ params.mail }}", changes={"roles": [6]})
 DamstraDownloadCertificateOperator(
     task_id="pdf", lesson_schedule_id=1, path=people.output["path"], on_missing="skip"
 )
@@ -98,6 +111,14 @@ session = DamstraCreateIltSessionOperator(
     location="Perth",
     instructor_id="9",
     if_exists="fail",
+)
+DamstraCreateIltSessionOperator(
+    task_id="named",
+    lesson_name="Confined Space Entry",
+    start_datetime="{{ params.start }}",
+    end_datetime="{{ params.end }}",
+    location="Perth",
+    instructor_employee_number="E1008",
 )
 DamstraUpdateIltSessionOperator(task_id="places", ilt_session_id=session.output, number_of_places="12")
 DamstraRegisterIltSessionUsersOperator(

@@ -40,6 +40,9 @@ DamstraUserLessonsSensor(task_id="valid", user_id=1, lesson_ids=[1], valid_for=t
 DamstraGroupLessonSensor(task_id="valid_text", group_id=1, lesson_id=1, valid_for="12 months")
 DamstraUserLessonsSensor(task_id="user", user_id="{{ params.user }}", lesson_ids="1,2", poke_interval=60)
 DamstraGroupLessonSensor(task_id="group", group_id=1, lesson_id="{{ params.lesson }}", threshold=0.9)
+DamstraUserLessonsSensor(task_id="number", employee_number=4711, lesson_names=["Site Induction"])
+DamstraUserLessonsSensor(task_id="address", email_address="{{ params.mail }}", lesson_names=schedule.output)
+DamstraGroupLessonSensor(task_id="named", group_id=1, lesson_name="{{ params.lesson }}")
 DamstraIltSessionSensor(task_id="state", ilt_session_id=4, state="inprogress", start_from_trigger=True)
 DamstraIltSessionSensor(task_id="status", ilt_session_id=schedule.output, status="completed")
 DamstraUserSensor(task_id="exists", emp_id=4711, max_poll_failures=3)
@@ -65,6 +68,9 @@ DamstraToSqlOperator(
 )
 DamstraTrainingMatrixOperator(
     task_id="matrix", group_id="1", target_path="matrix.csv", lesson_ids=[1, "2"], file_format="csv"
+)
+DamstraTrainingMatrixOperator(
+    task_id="names", group_id=1, target_path="matrix.csv", lesson_names=["Site Induction"]
 )
 
 DamstraEventTrigger(user_ids=[7, "8"], events=["lesson.schedule.completed", SCHEDULE_COMPLETED])

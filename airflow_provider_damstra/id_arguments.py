@@ -1,0 +1,36 @@
+"""Arguments that identify users and lessons by a text instead of their ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+EMPLOYEE_NUMBER, EMAIL_ADDRESS, LESSON_NAME = "employee_number", "email_address", "lesson_name"
+
+ID_ARGUMENTS: dict[str, tuple[str, str]] = {
+    "employee_numbers": ("user_ids", EMPLOYEE_NUMBER),
+    "email_addresses": ("user_ids", EMAIL_ADDRESS),
+    "employee_number": ("user_id", EMPLOYEE_NUMBER),
+    "email_address": ("user_id", EMAIL_ADDRESS),
+    "instructor_employee_number": ("instructor_id", EMPLOYEE_NUMBER),
+    "instructor_email_address": ("instructor_id", EMAIL_ADDRESS),
+    "manually_completed_by_employee_number": ("manually_completed_by_user_id", EMPLOYEE_NUMBER),
+    "manually_completed_by_email_address": ("manually_completed_by_user_id", EMAIL_ADDRESS),
+    "lesson_names": ("lesson_ids", LESSON_NAME),
+    "lesson_name": ("lesson_id", LESSON_NAME),
+}
+"""For each of these arguments the argument for ids that it replaces, and by what it identifies."""
+
+USER_FIELDS = ("user_id", "employee_number", "email_address")
+"""Template fields of a task for one user."""
+
+USER_LIST_FIELDS = ("user_ids", "employee_numbers", "email_addresses")
+"""Template fields of a task for a list of users."""
+
+
+def texts_to_resolve(task: Any) -> dict[str, Any]:
+    """Return the rendered arguments of an operator or sensor of which the ids have to be looked up."""
+    return {
+        name: getattr(task, name)
+        for name, (id_argument, _) in ID_ARGUMENTS.items()
+        if {name, id_argument} <= set(task.template_fields) and getattr(task, name) is not None
+    }
