@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import pendulum
@@ -34,6 +35,7 @@ def parse_duration(name: str, value: Any) -> pendulum.Duration:
     return duration
 
 
+@lru_cache(maxsize=64)
 def _parse_text(text: str) -> pendulum.Duration:
     if text.upper().startswith("P"):
         duration = pendulum.parse(text.upper())

@@ -35,6 +35,12 @@ SAMPLES: dict[type[BaseOperator], dict[str, Any]] = {
 ALTERNATIVES = {"state": "status", "status": "state"}
 """Arguments of which only one can be given."""
 
+NEEDED: dict[str, dict[str, Any]] = {
+    "not_passed": {"require_passed": True},
+    "expired": {"valid_for": "12 months"},
+}
+"""Arguments that a value of another argument needs."""
+
 
 def parameters_of(kind: type) -> set[str]:
     """Return the keyword arguments that a class takes itself."""
@@ -101,7 +107,10 @@ def test_literals_are_the_values_that_are_valid_at_parse_time(
 ) -> None:
     sample = {key: value for key, value in SAMPLES[kind].items() if key != ALTERNATIVES.get(name)}
     for value in values:
-        kind(task_id="step", **{**sample, name: [value] if name == "fail_on" else value})
+        kind(
+            task_id="step",
+            **{**sample, **NEEDED.get(value, {}), name: [value] if name == "fail_on" else value},
+        )
     with pytest.raises(ValueError, match=rf"^{name} is .* can (be|hold) ") as error:
         kind(task_id="step", **{**sample, name: "other"})
     valid = re.split(r" can (?:be|hold) ", str(error.value))[1]

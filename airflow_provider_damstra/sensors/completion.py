@@ -33,7 +33,8 @@ class LessonCompletionSensor(DamstraSensor):
     ``valid_for`` is measured at each poll, from the time of completion. An older completion, or one without
     a time, is ``expired`` and does not count; no certificate is requested for it.
 
-    :param fail_on: states that count as failed.
+    :param fail_on: states that count as failed; ``not_passed`` needs ``require_passed``, ``expired`` needs
+        ``valid_for``.
     :param require_passed: count only completions with a passed test.
     :param valid_for: how long a completion counts: a ``timedelta``, or text such as ``12 months`` (of the
         calendar), ``90 days`` or ``P12M`` (templated). Default: for ever.
@@ -54,6 +55,7 @@ class LessonCompletionSensor(DamstraSensor):
         validate_booleans(require_passed=require_passed)
         if valid_for is not None and not is_rendered_later(valid_for):
             parse_duration("valid_for", valid_for)
+        _validate_reachable(fail_on, not_passed=require_passed, expired=valid_for is not None)
         self.fail_on = list(fail_on)
         self.require_passed = require_passed
         self.valid_for = valid_for
@@ -91,3 +93,11 @@ class LessonCompletionSensor(DamstraSensor):
             return {}
         rule = cast("_CompletionCondition", self.condition).completion_rule
         return {_PASSED_SCHEDULE_IDS: sorted(rule.passed_schedule_ids)}
+
+
+def _validate_reachable(fail_on: Sequence[str], *, not_passed: bool, expired: bool) -> None:
+    """Validate that lessons can have the states: without the check, tasks would wait instead of failing."""
+    if "not_passed" in fail_on and not not_passed:
+        raise ValueError("fail_on has 'not_passed', which needs require_passed=True")
+    if "expired" in fail_on and not expired:
+        raise ValueError("fail_on has 'expired', which needs valid_for, such as valid_for='12 months'")

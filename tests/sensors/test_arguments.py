@@ -73,6 +73,15 @@ INVALID: list[Case] = [
         for states in ("cancelled", ["lost"], ["cancelled", "completed"], [None])
     ),
     *(
+        (sensor, {**arguments, "fail_on": [state]}, f"fail_on has {state!r}, which needs {needed}")
+        for sensor, arguments in WITH_FAIL_ON
+        for state, needed in {"not_passed": "require_passed=True", "expired": "valid_for"}.items()
+    ),
+    *(
+        (sensor, {**arguments, "require_passed": "yes"}, "require_passed is 'yes'; it can be True or False")
+        for sensor, arguments in WITH_FAIL_ON
+    ),
+    *(
         (DamstraUserSensor, {"emp_id": "E1", name: "false"}, f"{name} is 'false'; it can be True or False")
         for name in ("deferrable", "start_from_trigger", "end_from_trigger")
     ),

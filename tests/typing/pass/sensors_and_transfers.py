@@ -34,7 +34,7 @@ DamstraLessonScheduleSensor(
     task_id="result", lesson_schedule_ids=[{"user_id": 7, "lesson_schedule_ids": [1, 2]}], mode="reschedule"
 )
 DamstraLessonScheduleSensor(
-    task_id="passed", lesson_schedule_ids=1, require_passed=True, fail_on=["not_passed", "expired"]
+    task_id="passed", lesson_schedule_ids=1, require_passed=True, fail_on=["not_passed", "overdue"]
 )
 DamstraUserLessonsSensor(task_id="valid", user_id=1, lesson_ids=[1], valid_for=timedelta(days=365))
 DamstraGroupLessonSensor(task_id="valid_text", group_id=1, lesson_id=1, valid_for="12 months")
