@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: no proxies or certificates of the machine, PostgreSQL, object storage."""
+"""Fixtures shared by all tests: no proxies or certificates of the machine, Airflow, PostgreSQL, storage."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from airflow.providers.common.compat.version_compat import get_base_airflow_vers
 from airflow.sdk.io.store import attach
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
+from tests.example_dags.airflow_process import AirflowProcess
 from tests.postgresql import PostgreSQL, running_postgresql
 
 if TYPE_CHECKING:
@@ -54,6 +55,24 @@ def _isolate_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.lower(), raising=False)
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def _airflow_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[AirflowProcess]]:
+    processes: list[AirflowProcess] = []
+    yield processes
+    for process in processes:
+        process.stop()
+
+
+@pytest.fixture
+def airflow(
+    _airflow_processes: list[AirflowProcess], tmp_path_factory: pytest.TempPathFactory
+) -> AirflowProcess:
+    """Return the Airflow of all tests, or a new one after a DAG run that timed out."""
+    if not any(process.is_alive for process in _airflow_processes):
+        _airflow_processes.append(AirflowProcess(tmp_path_factory.mktemp("airflow")))
+    return _airflow_processes[-1]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""docs/events.md documents the options, commands and events that exist, and its examples run."""
+"""docs/events.md documents the options, commands and events that exist. Its examples: tests/documentation."""
 
 from __future__ import annotations
 
@@ -44,15 +44,6 @@ def test_readme_documents_every_command() -> None:
 def test_event_is_documented_with_its_asset(name: EventName) -> None:
     assert f"`{name}`" in PAGE
     assert damstra_event(name).uri == f"damstra://damstra_default/{name}"
-
-
-@pytest.mark.parametrize("text", [PAGE, README])
-def test_python_examples_run(text: str) -> None:
-    programs = re.findall(r"```python\n(.*?)```", text, re.S)
-    events = [program for program in programs if "damstra_event" in program or "AssetWatcher" in program]
-    assert events
-    for program in events:
-        exec(program, {})  # noqa: S102 (our own page)
 
 
 def test_links_have_targets() -> None:

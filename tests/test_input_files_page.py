@@ -1,47 +1,17 @@
-"""The examples of docs/input-files.md run exactly as printed, and its tables name what the readers accept."""
+"""docs/input-files.md names what the readers accept and say. Its examples: tests/documentation."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_damstra.endpoints.user import ImportedUser
-from airflow_provider_damstra.operators.user import DamstraUpsertUsersOperator
-from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from tests.input_files.readers import users_in
-from tests.operators.task_runner import run
-
-if TYPE_CHECKING:
-    from airflow_provider_damstra.testing import DamstraEmulator
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "input-files.md").read_text()
-EXAMPLES = re.findall(r"`([\w.]+)`[^`]*:\n\n```(?:csv|json)\n(.*?)```\n\n```python\n(.*?)```", PAGE, re.S)
-
-
-def test_every_example_is_found() -> None:
-    assert [name for name, _, _ in EXAMPLES] == ["people.csv", "extract.csv", "people.jsonl", "crew.csv"]
-    assert PAGE.count("```python") == len(EXAMPLES)
-
-
-@pytest.mark.needs_airflow("3.2")  # before it a relative path starts at the root folder
-@pytest.mark.parametrize(("name", "content", "code"), EXAMPLES)
-def test_example_runs_as_printed(
-    name: str,
-    content: str,
-    code: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    damstra_emulator: DamstraEmulator,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path(name).write_text(content)
-    names = {cls.__name__: cls for cls in (DamstraUpsertUsersOperator, DamstraExportOperator)}
-    value: Any = run(eval(code, names)).value  # noqa: S307 (the page's own code)
-    assert value["rows"] > 0 if name == "crew.csv" else value == [1041, 1042]
 
 
 def test_every_field_of_a_user_has_a_row() -> None:

@@ -1,9 +1,11 @@
-"""A separate process with its own Airflow, which runs example DAGs one after the other."""
+"""A separate process with its own Airflow, which runs DAGs one after the other."""
 
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import dataclass
+import traceback
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from tests.example_dags.asset_events import triggered_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from multiprocessing.connection import Connection
 
     from airflow.sdk import DAG
@@ -49,14 +52,25 @@ class DagRunResult:
         return self.state == "success"
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    file: Path
+    dag_id: str
+    conf: dict[str, Any]
+    connections: dict[str, str]
+    events: list[Event] = field(default_factory=list)
+    logical_date: datetime | None = None
+
+
 class AirflowProcess:
     """Runs DAGs with ``dag.test()``, in a new Airflow home.
 
-    :param home: an empty folder.
+    :param home: an empty folder. Its folder ``s3`` contains the buckets of paths such as ``s3://bucket/key``.
     """
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        (home / "s3").mkdir()
         processes = get_context("spawn")
         self._connection, child_connection = processes.Pipe()
         self._process = processes.Process(
@@ -77,19 +91,33 @@ class AirflowProcess:
         *,
         connections: Mapping[str, str],
         events: Sequence[Event] = (),
+        file: Path | None = None,
+        logical_date: datetime | None = None,
     ) -> DagRunResult:
         """Run a DAG to its end.
 
         :param connections: connections as JSON, by their ids.
         :param events: asset events that trigger the run.
+        :param file: the DAG's file, by default the example DAG of this id. The DAG runs in the file's folder.
+        :param logical_date: logical date of the run, by default the present time.
         """
         log = self.home / "log.txt"
         start = log.stat().st_size if log.exists() else 0
-        self._connection.send((dag_id, dict(conf), dict(connections), list(events)))
+        request = _Request(
+            file=file or DAGS / f"{dag_id}.py",
+            dag_id=dag_id,
+            conf=dict(conf),
+            connections=dict(connections),
+            events=list(events),
+            logical_date=logical_date,
+        )
+        self._connection.send(request)
         if not self._connection.poll(TIMEOUT):
             self.stop()
             raise AssertionError(f"{dag_id} did not end in {TIMEOUT:g} s\n{log.read_text()[-20_000:]}")
-        state, states, returned, links = self._connection.recv()
+        result = self._connection.recv()
+        assert isinstance(result, tuple), f"{file or dag_id}: {result}"
+        state, states, returned, links = result
         return DagRunResult(state, states, returned, links, log.read_text()[start:])
 
     def stop(self) -> None:
@@ -108,24 +136,42 @@ def _serve(connection: Connection, home: Path) -> None:
         del os.environ[name]
     os.environ |= {
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     }
+    from airflow.sdk.io.store import attach
     from airflow.utils.db import initdb
+    from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]
+    from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
     initdb()
+    attach("s3", fs=DirFileSystem(str(home / "s3"), fs=LocalFileSystem(auto_mkdir=True)))
     while True:
-        dag_id, conf, connections, events = connection.recv()
-        os.environ |= {f"AIRFLOW_CONN_{name.upper()}": text for name, text in connections.items()}
-        with triggered_by(events):
-            connection.send(_run(dag_id, conf))
+        request: _Request = connection.recv()
+        os.environ |= {f"AIRFLOW_CONN_{name.upper()}": text for name, text in request.connections.items()}
+        os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = _bundle(request.file.parent)
+        os.chdir(request.file.parent)
+        try:
+            with triggered_by(request.events):
+                connection.send(_run(request))
+        except Exception:
+            connection.send(traceback.format_exc())
 
 
-def _run(dag_id: str, conf: dict[str, Any]) -> tuple[Any, ...]:
+def _bundle(folder: Path) -> str:
+    """Return the configuration of a DAG bundle: ``dag.test()`` stores the DAGs of all bundles."""
+    bundle = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    return json.dumps([{"name": "dags", "classpath": bundle, "kwargs": {"path": str(folder)}}])
+
+
+def _run(request: _Request) -> tuple[Any, ...]:
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
-    run: Any = _load_dag(dag_id).test(run_conf=conf, mark_success_pattern=APPROVALS)
+    dag_id = request.dag_id
+    options: dict[str, Any] = {"logical_date": request.logical_date} if request.logical_date else {}
+    run: Any = _load_dag(request.file, dag_id).test(
+        run_conf=request.conf, mark_success_pattern=APPROVALS, **options
+    )
     states = {_name(ti): ti.state and str(ti.state) for ti in run.get_task_instances()}
 
     def xcoms(key: str) -> dict[str, Any]:
@@ -141,12 +187,14 @@ def _name(row: Any) -> str:
     return name if row.map_index < 0 else f"{name}[{row.map_index}]"
 
 
-def _load_dag(dag_id: str) -> DAG:
+def _load_dag(file: Path, dag_id: str) -> DAG:
     """Return a DAG of its file, with a short poke_interval."""
     from airflow.dag_processing.dagbag import DagBag
     from airflow.sdk.definitions.mappedoperator import MappedOperator
 
-    dag: DAG = DagBag(DAGS / f"{dag_id}.py").dags[dag_id]
+    bag = DagBag(file)
+    assert not bag.import_errors, "\n".join(bag.import_errors.values())
+    dag: DAG = bag.dags[dag_id]
     for task in dag.tasks:
         arguments = task.partial_kwargs if isinstance(task, MappedOperator) else vars(task)
         if "poke_interval" in arguments:

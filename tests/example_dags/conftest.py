@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from tests.emulator.api_client import ApiClient
-from tests.example_dags.airflow_process import AirflowProcess, DagRunResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.example_dags.airflow_process import AirflowProcess, DagRunResult
     from tests.example_dags.asset_events import Event
 
 
@@ -21,24 +21,6 @@ class RunDag(Protocol):
     """Run an example DAG to its end, with these params, triggered by these events."""
 
     def __call__(self, dag_id: str, events: Sequence[Event] = (), /, **params: Any) -> DagRunResult: ...
-
-
-@pytest.fixture(scope="session")
-def _airflow_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[AirflowProcess]]:
-    processes: list[AirflowProcess] = []
-    yield processes
-    for process in processes:
-        process.stop()
-
-
-@pytest.fixture
-def airflow(
-    _airflow_processes: list[AirflowProcess], tmp_path_factory: pytest.TempPathFactory
-) -> AirflowProcess:
-    """Return the Airflow of all tests, or a new one after a DAG run that timed out."""
-    if not any(process.is_alive for process in _airflow_processes):
-        _airflow_processes.append(AirflowProcess(tmp_path_factory.mktemp("airflow")))
-    return _airflow_processes[-1]
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,19 +13,19 @@ from airflow_provider_damstra.operators.lesson import DamstraDownloadCertificate
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
+from tests.documentation.snippets import snippets_in
 from tests.emulator.api_client import PIT_CREW_A
 from tests.operators.lesson_session_cases import COMPLETED_SCHEDULE
 from tests.operators.task_runner import StateStore, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from airflow.sdk import BaseOperator
 
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.transfers.databases import Database
-
-README = (Path(__file__).parents[2] / "README.md").read_text()
 
 FILE, TARGET = ["path", "rows", "sha256"], ["rows", "sha256", "uri"]
 CASES: list[tuple[Callable[..., BaseOperator], dict[str, str], list[str]]] = [
@@ -67,8 +65,7 @@ def test_parts_of_table_result_are_xcoms(damstra_emulator: DamstraEmulator, on_s
 
 
 def test_readme_export_of_schedules_runs_after_export_of_their_users() -> None:
-    snippets = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    (snippet,) = (code for code in snippets if "users.output" in code)
+    (snippet,) = (one for one in snippets_in("python") if "users.output" in one.text)
     with DAG("nightly", schedule=None) as dag:
-        exec(snippet, {"DamstraExportOperator": DamstraExportOperator})  # noqa: S102 (our documentation)
+        exec(snippet.text, {})  # noqa: S102 (our documentation)
     assert dag.get_task("schedules").upstream_task_ids == {"users"}

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import textwrap
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from tests.test_readme import public_classes, public_modules
-from tests.typing.checkers import HERE, ROOT, TypingError, run_mypy, run_pyright
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.documentation.snippets import snippets_in
+from tests.test_readme import public_classes
+from tests.typing.checkers import HERE, TypingError, run_mypy, run_pyright
 
 PASSING = sorted((HERE / "pass").glob("*.py"))
 FAILING = sorted((HERE / "fail").glob("*.py"))
@@ -24,17 +21,6 @@ PYRIGHT_CODES = {
 }
 """The code of pyright for each code of mypy with which the samples mark lines: ``# E: arg-type``."""
 
-SNIPPET = re.compile(r"^ *```python\n(.*?)^ *```$", re.M | re.S)
-NAMES_IN_SNIPPETS = """
-from airflow.sdk import task
-from airflow_provider_damstra.endpoints import *
-from airflow_provider_damstra.endpoints.base import Endpoint
-from airflow_provider_damstra.endpoints.types import Identifier
-from airflow_provider_damstra.hooks.damstra import DamstraHook
-from airflow_provider_damstra.models import *
-""" + "".join(f"from {module} import *\n" for module in public_modules())
-"""Imports that fragments in the documentation leave out."""
-
 UNTYPED_FUNCTIONS = {"no-untyped-def", "no-untyped-call"}
 """Errors about functions without annotations, as tests in the documentation are."""
 
@@ -43,14 +29,10 @@ UNTYPED_FUNCTIONS = {"no-untyped-def", "no-untyped-call"}
 def snippets(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Return a file for each Python snippet of README and docs, named after the page and its line."""
     folder = tmp_path_factory.mktemp("snippets")
-    paths = []
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
-        text = page.read_text()
-        for snippet in SNIPPET.finditer(text):
-            line = text[: snippet.start()].count("\n") + 1
-            paths.append(folder / f"{page.stem.lower()}_line_{line}.py")
-            paths[-1].write_text(NAMES_IN_SNIPPETS + textwrap.dedent(snippet[1]))
-    return paths
+    return [
+        snippet.write(folder / f"{Path(snippet.page).stem.lower()}_line_{snippet.line}.py")
+        for snippet in snippets_in("python")
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,195 @@
+"""Python blocks run as printed: tests in a fresh pytest, all others as DAG files with ``dag.test()``.
+
+A block without a DAG shows tasks: its lines are run inside of a DAG.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_damstra.hooks.damstra import DamstraHook
+from tests.airflow_compat import load_dag_bag
+from tests.documentation.snippets import ROOT, Snippet, snippet_id, snippets_in
+from tests.example_dags.asset_events import Event
+from tests.example_dags.background import complete_lessons, in_background
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import requests_mock
+
+    from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.example_dags.airflow_process import AirflowProcess
+    from tests.postgresql import PostgreSQL
+
+TESTS = [snippet for snippet in snippets_in("python") if snippet.has_tests]
+ENDPOINTS = [snippet for snippet in snippets_in("python") if snippet.page == "architecture.md"]
+DAGS = [snippet for snippet in snippets_in("python") if snippet not in (*TESTS, *ENDPOINTS)]
+LOGICAL_DATE = datetime(2026, 1, 2, tzinfo=UTC)
+ACTIVE_USERS, NEW_USERS = 37, [1041, 1042]
+COMPLETED = "damstra://damstra_default/lesson.schedule.completed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What a DAG does.
+
+    :param returned: results by task, or the members of a result that is a mapping.
+    :param event: asset event that triggers the run.
+    :param trainees: ids of users who complete their lessons once a task waits for them.
+    """
+
+    returned: dict[str, Any] = field(default_factory=dict)
+    event: str | None = None
+    trainees: list[int] = field(default_factory=list)
+
+
+EXPECTED = {
+    "README.md, A DAG": Expected(returned={"people": NEW_USERS}, trainees=NEW_USERS),
+    "README.md, Operators and sensors": Expected(
+        returned={"users": {"rows": ACTIVE_USERS}, "schedules": {"rows": 97}}
+    ),
+    "README.md, Operators and sensors (2)": Expected(returned={"load_users": {"inserted": ACTIVE_USERS}}),
+    "README.md, Operators and sensors (3)": Expected(returned={"overdue": ["Manual Handling"]}),
+    "README.md, Events": Expected(event=COMPLETED),
+    "events.md, Events: start DAGs when something happens in Damstra": Expected(event=COMPLETED),
+    "events.md, Polling": Expected(event="apprentices_completed"),
+    "events.md, Reconciliation": Expected(event=COMPLETED),
+    "input-files.md, Columns of users": Expected(returned={"people": NEW_USERS}),
+    "input-files.md, Columns of users (2)": Expected(returned={"people": NEW_USERS}),
+    "input-files.md, Columns of users (3)": Expected(returned={"people": NEW_USERS}),
+    "input-files.md, Columns of ids": Expected(returned={"schedules": {"rows": 8}}),
+}
+"""A block that is not here has no test, and fails."""
+
+
+@pytest.fixture
+def connections(damstra_emulator: DamstraEmulator, postgresql: PostgreSQL, database: str) -> dict[str, str]:
+    """Return the connections that the blocks use: the emulator, and a database with a schema."""
+    with postgresql.connected(database) as server:
+        server.execute("CREATE SCHEMA training")
+    return {
+        "damstra_default": damstra_emulator.connection_json,
+        "postgres_default": json.dumps(postgresql.connection_fields(database)),
+    }
+
+
+@pytest.mark.parametrize("snippet", DAGS, ids=snippet_id)
+def test_dag_loads_as_printed(snippet: Snippet, tmp_path: Path) -> None:
+    file, dag_id = write_dag(snippet, tmp_path)
+    bag = load_dag_bag(file)
+    assert bag.import_errors == {}
+    assert bag.dags[dag_id].task_ids
+
+
+@pytest.mark.needs_airflow("3.3")  # dag.test() with asset events
+@pytest.mark.parametrize("snippet", DAGS, ids=snippet_id)
+def test_dag_runs_as_printed(
+    snippet: Snippet,
+    airflow: AirflowProcess,
+    damstra_emulator: DamstraEmulator,
+    connections: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    assert snippet.name in EXPECTED, f"{snippet.name}: add what this DAG does to EXPECTED"
+    expected = EXPECTED[snippet.name]
+    file, dag_id = write_dag(snippet, tmp_path)
+    write_input_files(snippet.page, tmp_path)
+    write_starters(airflow.home / "s3" / "hr" / "starters")
+    waiting = in_background(lambda: complete_lessons(damstra_emulator, expected.trainees))
+    with waiting if expected.trainees else nullcontext():
+        run = airflow.run(
+            dag_id,
+            {},
+            connections=connections,
+            events=[Event(asset=expected.event, payload={"user_id": 1011})] if expected.event else [],
+            file=file,
+            logical_date=LOGICAL_DATE,
+        )
+    assert run.succeeded()
+    assert set(run.states.values()) == {"success"}
+    for task_id, value in expected.returned.items():
+        returned = run.returned[task_id]
+        assert (returned if isinstance(value, list) else {key: returned[key] for key in value}) == value
+    if expected.event:
+        assert "{'user_id': 1011}" in run.log
+
+
+def write_dag(snippet: Snippet, folder: Path) -> tuple[Path, str]:
+    """Write a block to a DAG file, its lines inside of a DAG if it has none; return path and DAG id."""
+    file = folder / "dag.py"
+    if found := re.search(r"\bDAG\(\"(\w+)\"", snippet.text):
+        return snippet.write(file), found[1]
+    lines = textwrap.indent(snippet.text, "    ")
+    file.write_text(f"from airflow.sdk import DAG\n\nwith DAG('snippet', schedule=None):\n{lines}")
+    return file, "snippet"
+
+
+def write_input_files(page: str, folder: Path) -> None:
+    """Write the data files that a page shows, under the names that introduce them."""
+    for snippet in snippets_in("csv", "jsonl"):
+        if snippet.page == page:
+            snippet.write(folder / re.findall(r"`([\w.-]+\.\w+)`", snippet.introduction)[-1])
+
+
+def write_starters(folder: Path) -> None:
+    """Write two new users to the file that README's first DAG reads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = ("employee_number,first_name,last_name", "E1,Ada,Byron", "E2,Grace,Hopper")
+    (folder / f"{LOGICAL_DATE.date()}.csv").write_text("\n".join(rows))
+
+
+@pytest.mark.parametrize("snippet", ENDPOINTS, ids=snippet_id)
+def test_endpoint_can_be_called(
+    snippet: Snippet, monkeypatch: pytest.MonkeyPatch, requests_mock: requests_mock.Mocker
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_DAMSTRA_DEFAULT", '{"conn_type": "damstra", "password": "access-key"}')
+    requests_mock.get(
+        "https://app.velpic.com/api/v2/lesson/204", json={"lessonVersionId": 6, "name": "Checks"}
+    )
+    names: dict[str, Any] = {"__name__": "airflow_provider_damstra.endpoints.lesson"}
+    exec(compile(snippet.text, snippet.name, "exec", dont_inherit=True), names)  # noqa: S102 (our own page)
+    assert DamstraHook().call(names["GetLesson"](lesson_id=204)).name == "Checks"
+
+
+def test_tests_pass_as_printed(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    for number, snippet in enumerate(TESTS):
+        snippet.write(tmp_path / f"test_{number}.py")
+    # Only the plugins that the page names: the others take seconds to import.
+    options = ["-q", "-p", "damstra", "-p", "requests_mock"]
+    # Warnings are errors, unless this run ignores those of an older Airflow (make compat).
+    options += [f"-W{rule}" for rule in request.config.getoption("pythonwarnings") or ["error"]]
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONPATH": str(ROOT),
+    }
+    environment.pop("AIRFLOW_CONN_DAMSTRA_DEFAULT", None)
+    result = subprocess.run(  # noqa: S603 (our own pages)
+        [sys.executable, "-m", "pytest", *options, str(tmp_path)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    count = sum(snippet.text.count("\ndef test_") for snippet in TESTS)
+    assert f"{count} passed" in result.stdout, result.stdout + result.stderr
+
+
+def test_all_blocks_are_found() -> None:
+    assert {snippet.page for snippet in TESTS} == {"README.md", "testing.md"}
+    assert EXPECTED.keys() == {snippet.name for snippet in DAGS}
