@@ -230,7 +230,7 @@ def test_outcome_after_expired_lease_has_no_effect(airflow_database: Engine) -> 
 def test_concurrent_confirmations_register_asset_events_once(airflow_database: Engine) -> None:
     create_dag("one", UPDATED)
     create_dag("all", "all")
-    for number in range(10):
+    for number in range(1, 11):
         insert(str(number), payload={"user_id": number})
     rows = inbox.claim(limit=10, lease=LEASE) * 4
     with ThreadPoolExecutor(THREADS) as threads:
@@ -238,7 +238,7 @@ def test_concurrent_confirmations_register_asset_events_once(airflow_database: E
     events = list_asset_events()
     assert len(events) == 20
     users = sorted(str(event.extra["payload"]["user_id"]) for event in events)
-    assert users == sorted("0123456789" * 2)
+    assert users == sorted([str(number) for number in range(1, 11)] * 2)
     assert BEFORE_3_2 or users == sorted(map(str, map(partition_key_of, events)))
     times = [event.timestamp for event in events]
     assert times == sorted(times)
