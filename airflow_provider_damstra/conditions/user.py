@@ -100,7 +100,7 @@ class UserLessonsCondition(SingleQueryCondition):
     def queries(self) -> dict[Query, QueryFilter]:
         """Return the query for the user's schedules, and queries for certificates."""
         queries = super().queries()
-        for lesson_id in self._lesson_ids:
+        for lesson_id in self._lesson_ids if self.completion_rule.require_passed else ():
             queries |= self.completion_rule.certificate_queries(self._schedules_of(lesson_id))
         return queries
 
