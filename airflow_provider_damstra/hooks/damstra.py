@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
     from airflow_provider_damstra.models.base import Model
+    from airflow_provider_damstra.models.user import User
 
     Row = TypeVar("Row", bound=Model)
 
@@ -129,6 +130,22 @@ class DamstraHook(BaseHook):
         :raises DamstraError: if a page failed, after the client's retries.
         """
         return self.get_conn().iterate(endpoint, concurrency=concurrency)
+
+    def list_supervisors(self, user_id: int | str) -> list[User]:
+        """Return the active supervisors of a user, in the order of their names.
+
+        They supervise a group of the user, or the user directly, which only lesson schedules show: a direct
+        supervisor of a user without a lesson schedule is not found.
+
+        Calls ``getUser``, ``listUserLessonSchedules``, ``listGroupSupervisors`` for each group,
+        ``getLessonSchedule`` for the newest schedule, and ``getUser`` for each direct supervisor.
+
+        :param user_id: id of the user.
+        :raises DamstraNotFoundError: if the user does not exist.
+        """
+        from airflow_provider_damstra.services.supervisors import find_supervisors_of_user
+
+        return find_supervisors_of_user(self.get_conn(), user_id)
 
     @asynccontextmanager
     async def async_client(self) -> AsyncIterator[AsyncClient]:

@@ -57,6 +57,10 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
     :param file_format: ``html``, ``csv`` or ``parquet``, which needs the extra ``parquet``.
     :param include_child_groups: include the members of all groups below.
     :param include_inactive: include inactive users.
+    :param include_supervisors: include the active supervisors of each user: in CSV and Parquet the columns
+        ``supervisors`` and ``supervisor_email_addresses``, in HTML below the name. Calls
+        ``listGroupSupervisors`` for each group of the users, ``getLessonSchedule`` for one schedule of each
+        user, which names direct supervisors, and ``getUser`` for each supervisor that is in no listing.
     :param require_passed: count only completions with a passed test.
     :param valid_for: count only completions that are not older when the task runs: a ``timedelta``, or text
         such as ``12 months`` or ``90 days`` (templated).
@@ -88,6 +92,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         file_format: Literal["html", "csv", "parquet"] = "html",
         include_child_groups: bool = False,
         include_inactive: bool = False,
+        include_supervisors: bool = False,
         require_passed: bool = False,
         valid_for: Duration | None = None,
         time_zone: str = "UTC",
@@ -99,6 +104,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         validate_booleans(
             include_child_groups=include_child_groups,
             include_inactive=include_inactive,
+            include_supervisors=include_supervisors,
             require_passed=require_passed,
         )
         if valid_for is not None and not is_rendered_later(valid_for):
@@ -112,6 +118,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         self.file_format = file_format
         self.include_child_groups = include_child_groups
         self.include_inactive = include_inactive
+        self.include_supervisors = include_supervisors
         self.require_passed = require_passed
         self.valid_for = valid_for
         self.time_zone = time_zone
@@ -128,6 +135,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
             **self.request_fields(TrainingMatrixRequest),
             include_child_groups=self.include_child_groups,
             include_inactive=self.include_inactive,
+            include_supervisors=self.include_supervisors,
         )
         completion = self._completion_requirements()
         validate_writable_path("target_path", self.target_path, task_try=self.task_try)

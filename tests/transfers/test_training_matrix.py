@@ -298,7 +298,14 @@ def test_invalid_input_is_rejected_before_first_request(
 
 
 def test_ids_and_texts_are_templated(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
-    options = {"file_format", "include_child_groups", "include_inactive", "require_passed", "time_zone"}
+    options = {
+        "file_format",
+        "include_child_groups",
+        "include_inactive",
+        "include_supervisors",
+        "require_passed",
+        "time_zone",
+    }
     arguments = set(inspect.signature(DamstraTrainingMatrixOperator.__init__).parameters) - {"self", "kwargs"}
     assert set(DamstraTrainingMatrixOperator.template_fields) == (arguments - options) | {"damstra_conn_id"}
     params = {"group": str(PIT_CREW_A), "lessons": "201,202", "month": "2026-03"}
@@ -307,3 +314,27 @@ def test_ids_and_texts_are_templated(damstra_emulator: DamstraEmulator, tmp_path
     operator = step(path, **templated, file_format="html", title="<{{ params.month }}>")
     assert run(operator, params=params).value["lessons"] == 2
     assert "<h1>&lt;2026-03&gt;</h1>" in (tmp_path / "2026-03.html").read_text()
+
+
+def test_lesson_names_select_columns(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    run(step(tmp_path / "ids.csv", lesson_ids=[HAUL_TRUCK_LESSON, INDUCTION]))
+    run(step(tmp_path / "names.csv", lesson_names=["haul truck pre-start checks", "Site Induction"]))
+    assert (tmp_path / "names.csv").read_bytes() == (tmp_path / "ids.csv").read_bytes()
+    why = error_message(step(tmp_path / "none.csv", lesson_names=["A", "B"]), DamstraNotFoundError)
+    assert why == "No lesson is named 'A', 'B'. Nothing was changed."
+    assert not (tmp_path / "none.csv").exists()
+
+
+@pytest.mark.parametrize("file_format", ["csv", "parquet", "html"])
+def test_supervisors_are_included(
+    file_format: str, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    path = tmp_path / "matrix"
+    run(step(path, file_format=file_format, include_supervisors=True))
+    if file_format == "html":
+        assert b"supervised by Sandra Whitlam" in path.read_bytes()
+        return
+    people = rows(path) if file_format == "csv" else parquet.read_table(path).to_pylist()
+    found = {(row["supervisors"], row["supervisor_email_addresses"]) for row in people}
+    assert found == {("Sandra Whitlam", "sandra.whitlam@example.com")}
+    assert list(people[0])[4:7] == ["groups", "supervisors", "supervisor_email_addresses"]

@@ -23,6 +23,7 @@ from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraRespons
 from airflow_provider_damstra.json_repair import decode_leniently
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus, UserLessonSchedule
 from airflow_provider_damstra.services.concurrency import map_concurrently
+from airflow_provider_damstra.services.supervisors import find_supervisors
 from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class TrainingMatrixRequest(RequestModel):
     lesson_ids: OptionalIdentifierList = OMITTED
     include_child_groups: bool = False
     include_inactive: bool = False
+    include_supervisors: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +70,13 @@ class MatrixRow:
 
     :param groups: names of the selected groups that the user is a member of.
     :param cells: cells by lesson id.
+    :param supervisors: active supervisors of the user, if they are selected.
     """
 
     user: User
     groups: tuple[str, ...]
     cells: Mapping[int, MatrixCell]
+    supervisors: Sequence[User] = ()
 
     def cell(self, lesson_id: int) -> MatrixCell:
         """Return the cell of a lesson."""
@@ -86,12 +90,14 @@ class TrainingMatrix:
     :param lessons: names of the lessons by id, in the order of the columns.
     :param rows: users in the order of their names.
     :param read_at: time at which the statuses were read.
+    :param has_supervisors: whether the rows contain supervisors.
     """
 
     group: Group
     lessons: Mapping[int, str]
     rows: Sequence[MatrixRow]
     read_at: datetime
+    has_supervisors: bool = False
 
     def counts(self) -> dict[str, int]:
         """Return the number of cells with each status, the most frequent first."""
@@ -126,23 +132,37 @@ def read_training_matrix(
         row for by_lesson in schedules.values() for lesson, row in by_lesson.items() if lesson in lessons
     ]
     rejected = completion.rejected_statuses(client, shown, at=read_at)
+    supervisors = _supervisors(client, members, schedules) if wanted.include_supervisors else {}
     rows = [
         MatrixRow(
             user=user,
-            groups=names,
+            groups=tuple(group.name or f"group {group.id}" for group in groups_of_user),
+            supervisors=supervisors.get(user.id, ()),
             cells={
                 lesson: cell_of(row, status=rejected.get(row.id))
                 for lesson, row in schedules.get(user.id, {}).items()
             },
         )
-        for user, names in members
+        for user, groups_of_user in members
     ]
     return TrainingMatrix(
         group=group,
         lessons=lessons,
         rows=sorted(rows, key=lambda row: (row.user.full_name.casefold(), row.user.id)),
         read_at=read_at,
+        has_supervisors=wanted.include_supervisors,
     )
+
+
+def _supervisors(
+    client: SupportsCalls,
+    members: Sequence[tuple[User, Sequence[Group]]],
+    schedules: Mapping[int, Mapping[int, UserLessonSchedule]],
+) -> dict[int, list[User]]:
+    """Return the supervisors by user id, of all groups of a user, also of those that are not selected."""
+    groups_by_user = {user.id: {*user.groups, *(group.id for group in groups)} for user, groups in members}
+    newest = {user_id: max(row.id for row in rows.values()) for user_id, rows in schedules.items() if rows}
+    return find_supervisors(client, groups_by_user, newest)
 
 
 def _lesson_names(client: SupportsCalls, lesson_ids: Sequence[int]) -> dict[int, str]:
@@ -172,21 +192,21 @@ def _descendants(client: SupportsCalls, top: Group) -> list[Group]:
 
 def _members(
     client: SupportsCalls, groups: Sequence[Group], *, include_inactive: bool
-) -> list[tuple[User, tuple[str, ...]]]:
-    """Return the members of the groups, each once, with the names of their groups."""
+) -> list[tuple[User, list[Group]]]:
+    """Return the members of the groups, each once, with these of their groups."""
     listings = map_concurrently(
         lambda group: list(client.iterate(ListGroupMembers(group_id=group.id))),
         groups,
         description="groups read",
     )
     users: dict[int, User] = {}
-    names: dict[int, list[str]] = {}
+    groups_by_user: dict[int, list[Group]] = {}
     for group, members in zip(groups, listings, strict=True):
         for user in members:
             if user.is_active or include_inactive:
                 users[user.id] = user
-                names.setdefault(user.id, []).append(group.name or f"group {group.id}")
-    return [(user, tuple(names[user.id])) for user in users.values()]
+                groups_by_user.setdefault(user.id, []).append(group)
+    return [(user, groups_by_user[user.id]) for user in users.values()]
 
 
 def _deciding_schedules(reader: ResourceReader) -> dict[int, dict[int, UserLessonSchedule]]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 USER_COLUMNS = ("user_id", "employee_number", "name", "active", "groups")
 
+SUPERVISOR_COLUMNS = ("supervisors", "supervisor_email_addresses")
+"""Columns after those of the user, if supervisors are included."""
+
 LESSON_COLUMNS = ("status", "due", "completed")
 """Columns of each lesson; their names follow the lesson's name and id."""
 
@@ -97,12 +100,17 @@ def _legend(matrix: TrainingMatrix) -> Iterator[str]:
 def _row(matrix: TrainingMatrix, row: MatrixRow, time_zone: tzinfo) -> Iterator[str]:
     user = row.user
     notes = [*row.groups, *([] if user.is_active else ["inactive"])]
+    notes += [f"supervised by {name}" for name in _supervisor_names(row)]
     yield f'<tr><th scope="row">{escape(user.full_name)}<small>{escape(", ".join(notes))}</small></th>'
     yield f"<td>{escape(user.employee_number or '')}</td>"
     for lesson_id in matrix.lessons:
         cell = row.cell(lesson_id)
         yield _status_element("td", cell.status, _dates(cell, time_zone))
     yield "</tr>"
+
+
+def _supervisor_names(row: MatrixRow) -> list[str]:
+    return [supervisor.full_name for supervisor in row.supervisors]
 
 
 def _dates(cell: MatrixCell, time_zone: tzinfo) -> str:
@@ -151,7 +159,8 @@ def to_parquet(matrix: TrainingMatrix, *, time_zone: tzinfo) -> bytes:
 
     user_types = (pa.int64(), pa.string(), pa.string(), pa.bool_(), pa.string())
     lesson_types = (pa.string(), pa.date32(), pa.date32())
-    types = (*user_types, *lesson_types * len(matrix.lessons))
+    supervisor_types = (pa.string(),) * len(SUPERVISOR_COLUMNS) if matrix.has_supervisors else ()
+    types = (*user_types, *supervisor_types, *lesson_types * len(matrix.lessons))
     schema = pa.schema(list(zip(column_names(matrix), types, strict=True)))
     rows = list(_row_values(matrix, time_zone=time_zone))
     columns = [pa.array([row[index] for row in rows], type=field.type) for index, field in enumerate(schema)]
@@ -163,6 +172,7 @@ def to_parquet(matrix: TrainingMatrix, *, time_zone: tzinfo) -> bytes:
 def column_names(matrix: TrainingMatrix) -> Iterator[str]:
     """Yield the names of the columns, such as ``user_id`` and ``Manual Handling [203] due``."""
     yield from USER_COLUMNS
+    yield from SUPERVISOR_COLUMNS if matrix.has_supervisors else ()
     for lesson_id, name in matrix.lessons.items():
         yield from (f"{name} [{lesson_id}] {column}" for column in LESSON_COLUMNS)
 
@@ -177,6 +187,9 @@ def _row_values(matrix: TrainingMatrix, *, time_zone: tzinfo) -> Iterator[tuple[
             user.is_active,
             "; ".join(row.groups),
         ]
+        if matrix.has_supervisors:
+            addresses = (one.email_address for one in row.supervisors)
+            values += ["; ".join(_supervisor_names(row)), "; ".join(filter(None, addresses))]
         for lesson_id in matrix.lessons:
             cell = row.cell(lesson_id)
             values += (cell.status, _local_date(cell.due, time_zone), _local_date(cell.completed, time_zone))
