@@ -5,20 +5,22 @@ The grid shows a mapped task by its user or lesson instead of an index (``map_in
 
 from __future__ import annotations
 
+from ast import literal_eval
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import BaseOperatorLink
 
 from airflow_provider_damstra.errors import DamstraConfigurationError
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator, Context
+    from airflow.sdk import BaseOperator
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
     from airflow.sdk.types import TaskInstanceKey
 
     from airflow_provider_damstra.clients.settings import ClientSettings, RecordKind
 
-_TEMPLATE = "map_index_template"
+_TEMPLATE = "{{ task.map_index_name or 'index ' ~ ti.map_index }}"
 _MAX_LENGTH = 60
 _MAX_LIST_ITEMS = 2
 _USER = "user "
@@ -58,13 +60,31 @@ def _single_id(operator: Any, kind: RecordKind) -> int | None:
     return None
 
 
-def set_map_index_template(operator: BaseOperator, context: Context) -> None:
-    """Name a mapped task after the argument that distinguishes it, unless the DAG sets a template itself."""
-    is_mapped = getattr(context.get("ti"), "map_index", -1) >= 0
-    if is_mapped and not context.get(_TEMPLATE):
-        name = next(_candidate_names(operator), "")
-        if name and "{" not in name:
-            context[_TEMPLATE] = name[:_MAX_LENGTH]  # type: ignore[literal-required]
+class NamedMapIndexMixin:
+    """Name mapped tasks after the argument that distinguishes them, unless ``map_index_template`` is set.
+
+    Airflow renders the template before and after each process of a task, so the name is shown while the task
+    runs, is deferred or rescheduled, and afterwards. Airflow 3.0 and 3.1 render it only when the task ends.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        operator = cast("BaseOperator", self)
+        if operator.map_index_template is None and operator.get_closest_mapped_task_group():
+            operator.map_index_template = _TEMPLATE
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
+        """Return a partial operator for ``expand``, as ``BaseOperator.partial`` does, with the template."""
+        operator: OperatorPartial = super().partial(**kwargs)  # type: ignore[misc]
+        if operator.kwargs.get("map_index_template") is None:
+            operator.kwargs["map_index_template"] = _TEMPLATE
+        return operator
+
+    @property
+    def map_index_name(self) -> str:
+        """Return a name made of a mapped argument, or else of another templated one; empty without any."""
+        return next(_candidate_names(cast("BaseOperator", self)), "")[:_MAX_LENGTH]
 
 
 def _candidate_names(operator: BaseOperator) -> Iterator[str]:
@@ -74,7 +94,7 @@ def _candidate_names(operator: BaseOperator) -> Iterator[str]:
         kind = _singular(field).removesuffix("_id").removesuffix("_name").replace("_", " ")
         value = _format_value(getattr(operator, field, None))
         if value:
-            is_self_explaining = kind == "name" or value.startswith(_USER)
+            is_self_explaining = value.startswith(_USER) or (kind == "name" and not _is_literal(value))
             yield value if is_self_explaining else f"{kind} {value}"
 
 
@@ -83,6 +103,17 @@ def _singular(field: str) -> str:
     if field.endswith("addresses"):
         return field.removesuffix("es")
     return field if field.endswith("ss") else field.removesuffix("s")
+
+
+def _is_literal(text: str) -> bool:
+    """Return whether ``render_template_as_native_obj`` would convert a text to another type."""
+    try:
+        literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError):
+        return False
+    except Exception:  # such as the TypeError of "{{1}}", an unhashable element
+        return True
+    return True
 
 
 def _mapped_fields(operator: BaseOperator) -> Iterable[str]:

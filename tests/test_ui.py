@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, task_group
 
 from airflow_provider_damstra.errors import DamstraConfigurationError
 from airflow_provider_damstra.hooks.connection import settings_from_connection
@@ -18,13 +18,16 @@ from airflow_provider_damstra.operators.group import (
 )
 from airflow_provider_damstra.operators.lesson import DamstraScheduleLessonsOperator
 from airflow_provider_damstra.operators.user import DamstraActivateUserOperator, DamstraCreateUserOperator
-from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
+from airflow_provider_damstra.sensors.lesson_schedule import (
+    DamstraLessonScheduleSensor,
+    DamstraUserLessonsSensor,
+)
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
-from airflow_provider_damstra.ui import DamstraLink, set_map_index_template
+from airflow_provider_damstra.ui import DamstraLink
 from tests.hooks.connections import connection, connection_json
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator, Context
+    from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
 TI_KEY = cast("TaskInstanceKey", None)
@@ -135,7 +138,7 @@ def test_link_is_empty_for_missing_or_invalid_connection(task: Any, monkeypatch:
 
 
 USER_IDS = [1011, 1012, 1013]
-NAMED_TASKS: list[tuple[type[BaseOperator], dict[str, Any], dict[str, Any], str | None]] = [
+NAMED_TASKS: list[tuple[type[BaseOperator], dict[str, Any], dict[str, Any], str]] = [
     (DamstraAddGroupMembersOperator, {"group_id": 102}, {"user_ids": 1011}, "user 1011"),
     (DamstraAddGroupMembersOperator, {"user_ids": USER_IDS}, {"group_id": 102}, "group 102"),
     (DamstraAddGroupMembersOperator, {"group_id": 102}, {"user_ids": [1011]}, "user 1011"),
@@ -149,9 +152,11 @@ NAMED_TASKS: list[tuple[type[BaseOperator], dict[str, Any], dict[str, Any], str 
     (DamstraScheduleLessonsOperator, {"lesson_ids": 1}, {"user_ids": "1,2"}, "user 1,2"),
     (DamstraCreateGroupOperator, {"description": "All"}, {"name": "Welders"}, "Welders"),
     (DamstraCreateGroupOperator, {"description": "All"}, {"name": "W" * 99}, "W" * 60),
+    (DamstraCreateGroupOperator, {"description": "All"}, {"name": "2026"}, "name 2026"),
+    (DamstraCreateGroupOperator, {"description": "All"}, {"name": "{{ 7 }}"}, "name {{ 7 }}"),
     (DamstraCreateUserOperator, {}, {"user": {"employeeNumber": "E1", "userName": "ada"}}, "user E1"),
     (DamstraCreateUserOperator, {}, {"user": {"user_name": "ada"}}, "user ada"),
-    (DamstraCreateUserOperator, {}, {"user": {"first_name": "Ada"}}, None),
+    (DamstraCreateUserOperator, {}, {"user": {"first_name": "Ada"}}, "index 3"),
     (DamstraCallOperator, {"endpoint": "GetUser"}, {"arguments": {"user_id": 7}}, "user 7"),
     (
         DamstraLessonScheduleSensor,
@@ -162,15 +167,10 @@ NAMED_TASKS: list[tuple[type[BaseOperator], dict[str, Any], dict[str, Any], str 
 ]
 
 
-def map_index_name(operator: BaseOperator, **context: Any) -> str | None:
-    full_context = cast("Context", {"ti": SimpleNamespace(map_index=0), **context})
-    set_map_index_template(operator, full_context)
-    name = cast("dict[str, Any]", full_context).get("map_index_template")
-    return None if name is None else str(name)
-
-
-def unmapped_task(kind: Any, same: dict[str, Any], mapped: dict[str, Any]) -> BaseOperator:
-    with DAG("training"):
+def unmapped_task(
+    kind: Any, same: dict[str, Any], mapped: dict[str, Any], *, is_native: bool = False
+) -> BaseOperator:
+    with DAG("training", render_template_as_native_obj=is_native):
         step = kind.partial(task_id="step", **same).expand(
             **{name: [value] for name, value in mapped.items()}
         )
@@ -178,23 +178,44 @@ def unmapped_task(kind: Any, same: dict[str, Any], mapped: dict[str, Any]) -> Ba
     return task
 
 
+def map_index_name(task: BaseOperator) -> str | None:
+    """Return what Airflow renders as the name of a mapped task instance."""
+    if task.map_index_template is None:
+        return None
+    template = task.dag.get_template_env().from_string(task.map_index_template)
+    name: str = template.render({"task": task, "ti": SimpleNamespace(map_index=3)})
+    return name
+
+
+@pytest.mark.parametrize("is_native", [False, True], ids=["text", "native"])
 @pytest.mark.parametrize(("kind", "same", "mapped", "name"), NAMED_TASKS)
 def test_mapped_task_is_named_after_distinguishing_argument(
-    kind: type[BaseOperator], same: dict[str, Any], mapped: dict[str, Any], name: str | None
+    kind: type[BaseOperator], same: dict[str, Any], mapped: dict[str, Any], name: str, is_native: bool
 ) -> None:
-    assert map_index_name(unmapped_task(kind, same, mapped)) == name
+    assert map_index_name(unmapped_task(kind, same, mapped, is_native=is_native)) == name
 
 
-def test_template_of_dag_is_kept() -> None:
-    step = unmapped_task(DamstraAddGroupMembersOperator, {"group_id": 102}, {"user_ids": 7})
-    assert map_index_name(step, map_index_template="{{ task.user_ids }}") == "{{ task.user_ids }}"
+@pytest.mark.parametrize("options", [{}, {"default_args": {"map_index_template": "{{ task.user_ids }}"}}])
+def test_template_of_dag_is_kept(options: dict[str, Any]) -> None:
+    same = {"group_id": 102, **(options or {"map_index_template": "{{ task.user_ids }}"})}
+    assert map_index_name(unmapped_task(DamstraAddGroupMembersOperator, same, {"user_ids": 7})) == "7"
 
 
 def test_unmapped_task_gets_no_template() -> None:
     step = DamstraAddGroupMembersOperator(task_id="step", group_id=102, user_ids=7)
-    assert map_index_name(step, ti=SimpleNamespace(map_index=-1)) is None
-
-
-def test_value_with_template_syntax_is_not_used() -> None:
-    step = unmapped_task(DamstraCreateGroupOperator, {"description": "All"}, {"name": "{{ 7 }}"})
     assert map_index_name(step) is None
+
+
+def test_tasks_in_mapped_task_group_are_named_and_start_on_worker() -> None:
+    @task_group
+    def onboard(user_id: Any) -> None:
+        DamstraActivateUserOperator(task_id="activate", user_id=user_id)
+        DamstraUserLessonsSensor(task_id="wait", user_id=user_id, lesson_ids=[201], start_from_trigger=True)
+
+    with DAG("training") as dag:
+        onboard.expand(user_id=[7, 8])
+    activate, wait = dag.get_task("onboard.activate"), dag.get_task("onboard.wait")
+    for step in (activate, wait):
+        vars(step)["user_id"] = 7  # as rendered
+        assert map_index_name(cast("BaseOperator", step)) == "user 7"
+    assert (wait.start_from_trigger, wait.start_trigger_args) == (False, None)

@@ -13,7 +13,7 @@ from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.id_arguments import ID_ARGUMENTS, texts_to_resolve
 from airflow_provider_damstra.storage import TaskTry
 from airflow_provider_damstra.task_state import TaskState
-from airflow_provider_damstra.ui import DamstraLink, set_map_index_template
+from airflow_provider_damstra.ui import DamstraLink, NamedMapIndexMixin
 from airflow_provider_damstra.validation import validate_booleans
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ FILE_XCOM_KEYS = ("path", "rows", "sha256")
 """``xcom_keys`` of operators that write their result to a file."""
 
 
-class DamstraOperator(BaseOperator):
+class DamstraOperator(NamedMapIndexMixin, BaseOperator):
     """Base of the operators that call Damstra Learning; a subclass implements ``_execute``.
 
     Errors that no retry can resolve (a refused key, a missing permission, invalid arguments) fail the task at
@@ -85,7 +85,6 @@ class DamstraOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Run the operator and return its result, ready for XCom."""
-        set_map_index_template(self, context)
         self.task_try = TaskTry.of(context)
         from airflow_provider_damstra.retry_policy import fail_fast_on_permanent_errors
 

@@ -19,7 +19,7 @@ from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.id_arguments import ID_ARGUMENTS, texts_to_resolve
 from airflow_provider_damstra.retry_policy import fail_fast_on_permanent_errors
 from airflow_provider_damstra.task_state import TaskState
-from airflow_provider_damstra.ui import DamstraLink, set_map_index_template
+from airflow_provider_damstra.ui import DamstraLink, NamedMapIndexMixin
 from airflow_provider_damstra.validation import validate_booleans, validate_integer
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.conditions.base import Condition, PollResult
 
 
-class DamstraSensor(BaseSensorOperator):
+class DamstraSensor(NamedMapIndexMixin, BaseSensorOperator):
     """Wait until a condition in Damstra Learning is met.
 
     A subclass names the condition and the attributes that are its arguments. Users and lessons that are given
@@ -51,8 +51,8 @@ class DamstraSensor(BaseSensorOperator):
     Damstra could not be reached. With ``silent_fail`` the sensor waits on where the try would fail.
 
     :param deferrable: defer the task and poll in the triggerer. Default: ``[operators] default_deferrable``.
-    :param start_from_trigger: start the task in the triggerer. Mapped tasks, and all tasks before Airflow
-        3.3, start on a worker.
+    :param start_from_trigger: start the task in the triggerer. Mapped tasks, tasks in mapped task
+        groups, and all tasks before Airflow 3.3 start on a worker.
     :param end_from_trigger: end the task in the triggerer. If a task is mapped over the result, and before
         Airflow 3.3, a worker returns it.
     :param max_poll_failures: consecutive failed polls that are tolerated.
@@ -88,7 +88,9 @@ class DamstraSensor(BaseSensorOperator):
         self.end_from_trigger = end_from_trigger
         self.max_poll_failures = max_poll_failures
         self.damstra_conn_id = damstra_conn_id
-        self.start_from_trigger = start_from_trigger and _starts_in_triggerer()
+        # Only a worker renders the arguments and the name of a task in a mapped task group.
+        is_mapped = self.get_closest_mapped_task_group() is not None
+        self.start_from_trigger = start_from_trigger and not is_mapped and _starts_in_triggerer()
         self._starts_from_trigger = start_from_trigger
         self.task_state = TaskState()
         self._resolved_ids: dict[str, Any] = {}
@@ -122,7 +124,6 @@ class DamstraSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait, and return the result. A deferrable sensor polls once before it defers."""
-        set_map_index_template(self, context)
         if self.reschedule:
             self.task_state = TaskState(context)  # persists across processes and tries
             self._failures_key = f"poll_failures_of_try_{context['ti'].try_number}"
