@@ -7,7 +7,7 @@ poller of ``airflow_provider_damstra.polling`` sends those of many conditions to
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -97,6 +97,9 @@ class Condition(Protocol):
     def evaluate(self) -> PollResult:
         """Return whether the condition is met, by the responses so far."""
 
+    def open_items(self) -> Iterable[str]:
+        """Yield a text for each user, lesson or session that is still waited for, for a log line."""
+
 
 class SingleQueryCondition:
     """The part of a condition that depends on one query: a subclass evaluates the last response.
@@ -116,6 +119,10 @@ class SingleQueryCondition:
         """Store the response."""
         self.response = response
 
+    def open_items(self) -> Iterable[str]:
+        """Yield nothing: the progress of the condition says what is open."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class ScheduleState:
@@ -130,9 +137,14 @@ class ScheduleState:
     first_name: str | None = None
     last_name: str | None = None
 
+    @property
+    def user_name(self) -> str:
+        """Return the user's first and last name, as far as they are known."""
+        return " ".join(filter(None, (self.first_name, self.last_name)))
+
     def __str__(self) -> str:
         """Return the schedule's id, lesson, user and state."""
-        user = " ".join(filter(None, (self.first_name, self.last_name)))
+        user = self.user_name
         details = f" ({self.lesson_name} for {user})" if self.lesson_name and user else ""
         return f"lesson schedule {self.row_key}{details} is {self.state}"
 

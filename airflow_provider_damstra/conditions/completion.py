@@ -25,7 +25,11 @@ EXPIRED = "expired"
 CERTIFICATE_CHECK_INTERVAL = timedelta(minutes=10)
 """Time after which a certificate that does not exist is requested again."""
 
-_DESCRIPTIONS = {NOT_PASSED: "completed with a failed test", EXPIRED: "completed too long ago"}
+_DESCRIPTIONS = {
+    NOT_PASSED: "completed with a failed test",
+    EXPIRED: "completed too long ago",
+    "none": "not scheduled",
+}
 _BEST_STATE_FIRST = ("completed", "open", "overdue", NOT_PASSED, EXPIRED, "cancelled")
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _NO_QUERIES: dict[Query, QueryFilter] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from airflow_provider_damstra.conditions.base import (
     user_schedules_query,
 )
 from airflow_provider_damstra.conditions.completion import EXPIRED, create_completion_rule, describe_state
+from airflow_provider_damstra.conditions.progress import describe_open_item
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.lesson_schedule import (
     DownloadCertificate,
@@ -174,6 +175,21 @@ class LessonScheduleCondition:
             progress=progress,
             result=completed,
         )
+
+    def open_items(self) -> Iterator[str]:
+        """Yield the schedules that are not completed, with lesson, user and state."""
+        for schedule_id in self.lesson_schedule_ids:
+            row = self._row(schedule_id)
+            state = self.completion_rule.state_of(row)
+            if state != "completed":
+                details = describe_open_item(
+                    user_id=self.users_by_schedule.get(schedule_id),
+                    user_name=row.user_name,
+                    lesson_id=row.lesson_id,
+                    lesson_name=row.lesson_name,
+                    state=state,
+                )
+                yield f"lesson schedule {schedule_id}: {details}"
 
     def _describe_failed(self, failed: list[int]) -> str:
         describe = self.completion_rule.describe

@@ -124,3 +124,7 @@ class ScheduleChangesCondition:
             return PollResult(failure=str(next(iter(self._errors.values()))))
         but = f", but {refused} of them are refused" if refused else ""
         return PollResult(progress=f"Watching the lesson schedules of {count} users{but}")
+
+    def open_items(self) -> Iterable[str]:
+        """Yield nothing: a watch has no end."""
+        return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.conditions.base import (
@@ -19,6 +19,7 @@ from airflow_provider_damstra.conditions.completion import (
     create_completion_rule,
     describe_state,
 )
+from airflow_provider_damstra.conditions.progress import describe_open_item
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.group import ListGroupMembers
 from airflow_provider_damstra.endpoints.lesson_schedule import DownloadCertificate, ListUserLessonSchedules
@@ -31,6 +32,7 @@ from airflow_provider_damstra.validation import parse_share, required_count
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.conditions.base import ScheduleState
+    from airflow_provider_damstra.models.user import User
 
 _REJECTED = (NOT_PASSED, EXPIRED)
 """States of completed lessons that do not count."""
@@ -90,6 +92,7 @@ class UserLessonsCondition(SingleQueryCondition):
     ) -> None:
         valid = _UserLessons(user_id=user_id, lesson_ids=lesson_ids)
         super().__init__(user_schedules_query(valid.user_id))
+        self._user_id = valid.user_id
         self._name = f"User {valid.user_id}"
         self._lesson_ids = valid.lesson_ids
         self._fail_on = frozenset(fail_on)
@@ -134,6 +137,21 @@ class UserLessonsCondition(SingleQueryCondition):
             result=completed,
         )
 
+    def open_items(self) -> Iterator[str]:
+        """Yield the lessons that the user has not completed."""
+        rows = self.response if isinstance(self.response, list) else []
+        for lesson_id in self._lesson_ids:
+            schedules = self._schedules_of(lesson_id)
+            state = self.completion_rule.best_state(schedules)
+            if state != "completed":
+                yield describe_open_item(
+                    user_id=self._user_id,
+                    user_name=next((row.user_name for row in rows), None),
+                    lesson_id=lesson_id,
+                    lesson_name=next((row.lesson_name for row in schedules), None),
+                    state=state,
+                )
+
 
 class _GroupLesson(RequestModel):
     group_id: Identifier
@@ -172,6 +190,7 @@ class GroupLessonCondition:
             require_passed=require_passed, valid_for=valid_for, passed_schedule_ids=passed_schedule_ids
         )
         self._is_missing = False
+        self._users: list[User] = []
         self._members: list[int] = []
         self._schedules: dict[int, tuple[ScheduleState, ...]] = {}
 
@@ -193,7 +212,9 @@ class GroupLessonCondition:
         if isinstance(query, ListGroupMembers):
             self._is_missing = is_missing
             # An inactive user will not complete the lesson.
-            self._members = [] if is_missing else [user.id for user in response if user.is_active]
+            # The list itself, which all conditions about the group share.
+            self._users = [] if is_missing else response
+            self._members = [user.id for user in self._users if user.is_active]
         elif isinstance(query, ListUserLessonSchedules):
             rows = [] if is_missing else [row for row in response if row.lesson_id == self._lesson_id]
             self._schedules[query.user_id] = self.completion_rule.required_part(rows)
@@ -223,3 +244,16 @@ class GroupLessonCondition:
             progress=progress,
             result=completed,
         )
+
+    def open_items(self) -> Iterator[str]:
+        """Yield the members who have not completed the lesson."""
+        for user in self._users:
+            state = self._state(user.id)
+            if user.is_active and state != "completed":
+                yield describe_open_item(
+                    user_id=user.id,
+                    user_name=" ".join(filter(None, (user.first_name, user.last_name))) or user.user_name,
+                    lesson_id=self._lesson_id,
+                    lesson_name=None,
+                    state=state,
+                )

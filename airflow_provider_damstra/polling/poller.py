@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -10,6 +11,7 @@ from contextvars import Context
 from typing import Any, cast
 
 from airflow_provider_damstra.conditions.base import PollResult, Query, QueryFilter, is_not_found
+from airflow_provider_damstra.conditions.progress import describe_progress, describe_times
 from airflow_provider_damstra.errors import DamstraError, DamstraTransportError, is_permanent
 from airflow_provider_damstra.hooks.metrics import gauge_waiting_tasks
 from airflow_provider_damstra.polling.client import ReloadingClient
@@ -62,7 +64,8 @@ class SharedPoller:
                 async with asyncio.timeout_at(subscription.deadline), self._start_lock:
                     await self._open()
             subscription.start_timer(self._loop)
-            self._refresh(subscription)
+            if self._refresh(subscription):
+                self._log_progress(subscription)
         except BaseException:
             await self.remove(subscription)
             raise
@@ -117,18 +120,40 @@ class SharedPoller:
             self._reported_count, self._reported_at = self._count, now
             gauge_waiting_tasks(self._count, damstra_conn_id=self._conn_id)
 
-    def _refresh(self, subscription: Subscription) -> None:
-        """Subscribe to the condition's current queries, and finish the subscription if it is done."""
+    def _refresh(self, subscription: Subscription) -> bool:
+        """Subscribe to the condition's current queries, and finish the subscription if it is done.
+
+        :return: whether there is progress to log.
+        """
         while self._update_queries(subscription):
             pass
         if subscription.pending:
             # Without all first responses the result would be about a part of what the condition needs.
-            return
+            return False
         result = subscription.condition.evaluate()
         if result.is_done:
             subscription.finish(result)
-        else:
-            subscription.log_progress(result.progress, now=self._loop.time())
+            return False
+        return subscription.is_new_progress(result.progress, now=self._loop.time())
+
+    def _log_progress(self, subscription: Subscription) -> None:
+        """Log the progress with who is open; an error there ends this subscription only."""
+        try:
+            self._log(subscription, describe_progress(subscription.last_line, subscription.condition))
+        except Exception as error:
+            subscription.fail(error)
+
+    def _log(self, subscription: Subscription, text: str) -> None:
+        """Log a line of a subscription with the times of its next poll and its deadline."""
+        now, to_wall_clock = self._loop.time(), time.time() - self._loop.time()
+        polled = [self._polled[query] for query in subscription.queries if query in self._polled]
+        polls = [one.timer.when() for one in polled if one.timer and not one.is_queued]
+        next_poll = min((due for due in polls if due >= now), default=None)
+        times = describe_times(
+            next_poll=None if next_poll is None else next_poll + to_wall_clock,
+            deadline=None if subscription.deadline is None else subscription.deadline + to_wall_clock,
+        )
+        subscription.log_line(f"{text} {times}".rstrip())
 
     def _update_queries(self, subscription: Subscription) -> bool:
         """Return whether the condition received a stored response, which may change its queries again."""
@@ -238,22 +263,30 @@ class SharedPoller:
         if len(satisfied) < len(polled.subscriptions):
             # A subscription that started during the request needs further rows.
             self._enqueue(polled)
+        progressed = []
         for subscription, query_filter in satisfied:
             has_recovered = subscription.reset_failures(polled.query)
             is_affected = has_recovered or query_filter.is_affected_by(changed)
-            if is_affected or subscription.is_pending(polled.query):
-                self._notify(subscription, polled.query, response)
+            is_notified = is_affected or subscription.is_pending(polled.query)
+            if is_notified and self._notify(subscription, polled.query, response):
+                progressed.append(subscription)
         # After the notifications, as the response may postpone the next poll (``not_before``).
         if not polled.is_queued:
             self._schedule(polled)
+        for subscription in progressed:
+            self._log_progress(subscription)
 
-    def _notify(self, subscription: Subscription, query: Query, response: Any) -> None:
-        """Update a subscription's condition; an error there ends this subscription only."""
+    def _notify(self, subscription: Subscription, query: Query, response: Any) -> bool:
+        """Update a subscription's condition, and return whether there is progress to log.
+
+        An error there ends this subscription only.
+        """
         try:
             subscription.update(query, response)
-            self._refresh(subscription)
+            return self._refresh(subscription)
         except Exception as error:
             subscription.fail(error)
+            return False
 
     def _handle_failure(self, polled: PolledQuery, error: DamstraError) -> None:
         """End the subscriptions that do not tolerate a failure, and schedule the next poll for the others."""
@@ -261,6 +294,8 @@ class SharedPoller:
         polled.is_queued = False
         polled.failures += 1
         polled.blocked_until = now + (error.retry_after or 0.0)
+        lines: list[tuple[Subscription, str]] = []
+        progressed = []
         for subscription, query_filter in list(polled.subscriptions.items()):
             count = subscription.count_failure(polled.query, now=now)
             is_tolerated = isinstance(error, query_filter.tolerated)
@@ -269,7 +304,13 @@ class SharedPoller:
             elif count > subscription.max_poll_failures:
                 subscription.fail(error)
             else:
-                subscription.log_line(f"{error} Failure {count} in a row; it is polled again.")
-                if is_tolerated:
-                    self._notify(subscription, polled.query, error)
+                line = f"{error} Failure {count} in a row; it is polled again."
+                if subscription.is_new_line(line):
+                    lines.append((subscription, line))
+                if is_tolerated and self._notify(subscription, polled.query, error):
+                    progressed.append(subscription)
         self._schedule(polled)
+        for subscription, line in lines:
+            self._log(subscription, line)
+        for subscription in progressed:
+            self._log_progress(subscription)

@@ -9,6 +9,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.conditions.base import Condition, PollResult, Query, QueryFilter, page_cache_for
+from airflow_provider_damstra.conditions.progress import describe_progress
 from airflow_provider_damstra.endpoints.lesson_schedule import (
     DownloadCertificate,
     GetLessonSchedule,
@@ -68,7 +69,7 @@ class Subscription:
         """
         if self.deadline is not None:
             if self.deadline <= loop.time():
-                raise TimeoutError
+                raise TimeoutError("The triggerer has not polled yet.")
             self.timer = loop.call_at(self.deadline, self.expire, context=self.context)
 
     def cancel_timer(self) -> None:
@@ -128,24 +129,30 @@ class Subscription:
             self.result.set_exception(error)
 
     def expire(self) -> None:
-        """Set a ``TimeoutError`` with the progress as the result."""
+        """Set a ``TimeoutError`` with the progress and the open items as the result."""
         try:
-            self.fail(TimeoutError(self.condition.evaluate().progress))
+            self.fail(TimeoutError(describe_progress(self.condition.evaluate().progress, self.condition)))
         except Exception as error:
             self.fail(error)
 
-    def log_progress(self, text: str, *, now: float) -> None:
-        """Log the progress, at most once per ``PROGRESS_INTERVAL``."""
-        if not self.last_line or now - self.progress_at >= PROGRESS_INTERVAL:
-            self.progress_at = now
-            self.log_line(text)
+    def is_new_progress(self, progress: str, *, now: float) -> bool:
+        """Return whether to log a progress: if it has changed, at most once per ``PROGRESS_INTERVAL``."""
+        if self.last_line and now - self.progress_at < PROGRESS_INTERVAL:
+            return False
+        self.progress_at = now
+        return self.is_new_line(progress)
+
+    def is_new_line(self, text: str) -> bool:
+        """Return whether to log a line, which is if it does not repeat the last one."""
+        if not text or text == self.last_line:
+            return False
+        # Many subscriptions log equal lines and share one string.
+        self.last_line = intern(text)
+        return True
 
     def log_line(self, text: str) -> None:
-        """Log a line in the context of the task, unless it repeats the last one."""
-        if text and text != self.last_line:
-            # Many subscriptions log equal lines and share one string.
-            self.last_line = intern(text)
-            self.context.run(self.log, text)
+        """Log a line in the context of the task."""
+        self.context.run(self.log, text)
 
 
 @dataclass(eq=False)

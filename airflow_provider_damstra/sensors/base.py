@@ -23,6 +23,9 @@ from airflow_provider_damstra.ui import DamstraLink, NamedMapIndexMixin
 from airflow_provider_damstra.validation import validate_booleans, validate_integer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from airflow.sdk import Context
     from airflow.sdk.definitions.xcom_arg import PlainXComArg
 
@@ -68,6 +71,7 @@ class DamstraSensor(NamedMapIndexMixin, BaseSensorOperator):
     ui_color = "#fde3c0"
     operator_extra_links = (DamstraLink(),)
     _failures_key = "poll_failures"
+    _progress = ""
 
     def __init__(
         self,
@@ -128,11 +132,12 @@ class DamstraSensor(NamedMapIndexMixin, BaseSensorOperator):
             self.task_state = TaskState(context)  # persists across processes and tries
             self._failures_key = f"poll_failures_of_try_{context['ti'].try_number}"
         if not self.deferrable:
-            return super().execute(context)
+            return self._execute_on_worker(context)
         deadline = time.time() + self.timeout
         result = self._poll_until_resolved(deadline)
         if result.is_done:
             return result.result
+        from airflow_provider_damstra.conditions.progress import describe_times
         from airflow_provider_damstra.triggers.wait import DamstraWaitTrigger
 
         arguments = {**self._trigger_arguments(), **self._resolved_arguments()}
@@ -140,7 +145,35 @@ class DamstraSensor(NamedMapIndexMixin, BaseSensorOperator):
         if self.end_from_trigger and next(self.iter_mapped_dependants(), None):
             # Only a worker can set the number of tasks that are mapped over the result.
             arguments["end_from_trigger"] = False
+        self.log.info(
+            "The wait continues in the triggerer. %s", describe_times(next_poll=None, deadline=deadline)
+        )
         self.defer(trigger=DamstraWaitTrigger(**arguments), method_name=self.execute_complete.__name__)
+
+    def _execute_on_worker(self, context: Context) -> Any:
+        """Poll until the condition is met; Airflow's messages of a timeout are extended by who is open."""
+        from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
+
+        from airflow_provider_damstra.conditions.progress import describe_progress
+
+        try:
+            return super().execute(context)
+        except (AirflowSensorTimeout, AirflowSkipException) as error:
+            if error.__cause__ is None:  # otherwise soft_fail or never_fail skips the task after an error
+                error.args = (f"{error} {describe_progress(self._progress, self.condition)}",)
+            raise
+
+    def _get_next_poke_interval(
+        self, started_at: datetime | float, run_duration: Callable[[], float], poke_count: int
+    ) -> float:
+        """Return the seconds to the next poll, and log its time. Airflow calls this before each pause."""
+        from airflow_provider_damstra.conditions.progress import describe_times
+
+        interval: float = super()._get_next_poke_interval(started_at, run_duration, poke_count)
+        now = time.time()
+        deadline = now - run_duration() + self.timeout
+        self.log.info("%s", describe_times(next_poll=now + interval, deadline=deadline))
+        return interval
 
     def _poll_until_resolved(self, deadline: float) -> PollResult:
         """Poll once; and again while texts could not be looked up, because a trigger needs ids."""
@@ -149,7 +182,7 @@ class DamstraSensor(NamedMapIndexMixin, BaseSensorOperator):
             if time.time() + self.poke_interval > deadline:
                 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
 
-                timeout = AirflowSensorTimeout("Its time is up: users or lessons could not be looked up.")
+                timeout = AirflowSensorTimeout("The sensor has timed out. Users or lessons could not be looked up.")
                 if self.soft_fail or self.never_fail:
                     raise AirflowSkipException(str(timeout)) from timeout
                 raise timeout
@@ -193,12 +226,14 @@ class DamstraSensor(NamedMapIndexMixin, BaseSensorOperator):
             return
         from airflow.triggers.base import StartTriggerArgs
 
+        from airflow_provider_damstra.triggers.deadlines import TIMEOUT_MARGIN
+
         arguments = {name: _as_template(name, value) for name, value in self._trigger_arguments().items()}
         self.start_trigger_args = StartTriggerArgs(
             trigger_cls="airflow_provider_damstra.triggers.wait.DamstraWaitTrigger",
             trigger_kwargs=arguments,
             next_method=self.execute_complete.__name__,
-            timeout=timedelta(seconds=self.timeout),
+            timeout=timedelta(seconds=self.timeout + TIMEOUT_MARGIN),
         )
 
     def _trigger_arguments(self) -> dict[str, Any]:
@@ -225,7 +260,10 @@ class DamstraSensor(NamedMapIndexMixin, BaseSensorOperator):
             AirflowSkipException,
         )
 
+        from airflow_provider_damstra.services.idempotency import format_ids
+
         if event["status"] == "success":
+            self.log.info("The wait has ended with the result %s.", format_ids(event["result"]))
             return event["result"]
         if self.never_fail:
             raise AirflowSkipException(event["message"])
@@ -256,8 +294,20 @@ class DamstraSensor(NamedMapIndexMixin, BaseSensorOperator):
             self._set_state(self._failures_key, None)
         if result.failure:
             raise AirflowFailException(result.failure)
-        self.log.info("%s", result.progress)
+        self._log_progress(result)
         return result
+
+    def _log_progress(self, result: PollResult) -> None:
+        """Log the progress; who is open only if it has changed, as there may be thousands of polls."""
+        from airflow_provider_damstra.conditions.progress import describe_progress
+
+        if result.is_met:
+            self.log.info("The wait has ended: %s.", result.progress)
+        elif result.progress == self._progress:
+            self.log.info("%s.", result.progress)
+        else:
+            self.log.info("%s", describe_progress(result.progress, self.condition))
+        self._progress = result.progress
 
     def _poll_condition(self) -> PollResult:
         """Poll; if that fails and the connection has changed meanwhile, poll again with the new one."""

@@ -18,9 +18,12 @@ from airflow_provider_damstra.conditions.user import GroupLessonCondition, UserC
 from airflow_provider_damstra.errors import DamstraError, is_permanent
 from airflow_provider_damstra.polling.registry import subscribe
 from airflow_provider_damstra.polling.snapshots import UNLIMITED_FAILURES
+from airflow_provider_damstra.triggers.deadlines import deadline_before
 from airflow_provider_damstra.triggers.xcoms import TaskInstanceInTriggerer, push_result
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import jinja2
     from airflow.sdk import Context
 
@@ -66,7 +69,7 @@ class DamstraWaitTrigger(BaseTrigger):
     :param poll_interval: seconds between two polls.
     :param max_poll_failures: consecutive failed polls that are tolerated.
     :param deadline: when to give up, in seconds since the epoch, as an ``execution_timeout`` does not apply
-        to deferred tasks. None leaves it to Airflow's timeout of the trigger.
+        to deferred tasks. By default shortly before Airflow's timeout of the trigger, if it has one.
     :param end_from_trigger: end the task in the triggerer when it succeeds or is skipped.
     :param soft_fail: with ``end_from_trigger``: skip the task when it fails or times out.
     :param silent_fail: continue to poll until the deadline instead of firing ``unreachable`` or ``error``.
@@ -92,6 +95,7 @@ class DamstraWaitTrigger(BaseTrigger):
         self.poll_interval = poll_interval
         self.max_poll_failures = max_poll_failures
         self.deadline = deadline
+        self.timeout_after: datetime | None = None
         self.end_from_trigger = end_from_trigger
         self.soft_fail = soft_fail
         self.silent_fail = silent_fail
@@ -116,14 +120,18 @@ class DamstraWaitTrigger(BaseTrigger):
         # Awaited in this frame: each further coroutine takes half a kilobyte per trigger.
         while True:
             try:
-                async with self._subscribe() as result:
-                    payload = _payload_from_result(await result)
+                async with self._subscribe() as future:
+                    result = await future
+                payload = _payload_from_result(result)
+                end = payload.get("message") or f"{result.progress}."
             except Exception as error:
                 payload = self._payload_from_error(error)
+                end = payload["message"]
             if not self.silent_fail or payload["status"] not in ("unreachable", "error"):
                 break
             _log(payload["message"])
             await asyncio.sleep(min(self.poll_interval, self._seconds_left() or self.poll_interval))
+        _log_end(end, is_met=payload["status"] == "success")
         task_event = await self._task_event(payload) if self.end_from_trigger else None
         yield task_event or TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
@@ -139,12 +147,15 @@ class DamstraWaitTrigger(BaseTrigger):
         )
 
     def _seconds_left(self) -> float | None:
-        return None if self.deadline is None else self.deadline - time.time()
+        """Return the seconds to the deadline, or to that of a task that started in the triggerer."""
+        deadline = self.deadline
+        if deadline is None and self.timeout_after is not None:
+            deadline = deadline_before(self.timeout_after)
+        return None if deadline is None else deadline - time.time()
 
     def _payload_from_error(self, error: Exception) -> dict[str, Any]:
         if isinstance(error, TimeoutError):
-            progress = f": {error}." if str(error) else "."
-            return {"status": "timeout", "message": f"Its time is up{progress}"}
+            return {"status": "timeout", "message": f"The sensor has timed out. {error}".rstrip()}
         if isinstance(error, AirflowNotFoundException):
             # Not permanent: the connection may be created before the task's next try.
             return {"status": "unreachable", "message": str(error)}
@@ -168,7 +179,6 @@ class DamstraWaitTrigger(BaseTrigger):
         # Without a triggerer, in ``dag.test()``, only a worker can skip the task.
         is_skipped = self.soft_fail and payload["status"] in ("failed", "timeout")
         if is_skipped and self.task_instance is not None:
-            self.log.error("%s", payload["message"])
             return TaskSkippedEvent()
         return None
 
@@ -182,6 +192,14 @@ def _intern_names(names: tuple[str, ...]) -> tuple[str, ...]:
 def _log(text: str) -> None:
     """Log with the logger of the class: one for each trigger would be 12 more objects."""
     DamstraWaitTrigger.logger().info(text)
+
+
+def _log_end(text: str, *, is_met: bool) -> None:
+    logger = DamstraWaitTrigger.logger()
+    if is_met:
+        logger.info("The wait has ended: %s", text)
+    else:
+        logger.error("The wait has ended without success: %s", text)
 
 
 def _payload_from_result(result: PollResult) -> dict[str, Any]:

@@ -40,17 +40,20 @@ class RecordingCondition:
     """A condition that is met after a number of responses; the poller passes on changed ones only.
 
     :param rows: the rows that it needs of each listing; None is for all.
+    :param not_before: when the responses can change, from the first one on.
     """
 
     required: list[Query]
     done_after: int = 1
     rows: frozenset[int] | None = None
+    not_before: datetime | None = None
     responses: list[Any] = field(default_factory=list)
     is_started: bool = False
 
     def queries(self) -> dict[Query, QueryFilter]:
         self.is_started = True
-        return {query: QueryFilter(row_keys=self.rows) for query in self.required}
+        not_before = self.not_before if self.responses else None
+        return {query: QueryFilter(row_keys=self.rows, not_before=not_before) for query in self.required}
 
     def update(self, query: Query, response: Any) -> None:
         self.responses.append(response)
@@ -58,6 +61,9 @@ class RecordingCondition:
     def evaluate(self) -> PollResult:
         count = len(self.responses)
         return PollResult(is_met=self.done_after == count, progress=f"{count} responses", result=[count])
+
+    def open_items(self) -> list[str]:
+        return [f"response {self.done_after}"]
 
 
 def listing(user_id: int = LIAM) -> ListUserLessonSchedules:

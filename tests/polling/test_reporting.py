@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Stats
 
+from airflow_provider_damstra.conditions.user import GroupLessonCondition
 from airflow_provider_damstra.polling import poller
 from airflow_provider_damstra.polling.registry import subscribe
 from airflow_provider_damstra.polling.subscriptions import PROGRESS_INTERVAL, Subscription
 from tests.polling.helpers import (
+    LIAM,
     LONG_INTERVAL,
     NEVER,
     THIRD,
@@ -20,6 +24,7 @@ from tests.polling.helpers import (
     listing,
     recording,
     start_polling,
+    wait_for_requests,
 )
 from tests.waiting import wait_until_async
 
@@ -45,30 +50,53 @@ async def test_gauge_reports_number_of_subscriptions(
     await wait_until_async(lambda: reported[-1] == gauge(0), "zero to be reported")
 
 
-def subscription(log: LogRecorder) -> Subscription:
+def subscription() -> Subscription:
     """Return a subscription that is not active."""
-    options: dict[str, Any] = {"poll_interval": LONG_INTERVAL, "max_poll_failures": 5, "log": log}
+    options: dict[str, Any] = {"poll_interval": LONG_INTERVAL, "max_poll_failures": 5, "log": LogRecorder()}
     return subscribe(recording(), damstra_conn_id="damstra_default", **options)
 
 
 async def test_progress_is_logged_at_most_once_per_interval() -> None:
-    log = LogRecorder()
-    inactive = subscription(log)
-    for step in range(1000):
-        inactive.log_progress(f"{step} of 1000", now=50.0 + 2.5 * PROGRESS_INTERVAL * step / 999)
-    assert log.lines[0] == "0 of 1000"
-    assert len(log.lines) == 3
+    inactive = subscription()
+    times = [50.0 + 2.5 * PROGRESS_INTERVAL * step / 999 for step in range(1000)]
+    logged = [step for step, now in enumerate(times) if inactive.is_new_progress(f"{step} of 1000", now=now)]
+    assert logged[0] == 0
+    assert len(logged) == 3
 
 
 async def test_progress_is_logged_again_after_failure() -> None:
-    log = LogRecorder()
-    inactive = subscription(log)
-    inactive.log_progress("1 of 2", now=50.0)
+    inactive = subscription()
+    assert inactive.is_new_progress("1 of 2", now=50.0)
     inactive.count_failure(listing(), now=50.0)
-    inactive.log_line("Out of order")
+    assert inactive.is_new_line("Out of order")
     assert inactive.reset_failures(listing())
-    inactive.log_progress("1 of 2", now=50.1)
-    assert log.lines == ["1 of 2", "Out of order", "1 of 2"]
+    assert inactive.is_new_progress("1 of 2", now=50.1)
+
+
+async def test_line_names_who_is_open_and_times_and_is_logged_once(emulator: DamstraEmulator) -> None:
+    log = LogRecorder()
+    started_at = datetime.now(UTC).replace(microsecond=0)
+    condition = GroupLessonCondition(group_id=102, lesson_id=202, fail_on=())
+    task = start_polling(condition, poll_interval=0.02, timeout=3600, log=log)
+    await wait_for_requests(emulator, 20)
+    (line,) = log.lines
+    assert "members of group 102 completed lesson 202. Open: " in line
+    assert f"user {LIAM} Liam Murphy, lesson 202 (open)" in line
+    found = re.search(r"Next poll at (.*) UTC, deadline at (.*) UTC\.$", line)
+    assert found
+    poll, deadline = (datetime.fromisoformat(f"{text}Z") for text in found.groups())
+    assert timedelta() <= poll - started_at < timedelta(minutes=1)
+    assert timedelta(hours=1) <= deadline - started_at < timedelta(hours=1, minutes=1)
+    await cancel(task)
+
+
+async def test_next_poll_is_not_before_start_of_schedules(emulator: DamstraEmulator) -> None:
+    log = LogRecorder()
+    condition = recording(done_after=NEVER, not_before=datetime(2100, 1, 1, tzinfo=UTC))
+    task = start_polling(condition, log=log)
+    await wait_until_async(lambda: bool(log.lines), "the first progress")
+    assert log.lines[0].endswith("Next poll at 2100-01-01 00:00:00 UTC.")
+    await cancel(task)
 
 
 async def test_log_lines_are_in_the_context_of_their_task(emulator: DamstraEmulator) -> None:
@@ -96,6 +124,6 @@ async def test_recovery_from_failure_is_logged(emulator: DamstraEmulator) -> Non
     await wait_until_async(lambda: bool(log.lines), "the first progress")
     emulator.add_fault("status", status=503, count=1)
     await wait_until_async(lambda: len(log.lines) == 3, "the failure and the progress after it")
-    assert "Failure 1 in a row" in log.lines[1]
-    assert log.lines[2].endswith(" responses")
+    assert "Failure 1 in a row; it is polled again. Next poll at " in log.lines[1]
+    assert " responses. Open: " in log.lines[2]
     await cancel(task)

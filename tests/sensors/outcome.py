@@ -64,5 +64,5 @@ def outcome_of(error: Exception) -> Outcome:
 
 
 def _message(error: BaseException) -> str:
-    is_timeout = isinstance(error, AirflowSensorTimeout) or "Sensor has timed out" in str(error)
+    is_timeout = isinstance(error, AirflowSensorTimeout) or "ensor has timed out" in str(error)
     return TIMED_OUT if is_timeout else str(error)

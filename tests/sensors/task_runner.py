@@ -174,6 +174,7 @@ class SensorTask:
         start = task.start_trigger_args
         trigger = rebuild(start.trigger_cls, start.trigger_kwargs)
         trigger.task_instance = cast("Any", SimpleNamespace(task=task, **TI_KEY))
+        vars(trigger)["timeout_after"] = datetime.now(UTC) + start.timeout
         return self._run_trigger(trigger, start.next_method, start.timeout, self._context(task))
 
     def _run_trigger(
@@ -205,7 +206,8 @@ class SensorTask:
         if isinstance(first.event, TaskSuccessEvent):
             return Outcome(FinalState.SUCCESS, self.pushed)
         if isinstance(first.event, TaskSkippedEvent):
-            return skipped(TIMED_OUT if message.startswith("Its time is up") else message)
+            reason = message.removeprefix("The wait has ended without success: ")
+            return skipped(TIMED_OUT if "has timed out" in reason else reason)
         if isinstance(first.event, TaskFailedEvent):
             # Airflow retries a task that failed in the triggerer.
             return up_for_retry(message) if self.parsed().retries else failed(message)

@@ -90,7 +90,8 @@ async def test_deadline_is_absolute_and_survives_restart(emulator: DamstraEmulat
     (event,) = await events(restored(stored))
     assert event.payload == {
         "status": "timeout",
-        "message": "Its time is up: 0 of 1 lesson schedules completed (1 open).",
+        "message": "The sensor has timed out. 0 of 1 lesson schedules completed (1 open). "
+        f"Open: lesson schedule {OPEN}: user {LIAM} Liam Murphy, lesson 202 Working at Heights (open).",
     }
     assert time.time() - deadline == pytest.approx(0, abs=0.25)
 
@@ -168,5 +169,6 @@ async def test_failures_are_logged_in_the_context_of_each_trigger(emulator: Dams
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as entries:
         await asyncio.gather(*(asyncio.create_task(run(number)) for number in (1, 2)))
     for number in (1, 2):
-        (line,) = [str(entry["event"]) for entry in entries if entry.get("trigger_id") == number]
-        assert "Failure 1 in a row; it is polled again." in line
+        failure, end = [str(entry["event"]) for entry in entries if entry.get("trigger_id") == number]
+        assert "Failure 1 in a row; it is polled again. Next poll at " in failure
+        assert end == "The wait has ended: 1 of 1 lesson schedules completed."
