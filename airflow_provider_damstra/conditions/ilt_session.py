@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.conditions.base import PollResult, SingleQueryCondition
-from airflow_provider_damstra.conditions.progress import describe_open_item
 from airflow_provider_damstra.endpoints.ilt_session import GetIltSession
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.models.ilt_session import IltSessionStateName, IltSessionStatus
@@ -54,11 +53,5 @@ class IltSessionCondition(SingleQueryCondition):
         """Yield the session, with its lesson."""
         session = self.response
         if session is not None and not isinstance(session, DamstraNotFoundError):
-            lesson = describe_open_item(
-                user_id=None,
-                user_name=None,
-                lesson_id=session.lesson_id,
-                lesson_name=session.lesson_name,
-                state=session.status_name,
-            )
-            yield f"{self._name}: {lesson}"
+            lesson = " ".join(str(part) for part in (session.lesson_id, session.lesson_name) if part)
+            yield f"{self._name}, lesson {lesson}" if lesson else self._name

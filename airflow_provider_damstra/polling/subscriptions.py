@@ -131,7 +131,9 @@ class Subscription:
     def expire(self) -> None:
         """Set a ``TimeoutError`` with the progress and the open items as the result."""
         try:
-            self.fail(TimeoutError(describe_progress(self.condition.evaluate().progress, self.condition)))
+            is_polled = self.queries and not self.pending
+            progress = self.condition.evaluate().progress if is_polled else "The first poll has not ended"
+            self.fail(TimeoutError(describe_progress(progress, self.condition)))
         except Exception as error:
             self.fail(error)
 

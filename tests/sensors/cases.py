@@ -90,6 +90,7 @@ class SensorCase:
     :param prepare: creates the objects.
     :param meet: meets the condition; the task then returns ``result``.
     :param fail: fails the condition; the task then reports ``failure``.
+    :param progress: end of the message of a timeout: who and what is open.
     :param missing: arguments for objects that do not exist; the task then reports ``missing_failure``. None
         if the sensor waits until they exist.
     """
@@ -101,6 +102,7 @@ class SensorCase:
     meet: Action
     fail: Action
     failure: str
+    progress: str
     missing: Mapping[str, Any] | None
     missing_failure: str = ""
     prepare: Action = lambda damstra: None
@@ -109,6 +111,7 @@ class SensorCase:
         return self.name
 
 
+_OPEN = f"user {LIAM} Liam Murphy, lesson {HEIGHTS} Working at Heights (open)"
 _FAILED = "The condition can no longer be met: lesson schedule"
 CASES = (
     SensorCase(
@@ -120,6 +123,7 @@ CASES = (
         fail=Damstra.cancel_schedule,
         failure=f"{_FAILED} {SCHEDULE} (Working at Heights for Liam Murphy) is cancelled."
         " 0 of 1 lesson schedules completed (1 cancelled).",
+        progress=f"0 of 1 lesson schedules completed (1 open). Open: lesson schedule {SCHEDULE}: {_OPEN}.",
         missing={"lesson_schedule_ids": [UNKNOWN_ID]},
         missing_failure=f"{_FAILED} {UNKNOWN_ID} is missing. 0 of 1 lesson schedules completed (1 missing).",
     ),
@@ -131,6 +135,7 @@ CASES = (
         meet=Damstra.complete_schedule,
         fail=Damstra.cancel_schedule,
         failure=f"User {LIAM} completed 0 of 1 lessons; lesson {HEIGHTS} is cancelled.",
+        progress=f"User {LIAM} completed 0 of 1 lessons. Open: {_OPEN}.",
         missing={"user_id": UNKNOWN_ID, "lesson_ids": [HEIGHTS]},
         missing_failure=f"User {UNKNOWN_ID} does not exist.",
     ),
@@ -143,6 +148,8 @@ CASES = (
         fail=Damstra.cancel_schedule,
         failure=f"0 of 1 members of group {NEW_GROUP} completed lesson {HEIGHTS};"
         f" cancelled for users [{LIAM}].",
+        progress=f"0 of 1 members of group {NEW_GROUP} completed lesson {HEIGHTS}."
+        f" Open: user {LIAM} Liam Murphy, lesson {HEIGHTS} (open).",
         missing={"group_id": UNKNOWN_ID, "lesson_id": HEIGHTS},
         missing_failure=f"Group {UNKNOWN_ID} does not exist.",
         prepare=Damstra.create_group,
@@ -155,6 +162,8 @@ CASES = (
         meet=Damstra.start_session,
         fail=Damstra.cancel_sessions,
         failure=f"ILT session {UPCOMING_SESSION} is upcoming, cancelled, and will not change.",
+        progress=f"ILT session {UPCOMING_SESSION} is upcoming, active."
+        f" Open: ILT session {UPCOMING_SESSION}, lesson 205 Confined Space Entry (instructor-led).",
         missing={"ilt_session_id": UNKNOWN_ID, "state": "inprogress"},
         missing_failure=f"ILT session {UNKNOWN_ID} does not exist.",
     ),
@@ -166,6 +175,8 @@ CASES = (
         meet=Damstra.complete_session,
         fail=Damstra.cancel_sessions,
         failure=f"ILT session {RUNNING_SESSION} is inprogress, cancelled, and will not change.",
+        progress=f"ILT session {RUNNING_SESSION} is inprogress, active."
+        f" Open: ILT session {RUNNING_SESSION}, lesson 205 Confined Space Entry (instructor-led).",
         missing={"ilt_session_id": UNKNOWN_ID, "status": "completed"},
         missing_failure=f"ILT session {UNKNOWN_ID} does not exist.",
     ),
@@ -177,6 +188,7 @@ CASES = (
         meet=Damstra.create_user,
         fail=Damstra.create_two_users,
         failure=f"2 users are {NEW_NUMBER!r}: [{NEW_USER}, {NEW_USER + 1}].",
+        progress=f"User {NEW_NUMBER!r} does not exist yet.",
         missing=None,
     ),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from airflow.providers.common.compat.sdk import (
@@ -22,6 +23,9 @@ class FinalState(StrEnum):
 
 
 TIMED_OUT = "timed out"
+_TIMEOUT_SENTENCE = re.compile(
+    r".*ensor has timed out(; run duration of \S+ seconds exceeds the specified timeout of \S+)?\.( |$)"
+)
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,15 @@ class Outcome:
     """The outcome of a task.
 
     :param result: what a successful task returned.
-    :param message: why another did not succeed; ``TIMED_OUT`` for a timeout, of which Airflow has one message
-        on a worker and another in the scheduler.
+    :param message: why another did not succeed; ``TIMED_OUT`` for a timeout, of which Airflow has its own
+        message on a worker.
+    :param progress: the rest of a timeout's message.
     """
 
     state: FinalState
     result: object = None
     message: str = ""
+    progress: str = field(default="", compare=False)
 
 
 def skipped(message: str) -> Outcome:
@@ -57,12 +63,14 @@ def outcome_of(error: Exception) -> Outcome:
     """Return the outcome that Airflow's task runner derives from an exception of a sensor."""
     if isinstance(error, AirflowSkipException):
         # The message is that soft_fail is set; the reason is the cause.
-        return skipped(_message(error.__cause__ or error))
-    if isinstance(error, AirflowFailException | AirflowSensorTimeout):
-        return failed(_message(error))
-    return up_for_retry(_message(error))
+        return outcome_with(FinalState.SKIPPED, str(error.__cause__ or error))
+    is_final = isinstance(error, AirflowFailException | AirflowSensorTimeout)
+    return outcome_with(FinalState.FAILED if is_final else FinalState.UP_FOR_RETRY, str(error))
 
 
-def _message(error: BaseException) -> str:
-    is_timeout = isinstance(error, AirflowSensorTimeout) or "ensor has timed out" in str(error)
-    return TIMED_OUT if is_timeout else str(error)
+def outcome_with(state: FinalState, message: str) -> Outcome:
+    """Return an outcome, with the parts of a timeout's message."""
+    timeout = _TIMEOUT_SENTENCE.match(message)
+    if timeout is None:
+        return Outcome(state, message=message)
+    return Outcome(state, message=TIMED_OUT, progress=message[timeout.end() :])

@@ -19,7 +19,7 @@ from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccess
 
 from tests.airflow_compat import AirflowRescheduleException, DagSerialization
 from tests.operators.task_runner import StateStore
-from tests.sensors.outcome import TIMED_OUT, FinalState, Outcome, failed, outcome_of, skipped, up_for_retry
+from tests.sensors.outcome import FinalState, Outcome, failed, outcome_of, outcome_with, up_for_retry
 from tests.sensors.trigger_runner import FirstEvent, first_event, rebuild, serialized_payload
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ class SensorTask:
             return Outcome(FinalState.SUCCESS, self.pushed)
         if isinstance(first.event, TaskSkippedEvent):
             reason = message.removeprefix("The wait has ended without success: ")
-            return skipped(TIMED_OUT if "has timed out" in reason else reason)
+            return outcome_with(FinalState.SKIPPED, reason)
         if isinstance(first.event, TaskFailedEvent):
             # Airflow retries a task that failed in the triggerer.
             return up_for_retry(message) if self.parsed().retries else failed(message)

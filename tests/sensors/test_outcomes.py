@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonScheduleSensor
 from tests.sensors.background import after_requests
-from tests.sensors.cases import UNKNOWN_ID
+from tests.sensors.cases import HEIGHTS, LIAM, SCHEDULE, UNKNOWN_ID
 from tests.sensors.outcome import TIMED_OUT, FinalState, Outcome, failed, skipped
 from tests.sensors.task_runner import MODES, run
 
@@ -61,6 +61,26 @@ def test_fails_when_condition_fails(case: SensorCase, mode: str, soft_fail: bool
 def test_times_out(sensor_case: SensorCase, mode: str, soft_fail: bool) -> None:
     outcome = run(sensor_case.sensor, mode, sensor_case.arguments, soft_fail=soft_fail, timeout=0.05)
     assert outcome == (skipped if soft_fail else failed)(TIMED_OUT)
+
+
+@pytest.mark.parametrize("mode", ["poke", "start_from_trigger"])
+def test_timeout_names_what_is_open_for_each_condition(case: SensorCase, mode: str, damstra: Damstra) -> None:
+    outcome = run(case.sensor, mode, case.arguments, timeout=1)
+    assert outcome == failed(TIMED_OUT)
+    assert outcome.progress == case.progress
+
+
+@every_mode
+@pytest.mark.parametrize("soft_fail", [False, True], ids=["fail", "soft_fail"])
+def test_timeout_names_who_and_what_is_open(mode: str, soft_fail: bool, damstra: Damstra) -> None:
+    outcome = run(
+        DamstraLessonScheduleSensor, mode, {"lesson_schedule_ids": [SCHEDULE]}, soft_fail=soft_fail, timeout=1
+    )
+    assert outcome == (skipped if soft_fail else failed)(TIMED_OUT)
+    assert outcome.progress == (
+        "0 of 1 lesson schedules completed (1 open). Open: lesson schedule "
+        f"{SCHEDULE}: user {LIAM} Liam Murphy, lesson {HEIGHTS} Working at Heights (open)."
+    )
 
 
 @every_mode
