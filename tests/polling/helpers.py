@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -87,8 +88,9 @@ class LogRecorder:
 
     @property
     def failures(self) -> list[str]:
-        """Return the last sentence of each failure."""
-        return [line.rpartition(". ")[2] for line in self.lines if "Failure" in line]
+        """Return the sentence of each failure that contains its number."""
+        found = (re.search(r"Failure \d.*?\.", line) for line in self.lines)
+        return [match.group() for match in found if match]
 
 
 def start_polling(
