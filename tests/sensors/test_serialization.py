@@ -12,6 +12,7 @@ from airflow.sdk import DAG, BaseOperator
 
 from airflow_provider_damstra.sensors.lesson_schedule import DamstraUserLessonsSensor
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
+from airflow_provider_damstra.triggers.deadlines import TIMEOUT_MARGIN
 from tests.airflow_compat import DagSerialization, stored_trigger_kwargs
 from tests.sensors.cases import LIAM
 from tests.sensors.task_runner import MODES, SensorTask, UpstreamOutput
@@ -37,7 +38,7 @@ def test_start_from_trigger_is_serialized_with_arguments(case: SensorCase) -> No
     assert task.serialized().start_from_trigger is True
     assert start.trigger_cls == "airflow_provider_damstra.triggers.wait.DamstraWaitTrigger"
     assert (start.next_method, start.next_kwargs) == ("execute_complete", None)
-    assert start.timeout == timedelta(seconds=60)
+    assert start.timeout == timedelta(seconds=60 + TIMEOUT_MARGIN)
     own = {
         "condition": case.sensor.condition_name,
         "damstra_conn_id": "damstra_default",
