@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseSensorOperator, PokeReturnValue, XComArg
+from airflow.sdk import PokeReturnValue, XComArg
 
 try:
     from airflow.sdk.configuration import conf
@@ -18,21 +18,19 @@ from airflow_provider_damstra.errors import DamstraError, DamstraTransportError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.id_arguments import ID_ARGUMENTS, texts_to_resolve
 from airflow_provider_damstra.retry_policy import fail_fast_on_permanent_errors
+from airflow_provider_damstra.sensors.wait_log import NOT_LOOKED_UP, WaitLogMixin
 from airflow_provider_damstra.task_state import TaskState
 from airflow_provider_damstra.ui import DamstraLink, NamedMapIndexMixin
 from airflow_provider_damstra.validation import validate_booleans, validate_integer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
     from airflow.sdk import Context
     from airflow.sdk.definitions.xcom_arg import PlainXComArg
 
     from airflow_provider_damstra.conditions.base import Condition, PollResult
 
 
-class DamstraSensor(NamedMapIndexMixin, BaseSensorOperator):
+class DamstraSensor(NamedMapIndexMixin, WaitLogMixin):
     """Wait until a condition in Damstra Learning is met.
 
     A subclass names the condition and the attributes that are its arguments. Users and lessons that are given
@@ -71,7 +69,6 @@ class DamstraSensor(NamedMapIndexMixin, BaseSensorOperator):
     ui_color = "#fde3c0"
     operator_extra_links = (DamstraLink(),)
     _failures_key = "poll_failures"
-    _progress = ""
 
     def __init__(
         self,
@@ -150,31 +147,6 @@ class DamstraSensor(NamedMapIndexMixin, BaseSensorOperator):
         )
         self.defer(trigger=DamstraWaitTrigger(**arguments), method_name=self.execute_complete.__name__)
 
-    def _execute_on_worker(self, context: Context) -> Any:
-        """Poll until the condition is met; Airflow's messages of a timeout are extended by who is open."""
-        from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
-
-        from airflow_provider_damstra.conditions.progress import describe_progress
-
-        try:
-            return super().execute(context)
-        except (AirflowSensorTimeout, AirflowSkipException) as error:
-            if error.__cause__ is None:  # otherwise soft_fail or never_fail skips the task after an error
-                error.args = (f"{error} {describe_progress(self._progress, self.condition)}",)
-            raise
-
-    def _get_next_poke_interval(
-        self, started_at: datetime | float, run_duration: Callable[[], float], poke_count: int
-    ) -> float:
-        """Return the seconds to the next poll, and log its time. Airflow calls this before each pause."""
-        from airflow_provider_damstra.conditions.progress import describe_times
-
-        interval: float = super()._get_next_poke_interval(started_at, run_duration, poke_count)
-        now = time.time()
-        deadline = now - run_duration() + self.timeout
-        self.log.info("%s", describe_times(next_poll=now + interval, deadline=deadline))
-        return interval
-
     def _poll_until_resolved(self, deadline: float) -> PollResult:
         """Poll once; and again while texts could not be looked up, because a trigger needs ids."""
         result = self._poll_before_deferring()
@@ -182,7 +154,7 @@ class DamstraSensor(NamedMapIndexMixin, BaseSensorOperator):
             if time.time() + self.poke_interval > deadline:
                 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
 
-                timeout = AirflowSensorTimeout("The sensor has timed out. Users or lessons could not be looked up.")
+                timeout = AirflowSensorTimeout(f"The sensor has timed out. {NOT_LOOKED_UP}")
                 if self.soft_fail or self.never_fail:
                     raise AirflowSkipException(str(timeout)) from timeout
                 raise timeout
@@ -296,18 +268,6 @@ class DamstraSensor(NamedMapIndexMixin, BaseSensorOperator):
             raise AirflowFailException(result.failure)
         self._log_progress(result)
         return result
-
-    def _log_progress(self, result: PollResult) -> None:
-        """Log the progress; who is open only if it has changed, as there may be thousands of polls."""
-        from airflow_provider_damstra.conditions.progress import describe_progress
-
-        if result.is_met:
-            self.log.info("The wait has ended: %s.", result.progress)
-        elif result.progress == self._progress:
-            self.log.info("%s.", result.progress)
-        else:
-            self.log.info("%s", describe_progress(result.progress, self.condition))
-        self._progress = result.progress
 
     def _poll_condition(self) -> PollResult:
         """Poll; if that fails and the connection has changed meanwhile, poll again with the new one."""
