@@ -120,6 +120,14 @@ class UserArguments(OperatorArguments, total=False):
     email_address: Text | None
 
 
+class InstructorArguments(OperatorArguments, total=False):
+    """Arguments of ``InstructorMixin``."""
+
+    instructor_id: Id | None
+    instructor_employee_number: Id | None
+    instructor_email_address: Text | None
+
+
 class StrictArguments(OperatorArguments, total=False):
     """Arguments of ``StrictMixin``."""
 
@@ -130,6 +138,10 @@ class RollbackArguments(OperatorArguments, total=False):
     """Arguments of ``RollbackOnKillMixin``."""
 
     cancel_on_kill: bool
+
+
+class CreateIltSessionArguments(InstructorArguments, RollbackArguments, total=False):
+    """Arguments of the operator that creates an ILT session, without its own."""
 
 
 class UserStatusArguments(UserArguments, StrictArguments, total=False):

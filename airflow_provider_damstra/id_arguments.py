@@ -26,6 +26,9 @@ USER_FIELDS = ("user_id", "employee_number", "email_address")
 USER_LIST_FIELDS = ("user_ids", "employee_numbers", "email_addresses")
 """Template fields of a task for a list of users."""
 
+INSTRUCTOR_FIELDS = ("instructor_id", "instructor_employee_number", "instructor_email_address")
+"""Template fields of a task that names an instructor."""
+
 
 def texts_to_resolve(task: Any) -> dict[str, Any]:
     """Return the rendered arguments of an operator or sensor of which the ids have to be looked up."""

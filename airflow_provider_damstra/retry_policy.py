@@ -36,7 +36,8 @@ def fail_fast_on_permanent_errors() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        raise AirflowFailException(f"{error.title} was not sent: {format_argument_error(error)}") from None
+        problem = f"{error.title} was not sent" if _is_invalid_argument(error) else "Invalid arguments"
+        raise AirflowFailException(f"{problem}: {format_argument_error(error)}") from None
     except (
         DamstraError,
         ValueError,

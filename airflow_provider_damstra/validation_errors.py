@@ -48,6 +48,8 @@ def error_details(error: ValidationError) -> list[ErrorDetails]:
 
 
 def _reason(detail: ErrorDetails) -> str:
+    if detail["type"] == "too_short":
+        return "it is empty"
     text = detail["msg"].removeprefix("Value error, ")
     is_number = isinstance(detail["input"], (int, float)) and not isinstance(detail["input"], bool)
     return text + _NOT_A_NUMBER if is_number and detail["type"] == "string_type" else text

@@ -104,10 +104,14 @@ def _join(values: Iterable[object]) -> str:
     return ",".join(str(value) for value in values)
 
 
-def _unwrap_ids(value: Any) -> Any:
+def _parse_possibly_empty(value: Any) -> list[Any]:
     if isinstance(value, str) and not value.strip():
         raise ValueError("it is an empty string; [] is an empty list")
-    items = parse_list(value)
+    return parse_list(value)
+
+
+def _unwrap_ids(value: Any) -> Any:
+    items = _parse_possibly_empty(value)
     return [item["id"] if isinstance(item, dict) and item.keys() == {"id"} else item for item in items]
 
 
@@ -146,6 +150,13 @@ IdentifierList = Argument[Sequence[int | str] | int | str, _Ids]
 """One id or more, without duplicates, in any form that ``parse_list`` accepts, such as ``1,2``."""
 
 OptionalIdentifierList = Argument[Sequence[int | str] | int | str | None, _Ids | None]
+
+_PossiblyEmptyIds = Annotated[
+    tuple[IdValue, ...], BeforeValidator(_parse_possibly_empty), AfterValidator(validate_unique)
+]
+
+PossiblyEmptyIdentifierList = Argument[Sequence[int | str] | int | str, _PossiblyEmptyIds]
+"""Ids without duplicates, or none: ``[]``, but not an empty string, which an undefined variable renders."""
 
 _References = Annotated[
     tuple[IdValue, ...], BeforeValidator(_unwrap_ids), PlainSerializer(_as_references, when_used="json")

@@ -34,6 +34,12 @@ _MAX_REQUESTS_LOGGED = 5
 FILE_XCOM_KEYS = ("path", "rows", "sha256")
 """``xcom_keys`` of operators that write their result to a file."""
 
+CREATED_XCOM_KEYS = ("created", "existing")
+"""``xcom_keys`` of operators that create what does not exist."""
+
+ADDED_XCOM_KEYS = ("added", "existing")
+"""``xcom_keys`` of operators that add users who are not there yet."""
+
 
 class DamstraOperator(NamedMapIndexMixin, BaseOperator):
     """Base of the operators that call Damstra Learning; a subclass implements ``_execute``.
@@ -50,11 +56,15 @@ class DamstraOperator(NamedMapIndexMixin, BaseOperator):
     """
 
     xcom_keys: ClassVar[tuple[str, ...]] = ()
-    """Keys of the result that are XComs of their own, too: ``task.output["uri"]`` is a dependency."""
+    """Keys of the XComs besides the return value: ``task.output["uri"]`` is a dependency.
+
+    Those that are keys of the result are pushed after ``_execute``, the others by it.
+    """
 
     ui_color = "#fff1dc"
     operator_extra_links = (DamstraLink(),)
     task_try = TaskTry()
+    allow_empty = False
     _is_executing = False
     _is_killed = False
 
@@ -107,6 +117,11 @@ class DamstraOperator(NamedMapIndexMixin, BaseOperator):
             if isinstance(result, dict) and key in result:
                 context["ti"].xcom_push(key=key, value=result[key])
 
+    def push_xcoms(self, context: Context, **values: Any) -> None:
+        """Push values as XComs by key."""
+        for key, value in values.items():
+            context["ti"].xcom_push(key=key, value=value)
+
     def _execute(self, context: Context) -> Any:
         raise NotImplementedError(f"{type(self).__name__} does not implement _execute")
 
@@ -121,7 +136,7 @@ class DamstraOperator(NamedMapIndexMixin, BaseOperator):
             return {}
         from airflow_provider_damstra.services.id_resolution import parse_texts, resolve_ids
 
-        return resolve_ids(self.client, parse_texts(texts))
+        return resolve_ids(self.client, parse_texts(texts, allow_empty=self.allow_empty))
 
     def request_fields(self, model: type[BaseModel]) -> dict[str, Any]:
         """Return the rendered template fields that are fields of a request model, by name; with all ids."""
@@ -242,7 +257,7 @@ class ResultFileMixin(DamstraOperator):
         (templated). Its ``path``, ``rows`` and ``sha256`` are XComs, too.
     """
 
-    xcom_keys = FILE_XCOM_KEYS
+    xcom_keys: ClassVar[tuple[str, ...]] = FILE_XCOM_KEYS
 
     def __init__(self, *, result_path: Text | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -260,8 +275,10 @@ class ResultFileMixin(DamstraOperator):
 
     def push_ids(self, context: Context, ids_by_name: dict[str, list[int]]) -> None:
         """Push lists of ids as XComs, or only their lengths if the result goes to a file."""
-        for name, ids in ids_by_name.items():
-            context["ti"].xcom_push(key=name, value=ids if self.result_path is None else len(ids))
+        is_in_file = self.result_path is not None
+        self.push_xcoms(
+            context, **{name: len(ids) if is_in_file else ids for name, ids in ids_by_name.items()}
+        )
 
     def return_or_write(self, rows: list[dict[str, Any]]) -> Any:
         """Return the rows, or the ``path``, ``rows`` and ``sha256`` of the file that they are written to."""

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from airflow_provider_damstra.id_arguments import USER_LIST_FIELDS
 from airflow_provider_damstra.operators.base import (
+    ADDED_XCOM_KEYS,
+    CREATED_XCOM_KEYS,
+    FILE_XCOM_KEYS,
     ChangeStatusOperator,
     DamstraOperator,
     ResultFileMixin,
@@ -13,6 +16,7 @@ from airflow_provider_damstra.operators.base import (
 )
 from airflow_provider_damstra.operators.user_arguments import ChangeUsersOperator, UserListMixin
 from airflow_provider_damstra.validation import (
+    is_empty,
     validate_at_least_one,
     validate_booleans,
     validate_choice,
@@ -43,6 +47,9 @@ class DamstraCreateGroupOperator(RollbackOnKillMixin):
     Names are compared regardless of case and surrounding blanks. Before a group is created, the listing of
     all groups is read for another spelling: one request per page.
 
+    Pushes the XComs ``created``, whether the task created the group, in this try or an earlier one, and
+    ``existing``, the opposite.
+
     :param name: name of the group (templated).
     :param description: purpose of the group (templated).
     :param parent_id: id of the parent group, or None for any parent (templated).
@@ -54,6 +61,7 @@ class DamstraCreateGroupOperator(RollbackOnKillMixin):
         the name and there is no ``parent_id``.
     """
 
+    xcom_keys = CREATED_XCOM_KEYS
     template_fields = ("name", "description", "parent_id", "damstra_conn_id")
 
     def __init__(
@@ -80,6 +88,7 @@ class DamstraCreateGroupOperator(RollbackOnKillMixin):
         group, was_created = get_or_create_group(self.client, request, if_exists=self.if_exists)
         state = "created" if was_created else "is there already"
         self.log.info("Group %r (id %d) %s", group.name, group.id, state)
+        self.push_xcoms(context, created=was_created, existing=not was_created)
         return group.id
 
 
@@ -152,6 +161,8 @@ class _GroupUsersOperator(ChangeUsersOperator):
 
 
 class _AddGroupUsersOperator(_GroupUsersOperator, RollbackOnKillMixin):
+    xcom_keys = ADDED_XCOM_KEYS
+
     def __init__(self, *, group_id: Id, **kwargs: Unpack[AddUsersArguments]) -> None:
         super().__init__(group_id=group_id, **kwargs)
 
@@ -166,6 +177,9 @@ class DamstraAddGroupMembersOperator(_AddGroupUsersOperator):
 
     Calls ``listGroupMembers`` and, for the users who are not members, ``addGroupMembers``. A retry adds only
     users who are still missing.
+
+    Pushes the XComs ``added``, which is the result, and ``existing``: ids of the users who were members
+    before.
 
     :param group_id: id of the group (templated).
     :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated); or
@@ -205,6 +219,9 @@ class DamstraAddGroupSupervisorsOperator(_AddGroupUsersOperator):
 
     Calls ``listGroupSupervisors`` and, for the users who are not supervisors, ``addGroupSupervisors``. A
     retry adds only users who are still missing.
+
+    Pushes the XComs ``added``, which is the result, and ``existing``: ids of the users who were supervisors
+    before.
 
     :param group_id: id of the group (templated).
     :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated); or
@@ -249,14 +266,16 @@ class DamstraSyncGroupMembersOperator(UserListMixin, ResultFileMixin):
     Pushes the XComs ``added`` and ``removed``: lists of user ids, or their lengths with ``result_path``.
 
     :param group_id: id of the group (templated).
-    :param user_ids: ids of the users who are to be in the group afterwards, at least one: a list, or a string
-        such as ``1,2`` (templated); or
+    :param user_ids: ids of the users who are to be in the group afterwards: a list, or a string such as
+        ``1,2`` (templated); or
     :param employee_numbers: employee numbers of these users (templated); or
     :param email_addresses: e-mail addresses of these users (templated).
     :param who: ``members`` or ``supervisors``.
+    :param allow_empty: accept an empty list, and remove all users then; otherwise it fails the task. An empty
+        string, which a template of an undefined variable renders, always fails it.
     :param dry_run: return the differences and change nothing.
     :param max_removals: fail, and change nothing, if more users would be removed: a number, or a share (above
-        0, below 1) of the users in the group. This protects against a truncated HR extract.
+        0, below 1) of the users in the group. This protects against a truncated HR extract, and an empty one.
     :param result_path: path or URL, on any object storage, of a file to write a line of JSON for each user
         to, with the ``change`` (``added`` or ``removed``) (templated).
     :return: a dictionary of the lists ``added`` and ``removed``; with ``result_path`` the file's ``path``,
@@ -264,6 +283,7 @@ class DamstraSyncGroupMembersOperator(UserListMixin, ResultFileMixin):
     :raises DamstraConflictError: if more users would be removed than ``max_removals``.
     """
 
+    xcom_keys = ("added", "removed", *FILE_XCOM_KEYS)
     template_fields = ("group_id", *USER_LIST_FIELDS, "result_path", "damstra_conn_id")
 
     def __init__(
@@ -271,6 +291,7 @@ class DamstraSyncGroupMembersOperator(UserListMixin, ResultFileMixin):
         *,
         group_id: Id,
         who: Literal["members", "supervisors"] = "members",
+        allow_empty: bool = False,
         dry_run: bool = False,
         max_removals: float | None = None,
         result_path: Text | None = None,
@@ -278,30 +299,35 @@ class DamstraSyncGroupMembersOperator(UserListMixin, ResultFileMixin):
     ) -> None:
         super().__init__(result_path=result_path, **kwargs)
         validate_choice("who", who, "members", "supervisors")
-        validate_booleans(dry_run=dry_run)
+        validate_booleans(allow_empty=allow_empty, dry_run=dry_run)
         if max_removals is not None:
             validate_number("max_removals", max_removals, at_least=0)
         self.group_id = group_id
         self.who = who
+        self.allow_empty = allow_empty
         self.is_dry_run = dry_run
         self.max_removals = max_removals
 
     def _execute(self, context: Context) -> Any:
-        from airflow_provider_damstra import endpoints
-        from airflow_provider_damstra.services.membership import apply_membership, plan_membership
+        from airflow_provider_damstra.services.membership import GroupUsers, apply_membership, plan_membership
 
         self.validate_result_path()
-        add = getattr(endpoints, f"AddGroup{self.who.title()}")
-        request = add(**self.request_fields(add))
-        plan = plan_membership(self.client, request)
-        self.log.info("Group %d: %s", request.group_id, plan)
+        name = next(name for name in USER_LIST_FIELDS if getattr(self, name) is not None)
+        if is_empty(getattr(self, name)) and not self.allow_empty:
+            raise ValueError(
+                f"{name} is empty, so all {self.who} of group {self.group_id} would be removed; nothing was "
+                "changed. If that is right, set allow_empty=True, with max_removals as a guard."
+            )
+        group = GroupUsers(**self.request_fields(GroupUsers), who=self.who)
+        plan = plan_membership(self.client, group)
+        self.log.info("Group %d: %s", group.group_id, plan)
         plan.validate_removals(self.max_removals)
         if not self.is_dry_run:
-            plan = apply_membership(self.client, request, plan)
+            plan = apply_membership(self.client, group, plan)
         outcome = {"added": plan.added, "removed": plan.removed}
-        self.push_ids(context, outcome)
         if self.result_path is None:
             return outcome
+        self.push_ids(context, outcome)
         return self.return_or_write(
             [{"user_id": user_id, "change": name} for name, ids in outcome.items() for user_id in ids]
         )

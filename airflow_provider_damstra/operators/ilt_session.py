@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from airflow_provider_damstra.id_arguments import USER_LIST_FIELDS
+from airflow_provider_damstra.id_arguments import INSTRUCTOR_FIELDS, USER_LIST_FIELDS
 from airflow_provider_damstra.operators.base import (
+    ADDED_XCOM_KEYS,
+    CREATED_XCOM_KEYS,
     ChangeStatusOperator,
-    DamstraOperator,
     RollbackOnKillMixin,
 )
-from airflow_provider_damstra.operators.user_arguments import ChangeUsersOperator
+from airflow_provider_damstra.operators.user_arguments import (
+    ChangeUsersOperator,
+    InstructorMixin,
+    OnEmptyMixin,
+)
 from airflow_provider_damstra.validation import (
     validate_at_least_one,
     validate_at_most_one,
@@ -25,11 +30,12 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.arguments import (
         AddUsersArguments,
         AttendanceRecords,
+        CreateIltSessionArguments,
         Id,
         Ids,
+        InstructorArguments,
         OperatorArguments,
         RemoveUsersArguments,
-        RollbackArguments,
         StrictArguments,
         Text,
         Texts,
@@ -38,12 +44,15 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints import CancelIltSession
 
 
-class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
+class DamstraCreateIltSessionOperator(InstructorMixin, RollbackOnKillMixin):
     """Return the id of the ILT session of a lesson, time, instructor and location; create it if need be.
 
     Calls ``listIltSessions`` and, if there is no such session, ``createIltSession``. A retry finds the
     session that an earlier try created by its times: take them from the DAG run, not from ``now()``. A
     cancelled session does not count.
+
+    Pushes the XComs ``created``, whether the task created the session, in this try or an earlier one, and
+    ``existing``, the opposite.
 
     :param lesson_id: id of the instructor-led lesson (templated); or
     :param lesson_name: name of the instructor-led lesson (templated).
@@ -62,15 +71,14 @@ class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
     :raises DamstraConflictError: if the session exists and ``if_exists`` is ``fail``.
     """
 
+    xcom_keys = CREATED_XCOM_KEYS
     template_fields = (
         "lesson_id",
         "lesson_name",
         "start_datetime",
         "end_datetime",
         "location",
-        "instructor_id",
-        "instructor_employee_number",
-        "instructor_email_address",
+        *INSTRUCTOR_FIELDS,
         "notes",
         "damstra_conn_id",
     )
@@ -83,29 +91,19 @@ class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
         location: Text,
         lesson_id: Id | None = None,
         lesson_name: Text | None = None,
-        instructor_id: Id | None = None,
-        instructor_employee_number: Id | None = None,
-        instructor_email_address: Text | None = None,
         notes: Text | None = None,
         if_exists: Literal["return", "fail"] = "return",
-        **kwargs: Unpack[RollbackArguments],
+        **kwargs: Unpack[CreateIltSessionArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_choice("if_exists", if_exists, "return", "fail")
         validate_exactly_one(lesson_id=lesson_id, lesson_name=lesson_name)
-        validate_exactly_one(
-            instructor_id=instructor_id,
-            instructor_employee_number=instructor_employee_number,
-            instructor_email_address=instructor_email_address,
-        )
+        validate_exactly_one(**self.instructor)
         self.lesson_id = lesson_id
         self.lesson_name = lesson_name
         self.start_datetime = start_datetime
         self.end_datetime = end_datetime
         self.location = location
-        self.instructor_id = instructor_id
-        self.instructor_employee_number = instructor_employee_number
-        self.instructor_email_address = instructor_email_address
         self.notes = notes
         self.if_exists = if_exists
 
@@ -116,10 +114,11 @@ class DamstraCreateIltSessionOperator(RollbackOnKillMixin):
         request = CreateIltSession(**self.request_fields(CreateIltSession))
         session, was_created = get_or_create_ilt_session(self.client, request, if_exists=self.if_exists)
         self.log.info("ILT session %d %s", session.id, "created" if was_created else "is there already")
+        self.push_xcoms(context, created=was_created, existing=not was_created)
         return session.id
 
 
-class DamstraUpdateIltSessionOperator(DamstraOperator):
+class DamstraUpdateIltSessionOperator(InstructorMixin):
     """Change an ILT session's instructor, location, notes or number of places.
 
     Calls ``getIltSession`` and, if something differs, ``updateIltSession``, which cannot change the times.
@@ -137,9 +136,7 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
 
     template_fields = (
         "ilt_session_id",
-        "instructor_id",
-        "instructor_employee_number",
-        "instructor_email_address",
+        *INSTRUCTOR_FIELDS,
         "location",
         "notes",
         "number_of_places",
@@ -150,26 +147,17 @@ class DamstraUpdateIltSessionOperator(DamstraOperator):
         self,
         *,
         ilt_session_id: Id,
-        instructor_id: Id | None = None,
-        instructor_employee_number: Id | None = None,
-        instructor_email_address: Text | None = None,
         location: Text | None = None,
         notes: Text | None = None,
         number_of_places: Id | None = None,
-        **kwargs: Unpack[OperatorArguments],
+        **kwargs: Unpack[InstructorArguments],
     ) -> None:
         super().__init__(**kwargs)
-        instructor = {
-            "instructor_id": instructor_id,
-            "instructor_employee_number": instructor_employee_number,
-            "instructor_email_address": instructor_email_address,
-        }
-        validate_at_most_one(**instructor)
-        validate_at_least_one(**instructor, location=location, notes=notes, number_of_places=number_of_places)
+        validate_at_most_one(**self.instructor)
+        validate_at_least_one(
+            **self.instructor, location=location, notes=notes, number_of_places=number_of_places
+        )
         self.ilt_session_id = ilt_session_id
-        self.instructor_id = instructor_id
-        self.instructor_employee_number = instructor_employee_number
-        self.instructor_email_address = instructor_email_address
         self.location = location
         self.notes = notes
         self.number_of_places = number_of_places
@@ -258,6 +246,9 @@ class DamstraRegisterIltSessionUsersOperator(_AttendeesOperator, RollbackOnKillM
     Calls ``listIltSessionAttendees`` and, for the users who are not registered, ``bulkRegisterIltSession``. A
     retry registers only users who are still missing.
 
+    Pushes the XComs ``added``, which is the result, and ``existing``: ids of the users who were registered
+    before.
+
     :param ilt_session_id: id of the session (templated).
     :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated); or
     :param employee_numbers: employee numbers of the users (templated); or
@@ -269,6 +260,7 @@ class DamstraRegisterIltSessionUsersOperator(_AttendeesOperator, RollbackOnKillM
     :raises DamstraConflictError: if some were registered before, and ``strict``.
     """
 
+    xcom_keys = ADDED_XCOM_KEYS
     endpoint_name = "BulkRegisterIltSession"
 
     def __init__(self, *, ilt_session_id: Id, **kwargs: Unpack[AddUsersArguments]) -> None:
@@ -297,7 +289,7 @@ class DamstraDeregisterIltSessionUsersOperator(_AttendeesOperator):
         super().__init__(ilt_session_id=ilt_session_id, **kwargs)
 
 
-class DamstraSaveIltSessionProgressOperator(DamstraOperator):
+class DamstraSaveIltSessionProgressOperator(OnEmptyMixin):
     """Record which users attended an ILT session and which passed.
 
     Calls ``listIltSessionAttendees`` and, if something differs, ``saveIltSessionProgress``. A retry records
@@ -309,6 +301,7 @@ class DamstraSaveIltSessionProgressOperator(DamstraOperator):
     :param user_ids: ids of users who attended and passed: a list, or a string such as ``1,2`` (templated); or
     :param employee_numbers: employee numbers of these users (templated); or
     :param email_addresses: e-mail addresses of these users (templated).
+    :param on_empty: ``fail``, or ``skip`` the task, if there are no records or no users.
     :return: the number of attendees whose records the task changed, in this try or an earlier one.
     :raises DamstraNotFoundError: if users are not registered; nothing is recorded then.
     """
@@ -323,9 +316,10 @@ class DamstraSaveIltSessionProgressOperator(DamstraOperator):
         user_ids: Ids | None = None,
         employee_numbers: Ids | None = None,
         email_addresses: Texts | None = None,
+        on_empty: Literal["fail", "skip"] = "fail",
         **kwargs: Unpack[OperatorArguments],
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(on_empty=on_empty, **kwargs)
         validate_exactly_one(
             progress=progress,
             user_ids=user_ids,
@@ -341,6 +335,7 @@ class DamstraSaveIltSessionProgressOperator(DamstraOperator):
     def _execute(self, context: Context) -> int:
         from airflow_provider_damstra.services.ilt_session import Attendance, save_progress
 
+        self.validate_not_empty("progress", *USER_LIST_FIELDS)
         changed = save_progress(self.client, Attendance(**self.request_fields(Attendance)))
         self.log.info("ILT session %s: %d records of attendance changed", self.ilt_session_id, changed)
         return changed

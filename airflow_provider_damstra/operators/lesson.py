@@ -6,8 +6,13 @@ import hashlib
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 from airflow_provider_damstra.id_arguments import USER_FIELDS, USER_LIST_FIELDS
-from airflow_provider_damstra.operators.base import FILE_XCOM_KEYS, DamstraOperator, ResultFileMixin
-from airflow_provider_damstra.operators.user_arguments import OnEmptyMixin, UserMixin
+from airflow_provider_damstra.operators.base import (
+    CREATED_XCOM_KEYS,
+    FILE_XCOM_KEYS,
+    DamstraOperator,
+    ResultFileMixin,
+)
+from airflow_provider_damstra.operators.user_arguments import OnEmptyMixin, UserListMixin, UserMixin
 from airflow_provider_damstra.validation import validate_booleans, validate_choice, validate_exactly_one
 
 if TYPE_CHECKING:
@@ -24,12 +29,9 @@ if TYPE_CHECKING:
         UserArguments,
     )
     from airflow_provider_damstra.endpoints import DownloadCertificate
-    from airflow_provider_damstra.errors import DamstraError
-
-_MAX_ERRORS_SHOWN = 20
 
 
-class DamstraScheduleLessonsOperator(OnEmptyMixin, ResultFileMixin):
+class DamstraScheduleLessonsOperator(UserListMixin, OnEmptyMixin, ResultFileMixin):
     """Schedule users to lessons, several users concurrently.
 
     Calls ``listUserLessonSchedules`` for each user and, for what is missing, ``scheduleUser``;
@@ -37,7 +39,10 @@ class DamstraScheduleLessonsOperator(OnEmptyMixin, ResultFileMixin):
     in this DAG run and completed since is not scheduled again: a retry or a cleared task schedules nothing
     twice. An error of one user does not affect the others.
 
-    Pushes the XCom ``failed``: ids of the users who were not scheduled, or their number with ``result_path``.
+    Pushes XComs: ``created`` and ``existing``, ids of lesson schedules that the task created, in this try or
+    an earlier one, and of others; ``failed``, ids of the users who were not scheduled, and ``inactive``, of
+    those among them who are inactive. With ``result_path`` they are numbers. They are also pushed if the task
+    fails because of some users.
 
     :param user_ids: ids of the users: a list, or a string such as ``1,2`` (templated); or
     :param employee_numbers: employee numbers of the users (templated); or
@@ -55,7 +60,7 @@ class DamstraScheduleLessonsOperator(OnEmptyMixin, ResultFileMixin):
         ``if_exists`` does not fail.
     :param on_partial_failure: if some users failed, ``fail`` the task after all were tried, or ``continue``
         with a warning. If all failed, or the cause concerns every user, the task fails.
-    :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
+    :param on_empty: ``fail``, or ``skip`` the task, if there are no users or no lessons.
     :param result_path: path or URL, on any object storage, of a file to write the result to as JSON lines
         (templated).
     :return: a list such as ``[{"user_id": 7, "lesson_schedule_ids": [1, 2]}]``, which
@@ -66,6 +71,7 @@ class DamstraScheduleLessonsOperator(OnEmptyMixin, ResultFileMixin):
         schedules exist.
     """
 
+    xcom_keys = (*CREATED_XCOM_KEYS, "failed", "inactive", *FILE_XCOM_KEYS)
     template_fields = (
         *USER_LIST_FIELDS,
         "lesson_version_ids",
@@ -111,9 +117,11 @@ class DamstraScheduleLessonsOperator(OnEmptyMixin, ResultFileMixin):
         self.on_partial_failure = on_partial_failure
 
     def _execute(self, context: Context) -> Any:
+        from airflow_provider_damstra.services.failed_users import report_failed_users
         from airflow_provider_damstra.services.lesson import LessonAssignment, schedule_users
+        from airflow_provider_damstra.services.status import find_inactive_users
 
-        self.skip_if_empty()
+        self.validate_not_empty(*USER_LIST_FIELDS, "lesson_version_ids", "lesson_ids", "lesson_names")
         self.validate_result_path()
         assignment = LessonAssignment(**self.request_fields(LessonAssignment))
         dag_run: Any = context.get("dag_run")
@@ -124,41 +132,27 @@ class DamstraScheduleLessonsOperator(OnEmptyMixin, ResultFileMixin):
             if_completed=self.if_completed,
             since=getattr(dag_run, "run_after", None),
         )
-        created, existing = (
-            sum(len(getattr(result, name)) for result in results) for name in ("created", "existing")
+        created = [schedule_id for result in results for schedule_id in result.created]
+        existing = [schedule_id for result in results for schedule_id in result.existing]
+        self.log.info("%d lesson schedules created, %d were there already", len(created), len(existing))
+        inactive = find_inactive_users(self.client, failed)
+        self.push_ids(
+            context,
+            {"created": created, "existing": existing, "failed": list(failed), "inactive": inactive},
         )
-        self.log.info("%d lesson schedules created, %d were there already", created, existing)
         if failed:
-            self._handle_failed_users(failed, scheduled=len(results))
-        self.push_ids(context, {"failed": list(failed)})
+            report_failed_users(
+                failed,
+                inactive=inactive,
+                scheduled=len(results),
+                can_continue=self.on_partial_failure == "continue",
+            )
         return self.return_or_write(
             [
                 {"user_id": result.user_id, "lesson_schedule_ids": result.lesson_schedule_ids}
                 for result in results
             ]
         )
-
-    def _handle_failed_users(self, failed: dict[int, DamstraError], *, scheduled: int) -> None:
-        """Log the users that failed, or raise one of their errors with the reasons of all.
-
-        An error that a retry may resolve is preferred, so that the task is retried.
-
-        :param scheduled: number of users who were scheduled.
-        """
-        from airflow_provider_damstra.errors import affects_every_call, is_permanent
-
-        errors = list(failed.values())
-        lines = [f"user {user_id}: {error}" for user_id, error in failed.items()]
-        hidden = len(lines) - _MAX_ERRORS_SHOWN
-        shown = [*lines[:_MAX_ERRORS_SHOWN], *([f"and {hidden} more"] if hidden > 0 else [])]
-        summary = f"{len(failed)} users could not be scheduled, {scheduled} were:"
-        message = "\n  ".join([summary, *shown])
-        if self.on_partial_failure == "continue" and scheduled and not any(map(affects_every_call, errors)):
-            self.log.warning(message)
-            return
-        error = next((error for error in errors if not is_permanent(error)), errors[0])
-        error.args = (message,)
-        raise error
 
 
 class DamstraCompleteLessonOperator(UserMixin):
@@ -178,8 +172,11 @@ class DamstraCompleteLessonOperator(UserMixin):
     :param manually_completed_by_user_id: id of the active user who confirms the completion (templated); or
     :param manually_completed_by_employee_number: employee number of this user (templated); or
     :param manually_completed_by_email_address: e-mail address of this user (templated).
-    :return: ids of the completed lesson schedules.
+    :return: ids of the completed lesson schedules. The XCom ``created`` has them if the task recorded the
+        completion, in this try or an earlier one, else the XCom ``existing``.
     """
+
+    xcom_keys = CREATED_XCOM_KEYS
 
     template_fields = (
         *USER_FIELDS,
@@ -230,6 +227,8 @@ class DamstraCompleteLessonOperator(UserMixin):
         ids, was_recorded = complete_lesson(self.client, request)
         state = "recorded" if was_recorded else "is there already"
         self.log.info("User %d: completion %s", request.user_id, state)
+        created, existing = (ids, []) if was_recorded else ([], ids)
+        self.push_xcoms(context, created=created, existing=existing)
         return ids
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, cast
 
 from airflow_provider_damstra.id_arguments import USER_FIELDS
 from airflow_provider_damstra.operators.base import (
+    CREATED_XCOM_KEYS,
+    FILE_XCOM_KEYS,
     ChangeStatusOperator,
     ResultFileMixin,
     RollbackOnKillMixin,
@@ -49,8 +51,9 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
     stays. Up to 200 rows are searched one by one; if one of them is not found, and for more rows, the listing
     of all users is read once, in pages of the connection's ``page_size``.
 
-    Pushes the XComs ``created``, ``updated`` and ``unchanged``: lists of user ids, or their lengths with
-    ``result_path``. On Airflow 3.3 they cover all tries of the task, below it the last one.
+    Pushes the XComs ``created``, ``updated``, ``unchanged``, ``reactivated`` and ``inactive`` (the users who
+    are inactive still): lists of user ids, or their lengths with ``result_path``. On Airflow 3.3 they cover
+    all tries of the task, below it the last one.
 
     :param users: the rows, as mappings with the fields of a user by snake_case or API names (templated); or
     :param users_path: path or URL, on any object storage, of a CSV file with a header line, of JSON lines
@@ -60,7 +63,7 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
         either it is UTF-8.
     :param delimiter: separator of CSV cells; by default detected in the header: comma, semicolon, tab or
         ``|``.
-    :param allow_empty: accept a file without rows; otherwise it fails the task.
+    :param allow_empty: accept a list or a file without rows; otherwise it fails the task.
     :param columns: the field of a user for each column that has another name, such as
         ``{"Personnel No": "employee_number"}`` (templated).
     :param ignored_columns: names of columns to leave out, ``""`` for one without a name; other unknown
@@ -68,15 +71,16 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
     :param match_by: field by which Damstra matches users: ``employee_number``, ``email_address`` or
         ``user_name`` (templated).
     :param batch_size: users per request.
+    :param reactivate: activate users who are inactive, after the import, with one ``activateUser`` each.
     :param keep_roles: keep the roles of users whose row has none; without it the API resets them to trainee.
     :param result_path: path or URL, on any object storage, of a file to write a line of JSON for each user
-        to, with its ``outcome`` (``created``, ``updated`` or ``unchanged``) (templated).
+        to (templated): ``outcome`` (``created``, ``updated``, ``unchanged``) and whether it is ``inactive``.
     :return: the users' ids in the order of the rows; with ``result_path`` the file's ``path``, ``rows`` and
         ``sha256``.
-    :raises DamstraConflictError: if a row matches several users, or ``keep_roles`` cannot keep a user's
-        roles.
+    :raises DamstraConflictError: if a row matches several users, or ``keep_roles`` cannot keep roles.
     """
 
+    xcom_keys = ("created", "updated", "unchanged", "reactivated", "inactive", *FILE_XCOM_KEYS)
     template_fields = (
         "users",
         "users_path",
@@ -100,13 +104,14 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
         match_by: Literal["employee_number", "email_address", "user_name"] | Text = "employee_number",
         batch_size: int = 100,
         keep_roles: bool = True,
+        reactivate: bool = False,
         result_path: Text | None = None,
         **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(result_path=result_path, **kwargs)
         validate_exactly_one(users=users, users_path=users_path)
         validate_integer("batch_size", batch_size, at_least=1)
-        validate_booleans(keep_roles=keep_roles, allow_empty=allow_empty)
+        validate_booleans(keep_roles=keep_roles, reactivate=reactivate, allow_empty=allow_empty)
         validate_encoding("encoding", encoding)
         validate_delimiter("delimiter", delimiter)
         validate_no_password(users)
@@ -120,59 +125,45 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
         self.match_by = cast("str", match_by)
         self.batch_size = batch_size
         self.keep_roles = keep_roles
+        self.reactivate = reactivate
 
     def _execute(self, context: Context) -> Any:
-        from airflow_provider_damstra.services.user_import.upsert import MERGE_TYPES, UserImport, row_digest
+        from airflow_provider_damstra.services.user_import.upsert import MERGE_TYPES, upsert_users
 
         self.validate_result_path()
         validate_choice("match_by", self.match_by, *MERGE_TYPES)
-        rows = self._parse_users()
-        user_import = UserImport(self.client, rows, match_by=self.match_by)
-        user_import.look_up(keep_roles=self.keep_roles)
-        # Stored before the import, for the next try.
-        new = set(self.task_state.append("rows_of_new_users", user_import.new_digests()))
-        changed = set(self.task_state.append("users_changed", user_import.differing_ids()))
-        user_ids = user_import.send(batch_size=self.batch_size)
-        outcomes = [
-            "created" if row_digest(row) in new else "updated" if user_id in changed else "unchanged"
-            for row, user_id in zip(rows, user_ids, strict=True)
-        ]
-        ids_by_outcome = {
-            name: [user_id for user_id, outcome in zip(user_ids, outcomes, strict=True) if outcome == name]
-            for name in ("created", "updated", "unchanged")
-        }
-        self.log.info("Users: %s", ", ".join(f"{len(ids)} {name}" for name, ids in ids_by_outcome.items()))
-        self.push_ids(context, ids_by_outcome)
+        result = upsert_users(
+            self.client,
+            self._parse_users(),
+            task_state=self.task_state,
+            match_by=self.match_by,
+            batch_size=self.batch_size,
+            keep_roles=self.keep_roles,
+            reactivate=self.reactivate,
+        )
+        self.push_ids(context, result.ids_by_name())
         if self.result_path is None:
-            return user_ids
-        pairs = zip(user_ids, outcomes, strict=True)
-        return self.return_or_write([{"user_id": user_id, "outcome": name} for user_id, name in pairs])
+            return result.user_ids
+        return self.return_or_write(result.lines())
 
     def _parse_users(self) -> list[ImportedUser]:
         from airflow_provider_damstra.services.user_import.columns import UserColumns
-        from airflow_provider_damstra.services.user_import.parsing import parse_users, read_users
+        from airflow_provider_damstra.services.user_import.parsing import parse_user_list, read_users
         from airflow_provider_damstra.storage import open_for_reading
 
         columns = UserColumns(parse_mapping("columns", self.columns or {}), self.ignored_columns)
-        if self.users_path is not None:
-            with open_for_reading("users_path", self.users_path) as file:
-                return read_users(
-                    file,
-                    columns,
-                    name=self.users_path,
-                    match_by=self.match_by,
-                    encoding=self.encoding,
-                    delimiter=self.delimiter,
-                    allow_empty=self.allow_empty,
-                )
-        users: Any = self.users
-        if not isinstance(users, Iterable) or isinstance(users, (str, bytes, Mapping)):
-            raise ValueError(f"users is a {type(users).__name__}, not a list of rows")
-        rows = ((f"row {number}", row) for number, row in enumerate(users, start=1))
-        try:
-            return parse_users(rows, columns, match_by=self.match_by)
-        except ValueError as error:
-            raise ValueError(f"users: {error}") from None
+        if self.users_path is None:
+            return parse_user_list(self.users, columns, match_by=self.match_by, allow_empty=self.allow_empty)
+        with open_for_reading("users_path", self.users_path) as file:
+            return read_users(
+                file,
+                columns,
+                name=self.users_path,
+                match_by=self.match_by,
+                encoding=self.encoding,
+                delimiter=self.delimiter,
+                allow_empty=self.allow_empty,
+            )
 
 
 class DamstraCreateUserOperator(RollbackOnKillMixin):
@@ -186,17 +177,22 @@ class DamstraCreateUserOperator(RollbackOnKillMixin):
     users is read for another spelling: one request per page. For many users, ``DamstraUpsertUsersOperator``
     reads it once.
 
+    Pushes the XComs ``created``, whether the task created the user, in this try or an earlier one;
+    ``existing``, the opposite; ``reactivated``; and ``inactive``, whether the user is inactive still.
+
     A password is refused because Airflow would show it: the welcome e-mail lets the user choose one.
 
     :param user: the user's fields by snake_case or API names (templated).
     :param if_exists: ``return`` an existing user, ``update`` what differs, or ``fail``. A user that an
         earlier try of the task created does not count as existing.
-    :param cancel_on_kill: make the user inactive, if this try created it, when the task is killed; the next
-        try activates it.
+    :param reactivate: activate an existing user who is inactive, after the update if there is one.
+    :param cancel_on_kill: make the user inactive, if this try created or reactivated it, when the task is
+        killed; the next try activates it.
     :return: the user's id.
     :raises DamstraConflictError: if the user exists and ``if_exists`` is ``fail``, or several users match.
     """
 
+    xcom_keys = (*CREATED_XCOM_KEYS, "reactivated", "inactive")
     template_fields = ("user", "damstra_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"user": "json"}
 
@@ -205,13 +201,20 @@ class DamstraCreateUserOperator(RollbackOnKillMixin):
         *,
         user: Fields,
         if_exists: Literal["return", "update", "fail"] = "return",
+        reactivate: bool = False,
         **kwargs: Unpack[RollbackArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_choice("if_exists", if_exists, "return", "update", "fail")
+        validate_booleans(reactivate=reactivate)
+        if reactivate and if_exists == "fail":
+            raise ValueError(
+                "reactivate=True has no effect with if_exists='fail', which fails on a user who exists"
+            )
         validate_no_password(user)
         self.user = user
         self.if_exists = if_exists
+        self.reactivate = reactivate
 
     def _execute(self, context: Context) -> int:
         from airflow_provider_damstra.endpoints import CreateUser
@@ -219,9 +222,19 @@ class DamstraCreateUserOperator(RollbackOnKillMixin):
 
         validate_no_password(self.user)
         request = CreateUser.model_validate(parse_mapping("user", self.user))
-        user_id, was_created = get_or_create_user(self.client, request, if_exists=self.if_exists)
-        self.log.info("User %d %s", user_id, "created" if was_created else "is there already")
-        return user_id
+        result = get_or_create_user(
+            self.client, request, if_exists=self.if_exists, reactivate=self.reactivate
+        )
+        state = "created" if result.created else "is there already"
+        self.log.info("User %d %s%s", result.user_id, state, ", inactive" if result.inactive else "")
+        self.push_xcoms(
+            context,
+            created=result.created,
+            existing=not result.created,
+            reactivated=result.reactivated,
+            inactive=result.inactive,
+        )
+        return result.user_id
 
 
 class DamstraUpdateUserOperator(UserMixin):

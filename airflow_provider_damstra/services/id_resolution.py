@@ -37,15 +37,16 @@ class _Problems:
         raise kind(" ".join([*self.unknown, *self.ambiguous, "Nothing was changed."]))
 
 
-def parse_texts(arguments: Mapping[str, Any]) -> dict[str, list[str]]:
+def parse_texts(arguments: Mapping[str, Any], *, allow_empty: bool = False) -> dict[str, list[str]]:
     """Return the texts of each argument in ``ID_ARGUMENTS``, from any form that an argument may have.
 
+    :param allow_empty: accept an empty list, but not an empty string.
     :raises ValueError: naming an argument that has a blank or a repeated text, or not exactly one.
     """
-    return {name: _parse_argument(name, value) for name, value in arguments.items()}
+    return {name: _parse_argument(name, value, allow_empty=allow_empty) for name, value in arguments.items()}
 
 
-def _parse_argument(name: str, value: Any) -> list[str]:
+def _parse_argument(name: str, value: Any, *, allow_empty: bool) -> list[str]:
     id_argument, field_name = ID_ARGUMENTS[name]
     is_list = id_argument.endswith("s")
     parse = parse_names if field_name == LESSON_NAME else parse_list
@@ -59,7 +60,8 @@ def _parse_argument(name: str, value: Any) -> list[str]:
         expected = "texts" if is_list else "one text"
         raise ValueError(f"{name} is {value!r}; it is {expected}{number if accepted == (str,) else ''}")
     texts = [str(item).strip() for item in items]
-    if not texts or not all(map(match_key, texts)):
+    is_accepted = bool(texts) or (allow_empty and not (isinstance(value, str) and not value.strip()))
+    if not is_accepted or not all(map(match_key, texts)):
         raise ValueError(f"{name} is empty, or has an empty text: {value!r}")
     by_key: dict[MatchKey, list[str]] = {}
     for text in texts:

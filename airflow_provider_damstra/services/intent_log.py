@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.services.idempotency import Result
 
 _INTENTS = "intents"
+_FOUND = "found_after_conflicts"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +76,28 @@ class IntentLog:
         """Return whether an earlier try sent this request: its effect is then this task's own work."""
         return Intent.of(endpoint) in self._earlier
 
+    @cached_property
+    def _ids_by_operation(self) -> dict[tuple[str, str], set[int]]:
+        """Return the ids in the requests of earlier tries, by operation and path."""
+        ids: dict[tuple[str, str], set[int]] = {}
+        for intent in self._earlier:
+            ids.setdefault((intent.operation, intent.path), set()).update(intent.ids)
+        return ids
+
     def ids_sent(self, endpoint: Endpoint[Any]) -> set[int]:
         """Return the users, attendees or lesson versions for which earlier tries sent such a request."""
         wanted = Intent.of(endpoint)
-        same = (i for i in self._earlier if (i.operation, i.path) == (wanted.operation, wanted.path))
-        return {object_id for intent in same for object_id in intent.ids}
+        return self._ids_by_operation.get((wanted.operation, wanted.path), set())
+
+    @cached_property
+    def found_earlier(self) -> set[int]:
+        """Return ids of what earlier tries found after a conflict: another client created it."""
+        return set(self._state.get(_FOUND, []))
+
+    def add_found(self, ids: list[int]) -> None:
+        """Record ids of objects that were found after a conflict, for later tries."""
+        with self._lock:
+            self._state.append(_FOUND, ids)
 
     def was_rolled_back(self, endpoint: Endpoint[Any]) -> bool:
         """Return whether an earlier try sent this request, and undid it when it was killed."""
@@ -127,6 +145,7 @@ class IntentLog:
         """Delete the log."""
         self._earlier.clear()
         self._current.clear()
+        self._ids_by_operation.clear()
         self._state.delete(_INTENTS)
 
     def _save(self, current: dict[Intent, bool]) -> None:

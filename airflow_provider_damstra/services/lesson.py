@@ -94,7 +94,7 @@ def _newest_versions(client: SupportsCalls, lesson_ids: Sequence[int]) -> tuple[
 class ScheduleResult:
     """The lesson schedules of one user.
 
-    :param created: ids of the schedules that this call created.
+    :param created: ids of the schedules that this task created, in this try or an earlier one.
     :param existing: ids of the schedules that existed before.
     """
 
@@ -110,11 +110,31 @@ class ScheduleResult:
 
 @dataclass(frozen=True, kw_only=True)
 class SchedulePlan:
-    """Existing schedules of one user, and the request for the missing ones, or None."""
+    """Existing schedules of one user by lesson version, and the request for the missing ones, or None.
+
+    :param own_versions: lesson versions to which earlier tries of the task scheduled the user.
+    """
 
     user_id: int
     existing: dict[int, UserLessonSchedule]
+    own_versions: set[int]
     request: ScheduleUser | None
+
+    def result(
+        self, *, created: Iterable[int] = (), found: Mapping[int, UserLessonSchedule] | None = None
+    ) -> ScheduleResult:
+        """Return the result; what earlier tries created counts as created.
+
+        :param created: ids of the schedules that this try created.
+        :param found: further existing schedules by lesson version.
+        """
+        rows = {**self.existing, **(found or {})}
+        own = {version: row for version, row in rows.items() if version in self.own_versions}
+        return ScheduleResult(
+            user_id=self.user_id,
+            created=sorted([*created, *_ids(own)]),
+            existing=_ids({version: row for version, row in rows.items() if version not in own}),
+        )
 
 
 def schedule_users(
@@ -144,7 +164,13 @@ def schedule_users(
             _validate_none_open(client, request, existing)
         if if_completed == "skip":
             existing = _by_version(row for row in rows if row.is_completed) | existing
-        return SchedulePlan(user_id=request.user_id, existing=existing, request=_without(request, existing))
+        others = {version for version, row in existing.items() if row.id in client.intents.found_earlier}
+        return SchedulePlan(
+            user_id=request.user_id,
+            existing=existing,
+            own_versions=client.intents.ids_sent(request) - others,
+            request=_without(request, existing),
+        )
 
     plans = map_concurrently(return_error(plan), requests, description="users looked up")
     if if_exists == "fail":
@@ -173,32 +199,38 @@ def _send(
     """
     if isinstance(plan, DamstraError):
         raise plan
-    request, existing = plan.request, _ids(plan.existing)
+    request = plan.request
     if request is None:
-        return ScheduleResult(user_id=plan.user_id, existing=existing)
+        return plan.result()
     try:
-        return ScheduleResult(user_id=plan.user_id, created=client.call(request), existing=existing)
+        created = client.call(request)
     except DamstraError as error:
         is_conflict = isinstance(error, DamstraConflictError)
         if not (is_conflict or error.outcome_unknown):
             raise
-    # Recorded even after a conflict: with if_exists="fail", the next try must accept what is found now.
-    client.intents.add(request)
+    else:
+        return plan.result(created=created)
     found = _find_existing(_list_schedules(client, request), request, since=since)
     rest = _without(request, found)
+    if is_conflict:
+        # Another client created them; with if_exists="fail", the next try must accept them.
+        client.intents.add_found(_ids(found))
     added = client.call(rest) if rest else []
-    # Without a response, the request created what is found; after a conflict, another client did.
-    own, others = ([], _ids(found)) if is_conflict else (_ids(found), [])
-    return ScheduleResult(
-        user_id=plan.user_id, created=sorted([*added, *own]), existing=sorted([*existing, *others])
-    )
+    if is_conflict:
+        return plan.result(created=added, found=found)
+    # The request whose response was lost created what is found.
+    return plan.result(created=[*added, *_ids(found)])
 
 
 def _validate_none_open(
     client: RecordingClient, request: ScheduleUser, existing: Mapping[int, UserLessonSchedule]
 ) -> None:
-    own = client.intents.ids_sent(request)
-    others = sorted(row.id for version, row in existing.items() if row.is_open and version not in own)
+    own, found = client.intents.ids_sent(request), client.intents.found_earlier
+    others = sorted(
+        row.id
+        for version, row in existing.items()
+        if row.is_open and version not in own and row.id not in found
+    )
     if others:
         raise DamstraConflictError(f"User {request.user_id} has open lesson schedules already: {others}.")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.group import (
     AddGroupMembers,
     AddGroupSupervisors,
@@ -14,11 +15,14 @@ from airflow_provider_damstra.endpoints.group import (
     RemoveGroupSupervisors,
 )
 from airflow_provider_damstra.endpoints.ilt_session import BulkDeregisterIltSession, BulkRegisterIltSession
+from airflow_provider_damstra.endpoints.types import Identifier, PossiblyEmptyIdentifierList
 from airflow_provider_damstra.errors import DamstraConflictError
 from airflow_provider_damstra.services.idempotency import call_and_verify, format_ids, log_or_raise_conflict
 from airflow_provider_damstra.services.ilt_session import list_attendees
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow_provider_damstra.clients.base import SupportsCalls
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
@@ -41,10 +45,13 @@ def removal_of(addition: Addition, **changes: Any) -> Removal:
     return _REMOVALS[type(addition)](**{**dict(addition), **changes})
 
 
-def change_users(client: RecordingClient, request: Addition | Removal, *, strict: bool = False) -> list[int]:
-    """Add or remove users for whom that changes something, and return their ids, also of earlier tries.
+def change_users(
+    client: RecordingClient, request: Addition | Removal, *, strict: bool = False
+) -> tuple[list[int], list[int]]:
+    """Add or remove users for whom that changes something.
 
     :param strict: raise, and change nothing, if it changes nothing for some.
+    :return: ids of the users whom this task added or removed, in earlier tries too, and of the others.
     :raises DamstraConflictError: if it changes nothing for some, and ``strict``.
     """
     pending = _find_pending(client, request)
@@ -55,7 +62,7 @@ def change_users(client: RecordingClient, request: Addition | Removal, *, strict
     if pending:
         narrowed = request.model_copy(update={"user_ids": pending})
         call_and_verify(client, narrowed, is_applied=lambda: not _find_pending(client, narrowed))
-    return [user_id for user_id in request.user_ids if user_id in changed]
+    return [user_id for user_id in request.user_ids if user_id in changed], others
 
 
 def _already_so(request: Addition | Removal, user_ids: list[int]) -> str:
@@ -81,6 +88,25 @@ def _list_user_ids(client: SupportsCalls, request: Addition | Removal) -> set[in
     is_of_members = isinstance(request, AddGroupMembers | RemoveGroupMembers)
     listing = ListGroupMembers if is_of_members else ListGroupSupervisors
     return {user.id for user in client.iterate(listing(group_id=request.group_id))}
+
+
+class GroupUsers(RequestModel):
+    """The users who are to be in a group, as members or as supervisors; possibly none."""
+
+    group_id: Identifier
+    user_ids: PossiblyEmptyIdentifierList
+    who: Literal["members", "supervisors"]
+
+    def addition(self, user_ids: Iterable[int]) -> GroupAddition:
+        """Return the request that adds users to the group."""
+        kind = AddGroupMembers if self.who == "members" else AddGroupSupervisors
+        # Not validated: without users it is not sent, and identifies the operation in the intent log.
+        return kind.model_construct(group_id=self.group_id, user_ids=tuple(user_ids))
+
+    def removal(self, user_ids: Iterable[int]) -> Removal:
+        """Return the request that removes users from the group."""
+        kind = _REMOVALS[type(self.addition(()))]
+        return kind.model_construct(group_id=self.group_id, user_ids=tuple(user_ids))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,31 +142,30 @@ class MembershipPlan:
             )
 
 
-def plan_membership(client: SupportsCalls, request: GroupAddition) -> MembershipPlan:
-    """Return what makes the members, or supervisors, of a group exactly the users of the request."""
-    present = _list_user_ids(client, request)
+def plan_membership(client: SupportsCalls, group: GroupUsers) -> MembershipPlan:
+    """Return what makes the members, or supervisors, of a group equal to a list of users."""
+    present = _list_user_ids(client, group.addition(()))
     return MembershipPlan(
         present=len(present),
-        added=[user_id for user_id in request.user_ids if user_id not in present],
-        removed=sorted(present.difference(request.user_ids)),
+        added=[user_id for user_id in group.user_ids if user_id not in present],
+        removed=sorted(present.difference(group.user_ids)),
     )
 
 
-def apply_membership(client: RecordingClient, request: GroupAddition, plan: MembershipPlan) -> MembershipPlan:
+def apply_membership(client: RecordingClient, group: GroupUsers, plan: MembershipPlan) -> MembershipPlan:
     """Carry out a plan, and return it together with what earlier tries of the task did.
 
     Users are added before others are removed.
     """
-    removal = removal_of(request, user_ids=tuple(plan.removed) or request.user_ids)
-    added = client.intents.ids_sent(request).union(plan.added)
+    addition, removal = group.addition(plan.added), group.removal(plan.removed)
+    added = client.intents.ids_sent(addition).union(plan.added)
     removed = client.intents.ids_sent(removal).union(plan.removed)
     if plan.added:
-        addition = request.model_copy(update={"user_ids": tuple(plan.added)})
         call_and_verify(client, addition, is_applied=lambda: not _find_pending(client, addition))
     if plan.removed:
         call_and_verify(client, removal, is_applied=lambda: not _find_pending(client, removal))
     return MembershipPlan(
         present=plan.present,
-        added=[user_id for user_id in request.user_ids if user_id in added],
-        removed=sorted(removed.difference(request.user_ids)),
+        added=[user_id for user_id in group.user_ids if user_id in added],
+        removed=sorted(removed.difference(group.user_ids)),
     )

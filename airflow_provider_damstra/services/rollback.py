@@ -15,7 +15,7 @@ from airflow_provider_damstra.endpoints.ilt_session import (
     CancelIltSession,
     CreateIltSession,
 )
-from airflow_provider_damstra.endpoints.user import CreateUser, InactivateUser
+from airflow_provider_damstra.endpoints.user import ActivateUser, CreateUser, InactivateUser
 from airflow_provider_damstra.services.group import find_group
 from airflow_provider_damstra.services.ilt_session import find_ilt_session
 from airflow_provider_damstra.services.intent_log import RecordingClient
@@ -55,8 +55,12 @@ def roll_back(api_client: SupportsCalls, request: Endpoint[Any]) -> str:
             if user:
                 change_status(client, InactivateUser(user_id=user.id))
                 return f"user {user.id} is inactive"
+        case ActivateUser(user_id=user_id):
+            change_status(client, InactivateUser(user_id=user_id))
+            return f"user {user_id} is inactive again"
         case AddGroupMembers() | AddGroupSupervisors() | BulkRegisterIltSession():
-            return f"users {change_users(client, removal_of(request))} are removed again"
+            removed, _ = change_users(client, removal_of(request))
+            return f"users {removed} are removed again"
         case _:
             return "it is left unchanged, because the API cannot undo it"
     return "it does not exist, so there is nothing to undo; check again later if Damstra was slow to respond"

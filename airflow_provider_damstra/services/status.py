@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.endpoints.group import GetGroup, InactivateGroup, ListGroups
 from airflow_provider_damstra.endpoints.ilt_session import CancelIltSession, CompleteIltSession, GetIltSession
 from airflow_provider_damstra.endpoints.user import ActivateUser, GetUser, InactivateUser
+from airflow_provider_damstra.errors import DamstraError
+from airflow_provider_damstra.services.concurrency import map_concurrently, return_error
 from airflow_provider_damstra.services.idempotency import call_and_verify, log_or_raise_conflict
 
 if TYPE_CHECKING:
@@ -34,6 +36,32 @@ def change_status(client: RecordingClient, request: StatusRequest, *, strict: bo
         return True
     log_or_raise_conflict(f"{description} already.", strict=strict)
     return False
+
+
+def activate_users(client: RecordingClient, user_ids: Iterable[int]) -> None:
+    """Activate users who are known to be inactive, several concurrently.
+
+    :raises DamstraError: the first error; the other users may be inactive still.
+    """
+    requests = [ActivateUser(user_id=user_id) for user_id in user_ids]
+
+    def activate(request: ActivateUser) -> bool:
+        return call_and_verify(client, request, is_applied=_lookup(client, request)[1])
+
+    with client.intents.batch(requests):
+        map_concurrently(activate, requests, description="users activated")
+
+
+def was_activated(client: RecordingClient, user_id: int) -> bool:
+    """Return whether an earlier try of the task activated a user."""
+    return client.intents.was_sent(ActivateUser(user_id=user_id))
+
+
+def find_inactive_users(client: SupportsCalls, user_ids: Iterable[int]) -> list[int]:
+    """Return the ids of inactive users among some, with one request each; errors are ignored."""
+    queries = [GetUser(user_id=user_id) for user_id in user_ids]
+    results = map_concurrently(return_error(client.call), queries, description="users looked up")
+    return [user.id for user in results if not (isinstance(user, DamstraError) or user.is_active)]
 
 
 def _lookup(client: SupportsCalls, request: StatusRequest) -> tuple[str, Callable[[], bool]]:

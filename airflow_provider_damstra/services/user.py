@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.endpoints.user import ActivateUser, CreateUser, GetUser, UpdateUser
 from airflow_provider_damstra.errors import DamstraConflictError
+from airflow_provider_damstra.models.user import User
 from airflow_provider_damstra.services.idempotency import (
     call_and_verify,
     get_or_create,
@@ -19,7 +21,6 @@ from airflow_provider_damstra.services.user_lookup import SEARCHES, UserLookup
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.base import SupportsCalls
-    from airflow_provider_damstra.models.user import User
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
 _ONLY_AT_CREATION = {"send_welcome_email", "password"}
@@ -50,26 +51,53 @@ def find_user(client: SupportsCalls, request: CreateUser, *, consult_listing: bo
     )
 
 
-def get_or_create_user(
-    client: RecordingClient, request: CreateUser, *, if_exists: str = "return"
-) -> tuple[int, bool]:
-    """Return the id of a user, and whether this task created it.
+@dataclass(frozen=True, kw_only=True)
+class UserResult:
+    """A user that was found or created.
 
-    A user that an earlier try created, and made inactive when it was killed, is activated again.
+    :param created: whether this task created the user, in this try or an earlier one.
+    :param reactivated: whether this task activated a user that it did not create.
+    :param inactive: whether the user is inactive.
+    """
+
+    user_id: int
+    created: bool
+    reactivated: bool
+    inactive: bool
+
+
+def get_or_create_user(
+    client: RecordingClient, request: CreateUser, *, if_exists: str = "return", reactivate: bool = False
+) -> UserResult:
+    """Return a user; create it if it does not exist.
+
+    A user whom an earlier try created or activated, and made inactive when it was killed, is activated again.
 
     :param if_exists: ``return`` an existing user unchanged, ``update`` what differs, or ``fail``.
+    :param reactivate: activate an existing user that is inactive.
     """
-    look_up = partial(find_user, client, request)
-    user, was_created = get_or_create(client, request, find=look_up)
+    user, was_created = get_or_create(client, request, find=partial(find_user, client, request))
+    is_inactive = isinstance(user, User) and not user.is_active
     if not was_created and if_exists == "fail":
-        raise DamstraConflictError(f"The user exists already (id {user.id}).")
-    if client.intents.was_rolled_back(request):
-        change_status(client, ActivateUser(user_id=user.id))
-        client.intents.mark_restored(request)
+        state = " and is inactive" if is_inactive else ""
+        raise DamstraConflictError(f"The user exists already (id {user.id}){state}.")
     if not was_created and if_exists == "update":
         changes = request.model_dump(exclude_none=True, exclude=_ONLY_AT_CREATION)
         update_user(client, {**changes, "user_id": user.id})
-    return user.id, was_created
+    activation = ActivateUser(user_id=user.id)
+    rolled_back = [one for one in (request, activation) if client.intents.was_rolled_back(one)]
+    is_reactivated = client.intents.was_sent(activation)
+    if is_inactive and (reactivate or rolled_back):
+        change_status(client, activation)
+        is_inactive, is_reactivated = False, True
+    for one in rolled_back:
+        client.intents.mark_restored(one)
+    return UserResult(
+        user_id=user.id,
+        created=was_created,
+        reactivated=is_reactivated and not was_created,
+        inactive=is_inactive,
+    )
 
 
 def update_user(client: RecordingClient, changes: Mapping[str, Any]) -> bool:

@@ -21,7 +21,7 @@ from airflow_provider_damstra.operators.lesson import (
     DamstraGetEmbedUrlOperator,
     DamstraScheduleLessonsOperator,
 )
-from tests.operators.operator_case import FOLDER, OperatorCase
+from tests.operators.operator_case import CREATED, FOLDER, OperatorCase
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +32,12 @@ NEW_SCHEDULE, NEW_SESSION = 30098, 404
 # Of Liam (1011), the site induction is completed and passed; of Olivia (1012), it is due.
 COMPLETED_SCHEDULE, DUE_SCHEDULE = 30013, 30014
 LIAMS_HEIGHTS, OLIVIAS_HEIGHTS = 30040, 30041
+NEW_SCHEDULE_XCOMS: dict[str, list[int]] = {
+    "created": [NEW_SCHEDULE],
+    "existing": [],
+    "failed": [],
+    "inactive": [],
+}
 MORNING = "2025-03-01T09:00:00+08:00"
 
 
@@ -55,7 +61,7 @@ SCHEDULE_LESSONS = OperatorCase(
         "schedule_date": "2030-03-01T09:00:00+08:00",
     },
     result=[{"user_id": 1011, "lesson_schedule_ids": [LIAMS_HEIGHTS, NEW_SCHEDULE]}],
-    xcoms={"failed": []},
+    xcoms={**NEW_SCHEDULE_XCOMS, "existing": [LIAMS_HEIGHTS]},
     changes=("insert lesson_schedules",),
     affected_paths=("/user/1011/lesson_schedule",),
 )
@@ -68,6 +74,7 @@ COMPLETE_LESSON = OperatorCase(
         "manually_completed_by_user_id": 1002,
     },
     result=[NEW_SCHEDULE],
+    xcoms={"created": [NEW_SCHEDULE], "existing": []},
     changes=("insert lesson_schedules", "update lesson_schedules"),
     affected_paths=("/user/1011/lesson_schedule",),
 )
@@ -82,6 +89,7 @@ CREATE_ILT_SESSION = OperatorCase(
         "notes": "Bring a hat",
     },
     result=NEW_SESSION,
+    xcoms=CREATED,
     changes=("insert ilt_sessions",),
     affected_paths=("/ilt_session",),
 )
@@ -89,6 +97,7 @@ REGISTER = OperatorCase(
     operator=DamstraRegisterIltSessionUsersOperator,
     arguments={"ilt_session_id": 403, "user_ids": [1019, 1021, 1022]},
     result=[1021, 1022],
+    xcoms={"added": [1021, 1022], "existing": [1019]},
     changes=("insert ilt_attendees",) * 2,
     affected_paths=("/ilt_session/403/attendees",),
 )
@@ -100,7 +109,7 @@ LESSONS = (
         name="by version",
         arguments={"user_ids": 1012, "lesson_version_ids": [2006], "grace_period": "3"},
         result=[{"user_id": 1012, "lesson_schedule_ids": [NEW_SCHEDULE]}],
-        xcoms={"failed": []},
+        xcoms=NEW_SCHEDULE_XCOMS,
         changes=("insert lesson_schedules",),
         affected_paths=("/user/1012/lesson_schedule",),
     ),
@@ -113,7 +122,7 @@ LESSONS = (
             "grace_period_unit": "months",
         },
         result=[{"user_id": 1012, "lesson_schedule_ids": [DUE_SCHEDULE, NEW_SCHEDULE]}],
-        xcoms={"failed": []},
+        xcoms={**NEW_SCHEDULE_XCOMS, "existing": [DUE_SCHEDULE]},
         changes=("insert lesson_schedules",),
         affected_paths=("/user/1012/lesson_schedule",),
     ),
@@ -128,6 +137,7 @@ LESSONS = (
             "manually_completed_by_user_id": 1002,
         },
         result=[DUE_SCHEDULE],
+        xcoms={"created": [DUE_SCHEDULE], "existing": []},
         changes=("update lesson_schedules",),
         affected_paths=("/user/1012/lesson_schedule",),
     ),

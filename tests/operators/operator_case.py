@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 FOLDER = "FOLDER/"
 """Placeholder of the test's folder in arguments and results."""
 
+CREATED = {"created": True, "existing": False}
+"""XComs of an operator that created its object."""
+
+EXISTING = {"created": False, "existing": True}
+"""XComs of an operator that found its object."""
+
 _VOLATILE_FIELDS = ("createdDate", "modifiedDate", "lessonStartedDate", "lessonCompletedDate")
 _VOLATILE_SESSION_FIELDS = ("startDatetime", "endDatetime", "startDate", "endDate")
 

@@ -40,6 +40,7 @@ OPTIONS = {
     "on_empty",
     "on_missing",
     "on_partial_failure",
+    "reactivate",
     "return_in_clear",
     "strict",
     "who",

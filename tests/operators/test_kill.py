@@ -12,7 +12,7 @@ from tests.operators.all_cases import CREATE_CASES
 from tests.operators.lesson_session_cases import COMPLETE_LESSON, CREATE_ILT_SESSION, REGISTER
 from tests.operators.operator_case import changes_in
 from tests.operators.task_runner import error_message, run
-from tests.operators.user_group_cases import ADD_MEMBERS, CREATE_GROUP, CREATE_USER
+from tests.operators.user_group_cases import ADD_MEMBERS, CREATE_GROUP, CREATE_USER, REACTIVATE_USER
 from tests.operators.worker_process import WorkerProcess, freeze_during
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROLLBACKS = (
     (CREATE_USER, ("update users",)),
+    (REACTIVATE_USER, ("update users",)),
     (CREATE_GROUP, ("update groups",)),
     (ADD_MEMBERS, ("delete group_members",) * 2),
     (CREATE_ILT_SESSION, ("update ilt_sessions",) * 2),

@@ -29,8 +29,12 @@ def lines_of(case: OperatorCase, tmp_path: Path) -> list[dict[str, Any]]:
     changes = [(user_id, name) for name, ids in expected.xcoms.items() for user_id in ids]
     if case.operator.__name__ == "DamstraSyncGroupMembersOperator":
         return [{"user_id": user_id, "change": name} for user_id, name in changes]
-    outcome_of = dict(changes)
-    return [{"user_id": user_id, "outcome": outcome_of[user_id]} for user_id in expected.value]
+    outcome_of = {user_id: name for user_id, name in changes if name in ("created", "updated", "unchanged")}
+    inactive = expected.xcoms["inactive"]
+    return [
+        {"user_id": user_id, "outcome": outcome_of[user_id], "inactive": user_id in inactive}
+        for user_id in expected.value
+    ]
 
 
 def test_operators_with_result_files_are_known() -> None:

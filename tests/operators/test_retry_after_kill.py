@@ -16,7 +16,16 @@ from tests.operators.faults import FAULTS
 from tests.operators.lesson_session_cases import CREATE_ILT_SESSION, NEW_SCHEDULE, NEW_SESSION
 from tests.operators.operator_case import changes_in
 from tests.operators.task_runner import StateStore, error_message, run
-from tests.operators.user_group_cases import ADA, CREATE_GROUP, MEMBERS_OF_102, NEW_GROUP, NEW_USER
+from tests.operators.user_group_cases import (
+    ADA,
+    CREATE_GROUP,
+    MEMBERS_OF_102,
+    NEW_GROUP,
+    NEW_USER,
+    REACTIVATE_USER,
+    REACTIVATE_USERS,
+    WAYNES_ID,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.base import Endpoint
@@ -33,6 +42,8 @@ STEPS: list[tuple[type[DamstraOperator], dict[str, Any], Any]] = [
     (user.DamstraInactivateUserOperator, {"user_id": 1011, **STRICT}, True),
     (user.DamstraUpdateUserOperator, {"user_id": 1011, "changes": {"first_name": "Leo"}}, True),
     (user.DamstraCreateUserOperator, {"user": ADA, **FAIL}, NEW_USER),
+    (user.DamstraCreateUserOperator, {**REACTIVATE_USER.arguments}, WAYNES_ID),
+    (user.DamstraUpsertUsersOperator, {**REACTIVATE_USERS.arguments}, REACTIVATE_USERS.result),
     (group.DamstraInactivateGroupOperator, {"group_id": 107, **STRICT}, True),
     (group.DamstraUpdateGroupOperator, {"group_id": 103, "description": "By night"}, True),
     (group.DamstraCreateGroupOperator, {**CREATE_GROUP.arguments, **FAIL}, NEW_GROUP),
@@ -44,6 +55,11 @@ STEPS: list[tuple[type[DamstraOperator], dict[str, Any], Any]] = [
         group.DamstraSyncGroupMembersOperator,
         {**CREW, "user_ids": [1012]},
         {"added": [1012], "removed": MEMBERS_OF_102},
+    ),
+    (
+        group.DamstraSyncGroupMembersOperator,
+        {**CREW, "user_ids": [], "allow_empty": True},
+        {"added": [], "removed": MEMBERS_OF_102},
     ),
     (ilt_session.DamstraCreateIltSessionOperator, {**CREATE_ILT_SESSION.arguments, **FAIL}, NEW_SESSION),
     (ilt_session.DamstraUpdateIltSessionOperator, {**SESSION, "notes": "Bring a hat"}, True),

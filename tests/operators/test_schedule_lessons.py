@@ -17,7 +17,7 @@ from tests.clients.concurrency import ConcurrencyCounter
 from tests.emulator.api_client import HAUL_TRUCK, INACTIVE_USER, TRAINEES, UNKNOWN_ID
 from tests.operators.lesson_session_cases import DUE_SCHEDULE, LIAMS_HEIGHTS, NEW_SCHEDULE, OLIVIAS_HEIGHTS
 from tests.operators.operator_case import changes_in
-from tests.operators.task_runner import Outcome, error_message, fail_fast_message, run
+from tests.operators.task_runner import Outcome, StateStore, error_message, fail_fast_message, run
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -158,8 +158,9 @@ def test_task_cleared_after_completion_schedules_nothing(
     when: dict[str, str], damstra_emulator: DamstraEmulator
 ) -> None:
     def run_try() -> Outcome:
-        return run(step(lesson_ids=204, **when), run_after=began)
+        return run(step(lesson_ids=204, **when), run_after=began, task_state_store=store)
 
+    store = StateStore()
     began = damstra_emulator.now - timedelta(minutes=1)
     first = run_try()
     damstra_emulator.complete_lesson_schedule(NEW_SCHEDULE)
@@ -181,6 +182,10 @@ def test_failed_user_does_not_prevent_scheduling_of_others(
     why = fail_fast_message(step(user_ids=[1011, INACTIVE_USER, 1013], lesson_ids=204))
     assert why.startswith("1 users could not be scheduled, 2 were:\n  user 1038: ScheduleUser ")
     assert "User 1038 is not active and cannot be scheduled" in why
+    assert why.endswith(
+        "\n  Users [1038] are inactive: activate them first, with DamstraActivateUserOperator or with "
+        "reactivate=True where they are upserted or created."
+    )
     assert changes_in(damstra_emulator) == {"insert lesson_schedules": 2}
 
 
@@ -188,7 +193,13 @@ def test_on_partial_failure_continue_returns_scheduled_users(damstra_emulator: D
     arguments = {"user_ids": [1011, INACTIVE_USER, UNKNOWN_ID, 1013], "lesson_ids": 204}
     outcome = run(step(**arguments, on_partial_failure="continue"))
     assert [one["user_id"] for one in outcome.value] == [1011, 1013]
-    assert outcome.xcoms == {"failed": [INACTIVE_USER, UNKNOWN_ID]}
+    # They are scheduled concurrently.
+    assert outcome.xcoms | {"created": sorted(outcome.xcoms["created"])} == {
+        "created": [NEW_SCHEDULE, NEW_SCHEDULE + 1],
+        "existing": [],
+        "failed": [INACTIVE_USER, UNKNOWN_ID],
+        "inactive": [INACTIVE_USER],
+    }
 
 
 def test_error_shows_first_failed_users(damstra_emulator: DamstraEmulator) -> None:
@@ -291,7 +302,7 @@ def test_if_exists_fail_accepts_schedules_completed_in_this_dag_run(
     began = damstra_emulator.now - timedelta(minutes=1)
     first = run(step(lesson_ids=204, if_exists="fail"), run_after=began)
     damstra_emulator.complete_lesson_schedule(NEW_SCHEDULE)
-    assert run(step(lesson_ids=204, if_exists="fail"), run_after=began) == first
+    assert run(step(lesson_ids=204, if_exists="fail"), run_after=began).value == first.value
 
 
 def test_if_exists_fail_schedules_no_user_if_a_lookup_fails(

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_damstra.errors import DamstraConflictError
 from airflow_provider_damstra.operators.group import DamstraSyncGroupMembersOperator
 from tests.operators.operator_case import changes_in
-from tests.operators.task_runner import error_message, run
+from tests.operators.task_runner import error_message, fail_fast_message, run
 from tests.operators.user_group_cases import MEMBERS_OF_102
 
 if TYPE_CHECKING:
@@ -107,6 +107,47 @@ def test_max_removals_allows_its_limit(most: float | None, damstra_emulator: Dam
 def test_max_removals_does_not_limit_additions(damstra_emulator: DamstraEmulator) -> None:
     run(step([*MEMBERS_OF_102, 1012, 1013], max_removals=0))
     assert changes_in(damstra_emulator) == {"insert group_members": 2}
+
+
+@pytest.mark.parametrize("who", ["members", "supervisors"])
+@pytest.mark.parametrize("empty", [[], "[]", [[], []]], ids=repr)
+def test_empty_list_removes_all_only_with_allow_empty(
+    empty: Any, who: str, damstra_emulator: DamstraEmulator, api: ApiClient
+) -> None:
+    why = fail_fast_message(step(empty, who=who))
+    assert why.startswith(
+        f"user_ids is empty, so all {who} of group 102 would be removed; nothing was changed"
+    )
+    assert damstra_emulator.journal() == []
+    removed = MEMBERS_OF_102 if who == "members" else [1005]
+    outcome = run(step(empty, who=who, allow_empty=True))
+    assert outcome.value == outcome.xcoms == {"added": [], "removed": removed}
+    assert members(api, who.removesuffix("s")) == []
+    assert run(step(empty, who=who, allow_empty=True)).value == {"added": [], "removed": []}
+
+
+def test_max_removals_limits_empty_list(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
+    why = error_message(step([], allow_empty=True, max_removals=0.5), DamstraConflictError)
+    assert why.startswith("6 of 6 would be removed, and max_removals allows 3; nothing was changed.")
+    assert members(api) == MEMBERS_OF_102
+
+
+@pytest.mark.parametrize("argument", ["employee_numbers", "email_addresses"])
+def test_empty_list_of_texts_is_named_and_accepted_with_allow_empty(
+    argument: str, damstra_emulator: DamstraEmulator, api: ApiClient
+) -> None:
+    why = fail_fast_message(step(None, **{argument: []}))
+    assert why.startswith(f"{argument} is empty, so all members of group 102 would be removed")
+    assert f"{argument} is empty" in fail_fast_message(step(None, **{argument: ""}, allow_empty=True))
+    assert run(step(None, **{argument: []}, allow_empty=True)).value["removed"] == MEMBERS_OF_102
+    assert members(api) == []
+
+
+@pytest.mark.parametrize("missing", ["", " "], ids=repr)
+def test_missing_value_is_no_empty_list(missing: Any, damstra_emulator: DamstraEmulator) -> None:
+    why = fail_fast_message(step(missing, allow_empty=True))
+    assert why.startswith("Invalid arguments: user_ids: it is ")
+    assert damstra_emulator.journal() == []
 
 
 def test_unknown_user_is_named_and_no_user_is_removed(

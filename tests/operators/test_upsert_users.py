@@ -23,6 +23,14 @@ LIAM = {"employee_number": "E1011", "first_name": "Liam", "last_name": "Murphy"}
 # A supervisor and trainee.
 MEI = {"employee_number": "E1007", "first_name": "Mei", "last_name": "Chan"}
 
+OUTCOME = {
+    "created": [NEW_USER],
+    "updated": [1007],
+    "unchanged": [1011],
+    "reactivated": [],
+    "inactive": [],
+}
+
 
 def step(users: Any, **arguments: Any) -> DamstraUpsertUsersOperator:
     return DamstraUpsertUsersOperator(task_id="step", users=users, **arguments)
@@ -42,7 +50,7 @@ def new_users(count: int) -> list[dict[str, str]]:
 def test_outcome_separates_created_updated_and_unchanged(damstra_emulator: DamstraEmulator) -> None:
     outcome = run(step([LIAM, ADA, MEI]))
     assert outcome.value == [1011, NEW_USER, 1007]
-    assert outcome.xcoms == {"created": [NEW_USER], "updated": [1007], "unchanged": [1011]}
+    assert outcome.xcoms == OUTCOME
 
 
 def test_outcome_covers_earlier_tries_with_the_same_rows(
@@ -56,7 +64,7 @@ def test_outcome_covers_earlier_tries_with_the_same_rows(
     assert ADA["emailAddress"] not in str(store)
     for _ in range(2):
         outcome = run(step([ADA, MEI, LIAM], batch_size=1), task_state_store=store)
-        assert outcome.xcoms == {"created": [NEW_USER], "updated": [1007], "unchanged": [1011]}
+        assert outcome.xcoms == OUTCOME
 
 
 def test_imported_user_that_cannot_be_found_is_reported(damstra_emulator: DamstraEmulator) -> None:
@@ -171,7 +179,7 @@ def test_failed_batch_reports_what_was_imported_before(
 def test_imported_batch_is_not_resent_after_lost_response(damstra_emulator: DamstraEmulator) -> None:
     inject_fault(damstra_emulator, {"kind": "drop_after"}, method="POST", path="/bulkUserImport")
     outcome = run(step([LIAM, ADA, MEI]))
-    assert outcome.xcoms == {"created": [NEW_USER], "updated": [1007], "unchanged": [1011]}
+    assert outcome.xcoms == OUTCOME
     assert len(imports(damstra_emulator)) == 1
 
 
@@ -188,7 +196,10 @@ def test_server_error_is_left_to_a_retry(damstra_emulator: DamstraEmulator) -> N
     assert run(step([ADA])).value == [NEW_USER]
 
 
-def test_empty_list_is_accepted(damstra_emulator: DamstraEmulator) -> None:
-    outcome = run(step([]))
-    assert (outcome.value, outcome.xcoms) == ([], {"created": [], "updated": [], "unchanged": []})
+@pytest.mark.parametrize("empty", [[], ()], ids=repr)
+def test_empty_list_is_accepted_only_with_allow_empty(empty: Any, damstra_emulator: DamstraEmulator) -> None:
+    why = fail_fast_message(step(empty))
+    assert why == "users is empty; if that can be right, set allow_empty=True"
+    outcome = run(step(empty, allow_empty=True))
+    assert (outcome.value, outcome.xcoms) == ([], {key: [] for key in OUTCOME})
     assert damstra_emulator.journal() == []

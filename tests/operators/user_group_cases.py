@@ -20,7 +20,7 @@ from airflow_provider_damstra.operators.user import (
     DamstraUpdateUserOperator,
     DamstraUpsertUsersOperator,
 )
-from tests.operators.operator_case import FOLDER, OperatorCase
+from tests.operators.operator_case import CREATED, EXISTING, FOLDER, OperatorCase
 
 NEW_USER, NEW_GROUP = 1041, 109
 ADA = {"firstName": "Ada", "lastName": "Byron", "employeeNumber": "E9001", "emailAddress": "ada@example.com"}
@@ -30,6 +30,7 @@ CREATE_USER = OperatorCase(
     operator=DamstraCreateUserOperator,
     arguments={"user": ADA},
     result=NEW_USER,
+    xcoms={**CREATED, "reactivated": False, "inactive": False},
     changes=("insert users", "insert user_roles"),
     affected_paths=("/user?activeValue=all&empId=E9001",),
 )
@@ -44,7 +45,13 @@ UPSERT_USERS = OperatorCase(
         "batch_size": 1,
     },
     result=[NEW_USER, 1012, 1011],
-    xcoms={"created": [NEW_USER], "updated": [1011], "unchanged": [1012]},
+    xcoms={
+        "created": [NEW_USER],
+        "updated": [1011],
+        "unchanged": [1012],
+        "reactivated": [],
+        "inactive": [],
+    },
     changes=("insert users", "insert user_roles", "update users"),
     affected_paths=("/user?activeValue=all&maxResults=100",),
 )
@@ -52,6 +59,7 @@ ADD_MEMBERS = OperatorCase(
     operator=DamstraAddGroupMembersOperator,
     arguments={"group_id": 102, "user_ids": [1011, 1012, 1013]},
     result=[1012, 1013],
+    xcoms={"added": [1012, 1013], "existing": [1011]},
     changes=("insert group_members",) * 2,
     affected_paths=("/group/102/member",),
 )
@@ -59,8 +67,37 @@ CREATE_GROUP = OperatorCase(
     operator=DamstraCreateGroupOperator,
     arguments={"name": "Welders", "description": "All of them", "parent_id": 101},
     result=NEW_GROUP,
+    xcoms=CREATED,
     changes=("insert groups",),
     affected_paths=("/group?q=Welders",),
+)
+
+WAYNE, WAYNES_ID = {"employee_number": "E1038", "first_name": "Wayne", "last_name": "Birch"}, 1038
+"""An inactive user."""
+
+REACTIVATE_USER = OperatorCase(
+    operator=DamstraCreateUserOperator,
+    name="of one who returns",
+    arguments={"user": WAYNE, "reactivate": True},
+    result=WAYNES_ID,
+    xcoms={**EXISTING, "reactivated": True, "inactive": False},
+    changes=("update users",),
+    affected_paths=(f"/user/{WAYNES_ID}",),
+)
+REACTIVATE_USERS = OperatorCase(
+    operator=DamstraUpsertUsersOperator,
+    name="of one who returns",
+    arguments={"users": [{**WAYNE, "first_name": "Wes"}, ADA], "reactivate": True},
+    result=[WAYNES_ID, NEW_USER],
+    xcoms={
+        "created": [NEW_USER],
+        "updated": [WAYNES_ID],
+        "unchanged": [],
+        "reactivated": [WAYNES_ID],
+        "inactive": [],
+    },
+    changes=("insert users", "insert user_roles", *["update users"] * 2),
+    affected_paths=("/user?activeValue=all&maxResults=100",),
 )
 
 LOGIN_URL = OperatorCase(
@@ -71,12 +108,15 @@ LOGIN_URL = OperatorCase(
 
 USERS = (
     UPSERT_USERS,
+    REACTIVATE_USERS,
     CREATE_USER,
+    REACTIVATE_USER,
     OperatorCase(
         operator=DamstraCreateUserOperator,
         name="of one that is to be updated",
         arguments={"user": {"employeeNumber": "E1011", "firstName": "Leo"}, "if_exists": "update"},
         result=1011,
+        xcoms={**EXISTING, "reactivated": False, "inactive": False},
         changes=("update users",),
         affected_paths=("/user/1011",),
     ),
@@ -111,6 +151,7 @@ GROUPS = (
         name="of one that is to be updated",
         arguments={"name": "Pit Crew A", "description": "Day shift", "if_exists": "update"},
         result=102,
+        xcoms=EXISTING,
         changes=("update groups",),
         affected_paths=("/group/102",),
     ),
@@ -140,6 +181,7 @@ GROUPS = (
         operator=DamstraAddGroupSupervisorsOperator,
         arguments={"group_id": 102, "user_ids": [1005, 1006]},
         result=[1006],
+        xcoms={"added": [1006], "existing": [1005]},
         changes=("insert group_supervisors",),
         affected_paths=("/group/102/supervisor",),
     ),

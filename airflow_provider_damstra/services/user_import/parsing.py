@@ -47,6 +47,26 @@ def read_users(
         return users
 
 
+def parse_user_list(
+    users: Any, columns: UserColumns, *, match_by: str, allow_empty: bool
+) -> list[ImportedUser]:
+    """Return the users of a list of mappings.
+
+    :param match_by: the field by which Damstra matches users; each row must have it, no two the same.
+    :param allow_empty: accept a list without rows.
+    :raises ValueError: naming every row that is wrong and why.
+    """
+    if not isinstance(users, Iterable) or isinstance(users, (str, bytes, Mapping)):
+        raise ValueError(f"users is a {type(users).__name__}, not a list of rows")
+    rows = [(f"row {number}", row) for number, row in enumerate(users, start=1)]
+    if not (rows or allow_empty):
+        raise ValueError("users is empty; if that can be right, set allow_empty=True")
+    try:
+        return parse_users(rows, columns, match_by=match_by)
+    except ValueError as error:
+        raise ValueError(f"users: {error}") from None
+
+
 def parse_users(rows: Iterable[LocatedRow], columns: UserColumns, *, match_by: str) -> list[ImportedUser]:
     """Return rows as users to import.
 

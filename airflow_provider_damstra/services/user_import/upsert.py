@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.endpoints.user import BulkUserImport, ImportedUser, MergeType
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraError
 from airflow_provider_damstra.models.user import Role
+from airflow_provider_damstra.services.idempotency import format_ids
+from airflow_provider_damstra.services.status import activate_users, was_activated
 from airflow_provider_damstra.services.user_lookup import UserLookup
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.models.keys import MatchKey
     from airflow_provider_damstra.models.user import User
     from airflow_provider_damstra.services.intent_log import RecordingClient
+    from airflow_provider_damstra.task_state import TaskState
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +29,80 @@ MERGE_TYPES = {
     "user_name": MergeType.USER_NAME,
 }
 """The merge type of the import for each field by which users are matched."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpsertResult:
+    """Users in the order of the rows, and what the task did to them, in this try or an earlier one.
+
+    :param outcomes: for each user ``created``, ``updated`` or ``unchanged``.
+    :param reactivated: ids of the users whom the task activated.
+    :param inactive: ids of the users who are inactive still.
+    """
+
+    user_ids: list[int]
+    outcomes: list[str]
+    reactivated: list[int]
+    inactive: list[int]
+
+    def ids_by_name(self) -> dict[str, list[int]]:
+        """Return the ids of the users of each outcome, and of those who were or are inactive."""
+        pairs = list(zip(self.user_ids, self.outcomes, strict=True))
+        ids = {
+            name: [user_id for user_id, outcome in pairs if outcome == name]
+            for name in ("created", "updated", "unchanged")
+        }
+        return {**ids, "reactivated": self.reactivated, "inactive": self.inactive}
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return a line of the result file for each user."""
+        inactive = set(self.inactive)
+        return [
+            {"user_id": user_id, "outcome": outcome, "inactive": user_id in inactive}
+            for user_id, outcome in zip(self.user_ids, self.outcomes, strict=True)
+        ]
+
+
+def upsert_users(
+    client: RecordingClient,
+    rows: Sequence[ImportedUser],
+    *,
+    task_state: TaskState,
+    match_by: str,
+    batch_size: int,
+    keep_roles: bool,
+    reactivate: bool,
+) -> UpsertResult:
+    """Create missing users, update those that differ, and activate those that are inactive.
+
+    :param task_state: keeps which users are new or changed, for later tries.
+    :param reactivate: activate inactive users, after the import: they return with their new roles.
+    """
+    user_import = UserImport(client, rows, match_by=match_by)
+    user_import.look_up(keep_roles=keep_roles)
+    # Stored before the import, for the next try.
+    new = set(task_state.append("rows_of_new_users", user_import.new_digests()))
+    changed = set(task_state.append("users_changed", user_import.differing_ids()))
+    user_ids = user_import.send(batch_size=batch_size)
+    inactive = user_import.inactive_ids()
+    reactivated = {user_id for user_id in user_ids if was_activated(client, user_id)}
+    if reactivate:
+        activate_users(client, inactive)
+        reactivated.update(inactive)
+        inactive = []
+    result = UpsertResult(
+        user_ids=user_ids,
+        outcomes=[
+            "created" if row_digest(row) in new else "updated" if user_id in changed else "unchanged"
+            for row, user_id in zip(rows, user_ids, strict=True)
+        ],
+        reactivated=[user_id for user_id in user_ids if user_id in reactivated],
+        inactive=inactive,
+    )
+    log.info("Users: %s", ", ".join(f"{len(ids)} {name}" for name, ids in result.ids_by_name().items()))
+    if inactive:
+        log.warning("Users %s are inactive; reactivate=True activates them.", format_ids(inactive))
+    return result
 
 
 class UserImport:
@@ -68,6 +146,10 @@ class UserImport:
         """Return the ids of the users that exist and differ."""
         keys = map(self._key, self._to_send)
         return [self._existing[key].id for key in keys if key in self._existing]
+
+    def inactive_ids(self) -> list[int]:
+        """Return the ids of the users that exist and are inactive."""
+        return [user.id for user in self._existing.values() if not user.is_active]
 
     def send(self, *, batch_size: int) -> list[int]:
         """Create missing users, update those that differ, and return all ids in the order of the rows.
