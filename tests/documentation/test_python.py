@@ -57,11 +57,12 @@ class Expected:
 
 EXPECTED = {
     "README.md, A DAG": Expected(returned={"people": NEW_USERS}, trainees=NEW_USERS),
-    "README.md, Operators and sensors": Expected(
+    "README.md, Operators and sensors": Expected(returned={"trained": [204]}),
+    "README.md, Operators and sensors (2)": Expected(
         returned={"users": {"rows": ACTIVE_USERS}, "schedules": {"rows": 97}}
     ),
-    "README.md, Operators and sensors (2)": Expected(returned={"load_users": {"inserted": ACTIVE_USERS}}),
-    "README.md, Operators and sensors (3)": Expected(returned={"overdue": ["Manual Handling"]}),
+    "README.md, Operators and sensors (3)": Expected(returned={"load_users": {"inserted": ACTIVE_USERS}}),
+    "README.md, Operators and sensors (4)": Expected(returned={"overdue": ["Manual Handling"]}),
     "README.md, Events": Expected(event=COMPLETED),
     "events.md, Events: start DAGs when something happens in Damstra": Expected(event=COMPLETED),
     "events.md, Polling": Expected(event="apprentices_completed"),
