@@ -181,7 +181,7 @@ def create_condition(kind: type[Condition], arguments: Mapping[str, Any]) -> Con
         return kind(**arguments)
     except ValidationError as error:
         problems = format_argument_error(error)
-        raise ValueError(f"{kind.__name__} has invalid arguments: {problems}") from None
+        raise ValueError(f"Invalid arguments: {problems}") from None
 
 
 def poll(client: SupportsCalls, condition: Condition) -> PollResult:

@@ -71,9 +71,7 @@ def test_invalid_rendered_ids_fail_without_request(
     )
     outcome = task.run_try()
     assert outcome == (skipped if soft_fail else failed)(outcome.message)
-    assert outcome.message.removeprefix("LessonScheduleCondition has invalid arguments: ").startswith(
-        "lesson_schedule_ids"
-    )
+    assert outcome.message.removeprefix("Invalid arguments: ").startswith("lesson_schedule_ids")
     assert "\n" not in outcome.message
     assert damstra.emulator.journal() == []
 
@@ -88,17 +86,17 @@ NUMBER = "Input should be a valid integer, unable to parse string as an integer"
         (
             DamstraUserLessonsSensor,
             {"user_id": "x", "lesson_ids": [7, 7]},
-            f"UserLessonsCondition has invalid arguments: user_id: {NUMBER}; lesson_ids: duplicate values: 7",
+            f"Invalid arguments: user_id: {NUMBER}; lesson_ids: duplicate values: 7",
         ),
         (
             DamstraGroupLessonSensor,
             {"group_id": "x", "lesson_id": "y"},
-            f"GroupLessonCondition has invalid arguments: group_id: {NUMBER}; lesson_id: {NUMBER}",
+            f"Invalid arguments: group_id: {NUMBER}; lesson_id: {NUMBER}",
         ),
         (
             DamstraIltSessionSensor,
             {"ilt_session_id": "x", "state": "past"},
-            f"IltSessionCondition has invalid arguments: ilt_session_id: {NUMBER}",
+            f"Invalid arguments: ilt_session_id: {NUMBER}",
         ),
         (
             DamstraUserSensor,

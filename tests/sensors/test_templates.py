@@ -131,7 +131,7 @@ def test_employee_number_can_be_integer(
 def test_invalid_employee_number_fails_without_request(number: Any, damstra: Damstra) -> None:
     outcome = SensorTask(DamstraUserSensor, {"emp_id": number}).run_try()
     assert outcome.state == FinalState.FAILED
-    assert "UserCondition has invalid arguments: emp_id: Input should be a valid string" in outcome.message
+    assert "Invalid arguments: emp_id: Input should be a valid string" in outcome.message
     assert damstra.emulator.journal() == []
 
 

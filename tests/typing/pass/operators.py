@@ -47,10 +47,10 @@ people = DamstraUpsertUsersOperator(
 )
 assert_type(people.output, PlainXComArg)
 rows = [{"first_name": "Ada", "employee_number": 4711}]
-DamstraUpsertUsersOperator(task_id="rows", users=rows, result_path="{{ params.path }}")
+DamstraUpsertUsersOperator(task_id="rows", users=rows, reactivate=True, result_path="{{ params.path }}")
 DamstraUpsertUsersOperator(task_id="native", users="{{ params.users }}", match_by="{{ params.key }}")
 DamstraCreateUserOperator(
-    task_id="create", user={"first_name": "Ada"}, if_exists="update", cancel_on_kill=True
+    task_id="create", user={"first_name": "Ada"}, if_exists="update", reactivate=True, cancel_on_kill=True
 )
 DamstraUpdateUserOperator(task_id="update", user_id=people.output["user"], changes=people.output["changes"])
 DamstraInactivateUserOperator(task_id="inactivate", user_id="{{ params.user_id }}", strict=True)
@@ -59,7 +59,7 @@ DamstraGenerateLoginUrlOperator(task_id="login", user_id=7, path="s3://urls/7", 
 DamstraCreateGroupOperator(task_id="group", name="Crew", description="{{ ds }}", parent_id="101")
 DamstraInactivateGroupOperator(task_id="old", group_id=101, strict=True)
 DamstraSyncGroupMembersOperator(
-    task_id="sync", group_id=1, user_ids=[7, "8"], who="supervisors", max_removals=0.1
+    task_id="sync", group_id=1, user_ids=[7, "8"], who="supervisors", allow_empty=True, max_removals=0.1
 )
 DamstraAddGroupMembersOperator(
     task_id="add", group_id=1, user_ids="1,2", on_empty="skip", cancel_on_kill=True
