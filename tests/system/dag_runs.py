@@ -67,6 +67,12 @@ class DagRun:
         row: Row = self.airflow.api.get(path)
         return row
 
+    def map_index_names(self, task_id: str) -> list[str]:
+        """Return how the grid shows the instances of a mapped task."""
+        path = f"/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/{task_id}/listMapped"
+        rows = self.airflow.api.get(path, order_by="map_index")["task_instances"]
+        return [row["rendered_map_index"] for row in rows]
+
     def xcom(self, name: str) -> Any:
         """Return the result of a task."""
         return self.airflow.api.xcom(self.dag_id, self.run_id, self.tasks[name])

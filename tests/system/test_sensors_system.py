@@ -28,6 +28,8 @@ INTERVAL = 4.0
 POLLS = 4
 MANY, FEW = 100, 20
 OUTCOMES = ("cancelled", "skipped", "unreachable", "late")
+MAPPED_WAITS = ("defer", "start", "resume", "reschedule", "poke")
+NAMES = ["user 1132", "user 1133"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +96,25 @@ def one(runs: Runs, emulator: LargeEmulator, schedules: dict[str, int]) -> DagRu
 
 
 @pytest.fixture(scope="module")
-def each(runs: Runs, emulator: LargeEmulator) -> DagRun:
-    """Complete all lessons once all tasks are deferred."""
+def names_of_waits(runs: Runs) -> dict[str, list[str]]:
+    """Return the names of the mapped tasks while they wait in the triggerer and on workers."""
     run = runs.each
-    run.wait_for("deferred", "defer[0]", "defer[1]", "start[0]", "start[1]", "together", "mapped_over")
+    mapped = (f"{task_id}[{index}]" for task_id in ("defer", "start", "resume") for index in (0, 1))
+    run.wait_for("deferred", *mapped, "together", "mapped_over")
+    run.wait_for("running", "poke[0]", "poke[1]")
+    wait_until(
+        lambda: all("Next poll at" in run.log(f"reschedule[{index}]") for index in (0, 1)),
+        description="the first polls in reschedule mode",
+        timeout=TIMEOUT,
+    )
+    return {task_id: run.map_index_names(task_id) for task_id in MAPPED_WAITS}
+
+
+@pytest.fixture(scope="module")
+def each(runs: Runs, emulator: LargeEmulator, names_of_waits: dict[str, list[str]]) -> DagRun:
+    """Complete all lessons once all tasks wait."""
+    assert names_of_waits
+    run = runs.each
     emulator.complete(ids for index in (0, 1) for ids in _scheduled(run, f"schedule[{index}]"))
     run.wait_until_finished()
     return run
@@ -171,10 +188,13 @@ def test_unreachable_server_is_retried(one: DagRun, schedules: dict[str, int]) -
     assert one.worker_starts()["unreachable"] == 1  # for the failure; the second try needs none
 
 
-def test_timeout_in_triggerer_fails_without_retry(one: DagRun) -> None:
+def test_timeout_in_triggerer_names_who_is_open_and_fails_without_retry(
+    one: DagRun, schedules: dict[str, int]
+) -> None:
     task = one.tasks["late"]
     assert (task.state, task.try_number) == ("failed", 1)
     assert "AirflowSensorTimeout" in one.log("late")
+    assert f"Open: lesson schedule {schedules['late']}: user " in one.log("late").rpartition("timed out.")[2]
     row = one.row("late")
     assert 4 <= (_parse_time(row["end_date"]) - _parse_time(row["start_date"])).total_seconds() < TIMEOUT
 
@@ -185,6 +205,25 @@ def test_mapped_tasks_start_on_workers_and_end_in_triggerer(each: DagRun, task_i
     for index in (0, 1):
         assert each.tasks[f"{task_id}[{index}]"].state == "success"
         assert each.xcom(f"{task_id}[{index}]") == _scheduled(each, f"schedule[{index}]")
+
+
+@pytest.mark.parametrize("task_id", MAPPED_WAITS)
+def test_mapped_tasks_keep_their_names_while_they_wait_and_afterwards(
+    each: DagRun, names_of_waits: dict[str, list[str]], task_id: str
+) -> None:
+    assert names_of_waits[task_id] == NAMES
+    assert each.tasks[f"{task_id}[0]"].state == "success"
+    assert each.map_index_names(task_id) == NAMES
+
+
+@pytest.mark.parametrize("task_id", MAPPED_WAITS)
+def test_log_names_who_is_open_times_and_end(each: DagRun, task_id: str) -> None:
+    log = each.log(f"{task_id}[0]")
+    (schedule_id,) = _scheduled(each, "schedule[0]")
+    assert f"Open: lesson schedule {schedule_id}: user 1132 " in log
+    assert "eadline at " in log
+    assert "Next poll at " in log
+    assert "The wait has ended" in log.rpartition("Open: ")[2]
 
 
 def test_one_sensor_waits_for_output_of_mapped_tasks(each: DagRun) -> None:

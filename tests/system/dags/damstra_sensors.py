@@ -67,6 +67,14 @@ with DAG(
     DamstraLessonScheduleSensor.partial(task_id="start", **IN_TRIGGERER).expand(
         lesson_schedule_ids=scheduled_each.output
     )
+    for task_id, mode in {
+        "resume": {"deferrable": True},
+        "reschedule": {"mode": "reschedule", "poke_interval": 5},
+        "poke": {"mode": "poke"},
+    }.items():
+        DamstraLessonScheduleSensor.partial(task_id=task_id, **mode).expand(
+            lesson_schedule_ids=scheduled_each.output
+        )
     DamstraLessonScheduleSensor(task_id="together", lesson_schedule_ids=scheduled_each.output, **IN_TRIGGERER)
     done = DamstraLessonScheduleSensor(
         task_id="mapped_over", lesson_schedule_ids=scheduled_each.output, **IN_TRIGGERER
