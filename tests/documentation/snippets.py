@@ -42,6 +42,12 @@ class Snippet:
         """Return whether it is a test module for pytest."""
         return re.search(r"^(?:async )?def test_", self.text, re.M) is not None
 
+    @property
+    def file_name(self) -> str:
+        """Return the name of the file that a data block is the content of: the last one before it."""
+        *_, name = re.finditer(r"`([\w.-]+\.\w+)`", self.introduction)
+        return name[1]
+
     def write(self, path: Path) -> Path:
         """Write it to a file unchanged and return the path."""
         path.write_text(self.text, encoding="utf-8")

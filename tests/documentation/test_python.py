@@ -141,7 +141,7 @@ def write_input_files(page: str, folder: Path) -> None:
     """Write the data files that a page shows, under the names that introduce them."""
     for snippet in snippets_in("csv", "jsonl"):
         if snippet.page == page:
-            snippet.write(folder / re.findall(r"`([\w.-]+\.\w+)`", snippet.introduction)[-1])
+            snippet.write(folder / snippet.file_name)
 
 
 def write_starters(folder: Path) -> None:
