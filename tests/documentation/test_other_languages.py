@@ -16,6 +16,7 @@ from demo.cohort import COHORT
 from demo.report import HEADINGS, OnboardingRecord, TrainingRecord
 from demo.terminal import COLOURS, Terminal
 from tests.documentation.snippets import ROOT, SNIPPETS, Snippet, read_snippets, snippet_id, snippets_in
+from tests.sensors import test_log
 from tests.test_imports import MAY_IMPORT
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ LANGUAGES = {
 OUTPUT = {
     "README.md, Damstra Learning for Apache Airflow": (
         "tests/documentation/test_other_languages.py::test_output_of_demo_is_as_printed"
+    ),
+    "README.md, Operators and sensors": (
+        "tests/documentation/test_other_languages.py::test_log_of_wait_is_as_printed"
     ),
     "input-files.md, What is rejected": (
         "tests/test_input_files_page.py::test_printed_messages_are_those_of_the_reader"
@@ -124,7 +128,7 @@ def test_nginx_configuration_has_the_limits_of_the_receiver(snippet: Snippet) ->
 
 
 def test_output_of_demo_is_as_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (snippet,) = (one for one in snippets_in("text") if one.page == "README.md")
+    (snippet,) = (one for one in snippets_in("text") if "the DAG run ended" in one.text)
     steps, table = snippet.text.split("\n\n")
     for line in steps.splitlines():
         step = LINE_OF_DEMO.fullmatch(line)
@@ -137,6 +141,14 @@ def test_output_of_demo_is_as_printed(tmp_path: Path, capsys: pytest.CaptureFixt
     records += [OnboardingRecord(new_starter=one, user_id=None, trainings=()) for one in COHORT[1:]]
     Terminal().table(HEADINGS, [row for record in records for row in record.rows()])
     assert capsys.readouterr().out.splitlines()[: len(lines)] == lines
+
+
+def test_log_of_wait_is_as_printed() -> None:
+    (snippet,) = (one for one in snippets_in("text") if "The wait has ended" in one.text)
+    progress, end = snippet.text.splitlines()
+    times = f"Next poll at {test_log.TIME}, deadline at {test_log.TIME}\\."
+    assert re.fullmatch(f"{re.escape(f'{test_log.PROGRESS} {test_log.OPEN}')} {times}", progress)
+    assert end == test_log.END
 
 
 def training(line: str, folder: Path) -> TrainingRecord:
