@@ -44,6 +44,11 @@ class BodyReader:
         self._chunks: list[bytes] = []
         self._size = self._received = 0
 
+    @property
+    def has_received(self) -> bool:
+        """Return whether any byte was received, although the decompressed body may be empty."""
+        return self._received > 0
+
     def feed(self, chunk: bytes) -> bool:
         """Add received bytes, and return whether more are needed.
 

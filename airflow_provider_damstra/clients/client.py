@@ -245,5 +245,5 @@ def _read_body(response: requests.Response, reader: BodyReader, *, seconds: floa
     while read1 and (chunk := read1(_CHUNK_BYTES, decode_content=False)) and reader.feed(chunk):
         if time.monotonic() > end:
             raise TimeoutError
-    # An adapter for tests may have set the content itself.
-    return reader.body() or response.content
+    # An adapter for tests may have set the content itself. Otherwise this would read without a limit.
+    return reader.body() if reader.has_received else response.content

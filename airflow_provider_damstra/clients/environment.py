@@ -14,22 +14,25 @@ from airflow_provider_damstra.addresses import is_loopback, is_valid_url, parse_
 from airflow_provider_damstra.errors import DamstraConfigurationError
 
 _HTTP_SCHEMES = ("http", "https")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _SOCKS_SCHEMES = ("socks4", "socks4a", "socks5", "socks5h")
 
 
 def proxy_for(url: str, *, supports_socks: bool) -> str | None:
     """Return the URL of the environment's proxy for a URL, or None for a direct connection.
 
-    Loopback hosts are always connected directly. ``NO_PROXY`` may name hosts, domains, IP addresses and
-    networks (``10.0.0.0/8``, ``fd00::/8``), each but a network also with a port.
+    This machine is always connected directly. ``NO_PROXY`` may name hosts, domains, IP addresses and networks
+    (``10.0.0.0/8``, ``fd00::/8``), each but a network also with a port.
 
     :param supports_socks: whether the HTTP library can use SOCKS proxies if PySocks is installed.
     :raises DamstraConfigurationError: if the proxy is of a kind that cannot be used, or its URL is invalid.
     """
     server = urlsplit(url)
-    if is_loopback(server.hostname or "") or _is_address_in_no_proxy(server):
+    if _is_this_machine(server.hostname or "") or _is_address_in_no_proxy(server):
         return None
-    proxy = (select_proxy(url, get_environ_proxies(url)) or "").strip()
+    # NO_PROXY may name the default port, too.
+    with_port = url if server.port else f"{server.scheme}://{server.netloc}:{_port(server)}"
+    proxy = (select_proxy(url, get_environ_proxies(with_port)) or "").strip()
     if not proxy:
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
@@ -57,11 +60,21 @@ def proxy_for(url: str, *, supports_socks: bool) -> str | None:
     )
 
 
+def _is_this_machine(host: str) -> bool:
+    """Return whether a host is a loopback one or an unspecified address, which is connected like it."""
+    address = parse_ip(host)
+    return is_loopback(host) or (address is not None and address.is_unspecified)
+
+
+def _port(server: SplitResult) -> int | None:
+    return server.port or _DEFAULT_PORTS.get(server.scheme)
+
+
 def _is_address_in_no_proxy(server: SplitResult) -> bool:
     """Return whether ``NO_PROXY`` names the server's IP address; requests knows no IPv6 networks or ports."""
     address = parse_ip(server.hostname or "")
     entries = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
-    return address is not None and any(_names(entry.strip(), address, server.port) for entry in entries)
+    return address is not None and any(_names(entry.strip(), address, _port(server)) for entry in entries)
 
 
 def _names(entry: str, address: IPv4Address | IPv6Address, port: int | None) -> bool:

@@ -27,7 +27,8 @@ class OffsetPaginator(Generic[Row]):
     the rows received; an empty page always does.
 
     A listing without documented paging is requested one page after the other, and ends at a page that begins
-    again: then the server ignores ``startIndex``, and has returned all rows in the first response.
+    again, or has no row that is new: then the server ignores ``startIndex``, and has returned all rows in the
+    first response.
 
     :param page_size: rows to request per page.
     :param start: number of the row to begin with, from 0.
@@ -42,6 +43,7 @@ class OffsetPaginator(Generic[Row]):
         self._plans_ahead = endpoint.has_documented_paging
         self._fingerprints: set[int] = set()
         self._first_key: Any = None
+        self._keys: set[Any] = set()
 
     def next_requests(self, limit: int) -> list[Request]:
         """Return the requests worth sending now, at most ``limit``, in the order of their rows."""
@@ -77,7 +79,7 @@ class OffsetPaginator(Generic[Row]):
         return self._plans_ahead and self._total is not None and self._planned < self._total
 
     def _is_repeated(self, page: Page[Row]) -> bool:
-        """Return whether a page of a listing without documented paging has the first row again.
+        """Return whether a page of a listing without documented paging begins again or has no new row.
 
         :raises DamstraResponseError: if the server repeats a page of a listing with documented paging.
         """
@@ -92,9 +94,13 @@ class OffsetPaginator(Generic[Row]):
         keys = page.row_keys(self._endpoint)
         if self._received == self._start:
             self._first_key = keys[0]
-        elif self._first_key is not None:
-            return self._first_key in keys
-        return is_known
+        begins_again = (
+            self._received > self._start and self._first_key is not None and self._first_key in keys
+        )
+        # The first row may have been removed since.
+        has_new_row = None in keys or not self._keys.issuperset(keys)
+        self._keys.update(keys)
+        return is_known or begins_again or not has_new_row
 
     def _repetition_error(self) -> DamstraResponseError:
         request = self._endpoint.request()

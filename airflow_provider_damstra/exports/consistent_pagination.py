@@ -269,6 +269,8 @@ class OverlappingReader(RawReader):
         rows = page.rows if last_key is None else page.rows[:-1]
         first_key = row_key(rows[0], endpoint) if rows else None
         overlapping: Any = OverlappingPage(rows, first_key, PageCursor(start + len(rows), last_key))
+        if not endpoint.has_documented_paging:
+            return replace(page, rows=overlapping)
         return replace(page, rows=overlapping, fingerprint=self._fingerprint(page))
 
     def _fingerprint(self, page: RawPage) -> int:

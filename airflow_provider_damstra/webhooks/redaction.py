@@ -85,7 +85,7 @@ def redact_tokens(text: str) -> str:
     if len(text) < MIN_TOKEN_LENGTH:
         return text
     result = text
-    for _ in range(MAX_DECODINGS):
+    for _ in range(1 + MAX_DECODINGS):
         redacted = text
         for part in _PARTS:
             redacted = part.sub(_redact_part, redacted)

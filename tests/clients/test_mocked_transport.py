@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import io
 import ssl
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -128,6 +130,25 @@ def test_body_with_broken_encoding_is_a_truncated_response(
         client.call(CREATE)
     assert connection.count == 1
     assert caught.value.outcome_unknown
+
+
+def test_rest_of_error_response_is_not_read_if_its_beginning_decompresses_to_nothing(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = gzip.compress(b"")
+    body = io.BytesIO(empty * ((4 << 20) // len(empty)) + gzip.compress(bytes(64 << 20)))
+    headers = {"content-encoding": "gzip"}
+    FakeConnection(
+        monkeypatch, urllib3.HTTPResponse(body, status=500, headers=headers, preload_content=False)
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(DamstraServerError, match="the response is empty"):
+            client.call(CREATE)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 << 20
 
 
 def test_requests_mock_replaces_the_network(client: Client) -> None:

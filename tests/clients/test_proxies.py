@@ -48,6 +48,8 @@ def test_requests_go_through_the_environments_proxy_with_its_login(
         ("http://10.1.2.3", "10.0.0.0/8", True),
         ("http://10.1.2.3", "11.0.0.0/8, 10.1.2.3", True),
         ("http://10.1.2.3:8090", "10.1.2.3:8090", True),
+        ("http://10.1.2.3", "10.1.2.3:80", True),
+        ("http://[fd00::7]", "[fd00::7]:80", True),
         ("http://10.1.2.3:8091", "10.1.2.3:8090", False),
         ("http://10.1.2.3", "11.0.0.0/8,10.0.0.0/99,x/8,[,1.2.3.4", False),
         ("http://[::ffff:10.1.2.3]", "10.0.0.0/8", True),
@@ -62,6 +64,8 @@ def test_requests_go_through_the_environments_proxy_with_its_login(
         ("http://lms.damstra.example", "other.example,.damstra.example", True),
         ("http://lms.damstra.example", "damstra.example", True),
         ("http://lms.damstra.example:8090", "lms.damstra.example:8090", True),
+        ("http://lms.damstra.example", "lms.damstra.example:80", True),
+        ("http://lms.damstra.example", "lms.damstra.example:443", False),
         ("http://lms.damstra.example", "*", True),
         ("http://lms.damstra.example", "lms", False),
     ],
@@ -79,7 +83,17 @@ def test_no_proxy_leads_to_direct_connection(
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "127.8.9.1", "localhost", "LOCALHOST.", "lms.localhost", "[::1]", "[::ffff:127.0.0.1]"],
+    [
+        "127.0.0.1",
+        "127.8.9.1",
+        "localhost",
+        "LOCALHOST.",
+        "lms.localhost",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "0.0.0.0",  # noqa: S104 (requested, not bound)
+        "[::]",
+    ],
 )
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
 def test_loopback_host_is_never_requested_through_proxy(

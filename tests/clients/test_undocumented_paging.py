@@ -60,6 +60,15 @@ def test_rows_that_moved_between_both_responses_are_not_returned_twice(open_clie
         assert [row.id for row in open_client(server.url).take(ATTENDEES)] == [7, 8]
 
 
+@pytest.mark.parametrize("second", [(8, 9), (9, 8), (8,)])
+def test_listing_ends_if_first_row_was_removed_before_second_response(
+    second: tuple[int, ...], open_client: OpenClient
+) -> None:
+    with raw_server(page(7, 8, 9, total=20), page(*second, total=20)) as server:
+        assert [row.id for row in open_client(server.url).take(ATTENDEES, 9)] == [7, 8, 9]
+        assert len(server.requests) == 2
+
+
 def test_raw_rows_are_those_of_the_first_response() -> None:
     with raw_server(page(7, 8, total=20)) as server, SyncDriver(settings_for(server.url)) as driver:
         pages: list[list[Any]] = list(driver.client.pages(ATTENDEES, reader=RawReader()))
@@ -77,6 +86,22 @@ def test_export_has_each_attendee_once(ids: list[int], deduplicates: bool) -> No
             rows: list[Any] = [json.loads(bytes(row)) for page in reader.pages() for row in page.rows]
         assert len(server.requests) == 2
     assert [row["id"] for row in rows] == ids
+
+
+def test_export_ends_if_first_row_was_removed_before_second_response() -> None:
+    query = ResourceQuery(resource=RESOURCES["ilt_attendees"], parent_ids=[3], max_concurrency=4)
+    with raw_server(page(7, 8, 9, total=20), page(8, 9, total=20), http_response(status=403)) as server:
+        with ResourceReader(query, partial(AsyncClient, settings_for(server.url))) as reader:
+            assert [len(page.rows) for page in reader.pages() if page.rows] == [3]
+        assert len(server.requests) == 2
+
+
+def test_export_has_each_attendee_without_an_id_once() -> None:
+    query = ResourceQuery(resource=RESOURCES["ilt_attendees"], parent_ids=[3], max_concurrency=4)
+    with raw_server(http_response('{"results": [{"userId": 7}, {"id": 8}]}')) as server:
+        with ResourceReader(query, partial(AsyncClient, settings_for(server.url))) as reader:
+            assert [len(page.rows) for page in reader.pages() if page.rows] == [2]
+        assert len(server.requests) == 2
 
 
 def test_attendees_are_paged_on_a_server_that_does(open_client: OpenClient) -> None:

@@ -34,6 +34,7 @@ each_spelling = pytest.mark.parametrize(
     [
         ("employee_number", "aB12"),
         ("employee_number", "Ab12 "),
+        ("employee_number", "\u200bAb12\ufeff"),
         ("email_address", "jo.bloggs@example.com"),
         ("email_address", "\u00a0Jo.Bloggs@Example.com"),
         ("user_name", "JO.BLÖGGS"),
@@ -122,8 +123,11 @@ def test_exact_spelling_has_precedence_over_a_duplicate_account(
 
 
 @pytest.mark.parametrize("match_by", STORED)
-def test_blank_key_is_rejected_before_a_request(match_by: str, damstra_emulator: DamstraEmulator) -> None:
-    assert f"row 1: {match_by} missing" in fail_fast_message(upsert([{**NAME, match_by: " \t"}], match_by))
+@pytest.mark.parametrize("blank", [" \t", " \u200b"])
+def test_blank_key_is_rejected_before_a_request(
+    match_by: str, blank: str, damstra_emulator: DamstraEmulator
+) -> None:
+    assert f"row 1: {match_by} missing" in fail_fast_message(upsert([{**NAME, match_by: blank}], match_by))
     operator = DamstraCreateUserOperator(task_id="step", user={**NAME, match_by: "  "})
     assert "needs an employee_number, an email_address or a user_name" in fail_fast_message(operator)
     assert damstra_emulator.journal() == []

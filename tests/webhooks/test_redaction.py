@@ -42,6 +42,7 @@ URLS: dict[str, Callable[[str], str]] = {
     "root": lambda token: f"/{token}",
     "encoded token": lambda token: f"/damstra/webhook/{CONN_ID}/{_encode(token)}",
     "token encoded twice": lambda token: f"/damstra/webhook/{CONN_ID}/{quote(_encode(token))}",
+    "token encoded three times": lambda token: f"/x?{quote(quote(_encode(token)))}",
     "encoded slashes": lambda token: f"/damstra%2Fwebhook%2F{CONN_ID}%2F{token}",
     "slashes encoded twice": lambda token: f"/damstra%252Fwebhook%252F{CONN_ID}%252F{token}",
     "backslashes": lambda token: f"/damstra\\webhooks\\{CONN_ID}\\{token}",

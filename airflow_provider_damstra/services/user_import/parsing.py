@@ -107,7 +107,9 @@ def _parse_user(row: dict[str, Any], *, match_by: str) -> ImportedUser:
         user = ImportedUser.model_validate({**row, **_parse_roles(row)})
     except ValidationError as error:
         raise ValueError(format_validation_error(error)) from None
-    missing = [name for name in dict.fromkeys((match_by, *REQUIRED_FIELDS)) if not getattr(user, name)]
+    missing = [
+        name for name in dict.fromkeys((match_by, *REQUIRED_FIELDS)) if not match_key(getattr(user, name))
+    ]
     if missing:
         raise ValueError(f"{' and '.join(missing)} missing")
     if user.email_address and not _EMAIL.fullmatch(user.email_address):
