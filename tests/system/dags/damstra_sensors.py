@@ -16,6 +16,11 @@ from airflow_provider_damstra.sensors.lesson_schedule import DamstraLessonSchedu
 
 DEFAULTS: dict[str, Any] = {"damstra_conn_id": "damstra_large", "poke_interval": 1}
 IN_TRIGGERER: dict[str, Any] = {"start_from_trigger": True, "end_from_trigger": True}
+MODES: dict[str, dict[str, Any]] = {
+    "resume": {"deferrable": True},
+    "reschedule": {"mode": "reschedule", "poke_interval": 5},
+    "poke": {"mode": "poke"},
+}
 
 with DAG(
     dag_id="wait_for_many",
@@ -67,11 +72,7 @@ with DAG(
     DamstraLessonScheduleSensor.partial(task_id="start", **IN_TRIGGERER).expand(
         lesson_schedule_ids=scheduled_each.output
     )
-    for task_id, mode in {
-        "resume": {"deferrable": True},
-        "reschedule": {"mode": "reschedule", "poke_interval": 5},
-        "poke": {"mode": "poke"},
-    }.items():
+    for task_id, mode in MODES.items():
         DamstraLessonScheduleSensor.partial(task_id=task_id, **mode).expand(
             lesson_schedule_ids=scheduled_each.output
         )
