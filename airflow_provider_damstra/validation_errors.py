@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_damstra.text import join_first
+
 if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
@@ -28,8 +30,14 @@ def format_validation_error(error: ValidationError) -> str:
         f"{'.'.join(map(str, detail['loc'])) or 'the whole'}: {_reason(detail)}"
         for detail in error_details(error)
     ]
-    more = f"; and {len(problems) - _MAX_PROBLEMS} more" if len(problems) > _MAX_PROBLEMS else ""
-    return "; ".join(problems[:_MAX_PROBLEMS]) + more
+    return join_first(problems, _MAX_PROBLEMS, separator="; ")
+
+
+def format_value_error(error: ValueError) -> str:
+    """Return why a value is invalid, in one line also if pydantic found it."""
+    from pydantic import ValidationError
+
+    return format_validation_error(error) if isinstance(error, ValidationError) else str(error)
 
 
 def format_argument_error(error: ValidationError) -> str:

@@ -27,6 +27,7 @@ from airflow_provider_damstra.clients.environment import ca_bundle
 from airflow_provider_damstra.emulator.__main__ import serve
 from airflow_provider_damstra.hooks.connection import find_connection
 from airflow_provider_damstra.text import escape_unprintable
+from airflow_provider_damstra.validation_errors import format_value_error
 from airflow_provider_damstra.webhooks import auth, config
 from airflow_provider_damstra.webhooks.asset_events import asset_uris
 from airflow_provider_damstra.webhooks.database import InboxUnavailableError
@@ -153,7 +154,7 @@ def send_test_event(args: Namespace) -> None:
     try:
         event = parse_event(body)
     except ValueError as error:
-        raise SystemExit(f"Not a valid {args.name} event: {error}") from None
+        raise SystemExit(f"Not a valid {args.name} event: {format_value_error(error)}") from None
     _post(args.conn_id, tokens[0], body)
     # The inbox may have the same event from polling already.
     dedup_keys = {event.dedup_key(), event.polling_dedup_key()}

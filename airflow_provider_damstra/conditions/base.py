@@ -120,7 +120,7 @@ class SingleQueryCondition:
         self.response = response
 
     def open_items(self) -> Iterable[str]:
-        """Yield nothing: the progress of the condition says what is open."""
+        """Yield nothing: the progress of the condition shows what is open."""
         return ()
 
 

@@ -24,7 +24,7 @@ from airflow_provider_damstra.endpoints.lesson_schedule import (
 )
 from airflow_provider_damstra.endpoints.types import IdentifierList
 from airflow_provider_damstra.errors import DamstraNotFoundError
-from airflow_provider_damstra.validation import parse_list, parse_share, required_count
+from airflow_provider_damstra.validation import parse_id, parse_list, parse_share, required_count
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.models.lesson_schedule import LessonSchedule
@@ -208,7 +208,9 @@ def _parse_ids_and_users(value: Any) -> tuple[tuple[int, ...], dict[int, int]]:
         if not any(isinstance(part, Mapping) for part in parts):
             return _ScheduleIds(lesson_schedule_ids=parts).lesson_schedule_ids, {}
         pairs = [
-            (item, int(part["user_id"])) for part in parts for item in parse_list(part["lesson_schedule_ids"])
+            (item, parse_id("user_id", part["user_id"]))
+            for part in parts
+            for item in parse_list(part["lesson_schedule_ids"])
         ]
         ids = _ScheduleIds(lesson_schedule_ids=[item for item, _ in pairs]).lesson_schedule_ids
         return ids, {int(item): user_id for item, user_id in pairs}

@@ -20,7 +20,7 @@ ANY_HOST = "*"
 
 
 class LocalAccessMiddleware:
-    """Rejects requests with a foreign Host or Origin header, before they are recorded or handled.
+    """Reject requests with a foreign Host or Origin header, before they are recorded or handled.
 
     A web page can have its own host name resolved to 127.0.0.1, and can send requests to another origin.
 

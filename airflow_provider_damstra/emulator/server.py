@@ -131,7 +131,7 @@ class EmulatorProtocol(TransportInScopeMixin, HttpProtocol):
 def listen(host: str, port: int) -> socket.socket:
     """Return a listening socket; connections queue in its backlog until the server runs.
 
-    :raises OSError: if the address cannot be bound; the message says why.
+    :raises OSError: if the address cannot be bound; the message contains the reason.
     """
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

@@ -156,7 +156,7 @@ class Model(BaseModel):
 
 
 def parse_count(value: Any) -> int | None:
-    """Return a number of rows that the server sent as a number or a string, or None for anything else."""
+    """Return a count or an id that the server sent as a number or a string, or None for anything else."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -13,6 +13,7 @@ from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.id_arguments import ID_ARGUMENTS, texts_to_resolve
 from airflow_provider_damstra.storage import TaskTry
 from airflow_provider_damstra.task_state import TaskState
+from airflow_provider_damstra.text import join_first
 from airflow_provider_damstra.ui import DamstraLink, NamedMapIndexMixin
 from airflow_provider_damstra.validation import validate_booleans
 
@@ -170,13 +171,10 @@ class DamstraOperator(NamedMapIndexMixin, BaseOperator):
     def handle_kill(self) -> None:
         """Log which requests a killed task has sent."""
         requests = [str(endpoint.request()) for endpoint in self.sent]
-        hidden = len(requests) - _MAX_REQUESTS_LOGGED
-        more = f" and {hidden} more" if hidden > 0 else ""
         self.log.warning(
-            "Killed. Sent to Damstra Learning so far: %s%s. None of it is undone; a retry checks the "
+            "Killed. Sent to Damstra Learning so far: %s. None of it is undone; a retry checks the "
             "current state first, and sends what is missing.",
-            ", ".join(requests[:_MAX_REQUESTS_LOGGED]) or "nothing",
-            more,
+            join_first(requests, _MAX_REQUESTS_LOGGED) or "nothing",
         )
 
     def return_or_write_secret(self, endpoint: Endpoint[str], path: str | None) -> str:

@@ -312,8 +312,8 @@ class DamstraSyncGroupMembersOperator(UserListMixin, ResultFileMixin):
         from airflow_provider_damstra.services.membership import GroupUsers, apply_membership, plan_membership
 
         self.validate_result_path()
-        name = next(name for name in USER_LIST_FIELDS if getattr(self, name) is not None)
-        if is_empty(getattr(self, name)) and not self.allow_empty:
+        name = next((name for name in USER_LIST_FIELDS if is_empty(getattr(self, name))), None)
+        if name and not self.allow_empty:
             raise ValueError(
                 f"{name} is empty, so all {self.who} of group {self.group_id} would be removed; nothing was "
                 "changed. If that is right, set allow_empty=True, with max_removals as a guard."

@@ -123,6 +123,7 @@ class SnapshotStore:
         self._log = log
         self._snapshots: dict[int, Snapshot] = {}
         self._unsaved: dict[int, Snapshot] = {}
+        self._saving = asyncio.Lock()
 
     async def get(self, user_id: int) -> Snapshot | None:
         """Return a user's last snapshot, or None for a new user.
@@ -155,13 +156,16 @@ class SnapshotStore:
         if self._store is None:
             return
         self._unsaved |= snapshots
-        for user_id, snapshot in list(self._unsaved.items()):
-            try:
-                await self._store.aset(self._key(user_id), snapshot)
-            except Exception as error:
-                self._log(f"The snapshot of user {user_id} is not saved yet: {error}")
-                return
-            del self._unsaved[user_id]
+        # Deliveries save concurrently: an older snapshot must not be written after a newer one.
+        async with self._saving:
+            for user_id, snapshot in list(self._unsaved.items()):
+                try:
+                    await self._store.aset(self._key(user_id), snapshot)
+                except Exception as error:
+                    self._log(f"The snapshot of user {user_id} is not saved yet: {error}")
+                    return
+                if self._unsaved[user_id] is snapshot:
+                    del self._unsaved[user_id]
 
     def _key(self, user_id: int) -> str:
         return f"{self._prefix}-{user_id}"

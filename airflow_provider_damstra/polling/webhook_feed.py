@@ -151,6 +151,8 @@ def raise_for_status(response: aiohttp.ClientResponse) -> None:
     :raises RuntimeError: if it failed.
     """
     if response.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
-        raise ReceiverUnavailableError("the receiver is not enabled, or knows another token or network")
+        raise ReceiverUnavailableError(
+            "the receiver is not enabled, or does not accept this token or network"
+        )
     if response.status != HTTPStatus.OK:
         raise RuntimeError(f"the receiver responded with status {response.status}")

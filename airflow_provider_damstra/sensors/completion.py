@@ -28,7 +28,8 @@ class LessonCompletionSensor(DamstraSensor):
     contain the result of the test. Only a completed and passed schedule has a certificate. With
     ``require_passed`` each completed schedule is therefore followed by one call of ``downloadCertificate``,
     in every mode. A schedule without a certificate is ``not_passed`` and does not count; its certificate is
-    requested again every 10 minutes, as it may be issued later, or the test be repeated.
+    requested again every 10 minutes, and with ``mode="reschedule"`` at each poll, as it may be issued later,
+    or the test be repeated.
 
     ``valid_for`` is measured at each poll, from the time of completion. An older completion, or one without
     a time, is ``expired`` and does not count; no certificate is requested for it.

@@ -20,7 +20,7 @@ NOT_LOOKED_UP = "Users or lessons could not be looked up."
 
 
 class WaitLogMixin(BaseSensorOperator):
-    """A sensor that logs its progress, and says in the message of a timeout who and what is open."""
+    """Log the progress of a sensor, and name who and what is open in the message of a timeout."""
 
     if TYPE_CHECKING:
 

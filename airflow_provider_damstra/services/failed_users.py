@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 
 from airflow_provider_damstra.errors import DamstraError, affects_every_call, is_permanent
 from airflow_provider_damstra.services.idempotency import format_ids
+from airflow_provider_damstra.text import join_first
 
 _MAX_ERRORS_SHOWN = 20
 
@@ -28,8 +29,7 @@ def report_failed_users(
     """
     errors = list(failed.values())
     lines = [f"user {user_id}: {error}" for user_id, error in failed.items()]
-    hidden = len(lines) - _MAX_ERRORS_SHOWN
-    shown = [*lines[:_MAX_ERRORS_SHOWN], *([f"and {hidden} more"] if hidden > 0 else [])]
+    shown = [join_first(lines, _MAX_ERRORS_SHOWN, separator="\n  ")]
     if inactive:
         shown.append(
             f"Users {format_ids(inactive)} are inactive: activate them first, with "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from airflow_provider_damstra.models.keys import MatchKey, match_key
 from airflow_provider_damstra.services.idempotency import format_ids
 from airflow_provider_damstra.services.lesson_lookup import LessonLookup, lesson_ids_of
 from airflow_provider_damstra.services.user_lookup import UserLookup
+from airflow_provider_damstra.text import join_first
 from airflow_provider_damstra.validation import parse_list, parse_names
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _parse_argument(name: str, value: Any, *, allow_empty: bool) -> list[str]:
         by_key.setdefault(match_key(text), []).append(text)
     repeated = [text for same in by_key.values() if len(same) > 1 for text in same]
     if repeated:
-        raise ValueError(f"{name}: duplicate values: {_join(repeated)}")
+        raise ValueError(f"{name}: duplicate values: {join_first(repeated, _MAX_SHOWN)}")
     return texts
 
 
@@ -76,7 +77,8 @@ def resolve_ids(client: SupportsCalls, texts: Mapping[str, list[str]]) -> dict[s
     """Return the ids of the users and lessons that texts identify.
 
     Case and surrounding blanks do not matter; if several differ only in these, the one with exactly the
-    spelling is taken. Inactive users are found too. Of several lessons with a name, active ones precede.
+    spelling is taken. Inactive users are found too. Of several lessons with a name, the active
+    ones are taken.
 
     Calls ``listUsers`` and ``listLessons``, as ``UserLookup`` and ``LessonLookup`` describe.
 
@@ -111,17 +113,12 @@ def _look_up(client: SupportsCalls, field_name: str, values: list[str], problems
     ids_by_value = {value: ids_by_key.get(match_key(value), []) for value in values}
     missing = [repr(value) for value, ids in ids_by_value.items() if not ids]
     if missing:
-        problems.unknown.append(unknown.format(_join(missing)))
+        problems.unknown.append(unknown.format(join_first(missing, _MAX_SHOWN)))
     several = [(value, ids) for value, ids in ids_by_value.items() if len(ids) > 1]
     problems.ambiguous.extend(
-        ambiguous.format(len(ids), repr(value), _join(map(str, ids))) for value, ids in several[:_MAX_SHOWN]
+        ambiguous.format(len(ids), repr(value), join_first([*map(str, ids)], _MAX_SHOWN))
+        for value, ids in several[:_MAX_SHOWN]
     )
     if len(several) > _MAX_SHOWN:
         problems.ambiguous.append(f"{len(several) - _MAX_SHOWN} more are ambiguous.")
     return [ids[0] for ids in ids_by_value.values() if len(ids) == 1]
-
-
-def _join(texts: Iterable[str]) -> str:
-    texts = list(texts)
-    hidden = len(texts) - _MAX_SHOWN
-    return ", ".join([*texts[:_MAX_SHOWN], *([f"and {hidden} more"] if hidden > 0 else [])])

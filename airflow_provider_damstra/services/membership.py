@@ -134,7 +134,8 @@ class MembershipPlan:
         """
         if limit is None:
             return
-        allowed = limit * self.present if 0 < limit < 1 else limit
+        # Rounded, because 0.29 * 100 < 29.
+        allowed = round(limit * self.present, 9) if 0 < limit < 1 else limit
         if len(self.removed) > allowed:
             raise DamstraConflictError(
                 f"{len(self.removed)} of {self.present} would be removed, and max_removals allows "

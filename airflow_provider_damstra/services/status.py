@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.endpoints.group import GetGroup, InactivateGroup, ListGroups
 from airflow_provider_damstra.endpoints.ilt_session import CancelIltSession, CompleteIltSession, GetIltSession
 from airflow_provider_damstra.endpoints.user import ActivateUser, GetUser, InactivateUser
-from airflow_provider_damstra.errors import DamstraError
+from airflow_provider_damstra.errors import (
+    DamstraError,
+    DamstraNotFoundError,
+    DamstraRateLimitError,
+    DamstraTransportError,
+    affects_every_call,
+)
 from airflow_provider_damstra.services.concurrency import map_concurrently, return_error
 from airflow_provider_damstra.services.idempotency import call_and_verify, log_or_raise_conflict
 
@@ -57,11 +63,22 @@ def was_activated(client: RecordingClient, user_id: int) -> bool:
     return client.intents.was_sent(ActivateUser(user_id=user_id))
 
 
-def find_inactive_users(client: SupportsCalls, user_ids: Iterable[int]) -> list[int]:
-    """Return the ids of inactive users among some, with one request each; errors are ignored."""
-    queries = [GetUser(user_id=user_id) for user_id in user_ids]
+def find_inactive_users(client: SupportsCalls, failed: Mapping[int, DamstraError]) -> list[int]:
+    """Return the ids of inactive users among those for whom a request failed; further errors are ignored.
+
+    Calls ``getUser`` for each, but not where the error has another cause: during an outage thousands of
+    further requests, each with its retries, would delay the end of the task.
+
+    :param failed: the errors by user id.
+    """
+    queries = [GetUser(user_id=user_id) for user_id, error in failed.items() if _may_be_inactive(error)]
     results = map_concurrently(return_error(client.call), queries, description="users looked up")
     return [user.id for user in results if not (isinstance(user, DamstraError) or user.is_active)]
+
+
+def _may_be_inactive(error: DamstraError) -> bool:
+    is_other_cause = isinstance(error, (DamstraNotFoundError, DamstraRateLimitError, DamstraTransportError))
+    return not (is_other_cause or affects_every_call(error))
 
 
 def _lookup(client: SupportsCalls, request: StatusRequest) -> tuple[str, Callable[[], bool]]:

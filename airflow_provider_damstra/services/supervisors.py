@@ -9,6 +9,7 @@ from airflow_provider_damstra.endpoints.group import ListGroupSupervisors
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule, ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.user import GetUser
 from airflow_provider_damstra.errors import DamstraNotFoundError
+from airflow_provider_damstra.models.base import parse_count
 from airflow_provider_damstra.services.concurrency import map_concurrently
 
 if TYPE_CHECKING:
@@ -93,5 +94,4 @@ def _map(
 def _parse_ids(supervisors: Iterable[Any]) -> list[int]:
     """Return the ids of a schedule's supervisors, which the API does not document: numbers, or objects."""
     values = [one.get("id", one.get("userId")) if isinstance(one, dict) else one for one in supervisors]
-    texts = [str(value) for value in values if isinstance(value, (int, str)) and not isinstance(value, bool)]
-    return [int(text) for text in texts if text.isascii() and text.isdigit() and int(text) > 0]
+    return [user_id for user_id in map(parse_count, values) if user_id]

@@ -36,7 +36,7 @@ _PLACEHOLDERS: dict[str, Any] = {
 def find_user(client: SupportsCalls, request: CreateUser, *, consult_listing: bool = True) -> User | None:
     """Return the user with the same employee number, else e-mail address, else user name; active or not.
 
-    :param consult_listing: look for another spelling in the listing of all users, if the search finds nobody.
+    :param consult_listing: look for another spelling in the listing of all users, if the search finds none.
     :raises DamstraConflictError: if several users have it, or the request has none of the three.
     """
     for name in SEARCHES:

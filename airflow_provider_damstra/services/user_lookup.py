@@ -9,6 +9,7 @@ from airflow_provider_damstra.endpoints.user import ActiveValue, ListUsers
 from airflow_provider_damstra.errors import DamstraConflictError
 from airflow_provider_damstra.models.user import User
 from airflow_provider_damstra.services.key_lookup import KeyLookup
+from airflow_provider_damstra.text import join_first
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.base import SupportsCalls
@@ -27,7 +28,7 @@ _MAX_PROBLEMS_SHOWN = 20
 class UserLookup(KeyLookup[User]):
     """Look up users, active or not, by employee number, e-mail address or user name.
 
-    Calls ``listUsers``: once for each of up to 200 values; and if one of them finds nobody, or for more
+    Calls ``listUsers``: once for each of up to 200 values; and if one of them finds no user, or for more
     values, once for each page of the listing.
 
     :param match_by: a key of ``SEARCHES``.
@@ -65,10 +66,9 @@ class UserLookup(KeyLookup[User]):
         several = [users for users in candidates.values() if len(users) > 1]
         problems = [" and ".join(str(user.id) for user in users) for users in several]
         if problems:
-            hidden = len(problems) - _MAX_PROBLEMS_SHOWN
-            more = f"; and {hidden} more" if hidden > 0 else ""
+            shown = join_first(problems, _MAX_PROBLEMS_SHOWN, separator="; ")
             raise DamstraConflictError(
-                f"Users {'; '.join(problems[:_MAX_PROBLEMS_SHOWN])}{more} have the same {self.field}, "
+                f"Users {shown} have the same {self.field}, "
                 "so it is unknown which is meant; nothing was changed. Correct one of them in Damstra."
             )
         return {key: users[0] for key, users in candidates.items()}

@@ -15,12 +15,11 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from fastapi import FastAPI, Request
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from airflow_provider_damstra.hooks.metrics import count_event, count_not_found
-from airflow_provider_damstra.validation_errors import format_validation_error
+from airflow_provider_damstra.validation_errors import format_value_error
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.auth import TokenAuthenticator
 from airflow_provider_damstra.webhooks.config import load_receiver_config
@@ -222,7 +221,7 @@ async def _stream(request: Request) -> AsyncIterator[bytes]:
 def _rejection(conn_id: str, error: ValueError) -> HTTPException:
     count_event("rejected", conn_id=conn_id)
     # The values in the body are not logged.
-    reason = format_validation_error(error) if isinstance(error, ValidationError) else str(error)
+    reason = format_value_error(error)
     log.warning("Damstra webhooks: connection %r received an invalid event: %s", conn_id, reason)
     return HTTPException(400, "The body is not a valid event.")
 

@@ -167,4 +167,8 @@ def test_unknown_connection_is_reported_with_advice(run_command: RunCommand) -> 
 
 def test_invalid_event_is_not_sent(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, webhook_token=generate_token())
-    assert "Not a valid lesson.schedule.completed event" in failure_message(run_command, "--name", COMPLETED)
+    message = failure_message(run_command, "--name", COMPLETED)
+    assert message == (
+        "Not a valid lesson.schedule.completed event: "
+        "lessonScheduleId: Field required; userId: Field required"
+    )

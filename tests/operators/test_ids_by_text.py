@@ -163,7 +163,7 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     (UPDATE_SESSION, {"instructor_email_address": "a@b.c"}, "give at most one of instructor_id, instructor"),
     (COMPLETE_LESSON, {"manually_completed_by_user_id": None}, "by_email_address; given: none"),
     (SYNC, {**NO_USERS, "employee_numbers": [True]}, "employee_numbers is [True]; it is texts"),
-    (SYNC, {**NO_USERS, "employee_numbers": []}, "employee_numbers is empty, or has an empty text"),
+    (SYNC, {**NO_USERS, "employee_numbers": []}, "employee_numbers is empty, so all members of"),
     (SYNC, {**NO_USERS, "employee_numbers": ["E1", " "]}, "employee_numbers is empty, or has an empty"),
     (SYNC, {**NO_USERS, "employee_numbers": ["E1", "e1 "]}, "employee_numbers: duplicate values: E1, e1"),
     (SYNC, {**NO_USERS, "email_addresses": {"a": 1}}, "email_addresses: it is a dict"),

@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_damstra.errors import DamstraConflictError
 from airflow_provider_damstra.operators.group import DamstraSyncGroupMembersOperator
+from airflow_provider_damstra.services.membership import MembershipPlan
 from tests.operators.operator_case import changes_in
 from tests.operators.task_runner import error_message, fail_fast_message, run
 from tests.operators.user_group_cases import MEMBERS_OF_102
@@ -102,6 +103,14 @@ def test_max_removals_fails_before_any_change(
 @pytest.mark.parametrize("most", [3, 0.5, 0.99, None])
 def test_max_removals_allows_its_limit(most: float | None, damstra_emulator: DamstraEmulator) -> None:
     assert len(run(step([1011, 1012, 1016, 1021], max_removals=most)).value["removed"]) == 3
+
+
+@pytest.mark.parametrize("most", [0.07, 0.14, 0.29])
+def test_share_of_max_removals_is_exact(most: float) -> None:
+    percent = round(100 * most)
+    MembershipPlan(present=100, removed=list(range(percent))).validate_removals(most)
+    with pytest.raises(DamstraConflictError, match=f"{percent + 1} of 100 would be removed"):
+        MembershipPlan(present=100, removed=list(range(percent + 1))).validate_removals(most)
 
 
 def test_max_removals_does_not_limit_additions(damstra_emulator: DamstraEmulator) -> None:

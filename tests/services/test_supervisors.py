@@ -47,7 +47,7 @@ def test_unknown_user_is_an_error(damstra_emulator: DamstraEmulator) -> None:
 )
 def test_direct_supervisor_is_read_from_schedule_in_any_form(entry: Any) -> None:
     supervisor = User(id=9, first_name="Di")
-    schedule = LessonSchedule(id=3, supervisors=[entry, None, True, "Di", {}, [], 7])
+    schedule = LessonSchedule(id=3, supervisors=[entry, None, True, "Di", "9" * 5000, {}, [], 7])
     client = FakeClient(schedule, supervisor)
     assert find_supervisors(client, {7: []}, {7: 3}) == {7: [supervisor]}
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_damstra.assets import SCHEDULE_COMPLETED
-from airflow_provider_damstra.polling.snapshots import MAX_BATCH_SIZE, SnapshotQueue
+from airflow_provider_damstra.polling.snapshots import MAX_BATCH_SIZE, SnapshotQueue, SnapshotStore
 from tests.polling.helpers import LAST, LIAM, SECOND, THIRD, other_tasks, wait_for_requests
 from tests.triggers.helpers import FakeStateStore, event_trigger, streaming_trigger
 from tests.waiting import wait_until_async
@@ -98,3 +98,25 @@ async def test_queue_returns_newest_snapshots_in_bounded_batches() -> None:
     first, rest, none = [await queue.get_batch(max_wait=0.01) for _ in range(3)]
     assert (len(first), len(rest), none) == (MAX_BATCH_SIZE, 1, {})
     assert all(snapshot == {str(SECOND): ["completed", None]} for snapshot in (first | rest).values())
+
+
+class SlowFirstWriteStore(FakeStateStore):
+    """A store whose first write takes longer than the others."""
+
+    writes = 0
+
+    async def aset(self, key: str, value: Any) -> None:
+        """Store a value."""
+        self.writes += 1
+        for _ in range(10 if self.writes == 1 else 1):
+            await asyncio.sleep(0)
+        await super().aset(key, value)
+
+
+async def test_concurrent_saves_write_each_snapshot_once_and_the_newest_last() -> None:
+    state, lines = SlowFirstWriteStore(), list[str]()
+    store = SnapshotStore(store=state, prefix="test", retry_interval=0.0, log=lines.append)
+    old, new = {"1": ["open", None]}, {"1": ["completed", None]}
+    await asyncio.gather(store.save({7: old}), store.save({7: new}), store.save({8: new}))
+    assert (await state.aget("test-7"), await state.aget("test-8"), lines) == (new, new, [])
+    assert state.writes == 3

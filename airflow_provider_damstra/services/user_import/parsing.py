@@ -14,6 +14,7 @@ from airflow_provider_damstra.input_files.table import LocatedRow, input_file_er
 from airflow_provider_damstra.models.keys import MatchKey, match_key
 from airflow_provider_damstra.models.user import Role
 from airflow_provider_damstra.services.user_import.columns import REQUIRED_FIELDS, UserColumns
+from airflow_provider_damstra.text import join_first
 from airflow_provider_damstra.validation_errors import format_validation_error
 
 _MAX_PROBLEMS_SHOWN = 20
@@ -88,9 +89,8 @@ def parse_users(rows: Iterable[LocatedRow], columns: UserColumns, *, match_by: s
         locations.setdefault(key, location)
         users.append(user)
     if problems:
-        hidden = len(problems) - _MAX_PROBLEMS_SHOWN
-        shown = [*problems[:_MAX_PROBLEMS_SHOWN], *([f"and {hidden} more"] if hidden > 0 else [])]
-        raise ValueError("\n  ".join([f"{len(problems)} bad rows, no user was imported:", *shown]))
+        shown = join_first(problems, _MAX_PROBLEMS_SHOWN, separator="\n  ")
+        raise ValueError(f"{len(problems)} bad rows, no user was imported:\n  {shown}")
     return users
 
 
