@@ -13,6 +13,8 @@ from airflow_provider_damstra.extras import require_extra
 
 _COMPRESSION_SUFFIXES = {".gz": "gzip", ".zst": "zstd"}
 _GZIP_LEVEL = 6
+MAX_CONTENT_BYTES = 1 << 30
+"""Size at most of a file that is read into memory: a compressed one of 1 MB can become a gigabyte."""
 
 
 def require_compression(compression: str | None) -> None:
@@ -69,17 +71,20 @@ def _zstd() -> Any:
 def read_decompressed(file: BinaryIO, compression: str | None) -> bytes:
     """Return the whole content of a file, decompressed.
 
-    :raises ValueError: if it is not a complete compressed file.
+    :raises ValueError: if it is not a complete compressed file, or larger than ``MAX_CONTENT_BYTES``.
     """
-    if compression is None:
-        return file.read()
     try:
-        return decompressed(file, compression).read()
+        content = decompressed(file, compression).read(MAX_CONTENT_BYTES + 1)
     except _decompression_errors(compression) as error:
         problem = "incomplete" if isinstance(error, EOFError) else "damaged, or not compressed"
         raise ValueError(f"it is no readable {compression} file: it is {problem}") from None
+    if len(content) > MAX_CONTENT_BYTES:
+        raise ValueError(f"it is larger than {MAX_CONTENT_BYTES >> 20} MiB, after decompression")
+    return content
 
 
-def _decompression_errors(compression: str) -> tuple[type[Exception], ...]:
+def _decompression_errors(compression: str | None) -> tuple[type[Exception], ...]:
+    if compression is None:
+        return ()
     own = (_zstd().ZstdError,) if compression == "zstd" else (gzip.BadGzipFile, zlib.error)
     return (EOFError, *own)

@@ -206,12 +206,16 @@ def expired_owner(folder: Any) -> dict[str, Any] | None:
     manifest = _read_json(folder / _MANIFEST)
     if not isinstance(manifest, dict) or not is_expired(manifest):
         return None
-    return manifest.get("owner") or None
+    owner = manifest.get("owner")
+    return owner if isinstance(owner, dict) and owner else None
 
 
 def is_expired(manifest: Mapping[str, Any]) -> bool:
-    """Return whether what began at ``started_at`` cannot be continued any more."""
-    return datetime.now(tz=UTC) - datetime.fromisoformat(manifest["started_at"]) >= CHECKPOINT_MAX_AGE
+    """Return whether what began at ``started_at`` cannot be continued any more, or that time is unknown."""
+    try:
+        return datetime.now(tz=UTC) - datetime.fromisoformat(manifest["started_at"]) >= CHECKPOINT_MAX_AGE
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return True
 
 
 def _read_json(path: Any) -> Any:

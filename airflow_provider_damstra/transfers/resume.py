@@ -94,7 +94,7 @@ def _remove_abandoned(folder: StoragePath, context: Context, owner: Mapping[str,
 def _is_ended_run_of(owner: Mapping[str, Any], other: Mapping[str, Any], context: Context) -> bool:
     """Return whether a task instance is of another DAG run, which has ended or does not exist any more."""
     is_same_task = all(other.get(name) == owner[name] for name in ("dag_id", "task_id"))
-    if not is_same_task or other["run_id"] == owner["run_id"]:
+    if not (is_same_task and other.keys() >= owner.keys()) or other["run_id"] == owner["run_id"]:
         return False
     ti: Any = context["ti"]
     states = ti.get_task_states(

@@ -240,3 +240,19 @@ def test_expired_owner_is_the_task_of_an_old_checkpoint(
     if is_old:
         monkeypatch.setattr(checkpoint_module, "CHECKPOINT_MAX_AGE", timedelta())
     assert expired_owner(folder) == expected
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        b'{"fingerprint": "users"}',
+        b'{"fingerprint": "users", "started_at": 5, "owner": {}}',
+        b'{"fingerprint": "users", "started_at": "today", "owner": [1]}',
+        b'{"fingerprint": "users", "started_at": "2026-01-01T00:00:00", "owner": null}',
+    ],
+)
+def test_checkpoint_with_damaged_manifest_is_emptied(manifest: bytes, folder: StoragePath) -> None:
+    save_two_listings(folder)
+    (folder / "manifest.json").write_bytes(manifest)
+    assert expired_owner(folder) is None
+    assert open_checkpoint(folder, fingerprint="users").completed == set()

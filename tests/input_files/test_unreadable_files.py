@@ -131,3 +131,19 @@ def test_rows_that_are_valid_json_are_reported_with_the_broken_ones() -> None:
     with pytest.raises(ValueError, match="2 bad rows") as caught:
         users_in("\n".join(lines).encode(), "people.jsonl")
     assert [line.strip()[:7] for line in str(caught.value).splitlines()[1:]] == ["line 2:", "line 3:"]
+
+
+@pytest.mark.parametrize("name", ["people.csv", "people.csv.gz", "people.csv.zst"])
+@pytest.mark.parametrize("read", [users_in, ids_in])
+def test_file_larger_than_limit_is_not_read(
+    name: str, read: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = HEADER + "\n" * (9 << 20)
+    compression = {"gz": "gzip", "zst": "zstd"}.get(name.rpartition(".")[2])
+    content = pack(text, compression) if compression else text.encode()
+    monkeypatch.setattr("airflow_provider_damstra.compression.MAX_CONTENT_BYTES", 8 << 20)
+    with pytest.raises(ValueError, match=f"^{name}: it is larger than 8 MiB, after decompression"):
+        read(content, name)
+    monkeypatch.setattr("airflow_provider_damstra.compression.MAX_CONTENT_BYTES", len(text))
+    with pytest.raises(ValueError, match=f"^{name}: (it has no rows|line 1: there is no column)"):
+        read(content, name)

@@ -261,12 +261,16 @@ def test_abandoned_checkpoint_of_deleted_mapped_task_is_removed(
 ) -> None:
     arguments: dict[str, Any] = {"resource": "lesson_schedules", "parent_ids": [1012, 1014]}
     owner = {"dag_id": "adhoc_airflow", "task_id": "export", "map_index": 7, "run_id": "deleted"}
+    # Another user may have put it there: it must not prevent the removal of others.
+    damaged = tmp_path / ".another.0123456789ab.checkpoint"
+    incomplete = {"dag_id": "adhoc_airflow", "task_id": "export"}
+    checkpoint.Checkpoint(StoragePath(str(damaged)), fingerprint="", owner=incomplete)
     folder = tmp_path / ".deleted.0123456789ab.checkpoint"
     checkpoint.Checkpoint(StoragePath(str(folder)), fingerprint="", owner=owner)
     monkeypatch.setattr(checkpoint, "CHECKPOINT_MAX_AGE", timedelta())
     export = DamstraExportOperator(task_id="export", target_path=f"{tmp_path}/new", **arguments)
     run(export, run_id="new")
-    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    assert {path.name for path in tmp_path.iterdir()} == {"new", damaged.name}
 
 
 @pytest.fixture
