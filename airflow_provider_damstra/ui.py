@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import BaseOperatorLink
 
-from airflow_provider_damstra.errors import DamstraConfigurationError
+from airflow_provider_damstra.errors import DamstraError
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -38,12 +38,12 @@ class DamstraLink(BaseOperatorLink):
     name = "Open in Damstra"
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
-        """Return the URL, or an empty string if the connection is missing or invalid."""
+        """Return the URL, or an empty string if the connection is missing, invalid or cannot be read."""
         from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
         try:
             settings: ClientSettings = operator.hook.settings
-        except (AirflowNotFoundException, DamstraConfigurationError):
+        except (AirflowNotFoundException, DamstraError):
             return ""
         for kind in settings.link_urls or {}:
             if record_id := _single_id(operator, kind):

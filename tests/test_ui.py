@@ -7,10 +7,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import DAG, task_group
 
 from airflow_provider_damstra.errors import DamstraConfigurationError
+from airflow_provider_damstra.hooks import connection_lookup
 from airflow_provider_damstra.hooks.connection import settings_from_connection
+from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.operators.call import DamstraCallOperator
 from airflow_provider_damstra.operators.group import (
     DamstraAddGroupMembersOperator,
@@ -135,6 +138,15 @@ def test_link_is_empty_for_missing_or_invalid_connection(task: Any, monkeypatch:
     assert link_of(task) == ""
     monkeypatch.setenv("AIRFLOW_CONN_LMS", connection_json(extra={"timeout": "soon"}))
     assert link_of(task) == ""
+
+
+def test_link_is_empty_for_connection_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(conn_id: str) -> None:
+        raise AirflowNotFoundException(conn_id)
+
+    monkeypatch.setattr(DamstraHook, "get_connection", fail)
+    monkeypatch.setattr(connection_lookup, "_find_problem", lambda _: "the metadata database failed")
+    assert link_of(LINKED_TASKS[0]) == ""
 
 
 USER_IDS = [1011, 1012, 1013]

@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.endpoints.group import CreateGroup, GetGroup, ListGroups, UpdateGroup
 from airflow_provider_damstra.errors import DamstraConflictError
-from airflow_provider_damstra.models.keys import match_key
+from airflow_provider_damstra.models.group import Group
+from airflow_provider_damstra.models.keys import MatchKey, match_key
 from airflow_provider_damstra.services.idempotency import (
     call_and_verify,
     get_or_create,
     parse_changes,
     replace_fields,
 )
+from airflow_provider_damstra.services.key_lookup import KeyLookup
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.base import SupportsCalls
-    from airflow_provider_damstra.models.group import Group
     from airflow_provider_damstra.services.intent_log import RecordingClient
+
+
+class GroupLookup(KeyLookup[Group]):
+    """Look up active groups by name, and by parent if one is given.
+
+    Calls ``listGroups``: once for the name, and once for each page of the listing if no group is found.
+
+    :param parent_id: id of the groups' parent, or None for any parent.
+    """
+
+    kind = "groups"
+
+    def __init__(self, client: SupportsCalls, *, parent_id: int | None) -> None:
+        super().__init__(client, field="name")
+        self._parent_id = parent_id
+
+    def search(self, value: str) -> ListGroups:
+        """Return the search for a name, of which the API finds any part."""
+        return ListGroups(q=value)
+
+    def listing(self) -> ListGroups:
+        """Return the listing of all active groups."""
+        return ListGroups()
+
+    def key(self, row: Group) -> MatchKey:
+        """Return the key of a group; it is empty if the group has another parent."""
+        return super().key(row) if self._parent_id in (None, row.parent_id) else MatchKey("")
 
 
 def find_group(client: SupportsCalls, request: CreateGroup, *, consult_listing: bool = True) -> Group | None:
@@ -30,28 +58,14 @@ def find_group(client: SupportsCalls, request: CreateGroup, *, consult_listing: 
     :param consult_listing: look for another spelling in the listing of all groups, if the search finds none.
     :raises DamstraConflictError: if several groups match.
     """
-    # The search matches any part of a name.
-    found = _matching_groups(client.iterate(ListGroups(q=request.name)), request)
-    if not found and consult_listing:
-        # It may distinguish upper from lower case.
-        found = _matching_groups(client.iterate(ListGroups()), request)
-    found = [group for group in found if group.name == request.name] or found
+    lookup = GroupLookup(client, parent_id=request.parent_id)
+    candidates = lookup.candidates([request.name], consult_listing=consult_listing)
+    found = candidates.get(match_key(request.name), [])
     if len(found) > 1:
         ids = ", ".join(str(group.id) for group in found)
         advice = "choose one with parent_id" if request.parent_id is None else "rename one of them in Damstra"
         raise DamstraConflictError(f"There are {len(found)} groups named {request.name!r} ({ids}): {advice}.")
     return found[0] if found else None
-
-
-def _matching_groups(groups: Iterable[Group], request: CreateGroup) -> list[Group]:
-    """Return the groups of the name and parent of a request, each once although it may move between pages."""
-    key = match_key(request.name)
-    matching = {
-        group.id: group
-        for group in groups
-        if match_key(group.name) == key and request.parent_id in (None, group.parent_id)
-    }
-    return list(matching.values())
 
 
 def get_or_create_group(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from airflow_provider_damstra.models.base import Model
 from airflow_provider_damstra.models.keys import MatchKey, match_key
@@ -46,7 +46,7 @@ class KeyLookup(Generic[Row]):
         """Return the listing of all rows."""
         raise NotImplementedError
 
-    def key(self, row: object) -> MatchKey:
+    def key(self, row: Any) -> MatchKey:
         """Return the key of a row, or of a request with the same field; empty if it has none."""
         return match_key(getattr(row, self.field))
 

@@ -96,7 +96,7 @@ def test_create_user_finds_another_spelling(
 
 
 @pytest.mark.parametrize("match_by", STORED)
-def test_listing_is_read_once_and_only_if_a_search_finds_nobody(
+def test_listing_is_read_once_and_only_if_a_search_finds_no_user(
     match_by: str, stored_id: int, damstra_emulator: DamstraEmulator
 ) -> None:
     run(upsert([{**NAME, match_by: STORED[match_by]}], match_by))

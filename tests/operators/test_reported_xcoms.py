@@ -111,7 +111,7 @@ def test_create_user_reports_or_activates_inactive_user(
     assert (api.get_json(f"/user/{WAYNES_ID}")["firstName"] == "Wes") == (if_exists == "update")
 
 
-def test_if_exists_fail_says_that_user_is_inactive(damstra_emulator: DamstraEmulator) -> None:
+def test_if_exists_fail_reports_that_user_is_inactive(damstra_emulator: DamstraEmulator) -> None:
     assert "exists already (id 1038) and is inactive." in error_message(create(user=WAYNE, if_exists="fail"))
 
 
