@@ -141,7 +141,7 @@ def test_link_is_empty_for_missing_or_invalid_connection(task: Any, monkeypatch:
 
 
 def test_link_is_empty_for_connection_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(conn_id: str) -> None:
+    def fail(_: DamstraHook, conn_id: str) -> None:
         raise AirflowNotFoundException(conn_id)
 
     monkeypatch.setattr(DamstraHook, "get_connection", fail)
