@@ -30,7 +30,7 @@ def deflate(data: bytes, window_bits: int = zlib.MAX_WBITS) -> bytes:
 BOMBS = {
     "gzip": http_response(gzip.compress(b" " * (200 * MIB), 6), Content_Encoding="gzip"),
     "deflate": http_response(deflate(b" " * (200 * MIB)), Content_Encoding="deflate"),
-    "empty members": http_response(gzip.compress(b"") * 200_000, Content_Encoding="gzip"),
+    "empty members": http_response(gzip.compress(b"", mtime=0) * 200_000, Content_Encoding="gzip"),
     "no encoding": http_response(b" " * (2 * MIB)),
 }
 
@@ -55,7 +55,7 @@ def test_response_larger_than_limit_is_not_read(bomb: str, call: Any, open_clien
 
 def test_response_as_large_as_limit_is_read(open_client: OpenClient) -> None:
     body = USER + b" " * (MIB - len(USER))
-    responses = [http_response(gzip.compress(body), Content_Encoding="gzip"), http_response(body)]
+    responses = [http_response(gzip.compress(body, mtime=0), Content_Encoding="gzip"), http_response(body)]
     with raw_server(*responses) as server:
         client = open_client(server.url, max_response_bytes=MIB)
         assert [client.call(GET).id for _ in responses] == [7, 7]
@@ -79,9 +79,9 @@ def test_large_error_response_is_an_error_by_its_status(open_client: OpenClient)
 @pytest.mark.parametrize(
     ("encoding", "body"),
     [
-        ("gzip", gzip.compress(USER[:9]) + gzip.compress(USER[9:])),
-        ("gzip", gzip.compress(USER) + bytes(100)),
-        ("X-GZIP", gzip.compress(USER)),
+        ("gzip", gzip.compress(USER[:9], mtime=0) + gzip.compress(USER[9:], mtime=0)),
+        ("gzip", gzip.compress(USER, mtime=0) + bytes(100)),
+        ("X-GZIP", gzip.compress(USER, mtime=0)),
         ("deflate", deflate(USER)),
         ("deflate", deflate(USER, -zlib.MAX_WBITS)),
         ("identity", USER),
@@ -90,7 +90,7 @@ def test_large_error_response_is_an_error_by_its_status(open_client: OpenClient)
     ],
 )
 def test_encoded_body_is_read(encoding: str, body: bytes, open_client: OpenClient) -> None:
-    error = gzip.compress(b'{"error": "no", "internalCode": 806}')
+    error = gzip.compress(b'{"error": "no", "internalCode": 806}', mtime=0)
     with raw_server(
         http_response(body, Content_Encoding=encoding), http_response(error, 403, Content_Encoding="gzip")
     ) as server:
@@ -101,7 +101,8 @@ def test_encoded_body_is_read(encoding: str, body: bytes, open_client: OpenClien
 
 
 @pytest.mark.parametrize(
-    "body", [gzip.compress(USER)[:-1], gzip.compress(USER)[:-5] + b"12345", b"plain text", b"\x1f"]
+    "body",
+    [gzip.compress(USER, mtime=0)[:-1], gzip.compress(USER, mtime=0)[:-5] + b"12345", b"plain text", b"\x1f"],
 )
 def test_damaged_compression_is_a_transient_error(body: bytes, open_client: OpenClient) -> None:
     with raw_server(http_response(body, Content_Encoding="gzip")) as server:
