@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import sys
 import zlib
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from airflow_provider_damstra.extras import require_extra
 
 _COMPRESSION_SUFFIXES = {".gz": "gzip", ".zst": "zstd"}
 _GZIP_LEVEL = 6
+_BLOCK_BYTES = 1 << 20
 MAX_CONTENT_BYTES = 1 << 30
 """Size at most of a file that is read into memory: a compressed one of 1 MB can become a gigabyte."""
 
@@ -73,14 +75,18 @@ def read_decompressed(file: BinaryIO, compression: str | None) -> bytes:
 
     :raises ValueError: if it is not a complete compressed file, or larger than ``MAX_CONTENT_BYTES``.
     """
+    content = io.BytesIO()
     try:
-        content = decompressed(file, compression).read(MAX_CONTENT_BYTES + 1)
+        reader = decompressed(file, compression)
+        # In blocks: a buffered reader allocates all that it is asked for, before it reads.
+        while content.tell() <= MAX_CONTENT_BYTES and (block := reader.read(_BLOCK_BYTES)):
+            content.write(block)
     except _decompression_errors(compression) as error:
         problem = "incomplete" if isinstance(error, EOFError) else "damaged, or not compressed"
         raise ValueError(f"it is no readable {compression} file: it is {problem}") from None
-    if len(content) > MAX_CONTENT_BYTES:
+    if content.tell() > MAX_CONTENT_BYTES:
         raise ValueError(f"it is larger than {MAX_CONTENT_BYTES >> 20} MiB, after decompression")
-    return content
+    return content.getvalue()
 
 
 def _decompression_errors(compression: str | None) -> tuple[type[Exception], ...]:
