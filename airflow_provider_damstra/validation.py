@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 _BRACKETS = ("[", "(", "{")
+_MAX_DIGITS = 18
 
 
 def is_rendered_later(value: Any) -> bool:
@@ -203,7 +204,7 @@ def parse_ids(name: str, values: Any) -> list[int]:
         texts = [str(item).strip() for item in parse_list(values)]
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    parsed = [int(text) for text in texts if text.isdecimal() and int(text) > 0]
+    parsed = [int(text) for text in texts if text.isdecimal() and len(text) <= _MAX_DIGITS and int(text) > 0]
     if not parsed or len(parsed) < len(texts):
         raise ValueError(f"{name} is {values!r}; it is a list of ids")
     return list(dict.fromkeys(parsed))

@@ -140,6 +140,7 @@ async def test_connection_is_reloaded_after_refused_access_key(
         ({"user_ids": [1], "group_id": 2}, "exactly one of user_ids, group_id"),
         ({"user_ids": ["Liam"]}, "user_ids|Liam"),
         ({"user_ids": ""}, "user_ids"),
+        ({"user_ids": "9" * 5000}, "user_ids is .*; it is a list of ids"),
         ({"group_id": "1,2"}, "group_id is '1,2'; it is one id"),
         ({"user_ids": [1], "events": ["lesson.lost"]}, r"lesson\.lost"),
     ],
