@@ -88,8 +88,8 @@ constraints: $(BIN)/uv  ## pin the newest versions that pyproject.toml allows
 	$(UV_PIP_COMPILE) --upgrade --output-file constraints.txt
 
 .PHONY: clean
-clean:  ## remove .venv, the demo's files and every cache
-	rm -rf $(VENV) $(S3) .venv-compat .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+clean:  ## remove .venv, every cache, and the demo's files except your DAGs in .demo/dags
+	rm -rf $(VENV) $(S3) .venv-compat .demo/run .demo/up .demo/*.lock .demo/ports.json .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Compile once: with PYTHONDONTWRITEBYTECODE every process would compile all of Airflow.

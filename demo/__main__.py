@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from demo.cohort import COHORT
+from demo.lock import AlreadyRunningError, RunLock
 from demo.onboarding import DAG_ID, DemoEnvironment
 from demo.report import HEADINGS, collect
 from demo.terminal import Terminal
@@ -36,6 +37,9 @@ def main() -> int:
     terminal = Terminal()
     try:
         return COMMANDS[command](terminal)
+    except AlreadyRunningError as error:
+        print(error, file=sys.stderr)
+        return 1
     except (DemoError, requests.RequestException) as error:
         print(f"The demonstration failed: {error}\nLogs: {OUTPUT / command / 'logs'}", file=sys.stderr)
         return 1
@@ -45,35 +49,52 @@ def main() -> int:
 
 def run(terminal: Terminal) -> int:
     """Onboard the cohort and stop everything; return 0 if every certificate was issued."""
-    environment = DemoEnvironment(root=OUTPUT / "run", terminal=terminal)
-    with environment.running():
-        return _onboard(environment)
+    lock = RunLock(OUTPUT / "run.lock")
+    with lock.held():
+        environment = DemoEnvironment(root=OUTPUT / "run", terminal=terminal)
+        lock.set_url(environment.airflow.url)
+        with environment.running():
+            return _onboard(environment)
 
 
 def up(terminal: Terminal) -> int:
     """Onboard the cohort and keep everything running until Ctrl-C; trainees complete further lessons too."""
-    environment = DemoEnvironment(
-        root=OUTPUT / "up", terminal=terminal, with_all_examples=True, ports=OUTPUT / "ports.json"
-    )
-    with environment.running():
-        _onboard(environment)
-        environment.terminal.block(
-            f"""
+    lock = RunLock(OUTPUT / "up.lock")
+    with lock.held():
+        environment = DemoEnvironment(
+            root=OUTPUT / "up",
+            terminal=terminal,
+            with_all_examples=True,
+            ports=OUTPUT / "ports.json",
+            user_dags=OUTPUT / "dags",
+        )
+        lock.set_url(environment.airflow.url)
+        with environment.running():
+            _onboard(environment)
+            terminal.block(_description(environment))
+            environment.trainees.release()
+            while True:
+                environment.check()
+                threading.Event().wait(1)
+
+
+def _description(environment: DemoEnvironment) -> str:
+    """Return what is running, for a user who tries it."""
+    return f"""
   Airflow        {environment.airflow.url}/dags  (no login)
                  All {len(environment.dag_ids)} example DAGs that need no database, paused except {DAG_ID}:
                  Trigger works as prefilled, Unpause lets schedules and events start them.
+                 A run triggered through the API stays queued until its DAG is unpaused.
   emulator       {environment.emulator.url}
   access key     {environment.emulator.access_key}
-  webhooks       reach Airflow: put a DAG with schedule=[damstra_event(...)] into {environment.dags}
+  your DAGs      {environment.user_dags}
+                 No start deletes them; each start pauses them. Each needs a dag_id that no example has.
+  webhooks       reach Airflow: a DAG of yours with schedule=[damstra_event(...)] is started by them
   files          {environment.files}
 
-  Ctrl-C stops everything. The next start uses the same ports, and new data.
+  Ctrl-C stops everything. The next start uses the same ports and your DAGs, and new data: it deletes
+  {environment.root}, with all DAG runs, variables and connections, files and changes in the emulator.
 """
-        )
-        environment.trainees.release()
-        while True:
-            environment.check()
-            threading.Event().wait(1)
 
 
 def _onboard(environment: DemoEnvironment) -> int:

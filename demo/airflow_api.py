@@ -66,9 +66,10 @@ class AirflowApi:
         dags = self.get("/dags", dag_id_pattern=dag_id, limit=PAGE_SIZE)["dags"]
         return any(dag["dag_id"] == dag_id for dag in dags)
 
-    def import_errors(self) -> list[str]:
-        """Return the import errors of DAG files."""
+    def import_errors(self, bundle: str) -> list[str]:
+        """Return the import errors of DAG files in a DAG bundle."""
         errors = self.get("/importErrors", limit=PAGE_SIZE)["import_errors"]
+        errors = [error for error in errors if error["bundle_name"] == bundle]
         return [f"{error['filename']}:\n{error['stack_trace']}" for error in errors]
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import subprocess
@@ -25,25 +26,38 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "triggerer": ("triggerer", "--skip-serve-logs"),
     "dag-processor": ("dag-processor",),
 }
+BUNDLE = "dags-folder"
+USER_BUNDLE = "user-dags"
 
 
 class AirflowInstance:
     """Airflow's API server, scheduler, triggerer and DAG processor, with their own AIRFLOW_HOME.
 
     :param root: folder for Airflow's home and the logs of its processes.
-    :param dags: the DAGs folder.
+    :param dags: the DAGs folder; an error in it fails the start.
+    :param user_dags: folder of further DAGs; Airflow's UI shows the errors in it.
     :param environment: environment variables of every process, such as ``AIRFLOW_CONN_...``.
     :param port: the port of the API server; by default a free one.
     """
 
     def __init__(
-        self, *, root: Path, dags: Path, environment: Mapping[str, str], port: int | None = None
+        self,
+        *,
+        root: Path,
+        dags: Path,
+        environment: Mapping[str, str],
+        user_dags: Path | None = None,
+        port: int | None = None,
     ) -> None:
         self.home = root / "airflow"
         self.logs = root / "logs"
         self.url = f"http://{LOOPBACK}:{port or free_port()}"
         self.api = AirflowApi(self.url)
-        self._environment = _environment(home=self.home, dags=dags, url=self.url) | dict(environment)
+        self._environment = (
+            _environment(home=self.home, dags=dags, url=self.url)
+            | _dag_bundles({BUNDLE: dags} | ({USER_BUNDLE: user_dags} if user_dags else {}))
+            | dict(environment)
+        )
         self.processes = {name: self._airflow(name, arguments) for name, arguments in COMPONENTS.items()}
 
     def start(self) -> None:
@@ -94,7 +108,7 @@ class AirflowInstance:
 
     def _has_dag(self, dag_id: str) -> bool:
         self.check()
-        if errors := self.api.import_errors():
+        if errors := self.api.import_errors(BUNDLE):
             raise DemoError("Airflow cannot import a DAG file.\n" + "\n".join(errors))
         return self.api.has_dag(dag_id)
 
@@ -106,6 +120,16 @@ class AirflowInstance:
             cwd=self.home,
             log=self.logs / f"{name}.log",
         )
+
+
+def _dag_bundles(folders: Mapping[str, Path]) -> dict[str, str]:
+    """Return the setting that loads DAGs from folders, by the name of the bundle."""
+    classpath = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    bundles = [
+        {"name": name, "classpath": classpath, "kwargs": {"path": str(folder)}}
+        for name, folder in folders.items()
+    ]
+    return {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles)}
 
 
 def _environment(*, home: Path, dags: Path, url: str) -> dict[str, str]:

@@ -48,6 +48,7 @@ class DemoEnvironment:
     :param extra_dag_files: files of further DAGs.
     :param environment: further environment variables of Airflow's processes.
     :param with_all_examples: load all other example DAGs that need no database, too, paused.
+    :param user_dags: folder for the user's own DAGs, loaded too; it is created, and never deleted.
     :param ports: file that keeps the ports for the next start; by default free ones are used.
     """
 
@@ -59,6 +60,7 @@ class DemoEnvironment:
         extra_dag_files: Iterable[Path] = (),
         environment: Mapping[str, str] | None = None,
         with_all_examples: bool = False,
+        user_dags: Path | None = None,
         ports: Path | None = None,
     ) -> None:
         self.root = root
@@ -67,6 +69,7 @@ class DemoEnvironment:
         self.new_starters = self.files / NEW_STARTERS
         self.certificates = self.files / "certificates"
         self.dags = root / "dags"
+        self.user_dags = user_dags
         self.emulator = EmulatorInstance(
             root=root, port=remembered_port(ports, "emulator", default=8090) if ports else None
         )
@@ -74,6 +77,7 @@ class DemoEnvironment:
         self.airflow = AirflowInstance(
             root=root,
             dags=self.dags,
+            user_dags=user_dags,
             environment=paused | self.emulator.connection | dict(environment or {}),
             port=remembered_port(ports, "airflow", default=8080) if ports else None,
         )
@@ -132,6 +136,8 @@ class DemoEnvironment:
     def _prepare_files(self) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
         self.dags.mkdir(parents=True)
+        if self.user_dags is not None:
+            self.user_dags.mkdir(parents=True, exist_ok=True)
         for dag_id in self.dag_ids:
             copy_dag(dag_id, self.dags, files=self.files)
         for file in self._extra_dag_files:
