@@ -30,6 +30,19 @@ INSTRUCTOR_FIELDS = ("instructor_id", "instructor_employee_number", "instructor_
 """Template fields of a task that names an instructor."""
 
 
+def id_argument_hint(name: str) -> str:
+    """Return what to give instead of a text that is no id, by the argument for ids; empty if unknown."""
+    replacing = [argument for argument, (id_argument, _) in ID_ARGUMENTS.items() if id_argument == name]
+    if replacing:
+        return f"{name} takes ids; operators and sensors take other texts as {' or '.join(replacing)}"
+    if name in ("group_id", "group_ids"):
+        return (
+            f"{name} takes ids, not names: DamstraHook().iterate(ListGroups(q='...')) finds a group by its "
+            "name, and DamstraCreateGroupOperator returns the id of a group that exists"
+        )
+    return ""
+
+
 def texts_to_resolve(task: Any) -> dict[str, Any]:
     """Return the rendered arguments of an operator or sensor of which the ids have to be looked up."""
     return {

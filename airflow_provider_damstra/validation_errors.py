@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_damstra.id_arguments import id_argument_hint
 from airflow_provider_damstra.text import join_first
 
 if TYPE_CHECKING:
@@ -41,8 +42,11 @@ def format_value_error(error: ValueError) -> str:
 
 
 def format_argument_error(error: ValidationError) -> str:
-    """Return the same for the author of a DAG, with a hint about numbers that a template rendered."""
+    """Return the same for the author of a DAG, with hints: texts instead of ids, and numbers of templates."""
     reason = format_validation_error(error)
+    names = [str(detail["loc"][0]) for detail in error_details(error) if detail["type"] == "int_parsing"]
+    hints = [hint for name in dict.fromkeys(names) if (hint := id_argument_hint(name))]
+    reason = ". ".join([reason, *hints])
     return reason + _TEMPLATE_HINT if _NOT_A_NUMBER in reason else reason
 
 

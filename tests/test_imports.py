@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "json_repair": set(),
     "http": set(),
     "text": set(),
-    "validation_errors": {"text"},
+    "validation_errors": {"id_arguments", "text"},
     "models": {"validation_errors"},
     "errors": {"http", "json_repair", "text"},
     "endpoints": {*API - {"endpoints"}, "validation"},

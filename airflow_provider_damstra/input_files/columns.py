@@ -6,6 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+DELIMITERS = (",", ";", "\t", "|")
+"""Characters that can separate the cells of a CSV file without being named by ``delimiter``."""
+
+NOT_SPLIT = "the header is a single column that contains another delimiter: correct the delimiter argument"
+"""The problem of a header for which ``is_not_split`` is true."""
+
 _MAX_LENGTH = 60
 _LOOKS_LIKE_NAME = re.compile(rf"(?!.*\d{{3}})[^\W\d][^@<>{{}}\[\]\x00-\x1f]{{0,{_MAX_LENGTH - 1}}}", re.S)
 
@@ -13,6 +19,11 @@ _LOOKS_LIKE_NAME = re.compile(rf"(?!.*\d{{3}})[^\W\d][^@<>{{}}\[\]\x00-\x1f]{{0,
 def looks_like_header(names: Iterable[str]) -> bool:
     """Return whether names can be shown in a message: none looks like a number or an e-mail address."""
     return all(name == "" or _LOOKS_LIKE_NAME.fullmatch(name) for name in names)
+
+
+def is_not_split(names: Sequence[str]) -> bool:
+    """Return whether a header is one name that contains a delimiter: the file has another one."""
+    return len(names) == 1 and any(delimiter in names[0] for delimiter in DELIMITERS)
 
 
 def column_label(name: str, names: Sequence[str] | None = None) -> str:
@@ -34,6 +45,8 @@ def nearest_name(name: str, known: Iterable[str]) -> str | None:
 def missing_column_message(wanted: Sequence[str], names: Sequence[str]) -> str:
     """Return why a column cannot be read, with the nearest and all available names."""
     message = f"there is no column {' or '.join(wanted)}"
+    if is_not_split(names):
+        return f"{message}; {NOT_SPLIT}"
     if not looks_like_header(names):
         return f"{message}; a header with the names of the columns is needed"
     nearest = nearest_name(wanted[0], names)

@@ -8,13 +8,12 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.input_files.columns import column_label
+from airflow_provider_damstra.input_files.columns import DELIMITERS, column_label
 from airflow_provider_damstra.input_files.text import open_text
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.input_files.table import LocatedRow
 
-_DELIMITERS = (",", ";", "\t", "|")
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
@@ -91,7 +90,7 @@ def _detect_delimiter(content: bytes, encoding: str | None) -> str:
     """Return the most frequent delimiter outside of quotes in the header."""
     lines = open_text(content, encoding=encoding)
     header = next((line for line in lines if line.strip()), "")
-    counts = Counter(character for character in _QUOTED.sub("", header) if character in _DELIMITERS)
+    counts = Counter(character for character in _QUOTED.sub("", header) if character in DELIMITERS)
     first, second = [*counts.most_common(2), (",", 0), ("", 0)][:2]
     if first[1] == second[1] > 0:
         raise ValueError(

@@ -89,21 +89,30 @@ def resolve_ids(client: SupportsCalls, texts: Mapping[str, list[str]]) -> dict[s
     """
     problems = _Problems()
     resolved: dict[str, int | list[int]] = {}
+    looked_up: list[tuple[str, str, str]] = []
     for name, values in texts.items():
         id_argument, field_name = ID_ARGUMENTS[name]
         ids = _look_up(client, field_name, values, problems)
-        log.info("Looked up %s: %s %s", name, id_argument, format_ids(ids))
+        looked_up.append((name, id_argument, format_ids(ids)))
         resolved[id_argument] = ids if id_argument.endswith("s") else next(iter(ids), 0)
     problems.raise_if_any()
+    # Not before all are found: it would look like success above the error.
+    for line in looked_up:
+        log.info("Looked up %s: %s %s", *line)
     return resolved
 
 
 def _look_up(client: SupportsCalls, field_name: str, values: list[str], problems: _Problems) -> list[int]:
     """Return the ids of the values that identify one object, and add the others to the problems."""
     ids_by_key: dict[MatchKey, list[int]]
+    nearest: dict[str, str | None] = {}
     if field_name == LESSON_NAME:
-        rows_by_key = LessonLookup(client).candidates(values)
+        lookup = LessonLookup(client)
+        rows_by_key = lookup.candidates(values)
         ids_by_key = {key: lesson_ids_of(rows) for key, rows in rows_by_key.items()}
+        nearest = {
+            value: lookup.nearest_name(value) for value in values if match_key(value) not in ids_by_key
+        }
         unknown, ambiguous = "No lesson is named {}.", "{} lessons are named {} ({}): name one by id."
     else:
         users_by_key = UserLookup(client, match_by=field_name).candidates(values)
@@ -111,7 +120,11 @@ def _look_up(client: SupportsCalls, field_name: str, values: list[str], problems
         label = field_name.replace("_", " ").replace("email", "e-mail")
         unknown, ambiguous = f"No user has the {label} {{}}.", f"{{}} users have the {label} {{}} ({{}})."
     ids_by_value = {value: ids_by_key.get(match_key(value), []) for value in values}
-    missing = [repr(value) for value, ids in ids_by_value.items() if not ids]
+    missing = [
+        f"{value!r} (did you mean {near!r}?)" if (near := nearest.get(value)) else repr(value)
+        for value, ids in ids_by_value.items()
+        if not ids
+    ]
     if missing:
         problems.unknown.append(unknown.format(join_first(missing, _MAX_SHOWN)))
     several = [(value, ids) for value, ids in ids_by_value.items() if len(ids) > 1]

@@ -50,6 +50,9 @@ class KeyLookup(Generic[Row]):
         """Return the key of a row, or of a request with the same field; empty if it has none."""
         return match_key(getattr(row, self.field))
 
+    def on_other_row(self, row: Row) -> None:
+        """Handle a row of the listing that is none of those that are looked up."""
+
     def candidates(self, values: Iterable[str], *, consult_listing: bool = True) -> dict[MatchKey, list[Row]]:
         """Return the rows of each value that exists, by key: those of exactly its spelling, if there are any.
 
@@ -73,7 +76,11 @@ class KeyLookup(Generic[Row]):
             counts = (self.kind, len(missing), len(wanted), self.kind, self.field)
             log.info("The listing of all %s is read to find %d of %d %s by %s", *counts)
             # Not in a function of its own: the stack of a failed request stays short.
-            rows += [row for row in self._client.iterate(self.listing()) if self.key(row) in missing]
+            for row in self._client.iterate(self.listing()):
+                if self.key(row) in missing:
+                    rows.append(row)
+                else:
+                    self.on_other_row(row)
         by_key: dict[MatchKey, dict[int | None, Row]] = {}
         for row in rows:
             # By id, because a row that moves between two pages is read twice.

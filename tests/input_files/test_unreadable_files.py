@@ -126,6 +126,37 @@ def test_mapped_column_that_is_missing_is_answered_with_nearest_and_available(ma
     assert why in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "options", "why"),
+    [
+        (
+            "Personalnummer;Vorname;Nachname\n4711;Ada;Byron\n",
+            {},
+            ". The file has 'Personalnummer', 'Vorname', 'Nachname': map them with columns, such as "
+            "columns={'Personalnummer': 'employee_number'}",
+        ),
+        (
+            "E1;Ada;Byron\n",
+            {},
+            "If its columns have other names, map them with columns",
+        ),
+        ("ada@example.com;Ada\n", {}, "is it the right file?"),
+        ("Personalnummer;Vorname\n", {"delimiter": "|"}, "a single column that contains another delimiter"),
+        ("E1;Ada;Byron\n", {"delimiter": ","}, "a single column that contains another delimiter"),
+    ],
+    ids=["unknown names", "row", "row with e-mail address", "wrong delimiter", "row and wrong delimiter"],
+)
+def test_header_without_known_column_is_answered_with_names_or_delimiter(
+    content: str, options: dict[str, Any], why: str
+) -> None:
+    assert why in error_of(lambda file, name: users_in(file, name, **options), content, "people.csv")
+
+
+def test_wrong_delimiter_of_file_of_ids_is_reported_without_cell() -> None:
+    message = error_of(lambda file, name: ids_in(file, name, delimiter="|"), "id;Ada\n1;2\n", "ids.csv")
+    assert message.endswith("contains another delimiter: correct the delimiter argument")
+
+
 def test_rows_that_are_valid_json_are_reported_with_the_broken_ones() -> None:
     lines = [LIAM, "{", json.dumps({"employee_number": "E3"})]
     with pytest.raises(ValueError, match="2 bad rows") as caught:

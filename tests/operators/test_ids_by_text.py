@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,10 +87,38 @@ def test_all_unknown_and_ambiguous_texts_are_reported_before_anything_is_changed
         SCHEDULE_LESSONS, employee_numbers="E1011,X1,E9001,X2", lesson_names=["Site Induction", "Induktion"]
     )
     assert error_message(step, DamstraNotFoundError) == (
-        "No user has the employee number 'X1', 'X2'. No lesson is named 'Induktion'. "
+        "No user has the employee number 'X1', 'X2'. "
+        "No lesson is named 'Induktion' (did you mean 'Site Induction'?). "
         "2 users have the employee number 'E9001' (1041, 1042). Nothing was changed."
     )
     assert changes_in(damstra_emulator) == {}
+
+
+def test_misspelt_lesson_name_is_answered_with_nearest_name_of_listing_read_anyway(
+    damstra_emulator: DamstraEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    step = step_of(SCHEDULE_LESSONS, employee_numbers=["E1011"], lesson_names=["Site Inducton", "Zzz"])
+    with caplog.at_level(logging.INFO):
+        why = error_message(step, DamstraNotFoundError)
+    assert "No lesson is named 'Site Inducton' (did you mean 'Site Induction'?), 'Zzz'." in why
+    assert len(damstra_emulator.journal(path="/lesson")) == 3
+    assert "Looked up" not in caplog.text
+
+
+HINTS: list[tuple[OperatorCase, dict[str, Any], str]] = [
+    (SCHEDULE_LESSONS, {"lesson_ids": ["Site Induction"]}, "take other texts as lesson_names"),
+    (ADD_MEMBERS, {"user_ids": ["E1"]}, "take other texts as employee_numbers or email_addresses"),
+    (UPDATE_USER, {"user_id": "E1"}, "take other texts as employee_number or email_address"),
+    (ADD_MEMBERS, {"group_id": "Pit Crew A"}, "DamstraHook().iterate(ListGroups(q='...')) finds a group"),
+]
+
+
+@pytest.mark.parametrize(("case", "changes", "hint"), HINTS, ids=str)
+def test_text_instead_of_id_is_answered_with_its_argument(
+    case: OperatorCase, changes: dict[str, Any], hint: str, damstra_emulator: DamstraEmulator
+) -> None:
+    assert hint in rejection_message(case.operator, {**case.arguments, **changes})
+    assert damstra_emulator.journal() == []
 
 
 def test_error_shows_first_texts(damstra_emulator: DamstraEmulator) -> None:

@@ -7,15 +7,19 @@ from typing import Any
 
 from airflow_provider_damstra.endpoints.user import ImportedUser
 from airflow_provider_damstra.input_files.columns import (
+    NOT_SPLIT,
     column_label,
+    is_not_split,
     looks_like_header,
     missing_column_message,
     nearest_name,
 )
+from airflow_provider_damstra.text import join_first
 
 REQUIRED_FIELDS = ("first_name", "last_name")
 _FIELDS = tuple(ImportedUser.model_fields)
 _KNOWN_NAMES = ", ".join(_FIELDS)
+_MAX_NAMES_SHOWN = 20
 
 
 class UserColumns:
@@ -53,10 +57,7 @@ class UserColumns:
 
     def _validate_names(self, names: Sequence[str], *, match_by: str) -> None:
         if not any(name in self._fields for name in names):
-            raise ValueError(
-                "no header with names of columns, such as "
-                f"{', '.join(dict.fromkeys((match_by, *REQUIRED_FIELDS)))}; is it the right file?"
-            )
+            raise ValueError(_describe_unknown_header(names, match_by=match_by))
         missing = [column for column in self._mapped if column not in names]
         if missing:
             raise ValueError(f"columns: {missing_column_message(missing[:1], names)}")
@@ -94,6 +95,35 @@ class UserColumns:
         if unknown:
             raise ValueError(_describe_unknown(unknown, names))
         return columns
+
+
+def _describe_unknown_header(names: Sequence[str], *, match_by: str) -> str:
+    expected = ", ".join(dict.fromkeys((match_by, *REQUIRED_FIELDS)))
+    message = f"no header with names of a user's fields, such as {expected}"
+    if is_not_split(names):
+        return f"{message}; {NOT_SPLIT}"
+    if not _is_surely_header(names, match_by=match_by):
+        return (
+            f"{message}; is it the right file? If its columns have other names, map them with columns, such "
+            f"as columns={{'<name in the file>': '{match_by}'}}"
+        )
+    given = [name for name in names if name]
+    shown = join_first([*map(repr, given)], _MAX_NAMES_SHOWN)
+    return (
+        f"{message}. The file has {shown}: map them with columns, such as "
+        f"columns={{{given[0]!r}: '{match_by}'}}, and leave others out with ignored_columns; a user has "
+        f"{_KNOWN_NAMES}"
+    )
+
+
+def _is_surely_header(names: Sequence[str], *, match_by: str) -> bool:
+    """Return whether names are no row of a file without a header, although none of them is known.
+
+    A row contains the value of ``match_by``: an employee number has digits, an e-mail address an ``@``. A
+    user name can look like the name of a column.
+    """
+    has_digits = any(character.isdigit() for name in names for character in name)
+    return match_by != "user_name" and not has_digits and looks_like_header(names)
 
 
 def _describe_unknown(unknown: Sequence[str], names: Sequence[str]) -> str:
