@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,8 +21,8 @@ from demo.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+MAKEFILE = Path(__file__).resolve().parent.parent.parent / "Makefile"
 URL = "http://127.0.0.1:8080"
 
 HOLDER = """
@@ -101,6 +103,25 @@ def test_start_deletes_earlier_files_and_keeps_user_dags(tmp_path: Path) -> None
     environment._prepare_files()
     assert (user_dags / "mine.py").read_text() == "mine"
     assert not (environment.files / "earlier.csv").exists()
+
+
+def test_make_clean_deletes_files_of_demonstration_and_keeps_user_dags(tmp_path: Path) -> None:
+    shutil.copy(MAKEFILE, tmp_path)
+    names = (
+        "dags/mine.py",
+        "up/files/earlier.csv",
+        "run/dags/earlier.py",
+        "up.lock",
+        "run.lock",
+        "ports.json",
+    )
+    for name in names:
+        file = tmp_path / ".demo" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True, timeout=20)  # noqa: S607
+    left = [path for path in (tmp_path / ".demo").rglob("*") if path.is_file()]
+    assert left == [tmp_path / ".demo" / "dags" / "mine.py"]
 
 
 def test_description_names_user_dags_and_what_next_start_deletes(tmp_path: Path) -> None:
