@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -70,14 +71,18 @@ def write_rows(
 
     :param file_format: ``jsonl``, ``csv`` or ``parquet``.
     :param compression: ``gzip``, ``zstd`` or None.
-    :param safe_for_spreadsheets: whether formulas in the texts of CSV are escaped.
+    :param safe_for_spreadsheets: whether CSV begins with a byte order mark, without which Excel does not read
+        UTF-8, and formulas in its texts are escaped.
     :raises DamstraResponseError: if CSV or Parquet cannot hold a row.
     :return: the number of ``rows``, and the file's ``bytes`` and ``sha256``.
     """
     target = HashingWriter(file)
-    to_cell = _safe_csv_cell if safe_for_spreadsheets else _csv_cell
     with _open_writer(
-        target, resource, file_format=file_format, compression=compression, to_cell=to_cell
+        target,
+        resource,
+        file_format=file_format,
+        compression=compression,
+        safe_for_spreadsheets=safe_for_spreadsheets,
     ) as write:
         count = _write_pages(write, pages)
     return {"rows": count, "bytes": target.size, "sha256": target.sha256}
@@ -132,7 +137,7 @@ def _open_writer(
     *,
     file_format: str,
     compression: str | None,
-    to_cell: Callable[[Any], str],
+    safe_for_spreadsheets: bool,
 ) -> Iterator[Callable[[Rows], object]]:
     """Yield a function that writes rows."""
     if file_format == "parquet":
@@ -145,7 +150,9 @@ def _open_writer(
     with compressed(file, compression) as target:
         if file_format == "csv":
             header = [column.name for column in resource_columns(resource)]
+            target.write(codecs.BOM_UTF8 if safe_for_spreadsheets else b"")
             target.write(format_csv([header]).encode())
+            to_cell = _safe_csv_cell if safe_for_spreadsheets else _csv_cell
             yield partial(_write_csv, target, resource, to_cell)
         else:
             yield partial(_write_lines, target)

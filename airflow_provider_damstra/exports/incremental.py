@@ -164,7 +164,7 @@ class RowVersionStore(AbstractContextManager["RowVersionStore"]):
             if parsed.modified_date == _NULL:
                 return key, blake2b(bytes(row), digest_size=12).hexdigest()
             self._update_watermark(bytes(parsed.modified_date))
-            version = msgspec.json.encode([parsed.modified_date, parsed.status])
+            version = msgspec.json.encode([parsed.modified_date, parsed.status, parsed.client_status_id])
             return key, version.decode(errors="replace")
         # Not raised in the except block: the decoder's error would be its context.
         raise DamstraResponseError(
@@ -191,5 +191,5 @@ def _decoder(resource: Resource) -> msgspec.json.Decoder[Any]:
     """Return a decoder for the members of a row that make up its key and its version."""
     key: list[Any] = [(name, int) for name in resource.key]
     # Not decoded: a number can be too large for every type.
-    version = [(name, msgspec.Raw, _NULL) for name in ("modified_date", "status")]
+    version = [(name, msgspec.Raw, _NULL) for name in ("modified_date", "status", "client_status_id")]
     return msgspec.json.Decoder(msgspec.defstruct("Row", [*key, *version], rename="camel"), strict=False)

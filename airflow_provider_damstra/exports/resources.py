@@ -16,7 +16,7 @@ from airflow_provider_damstra.endpoints.ilt_session import ListIltSessionAttende
 from airflow_provider_damstra.endpoints.lesson import ListLessonDetails, ListLessons
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import IdentifierList
-from airflow_provider_damstra.endpoints.user import ListUsers
+from airflow_provider_damstra.endpoints.user import ActiveValue, ListUsers
 from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Resource:
     :param parent: the resource each of whose rows has one such listing, or None for a single listing.
     :param parent_argument: the listing's argument for the parent's id.
     :param parent_field: the rows' field for the parent's id, if its name is not ``parent_argument``.
+    :param default_filters: arguments of the listing that are used if they are not given.
     """
 
     name: str
@@ -40,6 +41,18 @@ class Resource:
     parent: str | None = None
     parent_argument: str = ""
     parent_field: str = ""
+    default_filters: Mapping[str, Any] = field(default_factory=dict)
+
+    def create_listing(self, arguments: Mapping[str, Any]) -> Listing:
+        """Return the listing with these arguments, and ``default_filters`` for those that are None.
+
+        :param arguments: by snake_case or by the API's own names.
+        """
+        listing = self.listing.model_validate(dict(arguments))
+        missing = {
+            name: value for name, value in self.default_filters.items() if getattr(listing, name) is None
+        }
+        return listing.model_copy(update=missing)
 
     @property
     def model(self) -> type[Model]:
@@ -70,7 +83,8 @@ class Resource:
 
 
 _ALL = (
-    Resource(name="users", listing=ListUsers),
+    # The API's default is active users: one who becomes inactive would look deleted.
+    Resource(name="users", listing=ListUsers, default_filters={"active_value": ActiveValue.ALL}),
     Resource(name="groups", listing=ListGroups),
     Resource(name="group_members", listing=ListGroupMembers, parent="groups", parent_argument="group_id"),
     Resource(
@@ -146,11 +160,11 @@ class ResourceQuery:
         arguments = dict(self.filters)
         if parent_id is not None:
             arguments[self.resource.parent_argument] = parent_id
-        return self.resource.listing.model_validate(arguments)
+        return self.resource.create_listing(arguments)
 
     def parent_listing(self) -> Listing:
         """Return the listing of the parents."""
-        return named_resource(self.resource.parent or "").listing.model_validate(dict(self.parent_filters))
+        return named_resource(self.resource.parent or "").create_listing(self.parent_filters)
 
 
 class _ParentIds(RequestModel):

@@ -42,7 +42,9 @@ class ResourceTransfer(DamstraOperator):
     :param resource: name of the resource: ``users``, ``groups``, ``group_members``, ``group_supervisors``,
         ``lessons``, ``lesson_details``, ``lesson_schedules``, ``ilt_sessions`` or ``ilt_attendees``
         (templated).
-    :param filters: mapping of arguments of the listing, such as ``{"status": "overdue"}`` (templated).
+    :param filters: mapping of arguments of the listing, such as ``{"status": "overdue"}``. Users are read
+        with ``{"active_value": "all"}`` if no ``active_value`` (``"active"``, ``"inactive"`` or ``"all"``) is
+        given (templated).
     :param parent_ids: list of ids of the groups, users or sessions whose rows are read, also as a string such
         as ``"1,2"`` or one number; default all (templated).
     :param parent_ids_path: instead of ``parent_ids``, path or URL of a file with these ids, on any object
@@ -53,8 +55,8 @@ class ResourceTransfer(DamstraOperator):
     :param parent_ids_encoding: that file's encoding, such as ``cp1252``; a byte order mark takes precedence,
         and without either it is UTF-8.
     :param parent_ids_delimiter: that file's separator of CSV cells; by default detected in its header.
-    :param parent_filters: instead of ids, mapping of arguments of the listing of groups, users or sessions
-        (templated).
+    :param parent_filters: instead of ids, mapping of arguments of the listing of groups, users or sessions;
+        inactive users are included as in ``filters`` (templated).
     :param max_concurrency: concurrent requests; default the connection's ``max_concurrency``.
     :param page_size: rows per page, at least 2; default the connection's ``page_size``.
     :param on_failed_parent: ``"fail"``, or ``"skip"`` to leave out a group, user or session whose listing

@@ -46,11 +46,12 @@ class DamstraExportOperator(ResourceTransfer):
 
     **Incremental exports.** The API cannot filter by changes: ``incremental`` reads everything and writes
     what is new. A row is new if it was not in the last DAG run's export of this target (the argument before
-    rendering), or had another ``modifiedDate`` or ``status`` there; without ``modifiedDate``, if any member
-    differs. The versions of the rows are kept in a hidden file next to the target, and its path in the state
-    store of an asset that stands for the resource (Airflow 3.3) or in an Airflow Variable (before, and in
-    mapped tasks); both are replaced after the new file is in place. A DAG run that runs again is compared
-    with the same export again; one that is earlier than the last writes all rows.
+    rendering), or had another ``modifiedDate``, ``status`` or ``clientStatusId`` there; without
+    ``modifiedDate``, if any member differs. The versions of the rows are kept in a hidden file next to the
+    target, and its path in the state store of an asset that stands for the resource (Airflow 3.3) or in an
+    Airflow Variable (before, and in mapped tasks); both are replaced after the new file is in place. A DAG
+    run that runs again is compared with the same export again; one that is earlier than the last writes all
+    rows.
 
     **Assets.** The task updates the assets in its ``outlets``, with the facts about the file and the date of
     the DAG run as the event's extra. If it has none, its outlet is the alias ``damstra/<dag_id>/<task_id>``,
@@ -63,15 +64,16 @@ class DamstraExportOperator(ResourceTransfer):
     :param compression: ``"gzip"``, ``"zstd"`` or None for none: of the columns in Parquet, else of the whole
         file, where ``zstd`` needs the extra ``zstd`` below Python 3.14.
     :param safe_for_spreadsheets: in CSV, put an apostrophe before each formula in a text, for files that are
-        opened in a spreadsheet: users can change their names. Programs read the apostrophe as a part of the
-        text.
+        opened in a spreadsheet: users can change their names. The file begins with a byte order mark, so that
+        Excel reads it as UTF-8. Programs read the apostrophe as a part of the text.
     :param checkpoint: whether pages are kept for a retry.
     :param incremental: whether only rows are written that are new since the last DAG run.
     :param full_refresh: whether all rows are written although ``incremental`` is set; the next DAG run is
         compared with this one. A boolean, or the string ``"true"`` or ``"false"`` (templated).
     :param find_deleted: whether the keys of rows that the last DAG run had and this one has not are written
         to ``<target_path>.deleted.jsonl``, a JSON object on each line. Rows that only moved to another page
-        while they were read are not among them. There is no such file if a parent was left out.
+        while they were read are not among them; with ``filters``, rows that no longer match are. There is no
+        such file if a parent was left out.
     :return: the XCom ``return_value``, a dictionary: ``uri`` (the target path), ``rows``, ``bytes``,
         ``sha256``, ``watermark`` (the latest ``modifiedDate``, if exports are compared, or None),
         ``deleted_uri`` and ``deleted`` (with ``find_deleted``: path and number of the deleted keys),

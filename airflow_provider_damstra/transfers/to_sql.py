@@ -44,8 +44,8 @@ class DamstraToSqlOperator(ResourceTransfer):
     :param write_mode: ``"upsert"`` inserts and updates in batches, one transaction each, and deletes no row;
         from Airflow 3.3 a retry does not request groups, users or sessions again whose rows are written.
         ``"replace"`` collects all rows in a temporary file of the worker and then, in one transaction,
-        updates the table and deletes all other rows, except those of groups, users or sessions that were left
-        out.
+        updates the table and deletes all other rows, also those that ``filters`` exclude, except those of
+        groups, users or sessions that were left out.
     :param batch_size: rows per batch.
     :param add_missing_columns: add columns that an existing table lacks, instead of failing.
     :param sql_hook_params: mapping of arguments of the connection's hook (templated).

@@ -37,7 +37,7 @@ TESTS = [snippet for snippet in snippets_in("python") if snippet.has_tests]
 ENDPOINTS = [snippet for snippet in snippets_in("python") if snippet.page == "architecture.md"]
 DAGS = [snippet for snippet in snippets_in("python") if snippet not in (*TESTS, *ENDPOINTS)]
 LOGICAL_DATE = datetime(2026, 1, 2, tzinfo=UTC)
-ACTIVE_USERS, NEW_USERS = 37, [1041, 1042]
+ALL_USERS, NEW_USERS = 40, [1041, 1042]
 COMPLETED = "damstra://damstra_default/lesson.schedule.completed"
 
 
@@ -59,9 +59,9 @@ EXPECTED = {
     "README.md, A DAG": Expected(returned={"people": NEW_USERS}, trainees=NEW_USERS),
     "README.md, Operators and sensors": Expected(returned={"trained": [204]}),
     "README.md, Operators and sensors (2)": Expected(
-        returned={"users": {"rows": ACTIVE_USERS}, "schedules": {"rows": 97}}
+        returned={"users": {"rows": ALL_USERS}, "schedules": {"rows": 97}}
     ),
-    "README.md, Operators and sensors (3)": Expected(returned={"load_users": {"inserted": ACTIVE_USERS}}),
+    "README.md, Operators and sensors (3)": Expected(returned={"load_users": {"inserted": ALL_USERS}}),
     "README.md, Operators and sensors (4)": Expected(returned={"overdue": ["Manual Handling"]}),
     "README.md, Events": Expected(event=COMPLETED),
     "events.md, Events: start DAGs when something happens in Damstra": Expected(event=COMPLETED),

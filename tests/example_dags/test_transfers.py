@@ -35,7 +35,7 @@ def test_second_lake_export_has_only_new_schedules(
     assert files.keys() == {"users", "lessons", "ilt_sessions", "group_members"}
     for resource, path in files.items():
         assert parquet.read_metadata(path).num_rows == first.returned[f"export_{resource}"]["rows"] > 0
-    users = api.get_json("/user?startIndex=0&maxResults=100")["results"]
+    users = api.get_json("/user?activeValue=all&startIndex=0&maxResults=100")["results"]
     assert parquet.read_table(files["users"])["id"].to_pylist() == [user["id"] for user in users]
     whole = first.returned["export_lesson_schedules"]
     assert len(schedules(tmp_path)) == whole["rows"] > 0
@@ -98,6 +98,6 @@ def test_warehouse_has_a_table_for_each_resource(
         users = warehouse.execute("SELECT id, user_name FROM training.damstra_users ORDER BY id").fetchall()
         crew = "SELECT id FROM training.damstra_group_members WHERE group_id = %s ORDER BY id"
         members = [row[0] for row in warehouse.execute(crew, [CREW]).fetchall()]
-    all_users = api.get_json("/user?startIndex=0&maxResults=100")["results"]
+    all_users = api.get_json("/user?activeValue=all&startIndex=0&maxResults=100")["results"]
     assert users == [(user["id"], user["userName"]) for user in all_users]
     assert members == [user["id"] for user in api.get_json(f"/group/{CREW}/member?maxResults=100")["results"]]

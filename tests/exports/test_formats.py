@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -139,10 +140,17 @@ def test_parquet_rounds_integer_that_float_cannot_hold() -> None:
 def test_csv_is_safe_for_spreadsheets_on_request() -> None:
     row = b'{"id":1,"userId":-7,"userName":"Bob;=HYPERLINK(1)","firstName":"=cmd()","x":"a;-1"}'
     plain = write([[row]], file_format="csv").decode().splitlines()[1]
-    safe = write([[row]], file_format="csv", safe_for_spreadsheets=True).decode().splitlines()[1]
+    safe = write([[row]], file_format="csv", safe_for_spreadsheets=True).decode("utf-8-sig").splitlines()[1]
     assert ",Bob;=HYPERLINK(1),=cmd()," in plain
     assert safe.startswith("1,-7,")
     assert safe == plain.replace(";=", ";'=").replace(",=", ",'=").replace(";-1", ";'-1")
+
+
+@pytest.mark.parametrize("compression", [None, "gzip", "zstd"])
+def test_csv_for_spreadsheets_begins_with_one_byte_order_mark(compression: str | None) -> None:
+    plain = write([[LINE]] * 2, file_format="csv")
+    marked = write([[LINE]] * 2, file_format="csv", compression=compression, safe_for_spreadsheets=True)
+    assert decompressed(io.BytesIO(marked), compression).read() == codecs.BOM_UTF8 + plain
 
 
 @pytest.mark.parametrize("compression", ["gzip", "zstd"])

@@ -44,6 +44,7 @@ def changed_ids(*rows: bytes, known: bytes, resource: str = "users", **options: 
         (row(1, MARCH), row(1, JANUARY), True),
         (row(1, JANUARY), row(1, None), True),
         (row(1, status="due"), row(1, status="overdue"), True),
+        (row(1, clientStatusId=56), row(1, clientStatusId=57), True),
         (row(1, lessonThumbnail="https://one"), row(1, lessonThumbnail="https://other"), False),
         (row(1, None, name="A"), row(1, None, name="A"), False),
         (row(1, None, name="A"), row(1, None, name="B"), True),

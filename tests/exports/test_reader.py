@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
 
 ALISON, MAYA, LIAM = 1011, 1013, 1012
+ACTIVE = {"active_value": "active"}
 USERS = ResourceQuery(resource=RESOURCES["users"], max_concurrency=4)
 
 
@@ -96,8 +97,8 @@ def test_single_listing_has_no_parent(damstra_emulator: DamstraEmulator) -> None
     with open_reader(USERS, damstra_emulator) as reader:
         pages = list(reader.pages())
     assert {page.parent_id for page in pages} == {None}
-    assert ids(pages) == list(range(1001, 1038))
-    assert reader.total == 37
+    assert ids(pages) == list(range(1001, 1041))
+    assert reader.total == 40
 
 
 def inactivate_after(pages: Iterator[RowPage], client: Client, *, count: int) -> list[RowPage]:
@@ -113,7 +114,7 @@ def inactivate_after(pages: Iterator[RowPage], client: Client, *, count: int) ->
 def test_no_row_is_lost_if_one_is_deleted_while_a_listing_is_read(
     size: int, concurrency: int, pages: int, client: Client, damstra_emulator: DamstraEmulator
 ) -> None:
-    query = ResourceQuery(resource=RESOURCES["users"], max_concurrency=concurrency)
+    query = ResourceQuery(resource=RESOURCES["users"], filters=ACTIVE, max_concurrency=concurrency)
     with open_reader(query, damstra_emulator, page_size=size) as reader:
         found = ids(inactivate_after(reader.pages(), client, count=pages))
     assert [one for one in found if one != 1002] == [1001, *range(1003, 1038)]
@@ -122,7 +123,7 @@ def test_no_row_is_lost_if_one_is_deleted_while_a_listing_is_read(
 def test_changed_listing_is_read_again_if_consumer_deduplicates(
     client: Client, damstra_emulator: DamstraEmulator
 ) -> None:
-    query = ResourceQuery(resource=RESOURCES["users"], max_concurrency=1, deduplicates=True)
+    query = ResourceQuery(resource=RESOURCES["users"], filters=ACTIVE, max_concurrency=1, deduplicates=True)
     with open_reader(query, damstra_emulator) as reader:
         found = ids(inactivate_after(reader.pages(), client, count=5))
     staying = [1001, *range(1003, 1038)]
@@ -145,7 +146,7 @@ def test_no_parent_is_lost_if_one_is_deleted_while_they_are_listed(
                 yield page
 
     settings = settings_for(damstra_emulator.url, page_size=2)
-    query = schedules(parent_ids=None, max_concurrency=concurrency)
+    query = schedules(parent_ids=None, parent_filters=ACTIVE, max_concurrency=concurrency)
     with ResourceReader(query, partial(InactivatingClient, settings)) as reader:
         assert reader.parent_ids() == [*range(1001, 1038)]
 

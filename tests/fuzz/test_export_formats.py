@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -96,6 +97,8 @@ FORMULA = re.compile(r'[\s\x00-\x20"\x7f-\xa0\u200b\ufeff]*[=+\-@\uff1d\uff0b\uf
 
 def check_csv_for_spreadsheets(resource: Resource, rows: Rows, values: Values) -> None:
     content = write(resource, rows, file_format="csv", safe_for_spreadsheets=True)
+    assert content.startswith(codecs.BOM_UTF8)
+    content = content.removeprefix(codecs.BOM_UTF8)
     _, *lines = read_csv(content)
     assert [int(line[0]) for line in lines] == [row[0] for row in values]
     texts = [column.type in ("text", "json") for column in resource_columns(resource)]

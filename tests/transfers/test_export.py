@@ -37,8 +37,8 @@ def parquet_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def listed(api: ApiClient, path: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = api.get_json(f"{path}?startIndex=0&maxResults=100")["results"]
+def listed(api: ApiClient, path: str, **query: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = api.get_json(path, startIndex=0, maxResults=100, **query)["results"]
     return rows
 
 
@@ -48,7 +48,7 @@ def test_export_writes_all_rows_unchanged_and_in_order(
 ) -> None:
     path = tmp_path / "new" / "users.jsonl"
     result = run(export_operator(path, page_size=page_size)).value
-    assert read_lines(path) == listed(api, "/user")
+    assert read_lines(path) == listed(api, "/user", activeValue="all")
     content = path.read_bytes()
     assert result == {
         "uri": str(path),
@@ -60,6 +60,40 @@ def test_export_writes_all_rows_unchanged_and_in_order(
         "watermark": None,
     }
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("filters", "given"),
+    [
+        (None, "all"),
+        ({"active_value": None}, "all"),
+        ({"activeValue": "inactive"}, "inactive"),
+        ({"active_value": "active"}, "active"),
+    ],
+)
+def test_users_are_exported_whether_active_or_not_unless_filtered(
+    filters: dict[str, Any] | None,
+    given: str,
+    damstra_emulator: DamstraEmulator,
+    api: ApiClient,
+    tmp_path: Path,
+) -> None:
+    run(export_operator(tmp_path / "users.jsonl", filters=filters))
+    expected = listed(api, "/user", activeValue=given)
+    assert read_lines(tmp_path / "users.jsonl") == expected
+    statuses = {"all": {56, 57}, "active": {56}, "inactive": {57}}[given]
+    assert {user["clientStatusId"] for user in expected} == statuses
+
+
+def test_schedules_of_inactive_users_are_exported_unless_filtered(
+    damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
+) -> None:
+    api.send(f"/user/{LIAM}/inactivate")
+    found = {}
+    for name, filters in (("all", {}), ("active", {"active_value": "active"})):
+        run(export_operator(tmp_path / name, "lesson_schedules", parent_filters=filters))
+        found[name] = {row["userId"] for row in read_lines(tmp_path / name)}
+    assert LIAM in found["all"] - found["active"]
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
@@ -108,7 +142,7 @@ def test_csv_reads_back(damstra_emulator: DamstraEmulator, api: ApiClient, tmp_p
     run(export_operator(path, file_format="csv"))
     rows = table(path)
     assert [(row["id"], row["last_name"]) for row in rows] == [
-        (str(user["id"]), user["lastName"]) for user in listed(api, "/user")
+        (str(user["id"]), user["lastName"]) for user in listed(api, "/user", activeValue="all")
     ]
     assert {row["other_members"] for row in rows} == {""}
 
@@ -186,7 +220,7 @@ def test_parent_ids_are_read_from_file_of_another_export(
         ({"filters": {"colour": "red"}}, "colour"),
         ({"filters": "q=smith"}, "filters is a str, not names and values"),
         ({"parent_ids": [1]}, "users is one listing: it takes no parent_ids"),
-        ({"resource": "lesson_schedules", "parent_ids": []}, "at least 1"),
+        ({"resource": "lesson_schedules", "parent_ids": []}, "parent_ids: it is empty"),
         ({"resource": "lesson_schedules", "parent_ids": [1], "parent_filters": {"q": "a"}}, "not both"),
         (
             {"resource": "lesson_schedules", "parent_ids_path": "/nowhere.csv"},

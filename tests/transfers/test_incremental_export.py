@@ -117,6 +117,22 @@ def test_find_deleted_writes_keys_of_deleted_rows(runs: ExportRuns, api: ApiClie
     assert runs.export("third", **members)["deleted"] == 0
 
 
+def test_inactivated_user_is_changed_and_not_deleted(runs: ExportRuns, api: ApiClient) -> None:
+    runs.export("first", resource="users", find_deleted=True)
+    api.send(f"/user/{LIAM}/inactivate")
+    second = runs.export("second", resource="users", find_deleted=True)
+    assert [(row["id"], row["clientStatusId"]) for row in runs.rows("second.jsonl")] == [(LIAM, 57)]
+    assert second["deleted"] == 0
+
+
+def test_user_who_no_longer_matches_filter_is_reported_as_deleted(runs: ExportRuns, api: ApiClient) -> None:
+    active: dict[str, Any] = {"resource": "users", "filters": {"active_value": "active"}}
+    runs.export("first", find_deleted=True, **active)
+    api.send(f"/user/{LIAM}/inactivate")
+    assert runs.export("second", find_deleted=True, **active)["deleted"] == 1
+    assert runs.rows("second.jsonl.deleted.jsonl") == [{"id": LIAM}]
+
+
 def test_find_deleted_works_without_incremental(runs: ExportRuns, api: ApiClient) -> None:
     members: dict[str, Any] = {"resource": "group_members", "parent_ids": CREW, "find_deleted": True}
     runs.export("first", incremental=False, **members)

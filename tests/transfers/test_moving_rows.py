@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FIRST, AWAY, LAST = 1002, 1001, 1037
 CREW = 102
+# Inactivating a user deletes a row of this listing.
+ACTIVE_USERS: dict[str, Any] = {"resource": "users", "filters": {"active_value": "active"}}
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_only_deleted_rows_are_reported_as_deleted(
     runs: ExportRuns,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    users: dict[str, Any] = {"resource": "users", "page_size": 5, "max_concurrency": concurrency}
+    users: dict[str, Any] = {**ACTIVE_USERS, "page_size": 5, "max_concurrency": concurrency}
     users["find_deleted"] = True
     inactivate(AWAY)
     runs.export("first", **users)
@@ -94,7 +96,7 @@ def test_members_are_not_reported_as_deleted_when_another_is_removed(
 def test_failed_try_and_retry_report_the_same_as_one_try(
     runs: ExportRuns, damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    users: dict[str, Any] = {"resource": "users", "page_size": 5, "max_concurrency": 1, "find_deleted": True}
+    users: dict[str, Any] = {**ACTIVE_USERS, "page_size": 5, "max_concurrency": 1, "find_deleted": True}
     runs.export("first", **users)
     inactivate(LAST)
 
@@ -113,7 +115,7 @@ def test_failed_try_and_retry_report_the_same_as_one_try(
 def table_of_users(*, max_concurrency: int) -> DamstraToSqlOperator:
     return DamstraToSqlOperator(
         task_id="to_sql",
-        resource="users",
+        **ACTIVE_USERS,
         sql_conn_id="warehouse",
         table="users",
         write_mode="replace",
@@ -147,7 +149,7 @@ def _zero_tolerance(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_incomplete_export_reports_deletions_in_next_run(
     runs: ExportRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    users: dict[str, Any] = {"resource": "users", "page_size": 5, "max_concurrency": 1, "find_deleted": True}
+    users: dict[str, Any] = {**ACTIVE_USERS, "page_size": 5, "max_concurrency": 1, "find_deleted": True}
     runs.export("first", **users)
     inactivate(LAST)
     call_after_pages(1, lambda: inactivate(FIRST), monkeypatch, path="/user")

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_damstra.endpoints import CreateGroup, CreateUser, RemoveGroupMembers, UpdateGroup
+from airflow_provider_damstra.endpoints import (
+    CreateGroup,
+    CreateUser,
+    InactivateUser,
+    RemoveGroupMembers,
+    UpdateGroup,
+)
 from airflow_provider_damstra.errors import DamstraResponseError, DamstraServerError
 from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.exports.sql import load
@@ -32,8 +38,8 @@ def step(resource: str = "users", **arguments: Any) -> DamstraToSqlOperator:
     return DamstraToSqlOperator(task_id="to_sql", **given)
 
 
-def listed(api: ApiClient, path: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = api.get_json(f"{path}?startIndex=0&maxResults=100")["results"]
+def listed(api: ApiClient, path: str, **query: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = api.get_json(path, startIndex=0, maxResults=100, **query)["results"]
     return rows
 
 
@@ -62,7 +68,9 @@ def test_loads_each_row_of_every_resource_once(
 def test_watermark_is_latest_modified_date(
     mode: str, damstra_emulator: DamstraEmulator, api: ApiClient, warehouse: Database
 ) -> None:
-    latest = max(datetime.fromisoformat(user["modifiedDate"]) for user in listed(api, "/user"))
+    latest = max(
+        datetime.fromisoformat(user["modifiedDate"]) for user in listed(api, "/user", activeValue="all")
+    )
     result = run(step(write_mode=mode, batch_size=5, page_size=5)).value
     assert result["watermark"] == latest.isoformat()
     damstra_emulator.advance_clock(60)
@@ -108,7 +116,7 @@ def test_loaded_values_equal_api_values(
             user["roles"],
             datetime.fromisoformat(user["createdDate"]),
         )
-        for user in listed(api, "/user")
+        for user in listed(api, "/user", activeValue="all")
     ]
 
 
@@ -147,6 +155,15 @@ def test_only_replace_deletes_missing_rows(damstra_emulator: DamstraEmulator, wa
     replaced = run(step("group_members", parent_ids=[CREW], write_mode="replace")).value
     assert (replaced["rows"], replaced["deleted"]) == (len(others), 1)
     assert ids(warehouse, "group_members") == others
+
+
+def test_replace_keeps_inactivated_user(damstra_emulator: DamstraEmulator, warehouse: Database) -> None:
+    run(step(write_mode="replace"))
+    DamstraHook().call(InactivateUser(user_id=LIAM))
+    result = run(step(write_mode="replace")).value
+    assert (result["updated"], result["deleted"]) == (1, 0)
+    statuses: dict[int, int] = dict(warehouse.execute("SELECT id, client_status_id FROM users"))
+    assert statuses[LIAM] == 57
 
 
 def test_replace_keeps_rows_of_skipped_parents(
