@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.transfers.databases import PostgreSQLDatabase
 
-ALL_IDS = list(range(1001, 1038))
+ALL_IDS = list(range(1001, 1041))
 WriteMode = Literal["upsert", "replace"]
 
 BEFORE = [(1, "from before"), (1001, "from before")]
