@@ -72,6 +72,10 @@ class IntentLog:
         """Return the requests of earlier tries, and whether they were rolled back."""
         return _unpack(self._state.get(_INTENTS, []))
 
+    def read(self) -> None:
+        """Read what earlier tries recorded, before threads use it (``dag.test()`` serves only one)."""
+        _ = (self._ids_by_operation, self.found_earlier)
+
     def was_sent(self, endpoint: Endpoint[Any]) -> bool:
         """Return whether an earlier try sent this request: its effect is then this task's own work."""
         return Intent.of(endpoint) in self._earlier

@@ -172,6 +172,7 @@ def schedule_users(
             request=_without(request, existing),
         )
 
+    client.intents.read()
     plans = map_concurrently(return_error(plan), requests, description="users looked up")
     if if_exists == "fail":
         _raise_read_error(plans)

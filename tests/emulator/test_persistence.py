@@ -97,7 +97,7 @@ def test_foreign_file_is_rejected(tmp_path: Path, capsys: pytest.CaptureFixture[
         (newer, "of another version of the emulator"),
         (tmp_path / "no" / "folder", "cannot be used as a store"),
     ):
-        assert main(["--db", str(path)]) == 2
+        assert main(["--db", str(path), "--port", "0"]) == 2
         assert expected in capsys.readouterr().err
 
 
@@ -146,7 +146,7 @@ def test_unusable_host_is_rejected_in_one_sentence(host: str, capsys: pytest.Cap
 
 
 def test_unknown_seed_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--seed", "nonsense"]) == 2
+    assert main(["--seed", "nonsense", "--port", "0"]) == 2
     assert "there is no seed 'nonsense'" in capsys.readouterr().err
 
 
