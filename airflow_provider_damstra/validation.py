@@ -22,7 +22,8 @@ def is_rendered_later(value: Any) -> bool:
     """Return whether a value is known only at run time: a template, or another task's output."""
     from airflow.sdk import XComArg
 
-    return isinstance(value, XComArg) or (isinstance(value, str) and "{{" in value)
+    is_template = isinstance(value, str) and ("{{" in value or "{%" in value)
+    return is_template or isinstance(value, XComArg)
 
 
 def is_empty(value: Any) -> bool:
@@ -38,6 +39,12 @@ def validate_choice(name: str, value: Any, *allowed: str | None) -> None:
     if value not in allowed:
         choices = " or ".join(str(choice) for choice in allowed if choice is not None)
         raise ValueError(f"{name} is {value!r}; it can be {choices}")
+
+
+def validate_literal(name: str, value: Any, *allowed: str) -> None:
+    """Validate that a text is one of the allowed values, unless it is a template, or of another type."""
+    if isinstance(value, str) and not is_rendered_later(value):
+        validate_choice(name, value, *allowed)
 
 
 def validate_encoding(name: str, value: Any) -> None:

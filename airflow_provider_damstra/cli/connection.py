@@ -13,6 +13,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from airflow_provider_damstra.hooks.connection import find_connection, parse_extra
+from airflow_provider_damstra.hooks.connection_lookup import add_connection_command
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 
 Extra = dict[str, Any]
@@ -28,8 +29,7 @@ def find_extra(conn_id: str) -> tuple[Extra, str | None]:
     stored = find_connection(conn_id)
     if stored is None:
         raise SystemExit(
-            f"There is no connection {conn_id!r}. Make it first: airflow connections add {conn_id} "
-            f"--conn-type {DamstraHook.conn_type} --conn-password <access key>"
+            f"There is no connection {conn_id!r}. Make it first: {add_connection_command(conn_id)}"
         )
     connection, backend = stored
     source: str | None = f"the secrets backend {type(backend).__name__}"

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from airflow_provider_damstra.endpoints.base import (
     IN_QUERY,
@@ -35,6 +43,16 @@ if TYPE_CHECKING:
 
 
 RoleNumber: TypeAlias = Role | Literal[3, 4, 5, 6, 7, 8]
+
+
+def _validate_role(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    with suppress(ValidationError):
+        return validate(value)
+    # Not raised for pydantic's error, which would be its context: that shows the value.
+    raise ValueError(f"it is no role; roles are {', '.join(f'{role.name} ({role.value})' for role in Role)}")
+
+
+RoleValue = Annotated[Role, WrapValidator(_validate_role)]
 """A role, or its number."""
 
 
@@ -78,7 +96,7 @@ class ListUsers(ListEndpoint[User], path="/user"):
     email_address: Name | None = None
     """E-mail address."""
 
-    role_id: Argument[RoleNumber | None, Role | None] = OMITTED
+    role_id: Argument[RoleNumber | None, RoleValue | None] = OMITTED
     """Role, or its number."""
 
     active_value: Argument[ActiveValue | Literal["active", "inactive", "all"] | None, ActiveValue | None] = (
@@ -118,7 +136,7 @@ class ImportedUser(RequestModel):
     employee_number: OptionalEmployeeNumber = OMITTED
     """The organisation's number of the user."""
 
-    roles: Argument[Sequence[RoleNumber] | None, tuple[Role, ...] | None] = OMITTED
+    roles: Argument[Sequence[RoleNumber] | None, tuple[RoleValue, ...] | None] = OMITTED
     """Roles, or their numbers; trainee if none are given."""
 
     time_zone: TrimmedText | None = None
@@ -167,7 +185,7 @@ class UpdateUser(Endpoint[User], method="PUT", path="/user/{user_id}"):
     employee_number: OptionalEmployeeNumber
     """The organisation's number of the user, or None."""
 
-    roles: Argument[Sequence[RoleNumber], tuple[Role, ...]]
+    roles: Argument[Sequence[RoleNumber], tuple[RoleValue, ...]]
     """All roles, or their numbers."""
 
     time_zone: TrimmedText

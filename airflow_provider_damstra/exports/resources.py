@@ -71,6 +71,13 @@ class Resource:
         own = self.model.row_key_field
         return (self.parent_argument, own) if self.adds_parent else (own,)
 
+    def filters(self) -> dict[str, str]:
+        """Return the API's names of the arguments of the listing that select rows, by name."""
+        fields = self.listing.model_fields.items()
+        return {
+            name: info.serialization_alias or name for name, info in fields if name != self.parent_argument
+        }
+
     @property
     def parent_column(self) -> str:
         """Return the column of the parent's id."""
@@ -143,6 +150,7 @@ class ResourceQuery:
     skip_failed_parents: bool = False
 
     def __post_init__(self) -> None:
+        _validate_filters("filters", self.filters, self.resource)
         if self.resource.parent is None:
             if self.parent_ids is not None or self.parent_filters:
                 raise ValueError(
@@ -152,6 +160,7 @@ class ResourceQuery:
             return
         if self.parent_ids is not None and self.parent_filters:
             raise ValueError("give parent_ids or parent_filters, not both")
+        _validate_filters("parent_filters", self.parent_filters, named_resource(self.resource.parent))
         self.listing(1)
         self.parent_listing()
 
@@ -165,6 +174,17 @@ class ResourceQuery:
     def parent_listing(self) -> Listing:
         """Return the listing of the parents."""
         return named_resource(self.resource.parent or "").create_listing(self.parent_filters)
+
+
+def _validate_filters(argument: str, filters: Mapping[str, Any], resource: Resource) -> None:
+    aliases = resource.filters()
+    unknown = [repr(name) for name in filters if name not in {*aliases, *aliases.values()}]
+    if unknown:
+        parent = f"; parent_filters selects {resource.parent}" if resource.parent else ""
+        raise ValueError(
+            f"{argument}: {resource.name} have no filter {' and no '.join(unknown)}; they have "
+            f"{', '.join(aliases) or 'none'}{parent}"
+        )
 
 
 class _ParentIds(RequestModel):

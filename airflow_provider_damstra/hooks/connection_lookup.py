@@ -6,6 +6,7 @@ reports a connection that it could not read as not defined.
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from airflow_provider_damstra.errors import DamstraTransportError
@@ -14,9 +15,9 @@ from airflow_provider_damstra.errors import DamstraTransportError
 def lookup_error(conn_id: str, error: Exception) -> Exception:
     """Return the exception to raise after Airflow did not find or could not read a connection.
 
-    It is ``error`` if the metadata database and all secrets backends respond, and none has the connection.
-    Otherwise it is a ``DamstraTransportError``, after which a poll is repeated. Blocks: call it in a thread
-    from an event loop.
+    It is ``error`` if the metadata database and all secrets backends respond, and none has the connection;
+    its message then says how to define it. Otherwise it is a ``DamstraTransportError``, after which a poll is
+    repeated. Blocks: call it in a thread from an event loop.
 
     :param error: the exception of Airflow's lookup.
     """
@@ -26,8 +27,19 @@ def lookup_error(conn_id: str, error: Exception) -> Exception:
     is_failure = isinstance(error, AirflowRuntimeError)
     problem = f"Airflow's API server failed ({_name(error)})" if is_failure else _find_problem(conn_id)
     if problem is None:
+        error.args = (
+            f"{error}. Set the environment variable AIRFLOW_CONN_{conn_id.upper()} where the tasks and the "
+            f"triggerer run, or add it to Airflow's metadata database: {add_connection_command(conn_id)}",
+        )
         return error
     return DamstraTransportError(f"Connection {conn_id!r} cannot be read: {problem}.", was_sent=False)
+
+
+def add_connection_command(conn_id: str) -> str:
+    """Return the shell command that adds a connection to Airflow's metadata database."""
+    return (
+        f"airflow connections add {shlex.quote(conn_id)} --conn-type damstra --conn-password '<access key>'"
+    )
 
 
 def _find_problem(conn_id: str) -> str | None:

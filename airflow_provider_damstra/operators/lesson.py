@@ -13,7 +13,12 @@ from airflow_provider_damstra.operators.base import (
     ResultFileMixin,
 )
 from airflow_provider_damstra.operators.user_arguments import OnEmptyMixin, UserListMixin, UserMixin
-from airflow_provider_damstra.validation import validate_booleans, validate_choice, validate_exactly_one
+from airflow_provider_damstra.validation import (
+    validate_booleans,
+    validate_choice,
+    validate_exactly_one,
+    validate_literal,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -103,6 +108,7 @@ class DamstraScheduleLessonsOperator(UserListMixin, OnEmptyMixin, ResultFileMixi
         validate_exactly_one(
             lesson_version_ids=lesson_version_ids, lesson_ids=lesson_ids, lesson_names=lesson_names
         )
+        validate_literal("grace_period_unit", grace_period_unit, "days", "months")
         validate_choice("if_exists", if_exists, "return", "fail")
         validate_choice("if_completed", if_completed, "schedule", "skip")
         validate_choice("on_partial_failure", on_partial_failure, "fail", "continue")

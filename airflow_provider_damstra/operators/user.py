@@ -22,6 +22,7 @@ from airflow_provider_damstra.validation import (
     validate_encoding,
     validate_exactly_one,
     validate_integer,
+    validate_literal,
     validate_no_password,
 )
 
@@ -110,6 +111,7 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
     ) -> None:
         super().__init__(result_path=result_path, **kwargs)
         validate_exactly_one(users=users, users_path=users_path)
+        validate_literal("match_by", match_by, "employee_number", "email_address", "user_name")
         validate_integer("batch_size", batch_size, at_least=1)
         validate_booleans(keep_roles=keep_roles, reactivate=reactivate, allow_empty=allow_empty)
         validate_encoding("encoding", encoding)
@@ -208,9 +210,7 @@ class DamstraCreateUserOperator(RollbackOnKillMixin):
         validate_choice("if_exists", if_exists, "return", "update", "fail")
         validate_booleans(reactivate=reactivate)
         if reactivate and if_exists == "fail":
-            raise ValueError(
-                "reactivate=True has no effect with if_exists='fail', which fails on a user who exists"
-            )
+            raise ValueError("reactivate=True has no effect with if_exists='fail': it rejects existing users")
         validate_no_password(user)
         self.user = user
         self.if_exists = if_exists
@@ -339,6 +339,7 @@ class DamstraGenerateLoginUrlOperator(UserMixin):
         super().__init__(**kwargs)
         validate_booleans(return_in_clear=return_in_clear)
         validate_exactly_one(path=path, return_in_clear=return_in_clear or None)
+        validate_literal("expires_in", expires_in, "day", "week", "month", "year", "never", "disabled")
         self.path = cast("str | None", path)
         self.expires_in = expires_in
 

@@ -14,6 +14,7 @@ from airflow_provider_damstra.validation import (
     validate_delimiter,
     validate_encoding,
     validate_integer,
+    validate_literal,
 )
 
 if TYPE_CHECKING:
@@ -24,6 +25,19 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.reader import ResourceReader
     from airflow_provider_damstra.exports.resources import Resource, ResourceQuery
 
+
+RESOURCE_NAMES = (
+    "users",
+    "groups",
+    "group_members",
+    "group_supervisors",
+    "lessons",
+    "lesson_details",
+    "lesson_schedules",
+    "ilt_sessions",
+    "ilt_attendees",
+)
+"""The keys of ``exports.resources.RESOURCES``, which is not imported when a DAG file is parsed."""
 
 FAILED_PARENTS_SHOWN = 20
 """Failed parents that are named in the result, which Airflow keeps in its database."""
@@ -95,6 +109,7 @@ class ResourceTransfer(DamstraOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        validate_literal("resource", resource, *RESOURCE_NAMES)
         validate_choice("on_failed_parent", on_failed_parent, "fail", "skip")
         validate_encoding("parent_ids_encoding", parent_ids_encoding)
         validate_delimiter("parent_ids_delimiter", parent_ids_delimiter)

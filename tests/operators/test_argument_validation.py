@@ -97,18 +97,18 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     (UPSERT_USERS, {"delimiter": "::"}, "delimiter is '::'; it is one character"),
     (UPSERT_USERS, {"delimiter": "\n"}, "it is one character"),
     (SYNC, {"max_removals": float("inf")}, "max_removals is inf; it is a number of at least 0"),
-    (UPSERT_USERS, {"match_by": "shoe_size"}, "match_by is 'shoe_size'; it can be employee_number"),
+    (UPSERT_USERS, {"match_by": "{{ 'shoe_size' }}"}, "match_by is 'shoe_size'; it can be employee_number"),
     (
         LOGIN_URL,
         {"expires_in": "soon"},
-        "GenerateLoginUrl was not sent: expires_in: Input should be 'disabled'",
+        "expires_in is 'soon'; it can be day or week or month or year or never or disabled",
     ),
     (SCHEDULE_LESSONS, {"grace_period": -1}, "grace_period: Input should be greater than or equal to 0"),
     (SCHEDULE_LESSONS, {"grace_period": "two weeks"}, "grace_period: Input should be a valid integer"),
     (
         SCHEDULE_LESSONS,
         {"grace_period_unit": "weeks"},
-        "grace_period_unit: Input should be 'days' or 'months'",
+        "grace_period_unit is 'weeks'; it can be days or months",
     ),
     (CERTIFICATE, {"on_missing": "ignore"}, "on_missing is 'ignore'; it can be fail or skip"),
     # ids
@@ -153,7 +153,7 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     (
         CREATE_USER,
         {"user": {"user_name": "ada", "roles": [1]}},
-        "roles.0: Input should be 3, 4, 5, 6, 7 or 8",
+        "roles.0: it is no role; roles are ADMIN (3), EDITOR (4), SUPERVISOR (5), TRAINEE (6), ",
     ),
     (UPDATE_USER, {"changes": "Ada"}, "changes is a str, not names and values"),
     (UPDATE_USER, {"changes": {"shoeSize": 38}}, "shoeSize: Extra inputs are not permitted"),

@@ -135,6 +135,18 @@ def test_all_bad_rows_are_reported_and_nothing_is_sent(step: Step, damstra_emula
     assert damstra_emulator.journal() == []
 
 
+def test_all_problems_of_a_row_are_reported_with_names_of_roles(
+    step: Step, damstra_emulator: DamstraEmulator
+) -> None:
+    why = fail_fast_message(step(f"{HEADER}E1,,Byron,ada at example,,LEHRLING;5;CHEF\n"))
+    roles = "ADMIN (3), EDITOR (4), SUPERVISOR (5), TRAINEE (6), OWNER (7), INSTRUCTOR (8)"
+    assert why.endswith(
+        "line 2: first_name missing; email_address is not an e-mail address; "
+        f"roles.0: it is no role; roles are {roles}; roles.2: it is no role; roles are {roles}"
+    )
+    assert damstra_emulator.journal() == []
+
+
 def test_bad_quote_does_not_hide_earlier_bad_rows(step: Step, damstra_emulator: DamstraEmulator) -> None:
     why = fail_fast_message(step(f'{HEADER},Ada,Byron,,,\nE2,"Ada"x,Byron,,,\n'))
     assert "line 2: employee_number missing" in why

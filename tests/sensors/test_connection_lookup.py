@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from tests.sensors.cases import Damstra
 
 every_mode = pytest.mark.parametrize("mode", MODES)
+MISSING = (
+    "The conn_id `damstra_default` isn't defined. Set the environment variable AIRFLOW_CONN_DAMSTRA_DEFAULT "
+    "where the tasks and the triggerer run, or add it to Airflow's metadata database: airflow connections "
+    "add damstra_default --conn-type damstra --conn-password '<access key>'"
+)
 EXISTING_USER: dict[str, Any] = {"emp_id": "E1011"}
 
 
@@ -51,7 +56,7 @@ def test_connection_that_no_backend_contains_fails_try_at_first_poll(
 ) -> None:
     FailingBackend(None, failures=0).install(monkeypatch)
     outcome = run(DamstraUserSensor, mode, EXISTING_USER, poke_interval=3600)
-    assert outcome == up_for_retry("The conn_id `damstra_default` isn't defined")
+    assert outcome == up_for_retry(MISSING)
 
 
 @pytest.mark.needs_airflow("3.3")  # the supervisor's messages
@@ -62,12 +67,11 @@ def test_connection_that_api_server_does_not_find_fails_poll_only_if_database_fa
 ) -> None:
     FakeSupervisor(failures=failures).install(monkeypatch)
     outcome = run(DamstraUserSensor, mode, EXISTING_USER, max_poll_failures=1)
-    missing = "The conn_id `damstra_default` isn't defined"
     failing = (
         "2 consecutive polls failed: Connection 'damstra_default' cannot be read: "
         "Airflow's API server or metadata database failed (AirflowRuntimeError)."
     )
-    assert outcome == up_for_retry(failing if failures else missing)
+    assert outcome == up_for_retry(failing if failures else MISSING)
 
 
 class FailingStore:

@@ -15,6 +15,7 @@ from pyarrow import parquet
 
 from airflow_provider_damstra import extras
 from airflow_provider_damstra.exports.resources import RESOURCES
+from airflow_provider_damstra.transfers.base import RESOURCE_NAMES
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from tests.operators.task_runner import fail_fast_message, run
 from tests.transfers.export_operator import export_operator, read_lines
@@ -216,8 +217,19 @@ def test_parent_ids_are_read_from_file_of_another_export(
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ({"resource": "user"}, "there is no resource 'user'; there are users, groups"),
-        ({"filters": {"colour": "red"}}, "colour"),
+        ({"resource": "{{ 'user' }}"}, "there is no resource 'user'; there are users, groups"),
+        (
+            {"filters": {"status": "active"}},
+            "users have no filter 'status'; they have q, emp_id, email_address, role_id, active_value",
+        ),
+        (
+            {"resource": "group_members", "filters": {"group_id": 101}},
+            "filters: group_members have no filter 'group_id'; they have none; parent_filters selects groups",
+        ),
+        (
+            {"resource": "group_members", "parent_filters": {"name": "Pit"}},
+            "parent_filters: groups have no filter 'name'; they have q",
+        ),
         ({"filters": "q=smith"}, "filters is a str, not names and values"),
         ({"parent_ids": [1]}, "users is one listing: it takes no parent_ids"),
         ({"resource": "lesson_schedules", "parent_ids": []}, "parent_ids: it is empty"),
@@ -241,9 +253,14 @@ def test_invalid_argument_fails_before_first_request(
     assert damstra_emulator.journal() == []
 
 
+def test_resource_names_of_operators_are_those_of_exports() -> None:
+    assert set(RESOURCE_NAMES) == set(RESOURCES)
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
+        ({"resource": "user"}, "resource is 'user'; it can be users or groups or group_members or "),
         ({"file_format": "xml"}, "file_format is 'xml'; it can be jsonl or csv or parquet"),
         ({"compression": "rar"}, "compression is 'rar'; it can be gzip or zstd"),
         ({"parent_ids_encoding": "latin-99"}, "parent_ids_encoding is 'latin-99'; it is the name of an"),

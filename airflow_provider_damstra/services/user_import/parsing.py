@@ -103,20 +103,30 @@ def _parse_row(row: Any, columns: UserColumns, *, match_by: str) -> ImportedUser
 
 
 def _parse_user(row: dict[str, Any], *, match_by: str) -> ImportedUser:
+    problems = _find_problems(row, match_by=match_by)
     try:
         user = ImportedUser.model_validate({**row, **_parse_roles(row)})
     except ValidationError as error:
-        raise ValueError(format_validation_error(error)) from None
-    missing = [
-        name for name in dict.fromkeys((match_by, *REQUIRED_FIELDS)) if not match_key(getattr(user, name))
-    ]
-    if missing:
-        raise ValueError(f"{' and '.join(missing)} missing")
-    if user.email_address and not _EMAIL.fullmatch(user.email_address):
-        raise ValueError("email_address is not an e-mail address")
-    if user.time_zone and user.time_zone not in zoneinfo.available_timezones():
-        raise ValueError("time_zone is no IANA time zone such as Australia/Perth")
+        problems.append(format_validation_error(error))
+    if problems:
+        # Outside of the except block: pydantic's error, which shows the row, would be its context.
+        raise ValueError("; ".join(problems))
     return user
+
+
+def _find_problems(row: Mapping[str, Any], *, match_by: str) -> list[str]:
+    """Return what is wrong with a row although its values may have the right types."""
+    texts = {name: "" if value is None else str(value).strip() for name, value in row.items()}
+    missing = [
+        name for name in dict.fromkeys((match_by, *REQUIRED_FIELDS)) if not match_key(texts.get(name, ""))
+    ]
+    email_address, time_zone = texts.get("email_address"), texts.get("time_zone")
+    problems = [f"{' and '.join(missing)} missing"] if missing else []
+    if email_address and not _EMAIL.fullmatch(email_address):
+        problems.append("email_address is not an e-mail address")
+    if time_zone and time_zone not in zoneinfo.available_timezones():
+        problems.append("time_zone is no IANA time zone such as Australia/Perth")
+    return problems
 
 
 def _parse_roles(row: Mapping[str, Any]) -> dict[str, Any]:
