@@ -147,8 +147,7 @@ def schedule_users(
 ) -> tuple[list[ScheduleResult], dict[int, DamstraError]]:
     """Schedule users to the lessons that they are not scheduled to yet, several users concurrently.
 
-    All schedules are read first. The server has no two open schedules of a user for one lesson version, so a
-    repeated request creates nothing twice.
+    All schedules are read first. The server rejects a second open schedule for the same lesson version.
 
     :param if_exists: ``return`` open schedules, or ``fail`` for the user who has some that no earlier try of
         the task created. With ``fail``, no user is scheduled unless all schedules could be read.
