@@ -86,12 +86,16 @@ NUMBER = "Input should be a valid integer, unable to parse string as an integer"
         (
             DamstraUserLessonsSensor,
             {"user_id": "x", "lesson_ids": [7, 7]},
-            f"Invalid arguments: user_id: {NUMBER}; lesson_ids: duplicate values: 7",
+            f"Invalid arguments: user_id: {NUMBER}; lesson_ids: duplicate values: 7. user_id takes ids; "
+            "operators and sensors take other texts as employee_number or email_address",
         ),
         (
             DamstraGroupLessonSensor,
             {"group_id": "x", "lesson_id": "y"},
-            f"Invalid arguments: group_id: {NUMBER}; lesson_id: {NUMBER}",
+            f"Invalid arguments: group_id: {NUMBER}; lesson_id: {NUMBER}. group_id takes ids, not names: "
+            "DamstraHook().iterate(ListGroups(q='...')) finds a group by its name, and "
+            "DamstraCreateGroupOperator returns the id of a group that exists. lesson_id takes ids; "
+            "operators and sensors take other texts as lesson_name",
         ),
         (
             DamstraIltSessionSensor,
