@@ -53,8 +53,7 @@ def airflow(
     airflow = WebhookAirflow(root=root, dags=dags, emulator=emulator, postgresql=database)
     try:
         airflow.start()
-        airflow.wait_until_ready(DAGS[0])
-        wait_until(lambda: all(map(airflow.api.has_dag, DAGS)), description="the DAGs", timeout=TIMEOUT)
+        airflow.wait_until_ready(DAGS)
         yield airflow
     finally:
         airflow.stop()
