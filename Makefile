@@ -27,7 +27,7 @@ RESOLVE_3.4 := 'apache-airflow>=3.4.0b1,<3.5'
 # The lowest versions that pyproject.toml allows, of Airflow too.
 RESOLVE_lowest := --resolution lowest-direct $(AS_OF_3.0)
 COMPAT_TESTS := $(addprefix tests/,hooks models operators sensors triggers exports transfers webhooks cli test_*.py \
-	documentation/test_python.py example_dags/test_loading.py)
+	example_dags/test_loading.py)
 
 # Tolerate a slow package index and one with a certificate of the system's own CA.
 export UV_HTTP_TIMEOUT ?= 300

@@ -94,7 +94,6 @@ def test_dag_loads_as_printed(snippet: Snippet, tmp_path: Path) -> None:
     assert bag.dags[dag_id].task_ids
 
 
-@pytest.mark.needs_airflow("3.3")  # dag.test() with asset events
 @pytest.mark.parametrize("snippet", DAGS, ids=snippet_id)
 def test_dag_runs_as_printed(
     snippet: Snippet,
