@@ -147,7 +147,7 @@ class SharedPoller:
         """Log a line of a subscription with the times of its next poll and its deadline."""
         now, to_wall_clock = self._loop.time(), time.time() - self._loop.time()
         polled = [self._polled[query] for query in subscription.queries if query in self._polled]
-        polls = [one.timer.when() for one in polled if one.timer and not one.is_queued]
+        polls = [one.due_at for one in polled if one.timer and not one.is_queued]
         next_poll = min((due for due in polls if due >= now), default=None)
         times = describe_times(
             next_poll=None if next_poll is None else next_poll + to_wall_clock,
@@ -209,7 +209,8 @@ class SharedPoller:
         )
         if polled.is_expedited and not polled.failures:
             due = min(due, polled.polled_at + MIN_EXPEDITED_INTERVAL)
-        polled.timer = self._loop.call_at(max(due, polled.blocked_until), self._enqueue, polled)
+        polled.due_at = max(due, polled.blocked_until)
+        polled.timer = self._loop.call_at(polled.due_at, self._enqueue, polled)
 
     def _enqueue(self, polled: PolledQuery) -> None:
         """Queue a query for the next free worker, and start one if there may be more."""

@@ -161,12 +161,14 @@ class Subscription:
 class PolledQuery:
     """One query, its last response, and the filters of all subscriptions to it.
 
+    :param due_at: time of the timer; uvloop's handle of a time in the past does not have it.
     :param blocked_until: earliest time of the next request, as set by a ``Retry-After`` header.
     """
 
     query: Query
     subscriptions: dict[Subscription, QueryFilter] = field(default_factory=dict)
     timer: asyncio.TimerHandle | None = None
+    due_at: float = float("-inf")
     is_queued: bool = False
     is_expedited: bool = False
     failures: int = 0

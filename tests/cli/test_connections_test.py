@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,7 +39,7 @@ def test_text_of_server_is_printed_without_interpreting_it(
     with raw_server(http_response(json.dumps({"error": f"{text}\x1b[2J"}), 400)) as server:
         connection = {"conn_type": "damstra", "host": server.url, "password": "key-of-test"}
         monkeypatch.setenv("AIRFLOW_CONN_LMS", json.dumps(connection))
-        with pytest.raises(SystemExit):
+        with suppress(SystemExit):  # Airflow 3.0 does not exit
             connections_test(Namespace(conn_id="lms", verbose=False))
     printed = capsys.readouterr().out
     assert rf"{text}\x1b[2J" in printed

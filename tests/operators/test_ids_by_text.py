@@ -211,6 +211,7 @@ def test_wrong_argument_is_reported_and_nothing_is_sent(
     assert damstra_emulator.journal() == []
 
 
+@pytest.mark.needs_airflow("3.2")
 def test_missing_output_of_another_task_is_reported(damstra_emulator: DamstraEmulator) -> None:
     step = step_of(SYNC, **{**SYNC.arguments, "user_ids": "{{ none }}"})
     step.render_template_as_native_obj = True

@@ -45,6 +45,7 @@ CASES: list[tuple[Callable[..., BaseOperator], dict[str, str], list[str]]] = [
 ]
 
 
+@pytest.mark.needs_airflow("3.2")  # older assets cannot be keys of a dictionary
 @pytest.mark.parametrize(("operator", "path", "keys"), CASES)
 def test_parts_of_file_result_are_xcoms(
     operator: Callable[..., BaseOperator],
