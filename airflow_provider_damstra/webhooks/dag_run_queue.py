@@ -58,7 +58,7 @@ def _scheduled_dag_ids(asset: AssetModel, session: Session) -> list[str]:
     )
     query = select(DagModel).where(DagModel.is_paused.is_(False), DagModel.dag_id.in_(scheduled))
     dags: list[Any] = [dag for dag in session.scalars(query) if not dag.timetable_partitioned]
-    # Airflow 3.4 starts no more runs of a DAG that is draining.
+    # Airflow 3.4 does not start further runs of a DAG that is draining.
     dag_ids = sorted(dag.dag_id for dag in dags if not getattr(dag, "is_draining", False))
     if dag_ids and conf.getboolean("core", "multi_team", fallback=False):
         # Events from outside belong to no team and start no team's DAG.
