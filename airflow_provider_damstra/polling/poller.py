@@ -147,8 +147,9 @@ class SharedPoller:
         """Log a line of a subscription with the times of its next poll and its deadline."""
         now, to_wall_clock = self._loop.time(), time.time() - self._loop.time()
         polled = [self._polled[query] for query in subscription.queries if query in self._polled]
-        polls = [one.due_at for one in polled if one.timer and not one.is_queued]
-        next_poll = min((due for due in polls if due >= now), default=None)
+        # A query that is queued or being requested is polled now.
+        polls = [now if one.is_queued else max(one.due_at, now) for one in polled]
+        next_poll = min(polls, default=None)
         times = describe_times(
             next_poll=None if next_poll is None else next_poll + to_wall_clock,
             deadline=None if subscription.deadline is None else subscription.deadline + to_wall_clock,
