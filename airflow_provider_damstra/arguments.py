@@ -156,6 +156,21 @@ class UserListArguments(OperatorArguments, total=False):
     email_addresses: Texts | None
 
 
+class UserRowsArguments(OperatorArguments, total=False):
+    """Arguments of ``UserRowsMixin``."""
+
+    users: Sequence[Mapping[str, Any]] | Text | None
+    users_path: Text | None
+    encoding: str | None
+    delimiter: str | None
+    allow_empty: bool
+    columns: Fields | None
+    ignored_columns: Texts | None
+    match_by: Literal["employee_number", "email_address", "user_name"] | Text
+    batch_size: int
+    keep_roles: bool
+
+
 class OnEmptyArguments(UserListArguments, total=False):
     """Arguments of ``OnEmptyMixin``."""
 

@@ -13,6 +13,7 @@ from airflow.sdk import BaseOperator, BaseSensorOperator
 from airflow_provider_damstra import arguments
 from airflow_provider_damstra.operators.base import DamstraOperator, RollbackOnKillMixin, StrictMixin
 from airflow_provider_damstra.operators.user_arguments import OnEmptyMixin, UserListMixin, UserMixin
+from airflow_provider_damstra.operators.user_rows import UserRowsMixin
 from airflow_provider_damstra.sensors.base import DamstraSensor
 from airflow_provider_damstra.transfers.base import ResourceTransfer
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
@@ -65,6 +66,7 @@ def test_base_operator_arguments_are_those_of_airflow() -> None:
         (RollbackOnKillMixin, set(arguments.RollbackArguments.__annotations__) - OPERATOR),
         (UserMixin, set(arguments.UserArguments.__annotations__) - OPERATOR),
         (UserListMixin, USER_LIST - OPERATOR),
+        (UserRowsMixin, set(arguments.UserRowsArguments.__annotations__) - OPERATOR),
         (OnEmptyMixin, set(arguments.OnEmptyArguments.__annotations__) - USER_LIST),
         (ResourceTransfer, set(arguments.ResourceArguments.__annotations__) - OPERATOR),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, cast
 
 from airflow_provider_damstra.id_arguments import USER_FIELDS
@@ -14,14 +13,12 @@ from airflow_provider_damstra.operators.base import (
     RollbackOnKillMixin,
 )
 from airflow_provider_damstra.operators.user_arguments import UserMixin
+from airflow_provider_damstra.operators.user_rows import USER_ROW_FIELDS, UserRowsMixin
 from airflow_provider_damstra.validation import (
     parse_mapping,
     validate_booleans,
     validate_choice,
-    validate_delimiter,
-    validate_encoding,
     validate_exactly_one,
-    validate_integer,
     validate_literal,
     validate_no_password,
 )
@@ -31,17 +28,15 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.arguments import (
         Fields,
-        OperatorArguments,
         RollbackArguments,
         Text,
-        Texts,
         UserArguments,
+        UserRowsArguments,
         UserStatusArguments,
     )
-    from airflow_provider_damstra.endpoints.user import ImportedUser
 
 
-class DamstraUpsertUsersOperator(ResultFileMixin):
+class DamstraUpsertUsersOperator(UserRowsMixin, ResultFileMixin):
     """Create missing users and update users that differ, in batches, from a list or a file.
 
     Calls ``listUsers`` and, for missing and differing users, ``bulkUserImport``. All rows are validated
@@ -82,61 +77,26 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
     """
 
     xcom_keys = ("created", "updated", "unchanged", "reactivated", "inactive", *FILE_XCOM_KEYS)
-    template_fields = (
-        "users",
-        "users_path",
-        "columns",
-        "ignored_columns",
-        "match_by",
-        "result_path",
-        "damstra_conn_id",
-    )
+    template_fields = (*USER_ROW_FIELDS, "result_path", "damstra_conn_id")
 
     def __init__(
         self,
         *,
-        users: Sequence[Mapping[str, Any]] | Text | None = None,
-        users_path: Text | None = None,
-        encoding: str | None = None,
-        delimiter: str | None = None,
-        allow_empty: bool = False,
-        columns: Fields | None = None,
-        ignored_columns: Texts | None = None,
-        match_by: Literal["employee_number", "email_address", "user_name"] | Text = "employee_number",
-        batch_size: int = 100,
-        keep_roles: bool = True,
         reactivate: bool = False,
         result_path: Text | None = None,
-        **kwargs: Unpack[OperatorArguments],
+        **kwargs: Unpack[UserRowsArguments],
     ) -> None:
         super().__init__(result_path=result_path, **kwargs)
-        validate_exactly_one(users=users, users_path=users_path)
-        validate_literal("match_by", match_by, "employee_number", "email_address", "user_name")
-        validate_integer("batch_size", batch_size, at_least=1)
-        validate_booleans(keep_roles=keep_roles, reactivate=reactivate, allow_empty=allow_empty)
-        validate_encoding("encoding", encoding)
-        validate_delimiter("delimiter", delimiter)
-        validate_no_password(users)
-        self.users = users
-        self.users_path = cast("str | None", users_path)
-        self.encoding = encoding
-        self.delimiter = delimiter
-        self.allow_empty = allow_empty
-        self.columns = columns
-        self.ignored_columns = ignored_columns
-        self.match_by = cast("str", match_by)
-        self.batch_size = batch_size
-        self.keep_roles = keep_roles
+        validate_booleans(reactivate=reactivate)
         self.reactivate = reactivate
 
     def _execute(self, context: Context) -> Any:
-        from airflow_provider_damstra.services.user_import.upsert import MERGE_TYPES, upsert_users
+        from airflow_provider_damstra.services.user_import.upsert import upsert_users
 
         self.validate_result_path()
-        validate_choice("match_by", self.match_by, *MERGE_TYPES)
         result = upsert_users(
             self.client,
-            self._parse_users(),
+            [row.user for row in self.read_rows()],
             task_state=self.task_state,
             match_by=self.match_by,
             batch_size=self.batch_size,
@@ -147,25 +107,6 @@ class DamstraUpsertUsersOperator(ResultFileMixin):
         if self.result_path is None:
             return result.user_ids
         return self.return_or_write(result.lines())
-
-    def _parse_users(self) -> list[ImportedUser]:
-        from airflow_provider_damstra.services.user_import.columns import UserColumns
-        from airflow_provider_damstra.services.user_import.parsing import parse_user_list, read_users
-        from airflow_provider_damstra.storage import open_for_reading
-
-        columns = UserColumns(parse_mapping("columns", self.columns or {}), self.ignored_columns)
-        if self.users_path is None:
-            return parse_user_list(self.users, columns, match_by=self.match_by, allow_empty=self.allow_empty)
-        with open_for_reading("users_path", self.users_path) as file:
-            return read_users(
-                file,
-                columns,
-                name=self.users_path,
-                match_by=self.match_by,
-                encoding=self.encoding,
-                delimiter=self.delimiter,
-                allow_empty=self.allow_empty,
-            )
 
 
 class DamstraCreateUserOperator(RollbackOnKillMixin):

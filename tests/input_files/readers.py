@@ -11,7 +11,7 @@ from pyarrow import parquet
 from airflow_provider_damstra.compression import compressed
 from airflow_provider_damstra.exports.id_file import read_ids
 from airflow_provider_damstra.services.user_import.columns import UserColumns
-from airflow_provider_damstra.services.user_import.parsing import read_users
+from airflow_provider_damstra.services.user_import.parsing import read_rows
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.user import ImportedUser
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def users_in(content: bytes, name: str = "people.csv", **options: Any) -> list[ImportedUser]:
     """Return the users in a file."""
     columns = UserColumns(options.pop("columns", {}), options.pop("ignored_columns", None))
-    return read_users(io.BytesIO(content), columns, name=name, match_by="employee_number", **options)
+    rows = read_rows(io.BytesIO(content), columns, name=name, match_by="employee_number", **options)
+    return [row.user for row in rows]
 
 
 def ids_in(content: bytes, name: str = "ids.csv", **options: Any) -> tuple[int, ...]:

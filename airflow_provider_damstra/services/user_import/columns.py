@@ -27,10 +27,11 @@ class UserColumns:
 
     :param mapped: the field of a user for each column that has another name.
     :param ignored: names of columns to leave out; ``""`` is a column without a name.
+    :param extra: names of columns that must be there, although they contain no field of a user.
     :raises ValueError: if a field does not exist, or ``ignored`` is no list of names.
     """
 
-    def __init__(self, mapped: Mapping[str, Any], ignored: Any = None) -> None:
+    def __init__(self, mapped: Mapping[str, Any], ignored: Any = None, *, extra: Iterable[str] = ()) -> None:
         aliases = {
             alias: name
             for name, field in ImportedUser.model_fields.items()
@@ -41,7 +42,8 @@ class UserColumns:
             raise ValueError(f"columns: a user has no {' and no '.join(unknown)}; it has {_KNOWN_NAMES}")
         self._mapped = mapped
         self._fields = aliases | {column: aliases[str(field)] for column, field in mapped.items()}
-        self._ignored = _parse_ignored(ignored or ())
+        self.extra = tuple(extra)
+        self._ignored = _parse_ignored(ignored or ()).union(self.extra)
 
     def validate_header(self, names: Sequence[str], *, match_by: str, location: str) -> None:
         """Check the columns of a file, before its rows are read.
@@ -58,9 +60,10 @@ class UserColumns:
     def _validate_names(self, names: Sequence[str], *, match_by: str) -> None:
         if not any(name in self._fields for name in names):
             raise ValueError(_describe_unknown_header(names, match_by=match_by))
-        missing = [column for column in self._mapped if column not in names]
+        missing = [column for column in (*self._mapped, *self.extra) if column not in names]
         if missing:
-            raise ValueError(f"columns: {missing_column_message(missing[:1], names)}")
+            argument = "columns: " if missing[0] in self._mapped else ""
+            raise ValueError(f"{argument}{missing_column_message(missing[:1], names)}")
         given = [name for name in names if name and name not in self._ignored]
         fields = self._unique_fields(given, names)
         required = [field for field in dict.fromkeys((match_by, *REQUIRED_FIELDS)) if field not in fields]

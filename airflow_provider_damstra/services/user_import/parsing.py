@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zoneinfo
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from pydantic import ValidationError
@@ -21,7 +22,20 @@ _MAX_PROBLEMS_SHOWN = 20
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+")
 
 
-def read_users(
+@dataclass(frozen=True, kw_only=True)
+class UserRow:
+    """A valid row of an extract.
+
+    :param location: where it is, such as ``line 3``.
+    :param extra: the texts of the extra columns that are not blank, by column.
+    """
+
+    location: str
+    user: ImportedUser
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_rows(
     file: BinaryIO,
     columns: UserColumns,
     *,
@@ -30,31 +44,34 @@ def read_users(
     encoding: str | None = None,
     delimiter: str | None = None,
     allow_empty: bool = False,
-) -> list[ImportedUser]:
-    """Return the users in a file: CSV, JSON lines or Parquet.
+    allow_duplicates: bool = False,
+) -> list[UserRow]:
+    """Return the rows of a file: CSV, JSON lines or Parquet.
 
     :param name: the file's name, for its format and for messages.
-    :param match_by: the field by which Damstra matches users; each row must have it, no two the same.
+    :param match_by: the field by which Damstra matches users; each row must have it.
     :param allow_empty: accept a file without rows.
+    :param allow_duplicates: accept rows with the same value of ``match_by``.
     :raises ValueError: naming the file, and its columns or rows that are wrong and why.
     """
     with input_file_errors(name):
         table = open_table(file, name=name, encoding=encoding, delimiter=delimiter)
         if table.columns:
             columns.validate_header(table.columns, match_by=match_by, location=table.header_location)
-        users = parse_users(table.rows(), columns, match_by=match_by)
-        if not users and not allow_empty:
+        rows = parse_rows(table.rows(), columns, match_by=match_by, allow_duplicates=allow_duplicates)
+        if not rows and not allow_empty:
             raise ValueError("it has no rows; if that can be right, set allow_empty=True")
-        return users
+        return rows
 
 
-def parse_user_list(
-    users: Any, columns: UserColumns, *, match_by: str, allow_empty: bool
-) -> list[ImportedUser]:
-    """Return the users of a list of mappings.
+def parse_row_list(
+    users: Any, columns: UserColumns, *, match_by: str, allow_empty: bool, allow_duplicates: bool = False
+) -> list[UserRow]:
+    """Return the rows of a list of mappings.
 
-    :param match_by: the field by which Damstra matches users; each row must have it, no two the same.
+    :param match_by: the field by which Damstra matches users; each row must have it.
     :param allow_empty: accept a list without rows.
+    :param allow_duplicates: accept rows with the same value of ``match_by``.
     :raises ValueError: naming every row that is wrong and why.
     """
     if not isinstance(users, Iterable) or isinstance(users, (str, bytes, Mapping)):
@@ -63,43 +80,48 @@ def parse_user_list(
     if not (rows or allow_empty):
         raise ValueError("users is empty; if that can be right, set allow_empty=True")
     try:
-        return parse_users(rows, columns, match_by=match_by)
+        return parse_rows(rows, columns, match_by=match_by, allow_duplicates=allow_duplicates)
     except ValueError as error:
         raise ValueError(f"users: {error}") from None
 
 
-def parse_users(rows: Iterable[LocatedRow], columns: UserColumns, *, match_by: str) -> list[ImportedUser]:
-    """Return rows as users to import.
+def parse_rows(
+    rows: Iterable[LocatedRow], columns: UserColumns, *, match_by: str, allow_duplicates: bool = False
+) -> list[UserRow]:
+    """Return rows with the users to import.
 
-    :param match_by: the field by which Damstra matches users; each row must have it, no two the same.
+    :param match_by: the field by which Damstra matches users; each row must have it.
+    :param allow_duplicates: accept rows with the same value of ``match_by``.
     :raises ValueError: naming every row that is wrong and why.
     """
-    users: list[ImportedUser] = []
+    parsed: list[UserRow] = []
     problems: list[str] = []
     locations: dict[MatchKey, str] = {}
     for location, row in rows:
         try:
-            user = _parse_row(row, columns, match_by=match_by)
+            user_row = _parse_row(location, row, columns, match_by=match_by)
         except ValueError as error:
             problems.append(f"{location}: {error}")
             continue
-        key = match_key(getattr(user, match_by))
-        if key in locations:
+        key = match_key(getattr(user_row.user, match_by))
+        if key in locations and not allow_duplicates:
             problems.append(f"{location}: the same {match_by} as {locations[key]}")
         locations.setdefault(key, location)
-        users.append(user)
+        parsed.append(user_row)
     if problems:
         shown = join_first(problems, _MAX_PROBLEMS_SHOWN, separator="\n  ")
         raise ValueError(f"{len(problems)} bad rows, no user was imported:\n  {shown}")
-    return users
+    return parsed
 
 
-def _parse_row(row: Any, columns: UserColumns, *, match_by: str) -> ImportedUser:
+def _parse_row(location: str, row: Any, columns: UserColumns, *, match_by: str) -> UserRow:
     if isinstance(row, ValueError):
         raise row
     if not isinstance(row, Mapping):
         raise ValueError(f"is a {type(row).__name__}, not names and values")
-    return _parse_user(columns.rename(row), match_by=match_by)
+    user = _parse_user(columns.rename(row), match_by=match_by)
+    texts = {name: str(row[name]).strip() for name in columns.extra if row.get(name) is not None}
+    return UserRow(location=location, user=user, extra={name: text for name, text in texts.items() if text})
 
 
 def _parse_user(row: dict[str, Any], *, match_by: str) -> ImportedUser:
