@@ -81,6 +81,11 @@ class DagRun:
         """Return the log of a task's last try."""
         return self.airflow.api.log(self.dag_id, self.run_id, self.tasks[name])
 
+    def failed_logs(self) -> str:
+        """Return the logs of the failed tasks, as the message of an assertion."""
+        failed = (name for name, task in self.tasks.items() if task.state == "failed")
+        return "\n".join(f"{name}:\n{self.log(name)}" for name in failed)
+
     def worker_starts(self) -> Counter[str]:
         """Return how often each task was started on a worker, from Airflow's event log."""
         query = {"dag_id": self.dag_id, "run_id": self.run_id, "event": "running", "limit": PAGE_SIZE}

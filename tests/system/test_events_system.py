@@ -123,7 +123,7 @@ def seconds_from_webhook(environment: DemoEnvironment) -> float:
     wait_until(lambda: "0 of 1" in run.log("wait"), description="its first poll", timeout=TIMEOUT)
     emulator.api.complete(AWAITED)
     completed_at = time.time()
-    assert run.wait_until_finished() == "success"
+    assert run.wait_until_finished() == "success", run.failed_logs()
     (delivery,) = (
         one
         for one in emulator.api.control("GET", "/webhooks/deliveries").json()
@@ -188,7 +188,7 @@ def test_completion_starts_run_with_user_as_partition_key(
         "example_damstra_next_lesson", lambda: environment.emulator.api.complete(COMPLETED)
     )
     assert next_lesson.row["partition_key"] == str(TRAINEE)
-    assert next_lesson.run.wait_until_finished() == "success"
+    assert next_lesson.run.wait_until_finished() == "success", next_lesson.run.failed_logs()
     assert next_lesson.run.xcom("find_users") == [TRAINEE]
 
 
@@ -218,7 +218,7 @@ def test_approval_reschedules_cancelled_lesson(
         return run.state in FINAL_STATES
 
     wait_until(respond, description=f"the end of {run.dag_id}", timeout=TIMEOUT)
-    assert run.state == "success"
+    assert run.state == "success", run.failed_logs()
     (scheduled,) = run.xcom(f"decide.schedule_again[{own}]")
     rows = {row["id"]: row for row in environment.emulator.api.schedules(TRAINEE)}
     (new,) = scheduled["lesson_schedule_ids"]

@@ -234,7 +234,7 @@ def test_one_sensor_waits_for_output_of_mapped_tasks(each: DagRun) -> None:
 
 
 def test_tasks_are_mapped_over_result_of_sensor(each: DagRun, certificates: Path) -> None:
-    assert each.state == "success"
+    assert each.state == "success", each.failed_logs()
     ids = [one for index in (0, 1) for one in _scheduled(each, f"schedule[{index}]")]
     assert {path.name for path in certificates.iterdir()} == {f"certificate-{one}.pdf" for one in ids}
 
@@ -255,7 +255,7 @@ def test_known_users_need_no_single_queries(many: DagRun, emulator: LargeEmulato
 
 
 def test_sensor_needs_no_worker(many: DagRun) -> None:
-    assert many.state == "success"
+    assert many.state == "success", many.failed_logs()
     assert many.worker_starts() == {"schedule": 1, "record": 1}
     waited, scheduled = many.row("wait"), many.row("schedule")
     assert (waited["queued_when"], waited["hostname"], waited["pid"]) == (None, "", None)
@@ -280,7 +280,7 @@ def test_result_is_completed_schedules(many: DagRun, emulator: LargeEmulator) ->
 
 
 def test_wait_survives_restart_of_triggerer(restarted: DagRun) -> None:
-    assert restarted.state == "success"
+    assert restarted.state == "success", restarted.failed_logs()
     assert sorted(restarted.xcom("wait")) == sorted(_scheduled(restarted, "schedule"))
     assert restarted.worker_starts() == {"schedule": 1, "record": 1}
     first, second = restarted.log_files("wait")  # one per triggerer
@@ -290,7 +290,8 @@ def test_wait_survives_restart_of_triggerer(restarted: DagRun) -> None:
 def test_no_post_is_sent_twice(
     restarted: DagRun, many: DagRun, one: DagRun, each: DagRun, emulator: LargeEmulator
 ) -> None:
-    assert {run.state for run in (restarted, many, each)} == {"success"}
+    for run in (restarted, many, each):
+        assert run.state == "success", run.failed_logs()
     assert one.state == "failed"
     assert duplicate_posts(emulator.api.journal()) == {}
     posts = [entry for entry in emulator.requests(method="POST") if entry["status"] == 200]

@@ -57,7 +57,7 @@ def run(environment: DemoEnvironment, emulator: LargeEmulator) -> DagRun:
 
 
 def test_each_task_succeeds_in_second_try(run: DagRun) -> None:
-    assert run.state == "success"
+    assert run.state == "success", run.failed_logs()
     assert {name: run.tasks[name].try_number for name in PATHS} == dict.fromkeys(PATHS, 2)
 
 
