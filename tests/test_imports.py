@@ -30,7 +30,7 @@ VALUES = {"addresses", "assets", "http", "json_repair", "text", "validation_erro
 API = {*VALUES, "models", "errors", "endpoints"}
 CLIENTS = {*API, "clients"}
 FILES = {"compression", "extras", "input_files"}
-LOGIC = {*CLIENTS, *FILES, "services", "conditions", "exports"}
+LOGIC = {*CLIENTS, *FILES, "services", "requirements", "conditions", "exports"}
 TASK_SUPPORT = {"retry_policy", "ui"}
 MAY_IMPORT: dict[str, set[str]] = {
     "addresses": set(),
@@ -50,8 +50,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "compression": {"extras"},
     "input_files": {"compression", "extras"},
     "services": {*CLIENTS, "id_arguments", "input_files", "task_state", "validation"},
-    "conditions": {*CLIENTS, "durations", "services", "validation"},
-    "exports": {*CLIENTS, *FILES, "durations", "services"},
+    "requirements": {*CLIENTS, "durations", "input_files", "services"},
+    "requirements_arguments": {"requirements", "storage", "validation"},
+    "conditions": {*CLIENTS, "durations", "requirements", "services", "validation"},
+    "exports": {*CLIENTS, *FILES, "durations", "requirements", "services"},
     "hooks": LOGIC,
     **{module: {*API, "hooks"} for module in TASK_SUPPORT},
     "storage": {"storage_errors"},
@@ -60,13 +62,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "task_state": set(),
     "polling": {*LOGIC, "hooks", "webhooks"},
     "triggers": {*LOGIC, "hooks", "polling", "validation"},
-    "operators": {*LOGIC, *TASK_SUPPORT, "hooks", "id_arguments", "storage", "task_state", "validation"},
+    "operators": {
+        *LOGIC,
+        *TASK_SUPPORT,
+        "hooks",
+        "id_arguments",
+        "requirements_arguments",
+        "storage",
+        "task_state",
+        "validation",
+    },
     "sensors": {
         *LOGIC,
         *TASK_SUPPORT,
         "durations",
         "hooks",
         "id_arguments",
+        "requirements_arguments",
         "task_state",
         "triggers",
         "validation",
@@ -77,6 +89,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "durations",
         "hooks",
         "operators",
+        "requirements_arguments",
         "storage",
         "storage_errors",
         "task_state",

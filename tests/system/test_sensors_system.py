@@ -102,9 +102,10 @@ def names_of_waits(runs: Runs) -> dict[str, list[str]]:
     mapped = (f"{task_id}[{index}]" for task_id in ("defer", "start", "resume") for index in (0, 1))
     run.wait_for("deferred", *mapped, "together", "mapped_over")
     run.wait_for("running", "poke[0]", "poke[1]")
+    names = [f"{task_id}[{index}]" for task_id in MAPPED_WAITS for index in (0, 1)]
     wait_until(
-        lambda: all("Next poll at" in run.log(f"reschedule[{index}]") for index in (0, 1)),
-        description="the first polls in reschedule mode",
+        lambda: all("Next poll at" in run.log(name) for name in names),
+        description="the first polls",
         timeout=TIMEOUT,
     )
     return {task_id: run.map_index_names(task_id) for task_id in MAPPED_WAITS}

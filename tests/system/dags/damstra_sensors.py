@@ -18,7 +18,8 @@ DEFAULTS: dict[str, Any] = {"damstra_conn_id": "damstra_large", "poke_interval":
 IN_TRIGGERER: dict[str, Any] = {"start_from_trigger": True, "end_from_trigger": True}
 MODES: dict[str, dict[str, Any]] = {
     "resume": {"deferrable": True},
-    "reschedule": {"mode": "reschedule", "poke_interval": 5},
+    # A busy scheduler fails a task that is queued again before it has processed the end of the last poll.
+    "reschedule": {"mode": "reschedule", "poke_interval": 15},
     "poke": {"mode": "poke"},
 }
 

@@ -1,0 +1,39 @@
+"""The arguments that give training rules to operators and sensors: the rules, or the path of a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_damstra.validation import validate_exactly_one
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.requirements.rules import TrainingRules
+    from airflow_provider_damstra.requirements.rules_file import Positions
+
+REQUIREMENTS_FIELDS = ("requirements", "requirements_path")
+"""Template fields of a task that takes training rules."""
+
+
+def validate_requirements_arguments(*, requirements: Any, requirements_path: Any) -> None:
+    """Validate at parse time that exactly one of the arguments is given; the rules are read at run time.
+
+    :raises ValueError: if both or none are given.
+    """
+    validate_exactly_one(requirements=requirements, requirements_path=requirements_path)
+
+
+def read_rules(requirements: Any, requirements_path: str | None) -> tuple[TrainingRules, Positions]:
+    """Return the rules that the rendered arguments give, and where they are, for messages.
+
+    :param requirements: a list of rules; a mapping with the list as ``requirements``; or one of these as YAML
+        or JSON text, such as the value of an Airflow Variable.
+    :param requirements_path: instead, path or URL of a YAML or JSON file on any object storage.
+    :raises ValueError: naming every bad rule with its position.
+    """
+    from airflow_provider_damstra.requirements.rules_file import MAX_BYTES, parse_rules
+    from airflow_provider_damstra.storage import open_for_reading
+
+    if requirements_path is None:
+        return parse_rules(requirements, source="requirements")
+    with open_for_reading("requirements_path", requirements_path) as file:
+        return parse_rules(file.read(MAX_BYTES + 1), source=requirements_path)
