@@ -95,19 +95,19 @@ clean:  ## remove .venv, every cache, and the demo's files except your DAGs in .
 # Compile once: with PYTHONDONTWRITEBYTECODE every process would compile all of Airflow.
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/uv
 	@echo "Installing into $(VENV) (once, and again when pyproject.toml or constraints.txt change)"
-	$(BIN)/uv pip install --quiet --exact --python $(BIN)/python --constraint constraints.txt --editable '.[emulator,parquet,zstd]' --group dev --compile-bytecode
+	$(BIN)/uv pip install --quiet --exact --python $(BIN)/python --constraint constraints.txt --editable '.[emulator,excel,parquet,zstd]' --group dev --compile-bytecode
 	@touch $@
 
 .venv-compat/%/.installed: pyproject.toml Makefile | $(BIN)/uv
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
-	$(BIN)/uv pip install --quiet --python $(@D)/bin/python $(RESOLVE_$*) --editable '.[emulator,parquet,zstd]' --group dev --compile-bytecode
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python $(RESOLVE_$*) --editable '.[emulator,excel,parquet,zstd]' --group dev --compile-bytecode
 	@touch $@
 
 # A separate environment, because Amazon's provider adds seconds to each start of Airflow in the other tests.
 $(S3)/.installed: pyproject.toml constraints.txt | $(BIN)/uv
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
 	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --constraint constraints.txt \
-		--editable '.[emulator,parquet,zstd]' --group dev --group s3
+		--editable '.[emulator,excel,parquet,zstd]' --group dev --group s3
 	@touch $@
 
 $(BENCHED): $(INSTALLED)

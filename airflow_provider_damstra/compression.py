@@ -84,9 +84,17 @@ def read_decompressed(file: BinaryIO, compression: str | None) -> bytes:
     except _decompression_errors(compression) as error:
         problem = "incomplete" if isinstance(error, EOFError) else "damaged, or not compressed"
         raise ValueError(f"it is no readable {compression} file: it is {problem}") from None
-    if content.tell() > MAX_CONTENT_BYTES:
-        raise ValueError(f"it is larger than {MAX_CONTENT_BYTES >> 20} MiB, after decompression")
+    require_size_within_limit(content.tell())
     return content.getvalue()
+
+
+def require_size_within_limit(size: int) -> None:
+    """Check the size of a decompressed file, in bytes.
+
+    :raises ValueError: if it is larger than ``MAX_CONTENT_BYTES``.
+    """
+    if size > MAX_CONTENT_BYTES:
+        raise ValueError(f"it is larger than {MAX_CONTENT_BYTES >> 20} MiB, after decompression")
 
 
 def _decompression_errors(compression: str | None) -> tuple[type[Exception], ...]:

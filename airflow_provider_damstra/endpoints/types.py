@@ -48,7 +48,9 @@ def _validate_not_bool(value: Any) -> Any:
 
 
 def _number_to_string(value: Any) -> Any:
-    """Return an int as a string: JSON and natively rendered templates turn digits into numbers."""
+    """Return a whole number as a string: JSON, pandas and native templates make numbers of digits."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 

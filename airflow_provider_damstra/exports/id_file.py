@@ -1,4 +1,4 @@
-"""Read ids from a file: a column of CSV or Parquet, a field of JSON lines, or plain text."""
+"""Read ids from a file: a column of CSV, Parquet or Excel, a field of JSON lines, or plain text."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Tabular input files: CSV, JSON lines and Parquet, compressed or not, as rows with their location."""
+"""Tabular input files: CSV, JSON lines, Parquet and Excel, compressed or not, as rows with their location."""

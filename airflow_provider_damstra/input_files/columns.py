@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from typing import TypeVar
 
 DELIMITERS = (",", ";", "\t", "|")
 """Characters that can separate the cells of a CSV file without being named by ``delimiter``."""
@@ -12,8 +14,36 @@ DELIMITERS = (",", ";", "\t", "|")
 NOT_SPLIT = "the header is a single column that contains another delimiter: correct the delimiter argument"
 """The problem of a header for which ``is_not_split`` is true."""
 
+Cell = TypeVar("Cell")
+
 _MAX_LENGTH = 60
 _LOOKS_LIKE_NAME = re.compile(rf"(?!.*\d{{3}})[^\W\d][^@<>{{}}\[\]\x00-\x1f]{{0,{_MAX_LENGTH - 1}}}", re.S)
+
+
+def parse_header(cells: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of columns in the cells of a header; empty ones at its end make no column.
+
+    :param cells: at least one of them is not empty.
+    :raises ValueError: if two columns have one name.
+    """
+    width = max(number for number, cell in enumerate(cells, start=1) if cell)
+    names = tuple(cells[:width])
+    counts = Counter(name for name in names if name)
+    duplicates = [column_label(name, names) for name, count in counts.items() if count > 1]
+    if duplicates:
+        raise ValueError(f"has more than one column {', '.join(duplicates)}")
+    return names
+
+
+def cells_by_column(columns: Sequence[str], cells: Sequence[Cell]) -> dict[str, Cell] | ValueError:
+    """Return the cells of a row that are not empty, by the name of their column.
+
+    :param cells: an empty one is ``""``.
+    """
+    width = len(columns)
+    if any(cell != "" for cell in cells[width:]):
+        return ValueError(f"has {len(cells) - width} more cells than the header")
+    return {name: cell for name, cell in zip(columns, cells, strict=False) if cell != ""}
 
 
 def looks_like_header(names: Iterable[str]) -> bool:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.input_files.columns import DELIMITERS, column_label
+from airflow_provider_damstra.input_files.columns import DELIMITERS, cells_by_column, parse_header
 from airflow_provider_damstra.input_files.text import open_text
 
 if TYPE_CHECKING:
@@ -35,15 +35,14 @@ class CsvTable:
         self._reader = csv.reader(open_text(content, encoding=encoding), delimiter=chosen, strict=True)
         self.columns: tuple[str, ...] = ()
         for location, cells in self._records():
-            if isinstance(cells, ValueError):
-                raise ValueError(f"{location}: {cells}")
-            self.columns = _without_last_empty(cells)
+            try:
+                if isinstance(cells, ValueError):
+                    raise cells
+                self.columns = parse_header(cells)
+            except ValueError as error:
+                raise ValueError(f"{location}: {error}") from None
             break
         self.header_location = f"line {self._reader.line_num}"
-        counts = Counter(name for name in self.columns if name)
-        duplicates = [column_label(name, self.columns) for name, count in counts.items() if count > 1]
-        if duplicates:
-            raise ValueError(f"{self.header_location}: has more than one column {', '.join(duplicates)}")
 
     def rows(self, only: Collection[str] | None = None) -> Iterator[LocatedRow]:
         """Yield the rows, once."""
@@ -52,12 +51,9 @@ class CsvTable:
 
     def _named(self, cells: list[str]) -> dict[str, str] | ValueError:
         """Return the cells that are not empty, by column."""
-        width = len(self.columns)
-        if any(cells[width:]):
-            return ValueError(f"has {len(cells) - width} more cells than the header")
-        if len(cells) < width:
+        if len(cells) < len(self.columns):
             return ValueError("has fewer cells than the header")
-        return {name: cell for name, cell in zip(self.columns, cells, strict=False) if cell}
+        return cells_by_column(self.columns, cells)
 
     def _records(self) -> Iterator[tuple[str, list[str] | ValueError]]:
         """Yield the trimmed cells of each record that has any, or at last why the rest cannot be read."""
@@ -72,12 +68,6 @@ class CsvTable:
                 return
             if any(cells):
                 yield f"line {self._reader.line_num}", cells
-
-
-def _without_last_empty(cells: list[str]) -> tuple[str, ...]:
-    """Return the names in a header; a delimiter at its end makes no column."""
-    width = max(number for number, cell in enumerate(cells, start=1) if cell)
-    return tuple(cells[:width])
 
 
 def _describe(error: csv.Error) -> str:

@@ -14,6 +14,7 @@ from airflow_provider_damstra.compression import (
 )
 from airflow_provider_damstra.extras import require_extra
 from airflow_provider_damstra.input_files.csv_table import CsvTable
+from airflow_provider_damstra.input_files.excel_table import ExcelTable
 from airflow_provider_damstra.input_files.json_lines_table import JsonLinesTable
 from airflow_provider_damstra.input_files.parquet_table import ParquetTable
 
@@ -27,6 +28,8 @@ _FORMATS = {
     ".ndjson": "jsonl",
     ".json": "jsonl",
     ".parquet": "parquet",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
 }
 
 
@@ -50,7 +53,7 @@ class Table(Protocol):
 
 
 def table_format(name: str) -> str | None:
-    """Return the format that a file's name shows: ``csv``, ``jsonl``, ``parquet`` or None."""
+    """Return the format that a file's name shows: ``csv``, ``jsonl``, ``parquet``, ``excel`` or None."""
     plain, _ = split_compression_suffix(name)
     return _FORMATS.get(PurePath(plain.lower()).suffix)
 
@@ -63,8 +66,8 @@ def open_table(
     Read the rows within ``input_file_errors``, too.
 
     :param file: an open binary file.
-    :param name: its name: ``.csv``, ``.tsv``, ``.jsonl`` (``.ndjson``, ``.json``) or ``.parquet``, and CSV
-        for any other, followed by ``.gz`` or ``.zst`` if it is compressed.
+    :param name: its name: ``.csv``, ``.tsv``, ``.jsonl`` (``.ndjson``, ``.json``), ``.parquet`` or ``.xlsx``
+        (``.xlsm``), and CSV for any other, followed by ``.gz`` or ``.zst`` if it is compressed.
     :param encoding: encoding of text; by default UTF-8, or the one of a byte order mark.
     :param delimiter: separator of CSV cells; by default detected in the header.
     :raises ValueError: if it cannot be read.
@@ -74,6 +77,9 @@ def open_table(
         case "parquet":
             require_extra("parquet", "pyarrow", needed_for="reading a Parquet file")
             return ParquetTable(content)
+        case "excel":
+            require_extra("excel", "openpyxl", needed_for="reading an Excel workbook")
+            return ExcelTable(content)
         case "jsonl":
             return JsonLinesTable(content, encoding=encoding)
         case _:

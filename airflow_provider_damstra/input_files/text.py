@@ -18,8 +18,8 @@ _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _BINARY_SIGNATURES = {
-    b"PK\x03\x04": "an Excel workbook or ZIP archive: save it as CSV UTF-8",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook: save it as CSV UTF-8",
+    b"PK\x03\x04": "an Excel workbook, whose name must end in .xlsx, or another ZIP archive",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook in the .xls format or with a password: save it as .xlsx",
     b"\x1f\x8b": "compressed with gzip: its name must end in .gz",
     b"\x28\xb5\x2f\xfd": "compressed with zstd: its name must end in .zst",
     b"PAR1": "a Parquet file: its name must end in .parquet",

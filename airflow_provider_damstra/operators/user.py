@@ -52,9 +52,9 @@ class DamstraUpsertUsersOperator(UserRowsMixin, ResultFileMixin):
     all tries of the task, below it the last one.
 
     :param users: the rows, as mappings with the fields of a user by snake_case or API names (templated); or
-    :param users_path: path or URL, on any object storage, of a CSV file with a header line, of JSON lines
-        (``.jsonl``, ``.ndjson``, ``.json``) or Parquet, plain or compressed (``.gz``, ``.zst``) (templated).
-        An empty CSV cell leaves a value unchanged. The page "Input files" describes the columns.
+    :param users_path: path or URL, on any object storage, of a CSV, JSON lines (``.jsonl``, ``.ndjson``,
+        ``.json``), Parquet or Excel (``.xlsx``) file, plain or compressed (``.gz``, ``.zst``) (templated).
+        An empty cell leaves a value unchanged. The page "Input files" describes the columns.
     :param encoding: encoding of the file, such as ``cp1252``; a byte order mark takes precedence, and without
         either it is UTF-8.
     :param delimiter: separator of CSV cells; by default detected in the header: comma, semicolon, tab or

@@ -62,8 +62,8 @@ class ResourceTransfer(DamstraOperator):
     :param parent_ids: list of ids of the groups, users or sessions whose rows are read, also as a string such
         as ``"1,2"`` or one number; default all (templated).
     :param parent_ids_path: instead of ``parent_ids``, path or URL of a file with these ids, on any object
-        storage: CSV, Parquet or JSON lines, as an export writes them, or plain text, plain or compressed
-        (``.gz``, ``.zst``) (templated).
+        storage: CSV, Parquet or JSON lines, as an export writes them, Excel (``.xlsx``) or plain text, plain
+        or compressed (``.gz``, ``.zst``) (templated).
     :param parent_ids_column: name of that file's column of ids; default ``id``, or else ``group_id``,
         ``user_id`` or ``ilt_session_id`` (templated).
     :param parent_ids_encoding: that file's encoding, such as ``cp1252``; a byte order mark takes precedence,

@@ -1,11 +1,14 @@
-"""Both readers of input files, with the arguments that a task without options gives them."""
+"""Both readers of input files, with the arguments that a task without options gives them; files to read."""
 
 from __future__ import annotations
 
 import io
+import zipfile
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from openpyxl import Workbook
 from pyarrow import parquet
 
 from airflow_provider_damstra.compression import compressed
@@ -41,4 +44,48 @@ def as_parquet(**columns: Any) -> bytes:
     """Return a Parquet file."""
     file = io.BytesIO()
     parquet.write_table(pa.table(columns), file)
+    return file.getvalue()
+
+
+def as_excel(
+    rows: Sequence[list[Any]],
+    *,
+    formats: Mapping[str, str] | None = None,
+    replace: Mapping[str, str] | None = None,
+) -> bytes:
+    """Return a workbook with one sheet.
+
+    :param formats: number formats of cells.
+    :param replace: texts in the sheet's XML and what replaces them.
+    """
+    workbook = Workbook()
+    for row in rows:
+        workbook.worksheets[0].append(row)
+    for cell, number_format in (formats or {}).items():
+        workbook.worksheets[0][cell].number_format = number_format
+    content = saved(workbook)
+    return replaced(content, replace) if replace else content
+
+
+def saved(workbook: Workbook) -> bytes:
+    """Return a workbook as a file."""
+    file = io.BytesIO()
+    workbook.save(file)
+    return file.getvalue()
+
+
+def replaced(workbook: bytes, texts: Mapping[str, str]) -> bytes:
+    """Return a workbook with other texts in the XML of its first sheet."""
+    file = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(workbook)) as source,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for name in source.namelist():
+            text = source.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                for old, new in texts.items():
+                    assert old.encode() in text, text
+                    text = text.replace(old.encode(), new.encode())
+            target.writestr(name, text)
     return file.getvalue()

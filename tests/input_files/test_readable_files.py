@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.input_files.readers import as_parquet, ids_in, pack, users_in
+from tests.input_files.readers import as_excel, as_parquet, ids_in, pack, users_in
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.endpoints.user import ImportedUser
@@ -61,6 +61,7 @@ def test_delimiter_may_be_given() -> None:
             "people.parquet",
             as_parquet(employeeNumber=["E1", "E2"], firstName=["Zoë", "Ada"], lastName=["Byron", "Straße"]),
         ),
+        ("people.xlsx", as_excel([line.split(",") for line in CSV.splitlines()])),
         (
             "people.jsonl.gz",
             gzip.compress(
@@ -86,6 +87,11 @@ def test_users_are_read_from_every_format(name: str, content: bytes) -> None:
 )
 def test_cells_without_content_are_no_data(content: str) -> None:
     assert names(users_in(content.encode())) == [ZOE, ADA]
+
+
+def test_whole_number_of_pandas_is_an_employee_number() -> None:
+    content = as_parquet(employee_number=[1001.0], first_name=["Zoë"], last_name=["Byron"])
+    assert names(users_in(content, "people.parquet")) == [("1001", "Zoë", "Byron")]
 
 
 def test_index_column_of_pandas_can_be_ignored() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import traceback
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.input_files.readers import as_parquet, ids_in, pack, users_in
+from tests.input_files.readers import as_excel, as_parquet, ids_in, pack, users_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,9 @@ ROW = f"E1,Ada,Byron,{PHONE}\n"
 LIAM = '{"employee_number":"E2","first_name":"Liam","last_name":"Murphy"}'
 HTML = "<!DOCTYPE html>\n<html><body>Sign in</body></html>\n"
 LONG = "x" * 140_000
+NAMES, CELLS = HEADER.strip().split(","), ROW.strip().split(",")
+EXCEL = as_excel([NAMES, CELLS])
+ENTITIES = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><worksheet '
 GZIP, ZSTD = (pack(HEADER + ROW, compression) for compression in ("gzip", "zstd"))
 
 UNREADABLE_USERS = [
@@ -42,7 +46,8 @@ UNREADABLE_USERS = [
     ("people.csv", f"{HEADER}{ROW}E2,Zoë,Byron,\n".encode("cp1252"), "line 3: it is not UTF-8"),
     ("people.csv", f"\ufeff{HEADER}{ROW}".encode("utf-16")[:-1], "it is not utf-16"),
     ("people.csv", f"employee_number;first_name,last_name\n{PHONE}", "line 1: the delimiter may be"),
-    ("people.csv", b"PK\x03\x04rest", "it is an Excel workbook"),
+    ("people.csv", EXCEL, "it is an Excel workbook, whose name must end in .xlsx"),
+    ("people.xls", b"\xd0\xcf\x11\xe0rest", "it is an Excel workbook in the .xls format or with a password"),
     ("people.csv", pack(ROW, "gzip"), "its name must end in .gz"),
     ("people.csv.gz", HEADER + ROW, "it is no readable gzip file: it is damaged, or not compressed"),
     ("people.csv.gz", GZIP[:-12], "it is no readable gzip file: it is inc"),
@@ -52,6 +57,18 @@ UNREADABLE_USERS = [
     ("people.parquet", HEADER + ROW, "it is no readable Parquet file"),
     ("people.parquet", as_parquet(id=[1])[:-20], "it is no readable Parquet file"),
     ("people.parquet", as_parquet(employee_no=["E1"]), "the schema: no header"),
+    ("people.xlsx", HEADER + ROW, "it is no readable Excel workbook in the .xlsx format without a password"),
+    ("people.xlsx", EXCEL[:-30], "it is no readable Excel workbook"),
+    ("people.xlsx", as_excel([NAMES, CELLS], replace={"</row>": ""}), "it is no readable Excel workbook"),
+    ("people.xlsx", as_excel([NAMES], replace={"<worksheet ": ENTITIES}), "it is no readable Excel workbook"),
+    ("people.xlsx", as_excel([]), "it has no rows"),
+    ("people.xlsx", as_excel([NAMES]), "it has no rows"),
+    ("people.xlsx", as_excel([[], CELLS]), "row 2: no header"),
+    ("people.xlsx", as_excel([[*NAMES, "phone_number"]]), "row 1: has more than one column 'phone_number'"),
+    ("people.xlsx", as_excel([NAMES, [], [*CELLS, None, PHONE]]), "row 3: has 2 more cells than the header"),
+    ("people.xlsx", as_excel([NAMES, CELLS, ["E2", "=A1", "B"]]), "row 3: 'first_name' has a formula"),
+    ("people.xlsx", as_excel([NAMES, ["E2", "#REF!", "B"]]), "row 2: 'first_name' has an error of Excel"),
+    ("people.xlsx", as_excel([NAMES, ["E2", "A", date(2026, 1, 2)]]), "row 2: last_name: "),
     ("people.jsonl", HTML, "line 1: is not JSON"),
     ("people.jsonl", f"{LIAM}\n" + "[" * 200_000, "line 2: is not JSON"),
     ("people.jsonl", LIAM + "\n" + '{"employee_number":' + "9" * 5000 + "}", "line 2: is not JSON"),
@@ -80,6 +97,12 @@ UNREADABLE_IDS = [
     ("ids.jsonl", f'{{"id":1}}\n{{"id":"{PHONE}"}}', "no id in line 2"),
     ("ids.jsonl", '{"id":1}\n{"id":2', "line 2: is not JSON"),
     ("ids.parquet", as_parquet(id=[1, None]), "no id in row 2"),
+    (
+        "ids.xlsx",
+        as_excel([["id"], [1], [1.5], [True], ["=1"]]),
+        "row 5: 'id' has a formula without its value",
+    ),
+    ("ids.xlsx", as_excel([["id"], [1], [1.5], [True]]), "no id in row 3, row 4"),
     ("ids.parquet", "PAR1", "it is no readable Parquet file"),
 ]
 
@@ -95,14 +118,19 @@ def error_of(read: Callable[[bytes, str], Any], content: str | bytes, name: str)
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "content", "why"), UNREADABLE_USERS, ids=str)
+def name_part(value: str | bytes) -> str:
+    """Return a value for the name of a test, without binary content, in which there are times."""
+    return value if isinstance(value, str) else "binary"
+
+
+@pytest.mark.parametrize(("name", "content", "why"), UNREADABLE_USERS, ids=name_part)
 def test_unreadable_file_of_users_is_named_with_line(name: str, content: str | bytes, why: str) -> None:
     message = error_of(users_in, content, name)
     assert message.startswith(f"{name}: ")
     assert why in message
 
 
-@pytest.mark.parametrize(("name", "content", "why"), UNREADABLE_IDS)
+@pytest.mark.parametrize(("name", "content", "why"), UNREADABLE_IDS, ids=name_part)
 def test_unreadable_file_of_ids_is_named_with_line(name: str, content: str | bytes, why: str) -> None:
     message = error_of(ids_in, content, name)
     assert message.startswith(f"{name}: ")

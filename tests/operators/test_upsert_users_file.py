@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.operators.user import DamstraUpsertUsersOperator
+from tests.input_files.readers import as_excel
 from tests.operators.operator_case import changes_in
 from tests.operators.task_runner import fail_fast_message, run
 from tests.operators.user_group_cases import NEW_USER
@@ -61,6 +62,42 @@ def test_csv_file_of_a_spreadsheet_is_imported(
     assert sent(damstra_emulator) == [
         {"employeeNumber": "E9001", "firstName": "Zoë", "lastName": "Byron, Countess"}
     ]
+
+
+GERMAN = [["Personalnummer", "Vorname", "Nachname", "Aktiv"], ["00042", "Jörg", "Groß; Klein", "ja"]]
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "encoding", "arguments"),
+    [
+        (",", "utf-8", {}),
+        (";", "utf-8-sig", {}),
+        (";", "cp1252", {"encoding": "cp1252"}),
+        ("\t", "utf-16", {}),
+        (";", "utf-16-le", {"encoding": "utf-16-le"}),
+        (None, None, {}),
+    ],
+)
+def test_extract_of_hr_system_is_imported(
+    delimiter: str | None,
+    encoding: str | None,
+    arguments: dict[str, Any],
+    step: Step,
+    damstra_emulator: DamstraEmulator,
+) -> None:
+    if delimiter and encoding:
+        text = io.StringIO()
+        csv.writer(text, delimiter=delimiter).writerows(GERMAN)
+        name, content = "extract.csv", text.getvalue().encode(encoding)
+    else:
+        name, content = (
+            "extract.xlsx",
+            as_excel([GERMAN[0], [42, *GERMAN[1][1:3], True]], formats={"A2": "00000"}),
+        )
+    columns = {"Personalnummer": "employee_number", "Vorname": "first_name", "Nachname": "last_name"}
+    run(step(content, name=name, columns=columns, ignored_columns=["Aktiv"], **arguments))
+    [user] = sent(damstra_emulator)
+    assert list(user.values()) == ["Jörg", "Groß; Klein", "00042"]
 
 
 def test_quoted_cell_may_contain_newline(step: Step, damstra_emulator: DamstraEmulator) -> None:

@@ -17,6 +17,7 @@ from airflow_provider_damstra import extras
 from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.transfers.base import RESOURCE_NAMES
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
+from tests.input_files.readers import as_excel
 from tests.operators.task_runner import fail_fast_message, run
 from tests.transfers.export_operator import export_operator, read_lines
 
@@ -203,6 +204,10 @@ def test_parent_ids_are_read_from_file_of_another_export(
     run(export)
     of = {row["userId"] for row in read_lines(tmp_path / "schedules.jsonl")}
     assert of == {int(row["id"]) for row in found}
+    workbook = tmp_path / "people.xlsx"
+    workbook.write_bytes(as_excel([["name", "user_id"], *(["", user_id] for user_id in of)]))
+    run(export_operator(tmp_path / "more.jsonl", "lesson_schedules", parent_ids_path=str(workbook)))
+    assert read_lines(tmp_path / "more.jsonl") == read_lines(tmp_path / "schedules.jsonl")
     again = export_operator(
         tmp_path / "again.jsonl",
         "lesson_schedules",

@@ -46,7 +46,7 @@ def read_rows(
     allow_empty: bool = False,
     allow_duplicates: bool = False,
 ) -> list[UserRow]:
-    """Return the rows of a file: CSV, JSON lines or Parquet.
+    """Return the rows of a file: CSV, JSON lines, Parquet or Excel.
 
     :param name: the file's name, for its format and for messages.
     :param match_by: the field by which Damstra matches users; each row must have it.
