@@ -54,7 +54,7 @@ with DAG(
     DamstraLessonScheduleSensor(
         task_id="unreachable", lesson_schedule_ids="{{ params.unreachable }}", max_poll_failures=1
     )
-    DamstraLessonScheduleSensor(task_id="late", lesson_schedule_ids="{{ params.late }}", timeout=4)
+    DamstraLessonScheduleSensor(task_id="late", lesson_schedule_ids="{{ params.late }}", timeout=15)
 
 with DAG(
     dag_id="wait_for_each",
