@@ -71,6 +71,7 @@ def evaluate(
         reason=_reason(requirement, state, validity, open_record, known, time_zone),
         completed_at=completion.completed_at if completion else None,
         expires_at=None if last_day is None else _end_of_day(last_day, time_zone),
+        valid_through=last_day,
         lesson_schedule_id=decisive.id if decisive else None,
         open_schedule_id=open_record.id if open_record else None,
         due_at=open_record.due_at if open_record else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from airflow_provider_damstra.input_files.columns import nearest_name
 from airflow_provider_damstra.models.keys import match_key
 from airflow_provider_damstra.requirements.status import Requirement
 from airflow_provider_damstra.services.concurrency import map_concurrently
+from airflow_provider_damstra.services.group import descendants
 from airflow_provider_damstra.services.lesson_lookup import LessonLookup, lesson_ids_of
 from airflow_provider_damstra.services.user_lookup import UserLookup
 from airflow_provider_damstra.text import join_first
@@ -237,17 +237,9 @@ class _Groups:
         return f"no active group is named {reference!r}" + (f"; did you mean {near!r}?" if near else "")
 
     def descendants(self, group_ids: Iterable[int]) -> list[int]:
-        """Return the groups below some groups, at any depth; a cycle of parents ends the search."""
-        children: dict[int | None, list[int]] = {}
-        for group in self._groups.values():
-            children.setdefault(group.parent_id, []).append(group.id)
-        found: set[int] = set()
-        queue = deque(group_ids)
-        while queue:
-            new = [group_id for group_id in children.get(queue.popleft(), ()) if group_id not in found]
-            found.update(new)
-            queue += new
-        return sorted(found)
+        """Return the groups below some groups, at any depth."""
+        groups = self._groups.values()
+        return sorted({group.id for top_id in group_ids for group in descendants(groups, top_id)})
 
 
 class _Users:

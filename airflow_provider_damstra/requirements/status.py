@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_damstra.models.timestamps import to_utc
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from pendulum import Duration
 
@@ -104,6 +104,7 @@ class TrainingStatus:
 
     :param completed_at: time of the completion that counts or counted last, in UTC.
     :param expires_at: time, in UTC, from which that completion does not count; None is never.
+    :param valid_through: last day, in the person's time zone, on which it counts; None is for ever.
     :param lesson_schedule_id: the schedule of that completion, or else the open schedule.
     :param open_schedule_id: the schedule that the person can complete now.
     :param due_at: due date of the open schedule, in UTC.
@@ -115,6 +116,7 @@ class TrainingStatus:
     reason: str
     completed_at: datetime | None = None
     expires_at: datetime | None = None
+    valid_through: date | None = None
     lesson_schedule_id: int | None = None
     open_schedule_id: int | None = None
     due_at: datetime | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,21 @@ class GroupLookup(KeyLookup[Group]):
     def key(self, row: Group) -> MatchKey:
         """Return the key of a group; it is empty if the group has another parent."""
         return super().key(row) if self._parent_id in (None, row.parent_id) else MatchKey("")
+
+
+def descendants(groups: Iterable[Group], top_id: int) -> list[Group]:
+    """Return the groups below a group, at any depth; a cycle of parents ends the search."""
+    children: dict[int | None, list[Group]] = {}
+    for group in groups:
+        children.setdefault(group.parent_id, []).append(group)
+    found: dict[int, Group] = {}
+    queue = deque(children.get(top_id, ()))
+    while queue:
+        group = queue.popleft()
+        if group.id not in found and group.id != top_id:
+            found[group.id] = group
+            queue += children.get(group.id, ())
+    return list(found.values())
 
 
 def find_group(client: SupportsCalls, request: CreateGroup, *, consult_listing: bool = True) -> Group | None:

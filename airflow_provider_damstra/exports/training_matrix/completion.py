@@ -8,9 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.durations import is_expired
-from airflow_provider_damstra.endpoints.lesson_schedule import DownloadCertificate
-from airflow_provider_damstra.errors import DamstraNotFoundError
-from airflow_provider_damstra.services.concurrency import map_concurrently
+from airflow_provider_damstra.services.certificates import read_passed
 
 if TYPE_CHECKING:
     from pendulum import Duration
@@ -50,22 +48,6 @@ class CompletionRequirements:
         statuses = dict.fromkeys(expired, EXPIRED)
         if self.require_passed:
             checked = [schedule_id for schedule_id in completed if schedule_id not in statuses]
-            passed = map_concurrently(
-                lambda schedule_id: _has_certificate(client, schedule_id),
-                checked,
-                description="certificates read",
-            )
-            statuses |= {
-                one: NOT_PASSED for one, is_passed in zip(checked, passed, strict=True) if not is_passed
-            }
+            passed = read_passed(client, checked)
+            statuses |= {one: NOT_PASSED for one, is_passed in passed.items() if not is_passed}
         return statuses
-
-
-def _has_certificate(client: SupportsCalls, schedule_id: int) -> bool:
-    try:
-        client.call(DownloadCertificate(lesson_schedule_id=schedule_id))
-    except DamstraNotFoundError as error:
-        if error.is_from_proxy:  # it does not mean that there is no certificate
-            raise
-        return False
-    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraRespons
 from airflow_provider_damstra.json_repair import decode_leniently
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus, UserLessonSchedule
 from airflow_provider_damstra.services.concurrency import map_concurrently
+from airflow_provider_damstra.services.group import descendants
 from airflow_provider_damstra.services.supervisors import find_supervisors
 from airflow_provider_damstra.validation_errors import format_validation_error
 
@@ -123,7 +124,8 @@ def read_training_matrix(
     read_at = datetime.now(UTC)
     group = client.call(GetGroup(group_id=wanted.group_id))
     named = _lesson_names(client, wanted.lesson_ids) if wanted.lesson_ids else None
-    groups = [group, *(_descendants(client, group) if wanted.include_child_groups else ())]
+    below = descendants(client.iterate(ListGroups()), group.id) if wanted.include_child_groups else ()
+    groups = [group, *below]
     members = _members(client, groups, include_inactive=wanted.include_inactive)
     with read_schedules([user.id for user, _ in members]) as reader:
         schedules = _deciding_schedules(reader)
@@ -173,21 +175,6 @@ def _lesson_names(client: SupportsCalls, lesson_ids: Sequence[int]) -> dict[int,
     if unknown:
         raise DamstraNotFoundError(f"Lesson {', '.join(unknown)} does not exist; no matrix was written.")
     return {lesson_id: names[lesson_id] for lesson_id in lesson_ids}
-
-
-def _descendants(client: SupportsCalls, top: Group) -> list[Group]:
-    """Return the active groups below a group, at any depth; a cycle of parents ends the search."""
-    children: dict[int | None, list[Group]] = {}
-    for group in client.iterate(ListGroups()):
-        children.setdefault(group.parent_id, []).append(group)
-    found: dict[int, Group] = {}
-    queue = deque(children.get(top.id, ()))
-    while queue:
-        group = queue.popleft()
-        if group.id not in found and group.id != top.id:
-            found[group.id] = group
-            queue += children.get(group.id, ())
-    return list(found.values())
 
 
 def _members(
