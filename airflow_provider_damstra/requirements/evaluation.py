@@ -72,6 +72,7 @@ def evaluate(
         completed_at=completion.completed_at if completion else None,
         expires_at=None if last_day is None else _end_of_day(last_day, time_zone),
         valid_through=last_day,
+        completed_schedule_id=completion.id if completion else None,
         lesson_schedule_id=decisive.id if decisive else None,
         open_schedule_id=open_record.id if open_record else None,
         due_at=open_record.due_at if open_record else None,

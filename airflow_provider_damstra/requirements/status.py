@@ -105,7 +105,9 @@ class TrainingStatus:
     :param completed_at: time of the completion that counts or counted last, in UTC.
     :param expires_at: time, in UTC, from which that completion does not count; None is never.
     :param valid_through: last day, in the person's time zone, on which it counts; None is for ever.
-    :param lesson_schedule_id: the schedule of that completion, or else the open schedule.
+    :param completed_schedule_id: the schedule of that completion.
+    :param lesson_schedule_id: the schedule that decides: of the completion while it counts or if there is no
+        open schedule, or else the open one.
     :param open_schedule_id: the schedule that the person can complete now.
     :param due_at: due date of the open schedule, in UTC.
     :param reason: the status in words, with dates of the person's time zone.
@@ -117,6 +119,7 @@ class TrainingStatus:
     completed_at: datetime | None = None
     expires_at: datetime | None = None
     valid_through: date | None = None
+    completed_schedule_id: int | None = None
     lesson_schedule_id: int | None = None
     open_schedule_id: int | None = None
     due_at: datetime | None = None

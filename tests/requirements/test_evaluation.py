@@ -95,6 +95,13 @@ def test_state_schedule_and_reason(
     assert (status.state, status.lesson_schedule_id, status.reason) == (state, schedule_id, reason)
 
 
+def test_schedule_of_expired_completion_is_known_while_lesson_is_scheduled_again() -> None:
+    completed = record(completed_at="2025-03-01T00:00Z")
+    status = status_of(completed, record(2, due_at="2026-04-01T00:00Z"), **YEAR)
+    assert (status.completed_schedule_id, status.lesson_schedule_id) == (1, 2)
+    assert status_of(record(), **YEAR).completed_schedule_id is None
+
+
 @pytest.mark.parametrize(
     ("completed", "valid_for", "last_day", "zone", "expires_at"),
     [
