@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -163,6 +163,20 @@ class ResourceQuery:
         _validate_filters("parent_filters", self.parent_filters, named_resource(self.resource.parent))
         self.listing(1)
         self.parent_listing()
+
+    @property
+    def is_filtered(self) -> bool:
+        """Return whether ``filters`` leave out rows of a listing."""
+        parent_id = None if self.resource.parent is None else 1
+        return self.listing(parent_id) != replace(self, filters={}).listing(parent_id)
+
+    @property
+    def selects_parents(self) -> bool:
+        """Return whether only the listings of some parents are read."""
+        if self.resource.parent is None:
+            return False
+        everyone = named_resource(self.resource.parent).create_listing({})
+        return self.parent_ids is not None or self.parent_listing() != everyone
 
     def listing(self, parent_id: int | None = None) -> Listing:
         """Return the listing of the resource, or that of one parent."""

@@ -12,7 +12,7 @@ from airflow_provider_damstra.transfers.lineage import (
     output_alias,
     varies_by_run,
 )
-from airflow_provider_damstra.validation import validate_choice, validate_integer
+from airflow_provider_damstra.validation import validate_booleans, validate_choice, validate_integer
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.arguments import Fields, ResourceArguments, Text
     from airflow_provider_damstra.exports.reader import ResourceReader
+    from airflow_provider_damstra.exports.resources import ResourceQuery
     from airflow_provider_damstra.exports.sql.tables import ResourceTable
     from airflow_provider_damstra.transfers.resume import WrittenParents
 
@@ -44,13 +45,21 @@ class DamstraToSqlOperator(ResourceTransfer):
     :param write_mode: ``"upsert"`` inserts and updates in batches, one transaction each, and deletes no row;
         from Airflow 3.3 a retry does not request groups, users or sessions again whose rows are written.
         ``"replace"`` collects all rows in a temporary file of the worker and then, in one transaction,
-        updates the table and deletes all other rows, also those that ``filters`` exclude, except those of
-        groups, users or sessions that were left out.
+        updates the table and deletes the rows that are missing from the listings that were read, also those
+        that ``filters`` exclude. Rows of groups, users or sessions that ``parent_ids`` or ``parent_filters``
+        exclude, or that could not be read, are kept.
+    :param delete_mode: ``"hard"`` deletes missing rows. ``"soft"`` keeps them and sets their ``deleted_at``;
+        rows that are read have none. It marks rows with ``write_mode="replace"`` only.
+    :param history: whether the table ``<table>_history`` keeps each version of a row with the times
+        ``valid_from`` and ``valid_to``, on PostgreSQL and SQLite. Versions of deleted rows end with
+        ``write_mode="replace"`` only. Soft deletion and a history exclude ``filters`` that leave out rows
+        from ``"replace"``: a row that is left out is not deleted.
     :param batch_size: rows per batch.
     :param add_missing_columns: add columns that an existing table lacks, instead of failing.
     :param sql_hook_params: mapping of arguments of the connection's hook (templated).
     :return: ``table``, ``rows`` (read by this try), ``inserted``, ``updated``, ``deleted`` (only with
-        ``"replace"``), ``watermark`` (the latest ``modifiedDate`` of the rows read by this try),
+        ``"replace"``), ``history_inserted`` and ``history_ended`` (versions, only with ``history``),
+        ``watermark`` (the latest ``modifiedDate`` of the rows read by this try),
         ``failed_parent_count`` and ``failed_parents``, the reasons by id of the first twenty. ``table`` and
         ``rows`` are XComs of their own, too.
     :raises SqlError: if the database cannot be reached or failed; a retry may succeed.
@@ -66,6 +75,8 @@ class DamstraToSqlOperator(ResourceTransfer):
         table: Text,
         schema: Text | None = None,
         write_mode: Literal["upsert", "replace"] = "upsert",
+        delete_mode: Literal["hard", "soft"] = "hard",
+        history: bool = False,
         batch_size: int = 10_000,
         add_missing_columns: bool = False,
         sql_hook_params: Fields | None = None,
@@ -74,11 +85,15 @@ class DamstraToSqlOperator(ResourceTransfer):
         super().__init__(**kwargs)
         self.outlets = self.outlets or [output_alias(self)]
         validate_choice("write_mode", write_mode, "upsert", "replace")
+        validate_choice("delete_mode", delete_mode, "hard", "soft")
+        validate_booleans(history=history)
         validate_integer("batch_size", batch_size, at_least=1)
         self.sql_conn_id = cast("str", sql_conn_id)
         self.table = cast("str", table)
         self.schema = cast("str | None", schema)
         self.write_mode = write_mode
+        self.delete_mode = delete_mode
+        self.history = history
         self.batch_size = batch_size
         self.add_missing_columns = add_missing_columns
         self.sql_hook_params = cast("Mapping[str, Any] | None", sql_hook_params)
@@ -87,14 +102,13 @@ class DamstraToSqlOperator(ResourceTransfer):
     def _execute(self, context: Context) -> dict[str, Any]:
         """Write the rows and return their counts."""
         from airflow_provider_damstra.exports.sql.prepare import prepare_table
-        from airflow_provider_damstra.exports.sql.tables import ResourceTable
         from airflow_provider_damstra.transfers.resume import WrittenParents
         from airflow_provider_damstra.transfers.sql_engine import create_sql_engine, translate_database_errors
 
         query = self.create_query(deduplicates=True)
-        target = ResourceTable(query.resource, self.table, self.schema)
+        target = self._create_target(query)
         engine = create_sql_engine(self.sql_conn_id, self.sql_hook_params)
-        fingerprint = self.fingerprint(query, self.sql_conn_id, str(target), self.write_mode)
+        fingerprint = self.fingerprint(query, self.sql_conn_id, str(target), self.write_mode, self.history)
         written = WrittenParents(context, fingerprint=fingerprint)
         deletes = self.write_mode == "replace"
         with translate_database_errors(f"the table {target} of {self.sql_conn_id} cannot be written"):
@@ -107,6 +121,23 @@ class DamstraToSqlOperator(ResourceTransfer):
         self._emit_assets(engine, target, counts, context)
         self.log.info("%s in the table %s: %s", self.resource, target, counts)
         return {"table": str(target), **counts, **self.report_failed_parents(reader)}
+
+    def _create_target(self, query: ResourceQuery) -> ResourceTable:
+        from airflow_provider_damstra.exports.sql.tables import ResourceTable
+
+        keeps_deleted = self.delete_mode == "soft"
+        if self.write_mode == "replace" and query.is_filtered and (keeps_deleted or self.history):
+            raise ValueError(
+                f"filters {dict(query.filters)} leave out rows, which would be recorded as deleted: load "
+                "without filters, or with write_mode='upsert', or without delete_mode='soft' and history=True"
+            )
+        return ResourceTable(
+            query.resource,
+            self.table,
+            self.schema,
+            keeps_deleted=keeps_deleted,
+            has_history=self.history,
+        )
 
     def _upsert(
         self, engine: Engine, target: ResourceTable, reader: ResourceReader, written: WrittenParents
@@ -121,14 +152,16 @@ class DamstraToSqlOperator(ResourceTransfer):
         self, engine: Engine, target: ResourceTable, reader: ResourceReader, _: WrittenParents
     ) -> dict[str, Any]:
         """Replace all rows; a retry reads all of them, because the temporary file is lost with its try."""
+        from airflow_provider_damstra.exports.sql.deletion import ReadParents
         from airflow_provider_damstra.exports.sql.load import replace_all
 
+        selected = reader.parent_ids() if reader.query.selects_parents else None
         return replace_all(
             engine,
             target,
-            (page.rows for page in reader.pages()),
+            (page.rows for page in reader.pages(selected)),
             batch_size=self.batch_size,
-            kept_parents=reader.failed.keys(),
+            parents=lambda: ReadParents(selected=selected, failed=reader.failed.keys()),
             is_complete=lambda: reader.is_complete,
         )
 

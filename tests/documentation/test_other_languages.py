@@ -31,6 +31,7 @@ LANGUAGES = {
     "json": "test_other_languages.py",
     "mermaid": "test_other_languages.py",
     "nginx": "test_other_languages.py",
+    "sql": "test_sql.py",
 }
 """Where the blocks of each language are tested."""
 

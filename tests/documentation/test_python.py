@@ -71,6 +71,9 @@ EXPECTED = {
     "input-files.md, Columns of users (2)": Expected(returned={"people": NEW_USERS}),
     "input-files.md, Columns of users (3)": Expected(returned={"people": NEW_USERS}),
     "input-files.md, Columns of ids": Expected(returned={"schedules": {"rows": 8}}),
+    "sql.md, Training records in a database": Expected(
+        returned={"load_users": {"history_inserted": ALL_USERS}, "load_lesson_schedules": {"deleted": 0}}
+    ),
 }
 """A block that is not here has no test, and fails."""
 

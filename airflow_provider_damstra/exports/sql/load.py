@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, exists, func, insert, not_, or_, select, text
+from sqlalchemy import and_, delete, exists, func, insert, not_, null, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from airflow_provider_damstra.exports.formats import write_json_lines
-from airflow_provider_damstra.exports.sql.tables import ROW_NUMBER, StagingTable
+from airflow_provider_damstra.exports.sql.deletion import DeletionScope, ReadParents
+from airflow_provider_damstra.exports.sql.history import HistoryMerge
+from airflow_provider_damstra.exports.sql.tables import DELETED_AT, ROW_NUMBER, StagingTable, now_in
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Delete, Engine, FromClause, Select, Table
+    from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, Table
 
     from airflow_provider_damstra.exports.reader import RowPage, Rows
     from airflow_provider_damstra.exports.sql.tables import ResourceTable
@@ -39,15 +41,18 @@ def upsert_batches(engine: Engine, target: ResourceTable, batches: Iterable[Rows
 
     No transaction is open while the next batch is read.
 
-    :return: the numbers of ``rows``, ``inserted`` and ``updated`` rows, and the ``watermark``.
+    :return: the numbers of ``rows``, ``inserted`` and ``updated`` rows, and the ``watermark``; with a history
+        also the numbers ``history_inserted`` and ``history_ended`` of its versions.
     """
     counts, watermark = Counter(rows=0, inserted=0, updated=0), None
+    if target.has_history:
+        counts.update(history_inserted=0, history_ended=0)
     for rows in batches:
         with engine.begin() as connection:
             staging = StagingTable(connection, target)
             staging.add(rows)
             staging.create_key_index()
-            counts.update(Merge(connection, target).upsert())
+            counts.update(Merge(connection, target).merge())
             watermark = max(filter(None, (watermark, staging.watermark())), default=None)
             staging.drop()
         counts["rows"] += len(rows)
@@ -60,19 +65,20 @@ def replace_all(
     pages: Iterable[Rows],
     *,
     batch_size: int,
-    kept_parents: Collection[int] = (),
+    parents: Callable[[], ReadParents] = ReadParents,
     is_complete: Callable[[], bool] = lambda: True,
 ) -> dict[str, Any]:
-    """Replace all rows of the table in one transaction: readers see either the old rows or the new ones.
+    """Replace the rows of the table in one transaction: readers see either the old rows or the new ones.
 
     The rows are first written to a temporary file of this machine, so that no transaction is open while they
     are read from the API.
 
     :param batch_size: rows in memory at the same time.
-    :param kept_parents: ids of groups, users or sessions whose rows are kept; evaluated after the last page.
+    :param parents: called after the last page; returns the groups, users or sessions whose rows are replaced.
     :param is_complete: called after the last page; returns False if a row may have been missed, in which
         case no row is deleted.
-    :return: the numbers of ``rows``, ``inserted``, ``updated`` and ``deleted`` rows, and the ``watermark``.
+    :return: the numbers of ``rows``, ``inserted``, ``updated`` and ``deleted`` rows, and the ``watermark``;
+        with a history also the numbers ``history_inserted`` and ``history_ended`` of its versions.
     """
     with TemporaryFile() as file:
         count = write_json_lines(file, pages)["rows"]
@@ -86,12 +92,11 @@ def replace_all(
             while lines := list(islice(file, batch_size)):
                 staging.add([line.rstrip(b"\n") for line in lines])
             staging.create_key_index()
-            merge = Merge(connection, target)
-            deleted = merge.delete_missing(kept_parents) if deletes else 0
-            changed = merge.upsert()
+            counts = Merge(connection, target).merge(missing_of=parents() if deletes else None)
+            counts.setdefault("deleted", 0)
             watermark = staging.watermark()
             staging.drop()
-    return {"rows": count, **changed, "deleted": deleted, "watermark": _isoformat(watermark)}
+    return {"rows": count, **counts, "watermark": _isoformat(watermark)}
 
 
 def _isoformat(timestamp: datetime | None) -> str | None:
@@ -142,28 +147,46 @@ class Merge:
             # Columns without time zone store UTC, independent of the server's time zone.
             connection.execute(text("SET LOCAL TIME ZONE 'UTC'"))
 
-    def upsert(self) -> dict[str, int]:
-        """Insert new and update changed rows; return the numbers ``inserted`` and ``updated``."""
+    def merge(self, *, missing_of: ReadParents | None = None) -> dict[str, int]:
+        """Insert new and update changed rows, and delete those that are not staged.
+
+        :param missing_of: the groups, users or sessions of which missing rows are deleted; None deletes none.
+        :return: the numbers ``inserted``, ``updated`` and, if rows are deleted, ``deleted``; with a history
+            also ``history_inserted`` and ``history_ended``.
+        """
+        scope = DeletionScope(self._connection, self._target, missing_of) if missing_of else None
+        versions: dict[str, int] = {}
+        if self._target.has_history:
+            history = HistoryMerge(self._connection, self._target)
+            versions = history.merge(self._latest_rows(), scope)
+        deleted = {"deleted": self._delete_missing(scope)} if scope else {}
+        counts = {**self._upsert(), **deleted, **versions}
+        if scope:
+            scope.drop()
+        return counts
+
+    def _upsert(self) -> dict[str, int]:
         inserted = self._count_new_rows()
         on_conflict = INSERT_ON_CONFLICT.get(self._connection.dialect.name)
         affected = self._insert_on_conflict(on_conflict) if on_conflict else self._delete_and_insert()
         return {"inserted": inserted, "updated": affected - inserted}
 
-    def delete_missing(self, kept_parents: Collection[int] = ()) -> int:
-        """Delete the rows that are not staged; return their number.
-
-        :param kept_parents: ids of groups, users or sessions whose rows are kept: they could not be read.
-        """
-        missing: Delete = delete(self._table).where(not_(self._same_key(self._staging)))
-        if kept_parents:
-            parent = self._table.c[self._target.resource.parent_column]
-            missing = missing.where(or_(parent.is_(None), parent.not_in(kept_parents)))
-        return self._execute(missing)
+    def _delete_missing(self, scope: DeletionScope) -> int:
+        is_missing = and_(not_(self._same_key(self._staging)), scope.contains(self._table))
+        if not self._target.keeps_deleted:
+            return self._execute(delete(self._table).where(is_missing))
+        deleted_at = self._table.c[DELETED_AT]
+        marking = update(self._table).where(deleted_at.is_(None), is_missing)
+        return self._execute(marking.values({DELETED_AT: now_in(self._connection)}))
 
     def _insert_on_conflict(self, on_conflict: Callable[[Table], Any]) -> int:
         names = self._target.column_names
         statement = on_conflict(self._table).from_select(names, self._latest_rows())
-        new_values = {name: statement.excluded[name] for name in names if name not in self._target.key}
+        new_values: dict[str, ColumnElement[Any]] = {
+            name: statement.excluded[name] for name in names if name not in self._target.key
+        }
+        if self._target.keeps_deleted:
+            new_values[DELETED_AT] = null()
         differs = or_(*(self._table.c[name].is_distinct_from(new) for name, new in new_values.items()))
         return self._execute(
             statement.on_conflict_do_update(index_elements=self._target.key, set_=new_values, where=differs)

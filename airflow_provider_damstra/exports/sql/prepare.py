@@ -9,75 +9,87 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Column, inspect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import CreateTable
 
+from airflow_provider_damstra.exports.sql.deletion import ReadParents
 from airflow_provider_damstra.exports.sql.load import INSERT_ON_CONFLICT, Merge
-from airflow_provider_damstra.exports.sql.tables import StagingTable
+from airflow_provider_damstra.exports.sql.tables import StagingTable, begin_ddl
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Inspector
+    from sqlalchemy import Connection, Engine, Inspector, Table
 
     from airflow_provider_damstra.exports.sql.tables import ResourceTable
 
 
 def prepare_table(engine: Engine, target: ResourceTable, *, add_columns: bool, deletes: bool) -> bool:
-    """Create the table if needed, check that rows can be written, and return whether it was created.
+    """Create missing tables, check that rows can be written, and return whether a table was created.
 
     :param add_columns: whether columns that an existing table lacks are added.
     :param deletes: whether rows will be deleted.
-    :raises ValueError: if the table cannot take the rows; the message names the problem.
+    :raises ValueError: if the tables cannot take the rows; the message names the problem.
     """
     with engine.connect() as connection:
+        has_key = connection.dialect.name in INSERT_ON_CONFLICT
+        if target.has_history and not has_key:
+            raise ValueError(
+                f"history=True needs {' or '.join(INSERT_ON_CONFLICT)}, not {connection.dialect.name}"
+            )
         with connection.begin():
             _validate_names(connection, target)
-            exists = inspect(connection).has_table(target.name, schema=target.schema)
-        if not exists:
-            _create_table(connection, target)
+            missing = [table for table in target.tables if not _exists(connection, table)]
+        for table in missing:
+            _create_table(connection, table)
         with connection.begin():
-            _validate_columns(connection, target, add_columns=add_columns)
-            if connection.dialect.name in INSERT_ON_CONFLICT:
-                _validate_key(inspect(connection), target)
+            for table in target.tables:
+                _validate_columns(connection, table, add_columns=add_columns)
+                if has_key:
+                    _validate_key(inspect(connection), table)
         _dry_run(connection, target, deletes=deletes)
-    return not exists
+    return bool(missing)
+
+
+def _exists(connection: Connection, table: Table) -> bool:
+    return inspect(connection).has_table(table.name, schema=table.schema)
 
 
 def _validate_names(connection: Connection, target: ResourceTable) -> None:
     limit = connection.dialect.max_identifier_length
-    for name in filter(None, (target.schema, target.name)):
+    indexes = [index.name for table in target.tables for index in table.indexes]
+    for name in filter(None, (target.schema, target.name, *indexes)):
         if len(name.encode()) > limit:
             raise ValueError(f"the name {name!r} is too long: this database allows {limit} bytes")
     if target.schema is not None and target.schema not in inspect(connection).get_schema_names():
         raise ValueError(f"there is no schema {target.schema!r} in this database")
 
 
-def _create_table(connection: Connection, target: ResourceTable) -> None:
+def _create_table(connection: Connection, table: Table) -> None:
     try:
-        with connection.begin():
-            connection.execute(CreateTable(target.table))
+        with begin_ddl(connection):
+            table.create(connection, checkfirst=False)
     except DBAPIError:
         # Another task may have created it at the same time.
         with connection.begin():
-            if not inspect(connection).has_table(target.name, schema=target.schema):
+            if not _exists(connection, table):
                 raise
 
 
-def _validate_columns(connection: Connection, target: ResourceTable, *, add_columns: bool) -> None:
-    columns = inspect(connection).get_columns(target.name, schema=target.schema)
+def _validate_columns(connection: Connection, table: Table, *, add_columns: bool) -> None:
+    columns = inspect(connection).get_columns(table.name, schema=table.schema)
     existing = {column["name"] for column in columns}
-    missing = [name for name in target.column_names if name not in existing]
-    can_be_added = not set(missing) & set(target.key)
+    missing = [column for column in table.columns if column.name not in existing]
+    can_be_added = not any(column.primary_key for column in missing)
     if missing and not (add_columns and can_be_added):
         advice = "; add_missing_columns=True adds what is missing" if can_be_added else ""
-        raise ValueError(f"the table {target} has no column {', '.join(missing)}{advice}")
+        names = ", ".join(column.name for column in missing)
+        raise ValueError(f"the table {table.fullname} has no column {names}{advice}")
     operations = Operations(MigrationContext.configure(connection))
-    for name in missing:
-        column: Column[Any] = Column(name, target.table.c[name].type)
-        operations.add_column(target.name, column, schema=target.schema)
-    extra = [column for column in columns if column["name"] not in target.column_names]
-    _validate_extra_columns(connection, target, extra)
+    for column in missing:
+        added: Column[Any] = Column(column.name, column.type)
+        operations.add_column(table.name, added, schema=table.schema)
+    extra = [column for column in columns if column["name"] not in table.columns]
+    _validate_extra_columns(connection, table, extra)
 
 
-def _validate_extra_columns(connection: Connection, target: ResourceTable, columns: Sequence[Any]) -> None:
+def _validate_extra_columns(connection: Connection, table: Table, columns: Sequence[Any]) -> None:
     """Check the columns that the export does not fill."""
     defaults = ("default", "identity", "computed")
     required = [
@@ -89,13 +101,13 @@ def _validate_extra_columns(connection: Connection, target: ResourceTable, colum
     ]
     if required:
         raise ValueError(
-            f"the column {_names(required)} of the table {target} must not be empty, and nothing fills it: "
-            "give it a default"
+            f"the column {_names(required)} of the table {table.fullname} must not be empty, and nothing "
+            "fills it: give it a default"
         )
     if columns and connection.dialect.name not in INSERT_ON_CONFLICT:
         raise ValueError(
-            f"the column {_names(columns)} of the table {target} is not one of the export's, and would be "
-            "emptied: on this database rows are deleted and inserted"
+            f"the column {_names(columns)} of the table {table.fullname} is not one of the export's, and "
+            "would be emptied: on this database rows are deleted and inserted"
         )
 
 
@@ -103,17 +115,18 @@ def _names(columns: Sequence[Any]) -> str:
     return ", ".join(column["name"] for column in columns)
 
 
-def _validate_key(inspector: Inspector, target: ResourceTable) -> None:
-    constraints = inspector.get_unique_constraints(target.name, schema=target.schema)
-    indexes = inspector.get_indexes(target.name, schema=target.schema)
+def _validate_key(inspector: Inspector, table: Table) -> None:
+    constraints = inspector.get_unique_constraints(table.name, schema=table.schema)
+    indexes = inspector.get_indexes(table.name, schema=table.schema)
     keys: list[Collection[str | None]] = [
-        inspector.get_pk_constraint(target.name, schema=target.schema)["constrained_columns"],
+        inspector.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"],
         *(constraint["column_names"] for constraint in constraints),
         *(index["column_names"] for index in indexes if index["unique"]),
     ]
-    if not any(set(key) == set(target.key) for key in keys):
+    key = [column.name for column in table.primary_key]
+    if not any(set(columns) == set(key) for columns in keys):
         raise ValueError(
-            f"the table {target} has no primary key or unique index on ({', '.join(target.key)}), "
+            f"the table {table.fullname} has no primary key or unique index on ({', '.join(key)}), "
             "which identifies its rows: add one"
         )
 
@@ -122,8 +135,5 @@ def _dry_run(connection: Connection, target: ResourceTable, *, deletes: bool) ->
     """Run all statements without rows and roll back: the database reports missing privileges now."""
     with connection.begin() as transaction:
         StagingTable(connection, target)
-        merge = Merge(connection, target)
-        if deletes:
-            merge.delete_missing()
-        merge.upsert()
+        Merge(connection, target).merge(missing_of=ReadParents() if deletes else None)
         transaction.rollback()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -54,6 +55,15 @@ _SQL_TYPES: dict[ColumnType, TypeEngine[Any]] = {
     ColumnType.JSON: Text().with_variant(JSONB(), "postgresql"),
 }
 
+TIMESTAMP = _SQL_TYPES[ColumnType.TIMESTAMP]
+"""Type of a column of times."""
+
+VALID_FROM, VALID_TO = "valid_from", "valid_to"
+"""Columns of a history: the times from which on, and until before which, a version was the present one."""
+
+DELETED_AT = "deleted_at"
+"""Column with the time at which a row was found to be deleted, if deleted rows are kept."""
+
 _ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
@@ -64,12 +74,16 @@ class ResourceTable:
 
     :param name: name of the table, without its schema.
     :param schema: schema of the table; None for the connection's default.
+    :param keeps_deleted: whether deleted rows are kept, with the time in ``deleted_at``.
+    :param has_history: whether a second table keeps the versions of rows.
     :raises ValueError: if a name is empty, or contains the schema.
     """
 
     resource: Resource
     name: str
     schema: str | None = None
+    keeps_deleted: bool = False
+    has_history: bool = False
 
     def __post_init__(self) -> None:
         names: dict[str, Any] = {"table": self.name, "schema": self.schema}
@@ -90,8 +104,8 @@ class ResourceTable:
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
-        """Return the names of all columns."""
-        return tuple(self.table.columns.keys())
+        """Return the names of the columns that are read from Damstra Learning."""
+        return tuple(column.name for column in resource_columns(self.resource))
 
     @cached_property
     def table(self) -> Table:
@@ -101,14 +115,63 @@ class ResourceTable:
             Column(column.name, _SQL_TYPES[column.type], primary_key=column.is_key, autoincrement=False)
             for column in resource_columns(self.resource)
         ]
+        if self.keeps_deleted:
+            columns.append(Column(DELETED_AT, TIMESTAMP))
         return Table(self.name, MetaData(schema=self.schema), *columns)
+
+    @cached_property
+    def history(self) -> Table:
+        """Return the table with the versions of the rows to create if it does not exist.
+
+        One unique index allows one present version of a row, the other index is for points in time.
+        """
+        table = Table(
+            f"{self.name}_history",
+            MetaData(schema=self.schema),
+            *(
+                Column(name, self.table.c[name].type, primary_key=name in self.key, autoincrement=False)
+                for name in self.column_names
+            ),
+            Column(VALID_FROM, TIMESTAMP, primary_key=True),
+            Column(VALID_TO, TIMESTAMP),
+        )
+        key, is_present = [table.c[name] for name in self.key], table.c[VALID_TO].is_(None)
+        unique: dict[str, Any] = {
+            "unique": True,
+            "postgresql_where": is_present,
+            "sqlite_where": is_present,
+        }
+        Index(f"{table.name}_present", *key, **unique)
+        Index(f"{table.name}_valid", table.c[VALID_FROM], table.c[VALID_TO])
+        return table
+
+    @property
+    def tables(self) -> list[Table]:
+        """Return the tables that are written."""
+        return [self.table, self.history] if self.has_history else [self.table]
 
     @cached_property
     def staging(self) -> Table:
         """Return the temporary table into which rows are copied before the merge."""
-        columns = [Column(column.name, column.type) for column in self.table.columns]
+        columns = [Column(name, self.table.c[name].type) for name in self.column_names]
         number = Column(ROW_NUMBER, BigInteger, nullable=False)
         return Table("_damstra_rows", MetaData(), *columns, number, prefixes=["TEMPORARY"])
+
+
+@contextmanager
+def begin_ddl(connection: Connection) -> Iterator[None]:
+    """Begin a transaction for DDL, which SQLite's driver would otherwise commit statement by statement."""
+    with connection.begin():
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield
+
+
+def now_in(connection: Connection) -> datetime | str:
+    """Return the present time in UTC, in milliseconds, as a value of a column of times."""
+    now = datetime.now(UTC)
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    return format_timestamp(now) if connection.dialect.name == "sqlite" else now
 
 
 class StagingTable:

@@ -1,0 +1,61 @@
+"""Which rows of a table may be deleted because they were not read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Column, MetaData, Table, insert, or_, select, true
+from sqlalchemy.schema import CreateTable, DropTable
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection
+
+    from airflow_provider_damstra.exports.sql.tables import ResourceTable
+
+_PARENTS = Table("_damstra_parents", MetaData(), Column("id", BigInteger), prefixes=["TEMPORARY"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadParents:
+    """Which groups, users or sessions were read, once the last page is.
+
+    :param selected: ids of those that were to be read, or None if all were: then the rows of one that is not
+        listed any more are deleted, too.
+    :param failed: ids of those that could not be read.
+    """
+
+    selected: Collection[int] | None = None
+    failed: Collection[int] = ()
+
+
+class DeletionScope:
+    """The rows of the listings that were read; a temporary table contains the ids of parents.
+
+    :param connection: connection with an open transaction.
+    """
+
+    def __init__(self, connection: Connection, target: ResourceTable, parents: ReadParents) -> None:
+        self._connection = connection
+        self._parent_column = target.resource.parent_column
+        self._is_selection = parents.selected is not None
+        failed = set(parents.failed)
+        ids = failed if parents.selected is None else set(parents.selected) - failed
+        self._includes_all = not (self._is_selection or ids)
+        if not self._includes_all:
+            connection.execute(CreateTable(_PARENTS))
+            if ids:
+                connection.execute(insert(_PARENTS), [{"id": parent_id} for parent_id in ids])
+
+    def contains(self, table: Table) -> ColumnElement[bool]:
+        """Return the condition that a row of the table was in a listing that was read."""
+        if self._includes_all:
+            return true()
+        parent, ids = table.c[self._parent_column], select(_PARENTS.c.id)
+        return parent.in_(ids) if self._is_selection else or_(parent.is_(None), parent.not_in(ids))
+
+    def drop(self) -> None:
+        """Drop the temporary table, because a pooled connection may be used again."""
+        if not self._includes_all:
+            self._connection.execute(DropTable(_PARENTS))
