@@ -219,8 +219,10 @@ def parse_ids(name: str, values: Any) -> list[int]:
 
 def parse_id(name: str, value: Any) -> int:
     """Return one id as an integer."""
-    ids = parse_ids(name, value)
-    if len(ids) > 1:
+    ids: list[int] = []
+    with suppress(ValueError):
+        ids = parse_ids(name, value)
+    if len(ids) != 1:
         raise ValueError(f"{name} is {value!r}; it is one id")
     return ids[0]
 

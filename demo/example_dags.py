@@ -7,10 +7,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_damstra.emulator.demo_seed import USERS
 from demo.cohort import COHORT, write_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 FOLDER = Path(__file__).resolve().parent.parent / "example_dags"
 NEEDS_DATABASE = "example_damstra_warehouse"
@@ -19,6 +20,10 @@ NEW_STARTERS = "new_starters.csv"
 _DEFAULT_FOLDER = "file:///tmp/"
 _CREW = (1015, 1020, 1025, 1030, 1035)
 """User ids of the scaffolders in the emulator's seed."""
+_CONCRETE_CREW = (1014, 1019, 1024, 1029, 1034)
+_RETURNER = 1040
+"""An inactive scaffolder."""
+_FIRST_USER = 1001
 
 
 def example_dag_ids() -> list[str]:
@@ -65,11 +70,37 @@ def write_input_files(files: Path) -> None:
     _write(files / "withdrawals.csv", [{"employee_number": f"E{_CREW[-1]}"}])
     attendance = ({"employee_number": f"E{user}", "attended": "yes", "passed": "yes"} for user in _CREW[:-1])
     _write(files / "attendance.csv", attendance)
+    _write(files / "mitarbeiter.csv", _roster(), delimiter=";", encoding="cp1252")
+    _write(files / "roster.csv", [_roster_row(user_id) for user_id in _CREW[:-1]])
 
 
-def _write(path: Path, rows: Iterable[Mapping[str, str]]) -> None:
+def _roster() -> Iterator[dict[str, str]]:
+    """Yield the German extract of a site: its crews without a leaver, one who returns, and a new one."""
+    departments = {"Betonbau": (_CONCRETE_CREW, "E1007"), "Gerüstbau": ((*_CREW[:-1], _RETURNER), "E1010")}
+    for department, (user_ids, manager) in departments.items():
+        names = [(f"E{user_id}", *USERS[user_id - _FIRST_USER].name.split(" ", 1)) for user_id in user_ids]
+        for number, first_name, last_name in [*names, (f"E9{len(names)}", "Jürgen", f"Müßig-{department}")]:
+            yield {
+                "Personalnummer": number,
+                "Vorname": first_name,
+                "Nachname": last_name,
+                "Abteilung": department,
+                "Vorgesetzter": manager,
+                "Kostenstelle": "4711",
+            }
+
+
+def _roster_row(user_id: int) -> dict[str, str]:
+    first_name, last_name = USERS[user_id - _FIRST_USER].name.split(" ", 1)
+    names = {"first_name": first_name, "last_name": last_name}
+    return {"employee_number": f"E{user_id}", **names, "group": "Scaffolders"}
+
+
+def _write(
+    path: Path, rows: Iterable[Mapping[str, str]], *, delimiter: str = ",", encoding: str = "utf-8"
+) -> None:
     rows = list(rows)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
+    with path.open("w", newline="", encoding=encoding) as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
         writer.writeheader()
         writer.writerows(rows)

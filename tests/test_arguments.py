@@ -33,7 +33,7 @@ SAMPLES: dict[type[BaseOperator], dict[str, Any]] = {
 }
 """Arguments of each operator, sensor and transfer."""
 
-ALTERNATIVES = {"state": "status", "status": "state"}
+ALTERNATIVES = {"state": "status", "status": "state", "scope": "group_id"}
 """Arguments of which only one can be given."""
 
 NEEDED: dict[str, dict[str, Any]] = {

@@ -27,6 +27,7 @@ OPERATORS = {
         "DamstraInactivateUserOperator",
         "DamstraGenerateLoginUrlOperator",
     ),
+    "operators.roster": ("DamstraSyncUsersOperator",),
     "operators.group": (
         "DamstraCreateGroupOperator",
         "DamstraUpdateGroupOperator",

@@ -85,10 +85,14 @@ class KeyLookup(Generic[Row]):
         for row in rows:
             # By id, because a row that moves between two pages is read twice.
             by_key.setdefault(self.key(row), {})[row.row_key] = row
-        return {key: self._prefer_exact(wanted[key], list(same.values())) for key, same in by_key.items()}
+        return {
+            key: prefer_exact(list(same.values()), self.field, wanted[key]) for key, same in by_key.items()
+        }
 
     def _search(self, value: str) -> list[Row]:
         return list(self._client.iterate(self.search(value)))
 
-    def _prefer_exact(self, value: str, rows: list[Row]) -> list[Row]:
-        return [row for row in rows if getattr(row, self.field) == value] or rows
+
+def prefer_exact(rows: list[Row], field: str, value: str | None) -> list[Row]:
+    """Return those of rows with equal keys that have exactly this spelling, or all if there are none."""
+    return [row for row in rows if getattr(row, field) == value] or rows

@@ -60,9 +60,13 @@ def change_users(
     if others:
         log_or_raise_conflict(_already_so(request, others), strict=strict)
     if pending:
-        narrowed = request.model_copy(update={"user_ids": pending})
-        call_and_verify(client, narrowed, is_applied=lambda: not _find_pending(client, narrowed))
+        send_membership(client, request.model_copy(update={"user_ids": pending}))
     return [user_id for user_id in request.user_ids if user_id in changed], others
+
+
+def send_membership(client: RecordingClient, request: Addition | Removal) -> None:
+    """Add or remove users for whom that is known to change something."""
+    call_and_verify(client, request, is_applied=lambda: not _find_pending(client, request))
 
 
 def _already_so(request: Addition | Removal, user_ids: list[int]) -> str:
@@ -88,6 +92,15 @@ def _list_user_ids(client: SupportsCalls, request: Addition | Removal) -> set[in
     is_of_members = isinstance(request, AddGroupMembers | RemoveGroupMembers)
     listing = ListGroupMembers if is_of_members else ListGroupSupervisors
     return {user.id for user in client.iterate(listing(group_id=request.group_id))}
+
+
+def allowed_count(limit: float, total: int) -> float:
+    """Return a limit as a number.
+
+    :param limit: a number (1 or more, or 0), or a share of the total (below 1).
+    """
+    # Rounded, because 0.29 * 100 < 29.
+    return round(limit * total, 9) if 0 < limit < 1 else limit
 
 
 class GroupUsers(RequestModel):
@@ -134,8 +147,7 @@ class MembershipPlan:
         """
         if limit is None:
             return
-        # Rounded, because 0.29 * 100 < 29.
-        allowed = round(limit * self.present, 9) if 0 < limit < 1 else limit
+        allowed = allowed_count(limit, self.present)
         if len(self.removed) > allowed:
             raise DamstraConflictError(
                 f"{len(self.removed)} of {self.present} would be removed, and max_removals allows "
@@ -162,9 +174,9 @@ def apply_membership(client: RecordingClient, group: GroupUsers, plan: Membershi
     added = client.intents.ids_sent(addition).union(plan.added)
     removed = client.intents.ids_sent(removal).union(plan.removed)
     if plan.added:
-        call_and_verify(client, addition, is_applied=lambda: not _find_pending(client, addition))
+        send_membership(client, addition)
     if plan.removed:
-        call_and_verify(client, removal, is_applied=lambda: not _find_pending(client, removal))
+        send_membership(client, removal)
     return MembershipPlan(
         present=plan.present,
         added=[user_id for user_id in group.user_ids if user_id in added],

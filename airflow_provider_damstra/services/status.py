@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.endpoints.group import GetGroup, InactivateGroup, ListGroups
@@ -50,12 +50,26 @@ def activate_users(client: RecordingClient, user_ids: Iterable[int]) -> None:
     :raises DamstraError: the first error; the other users may be inactive still.
     """
     requests = [ActivateUser(user_id=user_id) for user_id in user_ids]
+    _change_statuses(client, requests, description="users activated")
 
-    def activate(request: ActivateUser) -> bool:
+
+def inactivate_users(client: RecordingClient, user_ids: Iterable[int]) -> None:
+    """Inactivate users who are known to be active, several concurrently.
+
+    :raises DamstraError: the first error; the other users may be active still.
+    """
+    requests = [InactivateUser(user_id=user_id) for user_id in user_ids]
+    _change_statuses(client, requests, description="users inactivated")
+
+
+def _change_statuses(
+    client: RecordingClient, requests: Sequence[ActivateUser | InactivateUser], *, description: str
+) -> None:
+    def send(request: ActivateUser | InactivateUser) -> bool:
         return call_and_verify(client, request, is_applied=_lookup(client, request)[1])
 
     with client.intents.batch(requests):
-        map_concurrently(activate, requests, description="users activated")
+        map_concurrently(send, requests, description=description)
 
 
 def was_activated(client: RecordingClient, user_id: int) -> bool:

@@ -38,6 +38,14 @@ ENDPOINTS = [snippet for snippet in snippets_in("python") if snippet.page == "ar
 DAGS = [snippet for snippet in snippets_in("python") if snippet not in (*TESTS, *ENDPOINTS)]
 LOGICAL_DATE = datetime(2026, 1, 2, tzinfo=UTC)
 ALL_USERS, NEW_USERS = 40, [1041, 1042]
+NO_CHANGES = dict.fromkeys(
+    (
+        *("groups_created", "created", "updated", "reactivated", "inactivated", "moved"),
+        *("supervisors_changed", "duplicate", "ambiguous", "unmatched", "protected", "unknown_manager"),
+    ),
+    0,
+)
+ROSTER_COUNTS = {**NO_CHANGES, "created": 1, "updated": 1, "inactivated": 1}
 COMPLETED = "damstra://damstra_default/lesson.schedule.completed"
 
 
@@ -70,6 +78,10 @@ EXPECTED = {
     "input-files.md, Columns of users": Expected(returned={"people": NEW_USERS}),
     "input-files.md, Columns of users (2)": Expected(returned={"people": NEW_USERS}),
     "input-files.md, Columns of users (3)": Expected(returned={"people": NEW_USERS}),
+    "roster.md, Roster: the HR system as the source of truth": Expected(
+        returned={"roster": {"counts": ROSTER_COUNTS}}
+    ),
+    "roster.md, Dry run and approval": Expected(returned={"sync": {"counts": {**NO_CHANGES, "updated": 1}}}),
     "input-files.md, Columns of ids": Expected(returned={"schedules": {"rows": 8}}),
     "sql.md, Training records in a database": Expected(
         returned={"load_users": {"history_inserted": ALL_USERS}, "load_lesson_schedules": {"deleted": 0}}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DAGS = Path(__file__).resolve().parents[2] / "example_dags"
 POKE_INTERVAL = 0.1
-APPROVALS = r".*\.approve"
+APPROVALS = r"(.*\.)?approve"
 """Tasks that wait for approval: they are marked as successful."""
 
 TIMEOUT = 60.0

@@ -20,6 +20,8 @@ WITHOUT_WAITING = (
     "example_damstra_lake_export",
     "example_damstra_offboarding",
     "example_damstra_paper_records",
+    "example_damstra_roster",
+    "example_damstra_roster_approval",
     "example_damstra_training_matrix",
 )
 """Example DAGs that nothing else has to happen for, such as an event or a completed lesson."""

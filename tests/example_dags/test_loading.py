@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 ALL_FILES = set(DAGS.glob("*.py"))
 # Approvals need Airflow 3.1, and their timeout a later standard provider.
-UNSUPPORTED = {DAGS / "example_damstra_cancelled_schedule.py"} if BEFORE_3_2 else set()
+WITH_APPROVAL = {DAGS / f"example_damstra_{name}.py" for name in ("cancelled_schedule", "roster_approval")}
+UNSUPPORTED = WITH_APPROVAL if BEFORE_3_2 else set()
 FILES = sorted(ALL_FILES - UNSUPPORTED)
 HEAVY = {"requests", "aiohttp", "fastapi", "uvicorn", "airflow_provider_damstra.endpoints"}
 

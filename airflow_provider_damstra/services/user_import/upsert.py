@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.endpoints.user import BulkUserImport, ImportedUser, MergeType
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraError
-from airflow_provider_damstra.models.user import Role
+from airflow_provider_damstra.models.user import Role, User
 from airflow_provider_damstra.services.idempotency import format_ids
 from airflow_provider_damstra.services.status import activate_users, was_activated
 from airflow_provider_damstra.services.user_lookup import UserLookup
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.models.keys import MatchKey
-    from airflow_provider_damstra.models.user import User
     from airflow_provider_damstra.services.intent_log import RecordingClient
     from airflow_provider_damstra.task_state import TaskState
 
@@ -130,12 +129,22 @@ class UserImport:
             them.
         :raises DamstraConflictError: if a row matches several users, or roles cannot be kept.
         """
-        self._existing = self._lookup.find(self._values(self._rows))
+        self.compare(self._lookup.find(self._values(self._rows)), keep_roles=keep_roles)
+
+    def compare(self, existing: Mapping[MatchKey, User], *, keep_roles: bool) -> None:
+        """Determine which of the users are missing or differ.
+
+        :param existing: the users that exist, by key.
+        :param keep_roles: as of ``look_up``.
+        :raises DamstraConflictError: if roles cannot be kept.
+        """
+        self._existing = dict(existing)
         rows = [self._with_spelling_in_damstra(row) for row in self._rows]
+        rows = [row for row in rows if not _is_up_to_date(self._existing.get(self._key(row)), row)]
         if keep_roles:
             rows = [_keep_roles(row, self._existing.get(self._key(row))) for row in rows]
-        self._to_send = [row for row in rows if not _is_up_to_date(self._existing.get(self._key(row)), row)]
-        total, count = len(rows), len(self._to_send)
+        self._to_send = rows
+        total, count = len(self._rows), len(rows)
         log.info("%d users: %d unchanged, %d to import", total, total - count, count)
 
     def new_digests(self) -> list[int]:
@@ -146,6 +155,13 @@ class UserImport:
         """Return the ids of the users that exist and differ."""
         keys = map(self._key, self._to_send)
         return [self._existing[key].id for key in keys if key in self._existing]
+
+    def changed_fields(self) -> dict[MatchKey, dict[str, tuple[Any, Any]]]:
+        """Return the present and the new values of each user to import, by key; None for a missing user's."""
+        return {
+            self._key(row): changed_fields(self._existing.get(self._key(row), User(id=0)), row)
+            for row in self._to_send
+        }
 
     def inactive_ids(self) -> list[int]:
         """Return the ids of the users that exist and are inactive."""
@@ -219,7 +235,7 @@ def row_digest(row: ImportedUser) -> int:
 def _keep_roles(row: ImportedUser, user: User | None) -> ImportedUser:
     if user is None or row.roles is not None or not user.roles:
         return row
-    unknown = [role for role in user.roles if role not in set(Role)]
+    unknown = undocumented_roles(user)
     if unknown:
         raise DamstraConflictError(
             f"User {user.id} has a role that is not documented ({unknown[0]}), which an import would "
@@ -228,9 +244,20 @@ def _keep_roles(row: ImportedUser, user: User | None) -> ImportedUser:
     return row.model_copy(update={"roles": tuple(Role(role) for role in user.roles)})
 
 
+def undocumented_roles(user: User) -> list[int]:
+    """Return the roles of a user that no request can contain."""
+    return [role for role in user.roles if role not in set(Role)]
+
+
 def _is_up_to_date(user: User | None, row: ImportedUser) -> bool:
-    if user is None:
-        return False
+    return user is not None and not changed_fields(user, row)
+
+
+def changed_fields(user: User, row: ImportedUser) -> dict[str, tuple[Any, Any]]:
+    """Return the present and the new value of each field of a user that a row changes."""
     given = row.model_dump(exclude_none=True, exclude={"roles"})
-    same_roles = row.roles is None or set(row.roles) == set(user.roles)
-    return same_roles and all(getattr(user, name) == value for name, value in given.items())
+    present = {name: getattr(user, name) for name in given}
+    changes = {name: (present[name], value) for name, value in given.items() if present[name] != value}
+    if row.roles is not None and set(row.roles) != set(user.roles):
+        changes["roles"] = (sorted(user.roles), sorted(row.roles))
+    return changes

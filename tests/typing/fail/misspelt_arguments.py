@@ -29,6 +29,7 @@ from airflow_provider_damstra.operators.lesson import (
     DamstraGetEmbedUrlOperator,
     DamstraScheduleLessonsOperator,
 )
+from airflow_provider_damstra.operators.roster import DamstraSyncUsersOperator
 from airflow_provider_damstra.operators.user import (
     DamstraActivateUserOperator,
     DamstraCreateUserOperator,
@@ -69,6 +70,7 @@ DamstraCompleteLessonOperator(**fields, defferable=True)  # E: call-arg
 DamstraDownloadCertificateOperator(**fields, defferable=True)  # E: call-arg
 DamstraGetEmbedUrlOperator(**fields, defferable=True)  # E: call-arg
 DamstraScheduleLessonsOperator(**fields, lesson_name="A")  # E: call-arg
+DamstraSyncUsersOperator(**fields, max_inactivation=1)  # E: call-arg
 DamstraActivateUserOperator(**fields, defferable=True)  # E: call-arg
 DamstraCreateUserOperator(**fields, if_exist="fail")  # E: call-arg
 DamstraGenerateLoginUrlOperator(**fields, strict=True)  # E: call-arg
