@@ -9,7 +9,7 @@ from airflow_provider_damstra import __version__
 _NAME = "Damstra Learning"
 _MODULES = {
     "hooks": ("damstra",),
-    "operators": ("call", "group", "ilt_session", "lesson", "roster", "user"),
+    "operators": ("call", "group", "ilt_session", "lesson", "roster", "training_gate", "user"),
     "sensors": ("group", "ilt_session", "lesson_schedule", "user"),
     "triggers": ("event", "wait"),
 }

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.validation import validate_exactly_one
+from airflow_provider_damstra.validation import (
+    is_rendered_later,
+    validate_choice,
+    validate_exactly_one,
+    validate_share,
+    validate_subset,
+    validate_time_zone,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_provider_damstra.requirements.rules import TrainingRules
     from airflow_provider_damstra.requirements.rules_file import Positions
 
@@ -20,6 +29,22 @@ def validate_requirements_arguments(*, requirements: Any, requirements_path: Any
     :raises ValueError: if both or none are given.
     """
     validate_exactly_one(requirements=requirements, requirements_path=requirements_path)
+
+
+def validate_gate_arguments(
+    *, time_zone: str, threshold: Any, accepted_states: Sequence[str], on_no_requirements: str
+) -> None:
+    """Validate at parse time the arguments that decide whether people are trained.
+
+    :raises ValueError: if one has an invalid value.
+    """
+    validate_time_zone("time_zone", time_zone)
+    validate_subset("accepted_states", accepted_states, "current", "expiring", "assigned")
+    if not accepted_states:
+        raise ValueError("accepted_states is empty, so that no lesson would count")
+    validate_choice("on_no_requirements", on_no_requirements, "untrained", "trained")
+    if not is_rendered_later(threshold):
+        validate_share("threshold", threshold)
 
 
 def read_rules(requirements: Any, requirements_path: str | None) -> tuple[TrainingRules, Positions]:

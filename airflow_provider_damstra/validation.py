@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _BRACKETS = ("[", "(", "{")
 _MAX_DIGITS = 18
@@ -62,6 +63,16 @@ def validate_delimiter(name: str, value: Any) -> None:
     """Validate that a value is None or a character that can separate the cells of a line."""
     if value is not None and not (isinstance(value, str) and len(value) == 1 and value not in '"\r\n\0'):
         raise ValueError(f"{name} is {value!r}; it is one character, such as ';' or '\\t'")
+
+
+def validate_time_zone(name: str, value: Any) -> None:
+    """Validate that a value is the name of an IANA time zone."""
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise ValueError(
+            f"{name} is {value!r}; it must be an IANA time zone such as Australia/Perth"
+        ) from None
 
 
 def validate_subset(name: str, values: Any, *allowed: str) -> None:

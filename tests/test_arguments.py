@@ -36,6 +36,9 @@ SAMPLES: dict[type[BaseOperator], dict[str, Any]] = {
 ALTERNATIVES = {"state": "status", "status": "state", "scope": "group_id"}
 """Arguments of which only one can be given."""
 
+LISTS = {"accepted_states", "fail_on"}
+"""Arguments that are lists of choices."""
+
 NEEDED: dict[str, dict[str, Any]] = {
     "not_passed": {"require_passed": True},
     "expired": {"valid_for": "12 months"},
@@ -111,7 +114,7 @@ def test_literals_are_the_values_that_are_valid_at_parse_time(
     for value in values:
         kind(
             task_id="step",
-            **{**sample, **NEEDED.get(value, {}), name: [value] if name == "fail_on" else value},
+            **{**sample, **NEEDED.get(value, {}), name: [value] if name in LISTS else value},
         )
     with pytest.raises(ValueError, match=rf"^{name} is .* can (be|hold) ") as error:
         kind(task_id="step", **{**sample, name: "other"})

@@ -53,6 +53,7 @@ OPERATORS = {
         "DamstraCompleteIltSessionOperator",
         "DamstraCancelIltSessionOperator",
     ),
+    "operators.training_gate": ("DamstraTrainingGateOperator",),
     "operators.call": ("DamstraCallOperator",),
     "transfers.export": ("DamstraExportOperator",),
     "transfers.to_sql": ("DamstraToSqlOperator",),

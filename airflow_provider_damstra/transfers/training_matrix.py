@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from airflow_provider_damstra.durations import parse_duration
 from airflow_provider_damstra.operators.base import DamstraOperator
@@ -16,6 +16,7 @@ from airflow_provider_damstra.validation import (
     validate_at_most_one,
     validate_booleans,
     validate_choice,
+    validate_time_zone,
 )
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         )
         if valid_for is not None and not is_rendered_later(valid_for):
             parse_duration("valid_for", valid_for)
-        _validate_time_zone(time_zone)
+        validate_time_zone("time_zone", time_zone)
         self.group_id = group_id
         self.target_path = cast("str", target_path)
         self.lesson_ids = lesson_ids
@@ -177,12 +178,3 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         from airflow_provider_damstra.exports.training_matrix.rendering import to_csv, to_parquet
 
         return (to_csv if self.file_format == "csv" else to_parquet)(matrix, time_zone=time_zone)
-
-
-def _validate_time_zone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        raise ValueError(
-            f"time_zone is {name!r}; it must be an IANA time zone such as Australia/Perth"
-        ) from None

@@ -42,6 +42,9 @@ OUTPUT = {
     "README.md, Operators and sensors": (
         "tests/documentation/test_other_languages.py::test_log_of_wait_is_as_printed"
     ),
+    "training-gate.md, What happens otherwise": (
+        "tests/operators/test_training_gate.py::test_failure_is_reported_as_on_the_page"
+    ),
     "input-files.md, What is rejected": (
         "tests/test_input_files_page.py::test_printed_messages_are_those_of_the_reader"
     ),

@@ -16,9 +16,10 @@ from tests.operators.lesson_session_cases import (
     SCHEDULE_LESSONS,
 )
 from tests.operators.roster_cases import SYNC_USERS
+from tests.operators.training_cases import TRAINING
 from tests.operators.user_group_cases import CREATE_GROUP, CREATE_USER, GROUPS, LOGIN_URL, UPSERT_USERS, USERS
 
-CASES = (*USERS, SYNC_USERS, *GROUPS, *LESSONS, *ILT_SESSIONS, *CALLS)
+CASES = (*USERS, SYNC_USERS, *GROUPS, *LESSONS, *ILT_SESSIONS, *TRAINING, *CALLS)
 WRITE_CASES = tuple(case for case in CASES if case.changes)
 CREATE_CASES = (
     CREATE_USER,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_damstra.operators import call, group, ilt_session, lesson, roster, user
+from airflow_provider_damstra.operators import call, group, ilt_session, lesson, roster, training_gate, user
 from tests.operators.all_cases import CASES, SENDING_CASES, WRITE_CASES, operator_classes
 from tests.operators.operator_case import Scenario, SideEffects
 
@@ -17,7 +17,7 @@ def test_every_operator_has_a_case() -> None:
 
 
 def test_operators_are_defined_in_the_module_of_their_resource() -> None:
-    modules = [module.__name__ for module in (user, roster, group, lesson, ilt_session, call)]
+    modules = [module.__name__ for module in (user, roster, group, lesson, ilt_session, training_gate, call)]
     assert {kind.__module__ for kind in operator_classes()} == set(modules)
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Options that are fixed when a DAG is written; an invalid one is rejected when the file is parsed.
 OPTIONS = {
+    "accepted_states",
     "all_lesson_types",
     "allow_empty",
     "batch_size",
@@ -34,6 +35,7 @@ OPTIONS = {
     "encoding",
     "if_completed",
     "if_exists",
+    "ignore_downstream_trigger_rules",
     "include_child_groups",
     "keep_roles",
     "max_creations",
@@ -44,11 +46,14 @@ OPTIONS = {
     "on_ambiguous",
     "on_empty",
     "on_missing",
+    "on_no_requirements",
     "on_partial_failure",
+    "on_untrained",
     "reactivate",
     "return_in_clear",
     "scope",
     "strict",
+    "time_zone",
     "who",
 }
 

@@ -48,6 +48,7 @@ FLAGS = {
     "allow_empty",
     "cancel_on_kill",
     "dry_run",
+    "ignore_downstream_trigger_rules",
     "keep_roles",
     "notify_instructor",
     "notify_trainees",
@@ -321,6 +322,7 @@ def test_operators_with_user_lists_are_known() -> None:
         "RemoveGroupSupervisors",
         "SaveIltSessionProgress",
         "ScheduleLessons",
+        "TrainingGate",
     }
 
 

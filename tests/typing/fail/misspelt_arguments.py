@@ -30,6 +30,7 @@ from airflow_provider_damstra.operators.lesson import (
     DamstraScheduleLessonsOperator,
 )
 from airflow_provider_damstra.operators.roster import DamstraSyncUsersOperator
+from airflow_provider_damstra.operators.training_gate import DamstraTrainingGateOperator
 from airflow_provider_damstra.operators.user import (
     DamstraActivateUserOperator,
     DamstraCreateUserOperator,
@@ -71,6 +72,7 @@ DamstraDownloadCertificateOperator(**fields, defferable=True)  # E: call-arg
 DamstraGetEmbedUrlOperator(**fields, defferable=True)  # E: call-arg
 DamstraScheduleLessonsOperator(**fields, lesson_name="A")  # E: call-arg
 DamstraSyncUsersOperator(**fields, max_inactivation=1)  # E: call-arg
+DamstraTrainingGateOperator(**fields, defferable=True)  # E: call-arg
 DamstraActivateUserOperator(**fields, defferable=True)  # E: call-arg
 DamstraCreateUserOperator(**fields, if_exist="fail")  # E: call-arg
 DamstraGenerateLoginUrlOperator(**fields, strict=True)  # E: call-arg

@@ -26,6 +26,7 @@ from airflow_provider_damstra.operators.lesson import (
     DamstraGetEmbedUrlOperator,
     DamstraScheduleLessonsOperator,
 )
+from airflow_provider_damstra.operators.training_gate import DamstraTrainingGateOperator
 from airflow_provider_damstra.operators.user import (
     DamstraCreateUserOperator,
     DamstraGenerateLoginUrlOperator,
@@ -133,3 +134,13 @@ DamstraCallOperator(
     task_id="call", endpoint="GetUser", arguments={"user_id": people.output}, damstra_conn_id="x"
 )
 DamstraScheduleLessonsOperator.partial(task_id="mapped", lesson_ids=[1]).expand(user_ids=people.output)
+
+DamstraTrainingGateOperator(
+    task_id="gate",
+    employee_numbers=people.output,
+    requirements=[{"lessons": ["Site Induction"], "all": True}],
+    at=datetime(2026, 3, 1, tzinfo=UTC),
+    accepted_states=["current", "assigned"],
+    on_untrained="short_circuit",
+    threshold="{{ params.share }}",
+)
