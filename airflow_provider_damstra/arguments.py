@@ -43,6 +43,9 @@ AttendanceRecords: TypeAlias = (
 )
 """``attended`` and ``passed`` by user id; or a template that renders to these, or another task's output."""
 
+RuleList: TypeAlias = Sequence[Mapping[str, Any]] | Fields
+"""Training rules: a list, a mapping with the list as ``requirements``, a text, or another task's output."""
+
 Callbacks: TypeAlias = Callable[..., Any] | list[Callable[..., Any]] | None
 
 
@@ -212,6 +215,17 @@ class ResourceArguments(OperatorArguments, total=False):
     max_concurrency: int | None
     page_size: int | None
     on_failed_parent: Literal["fail", "skip"]
+
+
+class TrainingEvaluationArguments(UserListArguments, total=False):
+    """Arguments of ``EvaluateTrainingOperator``."""
+
+    requirements: RuleList | None
+    requirements_path: Text | None
+    at: Time | None
+    time_zone: str
+    on_failed_user: Literal["fail", "skip"]
+    max_concurrency: int | None
 
 
 class SensorArguments(OperatorArguments, total=False):

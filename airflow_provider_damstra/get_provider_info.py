@@ -14,7 +14,12 @@ _MODULES = {
     "triggers": ("event", "wait"),
 }
 # Airflow's integration names for files on any object storage and for any SQL database.
-_TRANSFERS = {"export": "Common IO", "to_sql": "Common SQL", "training_matrix": "Common IO"}
+_TRANSFERS = {
+    "export": "Common IO",
+    "to_sql": "Common SQL",
+    "training_matrix": "Common IO",
+    "training_status": "Common IO",
+}
 
 
 def get_provider_info() -> dict[str, Any]:

@@ -19,6 +19,7 @@ from airflow_provider_damstra.transfers.base import ResourceTransfer
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
+from airflow_provider_damstra.transfers.training_status import DamstraTrainingStatusOperator
 from tests.operators.all_cases import CASES as OPERATOR_CASES
 from tests.sensors.cases import CASES as SENSOR_CASES
 
@@ -30,6 +31,7 @@ SAMPLES: dict[type[BaseOperator], dict[str, Any]] = {
     DamstraExportOperator: {"resource": "users", "target_path": "users"},
     DamstraToSqlOperator: {"resource": "users", "sql_conn_id": "warehouse", "table": "users"},
     DamstraTrainingMatrixOperator: {"group_id": 101, "target_path": "matrix"},
+    DamstraTrainingStatusOperator: {"requirements": [{"lessons": [201], "all": True}]},
 }
 """Arguments of each operator, sensor and transfer."""
 

@@ -88,6 +88,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *TASK_SUPPORT,
         "durations",
         "hooks",
+        "id_arguments",
         "operators",
         "requirements_arguments",
         "storage",

@@ -58,6 +58,7 @@ OPERATORS = {
     "transfers.export": ("DamstraExportOperator",),
     "transfers.to_sql": ("DamstraToSqlOperator",),
     "transfers.training_matrix": ("DamstraTrainingMatrixOperator",),
+    "transfers.training_status": ("DamstraTrainingStatusOperator",),
 }
 SENSORS = {
     "sensors.lesson_schedule": ("DamstraLessonScheduleSensor", "DamstraUserLessonsSensor"),

@@ -181,6 +181,9 @@ _AwareDateTime = Annotated[
     datetime, BeforeValidator(_validate_not_number), AfterValidator(_validate_time_zone)
 ]
 
+OptionalAwareDateTime = Argument[datetime | str | None, _AwareDateTime | None]
+"""A timezone-aware datetime, or ISO 8601 text with a time zone."""
+
 _UtcDateTime = Annotated[
     _AwareDateTime,
     AfterValidator(_to_seconds),

@@ -137,6 +137,15 @@ class Checkpoint:
             for chunk in self._index.chunks.get(parent_id, ()):
                 yield list(self._read_chunk(chunk).split(b"\n")[:-1])
 
+    def listings(self) -> Iterator[tuple[int, Rows]]:
+        """Yield the parents whose listings were read to their end, in their order, with all rows of each."""
+        self.flush()
+        for parent_id in self.parent_ids or ():
+            if parent_id in self.completed:
+                chunks = self._index.chunks.get(parent_id, ())
+                content = b"".join(map(self._read_chunk, chunks))
+                yield parent_id, list(content.split(b"\n")[:-1])
+
     def remove(self) -> None:
         """Remove the checkpoint, unless a try that began after this one uses it."""
         if self._writer_file.exists() and self._list_writers() <= self._earlier_writers:
@@ -233,6 +242,24 @@ def read_with_checkpoint(reader: ResourceReader, checkpoint: Checkpoint) -> Iter
     """
     if checkpoint.parent_ids is None:
         checkpoint.save_parent_ids(reader.parent_ids())
+    _read_missing(reader, checkpoint)
+    yield from checkpoint.rows()
+
+
+def listings_with_checkpoint(
+    reader: ResourceReader, checkpoint: Checkpoint, *, parent_ids: Sequence[int]
+) -> Iterator[tuple[int, Rows]]:
+    """Read the listings that earlier tries have not read, then yield each parent with all its rows.
+
+    :param parent_ids: the parents; an earlier try may have had others.
+    :raises DamstraError: if a listing failed; pages that were read before are kept.
+    """
+    checkpoint.save_parent_ids(parent_ids)
+    _read_missing(reader, checkpoint)
+    yield from checkpoint.listings()
+
+
+def _read_missing(reader: ResourceReader, checkpoint: Checkpoint) -> None:
     skip, resume_from = frozenset(checkpoint.completed), checkpoint.cursors
     try:
         # Without prefetched pages, a killed process loses at most as many pages as requests were in flight.
@@ -240,4 +267,3 @@ def read_with_checkpoint(reader: ResourceReader, checkpoint: Checkpoint) -> Iter
             checkpoint.add(page)
     finally:
         checkpoint.flush()
-    yield from checkpoint.rows()

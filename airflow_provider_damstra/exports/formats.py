@@ -16,8 +16,8 @@ from airflow_provider_damstra.exports.schema import format_timestamp, resource_c
 from airflow_provider_damstra.extras import require_extra
 
 if TYPE_CHECKING:
+    from airflow_provider_damstra.exports.dataset import Dataset
     from airflow_provider_damstra.exports.reader import Rows
-    from airflow_provider_damstra.exports.resources import Resource
 
 
 def require_format(file_format: str, compression: str | None) -> None:
@@ -60,7 +60,7 @@ class HashingWriter:
 
 def write_rows(
     file: BinaryIO,
-    resource: Resource,
+    resource: Dataset,
     pages: Iterable[Rows],
     *,
     file_format: str,
@@ -109,7 +109,7 @@ def _write_lines(file: Any, rows: Rows) -> None:
         file.write(b"\n".join((*rows, b"")))
 
 
-def _write_csv(file: Any, resource: Resource, to_cell: Callable[[Any], str], rows: Rows) -> None:
+def _write_csv(file: Any, resource: Dataset, to_cell: Callable[[Any], str], rows: Rows) -> None:
     lines = (map(to_cell, row_values(resource, row)) for row in rows)
     file.write(format_csv(lines).encode())
 
@@ -133,7 +133,7 @@ def _safe_csv_cell(value: Any) -> str:
 @contextmanager
 def _open_writer(
     file: HashingWriter,
-    resource: Resource,
+    resource: Dataset,
     *,
     file_format: str,
     compression: str | None,

@@ -12,8 +12,8 @@ from pyarrow import parquet
 from airflow_provider_damstra.exports.schema import ColumnType, resource_columns, row_values
 
 if TYPE_CHECKING:
+    from airflow_provider_damstra.exports.dataset import Dataset
     from airflow_provider_damstra.exports.reader import Rows
-    from airflow_provider_damstra.exports.resources import Resource
 
 _GROUP_ROWS = 100_000
 _GROUP_BYTES = 32 << 20
@@ -36,7 +36,7 @@ class ParquetWriter(AbstractContextManager["ParquetWriter"]):
     :param compression: codec of the columns: ``gzip``, ``zstd`` or None.
     """
 
-    def __init__(self, file: Any, resource: Resource, *, compression: str | None) -> None:
+    def __init__(self, file: Any, resource: Dataset, *, compression: str | None) -> None:
         self._resource = resource
         self._schema = pa.schema(
             [

@@ -258,13 +258,13 @@ class ResourceReader:
 
         :raises Exception: the error, if it fails the export.
         """
-        if not (self.query.skip_failed_parents and _concerns_one_parent(failure.error)):
+        if not (self.query.skip_failed_parents and concerns_one_parent(failure.error)):
             raise failure.error
         self.failed[failure.parent_id] = str(failure.error)
         return failure.error
 
 
-def _concerns_one_parent(error: Exception) -> bool:
+def concerns_one_parent(error: Exception) -> bool:
     """Return whether the parent is the problem, and not that Damstra cannot be reached or used."""
     if isinstance(error, DamstraServerError):
         return error.status == 500

@@ -1,6 +1,7 @@
 """Columns of a resource and the typed values of its rows, for CSV, Parquet and database tables.
 
-There is a column for each field of the resource's model, and one for all other members of a row.
+There is a column for each field of the resource's model, and one for all other members of a row, if the model
+keeps them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.raw_pages import RawRow
-    from airflow_provider_damstra.exports.resources import Resource
+    from airflow_provider_damstra.exports.dataset import Dataset
     from airflow_provider_damstra.models.base import Model
 
 OTHER_MEMBERS = "other_members"
@@ -64,16 +65,17 @@ class Column:
 
 
 @cache
-def resource_columns(resource: Resource) -> tuple[Column, ...]:
+def resource_columns(resource: Dataset) -> tuple[Column, ...]:
     """Return a resource's columns in order. Only those of the primary key are never None."""
     types = {name: _type_of(field.annotation) for name, field in resource.model.model_fields.items()}
     if resource.adds_parent:
         types = {resource.parent_argument: ColumnType.INTEGER, **types}
-    types[OTHER_MEMBERS] = ColumnType.JSON
+    if resource.model.model_config.get("extra") == "allow":
+        types[OTHER_MEMBERS] = ColumnType.JSON
     return tuple(Column(name, kind, name in resource.key) for name, kind in types.items())
 
 
-def row_values(resource: Resource, row: RawRow) -> tuple[Any, ...]:
+def row_values(resource: Dataset, row: RawRow) -> tuple[Any, ...]:
     """Return a row's values in the order of its columns; absent members are None.
 
     U+FFFD replaces characters that no text column can hold: lone surrogates and bytes that are not UTF-8.
@@ -99,7 +101,7 @@ def format_timestamp(timestamp: datetime) -> str:
     return timestamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _values(resource: Resource, read: Model) -> tuple[Any, ...]:
+def _values(resource: Dataset, read: Model) -> tuple[Any, ...]:
     # Called millions of times: what does not depend on the row is cached in _conversions.
     members = vars(read)
     others = dict(read.model_extra or {})
@@ -109,15 +111,18 @@ def _values(resource: Resource, read: Model) -> tuple[Any, ...]:
     for name, convert in _conversions(resource):
         value = members[name]
         values.append(value if convert is None or value is None else convert(value))
-    values.append(_to_json(others) if others else None)
+    if read.model_extra is not None:
+        values.append(_to_json(others) if others else None)
     return tuple(values)
 
 
 @cache
-def _conversions(resource: Resource) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
+def _conversions(resource: Dataset) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
     """Return for each field the function that turns pydantic's types and enumerations into plain ones."""
     conversions = []
-    for column in resource_columns(resource)[:-1]:
+    for column in resource_columns(resource):
+        if column.name == OTHER_MEMBERS:
+            continue
         is_number = column.type in (ColumnType.INTEGER, ColumnType.NUMBER)
         convert = partial(_plain_number, column.name) if is_number else _CONVERT_BY_TYPE.get(column.type)
         conversions.append((column.name, convert))

@@ -254,3 +254,30 @@ class LessonScheduleSummary(_StatusMixin, Model):
 
     status: _Status = None
     """Status; text for an undocumented one."""
+
+
+class LessonScheduleTimes(_StatusMixin, Model):
+    """The fields of a user's lesson schedule that a training status depends on: fast to parse."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: int
+    """Id of the lesson schedule."""
+
+    lesson_id: int | None = None
+    """Id of the lesson."""
+
+    lesson_version_id: int | None = None
+    """Id of the version of the lesson."""
+
+    end_date: OptionalTimestamp = None
+    """Due date."""
+
+    lesson_completed_date: OptionalTimestamp = None
+    """Time of completion; None if it is not completed."""
+
+    created_date: OptionalTimestamp = None
+    """Time of creation."""
+
+    status: _Status = None
+    """Status; text for an undocumented one."""

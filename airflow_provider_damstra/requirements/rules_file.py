@@ -43,7 +43,8 @@ class Positions:
     def error(self, problems: Sequence[str]) -> ValueError:
         """Return an error that names all problems, each of which begins with its position."""
         shown = join_first(list(problems), _MAX_PROBLEMS_SHOWN, separator="\n  ")
-        return ValueError(f"{self.source}: {len(problems)} problems:\n  {shown}")
+        count = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
+        return ValueError(f"{self.source}: {count}:\n  {shown}")
 
 
 def parse_rules(value: Any, *, source: str) -> tuple[TrainingRules, Positions]:

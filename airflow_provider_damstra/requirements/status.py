@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pendulum import Duration
 
-    from airflow_provider_damstra.models.lesson_schedule import UserLessonSchedule
+    from airflow_provider_damstra.models.lesson_schedule import LessonScheduleTimes, UserLessonSchedule
     from airflow_provider_damstra.requirements.rules import GracePeriod
 
 
@@ -82,7 +82,7 @@ class ScheduleRecord:
     completed_at: datetime | None = None
 
     @classmethod
-    def from_row(cls, row: UserLessonSchedule) -> ScheduleRecord:
+    def from_row(cls, row: UserLessonSchedule | LessonScheduleTimes) -> ScheduleRecord:
         """Return the record of a schedule as the API lists it, with times in UTC."""
         created, due, completed = (
             value and to_utc(value) for value in (row.created_date, row.end_date, row.lesson_completed_date)

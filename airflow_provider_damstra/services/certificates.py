@@ -21,11 +21,17 @@ def read_passed(client: SupportsCalls, schedule_ids: Collection[int]) -> dict[in
     :raises DamstraError: if a request failed, other than because there is no certificate.
     """
     ids = list(schedule_ids)
-    found = map_concurrently(lambda one: _has_certificate(client, one), ids, description="certificates read")
+    found = map_concurrently(lambda one: has_certificate(client, one), ids, description="certificates read")
     return dict(zip(ids, found, strict=True))
 
 
-def _has_certificate(client: SupportsCalls, schedule_id: int) -> bool:
+def has_certificate(client: SupportsCalls, schedule_id: int) -> bool:
+    """Return whether there is a certificate of a lesson schedule.
+
+    Calls ``downloadCertificate``.
+
+    :raises DamstraError: if the request failed, other than because there is no certificate.
+    """
     try:
         client.call(DownloadCertificate(lesson_schedule_id=schedule_id))
     except DamstraNotFoundError as error:

@@ -21,6 +21,7 @@ from airflow_provider_damstra.operators.user import (
 from airflow_provider_damstra.storage import StoragePath
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
+from airflow_provider_damstra.transfers.training_status import DamstraTrainingStatusOperator
 from tests.emulator.api_client import PIT_CREW_A
 from tests.operators.lesson_session_cases import COMPLETED_SCHEDULE, DUE_SCHEDULE
 from tests.operators.task_runner import run
@@ -53,6 +54,9 @@ OPERATORS: dict[str, Callable[..., BaseOperator]] = {
         DamstraExportOperator, resource="users", incremental=True, find_deleted=True
     ),
     "target_path of a matrix": partial(DamstraTrainingMatrixOperator, group_id=PIT_CREW_A),
+    "target_path of training statuses": partial(
+        DamstraTrainingStatusOperator, requirements=[{"lessons": [201], "groups": [PIT_CREW_A]}]
+    ),
 }
 each_operator = pytest.mark.parametrize("name", OPERATORS)
 

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.types import TypeEngine
 
+    from airflow_provider_damstra.exports.dataset import Dataset
     from airflow_provider_damstra.exports.reader import Rows
-    from airflow_provider_damstra.exports.resources import Resource
 
 ROW_NUMBER = "_number"
 """Column of the staging table with the position of the row in the order of reading."""
@@ -79,7 +79,7 @@ class ResourceTable:
     :raises ValueError: if a name is empty, or contains the schema.
     """
 
-    resource: Resource
+    resource: Dataset
     name: str
     schema: str | None = None
     keeps_deleted: bool = False

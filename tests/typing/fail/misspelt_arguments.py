@@ -49,6 +49,7 @@ from airflow_provider_damstra.sensors.user import DamstraUserSensor
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
+from airflow_provider_damstra.transfers.training_status import DamstraTrainingStatusOperator
 
 fields: dict[str, Any] = {}
 DamstraCallOperator(**fields, defferable=True)  # E: call-arg
@@ -87,6 +88,7 @@ DamstraUserSensor(**fields, defferable=True)  # E: call-arg
 DamstraExportOperator(**fields, format="csv")  # E: call-arg
 DamstraToSqlOperator(**fields, defferable=True)  # E: call-arg
 DamstraTrainingMatrixOperator(**fields, defferable=True)  # E: call-arg
+DamstraTrainingStatusOperator(**fields, defferable=True)  # E: call-arg
 GetUser(user_id=7, defferable=True)  # E: call-arg
 ListUserLessonSchedules(user_id=7, state="overdue")  # E: call-arg
 ListUserLessonSchedules(userId=7)  # E: call-arg

@@ -38,6 +38,7 @@ from airflow_provider_damstra.testing import DamstraEmulator
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
+from airflow_provider_damstra.transfers.training_status import DamstraTrainingStatusOperator
 from airflow_provider_damstra.triggers.event import DamstraEventTrigger
 
 DamstraCreateUserOperator(task_id="a", user={}, if_exists="replace")  # E: arg-type
@@ -70,6 +71,7 @@ DamstraExportOperator(task_id="t", resource="users", target_path="a", file_forma
 DamstraExportOperator(task_id="u", resource="users", target_path="a", compression="zip")  # E: arg-type
 DamstraToSqlOperator(task_id="v", resource="users", sql_conn_id="", table="", write_mode="add")  # E: arg-type
 DamstraTrainingMatrixOperator(task_id="w", group_id=1, target_path="a", file_format="pdf")  # E: arg-type
+DamstraTrainingStatusOperator(task_id="w", requirements=[], on_failed_user="ignore")  # E: arg-type
 DamstraEventTrigger(group_id=1, events=["user.account.created"])  # E: list-item
 damstra_event("lesson.schedule.complete")  # E: arg-type
 DamstraEmulator().add_fault("timeout")  # E: arg-type

@@ -16,6 +16,7 @@ from airflow_provider_damstra.sensors.user import DamstraUserSensor
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
+from airflow_provider_damstra.transfers.training_status import DamstraTrainingStatusOperator
 from airflow_provider_damstra.triggers.event import DamstraEventTrigger
 
 schedule = DamstraScheduleLessonsOperator(task_id="schedule", user_ids=[7], lesson_ids=[1])
@@ -72,6 +73,16 @@ DamstraTrainingMatrixOperator(
 DamstraTrainingMatrixOperator(
     task_id="names", group_id=1, target_path="matrix.csv", lesson_names=["Site Induction"]
 )
+DamstraTrainingStatusOperator(
+    task_id="status",
+    requirements=[{"lessons": ["Site Induction"], "all": True, "valid_for": "12 months"}],
+    employee_numbers=["4711", 4712],
+    at="{{ dag_run.run_after }}",
+    target_path="s3://lake/{{ ds }}/status.parquet",
+    file_format="parquet",
+)
+DamstraTrainingStatusOperator(task_id="from_file", requirements_path="s3://lake/rules.yaml", user_ids="1,2")
+DamstraTrainingStatusOperator(task_id="from_variable", requirements="{{ var.value.rules }}")
 
 DamstraEventTrigger(user_ids=[7, "8"], events=["lesson.schedule.completed", SCHEDULE_COMPLETED])
 with DAG("congratulate", schedule=[damstra_event("lesson.schedule.completed")]):

@@ -1,0 +1,1 @@
+"""The training status of many people: reading, evaluation, and rows for files and tables."""

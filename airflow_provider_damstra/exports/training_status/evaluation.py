@@ -1,0 +1,138 @@
+"""Evaluate the training status of many users from the listings of their lesson schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from airflow_provider_damstra.errors import DamstraError, DamstraResponseError
+from airflow_provider_damstra.json_repair import decode_leniently
+from airflow_provider_damstra.models.lesson_schedule import LessonScheduleTimes
+from airflow_provider_damstra.requirements.evaluation import most_urgent
+from airflow_provider_damstra.requirements.people import Person
+from airflow_provider_damstra.requirements.status import ScheduleRecord
+from airflow_provider_damstra.services.certificates import has_certificate
+from airflow_provider_damstra.services.concurrency import map_concurrently, return_error
+from airflow_provider_damstra.validation_errors import format_validation_error
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.clients.base import SupportsCalls
+    from airflow_provider_damstra.exports.reader import ResourceReader, Rows
+    from airflow_provider_damstra.exports.training_status.failures import FailedUsers
+    from airflow_provider_damstra.requirements.status import TrainingStatus
+    from airflow_provider_damstra.requirements.trainee import Trainee
+
+EvaluatedTrainee = tuple["Trainee", "list[TrainingStatus]"]
+"""A trainee and one status for each lesson, of several rules for a lesson the most urgent."""
+
+_TRAINEES_PER_BATCH = 500
+"""Trainees whose schedules are in memory, and whose certificates are read concurrently."""
+
+
+def listings_of(reader: ResourceReader) -> Iterator[tuple[int, Rows]]:
+    """Yield each parent whose listing was read to its end, with all rows of the listing."""
+    rows: dict[int, Rows] = {}
+    for page in reader.pages():
+        parent_id = page.parent_id or 0
+        if page.is_last:
+            yield parent_id, rows.pop(parent_id, [])
+        elif page.rows:
+            rows.setdefault(parent_id, []).extend(page.rows)
+
+
+def evaluate_trainees(
+    client: SupportsCalls,
+    trainees: Mapping[int, Trainee],
+    listings: Iterable[tuple[int, Rows]],
+    *,
+    at: datetime,
+    failed: FailedUsers,
+) -> Iterator[EvaluatedTrainee]:
+    """Yield each trainee with the statuses, in the order of the listings.
+
+    Calls ``downloadCertificate`` for completions that count only with a passed test.
+
+    :param trainees: trainees by user id.
+    :param listings: lesson schedules by user id.
+    :param at: time of the statuses.
+    :param failed: to which users are added who cannot be evaluated.
+    """
+    remaining = iter(listings)
+    while batch := list(islice(remaining, _TRAINEES_PER_BATCH)):
+        people = dict(_parse_batch(trainees, batch, failed=failed))
+        passed = _read_passed(client, people, at=at, failed=failed)
+        for user_id, person in people.items():
+            if user_id not in failed.errors:
+                yield trainees[user_id], _one_of_each_lesson(person.statuses(at=at, passed=passed))
+
+
+def _one_of_each_lesson(statuses: Iterable[TrainingStatus]) -> list[TrainingStatus]:
+    by_lesson: dict[int, list[TrainingStatus]] = {}
+    for status in statuses:
+        by_lesson.setdefault(status.requirement.lesson_id, []).append(status)
+    return [most_urgent(of_lesson) for of_lesson in by_lesson.values()]
+
+
+def _parse_batch(
+    trainees: Mapping[int, Trainee], batch: Iterable[tuple[int, Rows]], *, failed: FailedUsers
+) -> Iterator[tuple[int, Person]]:
+    for user_id, rows in batch:
+        trainee = trainees[user_id]
+        try:
+            records = _parse_records(trainee, rows)
+        except DamstraResponseError as error:
+            failed.add(user_id, error)
+        else:
+            person = Person(requirements=trainee.requirements, records=records, time_zone=trainee.time_zone)
+            yield user_id, person
+
+
+def _parse_records(trainee: Trainee, rows: Rows) -> list[ScheduleRecord]:
+    """Return the schedules of the lessons that a trainee needs; a row that was read twice counts once."""
+    lesson_ids = {one.lesson_id for one in trainee.requirements}
+    records: dict[int, ScheduleRecord] = {}
+    reason = None
+    for row in rows:
+        try:
+            schedule = decode_leniently(LessonScheduleTimes.model_validate_json, bytes(row))
+        except ValidationError as error:
+            reason = format_validation_error(error)
+            break
+        if schedule.lesson_id in lesson_ids:
+            records[schedule.id] = ScheduleRecord.from_row(schedule)
+    if reason is not None:
+        # Not raised in the except block: pydantic's error, which shows the row, would be its context.
+        raise DamstraResponseError(f"a lesson schedule of user {trainee.id} cannot be read: {reason}")
+    return list(records.values())
+
+
+def _read_passed(
+    client: SupportsCalls, people: Mapping[int, Person], *, at: datetime, failed: FailedUsers
+) -> dict[int, bool]:
+    """Return by schedule id whether tests were passed, as far as the statuses depend on it.
+
+    :param people: people by user id.
+    """
+    passed: dict[int, bool] = {}
+    remaining: Sequence[int] = list(people)
+    while remaining:
+        user_ids = {
+            schedule_id: user_id
+            for user_id in remaining
+            for schedule_id in people[user_id].next_certificates(at=at, passed=passed)
+        }
+        results = map_concurrently(
+            return_error(partial(has_certificate, client)), list(user_ids), description="certificates read"
+        )
+        for (schedule_id, user_id), result in zip(user_ids.items(), results, strict=True):
+            if isinstance(result, DamstraError):
+                failed.add(user_id, result)
+            else:
+                passed[schedule_id] = result
+        remaining = [one for one in dict.fromkeys(user_ids.values()) if one not in failed.errors]
+    return passed

@@ -1,0 +1,92 @@
+"""The users whose training status is evaluated, from the listing of users."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+from pydantic import ValidationError
+
+from airflow_provider_damstra.clients.raw_pages import DECODE_ERRORS
+from airflow_provider_damstra.endpoints.base import RequestModel
+from airflow_provider_damstra.endpoints.types import OMITTED, OptionalAwareDateTime, OptionalIdentifierList
+from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError
+from airflow_provider_damstra.json_repair import decode_leniently
+from airflow_provider_damstra.models.user import User
+from airflow_provider_damstra.requirements.trainee import Trainee
+from airflow_provider_damstra.validation_errors import format_validation_error
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from airflow_provider_damstra.clients.raw_pages import RawRow
+    from airflow_provider_damstra.exports.reader import ResourceReader
+    from airflow_provider_damstra.exports.training_status.failures import FailedUsers
+    from airflow_provider_damstra.requirements.resolution import ResolvedRules
+
+
+class EvaluationRequest(RequestModel):
+    """The users whose status is evaluated, by default all active ones, and the time of the status."""
+
+    user_ids: OptionalIdentifierList = OMITTED
+    at: OptionalAwareDateTime = OMITTED
+
+
+class _RowWithId(msgspec.Struct):
+    id: int
+
+
+def read_trainees(
+    reader: ResourceReader,
+    rules: ResolvedRules,
+    *,
+    user_ids: Collection[int] | None = None,
+    time_zone: tzinfo,
+    failed: FailedUsers,
+) -> dict[int, Trainee]:
+    """Return by user id the active users, or some of them, whom a rule is for.
+
+    :param reader: of the resource ``users``.
+    :param user_ids: the users; None for all.
+    :param time_zone: the time zone of users without a valid one.
+    :param failed: to which users are added who do not exist, are inactive, or cannot be read.
+    """
+    trainees: dict[int, Trainee] = {}
+    wanted = None if user_ids is None else set(user_ids)
+    missing = set(wanted or ())
+    for user in _read_users(reader, wanted, failed):
+        missing.discard(user.id)
+        requirements = rules.requirements_of(user)
+        if requirements:
+            trainees[user.id] = Trainee.of(user, requirements, time_zone=time_zone)
+    for user_id in sorted(missing - failed.errors.keys()):
+        failed.add(user_id, DamstraNotFoundError(f"There is no active user {user_id}."))
+    return trainees
+
+
+def _read_users(
+    reader: ResourceReader, wanted: Collection[int] | None, failed: FailedUsers
+) -> Iterator[User]:
+    for page in reader.pages():
+        for row in page.rows:
+            try:
+                user = decode_leniently(User.model_validate_json, bytes(row))
+            except ValidationError as error:
+                reason = format_validation_error(error)
+            else:
+                if user.is_active and (wanted is None or user.id in wanted):
+                    yield user
+                continue
+            # Not in the except block: pydantic's error, which shows the row, would be its context.
+            user_id = _find_id(row)
+            if wanted is None or user_id in wanted:
+                failed.add(user_id, DamstraResponseError(f"a row of users cannot be read: {reason}"))
+
+
+def _find_id(row: RawRow) -> int:
+    """Return the id in a row that cannot be read as a user; 0 if there is none."""
+    try:
+        return decode_leniently(msgspec.json.Decoder(_RowWithId, strict=False).decode, bytes(row)).id
+    except DECODE_ERRORS:
+        return 0
