@@ -44,6 +44,12 @@ EVENT_NAMES: tuple[EventName, ...] = (*SCHEDULE_EVENTS, *get_args(UserEvent))
 ALL_EVENTS: Final = "all"
 """Matches every event of a connection; those of unknown names with ``[damstra] allow_unknown_events``."""
 
+TRIGGERING_LESSON_SCHEDULE_IDS: Final = (
+    "{{ triggering_asset_events.values() | sum(start=[])"
+    " | map(attribute='extra.payload.lesson_schedule_id') | unique | list }}"
+)
+"""Template of the lesson schedule ids in the events of lesson schedules that triggered a DAG run."""
+
 SCHEME = "damstra"
 DEFAULT_CONNECTION = "damstra_default"
 

@@ -13,8 +13,9 @@ _MODULES = {
     "sensors": ("group", "ilt_session", "lesson_schedule", "user"),
     "triggers": ("event", "wait"),
 }
-# Airflow's integration names for files on any object storage and for any SQL database.
+# Airflow's integration names for HTTP servers, files on any object storage, and any SQL database.
 _TRANSFERS = {
+    "completion_delivery": "Hypertext Transfer Protocol (HTTP)",
     "export": "Common IO",
     "to_sql": "Common SQL",
     "training_matrix": "Common IO",

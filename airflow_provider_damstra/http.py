@@ -28,6 +28,7 @@ class Request:
     :param query: names and values, in the order of the endpoint's fields.
     :param body: the JSON body, or None. It may contain a password: it is not part of the repr.
     :param response_is_secret: whether the response must not be shown in a log or an error.
+    :param idempotency_key: value of the header by which the server recognises a repetition, or None.
     """
 
     operation: str
@@ -36,6 +37,7 @@ class Request:
     query: tuple[tuple[str, str], ...] = ()
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     response_is_secret: bool = False
+    idempotency_key: str | None = None
 
     def __str__(self) -> str:
         """Return operation, method, path and ids of the query; other query values may be personal data."""
@@ -59,8 +61,11 @@ class Request:
 
     @property
     def is_idempotent(self) -> bool:
-        """Return whether sending the request twice has the effect of sending it once, by its HTTP method."""
-        return self.method in ("GET", "PUT")
+        """Return whether sending the request twice has the effect of sending it once.
+
+        It has by its HTTP method, or because the server recognises the repetition.
+        """
+        return self.method in ("GET", "PUT") or self.idempotency_key is not None
 
 
 @dataclass(frozen=True, kw_only=True)

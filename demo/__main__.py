@@ -82,7 +82,7 @@ def _description(environment: DemoEnvironment) -> str:
     """Return what is running, for a user who tries it."""
     return f"""
   Airflow        {environment.airflow.url}/dags  (no login)
-                 All {len(environment.dag_ids)} example DAGs that need no database, paused except {DAG_ID}:
+                 All {len(environment.dag_ids)} example DAGs without other systems, paused except {DAG_ID}:
                  Trigger works as prefilled, Unpause lets schedules and events start them.
                  A run triggered through the API stays queued until its DAG is unpaused.
   emulator       {environment.emulator.url}

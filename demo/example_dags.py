@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 FOLDER = Path(__file__).resolve().parent.parent / "example_dags"
-NEEDS_DATABASE = "example_damstra_warehouse"
+NEEDS_OTHER_SYSTEM = {"example_damstra_warehouse", "example_damstra_completion_delivery"}
 NEW_STARTERS = "new_starters.csv"
 
 _DEFAULT_FOLDER = "file:///tmp/"
@@ -27,8 +27,8 @@ _FIRST_USER = 1001
 
 
 def example_dag_ids() -> list[str]:
-    """Return the ids of the example DAGs that need no external database."""
-    return sorted(path.stem for path in FOLDER.glob("example_*.py") if path.stem != NEEDS_DATABASE)
+    """Return the ids of the example DAGs that need no other system."""
+    return sorted(path.stem for path in FOLDER.glob("example_*.py") if path.stem not in NEEDS_OTHER_SYSTEM)
 
 
 def copy_dag(dag_id: str, dags: Path, *, files: Path) -> None:

@@ -47,7 +47,7 @@ class DemoEnvironment:
     :param terminal: prints the progress.
     :param extra_dag_files: files of further DAGs.
     :param environment: further environment variables of Airflow's processes.
-    :param with_all_examples: load all other example DAGs that need no database, too, paused.
+    :param with_all_examples: load all other example DAGs that need no other system, too, paused.
     :param user_dags: folder for the user's own DAGs, loaded too; it is created, and never deleted.
     :param ports: file that keeps the ports for the next start; by default free ones are used.
     """

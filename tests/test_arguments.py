@@ -16,6 +16,7 @@ from airflow_provider_damstra.operators.user_arguments import OnEmptyMixin, User
 from airflow_provider_damstra.operators.user_rows import UserRowsMixin
 from airflow_provider_damstra.sensors.base import DamstraSensor
 from airflow_provider_damstra.transfers.base import ResourceTransfer
+from airflow_provider_damstra.transfers.completion_delivery import DamstraDeliverCompletionsOperator
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
@@ -28,6 +29,11 @@ USER_LIST = set(arguments.UserListArguments.__annotations__)
 SAMPLES: dict[type[BaseOperator], dict[str, Any]] = {
     **{case.operator: dict(case.arguments) for case in OPERATOR_CASES},
     **{case.sensor: dict(case.arguments) for case in SENSOR_CASES},
+    DamstraDeliverCompletionsOperator: {
+        "lesson_schedule_ids": [1],
+        "http_conn_id": "hr",
+        "receipt_path": "receipts",
+    },
     DamstraExportOperator: {"resource": "users", "target_path": "users"},
     DamstraToSqlOperator: {"resource": "users", "sql_conn_id": "warehouse", "table": "users"},
     DamstraTrainingMatrixOperator: {"group_id": 101, "target_path": "matrix"},

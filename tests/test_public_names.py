@@ -55,6 +55,7 @@ OPERATORS = {
     ),
     "operators.training_gate": ("DamstraTrainingGateOperator",),
     "operators.call": ("DamstraCallOperator",),
+    "transfers.completion_delivery": ("DamstraDeliverCompletionsOperator",),
     "transfers.export": ("DamstraExportOperator",),
     "transfers.to_sql": ("DamstraToSqlOperator",),
     "transfers.training_matrix": ("DamstraTrainingMatrixOperator",),

@@ -14,7 +14,7 @@ from airflow_provider_damstra.addresses import host_and_port
 from airflow_provider_damstra.clients.body import ACCEPTED_ENCODINGS, BodyReader
 from airflow_provider_damstra.clients.environment import proxy_for
 from airflow_provider_damstra.clients.rate_limiter import rate_limiter_for
-from airflow_provider_damstra.errors import DamstraError, is_retryable, parse_error_body
+from airflow_provider_damstra.errors import is_retryable, parse_error_body
 from airflow_provider_damstra.http import Request, Response
 from airflow_provider_damstra.models.base import Model
 
@@ -102,27 +102,7 @@ class BaseClient:
         return page
 
     def _retry_options(self) -> dict[str, Any]:
-        """Return the arguments of tenacity's ``Retrying`` and ``AsyncRetrying``."""
-        return {
-            "retry": retry_if_exception(is_retryable),
-            "wait": _wait,
-            "stop": self._should_stop,
-            "before_sleep": self._log_retry,
-            "reraise": True,
-        }
-
-    def _should_stop(self, state: RetryCallState) -> bool:
-        return (
-            state.attempt_number > self.settings.max_retries or (_retry_after(state) or 0.0) > MAX_RETRY_WAIT
-        )
-
-    def _log_retry(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        pause = state.next_action.sleep if state.next_action else 0.0
-        attempts = self.settings.max_retries + 1
-        log.warning(
-            "%s Attempt %d of %d; the next follows in %.1f s.", error, state.attempt_number, attempts, pause
-        )
+        return retry_options(max_retries=self.settings.max_retries, is_retryable=is_retryable)
 
     def _record(self, request: Request, started: float, status: int | None) -> None:
         """Log a request, and call the observer.
@@ -154,6 +134,38 @@ def _is_method_missing(response: Response) -> bool:
     return response.status in (404, 405) and parse_error_body(response) is None
 
 
+def retry_options(*, max_retries: int, is_retryable: Callable[[BaseException], bool]) -> dict[str, Any]:
+    """Return the arguments of tenacity's ``Retrying`` and ``AsyncRetrying``.
+
+    Between two attempts is the time that the exception's ``retry_after`` has, or an exponential backoff with
+    jitter. An exception with a longer time than ``MAX_RETRY_WAIT`` is raised.
+
+    :param max_retries: attempts after the first.
+    """
+
+    def should_stop(state: RetryCallState) -> bool:
+        return state.attempt_number > max_retries or (_retry_after(state) or 0.0) > MAX_RETRY_WAIT
+
+    def log_retry(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        pause = state.next_action.sleep if state.next_action else 0.0
+        log.warning(
+            "%s Attempt %d of %d; the next follows in %.1f s.",
+            error,
+            state.attempt_number,
+            max_retries + 1,
+            pause,
+        )
+
+    return {
+        "retry": retry_if_exception(is_retryable),
+        "wait": _wait,
+        "stop": should_stop,
+        "before_sleep": log_retry,
+        "reraise": True,
+    }
+
+
 def _wait(state: RetryCallState) -> float:
     requested = _retry_after(state)
     return _backoff(state) if requested is None else requested
@@ -161,4 +173,4 @@ def _wait(state: RetryCallState) -> float:
 
 def _retry_after(state: RetryCallState) -> float | None:
     error = state.outcome.exception() if state.outcome else None
-    return error.retry_after if isinstance(error, DamstraError) else None
+    return getattr(error, "retry_after", None)

@@ -9,24 +9,21 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import requests
 from requests.exceptions import BaseHTTPError  # type: ignore[attr-defined] # the stubs do not export it
 from tenacity import Retrying
 
-from airflow_provider_damstra.clients.adapter import FinalResponseAdapter
 from airflow_provider_damstra.clients.base import BaseClient, Observer
 from airflow_provider_damstra.clients.body import BODY_ERRORS
-from airflow_provider_damstra.clients.environment import ca_bundle, validate_ca_bundle
+from airflow_provider_damstra.clients.environment import validate_ca_bundle
 from airflow_provider_damstra.clients.pagination import OffsetPaginator
 from airflow_provider_damstra.clients.raw_pages import StreamingReader
+from airflow_provider_damstra.clients.session import create_session, read_body
 from airflow_provider_damstra.clients.transport_errors import response_timeout, transport_error
 from airflow_provider_damstra.models.base import Model, Page
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.clients.body import BodyReader
     from airflow_provider_damstra.clients.pagination import PageReader
     from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.endpoints.base import Endpoint, ListEndpoint
@@ -34,8 +31,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 Row = TypeVar("Row", bound=Model)
-
-_CHUNK_BYTES = 256 * 1024
 
 
 class Client(BaseClient):
@@ -72,7 +67,12 @@ class Client(BaseClient):
         super().__init__(settings, observe=observe)
         self._on_secret = on_secret
         self._sleep = sleep
-        self.session = _create_session(settings, self._headers, proxy=self._proxy)
+        if settings.base_url.startswith("https:") or isinstance(settings.verify, str):
+            validate_ca_bundle(settings.verify)
+        self.session = create_session(
+            verify=settings.verify, proxy=self._proxy, pool_size=settings.max_concurrency
+        )
+        self.session.headers.update(self._headers)
 
     def __enter__(self) -> Self:
         return self
@@ -193,7 +193,7 @@ class Client(BaseClient):
                 ) as response:
                     has_response = True
                     reader = self._body_reader(response.status_code, response.headers)
-                    body = _read_body(response, reader, seconds=response_timeout(self.settings))
+                    body = read_body(response, reader, seconds=response_timeout(self.settings))
             except (OSError, BaseHTTPError, *BODY_ERRORS) as error:
                 failure = transport_error(
                     request, error, self.settings, proxy=self._proxy_address, has_response=has_response
@@ -203,47 +203,3 @@ class Client(BaseClient):
             # Not in the except block: the library's exception, which may show the key, would be its context.
             raise failure
         return self._redacted_response(response.status_code, response.headers, body)
-
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return None: no redirect is followed, so that the access key stays with the connection's host."""
-
-
-def _create_session(
-    settings: ClientSettings, headers: dict[str, str], *, proxy: str | None
-) -> requests.Session:
-    if settings.base_url.startswith("https:") or isinstance(settings.verify, str):
-        validate_ca_bundle(settings.verify)
-    session = _Session()
-    # The environment's proxies and CA bundle are set here. With trust_env, requests would add the
-    # Authorization of a netrc file, and let REQUESTS_CA_BUNDLE take precedence over the connection's verify.
-    session.trust_env = False
-    session.verify = ca_bundle(settings.verify) or False
-    session.proxies = {"all": proxy} if proxy else {}
-    session.headers.update(headers)
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, FinalResponseAdapter(pool_maxsize=settings.max_concurrency, max_retries=0))
-    return session
-
-
-def _read_body(response: requests.Response, reader: BodyReader, *, seconds: float) -> bytes:
-    """Read the body.
-
-    :param seconds: time after which it must be complete.
-    :raises TimeoutError: if it is not.
-    :raises BODY_ERRORS: if it is too large or damaged.
-    """
-    if response.status_code < 200:
-        # Leaving it unread closes the connection, which the server wants to use for another protocol.
-        raise ConnectionError("no final response")
-    # Other methods of reading return only when they have a whole chunk, which can be received slowly without
-    # end.
-    read1 = getattr(response.raw, "read1", None)
-    end = time.monotonic() + seconds
-    while read1 and (chunk := read1(_CHUNK_BYTES, decode_content=False)) and reader.feed(chunk):
-        if time.monotonic() > end:
-            raise TimeoutError
-    # An adapter for tests may have set the content itself. Otherwise this would read without a limit.
-    return reader.body() if reader.has_received else response.content

@@ -12,13 +12,12 @@ import ssl
 import traceback
 import zlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from airflow_provider_damstra.clients.body import BodyTooLargeError
 from airflow_provider_damstra.errors import DamstraResponseError, DamstraTransportError
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.clients.settings import ClientSettings
     from airflow_provider_damstra.errors import DamstraError
     from airflow_provider_damstra.http import Request
 
@@ -45,13 +44,29 @@ _TUNNEL_REFUSED = "Tunnel connection failed: "
 _BROKEN = "the connection was closed before a response arrived"
 
 
-def response_timeout(settings: ClientSettings) -> float:
+class SupportsLimits(Protocol):
+    """Interface of settings: the server's host, and the limits of its responses."""
+
+    @property
+    def host(self) -> str:
+        """Return host and port for messages."""
+
+    @property
+    def timeout(self) -> float:
+        """Return the seconds to connect, and between two reads."""
+
+    @property
+    def max_response_bytes(self) -> int:
+        """Return the size of a response at most."""
+
+
+def response_timeout(settings: SupportsLimits) -> float:
     """Return the seconds within which a response must be complete, even if data keeps arriving."""
     return RESPONSE_TIMEOUT_FACTOR * settings.timeout
 
 
 def transport_error(
-    request: Request, error: Exception, settings: ClientSettings, *, proxy: str | None, has_response: bool
+    request: Request, error: Exception, settings: SupportsLimits, *, proxy: str | None, has_response: bool
 ) -> DamstraError:
     """Return the error for a request that failed without a complete response.
 

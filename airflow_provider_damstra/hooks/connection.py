@@ -55,7 +55,7 @@ def settings_from_connection(connection: Connection) -> ClientSettings:
             validate_ca_bundle(extra.verify)
         options = extra.model_dump(include=set(ClientOptions.model_fields))
         return ClientSettings(
-            base_url=_base_url(connection, allow_http=extra.allow_http),
+            base_url=_api_url(connection, allow_http=extra.allow_http),
             access_key=SecretStr(connection.password or ""),
             **options,
         )
@@ -117,8 +117,14 @@ def parse_extra(connection: Connection) -> dict[str, Any]:
     return {name: value for name, value in extra.items() if value is not None and str(value).strip()}
 
 
-def _base_url(connection: Connection, *, allow_http: bool) -> str:
-    host = (connection.host or "").strip() or DEFAULT_HOST
+def base_url_of(connection: Connection, *, default_host: str = "", allow_http: bool, content: str) -> str:
+    """Return scheme, host, port and path of a connection, without a slash at the end.
+
+    :param allow_http: permit ``http`` to another machine than this.
+    :param content: what must not be sent unencrypted, for the message.
+    :raises ValueError: if the fields are no address, or ``http`` is not permitted.
+    """
+    host = (connection.host or "").strip() or default_host
     shown = without_login(host)
     url = host if "://" in host else f"{_scheme(connection)}://{host}"
     try:
@@ -138,9 +144,14 @@ def _base_url(connection: Connection, *, allow_http: bool) -> str:
     authority = f"{parts.scheme}://{name}{f':{port}' if port else ''}"
     if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname)):
         raise ValueError(
-            f"{authority} would send the access key unencrypted: use https, or set the extra allow_http"
+            f"{authority} would send {content} unencrypted: use https, or set the extra allow_http"
         )
-    return authority + (parts.path.rstrip("/") or API_PATH)
+    return authority + parts.path.rstrip("/")
+
+
+def _api_url(connection: Connection, *, allow_http: bool) -> str:
+    url = base_url_of(connection, default_host=DEFAULT_HOST, allow_http=allow_http, content="the access key")
+    return url if urlsplit(url).path else url + API_PATH
 
 
 def _scheme(connection: Connection) -> str:

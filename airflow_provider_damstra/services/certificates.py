@@ -1,4 +1,4 @@
-"""Whether a test was passed: only the existence of the certificate shows it."""
+"""Certificates of lesson schedules: only their existence shows whether a test was passed."""
 
 from __future__ import annotations
 
@@ -26,16 +26,20 @@ def read_passed(client: SupportsCalls, schedule_ids: Collection[int]) -> dict[in
 
 
 def has_certificate(client: SupportsCalls, schedule_id: int) -> bool:
-    """Return whether there is a certificate of a lesson schedule.
+    """Return whether there is a certificate of a lesson schedule; see ``find_certificate``."""
+    return find_certificate(client, schedule_id) is not None
+
+
+def find_certificate(client: SupportsCalls, schedule_id: int) -> bytes | None:
+    """Return the certificate (PDF), or None if the lesson is not completed or not passed.
 
     Calls ``downloadCertificate``.
 
     :raises DamstraError: if the request failed, other than because there is no certificate.
     """
     try:
-        client.call(DownloadCertificate(lesson_schedule_id=schedule_id))
+        return client.call(DownloadCertificate(lesson_schedule_id=schedule_id))
     except DamstraNotFoundError as error:
         if error.is_from_proxy:  # it does not mean that there is no certificate
             raise
-        return False
-    return True
+        return None

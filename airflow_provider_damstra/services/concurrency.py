@@ -27,14 +27,19 @@ log = logging.getLogger(__name__)
 
 
 def map_concurrently(
-    function: Callable[[Item], Result], items: Sequence[Item], *, description: str
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    description: str,
+    max_workers: int = MAX_WORKERS,
 ) -> list[Result]:
     """Return the function's result for each item, in the order of the items.
 
     :param description: what is counted in the progress line, such as ``"users scheduled"``.
+    :param max_workers: concurrent calls.
     :raises Exception: the first error; items that have not started by then are not started.
     """
-    pool = ThreadPoolExecutor(max_workers=min(MAX_WORKERS, len(items)) or 1, thread_name_prefix="damstra")
+    pool = ThreadPoolExecutor(max_workers=min(max_workers, len(items)) or 1, thread_name_prefix="damstra")
     try:
         futures = [pool.submit(function, item) for item in items]
         for future in _log_progress(as_completed(futures), total=len(items), description=description):

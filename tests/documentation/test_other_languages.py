@@ -45,6 +45,12 @@ OUTPUT = {
     "training-gate.md, What happens otherwise": (
         "tests/operators/test_training_gate.py::test_failure_is_reported_as_on_the_page"
     ),
+    "completion-delivery.md, To an HTTP endpoint": (
+        "tests/test_completion_delivery_page.py::test_printed_completion_is_what_is_sent"
+    ),
+    "completion-delivery.md, Receipts": (
+        "tests/test_completion_delivery_page.py::test_printed_receipt_is_what_is_written"
+    ),
     "input-files.md, What is rejected": (
         "tests/test_input_files_page.py::test_printed_messages_are_those_of_the_reader"
     ),

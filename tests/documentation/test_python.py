@@ -23,8 +23,11 @@ from tests.airflow_compat import load_dag_bag
 from tests.documentation.snippets import ROOT, Snippet, snippet_id, snippets_in
 from tests.example_dags.asset_events import Event
 from tests.example_dags.background import complete_lessons, in_background
+from tests.transfers.completion_step import PASSED
+from tests.transfers.endpoint_server import endpoint_server
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import requests_mock
@@ -55,11 +58,13 @@ class Expected:
 
     :param returned: results by task, or the members of a result that is a mapping.
     :param event: asset event that triggers the run.
+    :param payload: the payload of the event; printed by a DAG that returns nothing.
     :param trainees: ids of users who complete their lessons once a task waits for them.
     """
 
     returned: dict[str, Any] = field(default_factory=dict)
     event: str | None = None
+    payload: dict[str, Any] = field(default_factory=lambda: {"user_id": 1011})
     trainees: list[int] = field(default_factory=list)
 
 
@@ -72,6 +77,12 @@ EXPECTED = {
     "README.md, Operators and sensors (3)": Expected(returned={"load_users": {"inserted": ALL_USERS}}),
     "README.md, Operators and sensors (4)": Expected(returned={"overdue": ["Manual Handling"]}),
     "README.md, Events": Expected(event=COMPLETED),
+    "completion-delivery.md, Deliver completed lessons to another system": Expected(
+        returned={"deliver": {"delivered": 1, "skipped": 0, "failed": 0}},
+        event=COMPLETED,
+        payload={"user_id": 1011, "lesson_schedule_id": PASSED},
+    ),
+    "completion-delivery.md, To a CSV file": Expected(returned={"file": {"delivered": 32}}),
     "events.md, Events: start DAGs when something happens in Damstra": Expected(event=COMPLETED),
     "events.md, Polling": Expected(event="apprentices_completed"),
     "events.md, Reconciliation": Expected(event=COMPLETED),
@@ -93,14 +104,18 @@ EXPECTED = {
 
 
 @pytest.fixture
-def connections(damstra_emulator: DamstraEmulator, postgresql: PostgreSQL, database: str) -> dict[str, str]:
-    """Return the connections that the blocks use: the emulator, and a database with a schema."""
+def connections(
+    damstra_emulator: DamstraEmulator, postgresql: PostgreSQL, database: str
+) -> Iterator[dict[str, str]]:
+    """Yield the connections that the blocks use: the emulator, a database with a schema, an HTTP endpoint."""
     with postgresql.connected(database) as server:
         server.execute("CREATE SCHEMA training")
-    return {
-        "damstra_default": damstra_emulator.connection_json,
-        "postgres_default": json.dumps(postgresql.connection_fields(database)),
-    }
+    with endpoint_server() as endpoint:
+        yield {
+            "damstra_default": damstra_emulator.connection_json,
+            "postgres_default": json.dumps(postgresql.connection_fields(database)),
+            "hr": endpoint.connection_json(),
+        }
 
 
 @pytest.mark.parametrize("snippet", DAGS, ids=snippet_id)
@@ -130,7 +145,7 @@ def test_dag_runs_as_printed(
             dag_id,
             {},
             connections=connections,
-            events=[Event(asset=expected.event, payload={"user_id": 1011})] if expected.event else [],
+            events=[Event(asset=expected.event, payload=expected.payload)] if expected.event else [],
             file=file,
             logical_date=LOGICAL_DATE,
         )
@@ -139,8 +154,8 @@ def test_dag_runs_as_printed(
     for task_id, value in expected.returned.items():
         returned = run.returned[task_id]
         assert (returned if isinstance(value, list) else {key: returned[key] for key in value}) == value
-    if expected.event:
-        assert "{'user_id': 1011}" in run.log
+    if expected.event and not expected.returned:
+        assert str(expected.payload) in run.log
 
 
 def write_dag(snippet: Snippet, folder: Path) -> tuple[Path, str]:

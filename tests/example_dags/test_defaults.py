@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.example_dags.conftest import RunDag
 
 WITHOUT_WAITING = (
+    "example_damstra_completion_file",
     "example_damstra_group_sync",
     "example_damstra_kiosk",
     "example_damstra_lake_export",

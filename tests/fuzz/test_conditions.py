@@ -14,10 +14,10 @@ from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCo
 from airflow_provider_damstra.conditions.schedule_changes import ScheduleChangesCondition, diff_snapshots
 from airflow_provider_damstra.conditions.user import GroupLessonCondition, UserLessonsCondition
 from airflow_provider_damstra.errors import DamstraError
+from airflow_provider_damstra.exports.lesson_schedules import parse_lesson_schedule
 from airflow_provider_damstra.exports.training_matrix.matrix import (
     MatrixRow,
     TrainingMatrix,
-    _parse_schedule,
     cell_of,
     deciding_schedule,
 )
@@ -67,7 +67,7 @@ def test_conditions_evaluate_any_schedules_or_raise_damstra_error(schedules: lis
 @given(time_zone=st.sampled_from(["Pacific/Kiritimati", "America/Los_Angeles"]), row=rows(UserLessonSchedule))
 def test_matrix_renders_any_schedule_or_raises_damstra_error(time_zone: str, row: dict[str, Any]) -> None:
     try:
-        schedule = _parse_schedule(to_json(row))
+        schedule = parse_lesson_schedule(to_json(row))
     except DamstraError:
         return
     cells = {LESSON: cell_of(deciding_schedule([schedule, schedule]))}

@@ -9,11 +9,14 @@ import pytest
 
 from tests.operators.conftest import _no_retry_delay, api, connect
 from tests.transfers.databases import Database, PostgreSQLDatabase, SQLiteDatabase
+from tests.transfers.endpoint_server import endpoint_server
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.postgresql import PostgreSQL
+    from tests.transfers.endpoint_server import EndpointServer
 
 __all__ = ["_no_retry_delay", "api", "connect"]
 
@@ -41,3 +44,11 @@ def warehouse(request: pytest.FixtureRequest) -> Database:
     """Return an empty database of each kind, to which the connection ``warehouse`` leads."""
     found: Database = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture
+def hr(monkeypatch: pytest.MonkeyPatch) -> Iterator[EndpointServer]:
+    """Return an HTTP endpoint for completions, to which the connection ``hr`` leads."""
+    with endpoint_server() as server:
+        monkeypatch.setenv("AIRFLOW_CONN_HR", server.connection_json())
+        yield server

@@ -10,6 +10,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_damstra.operators.call import DamstraCallOperator
 from airflow_provider_damstra.operators.lesson import DamstraDownloadCertificateOperator
+from airflow_provider_damstra.transfers.completion_delivery import DamstraDeliverCompletionsOperator
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
@@ -41,6 +42,11 @@ CASES: list[tuple[Callable[..., BaseOperator], dict[str, str], list[str]]] = [
         {"path": "1.pdf"},
         ["path", "sha256"],
     ),
+    (
+        partial(DamstraDeliverCompletionsOperator, lesson_schedule_ids=COMPLETED_SCHEDULE),
+        {"target_path": "{{ run_id }}.csv", "receipt_path": "receipts"},
+        ["delivered", "failed", "sha256", "skipped", "uri"],
+    ),
     (partial(DamstraCallOperator, endpoint="ListUsers"), {"path": "users.jsonl"}, FILE),
 ]
 
@@ -55,7 +61,7 @@ def test_parts_of_file_result_are_xcoms(
     tmp_path: Path,
 ) -> None:
     task = operator(task_id="step", **{name: str(tmp_path / value) for name, value in path.items()})
-    outcome = run(task, asset_state_store={asset: StateStore() for asset in task.inlets})
+    outcome = run(task, run_id="a", asset_state_store={asset: StateStore() for asset in task.inlets})
     assert sorted(outcome.xcoms) == keys
     assert outcome.xcoms == {key: outcome.value[key] for key in keys}
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.group import GetGroup, ListGroupMembers, ListGroups
 from airflow_provider_damstra.endpoints.lesson import ListLessons
@@ -19,17 +17,15 @@ from airflow_provider_damstra.endpoints.types import (
     Identifier,
     OptionalIdentifierList,
 )
-from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError
-from airflow_provider_damstra.json_repair import decode_leniently
+from airflow_provider_damstra.errors import DamstraNotFoundError
+from airflow_provider_damstra.exports.lesson_schedules import parse_lesson_schedule
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleStatus, UserLessonSchedule
 from airflow_provider_damstra.services.concurrency import map_concurrently
 from airflow_provider_damstra.services.group import descendants
 from airflow_provider_damstra.services.supervisors import find_supervisors
-from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.base import SupportsCalls
-    from airflow_provider_damstra.clients.raw_pages import RawRow
     from airflow_provider_damstra.exports.reader import ResourceReader
     from airflow_provider_damstra.exports.training_matrix.completion import CompletionRequirements
     from airflow_provider_damstra.models.group import Group
@@ -201,7 +197,7 @@ def _deciding_schedules(reader: ResourceReader) -> dict[int, dict[int, UserLesso
     schedules: dict[int, dict[int, UserLessonSchedule]] = {}
     for page in reader.pages():
         by_lesson = schedules.setdefault(page.parent_id or 0, {})
-        for row in map(_parse_schedule, page.rows):
+        for row in map(parse_lesson_schedule, page.rows):
             if row.lesson_id is None:
                 log.warning(
                     "Lesson schedule %d of user %s has no lesson id and is left out.", row.id, page.parent_id
@@ -210,15 +206,6 @@ def _deciding_schedules(reader: ResourceReader) -> dict[int, dict[int, UserLesso
                 previous = by_lesson.get(row.lesson_id, row)
                 by_lesson[row.lesson_id] = deciding_schedule((previous, row))
     return schedules
-
-
-def _parse_schedule(row: RawRow) -> UserLessonSchedule:
-    try:
-        return decode_leniently(UserLessonSchedule.model_validate_json, bytes(row))
-    except ValidationError as error:
-        reason = format_validation_error(error)
-    # Not raised in the except block: pydantic's error, which shows the row, would be its context.
-    raise DamstraResponseError(f"a lesson schedule cannot be read: {reason}")
 
 
 def deciding_schedule(rows: Iterable[UserLessonSchedule]) -> UserLessonSchedule:

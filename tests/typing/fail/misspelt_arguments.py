@@ -46,6 +46,7 @@ from airflow_provider_damstra.sensors.lesson_schedule import (
     DamstraUserLessonsSensor,
 )
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
+from airflow_provider_damstra.transfers.completion_delivery import DamstraDeliverCompletionsOperator
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
@@ -85,6 +86,7 @@ DamstraIltSessionSensor(**fields, defferable=True)  # E: call-arg
 DamstraLessonScheduleSensor(**fields, defferable=True)  # E: call-arg
 DamstraUserLessonsSensor(**fields, defferable=True)  # E: call-arg
 DamstraUserSensor(**fields, defferable=True)  # E: call-arg
+DamstraDeliverCompletionsOperator(**fields, format="json")  # E: call-arg
 DamstraExportOperator(**fields, format="csv")  # E: call-arg
 DamstraToSqlOperator(**fields, defferable=True)  # E: call-arg
 DamstraTrainingMatrixOperator(**fields, defferable=True)  # E: call-arg

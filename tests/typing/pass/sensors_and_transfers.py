@@ -4,7 +4,11 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Asset
 
-from airflow_provider_damstra.assets import SCHEDULE_COMPLETED, damstra_event
+from airflow_provider_damstra.assets import (
+    SCHEDULE_COMPLETED,
+    TRIGGERING_LESSON_SCHEDULE_IDS,
+    damstra_event,
+)
 from airflow_provider_damstra.operators.lesson import DamstraScheduleLessonsOperator
 from airflow_provider_damstra.sensors.group import DamstraGroupLessonSensor
 from airflow_provider_damstra.sensors.ilt_session import DamstraIltSessionSensor
@@ -13,6 +17,7 @@ from airflow_provider_damstra.sensors.lesson_schedule import (
     DamstraUserLessonsSensor,
 )
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
+from airflow_provider_damstra.transfers.completion_delivery import DamstraDeliverCompletionsOperator
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
@@ -83,6 +88,21 @@ DamstraTrainingStatusOperator(
 )
 DamstraTrainingStatusOperator(task_id="from_file", requirements_path="s3://lake/rules.yaml", user_ids="1,2")
 DamstraTrainingStatusOperator(task_id="from_variable", requirements="{{ var.value.rules }}")
+DamstraDeliverCompletionsOperator(
+    task_id="deliver",
+    lesson_schedule_ids=TRIGGERING_LESSON_SCHEDULE_IDS,
+    http_conn_id="hr",
+    body_format="json",
+    receipt_path="s3://hr/receipts",
+    redeliver="{{ params.redeliver }}",
+)
+DamstraDeliverCompletionsOperator(
+    task_id="file",
+    completed_from="2026-01-01T00:00:00+08:00",
+    target_path="s3://hr/{{ run_id }}.csv",
+    receipt_path="s3://hr/receipts",
+    columns={"Course": "lesson_name"},
+)
 
 DamstraEventTrigger(user_ids=[7, "8"], events=["lesson.schedule.completed", SCHEDULE_COMPLETED])
 with DAG("congratulate", schedule=[damstra_event("lesson.schedule.completed")]):

@@ -1,0 +1,28 @@
+"""Rows of the resource ``lesson_schedules`` as models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from airflow_provider_damstra.errors import DamstraResponseError
+from airflow_provider_damstra.json_repair import decode_leniently
+from airflow_provider_damstra.models.lesson_schedule import UserLessonSchedule
+from airflow_provider_damstra.validation_errors import format_validation_error
+
+if TYPE_CHECKING:
+    from airflow_provider_damstra.clients.raw_pages import RawRow
+
+
+def parse_lesson_schedule(row: RawRow) -> UserLessonSchedule:
+    """Return a row as a model.
+
+    :raises DamstraResponseError: if it cannot be read; the message contains no value.
+    """
+    try:
+        return decode_leniently(UserLessonSchedule.model_validate_json, bytes(row))
+    except ValidationError as error:
+        reason = format_validation_error(error)
+    # Not raised in the except block: pydantic's error, which shows the row, would be its context.
+    raise DamstraResponseError(f"a lesson schedule cannot be read: {reason}")
