@@ -1,4 +1,7 @@
-"""Damstra's webhook events: their names, and their Airflow assets, ``damstra://<connection>/<event>``.
+"""Events: their names, and their Airflow assets, ``damstra://<connection>/<event>``.
+
+Damstra reports the events of schedules and users by webhooks. The events of trainings result from rules, when
+``DamstraTrainingStatusOperator`` evaluates them.
 
 Importing it is cheap and loads no Airflow: conditions, the receiver and Airflow's asset machinery use it.
 
@@ -26,6 +29,9 @@ SCHEDULE_CANCELLED: Final = "lesson.schedule.cancelled"
 USER_CREATED: Final = "user.account.created"
 USER_UPDATED: Final = "user.settings.updated"
 USER_INACTIVATED: Final = "user.account.inactivate"
+TRAINING_CURRENT: Final = "training.current"
+TRAINING_EXPIRING: Final = "training.expiring"
+TRAINING_EXPIRED: Final = "training.expired"
 
 ScheduleEvent: TypeAlias = Literal[
     "lesson.schedule.created",
@@ -35,14 +41,19 @@ ScheduleEvent: TypeAlias = Literal[
 ]
 UserEvent: TypeAlias = Literal["user.account.created", "user.settings.updated", "user.account.inactivate"]
 EventName: TypeAlias = ScheduleEvent | UserEvent
+TrainingEvent: TypeAlias = Literal["training.current", "training.expiring", "training.expired"]
 
 SCHEDULE_EVENTS: tuple[ScheduleEvent, ...] = get_args(ScheduleEvent)
 """The events of a lesson schedule, in the order of its life."""
 
 EVENT_NAMES: tuple[EventName, ...] = (*SCHEDULE_EVENTS, *get_args(UserEvent))
+"""The events that Damstra reports."""
+
+TRAINING_EVENTS: tuple[TrainingEvent, ...] = get_args(TrainingEvent)
+"""The events of a person's training in a lesson, in the order in which they occur."""
 
 ALL_EVENTS: Final = "all"
-"""Matches every event of a connection; those of unknown names with ``[damstra] allow_unknown_events``."""
+"""Every event that Damstra reports to a connection, with ``[damstra] allow_unknown_events`` of any name."""
 
 TRIGGERING_LESSON_SCHEDULE_IDS: Final = (
     "{{ triggering_asset_events.values() | sum(start=[])"
@@ -55,16 +66,18 @@ DEFAULT_CONNECTION = "damstra_default"
 
 
 def damstra_event(
-    name: EventName | Literal["all"] = ALL_EVENTS,
+    name: EventName | TrainingEvent | Literal["all"] = ALL_EVENTS,
     *,
     conn_id: str = DEFAULT_CONNECTION,
     extra: dict[str, Any] | None = None,
 ) -> Asset:
-    """Return the asset that is updated whenever Damstra reports an event.
+    """Return the asset that is updated whenever an event occurs.
 
-    :param name: Damstra's name of the event, such as ``lesson.schedule.completed``; ``all`` for every event.
-        Events whose name this provider does not know need ``[damstra] allow_unknown_events``.
-    :param conn_id: id of the Airflow connection whose webhook receives the event.
+    :param name: Damstra's name of the event, such as ``lesson.schedule.completed``; ``all`` for every event
+        that Damstra reports. Events whose name this provider does not know need ``[damstra]
+        allow_unknown_events``. Or an event of training rules, such as ``training.expired``.
+    :param conn_id: id of the Airflow connection whose webhook receives the event, or with which the rules are
+        evaluated.
     :param extra: the ``extra`` of the asset.
     :raises ValueError: if there is no such event, or ``conn_id`` is empty.
     """
@@ -105,6 +118,6 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: object) -> OpenL
 def _validate(conn_id: str, name: str) -> None:
     if not conn_id:
         raise ValueError(f"A {SCHEME}:// asset names its connection: {SCHEME}://<connection>/<event>.")
-    names = (*EVENT_NAMES, ALL_EVENTS)
+    names = (*EVENT_NAMES, ALL_EVENTS, *TRAINING_EVENTS)
     if name not in names:
-        raise ValueError(f"Damstra reports no event {name!r}. There are: {', '.join(names)}.")
+        raise ValueError(f"There is no event {name!r}. There are: {', '.join(names)}.")

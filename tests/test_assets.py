@@ -52,7 +52,7 @@ def test_uri_is_normalized(uri: str, normalized: str) -> None:
     "uri", ["damstra:///all", "damstra://c", "damstra://c/", "damstra://c/nothing", "damstra://c/all?x=1"]
 )
 def test_malformed_uri_raises(uri: str) -> None:
-    with pytest.raises(ValueError, match=r"damstra://|Damstra reports no event"):
+    with pytest.raises(ValueError, match=r"damstra://|There is no event"):
         sanitize_uri(urlsplit(uri))
 
 

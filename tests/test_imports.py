@@ -97,7 +97,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "validation",
     },
     "get_provider_info": set(),
-    "webhooks": {*CLIENTS, "get_provider_info", "hooks"},
+    "webhooks": {*CLIENTS, "get_provider_info", "hooks", "requirements"},
     "emulator": {*API, "webhooks"},
     "testing": {"emulator"},
     "cli": {*CLIENTS, "emulator", "hooks", "webhooks"},

@@ -250,7 +250,7 @@ def test_airflow_loads_provider_metadata(tmp_path: Path) -> None:
     assert (shown["package_name"], shown["version"]) == (INFO["package-name"], INFO["versions"][0])
     assert shown["connection_id_attribute_name"] == DamstraHook.conn_name_attr
     assert shown["uri"] == "damstra://c/all"
-    assert "Damstra reports no event 'nothing'" in shown["invalid_uri"]
+    assert "There is no event 'nothing'" in shown["invalid_uri"]
     assert shown["database"] == INFO["db-managers"]
 
 

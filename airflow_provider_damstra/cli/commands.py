@@ -23,7 +23,6 @@ from airflow_provider_damstra.addresses import without_login
 from airflow_provider_damstra.assets import EVENT_NAMES
 from airflow_provider_damstra.cli import TEST_EVENT
 from airflow_provider_damstra.cli.connection import Extra, find_extra, update_extra
-from airflow_provider_damstra.clients.environment import ca_bundle
 from airflow_provider_damstra.emulator.__main__ import serve
 from airflow_provider_damstra.hooks.connection import find_connection
 from airflow_provider_damstra.text import escape_unprintable
@@ -34,6 +33,7 @@ from airflow_provider_damstra.webhooks.database import InboxUnavailableError
 from airflow_provider_damstra.webhooks.events import parse_event
 from airflow_provider_damstra.webhooks.inbox import EventState, list_events
 from airflow_provider_damstra.webhooks.processor import UNKNOWN_NAME
+from airflow_provider_damstra.webhooks.receiver_session import create_receiver_session
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -186,7 +186,7 @@ def _payload(args: Namespace) -> dict[str, Any]:
 
 
 def _post(conn_id: str, token: str, body: bytes) -> None:
-    """Send an event to the receiver, directly: the token must not go through a proxy of the environment.
+    """Send an event to the receiver.
 
     :raises SystemExit: with advice, if the receiver does not accept the event.
     """
@@ -194,9 +194,7 @@ def _post(conn_id: str, token: str, body: bytes) -> None:
 
     address = config.internal_webhook_url(conn_id, token)
     masked = without_login(address).replace(token, "***")
-    with requests.Session() as session:
-        session.trust_env = False
-        session.verify = ca_bundle(True) or False
+    with create_receiver_session() as session:
         try:
             response = session.post(
                 address,

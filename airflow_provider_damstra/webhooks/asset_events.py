@@ -1,4 +1,4 @@
-"""Registration of asset events, which start DAG runs, within the transaction that confirms an event."""
+"""Registration of asset events, which start DAG runs, within the transaction that settles an event."""
 
 from __future__ import annotations
 
@@ -20,25 +20,24 @@ HAS_PARTITIONS = hasattr(AssetEvent, "partition_key")
 
 
 def asset_uris(name: str, *, conn_id: str) -> list[str]:
-    """Return the URIs of the assets that an event updates: its own, if it is a known event, and `all`."""
+    """Return the URIs of the assets that a reported event updates: its own, if it is known, and `all`."""
     names = [name, ALL_EVENTS] if name in EVENT_NAMES else [ALL_EVENTS]
     return [event_uri(event_name, conn_id=conn_id) for event_name in names]
 
 
 def register_asset_events(
-    name: str, *, conn_id: str, extra: dict[str, Any], user_id: int | None, session: Session
+    uris: Sequence[str], *, extra: dict[str, Any], user_id: int | None, session: Session
 ) -> list[Callable[[], None]]:
-    """Register asset events of the event's asset and of the asset for all events, as far as DAGs use them.
+    """Register an event of each asset that a DAG uses.
 
-    :param name: name of the event.
-    :param conn_id: id of the connection that received it.
+    :param uris: URIs of the assets.
     :param extra: extra of the asset events.
     :param user_id: partition key, where Airflow has partitions.
     :returns: calls of Airflow's listeners, to be made after the commit.
     """
     partition_key = str(user_id) if HAS_PARTITIONS and user_id is not None else None
     listeners: list[Callable[[], None]] = []
-    for asset in _lock_assets(asset_uris(name, conn_id=conn_id), session):
+    for asset in _lock_assets(uris, session):
         event = asset_manager.register_asset_change(
             asset=asset,
             extra=extra,

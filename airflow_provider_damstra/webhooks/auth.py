@@ -1,8 +1,9 @@
-"""Authentication of webhook requests: constant-time comparison of the URL's token, and source networks."""
+"""Authentication of requests to the receiver: constant-time comparison of tokens, and source networks."""
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 import ipaddress
 import logging
 import secrets
@@ -55,11 +56,17 @@ class TokenAuthenticator:
         # Unknown connections are compared with the hash of a random token.
         self._padding = (hash_token(generate_token()),) * MAX_ACCEPTED_TOKENS
         self._hashes: dict[str, tuple[bytes, ...]] = {}
+        self._task_hashes: dict[str, tuple[bytes, ...]] = {}
         self._logged: dict[str, str] = {}
 
     def is_authorized(self, conn_id: str, token: str, *, client_host: str | None) -> bool:
         """Return whether the connection accepts the token, and the client's network is allowed."""
         is_known = matches_any(hash_token(token), self._hashes.get(conn_id, self._padding))
+        return is_known & self._is_allowed_host(client_host)
+
+    def is_authorized_task(self, conn_id: str, token: str, *, client_host: str | None) -> bool:
+        """Return whether a task sends the token of the connection's access key from an allowed network."""
+        is_known = matches_any(hash_token(token), self._task_hashes.get(conn_id, self._padding))
         return is_known & self._is_allowed_host(client_host)
 
     @property
@@ -78,18 +85,23 @@ class TokenAuthenticator:
         """Load the tokens of all connections; a connection that cannot be read keeps its tokens."""
         for conn_id in self._conn_ids:
             try:
-                tokens = _load_tokens(conn_id)
+                tokens, access_key = _load_secrets(conn_id)
             except Exception as error:
                 self._log_once(conn_id, f"cannot be read, and will be tried again: {type(error).__name__}")
                 continue
             self._log_once(conn_id, "" if tokens else "has no webhook_token: its webhooks are not received")
+            self._task_hashes[conn_id] = self._hash_all([task_token(access_key)] if access_key else [])
             self.set_tokens(conn_id, tokens)
 
     def set_tokens(self, conn_id: str, tokens: Sequence[str]) -> None:
         """Replace the accepted tokens of a connection."""
+        self._hashes[conn_id] = self._hash_all(tokens)
+        _known_hashes.update(self._hashes[conn_id])
+
+    def _hash_all(self, tokens: Sequence[str]) -> tuple[bytes, ...]:
+        """Return hashes of tokens, always of the same number."""
         hashes = tuple(map(hash_token, tokens[:MAX_ACCEPTED_TOKENS]))
-        _known_hashes.update(hashes)
-        self._hashes[conn_id] = (*hashes, *self._padding[len(hashes) :])
+        return (*hashes, *self._padding[len(hashes) :])
 
     def _log_once(self, conn_id: str, problem: str) -> None:
         """Log a connection's problem when it differs from the last one; an empty string is no problem."""
@@ -108,17 +120,28 @@ class TokenAuthenticator:
         return any(address in network for network in self._networks)
 
 
-def _load_tokens(conn_id: str) -> list[str]:
-    """Return the accepted tokens of a connection; none if it does not exist or is malformed.
+def _load_secrets(conn_id: str) -> tuple[list[str], str]:
+    """Return a connection's accepted tokens and its access key; none if it does not exist or is malformed.
 
     :raises Exception: the error of a secrets backend: its failure must not revoke tokens.
     """
     stored = find_connection(conn_id)
+    if stored is None:
+        return [], ""
+    access_key = (stored[0].password or "").strip()
     try:
-        extra = parse_extra(stored[0]) if stored else {}
+        extra = parse_extra(stored[0])
     except ValueError:
-        return []
-    return accepted_tokens(extra, now=datetime.now(UTC))
+        return [], access_key
+    return accepted_tokens(extra, now=datetime.now(UTC)), access_key
+
+
+def task_token(access_key: str) -> str:
+    """Return the token with which a task proves that it has the connection's access key.
+
+    It is not a webhook token: those are in a URL that Damstra has.
+    """
+    return hmac.digest(access_key.encode(), b"airflow-provider-damstra task", "sha256").hex()
 
 
 def generate_token() -> str:

@@ -105,6 +105,11 @@ def internal_missed_event_url(conn_id: str) -> str:
     return _url(_internal_base_url(), "missed", conn_id)
 
 
+def internal_evaluation_url(conn_id: str) -> str:
+    """Return the URL for training statuses that a task evaluated, for Airflow's own processes."""
+    return _url(_internal_base_url(), "evaluations", conn_id)
+
+
 def _url(base_url: str, *path: str) -> str:
     segments = "/".join(quote(segment, safe="") for segment in path)
     return f"{base_url.rstrip('/')}{URL_PREFIX}/{segments}"

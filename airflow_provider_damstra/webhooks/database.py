@@ -1,4 +1,4 @@
-"""The inbox table in Airflow's metadata database, transactions on it, and the manager of its migrations."""
+"""Tables in Airflow's metadata database, transactions on them, and the manager of their migrations."""
 
 from __future__ import annotations
 
@@ -46,6 +46,16 @@ inbox_table = sa.Table(
     sa.Index("damstra_webhook_inbox_received_idx", "received_at"),
 )
 
+training_history_table = sa.Table(
+    "damstra_training_history",
+    metadata,
+    sa.Column("conn_id", sa.String(250), primary_key=True),
+    sa.Column("lesson_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("user_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("periods", sa.JSON, nullable=False),
+)
+
 
 def get_engine() -> Engine:
     """Return Airflow's engine of the metadata database.
@@ -58,7 +68,7 @@ def get_engine() -> Engine:
 
 
 class InboxUnavailableError(Exception):
-    """The metadata database does not respond, or the inbox table is missing or outdated: retry later."""
+    """The metadata database does not respond, or a table is missing or outdated: retry later."""
 
 
 class UnstorableEventError(ValueError):
@@ -102,18 +112,20 @@ def _describe(error: SQLAlchemyError) -> str:
 def _find_missing_schema() -> str | None:
     """Return the table or the columns that a migration would add, if any."""
     inspector = sa.inspect(get_engine())
-    if not inspector.has_table(inbox_table.name):
-        return f"table {inbox_table.name}"
-    existing = {column["name"] for column in inspector.get_columns(inbox_table.name)}
-    missing = sorted(set(inbox_table.columns.keys()) - existing)
-    return f"column {', '.join(missing)} in table {inbox_table.name}" if missing else None
+    for table in metadata.tables.values():
+        if not inspector.has_table(table.name):
+            return f"table {table.name}"
+        existing = {column["name"] for column in inspector.get_columns(table.name)}
+        if missing := sorted(set(table.columns.keys()) - existing):
+            return f"column {', '.join(missing)} in table {table.name}"
+    return None
 
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class DamstraDBManager(BaseDBManager):
-    """Create and migrate the inbox table with ``airflow db migrate``.
+    """Create and migrate the tables with ``airflow db migrate``.
 
     Airflow 3.2 and newer find this class through the provider's metadata; for older versions, name it in
     ``[database] external_db_managers``.
@@ -124,14 +136,14 @@ class DamstraDBManager(BaseDBManager):
     migration_dir = str(_MIGRATIONS)
     alembic_file = str(_MIGRATIONS / "alembic.ini")
     supports_table_dropping = True
-    revision_heads_map = {"0.1.0": "0001"}  # noqa: RUF012 (as its base class has it)
+    revision_heads_map = {"0.1.0": "0002"}  # noqa: RUF012 (as its base class has it)
 
     def downgrade(
         self, to_revision: str, from_revision: str | None = None, show_sql_only: bool = False, **_: Any
     ) -> None:
-        """Downgrade the table with alembic.
+        """Downgrade the tables with alembic.
 
-        :param to_revision: a revision, or ``base`` to drop the table.
+        :param to_revision: a revision, or ``base`` to drop the tables.
         :param from_revision: the start of the SQL script, with `show_sql_only`.
         :param show_sql_only: print the SQL instead of executing it.
         """

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from airflow_provider_damstra.assets import EVENT_NAMES
 from airflow_provider_damstra.hooks.metrics import count_event
 from airflow_provider_damstra.webhooks import inbox
-from airflow_provider_damstra.webhooks.asset_events import register_asset_events
+from airflow_provider_damstra.webhooks.asset_events import asset_uris, register_asset_events
 from airflow_provider_damstra.webhooks.database import transaction
 from airflow_provider_damstra.webhooks.events import event_ids, verifiable_fields
 from airflow_provider_damstra.webhooks.inbox import EventState
@@ -45,8 +45,7 @@ def confirm(row: InboxRow, *, confirmed_fields: Collection[str] | None) -> None:
         # A rollback of this session makes the commit of the transaction fail: there is no partial commit.
         with Session(connection, autoflush=False) as session:
             listeners = register_asset_events(
-                row["name"],
-                conn_id=row["conn_id"],
+                asset_uris(row["name"], conn_id=row["conn_id"]),
                 extra=extra,
                 user_id=event_ids(extra["payload"])["user_id"],
                 session=session,

@@ -28,6 +28,8 @@ from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, in
 from airflow_provider_damstra.webhooks.events import EVENT_TYPES, event_ids, parse_body
 from airflow_provider_damstra.webhooks.processor import AsyncThreadPool, InboxWorker
 from airflow_provider_damstra.webhooks.redaction import RedactTokenMiddleware, token_from_scope
+from airflow_provider_damstra.webhooks.training_evaluation import TrainingEvaluation
+from airflow_provider_damstra.webhooks.training_history import record_evaluation
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.webhooks.config import ReceiverConfig
@@ -66,6 +68,7 @@ def create_app() -> FastAPI:
     if receiver:
         app.post("/webhooks/{path:path}")(receiver.receive_webhook)
         app.post("/missed/{conn_id:path}")(receiver.receive_missed_event)
+        app.post("/evaluations/{conn_id:path}")(receiver.receive_evaluation)
         app.get("/feed/{conn_id:path}")(receiver.read_feed)
     return app
 
@@ -81,7 +84,7 @@ def _warn_about_forwarded_addresses(config: ReceiverConfig) -> None:
 
 
 class WebhookReceiver:
-    """Handlers of the receiver's three endpoints, and the background tasks.
+    """Handlers of the receiver's four endpoints, and the background tasks.
 
     :param config: options of the receiver.
     """
@@ -124,6 +127,19 @@ class WebhookReceiver:
         self._authorize(request, conn_id, _bearer_token(request))
         return await self._store(conn_id, await read_body(request), source=POLLING)
 
+    async def receive_evaluation(self, request: Request, conn_id: str) -> JSONResponse:
+        """Register the events of training statuses: ``POST /evaluations/<conn_id>``.
+
+        The bearer token is that of a task, because no request to the API confirms the statuses.
+        """
+        self._authorize(request, conn_id, _bearer_token(request), is_task=True)
+        try:
+            evaluation = TrainingEvaluation.model_validate_json(await read_body(request))
+            counts = await self._query(partial(record_evaluation, evaluation, conn_id=conn_id), conn_id)
+        except ValueError as error:
+            raise _rejection(conn_id, error) from None
+        return JSONResponse({"events": counts})
+
     async def read_feed(self, request: Request, conn_id: str) -> JSONResponse:
         """Return the events after a cursor: ``GET /feed/<conn_id>?after=<cursor>``, with a bearer token."""
         self._authorize(request, conn_id, _bearer_token(request))
@@ -152,9 +168,11 @@ class WebhookReceiver:
             count_event("unknown", conn_id=conn_id)
         return JSONResponse({"result": result.value})
 
-    def _authorize(self, request: Request, conn_id: str, token: str) -> None:
+    def _authorize(self, request: Request, conn_id: str, token: str, *, is_task: bool = False) -> None:
         client_host = request.client.host if request.client else None
-        if self._authenticator.is_authorized(conn_id, token, client_host=client_host):
+        authenticator = self._authenticator
+        is_authorized = authenticator.is_authorized_task if is_task else authenticator.is_authorized
+        if is_authorized(conn_id, token, client_host=client_host):
             return
         if not self._authenticator.is_ready:
             raise _unavailable()

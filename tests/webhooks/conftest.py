@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from airflow import settings
 from airflow.models import import_all_models
+from airflow.models.asset import AssetDagRunQueue, AssetEvent, AssetModel, DagScheduleAssetReference
 from airflow.models.base import Base
-from sqlalchemy import create_engine
-from sqlalchemy.orm import sessionmaker
+from airflow.models.dag import DagModel
+from airflow.models.dagbundle import DagBundleModel
+from sqlalchemy import create_engine, delete
+from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
 from airflow_provider_damstra.hooks import metrics
 from airflow_provider_damstra.webhooks import auth, circuit_breaker, database, inbox, outcomes, processor
+from tests.postgresql import HOST, USER
 from tests.webhooks.receiver_server import ReceiverServer, run_receiver
 
 if TYPE_CHECKING:
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.postgresql import PostgreSQL
+
+DATABASES = ("sqlite", "postgresql")
 
 
 def _create_engine(path: Path) -> Engine:
@@ -94,6 +101,52 @@ def metric_counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         metrics.server_stats(), "incr", lambda name, **_: counts.update([name.split(".")[-1]])
     )
     return counts
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def _module_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    """Create a database with Airflow's tables and the provider's."""
+    import_all_models()  # type: ignore[no-untyped-call]
+    with ExitStack() as stack:
+        name = None
+        if request.param == "postgresql":
+            name = stack.enter_context(request.getfixturevalue("postgresql").new_database())
+        engine = create_engine(database_url(request, tmp_path_factory.mktemp("database"), name))
+        stack.callback(engine.dispose)
+        Base.metadata.create_all(engine)
+        database.metadata.create_all(engine)
+        with Session(engine) as session:
+            session.add(DagBundleModel(name="dags"))
+            session.commit()
+        yield engine
+
+
+@pytest.fixture
+def airflow_database(_module_database: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """Use a database with Airflow's tables and the provider's, without events, assets and DAGs."""
+    with _module_database.begin() as connection:
+        for table in database.metadata.tables.values():
+            connection.execute(table.delete())
+        for model in (AssetDagRunQueue, AssetEvent, DagScheduleAssetReference, AssetModel, DagModel):
+            connection.execute(delete(model))
+    yield from use_engine(_module_database, monkeypatch)
+
+
+def database_url(request: pytest.FixtureRequest, folder: Path, name: str | None) -> str:
+    """Return the URL of a PostgreSQL database, or of an SQLite file in a folder if there is no name."""
+    if name is None:
+        return f"sqlite:///{folder / 'airflow.db'}"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return f"postgresql+psycopg2://{USER}:{server.password}@{HOST}:{server.port}/{name}"
+
+
+def use_engine(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """Use an engine as that of the metadata database, and dispose of it."""
+    monkeypatch.setattr(settings, "engine", engine)
+    yield engine
+    engine.dispose()
 
 
 @contextmanager

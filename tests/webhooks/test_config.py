@@ -29,7 +29,7 @@ def connection_to(emulator: DamstraEmulator) -> dict[str, Any]:
 def test_hanging_secrets_backend_does_not_block_start(monkeypatch: pytest.MonkeyPatch) -> None:
     is_available, tokens = threading.Event(), list[str]()
     monkeypatch.setattr(receiver, "STARTUP_TIMEOUT_SECONDS", 0.05)
-    monkeypatch.setattr(auth, "_load_tokens", lambda _: tokens if is_available.wait(10) else [])
+    monkeypatch.setattr(auth, "_load_secrets", lambda _: (tokens if is_available.wait(10) else [], ""))
     with run_receiver(monkeypatch) as server:
         wrong = server.webhook_path(token="wrong")
         assert server.post(completed_event()).status == 503

@@ -10,16 +10,15 @@ from airflow.models.dag import DagModel
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from airflow_provider_damstra.assets import USER_UPDATED
+from airflow_provider_damstra.assets import USER_UPDATED, event_uri
 from airflow_provider_damstra.webhooks.asset_events import register_asset_events
 from tests.webhooks.metadata_db import create_dag, list_queued_dags
-
-CONN_ID = "damstra_default"
 
 
 def register_event() -> None:
     with Session(settings.engine) as session:
-        register_asset_events(USER_UPDATED, conn_id=CONN_ID, extra={}, user_id=7, session=session)
+        uris = [event_uri(USER_UPDATED, conn_id="damstra_default")]
+        register_asset_events(uris, extra={}, user_id=7, session=session)
         session.commit()
 
 

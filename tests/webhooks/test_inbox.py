@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,14 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow import settings
-from airflow.models import import_all_models
-from airflow.models.asset import AssetDagRunQueue, AssetEvent, AssetModel, DagScheduleAssetReference
-from airflow.models.base import Base
-from airflow.models.dag import DagModel
-from airflow.models.dagbundle import DagBundleModel
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, delete, inspect
+from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
@@ -33,7 +27,8 @@ from airflow_provider_damstra.webhooks.database import (
 from airflow_provider_damstra.webhooks.events import MAX_NAME_LENGTH
 from airflow_provider_damstra.webhooks.inbox import EventState, InsertResult
 from tests.airflow_compat import BEFORE_3_2
-from tests.postgresql import HOST, USER
+from tests.postgresql import HOST
+from tests.webhooks.conftest import DATABASES, database_url, use_engine
 from tests.webhooks.metadata_db import (
     create_dag,
     list_asset_events,
@@ -53,7 +48,6 @@ if TYPE_CHECKING:
 LEASE = timedelta(minutes=1)
 CONN_ID = "damstra_default"
 THREADS = 8
-DATABASES = ("sqlite", "postgresql")
 UPDATED = "user.settings.updated"
 FIELDS = frozenset({"name", "user_id"})
 
@@ -67,39 +61,9 @@ def empty_database(
 ) -> Iterator[Engine]:
     """Use an empty database as Airflow's metadata database."""
     name = None if request.param == "sqlite" else request.getfixturevalue("database")
-    url = _url(request, tmp_path, name)
+    url = database_url(request, tmp_path, name)
     monkeypatch.setattr(settings, "SQL_ALCHEMY_CONN", url)
-    yield from _use_engine(create_engine(url), monkeypatch)
-
-
-@pytest.fixture(scope="module", params=DATABASES)
-def _module_database(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Engine]:
-    """Create a database with Airflow's tables and the inbox."""
-    import_all_models()  # type: ignore[no-untyped-call]
-    with contextlib.ExitStack() as stack:
-        name = None
-        if request.param == "postgresql":
-            name = stack.enter_context(request.getfixturevalue("postgresql").new_database())
-        engine = create_engine(_url(request, tmp_path_factory.mktemp("database"), name))
-        stack.callback(engine.dispose)
-        Base.metadata.create_all(engine)
-        metadata.create_all(engine)
-        with Session(engine) as session:
-            session.add(DagBundleModel(name="dags"))
-            session.commit()
-        yield engine
-
-
-@pytest.fixture
-def airflow_database(_module_database: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """Use a database with Airflow's tables and the inbox, without events, assets and DAGs."""
-    with _module_database.begin() as connection:
-        connection.execute(inbox_table.delete())
-        for model in (AssetDagRunQueue, AssetEvent, DagScheduleAssetReference, AssetModel, DagModel):
-            connection.execute(delete(model))
-    yield from _use_engine(_module_database, monkeypatch)
+    yield from use_engine(create_engine(url), monkeypatch)
 
 
 @pytest.fixture
@@ -112,20 +76,7 @@ def psycopg3_database(
     url = URL.create("postgresql+psycopg", fields["login"], fields["password"], host, port, database)
     engine = create_engine(url)
     metadata.create_all(engine)
-    yield from _use_engine(engine, monkeypatch)
-
-
-def _url(request: pytest.FixtureRequest, folder: Path, name: str | None) -> str:
-    if name is None:
-        return f"sqlite:///{folder / 'airflow.db'}"
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    return f"postgresql+psycopg2://{USER}:{server.password}@{HOST}:{server.port}/{name}"
-
-
-def _use_engine(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.setattr(settings, "engine", engine)
-    yield engine
-    engine.dispose()
+    yield from use_engine(engine, monkeypatch)
 
 
 def insert(dedup_key: str = "d", **fields: Any) -> InsertResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import update
@@ -19,6 +19,9 @@ from airflow_provider_damstra.webhooks.database import transaction
 from tests.waiting import wait_until
 from tests.webhooks.metadata_db import create_dag, list_asset_events, wait_for_processed
 from tests.webhooks.receiver_server import COMPLETED_ID, OPEN_ID, USER_ID, ReceiverServer, completed_event
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PATIENCE = timedelta(seconds=120)
 
@@ -142,10 +145,10 @@ def test_event_with_unstorable_values_is_refused_immediately(
 ) -> None:
     create_dag("all", "all")
 
-    def register_or_fail(name: str, **arguments: Any) -> Any:
-        if name == "lesson.retired":
+    def register_or_fail(uris: Sequence[str], **arguments: Any) -> Any:
+        if arguments["extra"]["payload"]["name"] == "lesson.retired":
             raise DataError("INSERT", {}, Exception("value too long"))
-        return register_asset_events(name, **arguments)
+        return register_asset_events(uris, **arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(outcomes, "register_asset_events", register_or_fail)
