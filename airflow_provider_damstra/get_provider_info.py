@@ -17,6 +17,7 @@ _MODULES = {
 _TRANSFERS = {
     "completion_delivery": "Hypertext Transfer Protocol (HTTP)",
     "export": "Common IO",
+    "sql_views": "Common SQL",
     "to_sql": "Common SQL",
     "training_matrix": "Common IO",
     "training_status": "Common IO",

@@ -18,6 +18,7 @@ from airflow_provider_damstra.sensors.base import DamstraSensor
 from airflow_provider_damstra.transfers.base import ResourceTransfer
 from airflow_provider_damstra.transfers.completion_delivery import DamstraDeliverCompletionsOperator
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
+from airflow_provider_damstra.transfers.sql_views import DamstraCreateSqlViewsOperator
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
 from airflow_provider_damstra.transfers.training_status import DamstraTrainingStatusOperator
@@ -36,6 +37,7 @@ SAMPLES: dict[type[BaseOperator], dict[str, Any]] = {
     },
     DamstraExportOperator: {"resource": "users", "target_path": "users"},
     DamstraToSqlOperator: {"resource": "users", "sql_conn_id": "warehouse", "table": "users"},
+    DamstraCreateSqlViewsOperator: {"sql_conn_id": "warehouse"},
     DamstraTrainingMatrixOperator: {"group_id": 101, "target_path": "matrix"},
     DamstraTrainingStatusOperator: {"requirements": [{"lessons": [201], "all": True}]},
 }
@@ -44,7 +46,7 @@ SAMPLES: dict[type[BaseOperator], dict[str, Any]] = {
 ALTERNATIVES = {"state": "status", "status": "state", "scope": "group_id"}
 """Arguments of which only one can be given."""
 
-LISTS = {"accepted_states", "fail_on"}
+LISTS = {"accepted_states", "fail_on", "views"}
 """Arguments that are lists of choices."""
 
 NEEDED: dict[str, dict[str, Any]] = {

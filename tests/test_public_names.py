@@ -58,6 +58,7 @@ OPERATORS = {
     "transfers.completion_delivery": ("DamstraDeliverCompletionsOperator",),
     "transfers.export": ("DamstraExportOperator",),
     "transfers.to_sql": ("DamstraToSqlOperator",),
+    "transfers.sql_views": ("DamstraCreateSqlViewsOperator",),
     "transfers.training_matrix": ("DamstraTrainingMatrixOperator",),
     "transfers.training_status": ("DamstraTrainingStatusOperator",),
 }

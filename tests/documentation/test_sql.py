@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import inspect
 
 from airflow_provider_damstra.exports.resources import RESOURCES
 from airflow_provider_damstra.exports.schema import format_timestamp
@@ -12,8 +15,10 @@ from airflow_provider_damstra.exports.sql import history
 from airflow_provider_damstra.exports.sql.load import replace_all
 from airflow_provider_damstra.exports.sql.prepare import prepare_table
 from airflow_provider_damstra.exports.sql.tables import ResourceTable
+from airflow_provider_damstra.exports.sql.view_queries import VIEWS
+from airflow_provider_damstra.exports.sql.views import create_views
 from airflow_provider_damstra.transfers.sql_engine import create_sql_engine
-from tests.documentation.snippets import snippets_in
+from tests.documentation.snippets import ROOT, snippets_in
 from tests.transfers.conftest import on_postgresql, on_sqlite, warehouse
 
 if TYPE_CHECKING:
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["on_postgresql", "on_sqlite", "warehouse"]
 
+PAGE = (ROOT / "docs" / "sql.md").read_text()
+QUERIES = {snippet.name: snippet.text for snippet in snippets_in("sql")}
 USERS = [
     {"id": number, "employeeNumber": f"E{number}", "lastName": f"Name {number}"} for number in range(1, 6)
 ]
@@ -43,7 +50,7 @@ def schedule(user_id: int, completed_date: str | None, *, lesson_id: int = 204) 
 
 
 def test_people_trained_at_a_point_in_time(warehouse: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    [query] = snippets_in("sql")
+    query = QUERIES["sql.md, History"]
     recently, long_ago = "2026-03-01T00:00:00Z", "2025-03-13T00:00:00Z"
     by_hour = {
         1: [
@@ -60,7 +67,7 @@ def test_people_trained_at_a_point_in_time(warehouse: Database, monkeypatch: pyt
     for hour, rows in by_hour.items():
         set_time(datetime(2026, 3, 14, hour, tzinfo=UTC), monkeypatch)
         load("lesson_schedules", rows)
-    found = warehouse.execute(query.text)
+    found = warehouse.execute(query)
     assert [employee_number for employee_number, *_ in found] == ["E1", "E2"]
 
 
@@ -71,3 +78,36 @@ def set_time(time: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
         return format_timestamp(time) if connection.dialect.name == "sqlite" else time
 
     monkeypatch.setattr(history, "now_in", now_in)
+
+
+def test_people_of_groups_who_are_not_ready(warehouse: Database) -> None:
+    users = [{**user, "groups": [5]} for user in USERS]
+    load("users", users)
+    load(
+        "lesson_schedules", [schedule(1, "2026-03-01T00:00:00Z"), {**schedule(2, None), "status": "overdue"}]
+    )
+    create_views(create_sql_engine("warehouse"), list(VIEWS), tables={})
+    assert warehouse.execute(QUERIES["sql.md, Views"]) == [(None, None, 4)]
+
+
+def test_columns_of_views_are_those_in_the_page(warehouse: Database) -> None:
+    load("users", [])
+    load("lesson_schedules", [])
+    engine = create_sql_engine("warehouse")
+    create_views(engine, list(VIEWS), tables={})
+    rows = [line.split(" | ") for line in PAGE.splitlines() if re.match(r"\| `(training|current)_", line)]
+    printed = {row[0].strip("|` "): re.findall(r"`(\w+)`", row[-1]) for row in rows}
+    assert printed == {
+        view: [column["name"] for column in inspect(engine).get_columns(view)] for view in VIEWS
+    }
+
+
+def test_every_query_is_tested() -> None:
+    assert QUERIES.keys() == {"sql.md, History", "sql.md, Views"}
+
+
+def test_links_to_the_page_exist() -> None:
+    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", PAGE, re.M)}
+    anchors = re.findall(r"docs/sql\.md#([\w-]+)", (ROOT / "README.md").read_text())
+    assert anchors
+    assert headings >= set(anchors)

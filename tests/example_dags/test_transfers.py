@@ -91,11 +91,15 @@ def test_warehouse_has_a_table_for_each_resource(
         warehouse.execute("CREATE SCHEMA training")
         run = airflow.run("example_damstra_warehouse", {"schema": "training"}, connections=connections)
         assert run.succeeded()
+        views = run.returned.pop("create_views")
         for task, result in run.returned.items():
             assert result["table"] == f"training.damstra_{task.removeprefix('load_')}"
             assert result["inserted"] == result["rows"] > 0
             assert result["failed_parents"] == {}
         users = warehouse.execute("SELECT id, user_name FROM training.damstra_users ORDER BY id").fetchall()
+        for view in views:
+            [[count]] = warehouse.execute(f"SELECT count(*) FROM {view}".encode()).fetchall()  # noqa: S608
+            assert count > 0
         crew = "SELECT id FROM training.damstra_group_members WHERE group_id = %s ORDER BY id"
         members = [row[0] for row in warehouse.execute(crew, [CREW]).fetchall()]
     all_users = api.get_json("/user?activeValue=all&startIndex=0&maxResults=100")["results"]

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Table,
     and_,
     exists,
-    func,
     insert,
     literal,
     not_,
@@ -26,7 +25,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable, DropTable
 
-from airflow_provider_damstra.exports.sql.tables import TIMESTAMP, VALID_FROM, VALID_TO, now_in
+from airflow_provider_damstra.exports.sql.tables import (
+    TIMESTAMP,
+    VALID_FROM,
+    VALID_TO,
+    lock_until_commit,
+    now_in,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, FromClause, Select
@@ -48,8 +53,7 @@ class HistoryMerge:
         self._connection = connection
         self._target = target
         self._table = target.history
-        if connection.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(self._table.name))))
+        lock_until_commit(connection, self._table.name)
         # After the lock: of two writers, the one that waits has the later time.
         self._now = now_in(connection)
 

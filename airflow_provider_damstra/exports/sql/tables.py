@@ -167,6 +167,15 @@ def begin_ddl(connection: Connection) -> Iterator[None]:
         yield
 
 
+def lock_until_commit(connection: Connection, name: str) -> None:
+    """Wait for other tasks that write under a name, and let them wait until the transaction ends.
+
+    On SQLite, which has one writer at a time, this does nothing.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
+
+
 def now_in(connection: Connection) -> datetime | str:
     """Return the present time in UTC, in milliseconds, as a value of a column of times."""
     now = datetime.now(UTC)

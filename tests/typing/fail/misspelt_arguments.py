@@ -48,6 +48,7 @@ from airflow_provider_damstra.sensors.lesson_schedule import (
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
 from airflow_provider_damstra.transfers.completion_delivery import DamstraDeliverCompletionsOperator
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
+from airflow_provider_damstra.transfers.sql_views import DamstraCreateSqlViewsOperator
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
 from airflow_provider_damstra.transfers.training_status import DamstraTrainingStatusOperator
@@ -89,6 +90,7 @@ DamstraUserSensor(**fields, defferable=True)  # E: call-arg
 DamstraDeliverCompletionsOperator(**fields, format="json")  # E: call-arg
 DamstraExportOperator(**fields, format="csv")  # E: call-arg
 DamstraToSqlOperator(**fields, defferable=True)  # E: call-arg
+DamstraCreateSqlViewsOperator(**fields, defferable=True)  # E: call-arg
 DamstraTrainingMatrixOperator(**fields, defferable=True)  # E: call-arg
 DamstraTrainingStatusOperator(**fields, defferable=True)  # E: call-arg
 GetUser(user_id=7, defferable=True)  # E: call-arg

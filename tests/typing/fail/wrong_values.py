@@ -36,6 +36,7 @@ from airflow_provider_damstra.sensors.lesson_schedule import (
 )
 from airflow_provider_damstra.testing import DamstraEmulator
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
+from airflow_provider_damstra.transfers.sql_views import DamstraCreateSqlViewsOperator
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
 from airflow_provider_damstra.transfers.training_status import DamstraTrainingStatusOperator
@@ -70,6 +71,8 @@ DamstraLessonScheduleSensor(task_id="s", lesson_schedule_ids=[1], mode="deferred
 DamstraExportOperator(task_id="t", resource="users", target_path="a", file_format="xlsx")  # E: arg-type
 DamstraExportOperator(task_id="u", resource="users", target_path="a", compression="zip")  # E: arg-type
 DamstraToSqlOperator(task_id="v", resource="users", sql_conn_id="", table="", write_mode="add")  # E: arg-type
+DamstraToSqlOperator(task_id="v2", resource="users", sql_conn_id="", table="", delete_mode="")  # E: arg-type
+DamstraCreateSqlViewsOperator(task_id="v3", sql_conn_id="", views=["matrix"])  # E: list-item
 DamstraTrainingMatrixOperator(task_id="w", group_id=1, target_path="a", file_format="pdf")  # E: arg-type
 DamstraTrainingStatusOperator(task_id="w", requirements=[], on_failed_user="ignore")  # E: arg-type
 DamstraEventTrigger(group_id=1, events=["user.account.created"])  # E: list-item

@@ -19,6 +19,7 @@ from airflow_provider_damstra.sensors.lesson_schedule import (
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
 from airflow_provider_damstra.transfers.completion_delivery import DamstraDeliverCompletionsOperator
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
+from airflow_provider_damstra.transfers.sql_views import DamstraCreateSqlViewsOperator
 from airflow_provider_damstra.transfers.to_sql import DamstraToSqlOperator
 from airflow_provider_damstra.transfers.training_matrix import DamstraTrainingMatrixOperator
 from airflow_provider_damstra.transfers.training_status import DamstraTrainingStatusOperator
@@ -71,6 +72,12 @@ DamstraExportOperator(
 )
 DamstraToSqlOperator(
     task_id="sql", resource="users", sql_conn_id="postgres_default", table="users", write_mode="replace"
+)
+DamstraToSqlOperator(
+    task_id="history", resource="users", sql_conn_id="a", table="users", delete_mode="soft", history=True
+)
+DamstraCreateSqlViewsOperator(
+    task_id="views", sql_conn_id="a", views=["training_status"], tables={"users": "people"}, view_prefix="v_"
 )
 DamstraTrainingMatrixOperator(
     task_id="matrix", group_id="1", target_path="matrix.csv", lesson_ids=[1, "2"], file_format="csv"
