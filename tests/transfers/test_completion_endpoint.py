@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat import sdk as compat
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_damstra.exports.completions.endpoint import HttpEndpoint
+from airflow_provider_damstra.exports.completions.completion import Completion
+from airflow_provider_damstra.exports.completions.endpoint import (
+    DeliveryError,
+    EndpointSettings,
+    HttpEndpoint,
+)
+from airflow_provider_damstra.models import LessonSchedule, User
 from tests.clients.proxy import tunnel_proxy
 from tests.clients.servers import closed_port, http_response, raw_server
 from tests.clients.tls import certificate
@@ -56,8 +65,8 @@ def test_completion_is_sent_again_after_requested_wait(
     ("response", "attempts", "kind", "message"),
     [
         ((503, {"Retry-After": "61"}, b""), 1, AirflowException, "HTTP 503"),
-        ((503, {}, b"down"), 3, AirflowException, r"HTTP 503\): 'down'"),
-        ((400, {"Retry-After": "1"}, b""), 1, AirflowFailException, "HTTP 400"),
+        ((503, {}, b"down"), 3, AirflowException, r"HTTP 503\): down\."),
+        ((400, {"Retry-After": "1"}, b""), 1, AirflowFailException, r"HTTP 400\): the response is empty\."),
         ((408, {}, b""), 1, AirflowException, "HTTP 408"),
         ((409, {}, b""), 1, AirflowException, "HTTP 409"),
         ((307, {"Location": "https://evil.example/?token=x"}, b""), 1, AirflowFailException, "redirected"),
@@ -180,3 +189,38 @@ def test_options_of_connection_are_no_headers(
     assert headers.keys() & {"timeout", "allow_redirects", "allow_http", "authorization"} == set()
     assert headers["x-api-key"] == "key-of-hr"
     assert hr.ids() == [PASSED]
+
+
+def test_secrets_of_connection_are_masked(
+    hr: EndpointServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masked: list[str] = []
+    monkeypatch.setattr(compat, "mask_secret", masked.append)
+    deliver(tmp_path)
+    sent = hr.requests[0].headers["authorization"].removeprefix("Basic ")
+    assert {"key-of-hr", "p\u00e4ssw\u00f6rd", sent} <= set(masked)
+    assert "airflow" not in masked
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ('{"name": "Zo\\u00eb LI", "id": 1}', '{"name": "*** ***", "id": 1}'),
+        ("ZO\u00cb is live", "*** is live"),
+        ("token abc-key.", "token ***."),
+    ],
+)
+def test_excerpt_of_refusal_has_no_secret_and_no_name(body: str, shown: str) -> None:
+    settings = EndpointSettings(url="http://127.0.0.1:1", headers={"X-Key": "abc-key", "Accept": "id"})
+    completion = Completion(
+        schedule=LessonSchedule(id=1),
+        user=User(id=2, first_name="Zo\u00eb", last_name="Li"),
+        completed_date=datetime(2026, 1, 1, tzinfo=UTC),
+        certificate=None,
+    )
+    arguments: dict[str, Any] = {"body_format": "json", "include_certificate": False, "pool_size": 1}
+    with raw_server(http_response(body, 422)) as server:
+        endpoint = HttpEndpoint(replace(settings, url=server.url), **arguments)
+        with endpoint, pytest.raises(DeliveryError) as caught:
+            endpoint.send(completion, key="k")
+    assert str(caught.value).endswith(f"was not accepted (HTTP 422): {shown.removesuffix('.')}.")

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -36,8 +36,10 @@ BodyFormat = Literal["json", "multipart"]
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid")
 """Response headers by which the receiver finds a request in its log, in lower case."""
 
+_HARMLESS_HEADERS = ("accept", "accept-language", "user-agent")
 _MAX_REQUEST_ID_LENGTH = 200
 _EXCERPT_LENGTH = 300
+_MIN_DISTINCT_LENGTH = 4
 _ANY_ERROR_STATUS = 400
 _MAY_SUCCEED_LATER = (408, 409, 425, 429)
 """4xx with which a retry of the task may succeed; 409 also stands for a request that is in progress."""
@@ -93,11 +95,12 @@ class EndpointSettings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Return what must not be in a log: the values of headers, and the login in all its forms."""
+        """Return what must not be in a log: the password, also as it is sent, and the values of headers."""
+        headers = [value for name, value in self.headers.items() if name.lower() not in _HARMLESS_HEADERS]
         if self.auth is None:
-            return tuple(self.headers.values())
+            return tuple(headers)
         encoded = base64.b64encode(":".join(self.auth).encode()).decode()
-        return (*self.headers.values(), *filter(None, self.auth), encoded)
+        return (*headers, *filter(None, self.auth[1:]), encoded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,12 +239,21 @@ class HttpEndpoint:
     def _redacted(self, body: bytes, completion: Completion) -> str:
         """Return the beginning of a body on one line, without secrets and without data about the person."""
         text = body[: 10 * _EXCERPT_LENGTH].decode(errors="replace")
-        values = [value for value in (*self.settings.secrets, *completion.personal_values) if len(value) > 1]
-        # JSON may have other characters as escapes.
-        forms = sorted({*values, *(json.dumps(value)[1:-1] for value in values)}, key=len, reverse=True)
-        text = re.sub("|".join(map(re.escape, forms)), "***", text, flags=re.IGNORECASE) if forms else text
-        text = " ".join(text.split())
+        values = (*self.settings.secrets, *completion.personal_values)
+        text = " ".join(_redact(text, values).split()).rstrip(".") or "the response is empty"
         return text if len(text) <= _EXCERPT_LENGTH else text[:_EXCERPT_LENGTH] + "..."
+
+
+def _redact(text: str, values: Iterable[str]) -> str:
+    """Return a text with ``***`` instead of some values, regardless of case."""
+    # JSON may have some characters as escapes.
+    forms = {form for value in values for form in (value, json.dumps(value)[1:-1])}
+    # A short one may be a part of other words.
+    patterns = [
+        re.escape(form) if len(form) >= _MIN_DISTINCT_LENGTH else rf"(?<!\w){re.escape(form)}(?!\w)"
+        for form in sorted(forms, key=len, reverse=True)
+    ]
+    return re.sub("|".join(patterns), "***", text, flags=re.IGNORECASE) if patterns else text
 
 
 def _is_transient(error: BaseException) -> bool:
@@ -261,7 +273,7 @@ def _refusal(request: Request, response: Response, excerpt: str) -> DeliveryErro
         )
     advice = " Check login, password and headers of the HTTP connection." if status in (401, 403) else ""
     return DeliveryError(
-        f"{request} was not accepted (HTTP {status}): {excerpt!r}.{advice}",
+        f"{request} was not accepted (HTTP {status}): {excerpt}.{advice}",
         is_transient=status == 429 or status >= 500,
         is_permanent=status < 500 and status not in _MAY_SUCCEED_LATER,
         retry_after=response.retry_after,

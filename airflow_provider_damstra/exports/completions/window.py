@@ -64,6 +64,8 @@ def completed_schedules(
 
 def _is_in(window: CompletionWindow, completed: CompletedSchedule) -> bool:
     date = completed.row.lesson_completed_date if completed.row else None
+    if date is None:
+        log.warning("Lesson schedule %d has no time of completion, and is left out.", completed.id)
     return date is not None and window.contains(date)
 
 
