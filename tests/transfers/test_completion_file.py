@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_provider_damstra.endpoints import GetUser, InactivateUser, UpdateUser
+from airflow_provider_damstra.endpoints import CompleteLesson, GetUser, InactivateUser, UpdateUser
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.transfers import receipts
 from tests.operators.task_runner import run
@@ -146,10 +146,17 @@ def test_backfill_delivers_completions_of_period_once(
 def test_backfill_reads_each_person_once(
     damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
+    for day in range(1, 9):
+        date = f"2026-03-0{day}T00:00:00Z"
+        record = CompleteLesson(
+            user_id=1011, lesson_id=201, completed_date=date, manually_completed_by_user_id=1001
+        )
+        DamstraHook().call(record)
     times = completions(api)
     damstra_emulator.clear_journal()
+    damstra_emulator.add_fault("delay", path="/user/1011", delay=0.1)
     start = min(times.values())
-    result = to_file(tmp_path, "one", completed_from=start.isoformat(), max_concurrency=1)
+    result = to_file(tmp_path, "one", completed_from=start.isoformat(), max_concurrency=8)
     assert result["delivered"] == len(times)
     people = [entry["path"] for entry in damstra_emulator.journal("GET", "/user/{id}")]
     assert len(people) == len(set(people))

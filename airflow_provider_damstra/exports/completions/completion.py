@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -29,6 +30,7 @@ PASSED, NOT_PASSED = "passed", "not passed"
 """Results: Damstra has a certificate, or has none."""
 
 _CACHED_USERS = 1000
+_USER_LOCKS = 64
 
 
 class UnusableCompletionError(Exception):
@@ -154,10 +156,16 @@ def completion_reader(client: SupportsCalls) -> Callable[[CompletedSchedule], Co
     It calls ``getLessonSchedule`` where only the id is known, ``getUser`` once for each user, and
     ``downloadCertificate``. It raises ``UnusableCompletionError``, or the ``DamstraError`` of a call.
     """
+    locks = [Lock() for _ in range(_USER_LOCKS)]
 
     @lru_cache(_CACHED_USERS)
-    def get_user(user_id: int) -> User:
+    def request_user(user_id: int) -> User:
         return client.call(GetUser(user_id=user_id))
+
+    def get_user(user_id: int) -> User:
+        # The completions of a user follow each other: only one thread requests the user.
+        with locks[user_id % _USER_LOCKS]:
+            return request_user(user_id)
 
     def read(completed: CompletedSchedule) -> Completion:
         schedule: LessonSchedule | UserLessonSchedule
