@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import event
 
 from airflow_provider_damstra.endpoints import AddGroupMembers, InactivateGroup, RemoveGroupMembers
 from airflow_provider_damstra.exports.resources import RESOURCES
@@ -156,6 +157,22 @@ def test_incomplete_listing_deletes_nothing(delete_mode: str, warehouse: Databas
     assert (result["deleted"], result["history_ended"]) == (0, 0)
     assert warehouse.execute("SELECT count(*) FROM groups_history WHERE valid_to IS NULL") == [(2,)]
     assert replace_all(engine, target, [[b'{"id":2}']], batch_size=2)["deleted"] == 1
+
+
+@DELETE_MODES
+def test_preparation_changes_no_row(delete_mode: str, warehouse: Database) -> None:
+    engine, counts = create_sql_engine("warehouse"), []
+    is_soft = delete_mode == "soft"
+    target = ResourceTable(RESOURCES["groups"], "groups", keeps_deleted=is_soft, has_history=True)
+    prepare_table(engine, target, add_columns=False, deletes=True)
+    replace_all(engine, target, [[b'{"id":1}', b'{"id":2}']], batch_size=2)
+    event.listen(
+        engine, "after_cursor_execute", lambda _, cursor, *more: counts.append((more[0], cursor.rowcount))
+    )
+    prepare_table(engine, target, add_columns=False, deletes=True)
+    changes = [count for statement, count in counts if statement.startswith(("UPDATE", "DELETE", "INSERT"))]
+    assert set(changes) == {0}
+    assert len(changes) == 6
 
 
 @pytest.mark.parametrize("arguments", [{"delete_mode": "soft"}, {"history": True}], ids=str)

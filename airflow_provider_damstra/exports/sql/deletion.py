@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Column, MetaData, Table, insert, or_, select, true
+from sqlalchemy import BigInteger, Column, MetaData, Table, false, insert, or_, select, true
 from sqlalchemy.schema import CreateTable, DropTable
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class ReadParents:
     """Which groups, users or sessions were read, once the last page is.
 
     :param selected: ids of those that were to be read, or None if all were: then the rows of one that is not
-        listed any more are deleted, too.
+        listed any more are deleted, too. Without ids no row is in scope, whatever the resource.
     :param failed: ids of those that could not be read.
     """
 
@@ -41,21 +41,19 @@ class DeletionScope:
         self._parent_column = target.resource.parent_column
         self._is_selection = parents.selected is not None
         failed = set(parents.failed)
-        ids = failed if parents.selected is None else set(parents.selected) - failed
-        self._includes_all = not (self._is_selection or ids)
-        if not self._includes_all:
+        self._ids = failed if parents.selected is None else set(parents.selected) - failed
+        if self._ids:
             connection.execute(CreateTable(_PARENTS))
-            if ids:
-                connection.execute(insert(_PARENTS), [{"id": parent_id} for parent_id in ids])
+            connection.execute(insert(_PARENTS), [{"id": parent_id} for parent_id in self._ids])
 
     def contains(self, table: Table) -> ColumnElement[bool]:
         """Return the condition that a row of the table was in a listing that was read."""
-        if self._includes_all:
-            return true()
+        if not self._ids:
+            return false() if self._is_selection else true()
         parent, ids = table.c[self._parent_column], select(_PARENTS.c.id)
         return parent.in_(ids) if self._is_selection else or_(parent.is_(None), parent.not_in(ids))
 
     def drop(self) -> None:
         """Drop the temporary table, because a pooled connection may be used again."""
-        if not self._includes_all:
+        if self._ids:
             self._connection.execute(DropTable(_PARENTS))

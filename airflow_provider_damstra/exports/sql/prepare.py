@@ -132,8 +132,11 @@ def _validate_key(inspector: Inspector, table: Table) -> None:
 
 
 def _dry_run(connection: Connection, target: ResourceTable, *, deletes: bool) -> None:
-    """Run all statements without rows and roll back: the database reports missing privileges now."""
+    """Run all statements without rows and roll back: the database reports missing privileges now.
+
+    No row is in the scope of deletions: rows that are changed and rolled back would bloat a large table.
+    """
     with connection.begin() as transaction:
         StagingTable(connection, target)
-        Merge(connection, target).merge(missing_of=ReadParents() if deletes else None)
+        Merge(connection, target).merge(missing_of=ReadParents(selected=()) if deletes else None)
         transaction.rollback()
