@@ -15,7 +15,12 @@ log = logging.getLogger(__name__)
 
 
 def report_failed_users(
-    failed: Mapping[int, DamstraError], *, inactive: Collection[int], scheduled: int, can_continue: bool
+    failed: Mapping[int, DamstraError],
+    *,
+    inactive: Collection[int],
+    scheduled: int,
+    can_continue: bool,
+    can_all_fail: bool = False,
 ) -> None:
     """Log the users that could not be scheduled, or raise one of their errors with the reasons of all.
 
@@ -25,6 +30,7 @@ def report_failed_users(
     :param inactive: ids of those among them who are inactive.
     :param scheduled: number of users who were scheduled.
     :param can_continue: log a warning, unless all users failed, or the cause concerns every user.
+    :param can_all_fail: also if all users failed.
     :raises DamstraError: unless the task can continue.
     """
     errors = list(failed.values())
@@ -37,7 +43,7 @@ def report_failed_users(
         )
     summary = f"{len(failed)} users could not be scheduled, {scheduled} were:"
     message = "\n  ".join([summary, *shown])
-    if can_continue and scheduled and not any(map(affects_every_call, errors)):
+    if can_continue and (scheduled or can_all_fail) and not any(map(affects_every_call, errors)):
         log.warning(message)
         return
     error = next((error for error in errors if not is_permanent(error)), errors[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.models.lesson_schedule import UserLessonSchedule
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
+    FindExisting = Callable[[ScheduleUser, Sequence[UserLessonSchedule]], dict[int, UserLessonSchedule]]
+    """Return by lesson version the schedules because of which versions of a request are not scheduled."""
 
 _MAX_CLOCK_SKEW = timedelta(minutes=5)
 
@@ -95,11 +97,13 @@ class ScheduleResult:
     """The lesson schedules of one user.
 
     :param created: ids of the schedules that this task created, in this try or an earlier one.
+    :param created_versions: the lesson versions of these.
     :param existing: ids of the schedules that existed before.
     """
 
     user_id: int
     created: list[int] = field(default_factory=list)
+    created_versions: list[int] = field(default_factory=list)
     existing: list[int] = field(default_factory=list)
 
     @property
@@ -130,9 +134,11 @@ class SchedulePlan:
         """
         rows = {**self.existing, **(found or {})}
         own = {version: row for version, row in rows.items() if version in self.own_versions}
+        requested = self.request.lesson_version_ids if self.request else ()
         return ScheduleResult(
             user_id=self.user_id,
             created=sorted([*created, *_ids(own)]),
+            created_versions=sorted({*own, *(version for version in requested if version not in rows)}),
             existing=_ids({version: row for version, row in rows.items() if version not in own}),
         )
 
@@ -144,6 +150,7 @@ def schedule_users(
     if_exists: str = "return",
     if_completed: str = "schedule",
     since: datetime | None = None,
+    find_existing: FindExisting | None = None,
 ) -> tuple[list[ScheduleResult], dict[int, DamstraError]]:
     """Schedule users to the lessons that they are not scheduled to yet, several users concurrently.
 
@@ -153,16 +160,19 @@ def schedule_users(
         the task created. With ``fail``, no user is scheduled unless all schedules could be read.
     :param if_completed: ``schedule`` again what was completed before, or ``skip`` it.
     :param since: start of the DAG run: what was scheduled and completed since then is not scheduled again.
+    :param find_existing: returns what is not scheduled again, given a request and all of the user's
+        schedules; default open schedules, and what was scheduled and completed ``since``.
     :return: the results, and the errors of the other users by user id.
     """
+    find = find_existing or partial(_find_existing, since=since)
 
     def plan(request: ScheduleUser) -> SchedulePlan:
         rows = _list_schedules(client, request)
-        existing = _find_existing(rows, request, since=since)
+        existing = find(request, rows)
         if if_exists == "fail":
             _validate_none_open(client, request, existing)
         if if_completed == "skip":
-            existing = _by_version(row for row in rows if row.is_completed) | existing
+            existing = _by_version(request, (row for row in rows if row.is_completed)) | existing
         others = {version for version, row in existing.items() if row.id in client.intents.found_earlier}
         return SchedulePlan(
             user_id=request.user_id,
@@ -178,7 +188,7 @@ def schedule_users(
     with client.intents.batch(
         plan.request for plan in plans if isinstance(plan, SchedulePlan) and plan.request
     ):
-        send = return_error(partial(_send, client, since=since))
+        send = return_error(partial(_send, client, find=find))
         outcomes = map_concurrently(send, plans, description="users scheduled")
     results = [outcome for outcome in outcomes if isinstance(outcome, ScheduleResult)]
     failed = {
@@ -190,7 +200,7 @@ def schedule_users(
 
 
 def _send(
-    client: RecordingClient, plan: SchedulePlan | DamstraError, *, since: datetime | None
+    client: RecordingClient, plan: SchedulePlan | DamstraError, *, find: FindExisting
 ) -> ScheduleResult:
     """Send the request of a plan; raise the error because of which there is none.
 
@@ -210,7 +220,7 @@ def _send(
             raise
     else:
         return plan.result(created=created)
-    found = _find_existing(_list_schedules(client, request), request, since=since)
+    found = find(request, _list_schedules(client, request))
     rest = _without(request, found)
     if is_conflict:
         # Another client created them; with if_exists="fail", the next try must accept them.
@@ -244,20 +254,20 @@ def _raise_read_error(plans: Iterable[SchedulePlan | DamstraError]) -> None:
 
 
 def _list_schedules(client: SupportsCalls, request: ScheduleUser) -> list[UserLessonSchedule]:
-    """Return the user's schedules of the lesson versions of a request."""
-    rows = client.iterate(ListUserLessonSchedules(user_id=request.user_id))
-    return [row for row in rows if row.lesson_version_id in request.lesson_version_ids]
+    return list(client.iterate(ListUserLessonSchedules(user_id=request.user_id)))
 
 
 def _find_existing(
-    rows: Iterable[UserLessonSchedule], request: ScheduleUser, *, since: datetime | None
+    request: ScheduleUser, rows: Iterable[UserLessonSchedule], *, since: datetime | None
 ) -> dict[int, UserLessonSchedule]:
     """Return the schedules that a request would create, by lesson version."""
-    return _by_version(row for row in rows if row.is_open or _was_completed_since(row, request, since=since))
+    found = (row for row in rows if row.is_open or _was_completed_since(row, request, since=since))
+    return _by_version(request, found)
 
 
-def _by_version(rows: Iterable[UserLessonSchedule]) -> dict[int, UserLessonSchedule]:
-    return {row.lesson_version_id: row for row in rows if row.lesson_version_id is not None}
+def _by_version(request: ScheduleUser, rows: Iterable[UserLessonSchedule]) -> dict[int, UserLessonSchedule]:
+    wanted = request.lesson_version_ids
+    return {version: row for row in rows if (version := row.lesson_version_id) in wanted and version}
 
 
 def _was_completed_since(row: UserLessonSchedule, request: ScheduleUser, *, since: datetime | None) -> bool:

@@ -32,6 +32,18 @@ def find_supervisors_of_user(client: SupportsCalls, user_id: int | str) -> list[
     return find_supervisors(client, {user.id: user.groups}, newest)[user.id]
 
 
+def supervised_users(supervisors: Mapping[int, Iterable[User]]) -> dict[int, tuple[User, list[int]]]:
+    """Return each supervisor by id, with the ids of the users whom this supervisor supervises.
+
+    :param supervisors: the supervisors of each user, as ``find_supervisors`` returns them.
+    """
+    found: dict[int, tuple[User, list[int]]] = {}
+    for user_id, of_user in supervisors.items():
+        for supervisor in of_user:
+            found.setdefault(supervisor.id, (supervisor, []))[1].append(user_id)
+    return found
+
+
 def find_supervisors(
     client: SupportsCalls, groups_by_user: Mapping[int, Collection[int]], schedule_by_user: Mapping[int, int]
 ) -> dict[int, list[User]]:

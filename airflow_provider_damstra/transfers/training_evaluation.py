@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.training_status.evaluation import EvaluatedTrainee
     from airflow_provider_damstra.exports.training_status.failures import FailedUsers
     from airflow_provider_damstra.requirements.resolution import ResolvedRules
+    from airflow_provider_damstra.requirements.rules_file import Positions
     from airflow_provider_damstra.requirements.trainee import Trainee
 
 EVALUATION_FIELDS = (*REQUIREMENTS_FIELDS, *USER_LIST_FIELDS, "at")
@@ -45,11 +46,13 @@ EVALUATION_FIELDS = (*REQUIREMENTS_FIELDS, *USER_LIST_FIELDS, "at")
 class TrainingEvaluation:
     """What is evaluated.
 
+    :param positions: where the rules are, for messages.
     :param user_ids: the users; None for all active ones.
     :param failed: users who are left out, once they are known.
     """
 
     rules: ResolvedRules
+    positions: Positions
     user_ids: tuple[int, ...] | None
     at: datetime
     failed: FailedUsers
@@ -127,6 +130,7 @@ class EvaluateTrainingOperator(DamstraOperator):
         dag_run: Any = context.get("dag_run")
         return TrainingEvaluation(
             rules=resolve_rules(self.client, rules, positions),
+            positions=positions,
             user_ids=request.user_ids,
             at=(request.at or getattr(dag_run, "run_after", None) or datetime.now(UTC)).astimezone(UTC),
             failed=FailedUsers(skips=self.on_failed_user == "skip"),

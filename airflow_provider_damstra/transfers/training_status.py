@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
+from airflow_provider_damstra.transfers.due_scheduling import SCHEDULING_XCOM_KEYS
 from airflow_provider_damstra.transfers.training_evaluation import (
     EVALUATION_FIELDS,
     EvaluateTrainingOperator,
 )
-from airflow_provider_damstra.validation import validate_booleans, validate_choice
+from airflow_provider_damstra.validation import (
+    is_rendered_later,
+    parse_bool,
+    validate_booleans,
+    validate_choice,
+    validate_integer,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,6 +28,8 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.training_status.evaluation import EvaluatedTrainee
     from airflow_provider_damstra.requirements.status import TrainingStatus
     from airflow_provider_damstra.requirements.trainee import Trainee
+    from airflow_provider_damstra.transfers.due_scheduling import DueScheduler
+    from airflow_provider_damstra.transfers.training_evaluation import TrainingEvaluation
 
     Observer = Callable[[Trainee, TrainingStatus], None]
 
@@ -36,6 +45,12 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
 
     The rules, the people and the time of the status are the arguments of ``EvaluateTrainingOperator``.
 
+    **Scheduling.** Before a person is scheduled, the person's schedules are read again, and what was
+    scheduled or completed since the evaluation is left out: no person is scheduled twice, whether a try is
+    killed, the DAG run is cleared, or two runs overlap. ``scheduled`` and ``new_assignments`` name only what
+    the task itself created. Calls ``scheduleUser``; with ``include_supervisors`` ``listGroupSupervisors``,
+    ``getLessonSchedule`` and ``getUser``.
+
     **Retries.** A retry continues where the last try stopped: until the task succeeds, listings are kept in a
     hidden folder next to ``target_path``, as by ``DamstraExportOperator``. Without ``target_path`` all are
     read again.
@@ -45,18 +60,32 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
     :param compression: ``"gzip"``, ``"zstd"`` or None, as in ``DamstraExportOperator``.
     :param safe_for_spreadsheets: in CSV, put an apostrophe before each formula, as in
         ``DamstraExportOperator``.
+    :param schedule_due: schedule, once all statuses are known, each lesson that is missing, expired, or
+        expiring and not scheduled yet, with the ``grace_period`` of its rule.
+    :param dry_run: make the plan, and schedule nothing (templated).
+    :param max_scheduled: fail, and schedule nothing, if the plan has more lessons, of all people together.
+    :param plan_path: path or URL of a file for the plan as JSON lines: the rows that lead to a schedule
+        (templated).
+    :param include_supervisors: push the XCom ``supervisors``, too: the active supervisors of the people with
+        new assignments, each with ``user_id``, ``name``, ``email_address`` and their ``assignments``.
     :return: ``evaluated_at``, ``people``, ``rows``, ``states`` (the number of rows in each state),
         ``lessons`` (a list of ``lesson_id``, ``lesson_name`` and ``states``), ``failed_user_count`` and
         ``failed_users`` (error messages by id, of the first twenty); with ``target_path`` also ``uri``,
-        ``bytes`` and ``sha256``. ``uri``, ``rows``, ``sha256``, ``states`` and ``lessons`` are XComs of their
-        own, too.
-    :raises ValueError: naming every bad rule with its position, before the first request.
+        ``bytes`` and ``sha256``; with ``schedule_due`` also ``plan`` (the numbers of ``assignments`` and
+        ``people``, and of each of the ``lessons``) and ``scheduled_count``. ``uri``, ``rows``, ``sha256``,
+        ``states``, ``lessons`` and ``plan`` are XComs of their own, too. ``schedule_due`` pushes the XComs
+        ``scheduled``, ids of the lesson schedules that the task created, in this try or an earlier one, and
+        ``new_assignments``, the people who got them, each with ``user_id``, ``employee_number``, ``name``,
+        ``email_address``, ``lessons`` and ``lesson_schedule_ids``.
+    :raises ValueError: naming every bad rule with its position, before the first request; with
+        ``schedule_due`` also rules without ``grace_period``, and lessons that cannot be scheduled.
+    :raises DamstraConflictError: if the plan exceeds ``max_scheduled``.
     :raises DamstraNotFoundError: naming all lessons, groups and users in rules that do not exist or are
         ambiguous.
     """
 
-    xcom_keys = ("uri", "rows", "sha256", "states", "lessons")
-    template_fields = (*EVALUATION_FIELDS, "target_path", "damstra_conn_id")
+    xcom_keys = ("uri", "rows", "sha256", "states", "lessons", *SCHEDULING_XCOM_KEYS)
+    template_fields = (*EVALUATION_FIELDS, "target_path", "is_dry_run", "plan_path", "damstra_conn_id")
 
     def __init__(
         self,
@@ -65,43 +94,81 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
         file_format: Literal["jsonl", "csv", "parquet"] = "jsonl",
         compression: Literal["gzip", "zstd"] | None = None,
         safe_for_spreadsheets: bool = False,
+        schedule_due: bool = False,
+        dry_run: bool | Text = False,
+        max_scheduled: int | None = None,
+        plan_path: Text | None = None,
+        include_supervisors: bool = False,
         **kwargs: Unpack[TrainingEvaluationArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_choice("file_format", file_format, "jsonl", "csv", "parquet")
         validate_choice("compression", compression, "gzip", "zstd", None)
-        validate_booleans(safe_for_spreadsheets=safe_for_spreadsheets)
+        validate_booleans(
+            safe_for_spreadsheets=safe_for_spreadsheets,
+            schedule_due=schedule_due,
+            include_supervisors=include_supervisors,
+        )
+        _validate_scheduling(
+            schedule_due,
+            dry_run=dry_run,
+            max_scheduled=max_scheduled,
+            plan_path=plan_path,
+            include_supervisors=include_supervisors,
+        )
         self.target_path = cast("str | None", target_path)
         self.file_format = file_format
         self.compression = compression
         self.safe_for_spreadsheets = safe_for_spreadsheets
+        self.schedule_due = schedule_due
+        self.is_dry_run = dry_run
+        self.max_scheduled = max_scheduled
+        self.plan_path = cast("str | None", plan_path)
+        self.include_supervisors = include_supervisors
 
     def _execute(self, context: Context) -> dict[str, Any]:
         from airflow_provider_damstra.exports.training_status.rows import StatusCounts
 
-        self._validate_target()
+        self._validate_paths()
+        parse_bool("dry_run", self.is_dry_run)
         evaluation = self.prepare_evaluation(context)
         counts = StatusCounts()
-        observers: list[Observer] = [counts.add]
+        scheduler = self._scheduler(evaluation) if self.schedule_due else None
+        observers: list[Observer] = [counts.add, *([scheduler.add] if scheduler else [])]
         with self.evaluated_trainees(evaluation, context, checkpoint_path=self.target_path) as trainees:
             facts = self._write(_pages(trainees, observers, evaluated_at=evaluation.at))
-        self.log.info("Statuses by state: %s", counts.states())
+            self.log.info("Statuses by state: %s", counts.states())
+            scheduled = scheduler.run(context) if scheduler else {}
         return {
             "evaluated_at": evaluation.at.isoformat(),
             "people": counts.people,
             **facts,
             "states": counts.states(),
             "lessons": counts.lessons(),
+            **scheduled,
             **self.report_failed_users(evaluation.failed),
         }
 
-    def _validate_target(self) -> None:
+    def _validate_paths(self) -> None:
         from airflow_provider_damstra.exports.formats import require_format
         from airflow_provider_damstra.storage import validate_writable_path
 
-        if self.target_path is not None:
-            validate_writable_path("target_path", self.target_path, task_try=self.task_try)
-            require_format(self.file_format, self.compression)
+        for name in ("target_path", "plan_path"):
+            if (path := getattr(self, name)) is not None:
+                validate_writable_path(name, path, task_try=self.task_try)
+        require_format(self.file_format, self.compression)
+
+    def _scheduler(self, evaluation: TrainingEvaluation) -> DueScheduler:
+        from airflow_provider_damstra.transfers.due_scheduling import DueScheduler
+
+        return DueScheduler(
+            operator=self,
+            evaluation=evaluation,
+            is_dry_run=parse_bool("dry_run", self.is_dry_run),
+            max_scheduled=self.max_scheduled,
+            plan_path=self.plan_path,
+            include_supervisors=self.include_supervisors,
+        )
 
     def _write(self, pages: Iterator[Rows]) -> dict[str, Any]:
         from airflow_provider_damstra.exports.formats import write_rows
@@ -138,3 +205,15 @@ def _pages(
             yield rows
             rows = []
     yield rows
+
+
+def _validate_scheduling(schedule_due: bool, *, dry_run: Any, max_scheduled: Any, **others: Any) -> None:
+    """Validate the arguments that are for ``schedule_due=True``."""
+    if not is_rendered_later(dry_run):
+        parse_bool("dry_run", dry_run)
+    if max_scheduled is not None:
+        validate_integer("max_scheduled", max_scheduled, at_least=0)
+    given = {"dry_run": dry_run, "max_scheduled": max_scheduled, **others}
+    useless = [name for name, value in given.items() if value is not None and value is not False]
+    if useless and not schedule_due:
+        raise ValueError(f"{' and '.join(useless)}: give schedule_due=True, too")
