@@ -286,6 +286,11 @@ def test_invalid_argument_is_rejected(
         assert why in fail_fast_message(step(**arguments))
 
 
+def test_too_long_name_of_view_is_rejected(on_postgresql: Database) -> None:
+    message = fail_fast_message(step(view_prefix="x" * 50))
+    assert message.endswith("is too long: this database allows 63 bytes")
+
+
 def test_named_table_must_exist_and_have_required_columns(warehouse: Database) -> None:
     load("users", [])
     load("lesson_schedules", [])

@@ -29,6 +29,7 @@ def step(mode: WriteMode) -> DamstraToSqlOperator:
         sql_conn_id="warehouse",
         table="users",
         write_mode=mode,
+        history=True,
         page_size=5,
         batch_size=5,
         max_concurrency=1,
@@ -51,9 +52,10 @@ class SqlWorker(WorkerProcess):
 
 @pytest.fixture
 def users(on_postgresql: PostgreSQLDatabase, damstra_emulator: DamstraEmulator) -> PostgreSQLDatabase:
-    """Return a database whose users table has one deleted user and one changed name."""
+    """Return a database of users in which one is deleted, most are missing, and all names are old."""
     run(step("upsert"))
-    on_postgresql.execute("UPDATE users SET first_name = 'from before'")
+    for table in ("users", "users_history"):
+        on_postgresql.execute(f"UPDATE {table} SET first_name = 'from before'")  # noqa: S608 (our names)
     on_postgresql.execute("DELETE FROM users WHERE id > 1001")
     on_postgresql.execute("INSERT INTO users (id, first_name) VALUES (1, 'from before')")
     return on_postgresql
@@ -63,12 +65,21 @@ def rows(database: PostgreSQLDatabase) -> list[tuple[Any, ...]]:
     return database.execute("SELECT id, first_name FROM users ORDER BY id")
 
 
+def versions(database: PostgreSQLDatabase) -> tuple[int, int]:
+    """Return the numbers of present and of ended versions in the history."""
+    [[present, ended]] = database.execute(
+        "SELECT count(*) - count(valid_to), count(valid_to) FROM users_history"
+    )
+    return present, ended
+
+
 def finish(database: PostgreSQLDatabase, mode: WriteMode) -> None:
     """Run the next try and check that every user is present once with the current values."""
     run(step(mode))
     found = rows(database)
     assert [one for one, _ in found] == [*([1] if mode == "upsert" else []), *ALL_IDS]
     assert [name for _, name in found].count("from before") == (1 if mode == "upsert" else 0)
+    assert versions(database) == (len(ALL_IDS), len(ALL_IDS))
 
 
 @pytest.mark.parametrize("mode", ["upsert", "replace"])
@@ -81,6 +92,7 @@ def test_kill_while_reading_leaves_consistent_table(
     wait_until(lambda: not users.others(), "the database has noticed")
     if mode == "replace":
         assert rows(users) == BEFORE
+        assert versions(users) == (len(ALL_IDS), 0)
     else:
         assert len(BEFORE) < len(rows(users)) < len(ALL_IDS)
     finish(users, mode)
@@ -94,4 +106,5 @@ def test_kill_while_writing_rolls_back(mode: WriteMode, users: PostgreSQLDatabas
         worker.kill()
     wait_until(lambda: not users.others(), "the database has noticed")
     assert rows(users) == BEFORE
+    assert versions(users) == (len(ALL_IDS), 0)
     finish(users, mode)

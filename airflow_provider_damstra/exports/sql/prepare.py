@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from airflow_provider_damstra.exports.sql.deletion import ReadParents
 from airflow_provider_damstra.exports.sql.load import INSERT_ON_CONFLICT, Merge
-from airflow_provider_damstra.exports.sql.tables import StagingTable, begin_ddl
+from airflow_provider_damstra.exports.sql.tables import StagingTable, begin_ddl, validate_lengths
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Inspector, Table
@@ -52,11 +52,8 @@ def _exists(connection: Connection, table: Table) -> bool:
 
 
 def _validate_names(connection: Connection, target: ResourceTable) -> None:
-    limit = connection.dialect.max_identifier_length
     indexes = [index.name for table in target.tables for index in table.indexes]
-    for name in filter(None, (target.schema, target.name, *indexes)):
-        if len(name.encode()) > limit:
-            raise ValueError(f"the name {name!r} is too long: this database allows {limit} bytes")
+    validate_lengths(connection, target.schema, target.name, *indexes)
     if target.schema is not None and target.schema not in inspect(connection).get_schema_names():
         raise ValueError(f"there is no schema {target.schema!r} in this database")
 

@@ -158,6 +158,14 @@ class ResourceTable:
         return Table("_damstra_rows", MetaData(), *columns, number, prefixes=["TEMPORARY"])
 
 
+def validate_lengths(connection: Connection, *names: str | None) -> None:
+    """Raise if a name is longer than the database allows: PostgreSQL would cut it."""
+    limit = connection.dialect.max_identifier_length
+    for name in filter(None, names):
+        if len(name.encode()) > limit:
+            raise ValueError(f"the name {name!r} is too long: this database allows {limit} bytes")
+
+
 @contextmanager
 def begin_ddl(connection: Connection) -> Iterator[None]:
     """Begin a transaction for DDL, which SQLite's driver would otherwise commit statement by statement."""

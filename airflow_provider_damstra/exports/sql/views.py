@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import MetaData, Table, text
 
-from airflow_provider_damstra.exports.sql.tables import begin_ddl, lock_until_commit
+from airflow_provider_damstra.exports.sql.tables import begin_ddl, lock_until_commit, validate_lengths
 from airflow_provider_damstra.exports.sql.view_queries import VIEWS
 from airflow_provider_damstra.exports.sql.view_sources import ViewSources
 
@@ -51,6 +51,7 @@ def create_views(
         with begin_ddl(connection):
             sources = ViewSources(connection=connection, schema=schema, tables=tables)
             created = [Table(f"{prefix}{name}", MetaData(schema=schema)) for name in views]
+            validate_lengths(connection, *(view.name for view in created))
             for name, view in zip(views, created, strict=True):
                 _create_view(connection, view, VIEWS[name](sources))
     return [view.fullname for view in created]
