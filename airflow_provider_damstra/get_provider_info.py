@@ -150,13 +150,14 @@ _OPTIONS = {
         "string",
         "damstra_default",
         "Ids of the connections whose webhooks are received, separated by commas. Each needs a "
-        "webhook_token in its extra.",
+        "webhook_token in its extra, except for events of trainings.",
         example="damstra_default,damstra_mine",
     ),
     "webhook_networks": _option(
         "string",
         "",
-        "Networks that webhooks may come from, separated by commas; all if empty. Behind a proxy, "
+        "Networks that webhooks, and the requests of workers, may come from, separated by commas; all if "
+        "empty. Behind a proxy, "
         "let the API server see the sender's address (--proxy-headers, FORWARDED_ALLOW_IPS with the proxy's "
         "address, not *).",
         example="203.0.113.0/24,2001:db8::/32",
@@ -164,7 +165,7 @@ _OPTIONS = {
     "receiver_url": _option(
         "string",
         "",
-        "Base URL of the API server, without /damstra, for the triggerer and the command line; "
+        "Base URL of the API server, without /damstra, for triggerer, workers and the command line; "
         "default as [api] base_url. The triggerer reads events for waiting tasks there.",
         example="http://airflow-api-server.internal:8080",
     ),

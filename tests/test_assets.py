@@ -12,15 +12,17 @@ from airflow.sdk import Asset
 
 from airflow_provider_damstra.assets import (
     EVENT_NAMES,
+    TRAINING_EVENTS,
     EventName,
+    TrainingEvent,
     convert_asset_to_openlineage,
     damstra_event,
     sanitize_uri,
 )
 
 
-@pytest.mark.parametrize("name", [*EVENT_NAMES, "all"])
-def test_asset_uri_contains_connection_and_event(name: EventName) -> None:
+@pytest.mark.parametrize("name", [*EVENT_NAMES, "all", *TRAINING_EVENTS])
+def test_asset_uri_contains_connection_and_event(name: EventName | TrainingEvent) -> None:
     asset = damstra_event(name, conn_id="damstra_mine")
     assert asset.uri == f"damstra://damstra_mine/{name}"
     assert asset == damstra_event(name, conn_id="damstra_mine")

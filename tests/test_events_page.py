@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_damstra.assets import EVENT_NAMES, EventName, damstra_event
+from airflow_provider_damstra.assets import (
+    EVENT_NAMES,
+    TRAINING_EVENTS,
+    EventName,
+    TrainingEvent,
+    damstra_event,
+)
 from airflow_provider_damstra.cli import get_cli_commands
 from airflow_provider_damstra.get_provider_info import CONFIGURATION
 
@@ -40,8 +46,8 @@ def test_readme_documents_every_command() -> None:
     assert all(f"`airflow damstra {command.name}`" in README for command in group.subcommands)
 
 
-@pytest.mark.parametrize("name", EVENT_NAMES)
-def test_event_is_documented_with_its_asset(name: EventName) -> None:
+@pytest.mark.parametrize("name", [*EVENT_NAMES, *TRAINING_EVENTS])
+def test_event_is_documented_with_its_asset(name: EventName | TrainingEvent) -> None:
     assert f"`{name}`" in PAGE
     assert damstra_event(name).uri == f"damstra://damstra_default/{name}"
 

@@ -95,6 +95,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "storage_errors",
         "task_state",
         "validation",
+        "webhooks",
     },
     "get_provider_info": set(),
     "webhooks": {*CLIENTS, "get_provider_info", "hooks", "requirements"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 from airflow_provider_damstra.transfers.due_scheduling import SCHEDULING_XCOM_KEYS
@@ -19,6 +20,7 @@ from airflow_provider_damstra.validation import (
 )
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from airflow.sdk import Context
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.requirements.trainee import Trainee
     from airflow_provider_damstra.transfers.due_scheduling import DueScheduler
     from airflow_provider_damstra.transfers.training_evaluation import TrainingEvaluation
+    from airflow_provider_damstra.webhooks.evaluation_sender import EvaluationSender
 
     Observer = Callable[[Trainee, TrainingStatus], None]
 
@@ -60,6 +63,9 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
     :param compression: ``"gzip"``, ``"zstd"`` or None, as in ``DamstraExportOperator``.
     :param safe_for_spreadsheets: in CSV, put an apostrophe before each formula, as in
         ``DamstraExportOperator``.
+    :param emit_events: update the assets ``training.current``, ``training.expiring`` and ``training.expired``
+        of ``damstra_event``, once for each person, lesson and period; needs the webhook receiver in the API
+        server.
     :param schedule_due: schedule, once all statuses are known, each lesson that is missing, expired, or
         expiring and not scheduled yet, with the ``grace_period`` of its rule.
     :param dry_run: make the plan, and schedule nothing (templated).
@@ -71,12 +77,13 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
     :return: ``evaluated_at``, ``people``, ``rows``, ``states`` (the number of rows in each state),
         ``lessons`` (a list of ``lesson_id``, ``lesson_name`` and ``states``), ``failed_user_count`` and
         ``failed_users`` (error messages by id, of the first twenty); with ``target_path`` also ``uri``,
-        ``bytes`` and ``sha256``; with ``schedule_due`` also ``plan`` (the numbers of ``assignments`` and
-        ``people``, and of each of the ``lessons``) and ``scheduled_count``. ``uri``, ``rows``, ``sha256``,
-        ``states``, ``lessons`` and ``plan`` are XComs of their own, too. ``schedule_due`` pushes the XComs
-        ``scheduled``, ids of the lesson schedules that the task created, in this try or an earlier one, and
-        ``new_assignments``, the people who got them, each with ``user_id``, ``employee_number``, ``name``,
-        ``email_address``, ``lessons`` and ``lesson_schedule_ids``.
+        ``bytes`` and ``sha256``; with ``emit_events`` also ``events`` (the number of events by name); with
+        ``schedule_due`` also ``plan`` (the numbers of ``assignments`` and ``people``, and of each of the
+        ``lessons``) and ``scheduled_count``. ``uri``, ``rows``, ``sha256``, ``states``, ``lessons`` and
+        ``plan`` are XComs of their own, too. ``schedule_due`` pushes the XComs ``scheduled``, ids of the
+        lesson schedules that the task created, in this try or an earlier one, and ``new_assignments``, the
+        people who got them, each with ``user_id``, ``employee_number``, ``name``, ``email_address``,
+        ``lessons`` and ``lesson_schedule_ids``.
     :raises ValueError: naming every bad rule with its position, before the first request; with
         ``schedule_due`` also rules without ``grace_period``, and lessons that cannot be scheduled.
     :raises DamstraConflictError: if the plan exceeds ``max_scheduled``.
@@ -94,6 +101,7 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
         file_format: Literal["jsonl", "csv", "parquet"] = "jsonl",
         compression: Literal["gzip", "zstd"] | None = None,
         safe_for_spreadsheets: bool = False,
+        emit_events: bool = False,
         schedule_due: bool = False,
         dry_run: bool | Text = False,
         max_scheduled: int | None = None,
@@ -106,6 +114,7 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
         validate_choice("compression", compression, "gzip", "zstd", None)
         validate_booleans(
             safe_for_spreadsheets=safe_for_spreadsheets,
+            emit_events=emit_events,
             schedule_due=schedule_due,
             include_supervisors=include_supervisors,
         )
@@ -120,6 +129,7 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
         self.file_format = file_format
         self.compression = compression
         self.safe_for_spreadsheets = safe_for_spreadsheets
+        self.emit_events = emit_events
         self.schedule_due = schedule_due
         self.is_dry_run = dry_run
         self.max_scheduled = max_scheduled
@@ -136,7 +146,10 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
         scheduler = self._scheduler(evaluation) if self.schedule_due else None
         observers: list[Observer] = [counts.add, *([scheduler.add] if scheduler else [])]
         with self.evaluated_trainees(evaluation, context, checkpoint_path=self.target_path) as trainees:
-            facts = self._write(_pages(trainees, observers, evaluated_at=evaluation.at))
+            with self._event_sender(evaluation.at) as sender:
+                if sender is not None:
+                    observers.append(lambda trainee, status: sender.add(trainee.id, status))
+                facts = self._write(_pages(trainees, observers, evaluated_at=evaluation.at))
             self.log.info("Statuses by state: %s", counts.states())
             scheduled = scheduler.run(context) if scheduler else {}
         return {
@@ -145,6 +158,7 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
             **facts,
             "states": counts.states(),
             "lessons": counts.lessons(),
+            **({} if sender is None else {"events": dict(sender.counts)}),
             **scheduled,
             **self.report_failed_users(evaluation.failed),
         }
@@ -157,6 +171,12 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
             if (path := getattr(self, name)) is not None:
                 validate_writable_path(name, path, task_try=self.task_try)
         require_format(self.file_format, self.compression)
+
+    def _event_sender(self, at: datetime) -> AbstractContextManager[EvaluationSender | None]:
+        """Return what sends statuses to the receiver until the end of a block, if events are emitted."""
+        from airflow_provider_damstra.webhooks.evaluation_sender import EvaluationSender
+
+        return EvaluationSender(self.hook, at=at) if self.emit_events else nullcontext()
 
     def _scheduler(self, evaluation: TrainingEvaluation) -> DueScheduler:
         from airflow_provider_damstra.transfers.due_scheduling import DueScheduler

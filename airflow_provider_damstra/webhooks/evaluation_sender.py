@@ -76,6 +76,7 @@ class EvaluationSender:
         try:
             if exc_type is None:
                 self.flush()
+                log.info("Events of trainings: %s", dict(self.counts) or "none")
         finally:
             self._session.close()
 

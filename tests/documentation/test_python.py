@@ -84,6 +84,7 @@ EXPECTED = {
     ),
     "completion-delivery.md, To a CSV file": Expected(returned={"file": {"delivered": 32}}),
     "events.md, Events: start DAGs when something happens in Damstra": Expected(event=COMPLETED),
+    "events.md, Training events": Expected(event="damstra://damstra_default/training.expired"),
     "events.md, Polling": Expected(event="apprentices_completed"),
     "events.md, Reconciliation": Expected(event=COMPLETED),
     "input-files.md, Columns of users": Expected(returned={"people": NEW_USERS}),

@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from airflow_provider_damstra.hooks import metrics
 from airflow_provider_damstra.webhooks import auth, circuit_breaker, database, inbox, outcomes, processor
+from tests.operators.conftest import api
 from tests.postgresql import HOST, USER
 from tests.webhooks.receiver_server import ReceiverServer, run_receiver
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.postgresql import PostgreSQL
+
+__all__ = ["api"]
 
 DATABASES = ("sqlite", "postgresql")
 

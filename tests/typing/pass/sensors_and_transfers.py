@@ -93,7 +93,7 @@ DamstraTrainingStatusOperator(
     target_path="s3://lake/{{ ds }}/status.parquet",
     file_format="parquet",
 )
-DamstraTrainingStatusOperator(task_id="from_file", requirements_path="s3://lake/rules.yaml", user_ids="1,2")
+DamstraTrainingStatusOperator(task_id="from_file", requirements_path="rules.yaml", emit_events=True)
 DamstraTrainingStatusOperator(task_id="from_variable", requirements="{{ var.value.rules }}")
 DamstraDeliverCompletionsOperator(
     task_id="deliver",
