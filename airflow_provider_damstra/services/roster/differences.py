@@ -85,7 +85,9 @@ def plan_roster(
             manager_column=rules.manager_column,
             unsure_ids=_unsure_ids(matches, account, groups, rules),
         )
-        changes += supervisor_changes(account, people, leavers.left, supervisors)
+        changes += supervisor_changes(
+            account, people, leavers.left, supervisors, managed_ids=groups.managed_ids
+        )
         problems += supervisors.problems()
     return RosterPlan(
         changes=sorted(changes, key=lambda change: CHANGE_KINDS.index(change.kind)),

@@ -79,4 +79,6 @@ def report_problems(problems: Sequence[Problem], *, on_ambiguous: str) -> None:
     for kind in PROBLEM_KINDS:
         texts = [str(problem) for problem in problems if problem.kind == kind]
         if texts:
-            log.warning("%d %s:\n  %s", len(texts), kind, join_first(texts, _MAX_SHOWN, separator="\n  "))
+            level = logging.WARNING if kind in _UNCERTAIN else logging.INFO
+            shown = join_first(texts, _MAX_SHOWN, separator="\n  ")
+            log.log(level, "Left alone, %s:\n  %s", kind, shown)

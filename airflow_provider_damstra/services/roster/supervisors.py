@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.models.keys import MatchKey, match_key
+from airflow_provider_damstra.services.roster.groups import GroupTarget
 from airflow_provider_damstra.services.roster.people import Person
 from airflow_provider_damstra.services.roster.problems import Problem
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.models.user import User
     from airflow_provider_damstra.services.roster.account import Account
-    from airflow_provider_damstra.services.roster.groups import GroupTarget
     from airflow_provider_damstra.services.roster.plan import Change
 
 
@@ -73,13 +73,19 @@ def _by_employee_number(people: Iterable[Person]) -> dict[MatchKey, list[Person]
 
 
 def supervisor_changes(
-    account: Account, people: Iterable[Person], leavers: Iterable[Person], supervisors: Supervisors
+    account: Account,
+    people: Iterable[Person],
+    leavers: Iterable[Person],
+    supervisors: Supervisors,
+    *,
+    managed_ids: Iterable[int],
 ) -> Iterator[Change]:
     """Yield the changes that make the managers the supervisors of the groups.
 
     Only people of the extract and leavers are removed. A group without a known manager keeps its supervisors.
 
     :param leavers: the people who are in no row any more.
+    :param managed_ids: ids of the groups that leavers do not supervise any more, besides those of the people.
     """
     by_user = {person.user_id: person for person in people if person.user is not None}
     present: dict[int, list[User]] = {}
@@ -95,8 +101,9 @@ def supervisor_changes(
         if group.group_id not in supervisors.unsure_ids:
             for user_id in sorted((present_ids - wanted_ids) & by_user.keys()):
                 yield by_user[user_id].change("remove_supervisor", group=group)
-    managed = {group.group_id: group for group in supervisors.wanted}
+    managed = {group.group_id for group in supervisors.wanted}.union(managed_ids) & account.groups.keys()
     for leaver in leavers:
         for group_id in leaver.user.groups_supervised if leaver.user else ():
             if group_id in managed:
-                yield leaver.change("remove_supervisor", group=managed[group_id])
+                group = GroupTarget.of(account.groups[group_id])
+                yield leaver.change("remove_supervisor", group=group)
