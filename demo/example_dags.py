@@ -79,7 +79,7 @@ def _roster() -> Iterator[dict[str, str]]:
     departments = {"Betonbau": (_CONCRETE_CREW, "E1007"), "Gerüstbau": ((*_CREW[:-1], _RETURNER), "E1010")}
     for department, (user_ids, manager) in departments.items():
         names = [(f"E{user_id}", *USERS[user_id - _FIRST_USER].name.split(" ", 1)) for user_id in user_ids]
-        for number, first_name, last_name in [*names, (f"E9{len(names)}", "Jürgen", f"Müßig-{department}")]:
+        for number, first_name, last_name in [*names, (f"E9{user_ids[0]}", "Jürgen", f"Müßig-{department}")]:
             yield {
                 "Personalnummer": number,
                 "Vorname": first_name,

@@ -34,11 +34,12 @@ with DAG(
     },
     params={
         "extract": Param("file:///tmp/roster.csv", type="string", description="CSV of the members"),
+        "plan": Param("file:///tmp/roster_plan.jsonl", type="string", description="File for the plan"),
         "group_id": Param(107, type="integer", description="The group whose members are in the extract"),
     },
 ) as dag:
     plan = DamstraSyncUsersOperator(
-        task_id="plan", dry_run=True, plan_path="file:///tmp/roster_plan.jsonl", max_inactivations=None
+        task_id="plan", dry_run=True, plan_path="{{ params.plan }}", max_inactivations=None
     )
     approve = ApprovalOperator(
         task_id="approve",

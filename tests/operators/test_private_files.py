@@ -14,6 +14,7 @@ from airflow_provider_damstra.operators.lesson import (
     DamstraDownloadCertificateOperator,
     DamstraGetEmbedUrlOperator,
 )
+from airflow_provider_damstra.operators.roster import DamstraSyncUsersOperator
 from airflow_provider_damstra.operators.user import (
     DamstraGenerateLoginUrlOperator,
     DamstraUpsertUsersOperator,
@@ -48,6 +49,13 @@ OPERATORS: dict[str, Callable[..., BaseOperator]] = {
     ),
     "result_path": partial(
         DamstraUpsertUsersOperator, users=[{"employee_number": "E1", "first_name": "A", "last_name": "B"}]
+    ),
+    "plan_path": partial(
+        DamstraSyncUsersOperator,
+        users=[{"employee_number": "E1", "first_name": "A", "last_name": "B"}],
+        scope="all",
+        dry_run=True,
+        max_inactivations=None,
     ),
     "target_path of an export": partial(DamstraExportOperator, resource="users", file_format="csv"),
     "target_path of an incremental export": partial(
