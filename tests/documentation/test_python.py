@@ -48,7 +48,8 @@ NO_CHANGES = dict.fromkeys(
     ),
     0,
 )
-ROSTER_COUNTS = {**NO_CHANGES, "created": 1, "updated": 1, "inactivated": 1}
+# An inactive member who is in no row leaves the group.
+ROSTER_COUNTS = {**NO_CHANGES, "created": 1, "updated": 1, "inactivated": 1, "moved": 1}
 COMPLETED = "damstra://damstra_default/lesson.schedule.completed"
 
 
