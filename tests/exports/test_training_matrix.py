@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
-from html import unescape
-from html.parser import HTMLParser
+from datetime import datetime, timedelta, timezone
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from pyarrow import parquet
 
-from airflow_provider_damstra.exports.training_matrix.matrix import (
-    MatrixCell,
-    MatrixRow,
-    TrainingMatrix,
-    cell_of,
-    deciding_schedule,
-)
-from airflow_provider_damstra.exports.training_matrix.rendering import to_csv, to_html, to_parquet
+from airflow_provider_damstra.exports.training_matrix.data_files import to_csv, to_parquet
+from airflow_provider_damstra.exports.training_matrix.matrix import MatrixCell, MatrixRow
+from airflow_provider_damstra.exports.training_matrix.page import to_html
+from airflow_provider_damstra.exports.training_matrix.schedule_status import cell_of, deciding_schedule
 from airflow_provider_damstra.models import Group, User, UserLessonSchedule
-
-PERTH = ZoneInfo("Australia/Perth")
-EVENING = datetime(2026, 3, 31, 20, tzinfo=UTC)  # the next morning in Perth
+from tests.exports.matrices import HOSTILE, PERTH, matrix
 
 
 def schedule(number: int, status: str | None, start: str | None, completed: str | None = None) -> Any:
@@ -72,31 +62,6 @@ def test_cell_status_is_state_or_api_status(status: str | None, completed: str |
     assert cell_of(schedule(1, status, JANUARY, completed)).status == word
 
 
-HOSTILE = "<script>alert(1)</script>\"'&"
-
-
-def matrix(*, status: str = "expired <b>") -> TrainingMatrix:
-    """Return a matrix with markup, formulas and line breaks in every text."""
-    users = [
-        {"id": 7, "firstName": HOSTILE, "employeeNumber": "-7", "clientStatusId": 57},
-        {"id": 8, "firstName": "=cmd()", "lastName": 'Ng,\n"Zoë"', "employeeNumber": "@8"},
-    ]
-    cells = (
-        {1: MatrixCell(status="completed", due=EVENING, completed=EVENING)},
-        {2: MatrixCell(status=status)},
-    )
-    rows = [
-        MatrixRow(user=User.model_validate(user), groups=(f"+{HOSTILE}", "B"), cells=one)
-        for user, one in zip(users, cells, strict=True)
-    ]
-    return TrainingMatrix(
-        group=Group(id=1, name=HOSTILE),
-        lessons={1: "=HYPERLINK()", 2: HOSTILE},
-        rows=rows,
-        read_at=EVENING,
-    )
-
-
 def test_csv_contains_all_values_and_escapes_formulas() -> None:
     content = to_csv(matrix(), time_zone=PERTH)
     header, first, second = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
@@ -119,7 +84,7 @@ def test_csv_contains_all_values_and_escapes_formulas() -> None:
 
 def test_csv_has_no_formula_where_semicolons_separate_cells() -> None:
     user = User.model_validate({"id": 7, "firstName": "Bob;=HYPERLINK(1)", "employeeNumber": "\uff1d7"})
-    row = MatrixRow(user=user, groups=("A", "-B"), cells={})
+    row = MatrixRow(user=user, groups=(Group(id=1, name="A"), Group(id=2, name="-B")), cells={})
     content = to_csv(replace(matrix(), rows=[row]), time_zone=PERTH).decode("utf-8-sig")
     assert content.splitlines()[1].startswith("7,'\uff1d7,Bob;'=HYPERLINK(1),yes,A; '-B,")
 
@@ -133,90 +98,6 @@ def test_date_at_end_of_calendar_is_written(text: str) -> None:
         assert day.encode() in to_html(one, time_zone=time_zone)
         table = parquet.read_table(io.BytesIO(to_parquet(one, time_zone=time_zone)))
         assert table.to_pylist()[0]["=HYPERLINK() [1] due"] == time.date()
-
-
-class Page(HTMLParser):
-    """Parse the tags and cell texts of a page."""
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.rows: list[list[str]] = []
-        self.feed(content.decode())
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag != "meta":
-            self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if {"td", "th"} & set(self.open):
-            self.rows[-1][-1] += f"|{data}" if self.open[-1] == "small" else data
-
-
-def test_html_escapes_every_text() -> None:
-    page = Page(to_html(matrix(), time_zone=PERTH))
-    assert page.open == []
-    assert page.rows == [
-        ["Name", "Employee number", "=HYPERLINK()", HOSTILE],
-        [f"{HOSTILE}|+{HOSTILE}, B, inactive", "-7", "✓ completed|on 2026-04-01", "\u2013 not scheduled"],
-        [f'=cmd() Ng,\n"Zoë"|+{HOSTILE}, B', "@8", "\u2013 not scheduled", "? expired <b>"],
-    ]
-
-
-def test_html_has_no_script_and_no_external_asset() -> None:
-    content = to_html(matrix(), time_zone=PERTH)
-    page = Page(content)
-    assert {tag for tag, _ in page.tags} == {
-        *("html", "head", "meta", "title", "style", "body", "h1", "p", "ul", "li"),
-        *("table", "thead", "tbody", "tr", "th", "td", "small"),
-    }
-    assert {name for _, attributes in page.tags for name in attributes} <= {
-        *("lang", "charset", "http-equiv", "content", "class", "scope", "style")
-    }
-    assert not re.search(rb"url\(|@import|https?:|javascript:", content)
-    assert b"default-src 'none'" in content
-
-
-def test_html_shows_read_time_and_legend() -> None:
-    text = to_html(matrix(), time_zone=PERTH, title="A & <B>").decode()
-    assert "<title>A &amp; &lt;B&gt;</title>" in text
-    assert "<h1>A &amp; &lt;B&gt;</h1>" in text
-    assert "2026-04-01 04:00 Australia/Perth" in text
-    assert re.search(r"2 people, 2 lessons, as of", text)
-    legend = re.findall(r'<li style="background:(#\w+)">(.*?)</li>', text)
-    assert [unescape(words) for _, words in legend] == [
-        "✓ completed: 1",
-        "○ due: 0",
-        "! overdue: 0",
-        "… scheduled: 0",
-        "✕ cancelled: 0",
-        "\u2013 not scheduled: 2",
-        "? expired <b>: 1",
-    ]
-    assert len({colour for colour, _ in legend}) == 7
-    cells = re.findall(r'<td style="background:(#\w+)">(\S+ [a-z ]+)', text)
-    assert len(cells) == 4
-    colours = {unescape(words).rsplit(":", 1)[0].strip(): colour for colour, words in legend}
-    assert all(colours[words if "expired" not in words else "? expired <b>"] == one for one, words in cells)
-
-
-def test_html_header_is_sticky_and_repeats_in_print() -> None:
-    text = to_html(matrix(), time_zone=UTC).decode()
-    style = text[text.index("<style>") : text.index("</style>")]
-    assert "thead th { position: sticky; top: 0" in style
-    printed = style[style.index("@media print") :]
-    assert "display: table-header-group" in printed
-    assert "print-color-adjust: exact" in printed
 
 
 def test_counts_equal_number_of_cells_by_status() -> None:

@@ -15,13 +15,10 @@ from airflow_provider_damstra.conditions.schedule_changes import ScheduleChanges
 from airflow_provider_damstra.conditions.user import GroupLessonCondition, UserLessonsCondition
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.exports.lesson_schedules import parse_lesson_schedule
-from airflow_provider_damstra.exports.training_matrix.matrix import (
-    MatrixRow,
-    TrainingMatrix,
-    cell_of,
-    deciding_schedule,
-)
-from airflow_provider_damstra.exports.training_matrix.rendering import to_csv, to_html
+from airflow_provider_damstra.exports.training_matrix.data_files import to_csv
+from airflow_provider_damstra.exports.training_matrix.matrix import MatrixRow, TrainingMatrix
+from airflow_provider_damstra.exports.training_matrix.page import to_html
+from airflow_provider_damstra.exports.training_matrix.schedule_status import cell_of, deciding_schedule
 from airflow_provider_damstra.http import Response
 from airflow_provider_damstra.models import Group, User, UserLessonSchedule
 from tests.fuzz.settings import fuzz_settings

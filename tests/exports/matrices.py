@@ -1,0 +1,73 @@
+"""Training matrices for the tests of their files."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from airflow_provider_damstra.exports.training_matrix.matrix import MatrixCell, MatrixRow, TrainingMatrix
+from airflow_provider_damstra.models import Group, User
+
+PERTH = ZoneInfo("Australia/Perth")
+EVENING = datetime(2026, 3, 31, 20, tzinfo=UTC)  # the next morning in Perth
+HOSTILE = "<script>alert(1)</script>\"'&"
+
+
+GROUPS = (Group(id=11, name=f"+{HOSTILE}"), Group(id=12, name="B"))
+
+
+def matrix(*, status: str = "expired <b>") -> TrainingMatrix:
+    """Return a matrix with markup, formulas and line breaks in every text."""
+    users = [
+        {"id": 7, "firstName": HOSTILE, "employeeNumber": "-7", "clientStatusId": 57},
+        {"id": 8, "firstName": "=cmd()", "lastName": 'Ng,\n"Zoë"', "employeeNumber": "@8"},
+    ]
+    cells = (
+        {1: MatrixCell(status="completed", due=EVENING, completed=EVENING)},
+        {2: MatrixCell(status=status)},
+    )
+    rows = [
+        MatrixRow(user=User.model_validate(user), groups=GROUPS, cells=one)
+        for user, one in zip(users, cells, strict=True)
+    ]
+    return TrainingMatrix(
+        group=Group(id=1, name=HOSTILE),
+        lessons={1: "=HYPERLINK()", 2: HOSTILE},
+        rows=rows,
+        read_at=EVENING,
+    )
+
+
+def requirement_matrix() -> TrainingMatrix:
+    """Return a matrix of training rules: two people, one in two groups, and a lesson that nobody needs."""
+    first, second = Group(id=1, name="A"), Group(id=2, name="B")
+    current = MatrixCell(
+        status="current",
+        completed=EVENING,
+        valid_through=date(2027, 4, 1),
+        reason="Yearly: completed on 2026-04-01, valid through 2027-04-01",
+    )
+    expired = MatrixCell(
+        status="expired",
+        completed=EVENING.replace(year=2025, hour=2),
+        valid_through=date(2026, 3, 30),
+        due=EVENING,
+        reason="Yearly: completed on 2025-03-31, valid through 2026-03-30; scheduled, due 2026-04-01",
+    )
+    missing = MatrixCell(status="missing", reason="Yearly: not completed; not scheduled")
+    overdue = MatrixCell(
+        status="overdue", due=EVENING, reason="Yearly: not completed; overdue since 2026-03-31"
+    )
+    rows = [
+        MatrixRow(
+            user=User(id=7, first_name="Ada", employee_number="E1"),
+            groups=(first, second),
+            cells={1: current, 2: expired},
+            time_zone=PERTH,
+        ),
+        MatrixRow(
+            user=User(id=8, first_name="Bob"), groups=(first,), cells={1: missing, 2: overdue}, time_zone=UTC
+        ),
+    ]
+    lessons = {1: "Induction", 2: "Heights", 3: "Pit"}
+    return TrainingMatrix(group=first, lessons=lessons, rows=rows, read_at=EVENING, has_requirements=True)
