@@ -1,9 +1,10 @@
 "use strict";
 (() => {
+  const CHUNK = 200;
+  const FIRST_LESSON = 2;
   const table = document.getElementById("matrix");
   const body = table.tBodies[0];
   const headers = [...table.tHead.rows[0].cells];
-  const firstLesson = headers.findIndex((header) => header.classList.contains("lesson"));
   const labelOf = (cell) => cell.firstChild.data.trim();
   const labels = [...document.querySelectorAll("#legend td")].map(labelOf);
   const ranks = new Map(labels.map((label, rank) => [label, rank]));
@@ -16,22 +17,31 @@
       row,
       name: name.firstChild.data,
       number: number.textContent,
+      matches: true,
       text: `${name.textContent} ${number.textContent}`.toLocaleLowerCase(),
       ranks: Uint8Array.from(lessons, (cell) => ranks.get(labelOf(cell))),
     };
   });
 
-  const compareTexts = (key) => (one, other) =>
+  let sorted = people;
+  let shown = people;
+  let displayed = 0;
+
+  // Of a lesson, people are in the order of the legend, and within a status in the order of the last date.
+  function sortKey(column) {
+    if (column === 0) return (person) => person.name;
+    if (column === 1) return (person) => person.number;
+    return ({ row, ranks }) => {
+      const dates = row.cells[column].lastElementChild;
+      const rank = String(ranks[column - FIRST_LESSON]).padStart(3, "0");
+      return rank + (dates ? dates.textContent.slice(-10) : "");
+    };
+  }
+
+  function compareKeys([one], [other]) {
     // People without an employee number come last.
-    !one[key] - !other[key] || collator.compare(one[key], other[key]);
-  const compareLessons = (column) => (one, other) =>
-    one.ranks[column - firstLesson] - other.ranks[column - firstLesson]
-    || compareDates(one.row.cells[column], other.row.cells[column]);
-  const compareDates = (one, other) => {
-    const [first, second] = [lastDate(one), lastDate(other)];
-    return first < second ? -1 : Number(first > second);
-  };
-  const lastDate = (cell) => (cell.lastElementChild ? cell.lastElementChild.textContent.slice(-10) : "");
+    return !one - !other || collator.compare(one, other);
+  }
 
   function element(name, properties, ...children) {
     const created = Object.assign(document.createElement(name), properties);
@@ -39,11 +49,27 @@
     return created;
   }
 
-  function show(sorted) {
-    body.replaceChildren();
+  // Browsers need long to lay out 10,000 rows: on the screen they show some, and more when one scrolls.
+  function show() {
     const fragment = document.createDocumentFragment();
-    for (const person of sorted) fragment.append(person.row);
-    body.append(fragment);
+    shown = sorted.filter((person) => person.matches);
+    shown.forEach((person, index) => {
+      person.row.classList.toggle("later", index >= CHUNK);
+      fragment.append(person.row);
+    });
+    body.replaceChildren(fragment);
+    countDisplayed(CHUNK);
+  }
+
+  function showMore() {
+    for (const person of shown.slice(displayed, displayed + CHUNK)) person.row.classList.remove("later");
+    countDisplayed(displayed + CHUNK);
+  }
+
+  function countDisplayed(count) {
+    displayed = Math.min(count, shown.length);
+    more.hidden = displayed === shown.length;
+    more.textContent = `Show more (${displayed} of ${shown.length})`;
   }
 
   function sortBy(column) {
@@ -51,11 +77,12 @@
     const direction = header.ariaSort === "ascending" ? "descending" : "ascending";
     for (const other of headers) other.ariaSort = "none";
     header.ariaSort = direction;
-    const compare = column < firstLesson || firstLesson < 0
-      ? compareTexts(["name", "number"][column])
-      : compareLessons(column);
+    const keyOf = sortKey(column);
     const sign = direction === "ascending" ? 1 : -1;
-    show([...people].sort((one, other) => sign * compare(one, other)));
+    sorted = people.map((person) => [keyOf(person), person])
+      .sort((one, other) => sign * compareKeys(one, other))
+      .map(([, person]) => person);
+    show();
   }
 
   function statusFilter(label) {
@@ -69,30 +96,29 @@
     const words = search.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
     const status = anyLesson.value === "" ? null : Number(anyLesson.value);
     const wanted = [...columnFilters].filter(([, select]) => select.value !== "")
-      .map(([column, select]) => [column - firstLesson, Number(select.value)]);
-    let count = 0;
+      .map(([column, select]) => [column - FIRST_LESSON, Number(select.value)]);
     for (const person of people) {
-      const isShown = words.every((word) => person.text.includes(word))
+      person.matches = words.every((word) => person.text.includes(word))
         && (status === null || person.ranks.includes(status))
         && wanted.every(([lesson, rank]) => person.ranks[lesson] === rank);
-      if (person.row.hidden === isShown) person.row.hidden = !isShown;
-      count += isShown;
     }
-    shown.value = words.length || status !== null || wanted.length
-      ? `${count} of ${people.length} people shown` : "";
+    show();
+    const isFiltered = words.length || status !== null || wanted.length;
+    result.value = isFiltered ? `${shown.length} of ${people.length} people` : "";
   }
 
   function reset() {
     search.value = "";
     for (const select of [anyLesson, ...columnFilters.values()]) select.value = "";
     for (const header of headers) header.ariaSort = "none";
+    sorted = people;
     filter();
-    show(people);
   }
 
   const search = element("input", { type: "search" });
   const anyLesson = statusFilter("Status of any lesson");
-  const shown = element("output", {});
+  const result = element("output", {});
+  const more = element("button", { type: "button", className: "more" });
   const columnFilters = new Map();
   let typing;
   search.addEventListener("input", () => {
@@ -104,7 +130,7 @@
     button.addEventListener("click", () => sortBy(column));
     header.append(button);
     header.ariaSort = "none";
-    if (header.classList.contains("lesson")) {
+    if (column >= FIRST_LESSON) {
       columnFilters.set(column, statusFilter(`Status of ${button.firstChild.data}`));
       header.append(columnFilters.get(column));
     }
@@ -114,7 +140,13 @@
   const filters = element("div", { className: "filters" },
     element("label", {}, "Name, employee number or group", search),
     element("label", {}, "Status of any lesson", anyLesson),
-    clear, shown);
+    clear, result);
   filters.setAttribute("role", "search");
   table.before(filters);
+  table.after(more);
+  more.addEventListener("click", showMore);
+  new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && showMore(),
+    { rootMargin: "100%" }).observe(more);
+  show();
+  table.classList.add("ready");
 })();
