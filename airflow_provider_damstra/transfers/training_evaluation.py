@@ -127,12 +127,11 @@ class EvaluateTrainingOperator(DamstraOperator):
 
         rules, positions = read_rules(self.requirements, self.requirements_path)
         request = EvaluationRequest(**self.request_fields(EvaluationRequest))
-        dag_run: Any = context.get("dag_run")
         return TrainingEvaluation(
             rules=resolve_rules(self.client, rules, positions),
             positions=positions,
             user_ids=request.user_ids,
-            at=(request.at or getattr(dag_run, "run_after", None) or datetime.now(UTC)).astimezone(UTC),
+            at=request.at or time_of_run(context),
             failed=FailedUsers(skips=self.on_failed_user == "skip"),
         )
 
@@ -220,3 +219,10 @@ class EvaluateTrainingOperator(DamstraOperator):
             "failed_users": {str(user_id): reason for user_id, reason in first.items()},
             "failed_user_count": len(failed.errors),
         }
+
+
+def time_of_run(context: Context) -> datetime:
+    """Return when the DAG run was due, in UTC, so that a retry has the same time; now without a DAG run."""
+    dag_run: Any = context.get("dag_run")
+    time: datetime = getattr(dag_run, "run_after", None) or datetime.now(UTC)
+    return time.astimezone(UTC)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, cast
 from zoneinfo import ZoneInfo
 
 from airflow_provider_damstra.durations import parse_duration
@@ -13,6 +13,7 @@ from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.requirements_arguments import REQUIREMENTS_FIELDS, read_rules
 from airflow_provider_damstra.storage import atomic_write, validate_writable_path
 from airflow_provider_damstra.transfers.base import create_reader
+from airflow_provider_damstra.transfers.training_evaluation import time_of_run
 from airflow_provider_damstra.validation import (
     is_rendered_later,
     validate_at_most_one,
@@ -24,10 +25,19 @@ from airflow_provider_damstra.validation import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.arguments import Duration, Id, Ids, OperatorArguments, Text, Texts, Time
+    from airflow_provider_damstra.arguments import (
+        Duration,
+        Id,
+        Ids,
+        OperatorArguments,
+        RuleList,
+        Text,
+        Texts,
+        Time,
+    )
     from airflow_provider_damstra.exports.reader import ResourceReader
     from airflow_provider_damstra.exports.training_matrix.matrix import TrainingMatrix
-    from airflow_provider_damstra.exports.training_matrix.reading import Statuses, TrainingMatrixRequest
+    from airflow_provider_damstra.exports.training_matrix.reading import Statuses
 
 
 class DamstraTrainingMatrixOperator(DamstraOperator):
@@ -69,8 +79,9 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         value of an Airflow Variable (templated).
     :param requirements_path: instead, path or URL of a YAML or JSON file with training rules, on any object
         storage (templated).
-    :param at: time of the statuses by the rules, with a time zone; default when the task runs. What was
-        scheduled or completed later does not count; groups and roles are those of now (templated).
+    :param at: time of the statuses by the rules, as a datetime or ISO 8601 text with a time zone; default the
+        DAG run's ``run_after``. What was created or completed later does not count; groups and roles are
+        those of now (templated).
     :param title: heading of the HTML file; default the group's name (templated).
     :param file_format: ``html``, ``csv`` or ``parquet``, which needs the extra ``parquet``.
     :param include_child_groups: include the members of all groups below.
@@ -104,6 +115,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         "valid_for",
         "damstra_conn_id",
     )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"requirements": "yaml"}
 
     def __init__(
         self,
@@ -112,7 +124,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         target_path: Text,
         lesson_ids: Ids | None = None,
         lesson_names: Texts | None = None,
-        requirements: Sequence[Mapping[str, Any]] | Mapping[str, Any] | Text | None = None,
+        requirements: RuleList | None = None,
         requirements_path: Text | None = None,
         at: Time | None = None,
         title: Text | None = None,
@@ -173,11 +185,12 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
             include_inactive=self.include_inactive,
             include_supervisors=self.include_supervisors,
         )
-        create_statuses = self._statuses_factory(wanted)
+        at = wanted.at or (time_of_run(context) if self._has_requirements else datetime.now(UTC))
+        create_statuses = self._statuses_factory(wanted.lesson_ids, at)
         validate_writable_path("target_path", self.target_path, task_try=self.task_try)
         require_format(self.file_format, None)
         matrix = read_training_matrix(
-            self.client, wanted, read_schedules=self._read_schedules, create_statuses=create_statuses
+            self.client, wanted, at=at, read_schedules=self._read_schedules, create_statuses=create_statuses
         )
         content = self._to_bytes(matrix)
         atomic_write(self.target_path, content, task_try=self.task_try)
@@ -186,31 +199,35 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         digest = hashlib.sha256(content).hexdigest()
         return {"uri": self.target_path, **counts, "bytes": len(content), "sha256": digest}
 
-    def _statuses_factory(self, wanted: TrainingMatrixRequest) -> Callable[[datetime], Statuses]:
-        """Return what creates the statuses; rules are read before the first request."""
-        if self.requirements is None and self.requirements_path is None:
-            return self._schedule_statuses_factory(wanted.lesson_ids)
+    @property
+    def _has_requirements(self) -> bool:
+        return self.requirements is not None or self.requirements_path is not None
+
+    def _statuses_factory(self, lesson_ids: Sequence[int] | None, at: datetime) -> Callable[[], Statuses]:
+        """Return what creates the statuses; rules are read here, before the first request."""
+        if not self._has_requirements:
+            return self._schedule_statuses_factory(lesson_ids, at)
         from airflow_provider_damstra.exports.training_matrix.requirement_status import RequirementStatuses
         from airflow_provider_damstra.requirements.resolution import resolve_rules
 
         rules, positions = read_rules(self.requirements, self.requirements_path)
+        return lambda: RequirementStatuses(
+            self.client,
+            lesson_ids,
+            rules=resolve_rules(self.client, rules, positions),
+            at=at,
+            time_zone=ZoneInfo(self.time_zone),
+        )
 
-        def create(at: datetime) -> Statuses:
-            resolved = resolve_rules(self.client, rules, positions)
-            time_zone = ZoneInfo(self.time_zone)
-            return RequirementStatuses(
-                self.client, wanted.lesson_ids, rules=resolved, at=at, time_zone=time_zone
-            )
-
-        return create
-
-    def _schedule_statuses_factory(self, lesson_ids: Sequence[int] | None) -> Callable[[datetime], Statuses]:
+    def _schedule_statuses_factory(
+        self, lesson_ids: Sequence[int] | None, at: datetime
+    ) -> Callable[[], Statuses]:
         from airflow_provider_damstra.exports.training_matrix.completion import CompletionRequirements
         from airflow_provider_damstra.exports.training_matrix.schedule_status import ScheduleStatuses
 
         valid_for = None if self.valid_for is None else parse_duration("valid_for", self.valid_for)
         completion = CompletionRequirements(require_passed=self.require_passed, valid_for=valid_for)
-        return lambda at: ScheduleStatuses(self.client, lesson_ids, completion=completion, at=at)
+        return lambda: ScheduleStatuses(self.client, lesson_ids, completion=completion, at=at)
 
     def _read_schedules(self, user_ids: Sequence[int]) -> ResourceReader:
         from airflow_provider_damstra.exports.resources import RESOURCES, ResourceQuery

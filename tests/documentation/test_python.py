@@ -101,6 +101,7 @@ EXPECTED = {
     "sql.md, Training records in a database": Expected(
         returned={"load_users": {"history_inserted": ALL_USERS}, "load_lesson_schedules": {"deleted": 0}}
     ),
+    "training-matrix.md, Training matrix": Expected(returned={"matrix": {"lessons": 2}}),
     "training-requirements.md, Training requirements": Expected(returned={"status": {"rows": 43}}),
 }
 """A block that is not here has no test, and fails."""

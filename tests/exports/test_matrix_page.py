@@ -148,8 +148,8 @@ def test_requirement_cells_have_dates_of_the_person_and_a_reason() -> None:
         [
             "Ada |A, B",
             "E1",
-            "✓ current |on 2026-04-01 |to 2027-04-01",
-            "↻ expired |on 2025-03-31 |to 2026-03-30 |due 2026-04-01",
+            "✓ current |on 2026-04-01\nto 2027-04-01",
+            "↻ expired |on 2025-03-31\nto 2026-03-30\ndue 2026-04-01",
             "\u2013 not required",
         ],
         ["Bob |A", "", "✗ missing", "! overdue |due 2026-03-31", "\u2013 not required"],

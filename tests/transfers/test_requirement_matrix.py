@@ -126,6 +126,7 @@ def test_status_at_an_earlier_time_ignores_what_came_later(
     path, before = tmp_path / "a.csv", "2020-01-01T00:00:00+08:00"
     assert run(step(path, at="{{ params.at }}"), params={"at": before}).value["trained"] == 0
     assert {row[f"{INDUCTION_COLUMN} completed"] for row in rows(path)} == {""}
+    assert run(step(path), run_after=datetime.fromisoformat(before)).value["trained"] == 0
     assert run(step(path)).value["trained"] > 0
 
 

@@ -106,7 +106,8 @@ def _legend(appearance: Appearance, counts: dict[str, int]) -> Iterator[str]:
 
 
 def _share_table(matrix: TrainingMatrix, everyone: Shares, by_group: dict[str, Shares]) -> Iterator[str]:
-    yield '<div class="shares">\n<table class="people">\n<caption>Trained (current or expiring) of required</caption>'
+    yield '<div class="shares">\n<table class="people">'
+    yield "<caption>Trained (current or expiring) of required</caption>"
     yield from _head(matrix, "Group", "All lessons", None)
     yield "<tbody>"
     rows = {"All people": everyone, **(by_group if len(by_group) > 1 else {})}
@@ -184,6 +185,6 @@ def _all_dates(cell: MatrixCell, time_zone: tzinfo) -> str:
 
 
 def _lines(*dates: tuple[str, date | None]) -> str:
-    """Return dates as lines of one element: browsers need a second less for 200,000 cells than with several."""
+    """Return dates as lines of one element, because browsers need long for an element for each date."""
     lines = "\n".join(f"{word} {day}" for word, day in dates if day)
     return f" <small>{lines}</small>" if lines else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_damstra.endpoints.base import RequestModel
@@ -65,20 +65,21 @@ def read_training_matrix(
     client: SupportsCalls,
     wanted: TrainingMatrixRequest,
     *,
+    at: datetime,
     read_schedules: Callable[[Sequence[int]], ResourceReader],
-    create_statuses: Callable[[datetime], Statuses],
+    create_statuses: Callable[[], Statuses],
 ) -> TrainingMatrix:
     """Read the training matrix of a group.
 
     :param wanted: selects the rows.
+    :param at: time of the statuses.
     :param read_schedules: returns a reader of the lesson schedules of users, given their ids.
-    :param create_statuses: returns what selects the columns and determines the statuses at a time.
+    :param create_statuses: returns what selects the columns and determines the statuses.
     :raises DamstraNotFoundError: if the group or a lesson does not exist.
     :raises DamstraError: if a request failed: a matrix with missing rows would be misread.
     """
-    at = wanted.at or datetime.now(UTC)
     group = client.call(GetGroup(group_id=wanted.group_id))
-    statuses = create_statuses(at)
+    statuses = create_statuses()
     below = descendants(client.iterate(ListGroups()), group.id) if wanted.include_child_groups else ()
     members = _members(client, [group, *below], include_inactive=wanted.include_inactive)
     with read_schedules([user.id for user, _ in members]) as reader:
