@@ -17,11 +17,14 @@ from airflow_provider_damstra.exports.sql.load import replace_all
 from airflow_provider_damstra.exports.sql.prepare import prepare_table
 from airflow_provider_damstra.exports.sql.tables import ResourceTable
 from airflow_provider_damstra.exports.training_matrix.completion import CompletionRequirements
-from airflow_provider_damstra.exports.training_matrix.matrix import (
+from airflow_provider_damstra.exports.training_matrix.reading import (
     TrainingMatrixRequest,
+    read_training_matrix,
+)
+from airflow_provider_damstra.exports.training_matrix.schedule_status import (
+    ScheduleStatuses,
     cell_of,
     deciding_schedule,
-    read_training_matrix,
 )
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.models.lesson_schedule import UserLessonSchedule
@@ -162,19 +165,21 @@ def test_current_matrix_equals_training_matrix(
     run(step(views=["current_matrix"]))
     names = "user_id, lesson_id, lesson_name, status, lesson_schedule_id IS NULL"
     found = warehouse.execute(f"SELECT {names} FROM current_matrix WHERE group_id = {CREW}")  # noqa: S608
+    client, now = hook.get_conn(), datetime.now(UTC)
     matrix = read_training_matrix(
-        hook.get_conn(),
+        client,
         TrainingMatrixRequest(group_id=CREW),
+        at=now,
         read_schedules=DamstraTrainingMatrixOperator(
             task_id="matrix", group_id=CREW, target_path="unused"
         )._read_schedules,
-        completion=CompletionRequirements(),
+        create_statuses=lambda: ScheduleStatuses(client, None, completion=CompletionRequirements(), at=now),
     )
     assert len(found) == len(set(found))
     assert {(*row[:4], bool(row[4])) for row in found} == {
-        (row.user.id, lesson_id, name, row.cell(lesson_id).status, lesson_id not in row.cells)
+        (row.user.id, lesson_id, name, cell.status, lesson_id not in row.cells)
         for row in matrix.rows
-        for lesson_id, name in matrix.lessons.items()
+        for (lesson_id, name), cell in zip(matrix.lessons.items(), matrix.cells(row), strict=True)
     }
     assert {row[3] for row in found} >= {"completed", "not scheduled"}
     assert warehouse.execute(
