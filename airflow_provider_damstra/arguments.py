@@ -228,6 +228,22 @@ class TrainingEvaluationArguments(UserListArguments, total=False):
     max_concurrency: int | None
 
 
+class TrainingStatusArguments(TrainingEvaluationArguments, total=False):
+    """Arguments of ``EvaluateTrainingOperator`` and ``StatusTargetMixin``."""
+
+    target_path: Text | None
+    file_format: Literal["jsonl", "csv", "parquet"]
+    compression: Literal["gzip", "zstd"] | None
+    safe_for_spreadsheets: bool
+    checkpoint_path: Text | None
+    sql_conn_id: Text | None
+    table: Text | None
+    schema: Text | None
+    batch_size: int
+    add_missing_columns: bool
+    sql_hook_params: Fields | None
+
+
 class SensorArguments(OperatorArguments, total=False):
     """Arguments of Airflow's ``BaseSensorOperator`` and of ``DamstraSensor``."""
 

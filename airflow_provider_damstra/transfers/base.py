@@ -174,11 +174,18 @@ class ResourceTransfer(DamstraOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any] | None:
         """Return source and target for OpenLineage, which calls this after the task has succeeded."""
+        from airflow_provider_damstra.exports.resources import named_resource
         from airflow_provider_damstra.transfers.lineage import operator_lineage
 
         if self.written is None:
             return None
-        return operator_lineage(base_url=self.hook.settings.base_url, resource=self.resource, **self.written)
+        resource = named_resource(self.resource)
+        return operator_lineage(
+            base_url=self.hook.settings.base_url,
+            sources=[resource, *([named_resource(resource.parent)] if resource.parent else [])],
+            written=resource,
+            **self.written,
+        )
 
     def fingerprint(self, query: ResourceQuery, *more: object) -> str:
         """Return a hash that two tasks share only if they read the same and ``more`` is equal.

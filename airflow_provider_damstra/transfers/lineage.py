@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -15,6 +16,8 @@ from airflow_provider_damstra.storage import LOCAL_PROTOCOLS
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import BaseOperator, Context
+
+    from airflow_provider_damstra.exports.dataset import Dataset
 
 _TEMPLATE = re.compile(r"\{[{%]")
 _SAME_IN_EVERY_RUN = re.compile(r"\{\{\s*(?:params|var|conn)\b[^{}]*\}\}")
@@ -87,11 +90,19 @@ def _create_asset(uri: str) -> Asset | None:
 
 
 def operator_lineage(
-    *, base_url: str, resource: str, target: tuple[str, str], rows: int, size: int | None = None
+    *,
+    base_url: str,
+    sources: Sequence[Dataset],
+    written: Dataset,
+    target: tuple[str, str],
+    rows: int,
+    size: int | None = None,
 ) -> OperatorLineage[Any, Any]:
-    """Return source and target with their columns for OpenLineage.
+    """Return sources and target with their columns for OpenLineage.
 
     :param base_url: the API's base URL.
+    :param sources: the resources that were read.
+    :param written: the kind of the rows that were written.
     :param target: namespace and name of what was written.
     :param rows: the number of rows written.
     :param size: bytes written, if the target is a file.
@@ -100,32 +111,33 @@ def operator_lineage(
         InputDataset,
         OutputDataset,
         OutputStatisticsOutputDatasetFacet,
-        SchemaDatasetFacet,
-        SchemaDatasetFacetFields,
     )
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_damstra.exports.resources import named_resource
-    from airflow_provider_damstra.exports.schema import resource_columns
-
-    source = named_resource(resource)
-    fields = [
-        SchemaDatasetFacetFields(name=column.name, type=str(column.type))
-        for column in resource_columns(source)
-    ]
-    facets: dict[str, Any] = {"schema": SchemaDatasetFacet(fields=fields)}
     host = f"damstra://{urlsplit(base_url).netloc}"
-    parents = [InputDataset(namespace=host, name=source.parent)] if source.parent else []
     namespace, name = target
     statistics = OutputStatisticsOutputDatasetFacet(rowCount=rows, size=size)
     return OperatorLineage(
-        inputs=[InputDataset(namespace=host, name=source.name, facets=facets), *parents],
+        inputs=[InputDataset(namespace=host, name=one.name, facets=_schema_facet(one)) for one in sources],
         outputs=[
             OutputDataset(
                 namespace=namespace,
                 name=name,
-                facets=facets,
+                facets=_schema_facet(written),
                 outputFacets={"outputStatistics": statistics},
             )
         ],
     )
+
+
+def _schema_facet(dataset: Dataset) -> dict[str, Any]:
+    from airflow.providers.common.compat.openlineage.facet import (
+        SchemaDatasetFacet,
+        SchemaDatasetFacetFields,
+    )
+
+    from airflow_provider_damstra.exports.schema import resource_columns
+
+    columns = resource_columns(dataset)
+    fields = [SchemaDatasetFacetFields(name=column.name, type=str(column.type)) for column in columns]
+    return {"schema": SchemaDatasetFacet(fields=fields)}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from airflow_provider_damstra.transfers.due_scheduling import SCHEDULING_XCOM_KEYS
+from airflow_provider_damstra.transfers.status_target import STATUS_TARGET_FIELDS, StatusTargetMixin
 from airflow_provider_damstra.transfers.training_evaluation import (
     EVALUATION_FIELDS,
     EvaluateTrainingOperator,
@@ -15,7 +16,6 @@ from airflow_provider_damstra.validation import (
     is_rendered_later,
     parse_bool,
     validate_booleans,
-    validate_choice,
     validate_integer,
 )
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.arguments import Text, TrainingEvaluationArguments
+    from airflow_provider_damstra.arguments import Text, TrainingStatusArguments
     from airflow_provider_damstra.exports.reader import Rows
     from airflow_provider_damstra.exports.training_status.evaluation import EvaluatedTrainee
     from airflow_provider_damstra.requirements.status import TrainingStatus
@@ -39,14 +39,15 @@ if TYPE_CHECKING:
 _ROWS_PER_PAGE = 1000
 
 
-class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
+class DamstraTrainingStatusOperator(StatusTargetMixin, EvaluateTrainingOperator):
     """Evaluate training rules for all active users, or some of them, and write a row for each status.
 
     There is one row for each person and lesson that a rule requires: ``current``, ``expiring``, ``expired``,
     ``missing``, ``assigned`` or ``overdue``, with dates and the reason. Of several rules for a lesson, the
     one with the most urgent state decides.
 
-    The rules, the people and the time of the status are the arguments of ``EvaluateTrainingOperator``.
+    The rules, the people and the time of the status are the arguments of ``EvaluateTrainingOperator``, the
+    file or the table those of ``StatusTargetMixin``.
 
     **Scheduling.** Before a person is scheduled, the person's schedules are read again, and what was
     scheduled or completed since the evaluation is left out: no person is scheduled twice, whether a try is
@@ -55,14 +56,8 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
     ``getLessonSchedule`` and ``getUser``.
 
     **Retries.** A retry continues where the last try stopped: until the task succeeds, listings are kept in a
-    hidden folder next to ``target_path``, as by ``DamstraExportOperator``. Without ``target_path`` all are
-    read again.
+    hidden folder next to ``checkpoint_path`` or ``target_path``, as by ``DamstraExportOperator``.
 
-    :param target_path: path or URL of the file for the rows; by default none is written (templated).
-    :param file_format: ``"jsonl"``, ``"csv"`` or ``"parquet"``; Parquet needs the extra ``parquet``.
-    :param compression: ``"gzip"``, ``"zstd"`` or None, as in ``DamstraExportOperator``.
-    :param safe_for_spreadsheets: in CSV, put an apostrophe before each formula, as in
-        ``DamstraExportOperator``.
     :param emit_events: update the assets ``training.current``, ``training.expiring`` and ``training.expired``
         of ``damstra_event``, once for each person, lesson and period; needs the webhook receiver in the API
         server.
@@ -76,14 +71,15 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
         new assignments, each with ``user_id``, ``name``, ``email_address`` and their ``assignments``.
     :return: ``evaluated_at``, ``people``, ``rows``, ``states`` (the number of rows in each state),
         ``lessons`` (a list of ``lesson_id``, ``lesson_name`` and ``states``), ``failed_user_count`` and
-        ``failed_users`` (error messages by id, of the first twenty); with ``target_path`` also ``uri``,
-        ``bytes`` and ``sha256``; with ``emit_events`` also ``events`` (the number of events by name); with
-        ``schedule_due`` also ``plan`` (the numbers of ``assignments`` and ``people``, and of each of the
-        ``lessons``) and ``scheduled_count``. ``uri``, ``rows``, ``sha256``, ``states``, ``lessons`` and
-        ``plan`` are XComs of their own, too. ``schedule_due`` pushes the XComs ``scheduled``, ids of the
-        lesson schedules that the task created, in this try or an earlier one, and ``new_assignments``, the
-        people who got them, each with ``user_id``, ``employee_number``, ``name``, ``email_address``,
-        ``lessons`` and ``lesson_schedule_ids``.
+        ``failed_users`` (error messages by id, of the first twenty); of a file ``uri``, ``bytes`` and
+        ``sha256``, of a table ``table``, ``inserted``, ``updated`` and ``deleted``; with ``emit_events``
+        also ``events`` (the number of events by name); with ``schedule_due`` also ``plan`` (the numbers of
+        ``assignments`` and ``people``, and of each of the ``lessons``) and ``scheduled_count``. ``uri``,
+        ``table``, ``rows``, ``sha256``, ``states``, ``lessons`` and ``plan`` are XComs of their own, too.
+        ``schedule_due`` pushes the XComs ``scheduled``, ids of the lesson
+        schedules that the task created, in this try or an earlier one, and ``new_assignments``, the people
+        who got them, each with ``user_id``, ``employee_number``, ``name``, ``email_address``, ``lessons``
+        and ``lesson_schedule_ids``.
     :raises ValueError: naming every bad rule with its position, before the first request; with
         ``schedule_due`` also rules without ``grace_period``, and lessons that cannot be scheduled.
     :raises DamstraConflictError: if the plan exceeds ``max_scheduled``.
@@ -91,32 +87,29 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
         ambiguous.
     """
 
-    xcom_keys = ("uri", "rows", "sha256", "states", "lessons", *SCHEDULING_XCOM_KEYS)
-    template_fields = (*EVALUATION_FIELDS, "target_path", "is_dry_run", "plan_path", "damstra_conn_id")
+    xcom_keys = ("uri", "table", "rows", "sha256", "states", "lessons", *SCHEDULING_XCOM_KEYS)
+    template_fields = (
+        *EVALUATION_FIELDS,
+        *STATUS_TARGET_FIELDS,
+        "is_dry_run",
+        "plan_path",
+        "damstra_conn_id",
+    )
 
     def __init__(
         self,
         *,
-        target_path: Text | None = None,
-        file_format: Literal["jsonl", "csv", "parquet"] = "jsonl",
-        compression: Literal["gzip", "zstd"] | None = None,
-        safe_for_spreadsheets: bool = False,
         emit_events: bool = False,
         schedule_due: bool = False,
         dry_run: bool | Text = False,
         max_scheduled: int | None = None,
         plan_path: Text | None = None,
         include_supervisors: bool = False,
-        **kwargs: Unpack[TrainingEvaluationArguments],
+        **kwargs: Unpack[TrainingStatusArguments],
     ) -> None:
         super().__init__(**kwargs)
-        validate_choice("file_format", file_format, "jsonl", "csv", "parquet")
-        validate_choice("compression", compression, "gzip", "zstd", None)
         validate_booleans(
-            safe_for_spreadsheets=safe_for_spreadsheets,
-            emit_events=emit_events,
-            schedule_due=schedule_due,
-            include_supervisors=include_supervisors,
+            emit_events=emit_events, schedule_due=schedule_due, include_supervisors=include_supervisors
         )
         _validate_scheduling(
             schedule_due,
@@ -125,10 +118,6 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
             plan_path=plan_path,
             include_supervisors=include_supervisors,
         )
-        self.target_path = cast("str | None", target_path)
-        self.file_format = file_format
-        self.compression = compression
-        self.safe_for_spreadsheets = safe_for_spreadsheets
         self.emit_events = emit_events
         self.schedule_due = schedule_due
         self.is_dry_run = dry_run
@@ -139,38 +128,35 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
     def _execute(self, context: Context) -> dict[str, Any]:
         from airflow_provider_damstra.exports.training_status.rows import StatusCounts
 
-        self._validate_paths()
         parse_bool("dry_run", self.is_dry_run)
+        self._validate_plan_path()
+        self.prepare_target()
         evaluation = self.prepare_evaluation(context)
         counts = StatusCounts()
         scheduler = self._scheduler(evaluation) if self.schedule_due else None
         observers: list[Observer] = [counts.add, *([scheduler.add] if scheduler else [])]
-        with self.evaluated_trainees(evaluation, context, checkpoint_path=self.target_path) as trainees:
+        with self.evaluated_trainees(
+            evaluation, context, checkpoint_path=self.checkpoint_path or self.target_path
+        ) as trainees:
             with self._event_sender(evaluation.at) as sender:
                 if sender is not None:
                     observers.append(lambda trainee, status: sender.add(trainee.id, status))
-                facts = self._write(_pages(trainees, observers, evaluated_at=evaluation.at))
+                pages = _pages(trainees, observers, evaluated_at=evaluation.at)
+                written = self.write_statuses(pages, user_ids=evaluation.user_ids)
             self.log.info("Statuses by state: %s", counts.states())
             scheduled = scheduler.run(context) if scheduler else {}
-        return {
-            "evaluated_at": evaluation.at.isoformat(),
-            "people": counts.people,
-            **facts,
-            "states": counts.states(),
-            "lessons": counts.lessons(),
-            **({} if sender is None else {"events": dict(sender.counts)}),
-            **scheduled,
-            **self.report_failed_users(evaluation.failed),
-        }
+        facts = {"evaluated_at": evaluation.at.isoformat(), "people": counts.people, **written}
+        facts["states"] = counts.states()
+        self.emit_assets(context, facts)
+        events = {} if sender is None else {"events": dict(sender.counts)}
+        failed = self.report_failed_users(evaluation.failed)
+        return {**facts, "lessons": counts.lessons(), **events, **scheduled, **failed}
 
-    def _validate_paths(self) -> None:
-        from airflow_provider_damstra.exports.formats import require_format
+    def _validate_plan_path(self) -> None:
         from airflow_provider_damstra.storage import validate_writable_path
 
-        for name in ("target_path", "plan_path"):
-            if (path := getattr(self, name)) is not None:
-                validate_writable_path(name, path, task_try=self.task_try)
-        require_format(self.file_format, self.compression)
+        if self.plan_path is not None:
+            validate_writable_path("plan_path", self.plan_path, task_try=self.task_try)
 
     def _event_sender(self, at: datetime) -> AbstractContextManager[EvaluationSender | None]:
         """Return what sends statuses to the receiver until the end of a block, if events are emitted."""
@@ -189,24 +175,6 @@ class DamstraTrainingStatusOperator(EvaluateTrainingOperator):
             plan_path=self.plan_path,
             include_supervisors=self.include_supervisors,
         )
-
-    def _write(self, pages: Iterator[Rows]) -> dict[str, Any]:
-        from airflow_provider_damstra.exports.formats import write_rows
-        from airflow_provider_damstra.exports.training_status.rows import TRAINING_STATUS
-        from airflow_provider_damstra.storage import atomic_open
-
-        if self.target_path is None:
-            return {"rows": sum(map(len, pages))}
-        with atomic_open(self.target_path, task_try=self.task_try) as file:
-            facts = write_rows(
-                file,
-                TRAINING_STATUS,
-                pages,
-                file_format=self.file_format,
-                compression=self.compression,
-                safe_for_spreadsheets=self.safe_for_spreadsheets,
-            )
-        return {"uri": self.target_path, **facts}
 
 
 def _pages(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyarrow import parquet
 
 from airflow_provider_damstra.errors import DamstraError
 from tests.operators.task_runner import error_message, fail_fast_message, run
@@ -154,6 +155,18 @@ def test_csv_has_a_column_for_each_member_and_is_safe_for_spreadsheets(
     assert len(rows) == 6
     assert {row["rule"] for row in rows} == {"'=1+1"}
     assert rows[0]["evaluated_at"].endswith("Z")
+
+
+def test_parquet_has_typed_columns(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    run(status_operator(path, file_format="parquet"), run_after=damstra_emulator.now)
+    table = parquet.read_table(path)
+    run(status_operator(tmp_path / "rows.jsonl"), run_after=damstra_emulator.now)
+    assert table.column_names == list(read_rows(tmp_path / "rows.jsonl")[1011, INDUCTION])
+    types = {field.name: str(field.type) for field in table.schema if not field.nullable}
+    assert types == {"user_id": "int64", "lesson_id": "int64"}
+    assert str(table.schema.field("expires_at").type) == "timestamp[ms, tz=UTC]"
+    assert table.num_rows == len(CREW)
 
 
 def test_bad_rule_fails_before_the_first_request(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
