@@ -83,13 +83,14 @@ class HistoryMerge:
             for name in self._target.column_names
             if name not in self._target.key
         )
-        unchanged = exists().where(self._same_key(staged), self._table.c[VALID_TO].is_(None), *same_values)
+        is_present = self._table.c[VALID_TO].is_(None)
+        unchanged = exists().where(and_(self._same_key(staged), is_present, *same_values))
         return select(*staged.c).where(not_(unchanged))
 
     def _insert(self, changes: Table) -> int:
         valid_to = self._table.c[VALID_TO]
         valid_now_or_later = exists().where(
-            self._same_key(changes), or_(valid_to.is_(None), valid_to > self._now)
+            and_(self._same_key(changes), or_(valid_to.is_(None), valid_to > self._now))
         )
         valid_from = literal(self._now, TIMESTAMP)
         rows = select(*changes.c, valid_from, null()).where(not_(valid_now_or_later))
