@@ -215,6 +215,8 @@ class ResourceArguments(OperatorArguments, total=False):
     max_concurrency: int | None
     page_size: int | None
     on_failed_parent: Literal["fail", "skip"]
+    exclude_columns: Sequence[str]
+    hash_columns: Sequence[str]
 
 
 class TrainingEvaluationArguments(UserListArguments, total=False):

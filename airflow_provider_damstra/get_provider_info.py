@@ -112,6 +112,12 @@ _CONNECTION_FIELDS = {
         "string",
         format="password",
     ),
+    "hash_key": _field(
+        "Hash key",
+        "Secret with which exports hash columns (hash_columns). At least 32 characters.",
+        "string",
+        format="password",
+    ),
 }
 
 _CONNECTION_TYPE: dict[str, Any] = {

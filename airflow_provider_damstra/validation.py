@@ -81,6 +81,16 @@ def validate_subset(name: str, values: Any, *allowed: str) -> None:
         raise ValueError(f"{name} is {values!r}; it is a list that can hold {' and '.join(allowed)}")
 
 
+def validate_names(**arguments: Any) -> None:
+    """Validate that values are lists of different names."""
+    for name, value in arguments.items():
+        is_list = isinstance(value, (list, tuple))
+        if not is_list or not all(isinstance(one, str) and one.strip() for one in value):
+            raise ValueError(f"{name} is {value!r}; it is a list of names")
+        if len(set(value)) < len(value):
+            raise ValueError(f"{name} is {value!r}; it has a name twice")
+
+
 def validate_exactly_one(**arguments: Any) -> None:
     """Validate that exactly one of several mutually exclusive arguments is not None."""
     given = [name for name, value in arguments.items() if value is not None]

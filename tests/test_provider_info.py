@@ -137,7 +137,7 @@ def test_form_field_schema_matches_extra(name: str) -> None:
         "number": 5,
         "integer": 5,
         "boolean": True,
-        "string": "true",
+        "string": "k" * 32 if described.get("format") == "password" else "true",
         "object": {"user": "#users/{id}"},
     }
     for kind in set(described["type"]) - {"null"}:

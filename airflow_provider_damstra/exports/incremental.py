@@ -20,6 +20,7 @@ from pydantic.alias_generators import to_camel
 from airflow_provider_damstra.clients.raw_pages import DECODE_ERRORS
 from airflow_provider_damstra.compression import compressed, decompressed
 from airflow_provider_damstra.errors import DamstraResponseError
+from airflow_provider_damstra.exports.schema import ColumnType, resource_columns
 from airflow_provider_damstra.json_repair import decode_leniently
 from airflow_provider_damstra.models.base import OptionalTimestamp
 
@@ -189,7 +190,11 @@ def _parse_version(line: bytes) -> tuple[bytes, str]:
 @cache
 def _decoder(resource: Resource) -> msgspec.json.Decoder[Any]:
     """Return a decoder for the members of a row that make up its key and its version."""
-    key: list[Any] = [(name, int) for name in resource.key]
+    key: list[Any] = [
+        (column.name, str if column.type is ColumnType.TEXT else int)
+        for column in resource_columns(resource)
+        if column.is_key
+    ]
     # Not decoded: a number can be too large for every type.
     version = [(name, msgspec.Raw, _NULL) for name in ("modified_date", "status", "client_status_id")]
     return msgspec.json.Decoder(msgspec.defstruct("Row", [*key, *version], rename="camel"), strict=False)

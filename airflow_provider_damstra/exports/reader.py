@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from types import MappingProxyType
@@ -160,7 +160,7 @@ class ResourceReader:
                 last_failure = self._tolerate(item)
             else:
                 has_success = has_success or item.is_last
-                yield item
+                yield self._hide_columns(item)
                 progress.add(int(item.is_last), rows=len(item.rows))
         if last_failure and not has_success:
             # No parent is left: an export without any row would hide the failure.
@@ -170,8 +170,12 @@ class ResourceReader:
         progress = Progress(self.query.resource.name, "rows", total=lambda: self.total)
         read = partial(self._read_single_listing, self.query.listing(), self.query.deduplicates)
         for page in self._loop.iterate(read, size=QUEUED_PAGES):
-            yield page
+            yield self._hide_columns(page)
             progress.add(len(page.rows))
+
+    def _hide_columns(self, page: RowPage) -> RowPage:
+        hidden = self.query.hidden
+        return page if hidden is None else replace(page, rows=hidden.reduce(page.rows))
 
     def _many_listings_items(
         self, parent_ids: Sequence[int], resume_from: Mapping[int, PageCursor], *, size: int

@@ -20,6 +20,7 @@ from airflow_provider_damstra.endpoints.user import ActiveValue, ListUsers
 from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
+    from airflow_provider_damstra.exports.hidden_columns import HiddenColumns
     from airflow_provider_damstra.models.base import Model
 
 Listing = ListEndpoint[Any]
@@ -34,6 +35,7 @@ class Resource:
     :param parent_argument: the listing's argument for the parent's id.
     :param parent_field: the rows' field for the parent's id, if its name is not ``parent_argument``.
     :param default_filters: arguments of the listing that are used if they are not given.
+    :param reduced_model: the model of rows from which columns are hidden; it has all columns that remain.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Resource:
     parent_argument: str = ""
     parent_field: str = ""
     default_filters: Mapping[str, Any] = field(default_factory=dict)
+    reduced_model: type[Model] | None = None
 
     def create_listing(self, arguments: Mapping[str, Any]) -> Listing:
         """Return the listing with these arguments, and ``default_filters`` for those that are None.
@@ -58,18 +61,23 @@ class Resource:
     def model(self) -> type[Model]:
         """Return the model of a row."""
         row: type[Model] = self.listing.row_type()
-        return row
+        return self.reduced_model or row
 
     @cached_property
+    def lacks_parent(self) -> bool:
+        """Return whether rows of the API have no field for the parent's id."""
+        return self.parent is not None and self.parent_column not in self.listing.row_type().model_fields
+
+    @property
     def adds_parent(self) -> bool:
-        """Return whether rows have no field for the parent's id, so that the export adds one."""
-        return self.parent is not None and self.parent_column not in self.model.model_fields
+        """Return whether the export adds the parent's id to rows, for which the model has no field."""
+        return self.lacks_parent and self.reduced_model is None
 
     @property
     def key(self) -> tuple[str, ...]:
         """Return the columns that make up the primary key."""
-        own = self.model.row_key_field
-        return (self.parent_argument, own) if self.adds_parent else (own,)
+        own = self.listing.row_type().row_key_field
+        return (self.parent_argument, own) if self.lacks_parent else (own,)
 
     def filters(self) -> dict[str, str]:
         """Return the API's names of the arguments of the listing that select rows, by name."""
@@ -138,6 +146,7 @@ class ResourceQuery:
         may then be read again.
     :param skip_failed_parents: whether a parent whose listing fails is left out, instead of failing the
         export.
+    :param hidden: columns that are hidden from the rows.
     :raises ValueError: naming the arguments of which no request can be made.
     """
 
@@ -148,6 +157,7 @@ class ResourceQuery:
     max_concurrency: int
     deduplicates: bool = False
     skip_failed_parents: bool = False
+    hidden: HiddenColumns | None = None
 
     def __post_init__(self) -> None:
         _validate_filters("filters", self.filters, self.resource)
@@ -177,6 +187,25 @@ class ResourceQuery:
             return False
         everyone = named_resource(self.resource.parent).create_listing({})
         return self.parent_ids is not None or self.parent_listing() != everyone
+
+    @property
+    def written_resource(self) -> Resource:
+        """Return the resource with the columns of the rows after some are hidden."""
+        return self.hidden.resource if self.hidden else self.resource
+
+    @property
+    def hides_ids(self) -> bool:
+        """Return whether ids are hidden by which listings are continued: of rows, or of their parents."""
+        return self.hidden is not None and self.hidden.hides_ids
+
+    def written_parent_id(self, parent_id: int) -> int | str | None:
+        """Return a parent's id as the written rows contain it, or None if they do not."""
+        return self.hidden.parent_id(parent_id) if self.hidden else parent_id
+
+    def written_parent_ids(self, parent_ids: Iterable[int]) -> list[int | str]:
+        """Return parents' ids as the written rows contain them."""
+        written = map(self.written_parent_id, parent_ids)
+        return [parent_id for parent_id in written if parent_id is not None]
 
     def listing(self, parent_id: int | None = None) -> Listing:
         """Return the listing of the resource, or that of one parent."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 
 from airflow_provider_damstra import errors
 from airflow_provider_damstra.addresses import is_loopback, without_login
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DEFAULT_HOST = "app.velpic.com"
 API_PATH = "/api/v2"
+MIN_HASH_KEY_LENGTH = 32
 
 _SCHEMES = ("http", "https")
 
@@ -33,6 +34,13 @@ _PROBLEMS: tuple[tuple[type[errors.DamstraError], str], ...] = (
 )
 
 
+def _validate_hash_key(key: SecretStr | None) -> SecretStr | None:
+    # A key that is shorter than the hash could be found by trying.
+    if key and len(key.get_secret_value().strip()) < MIN_HASH_KEY_LENGTH:
+        raise ValueError(f"it has fewer than {MIN_HASH_KEY_LENGTH} characters")
+    return key
+
+
 class DamstraConnectionExtra(ClientOptions):
     """The extra of a ``damstra`` connection."""
 
@@ -42,6 +50,11 @@ class DamstraConnectionExtra(ClientOptions):
         SecretStr | None,
         Field(description="Tokens that are accepted until a time: <token>:<time> ..."),
     ] = None
+    hash_key: Annotated[
+        SecretStr | None,
+        AfterValidator(_validate_hash_key),
+        Field(description="Secret with which exports hash columns; at least 32 characters."),
+    ] = None
 
 
 def settings_from_connection(connection: Connection) -> ClientSettings:
@@ -50,7 +63,7 @@ def settings_from_connection(connection: Connection) -> ClientSettings:
     :raises DamstraConfigurationError: naming every invalid field of the connection.
     """
     try:
-        extra = DamstraConnectionExtra.model_validate(parse_extra(connection))
+        extra = _validated_extra(connection)
         if isinstance(extra.verify, str):
             validate_ca_bundle(extra.verify)
         options = extra.model_dump(include=set(ClientOptions.model_fields))
@@ -64,6 +77,30 @@ def settings_from_connection(connection: Connection) -> ClientSettings:
     except ValueError as error:
         reason = f"{error}."
     raise errors.DamstraConfigurationError(f"Connection {connection.conn_id!r} cannot be used: {reason}")
+
+
+def hash_key_from_connection(connection: Connection) -> bytes:
+    """Return the secret with which the exports of a connection hash columns.
+
+    :raises DamstraConfigurationError: if there is none, or it is not usable.
+    """
+    try:
+        key = _validated_extra(connection).hash_key
+        reason = (
+            "hash_columns needs its extra hash_key, a secret of at least "
+            f"{MIN_HASH_KEY_LENGTH} characters, such as openssl rand -hex 32 prints."
+        )
+    except ValidationError as error:
+        key, reason = None, _validation_problem(error)
+    except ValueError as error:
+        key, reason = None, f"{error}."
+    if key is None:
+        raise errors.DamstraConfigurationError(f"Connection {connection.conn_id!r} cannot be used: {reason}")
+    return key.get_secret_value().strip().encode()
+
+
+def _validated_extra(connection: Connection) -> DamstraConnectionExtra:
+    return DamstraConnectionExtra.model_validate(parse_extra(connection))
 
 
 def _validation_problem(error: ValidationError) -> str:

@@ -59,19 +59,34 @@ class DamstraHook(BaseHook):
         :raises DamstraTransportError: if it cannot be read, as a secrets backend or the metadata database
             failed.
         """
+        from airflow_provider_damstra.hooks.connection import settings_from_connection
+
+        settings = settings_from_connection(self._read_connection())
+        _mask(settings.access_key.get_secret_value())
+        return settings
+
+    @cached_property
+    def hash_key(self) -> bytes:
+        """Return the extra ``hash_key`` of the connection, masked in Airflow's logs.
+
+        :raises DamstraConfigurationError: if there is none, or it is not usable.
+        """
+        from airflow_provider_damstra.hooks.connection import hash_key_from_connection
+
+        key = hash_key_from_connection(self._read_connection())
+        _mask(key.decode())
+        return key
+
+    def _read_connection(self) -> Connection:
         from airflow.providers.common.compat.sdk import AirflowNotFoundException
         from airflow.sdk.exceptions import AirflowRuntimeError
 
-        from airflow_provider_damstra.hooks.connection import settings_from_connection
         from airflow_provider_damstra.hooks.connection_lookup import lookup_error
 
         try:
-            connection = self.get_connection(self.damstra_conn_id)
+            return self.get_connection(self.damstra_conn_id)
         except (AirflowNotFoundException, AirflowRuntimeError) as error:
             raise lookup_error(self.damstra_conn_id, error) from None
-        settings = settings_from_connection(connection)
-        _mask(settings.access_key.get_secret_value())
-        return settings
 
     def reload_connection(self) -> bool:
         """Read the connection again and return whether its settings have changed.

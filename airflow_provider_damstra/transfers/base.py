@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
@@ -15,6 +15,7 @@ from airflow_provider_damstra.validation import (
     validate_encoding,
     validate_integer,
     validate_literal,
+    validate_names,
 )
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.arguments import Fields, Ids, Text
     from airflow_provider_damstra.clients.settings import ClientSettings
+    from airflow_provider_damstra.exports.hidden_columns import HiddenColumns
     from airflow_provider_damstra.exports.reader import ResourceReader
     from airflow_provider_damstra.exports.resources import Resource, ResourceQuery
 
@@ -41,6 +43,9 @@ RESOURCE_NAMES = (
 
 FAILED_PARENTS_SHOWN = 20
 """Failed parents that are named in the result, which Airflow keeps in its database."""
+
+
+_HIDDEN = "(hidden)"
 
 
 class ResourceTransfer(DamstraOperator):
@@ -76,6 +81,11 @@ class ResourceTransfer(DamstraOperator):
     :param on_failed_parent: ``"fail"``, or ``"skip"`` to leave out a group, user or session whose listing
         fails and to name it in the result; rows that were read before its failure are written. The task still
         fails if Damstra Learning cannot be reached, or if all parents fail.
+    :param exclude_columns: names of columns, or their API names, that are left out of everything that is
+        written: ``"other_members"`` are the fields of a row that have no column. Rows are read as usual.
+    :param hash_columns: names of columns whose values are replaced by HMAC-SHA256 with the connection's extra
+        ``hash_key``, as text of 64 hexadecimal digits; null stays null. Equal values have equal hashes in all
+        exports with this key.
     """
 
     written: dict[str, Any] | None = None
@@ -106,6 +116,8 @@ class ResourceTransfer(DamstraOperator):
         max_concurrency: int | None = None,
         page_size: int | None = None,
         on_failed_parent: Literal["fail", "skip"] = "fail",
+        exclude_columns: Sequence[str] = (),
+        hash_columns: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -113,6 +125,7 @@ class ResourceTransfer(DamstraOperator):
         validate_choice("on_failed_parent", on_failed_parent, "fail", "skip")
         validate_encoding("parent_ids_encoding", parent_ids_encoding)
         validate_delimiter("parent_ids_delimiter", parent_ids_delimiter)
+        validate_names(exclude_columns=exclude_columns, hash_columns=hash_columns)
         for name, value in (("max_concurrency", max_concurrency), ("page_size", page_size)):
             if value is not None:
                 validate_integer(name, value, at_least=1)
@@ -127,6 +140,8 @@ class ResourceTransfer(DamstraOperator):
         self.max_concurrency = max_concurrency
         self.page_size = page_size
         self.on_failed_parent = on_failed_parent
+        self.exclude_columns = exclude_columns
+        self.hash_columns = hash_columns
 
     def create_query(self, *, deduplicates: bool) -> ResourceQuery:
         """Return which rows are read, from the rendered arguments.
@@ -145,6 +160,19 @@ class ResourceTransfer(DamstraOperator):
             max_concurrency=self.max_concurrency or self.hook.settings.max_concurrency,
             deduplicates=deduplicates,
             skip_failed_parents=self.on_failed_parent == "skip",
+            hidden=self._hidden_columns(resource),
+        )
+
+    def _hidden_columns(self, resource: Resource) -> HiddenColumns | None:
+        from airflow_provider_damstra.exports.hidden_columns import HiddenColumns
+
+        if not (self.exclude_columns or self.hash_columns):
+            return None
+        return HiddenColumns(
+            resource,
+            excluded=self.exclude_columns,
+            hashed=self.hash_columns,
+            hash_key=self.hook.hash_key if self.hash_columns else None,
         )
 
     def _read_parent_ids(self, resource: Resource) -> tuple[int, ...] | None:
@@ -180,10 +208,11 @@ class ResourceTransfer(DamstraOperator):
         if self.written is None:
             return None
         resource = named_resource(self.resource)
+        hidden = self._hidden_columns(resource)
         return operator_lineage(
             base_url=self.hook.settings.base_url,
             sources=[resource, *([named_resource(resource.parent)] if resource.parent else [])],
-            written=resource,
+            written=hidden.resource if hidden else resource,
             **self.written,
         )
 
@@ -202,21 +231,32 @@ class ResourceTransfer(DamstraOperator):
             query.filters,
             query.parent_filters,
             *more,
+            *([query.hidden.fingerprint] if query.hidden else ()),
         )
         return sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
     def report_failed_parents(self, reader: ResourceReader) -> dict[str, Any]:
         """Log the first parents that were left out, and return them for the result.
 
-        :return: ``failed_parents``, error messages by id, and ``failed_parent_count``.
+        :return: ``failed_parents``, error messages by id, unless that is excluded, and
+            ``failed_parent_count``.
         """
-        first = dict(islice(reader.failed.items(), FAILED_PARENTS_SHOWN))
-        for parent_id, why in first.items():
-            self.log.warning("%s %d was left out: %s", reader.query.resource.parent_argument, parent_id, why)
+        first = [_shown_failure(reader, *one) for one in islice(reader.failed.items(), FAILED_PARENTS_SHOWN)]
+        for parent_id, why in first:
+            self.log.warning("%s %s was left out: %s", reader.query.resource.parent_argument, parent_id, why)
         if len(reader.failed) > len(first):
             self.log.warning("%d more were left out.", len(reader.failed) - len(first))
-        failed = {str(one): why for one, why in first.items()}
+        failed = {parent_id: why for parent_id, why in first if parent_id != _HIDDEN}
         return {"failed_parents": failed, "failed_parent_count": len(reader.failed)}
+
+
+def _shown_failure(reader: ResourceReader, parent_id: int, why: str) -> tuple[str, str]:
+    """Return a parent's id as rows contain it, and why it failed, where the request names the id, too."""
+    import re
+
+    written = reader.query.written_parent_id(parent_id)
+    shown = _HIDDEN if written is None else str(written)
+    return shown, re.sub(rf"\b{parent_id}\b", shown, why)
 
 
 def create_reader(query: ResourceQuery, settings: ClientSettings) -> ResourceReader:

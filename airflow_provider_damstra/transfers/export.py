@@ -66,7 +66,8 @@ class DamstraExportOperator(ResourceTransfer):
     :param safe_for_spreadsheets: in CSV, put an apostrophe before each formula in a text, for files that are
         opened in a spreadsheet: users can change their names. The file begins with a byte order mark, so that
         Excel reads it as UTF-8. Programs read the apostrophe as a part of the text.
-    :param checkpoint: whether pages are kept for a retry.
+    :param checkpoint: whether pages are kept for a retry. They are not if ids of rows or of their groups,
+        users or sessions are hidden by ``exclude_columns`` or ``hash_columns``.
     :param incremental: whether only rows are written that are new since the last DAG run.
     :param full_refresh: whether all rows are written although ``incremental`` is set; the next DAG run is
         compared with this one. A boolean, or the string ``"true"`` or ``"false"`` (templated).
@@ -127,6 +128,8 @@ class DamstraExportOperator(ResourceTransfer):
         from airflow_provider_damstra.storage import validate_writable_path
 
         query = self.create_query(deduplicates=self._is_compared)
+        if query.hidden and self._is_compared:
+            query.hidden.require_ids(needed_for="incremental" if self.incremental else "find_deleted")
         validate_writable_path("target_path", self.target_path, task_try=self.task_try)
         require_format(self.file_format, self.compression)
         parse_bool("full_refresh", self.full_refresh)
@@ -143,7 +146,7 @@ class DamstraExportOperator(ResourceTransfer):
 
     def _write(self, reader: ResourceReader, context: Context) -> dict[str, Any]:
         """Write the file, and the state for the next DAG run."""
-        resource = reader.query.resource
+        resource = reader.query.written_resource
         with self._open_pages(reader, context) as pages:
             if not self._is_compared:
                 return {**self._write_file(resource, pages), "watermark": None}
@@ -175,7 +178,8 @@ class DamstraExportOperator(ResourceTransfer):
         from airflow_provider_damstra.transfers.resume import open_checkpoint
 
         query = reader.query
-        if query.resource.parent is None or not self.checkpoint:
+        # A checkpoint contains the ids of parents and rows.
+        if query.resource.parent is None or not self.checkpoint or query.hides_ids:
             yield (page.rows for page in reader.pages() if page.rows)
             return
         fingerprint = self.fingerprint(query, query.parent_ids)

@@ -125,6 +125,8 @@ class DamstraToSqlOperator(ResourceTransfer):
     def _create_target(self, query: ResourceQuery) -> ResourceTable:
         from airflow_provider_damstra.exports.sql.tables import ResourceTable
 
+        if query.hidden:
+            query.hidden.require_ids(needed_for="a table")
         keeps_deleted = self.delete_mode == "soft"
         if self.write_mode == "replace" and query.is_filtered and (keeps_deleted or self.history):
             raise ValueError(
@@ -132,7 +134,7 @@ class DamstraToSqlOperator(ResourceTransfer):
                 "without filters, or with write_mode='upsert', or without delete_mode='soft' and history=True"
             )
         return ResourceTable(
-            query.resource,
+            query.written_resource,
             self.table,
             self.schema,
             keeps_deleted=keeps_deleted,
@@ -145,7 +147,9 @@ class DamstraToSqlOperator(ResourceTransfer):
         from airflow_provider_damstra.exports.sql.load import batches_of, upsert_batches
 
         pages = reader.pages(skip=frozenset(written.ids))
-        batches = batches_of(pages, size=self.batch_size, on_parents_written=written.add)
+        # Airflow's state would contain the ids of parents.
+        add_written = written.add if not reader.query.hides_ids else lambda _: None
+        batches = batches_of(pages, size=self.batch_size, on_parents_written=add_written)
         return upsert_batches(engine, target, batches)
 
     def _replace(
@@ -155,13 +159,17 @@ class DamstraToSqlOperator(ResourceTransfer):
         from airflow_provider_damstra.exports.sql.deletion import ReadParents
         from airflow_provider_damstra.exports.sql.load import replace_all
 
-        selected = reader.parent_ids() if reader.query.selects_parents else None
+        query = reader.query
+        selected = reader.parent_ids() if query.selects_parents else None
+        selected_in_table = None if selected is None else query.written_parent_ids(selected)
         return replace_all(
             engine,
             target,
             (page.rows for page in reader.pages(selected)),
             batch_size=self.batch_size,
-            parents=lambda: ReadParents(selected=selected, failed=reader.failed.keys()),
+            parents=lambda: ReadParents(
+                selected=selected_in_table, failed=query.written_parent_ids(reader.failed)
+            ),
             is_complete=lambda: reader.is_complete,
         )
 

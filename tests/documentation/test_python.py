@@ -88,6 +88,9 @@ EXPECTED = {
     "events.md, Training events": Expected(event="damstra://damstra_default/training.expired"),
     "events.md, Polling": Expected(event="apprentices_completed"),
     "events.md, Reconciliation": Expected(event=COMPLETED),
+    "data-protection.md, Data that leaves the company": Expected(
+        returned={"people": {"rows": ALL_USERS}, "schedules": {"failed_parent_count": 0}}
+    ),
     "input-files.md, Columns of users": Expected(returned={"people": NEW_USERS}),
     "input-files.md, Columns of users (2)": Expected(returned={"people": NEW_USERS}),
     "input-files.md, Columns of users (3)": Expected(returned={"people": NEW_USERS}),
@@ -114,9 +117,11 @@ def connections(
     """Yield the connections that the blocks use: the emulator, a database with a schema, an HTTP endpoint."""
     with postgresql.connected(database) as server:
         server.execute("CREATE SCHEMA training")
+    damstra = json.loads(damstra_emulator.connection_json)
+    damstra["extra"] |= {"hash_key": "0123456789abcdef" * 2}
     with endpoint_server() as endpoint:
         yield {
-            "damstra_default": damstra_emulator.connection_json,
+            "damstra_default": json.dumps(damstra),
             "postgres_default": json.dumps(postgresql.connection_fields(database)),
             "hr": endpoint.connection_json(),
         }

@@ -217,6 +217,7 @@ def test_unknown_extra_raises_listing_known_ones(name: str) -> None:
         ("verify", "/no/such/bundle.pem"),
         ("allow_http", "perhaps"),
         ("webhook_token", ["hush"]),
+        ("hash_key", "hush" * 7 + "   " * 5),
     ],
 )
 def test_invalid_extra_raises_naming_it(name: str, value: Any) -> None:

@@ -211,3 +211,11 @@ def test_secret_results_and_key_are_masked_in_airflow_logs(
         hook = DamstraHook(damstra_conn_id="lms")
         assert CALLS[client](hook, call) == url
     assert redact(f"go to {url} with {key} now") == "go to *** with *** now"
+
+
+def test_hash_key_is_stripped_and_masked_in_airflow_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = f"hash-{uuid4()}"
+    monkeypatch.setenv("AIRFLOW_CONN_LMS", connection_json(extra={"hash_key": f" {key}\n"}))
+    assert redact(key) == key
+    assert DamstraHook(damstra_conn_id="lms").hash_key == key.encode()
+    assert redact(f"the key {key}") == "the key ***"

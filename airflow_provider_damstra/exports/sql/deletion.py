@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Column, MetaData, Table, false, insert, or_, select, true
+from sqlalchemy import Column, MetaData, Table, false, insert, or_, select, true
 from sqlalchemy.schema import CreateTable, DropTable
 
 if TYPE_CHECKING:
@@ -14,20 +14,18 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.exports.sql.tables import ResourceTable
 
-_PARENTS = Table("_damstra_parents", MetaData(), Column("id", BigInteger), prefixes=["TEMPORARY"])
-
 
 @dataclass(frozen=True, kw_only=True)
 class ReadParents:
-    """Which groups, users or sessions were read, once the last page is.
+    """Which groups, users or sessions were read, once the last page is; ids as the table contains them.
 
     :param selected: ids of those that were to be read, or None if all were: then the rows of one that is not
         listed any more are deleted, too. Without ids no row is in scope, whatever the resource.
     :param failed: ids of those that could not be read.
     """
 
-    selected: Collection[int] | None = None
-    failed: Collection[int] = ()
+    selected: Collection[int | str] | None = None
+    failed: Collection[int | str] = ()
 
 
 class DeletionScope:
@@ -43,17 +41,20 @@ class DeletionScope:
         failed = set(parents.failed)
         self._ids = failed if parents.selected is None else set(parents.selected) - failed
         if self._ids:
-            connection.execute(CreateTable(_PARENTS))
-            connection.execute(insert(_PARENTS), [{"id": parent_id} for parent_id in self._ids])
+            # Hashed ids are text.
+            id_column = Column("id", target.table.c[self._parent_column].type)
+            self._parents = Table("_damstra_parents", MetaData(), id_column, prefixes=["TEMPORARY"])
+            connection.execute(CreateTable(self._parents))
+            connection.execute(insert(self._parents), [{"id": parent_id} for parent_id in self._ids])
 
     def contains(self, table: Table) -> ColumnElement[bool]:
         """Return the condition that a row of the table was in a listing that was read."""
         if not self._ids:
             return false() if self._is_selection else true()
-        parent, ids = table.c[self._parent_column], select(_PARENTS.c.id)
+        parent, ids = table.c[self._parent_column], select(self._parents.c.id)
         return parent.in_(ids) if self._is_selection else or_(parent.is_(None), parent.not_in(ids))
 
     def drop(self) -> None:
         """Drop the temporary table, because a pooled connection may be used again."""
         if self._ids:
-            self._connection.execute(DropTable(_PARENTS))
+            self._connection.execute(DropTable(self._parents))

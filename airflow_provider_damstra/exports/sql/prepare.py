@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import Column, inspect
+from sqlalchemy import JSON, Boolean, Column, DateTime, Integer, Numeric, inspect
 from sqlalchemy.exc import DBAPIError
 
+from airflow_provider_damstra.exports.schema import ColumnType, resource_columns
 from airflow_provider_damstra.exports.sql.deletion import ReadParents
 from airflow_provider_damstra.exports.sql.load import INSERT_ON_CONFLICT, Merge
 from airflow_provider_damstra.exports.sql.tables import StagingTable, begin_ddl, validate_lengths
@@ -17,6 +18,7 @@ from airflow_provider_damstra.exports.sql.tables import StagingTable, begin_ddl,
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Inspector, Table
 
+    from airflow_provider_damstra.exports.dataset import Dataset
     from airflow_provider_damstra.exports.sql.tables import ResourceTable
 
 
@@ -41,6 +43,7 @@ def prepare_table(engine: Engine, target: ResourceTable, *, add_columns: bool, d
         with connection.begin():
             for table in target.tables:
                 _validate_columns(connection, table, add_columns=add_columns)
+                _validate_text_columns(connection, table, target.resource)
                 if has_key:
                     _validate_key(inspect(connection), table)
         _dry_run(connection, target, deletes=deletes)
@@ -84,6 +87,18 @@ def _validate_columns(connection: Connection, table: Table, *, add_columns: bool
         operations.add_column(table.name, added, schema=table.schema)
     extra = [column for column in columns if column["name"] not in table.columns]
     _validate_extra_columns(connection, table, extra)
+
+
+def _validate_text_columns(connection: Connection, table: Table, resource: Dataset) -> None:
+    """Check that columns for text, such as hashes, have no other type: SQLite would convert what it can."""
+    texts = {column.name for column in resource_columns(resource) if column.type is ColumnType.TEXT}
+    for column in inspect(connection).get_columns(table.name, schema=table.schema):
+        is_other = isinstance(column["type"], (Integer, Numeric, Boolean, DateTime, JSON))
+        if is_other and column["name"] in texts:
+            raise ValueError(
+                f"the column {column['name']} of the table {table.fullname} is {column['type']}, and its "
+                "values are text: load into another table"
+            )
 
 
 def _validate_extra_columns(connection: Connection, table: Table, columns: Sequence[Any]) -> None:

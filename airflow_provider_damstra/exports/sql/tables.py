@@ -216,9 +216,9 @@ class StagingTable:
             self._connection.execute(insert(self._table), list(self._parameters(rows)))
 
     def watermark(self) -> datetime | None:
-        """Return the latest ``modifiedDate`` in UTC, or None if the resource has no such field."""
+        """Return the latest ``modifiedDate`` in UTC, or None if there is no such column of times."""
         column = self._table.columns.get("modified_date")
-        if column is None:
+        if column is None or not isinstance(column.type, DateTime):
             return None
         latest: datetime | str | None = self._connection.execute(select(func.max(column))).scalar_one()
         if latest is None:
