@@ -10,7 +10,7 @@ _NAME = "Damstra Learning"
 _MODULES = {
     "hooks": ("damstra",),
     "operators": ("call", "group", "ilt_session", "lesson", "roster", "training_gate", "user"),
-    "sensors": ("group", "ilt_session", "lesson_schedule", "user"),
+    "sensors": ("group", "ilt_session", "lesson_schedule", "training_gate", "user"),
     "triggers": ("event", "wait"),
 }
 # Airflow's integration names for HTTP servers, files on any object storage, and any SQL database.

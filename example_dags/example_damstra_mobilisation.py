@@ -1,4 +1,4 @@
-"""Mobilise a crew, once example_damstra_site_access has found that everybody in it is trained.
+"""Mobilise a crew, once example_damstra_site_access has found that all its members are trained.
 
     book flights and rooms
 

@@ -66,6 +66,7 @@ SENSORS = {
     "sensors.lesson_schedule": ("DamstraLessonScheduleSensor", "DamstraUserLessonsSensor"),
     "sensors.group": ("DamstraGroupLessonSensor",),
     "sensors.ilt_session": ("DamstraIltSessionSensor",),
+    "sensors.training_gate": ("DamstraTrainingGateSensor",),
     "sensors.user": ("DamstraUserSensor",),
 }
 OTHERS = {

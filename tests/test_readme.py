@@ -46,7 +46,7 @@ def public_classes() -> list[str]:
 
 
 def test_public_operators_sensors_and_transfers_are_found() -> None:
-    assert len(public_classes()) == 28 + 5 + 6
+    assert len(public_classes()) == 28 + 6 + 6
 
 
 @pytest.mark.parametrize("name", public_classes())

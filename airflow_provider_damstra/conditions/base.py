@@ -136,6 +136,8 @@ class ScheduleState:
     lesson_name: str | None = None
     first_name: str | None = None
     last_name: str | None = None
+    lesson_version_id: int | None = None
+    due_date: datetime | None = None
 
     @property
     def user_name(self) -> str:
@@ -156,14 +158,31 @@ def user_schedules_query(user_id: int) -> ListUserLessonSchedules:
 
 
 def compact_row(row: Any) -> Any:
-    """Return the part of a row that conditions need; equal names and time zones share one object."""
+    """Return the part of a row that conditions need; most equal values share one object."""
     if not isinstance(row, (UserLessonSchedule, LessonScheduleSummary)):
         return row
     names = (row.lesson_name, row.user_first_name, row.user_last_name)
-    dates = (row.start_date, row.lesson_completed_date)
-    start, completed = (to_utc(date) if date else None for date in dates)
-    texts = (name and intern(name) for name in names)
-    return ScheduleState(row.id, row.lesson_id, row.state, start, completed, *texts)
+    dates = (row.start_date, row.lesson_completed_date, row.end_date)
+    start, completed, due = (date and _shared(to_utc(date)) for date in dates)
+    lesson_name, first_name, last_name = (name and intern(name) for name in names)
+    return ScheduleState(
+        row.id,
+        _shared(row.lesson_id),
+        row.state,
+        start,
+        completed,
+        lesson_name,
+        first_name,
+        last_name,
+        _shared(row.lesson_version_id),
+        due,
+    )
+
+
+@lru_cache(maxsize=10_000)
+def _shared(value: Any) -> Any:
+    """Return one object for equal values: many schedules have the same lesson, start and due date."""
+    return value
 
 
 def page_cache_for(query: Query) -> PageCache:

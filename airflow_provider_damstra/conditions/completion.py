@@ -90,12 +90,24 @@ class CompletionRule:
             return _NO_QUERIES
         queries: dict[Query, QueryFilter] = {}
         for row in sorted(completed, key=lambda row: row.completed_date or _EARLIEST, reverse=True):
-            next_check = self._next_checks.get(row.row_key)
-            query = DownloadCertificate(lesson_schedule_id=row.row_key)
-            queries[query] = QueryFilter(not_before=next_check)
-            if next_check is None:
+            query, query_filter = self.certificate_query(row.row_key)
+            queries[query] = query_filter
+            if query_filter.not_before is None:
                 break
         return queries
+
+    def certificate_query(self, schedule_id: int) -> tuple[Query, QueryFilter]:
+        """Return the query for a schedule's certificate, and when to send it."""
+        query = DownloadCertificate(lesson_schedule_id=schedule_id)
+        return query, QueryFilter(not_before=self._next_checks.get(schedule_id))
+
+    def is_unknown(self, schedule_id: int) -> bool:
+        """Return whether a certificate has not been requested yet."""
+        return schedule_id not in self.passed_schedule_ids and schedule_id not in self._next_checks
+
+    def passed_among(self, schedule_ids: Iterable[int]) -> dict[int, bool]:
+        """Return by id whether schedules have a certificate, without those that are unknown."""
+        return {one: one in self.passed_schedule_ids for one in schedule_ids if not self.is_unknown(one)}
 
     def update(self, query: DownloadCertificate, response: bytes | DamstraNotFoundError) -> None:
         """Store that a schedule has a certificate, or when to request it again."""

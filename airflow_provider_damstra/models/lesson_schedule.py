@@ -237,6 +237,9 @@ class LessonScheduleSummary(_StatusMixin, Model):
     lesson_id: int | None = None
     """Id of the lesson."""
 
+    lesson_version_id: int | None = None
+    """Id of the version of the lesson."""
+
     lesson_name: str | None = None
     """Name of the lesson."""
 
@@ -248,6 +251,9 @@ class LessonScheduleSummary(_StatusMixin, Model):
 
     start_date: OptionalTimestamp = None
     """Start: the lesson cannot be done earlier."""
+
+    end_date: OptionalTimestamp = None
+    """Due date."""
 
     lesson_completed_date: OptionalTimestamp = None
     """Time of completion; None if it is not completed."""

@@ -114,6 +114,8 @@ class DamstraTrainingGateOperator(UserListMixin, OnEmptyMixin, SkipMixin):
         self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
 
     def _execute(self, context: Context) -> list[int] | None:
+        from airflow_provider_damstra.requirements.gate import describe_count
+
         self.validate_not_empty(*USER_LIST_FIELDS)
         threshold = parse_share("threshold", self.threshold)
         result = self._check()
@@ -122,9 +124,7 @@ class DamstraTrainingGateOperator(UserListMixin, OnEmptyMixin, SkipMixin):
             context, untrained=list(result.untrained), open_requirements=lines[:_MAX_LINES_IN_XCOM]
         )
         required = required_count(threshold, result.count)
-        summary = (
-            f"{len(result.trained)} of {result.count} people are trained, and at least {required} must be."
-        )
+        summary = f"{describe_count(len(result.trained), result.count, required)}."
         self.log.info("%s", _with_lines(summary, lines, limit=_MAX_LINES_LOGGED))
         if len(result.trained) >= required:
             return result.trained

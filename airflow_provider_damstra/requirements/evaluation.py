@@ -70,7 +70,7 @@ def evaluate(
         state=state,
         reason=_reason(requirement, state, validity, open_record, known, time_zone),
         completed_at=completion.completed_at if completion else None,
-        expires_at=None if last_day is None else _end_of_day(last_day, time_zone),
+        expires_at=None if last_day is None else end_of_day(last_day, time_zone),
         valid_through=last_day,
         completed_schedule_id=completion.id if completion else None,
         lesson_schedule_id=decisive.id if decisive else None,
@@ -183,7 +183,7 @@ def _shift(day: date, duration: pendulum.Duration) -> date:
     return date(shifted.year, shifted.month, shifted.day)
 
 
-def _end_of_day(day: date, time_zone: tzinfo) -> datetime:
+def end_of_day(day: date, time_zone: tzinfo) -> datetime:
     """Return the midnight after a day in UTC, or the first instant of the next day if clocks skip it."""
     if day >= date.max - timedelta(days=1):
         return datetime.max.replace(tzinfo=UTC)

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 ACCEPTED_STATES = ("current", "expiring")
 """States in which a person is trained, by default."""
 
+INACTIVE = "inactive"
+"""Why an inactive user cannot be trained."""
+
 _MAX_CLOCK_DIFFERENCE = timedelta(hours=1)
 
 
@@ -114,7 +117,7 @@ def find_trainees(
     trainees = []
     for user in filter(None, found):
         requirements = rules.requirements_of(user)
-        obstacle = "" if user.is_active else "inactive"
+        obstacle = "" if user.is_active else INACTIVE
         if not (obstacle or requirements or on_no_requirements == "trained"):
             obstacle = "no requirement is for this person"
         trainees.append(
@@ -208,6 +211,11 @@ def present_time(records: Iterable[ScheduleRecord]) -> datetime:
     now = datetime.now(UTC)
     times = [time for one in records for time in (one.created_at, one.completed_at) if time is not None]
     return max((time for time in times if now < time <= now + _MAX_CLOCK_DIFFERENCE), default=now)
+
+
+def describe_count(trained: int, count: int, required: int) -> str:
+    """Return how many people are trained, and how many have to be."""
+    return f"{trained} of {count} people are trained, and at least {required} must be"
 
 
 def describe_untrained(name: str, reason: str | DamstraError | Iterable[TrainingStatus]) -> str:

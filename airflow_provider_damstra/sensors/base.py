@@ -68,7 +68,7 @@ class DamstraSensor(NamedMapIndexMixin, WaitLogMixin):
 
     ui_color = "#fde3c0"
     operator_extra_links = (DamstraLink(),)
-    _failures_key = "poll_failures"
+    _state_suffix = ""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class DamstraSensor(NamedMapIndexMixin, WaitLogMixin):
         self.start_from_trigger = start_from_trigger and not is_mapped and _starts_in_triggerer()
         self._starts_from_trigger = start_from_trigger
         self.task_state = TaskState()
-        self._resolved_ids: dict[str, Any] = {}
+        self._resolved: dict[str, Any] = {}
 
     if TYPE_CHECKING:
 
@@ -116,7 +116,8 @@ class DamstraSensor(NamedMapIndexMixin, WaitLogMixin):
         return create_condition(CONDITIONS[self.condition_name], self._arguments())
 
     def _arguments(self) -> dict[str, Any]:
-        return {name: self._resolved_ids.get(name, getattr(self, name)) for name in self.condition_arguments}
+        values = {**vars(self), **self._resolved}
+        return {name: values[name] for name in self.condition_arguments}
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once."""
@@ -127,7 +128,7 @@ class DamstraSensor(NamedMapIndexMixin, WaitLogMixin):
         """Wait, and return the result. A deferrable sensor polls once before it defers."""
         if self.reschedule:
             self.task_state = TaskState(context)  # persists across processes and tries
-            self._failures_key = f"poll_failures_of_try_{context['ti'].try_number}"
+            self._state_suffix = f"_of_try_{context['ti'].try_number}"
         if not self.deferrable:
             return self._execute_on_worker(context)
         deadline = time.time() + self.timeout
@@ -249,7 +250,8 @@ class DamstraSensor(NamedMapIndexMixin, WaitLogMixin):
 
         from airflow_provider_damstra.conditions.base import PollResult
 
-        failures: int = self._get_state(self._failures_key, 0)
+        key = f"poll_failures{self._state_suffix}"
+        failures: int = self._get_state(key, 0)
         try:
             with fail_fast_on_permanent_errors():
                 result = self._poll_condition()
@@ -257,13 +259,13 @@ class DamstraSensor(NamedMapIndexMixin, WaitLogMixin):
             failures += 1
             if failures > self.max_poll_failures:
                 error.args = (f"{failures} consecutive polls failed: {error}",)
-                self._set_state(self._failures_key, None)
+                self._set_state(key, None)
                 raise
-            self._set_state(self._failures_key, failures)
+            self._set_state(key, failures)
             self.log.warning("%s", error)
             return PollResult()
         if failures:
-            self._set_state(self._failures_key, None)
+            self._set_state(key, None)
         if result.failure:
             raise AirflowFailException(result.failure)
         self._log_progress(result)
@@ -286,7 +288,7 @@ class DamstraSensor(NamedMapIndexMixin, WaitLogMixin):
 
     def is_unresolved(self) -> bool:
         """Return whether ids have to be looked up before there is a condition."""
-        return bool(texts_to_resolve(self)) and not self._resolved_ids
+        return bool(texts_to_resolve(self)) and not self._resolved
 
     def _resolve(self) -> None:
         """Look up ids by the texts that are given; a rescheduled task keeps them (from Airflow 3.3)."""
@@ -299,8 +301,8 @@ class DamstraSensor(NamedMapIndexMixin, WaitLogMixin):
         texts = parse_texts(texts_to_resolve(self))
         # A task that is cleared after its arguments were changed must not use the ids of the old ones.
         key = f"ids_{sha256(repr(texts).encode()).hexdigest()[:32]}"
-        self._resolved_ids = self._get_state(key, None) or resolve_ids(self.hook, texts)
-        self._set_state(key, self._resolved_ids)
+        self._resolved = self._get_state(key, None) or resolve_ids(self.hook, texts)
+        self._set_state(key, self._resolved)
 
     def _get_state(self, name: str, default: Any) -> Any:
         """Return a value of the task's state, or the default if Airflow cannot read it now."""

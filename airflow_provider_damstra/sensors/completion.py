@@ -21,7 +21,41 @@ class _CompletionCondition(Protocol):
     completion_rule: CompletionRule
 
 
-class LessonCompletionSensor(DamstraSensor):
+class CertificateSensor(DamstraSensor):
+    """Wait for completions of which some need a certificate; each found one is requested once.
+
+    :ivar require_passed: whether completions need a certificate.
+    :ivar passed_schedule_ids: schedules that are known to have one.
+    """
+
+    require_passed: bool
+
+    def __init__(self, **kwargs: Unpack[SensorArguments]) -> None:
+        super().__init__(**kwargs)
+        self.passed_schedule_ids: list[int] = []
+
+    def _poll(self) -> PollResult:
+        """Poll once; a rescheduled task keeps the passed schedules in its state (from Airflow 3.3)."""
+        if not self.require_passed:
+            return super()._poll()
+        self.passed_schedule_ids = self._get_state(_PASSED_SCHEDULE_IDS, [])
+        result = super()._poll()
+        if self.is_unresolved():
+            return result
+        passed = self._resolved_arguments()[_PASSED_SCHEDULE_IDS]
+        if passed != self.passed_schedule_ids:
+            self._set_state(_PASSED_SCHEDULE_IDS, passed)
+        return result
+
+    def _resolved_arguments(self) -> dict[str, Any]:
+        """Return the passed schedules, so that the trigger does not request their certificates again."""
+        if not self.require_passed:
+            return {}
+        rule = cast("_CompletionCondition", self.condition).completion_rule
+        return {_PASSED_SCHEDULE_IDS: sorted(rule.passed_schedule_ids)}
+
+
+class LessonCompletionSensor(CertificateSensor):
     """Wait until lessons are completed.
 
     **A lesson completed with a failed test is completed**, in Damstra and here: the API's schedules do not
@@ -60,7 +94,6 @@ class LessonCompletionSensor(DamstraSensor):
         self.fail_on = list(fail_on)
         self.require_passed = require_passed
         self.valid_for = valid_for
-        self.passed_schedule_ids: list[int] = []
 
     def _arguments(self) -> dict[str, Any]:
         """Return the condition's arguments as JSON, without defaults: a trigger keeps them while it waits."""
@@ -74,26 +107,6 @@ class LessonCompletionSensor(DamstraSensor):
 
     def _valid_for_text(self) -> str:
         return format_duration(parse_duration("valid_for", self.valid_for))
-
-    def _poll(self) -> PollResult:
-        """Poll once; a rescheduled task keeps the passed schedules in its state (from Airflow 3.3)."""
-        if not self.require_passed:
-            return super()._poll()
-        self.passed_schedule_ids = self._get_state(_PASSED_SCHEDULE_IDS, [])
-        result = super()._poll()
-        if self.is_unresolved():
-            return result
-        passed = self._resolved_arguments()[_PASSED_SCHEDULE_IDS]
-        if passed != self.passed_schedule_ids:
-            self._set_state(_PASSED_SCHEDULE_IDS, passed)
-        return result
-
-    def _resolved_arguments(self) -> dict[str, Any]:
-        """Return the passed schedules, so that the trigger does not request their certificates again."""
-        if not self.require_passed:
-            return {}
-        rule = cast("_CompletionCondition", self.condition).completion_rule
-        return {_PASSED_SCHEDULE_IDS: sorted(rule.passed_schedule_ids)}
 
 
 def _validate_reachable(fail_on: Sequence[str], *, not_passed: bool, expired: bool) -> None:

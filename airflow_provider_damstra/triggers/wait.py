@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from functools import cache
+from sys import intern
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
@@ -14,6 +15,7 @@ from airflow.triggers.base import BaseTrigger, TaskSkippedEvent, TaskSuccessEven
 from airflow_provider_damstra.conditions.base import create_condition
 from airflow_provider_damstra.conditions.ilt_session import IltSessionCondition
 from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
+from airflow_provider_damstra.conditions.training_gate import TrainingGateCondition
 from airflow_provider_damstra.conditions.user import GroupLessonCondition, UserCondition, UserLessonsCondition
 from airflow_provider_damstra.errors import DamstraError, is_permanent
 from airflow_provider_damstra.polling.registry import subscribe
@@ -36,6 +38,7 @@ CONDITIONS: dict[str, type[Condition]] = {
         GroupLessonCondition,
         IltSessionCondition,
         LessonScheduleCondition,
+        TrainingGateCondition,
         UserLessonsCondition,
         UserCondition,
     )
@@ -102,7 +105,8 @@ class DamstraWaitTrigger(BaseTrigger):
         self._argument_names = _intern_names(tuple(arguments))
         # As attributes, because Airflow renders the templates of a task that starts in the triggerer there.
         for name, value in arguments.items():
-            setattr(self, name, value)
+            # Thousands of triggers may have equal texts, such as the requirements of a gate.
+            setattr(self, name, intern(value) if type(value) is str else value)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and all arguments."""

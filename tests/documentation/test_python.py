@@ -99,6 +99,7 @@ EXPECTED = {
     ),
     "roster.md, Dry run and approval": Expected(returned={"sync": {"counts": {**NO_CHANGES, "updated": 1}}}),
     "training-gate.md, Training gate": Expected(returned={"check_training": [1016]}),
+    "training-gate.md, Waiting": Expected(returned={"wait_for_training": [1016]}),
     "input-files.md, Columns of ids": Expected(returned={"schedules": {"rows": 8}}),
     "sql.md, Views": Expected(returned={"views": ["training_record", "training_status", "current_matrix"]}),
     "sql.md, Training records in a database": Expected(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from airflow_provider_damstra.conditions.base import page_cache_for, user_schedules_query
 from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
 from airflow_provider_damstra.conditions.schedule_changes import ScheduleChangesCondition, diff_snapshots
+from airflow_provider_damstra.conditions.training_gate import TrainingGateCondition
 from airflow_provider_damstra.conditions.user import GroupLessonCondition, UserLessonsCondition
 from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.exports.lesson_schedules import parse_lesson_schedule
@@ -42,10 +44,13 @@ def test_conditions_evaluate_any_schedules_or_raise_damstra_error(schedules: lis
         )
     except DamstraError:
         return
+    people = f'[{{"time_zone":"Australia/Perth","requirements":[0],"users":{{"{USER}":null}}}}]'
+    requirement = {"lesson_id": LESSON, "lesson_name": "L", "lesson_version_id": 1, "valid_for": "P1Y"}
     snapshots: dict[int, Snapshot] = {}
     conditions: list[Condition] = [
         UserLessonsCondition(user_id=USER, lesson_ids=[LESSON]),
         GroupLessonCondition(group_id=1, lesson_id=LESSON),
+        TrainingGateCondition(people=people, requirements=json.dumps([requirement])),
         ScheduleChangesCondition(user_ids=[USER], on_snapshot=snapshots.__setitem__),
     ]
     if schedules:
@@ -57,6 +62,7 @@ def test_conditions_evaluate_any_schedules_or_raise_damstra_error(schedules: lis
         condition.update(query, parsed.rows)
         condition.queries()
         condition.evaluate()
+        list(condition.open_items())
     diff_snapshots(USER, {}, snapshots[USER], observed_at=datetime.now(UTC))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
+from airflow_provider_damstra.conditions.training_gate import TrainingGateCondition
 from airflow_provider_damstra.conditions.user import UserLessonsCondition
 from airflow_provider_damstra.endpoints.lesson_schedule import DownloadCertificate
 from airflow_provider_damstra.errors import DamstraNotFoundError
@@ -68,6 +70,28 @@ async def test_certificate_is_requested_once_for_all_waits(passed: bool, emulato
         assert not any(task.done() for task in tasks[1::2])
     assert await request_counts(emulator) == {LISTING: 1 if passed else 2, CERTIFICATE: 1}
     await cancel(*tasks)
+
+
+async def test_training_gates_share_requests_with_each_other_and_with_other_waits(
+    emulator: DamstraEmulator,
+) -> None:
+    people = f'[{{"time_zone":"UTC","requirements":[0],"users":{{"{LIAM}":null}}}}]'
+    requirement = {
+        "lesson_id": HEIGHTS,
+        "lesson_name": "H",
+        "lesson_version_id": 2003,
+        "require_passed": True,
+    }
+    texts: dict[str, Any] = {"people": people, "requirements": json.dumps([requirement])}
+    waits = [*(TrainingGateCondition(**texts) for _ in range(10)), *conditions(2)]
+    logs = [LogRecorder() for _ in waits]
+    tasks = [start_polling(one, log=log) for one, log in zip(waits, logs, strict=True)]
+    await wait_until_async(lambda: all(log.lines for log in logs), "all waits have polled")
+    await asyncio.to_thread(emulator.complete_lesson_schedule, THIRD)
+    await asyncio.to_thread(emulator.clear_journal)
+    poll_soon(damstra_conn_id="damstra_default", user_ids=[LIAM])
+    assert all(result.is_met for result in await asyncio.gather(*tasks))
+    assert await request_counts(emulator) == {LISTING: 1, CERTIFICATE: 1, f"/user/{LIAM}": 1}
 
 
 async def test_event_expedites_missing_certificate(

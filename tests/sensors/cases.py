@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.endpoints import (
@@ -12,7 +12,9 @@ from airflow_provider_damstra.endpoints import (
     BulkUserImport,
     CancelIltSession,
     CompleteIltSession,
+    CompleteLesson,
     CreateGroup,
+    InactivateUser,
 )
 from airflow_provider_damstra.sensors.group import DamstraGroupLessonSensor
 from airflow_provider_damstra.sensors.ilt_session import DamstraIltSessionSensor
@@ -20,8 +22,9 @@ from airflow_provider_damstra.sensors.lesson_schedule import (
     DamstraLessonScheduleSensor,
     DamstraUserLessonsSensor,
 )
+from airflow_provider_damstra.sensors.training_gate import DamstraTrainingGateSensor
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
-from tests.emulator.api_client import RUNNING_SESSION, UPCOMING_SESSION
+from tests.emulator.api_client import OWNER, RUNNING_SESSION, UPCOMING_SESSION
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.client import Client
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 
 # The only schedule of Liam Murphy for Working at Heights.
 LIAM, HEIGHTS, SCHEDULE = 1011, 202, 30040
+CHECKS = 204
+"""A lesson that Liam was never scheduled for."""
+
 NEW_GROUP, NEW_USER = 109, 1041
 NEW_NUMBER = "E9001"
 UNKNOWN_ID = 999_999
@@ -47,6 +53,21 @@ class Damstra:
 
     def cancel_schedule(self) -> None:
         self.emulator.cancel_lesson_schedule(SCHEDULE)
+
+    def complete_checks(self) -> None:
+        self.client.call(
+            CompleteLesson(
+                user_id=LIAM,
+                lesson_id=CHECKS,
+                completed_date=datetime.now(UTC) - timedelta(minutes=1),
+                manually_completed_by_user_id=OWNER,
+            )
+        )
+
+    def complete_checks_and_leave(self) -> None:
+        """Complete the lesson, and inactivate the user: only completed lessons make the sensor look."""
+        self.client.call(InactivateUser(user_id=LIAM))
+        self.complete_checks()
 
     def create_group(self) -> None:
         self.client.call(CreateGroup(name="Welders", description="All of them"))
@@ -93,6 +114,7 @@ class SensorCase:
     :param progress: end of the message of a timeout: who and what is open.
     :param missing: arguments for objects that do not exist; the task then reports ``missing_failure``. None
         if the sensor waits until they exist.
+    :param starts_in_triggerer: whether ``start_from_trigger`` is possible.
     """
 
     name: str
@@ -105,6 +127,7 @@ class SensorCase:
     progress: str
     missing: Mapping[str, Any] | None
     missing_failure: str = ""
+    starts_in_triggerer: bool = True
     prepare: Action = lambda damstra: None
 
     def __str__(self) -> str:
@@ -190,5 +213,20 @@ CASES = (
         failure=f"2 users are {NEW_NUMBER!r}: [{NEW_USER}, {NEW_USER + 1}].",
         progress=f"User {NEW_NUMBER!r} does not exist yet.",
         missing=None,
+    ),
+    SensorCase(
+        name="a training gate",
+        sensor=DamstraTrainingGateSensor,
+        arguments={"user_ids": [LIAM], "requirements": [{"lessons": [CHECKS], "groups": ["Pit Crew A"]}]},
+        result=[LIAM],
+        meet=Damstra.complete_checks,
+        fail=Damstra.complete_checks_and_leave,
+        failure="The condition can no longer be met: Liam Murphy (E1011): inactive."
+        " 0 of 1 people are trained, and at least 1 must be.",
+        progress="0 of 1 people are trained, and at least 1 must be. Open: Liam Murphy (E1011):"
+        " Haul Truck Pre-start Checks missing (not completed; not scheduled).",
+        missing={"user_ids": [UNKNOWN_ID], "requirements": [{"lessons": [CHECKS], "all": True}]},
+        missing_failure=f"User {UNKNOWN_ID} does not exist.",
+        starts_in_triggerer=False,
     ),
 )

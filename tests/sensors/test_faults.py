@@ -26,6 +26,13 @@ POLLS = dict.fromkeys(MODES, 2) | {"deferrable": 3, "deferrable, end_from_trigge
 if BEFORE_3_3:
     POLLS |= {"start_from_trigger": 3, "start_from_trigger, end_from_trigger": 3}
 
+
+def polls(case: SensorCase, mode: str) -> int:
+    """Return how many polls fail with one tolerated failure."""
+    # What only a worker can look up is looked up there until the try fails.
+    return POLLS[mode] if case.starts_in_triggerer else 2
+
+
 Messages = dict[tuple[str, str], str]
 
 
@@ -42,7 +49,7 @@ def test_transient_error_is_tolerated(
 ) -> None:
     sensor_case.meet(damstra)
     connect(extra=dict(fault.extra))
-    count = POLLS[mode] - 1
+    count = polls(sensor_case, mode) - 1
     fault.add(damstra.emulator, count=count)
     outcome = run(sensor_case.sensor, mode, sensor_case.arguments)
     assert outcome == Outcome(FinalState.SUCCESS, sensor_case.result)
@@ -66,7 +73,9 @@ def test_repeated_transient_error_fails_try(
     assert fault.message in outcome.message
     assert replace(outcome, message="") == up_for_retry("")
     assert outcome.message == first_messages.setdefault((sensor_case.name, fault.name), outcome.message)
-    wait_until(lambda: fault_count(damstra.emulator) == POLLS[mode], "all requests to be handled")
+    wait_until(
+        lambda: fault_count(damstra.emulator) == polls(sensor_case, mode), "all requests to be handled"
+    )
 
 
 @every_mode

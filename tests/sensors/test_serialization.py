@@ -31,23 +31,23 @@ def trigger_start(task: SensorTask) -> tuple[Any, dict[str, Any]]:
 
 
 @pytest.mark.needs_airflow("3.3")
-def test_start_from_trigger_is_serialized_with_arguments(case: SensorCase) -> None:
+def test_start_from_trigger_is_serialized_with_arguments(starting_case: SensorCase) -> None:
     options = {"soft_fail": True, "max_poll_failures": 3, "poke_interval": 7, "timeout": 60}
-    task = SensorTask(case.sensor, {**case.arguments, **STARTS, **options})
+    task = SensorTask(starting_case.sensor, {**starting_case.arguments, **STARTS, **options})
     start, kwargs = trigger_start(task)
     assert task.serialized().start_from_trigger is True
     assert start.trigger_cls == "airflow_provider_damstra.triggers.wait.DamstraWaitTrigger"
     assert (start.next_method, start.next_kwargs) == ("execute_complete", None)
     assert start.timeout == timedelta(seconds=60 + TIMEOUT_MARGIN)
     own = {
-        "condition": case.sensor.condition_name,
+        "condition": starting_case.sensor.condition_name,
         "damstra_conn_id": "damstra_default",
         "poll_interval": 7,
     }
     own |= {"max_poll_failures": 3, "end_from_trigger": True, "soft_fail": True}
     assert own.items() <= kwargs.items()
     assert kwargs == json.loads(json.dumps(kwargs))
-    assert case.arguments.items() <= kwargs.items()
+    assert starting_case.arguments.items() <= kwargs.items()
 
 
 def test_deferrable_serializes_no_start_arguments(case: SensorCase) -> None:

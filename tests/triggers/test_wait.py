@@ -32,6 +32,12 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "UserLessonsCondition": {"user_id": "1011", "lesson_ids": [201], "fail_on": ["cancelled"]},
     "GroupLessonCondition": {"group_id": 102, "lesson_id": 201, "threshold": 0.1, "fail_on": []},
     "IltSessionCondition": {"ilt_session_id": 401, "state": "past", "status": None},
+    "TrainingGateCondition": {
+        "people": '[{"time_zone":"UTC","requirements":[0],"users":{"1011":"Liam Murphy (E1011)"}}]',
+        "requirements": '[{"lesson_id":201,"lesson_name":"Site Induction","lesson_version_id":2002}]',
+        "threshold": 1.0,
+        "accepted_states": ["current", "expiring"],
+    },
     "UserCondition": {"emp_id": "E1011", "email_address": None},
 }
 
@@ -79,6 +85,11 @@ async def test_trigger_only_reads(condition: str, emulator: DamstraEmulator) -> 
     assert journal
     assert {entry["method"] for entry in journal} == {"GET"}
     assert not any(entry["rows"] for entry in journal)
+
+
+def test_triggers_of_equal_requirements_share_the_text() -> None:
+    one, other = (vars(restored(trigger("TrainingGateCondition")))["requirements"] for _ in range(2))
+    assert one is other
 
 
 async def test_deadline_is_absolute_and_survives_restart(emulator: DamstraEmulator) -> None:

@@ -45,6 +45,7 @@ from airflow_provider_damstra.sensors.lesson_schedule import (
     DamstraLessonScheduleSensor,
     DamstraUserLessonsSensor,
 )
+from airflow_provider_damstra.sensors.training_gate import DamstraTrainingGateSensor
 from airflow_provider_damstra.sensors.user import DamstraUserSensor
 from airflow_provider_damstra.transfers.completion_delivery import DamstraDeliverCompletionsOperator
 from airflow_provider_damstra.transfers.export import DamstraExportOperator
@@ -86,6 +87,7 @@ DamstraGroupLessonSensor(**fields, defferable=True)  # E: call-arg
 DamstraIltSessionSensor(**fields, defferable=True)  # E: call-arg
 DamstraLessonScheduleSensor(**fields, defferable=True)  # E: call-arg
 DamstraUserLessonsSensor(**fields, defferable=True)  # E: call-arg
+DamstraTrainingGateSensor(**fields, defferable=True)  # E: call-arg
 DamstraUserSensor(**fields, defferable=True)  # E: call-arg
 DamstraDeliverCompletionsOperator(**fields, format="json")  # E: call-arg
 DamstraExportOperator(**fields, format="csv")  # E: call-arg
