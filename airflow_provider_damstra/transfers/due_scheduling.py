@@ -75,15 +75,21 @@ class DueScheduler:
         plan.validate_count(self.max_scheduled)
         if self.is_dry_run:
             operator.log.info("Dry run: nothing is scheduled.")
+            self._push(context, [])
             return {"plan": plan.counts(), "scheduled_count": 0}
         assignments, failed = schedule_due(operator.client, self.due, at=at)
-        ids = [schedule_id for one in assignments for schedule_id in one["lesson_schedule_ids"]]
-        operator.log.info("%d lessons scheduled for %d people", len(ids), len(assignments))
-        operator.push_xcoms(context, scheduled=ids, new_assignments=assignments)
+        count = self._push(context, assignments)
+        operator.log.info("%d lessons scheduled for %d people", count, len(assignments))
         self._report_failed(failed, scheduled=len({one.trainee.id for one in self.due}) - len(failed))
+        return {"plan": plan.counts(), "scheduled_count": count}
+
+    def _push(self, context: Context, assignments: list[dict[str, Any]]) -> int:
+        """Push the XComs of new assignments, and return the number of their lesson schedules."""
+        ids = [schedule_id for one in assignments for schedule_id in one["lesson_schedule_ids"]]
+        self.operator.push_xcoms(context, scheduled=ids, new_assignments=assignments)
         if self.include_supervisors:
-            operator.push_xcoms(context, supervisors=self._by_supervisor(assignments))
-        return {"plan": plan.counts(), "scheduled_count": len(ids)}
+            self.operator.push_xcoms(context, supervisors=self._by_supervisor(assignments))
+        return len(ids)
 
     def _write_plan(self) -> None:
         from airflow_provider_damstra.exports.training_status.rows import status_row

@@ -21,6 +21,7 @@ WITHOUT_WAITING = (
     "example_damstra_lake_export",
     "example_damstra_offboarding",
     "example_damstra_paper_records",
+    "example_damstra_recertification",
     "example_damstra_roster",
     "example_damstra_roster_approval",
     "example_damstra_training_matrix",

@@ -1,77 +1,62 @@
-"""Recertification of a group: one certified member, one expired, three without completion."""
+"""Recertification: due members are scheduled, and their supervisor hears of new assignments only."""
 
 from __future__ import annotations
 
 import csv
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo.waiting import wait_until
-from tests.emulator.api_client import DATA_IMPORT, HAUL_TRUCK_LESSON
-from tests.example_dags.background import TIMEOUT, complete_lessons, in_background, inserted_ids
+from tests.emulator.api_client import HAUL_TRUCK_LESSON
+from tests.example_dags.background import inserted_ids
+from tests.transfers.training_statuses import record_completion
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.emulator.api_client import ApiClient
     from tests.example_dags.conftest import RunDag
 
 DAG_ID = "example_damstra_recertification"
-CERTIFIED, EXPIRED, *NEVER, LAST = 1013, 1018, 1023, 1028, 1033
+CURRENT, EXPIRING, EXPIRED, *MISSING = 1013, 1018, 1023, 1028, 1033
 
 
-def test_due_members_are_recertified(
+def test_due_members_are_scheduled_and_supervisor_is_told_once(
     run_dag: RunDag, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
-    _completed_before(timedelta(days=60), CERTIFIED, damstra_emulator, api)
-    _completed_before(timedelta(days=400), EXPIRED, damstra_emulator, api)
-    read_only = {"clientStatusId", "createdDate", "modifiedDate"}
-    user = {name: value for name, value in api.get_json(f"/user/{EXPIRED}").items() if name not in read_only}
-    api.send(f"/user/{EXPIRED}", "PUT", **user | {"firstName": "Bob;=HYPERLINK(1)"})
+    now = damstra_emulator.now
+    for user_id, days in {CURRENT: 60, EXPIRING: 350, EXPIRED: 400}.items():
+        damstra_emulator.set_clock(now - timedelta(days=days))
+        record_completion(api, user_id, HAUL_TRUCK_LESSON, now - timedelta(days=days))
+    damstra_emulator.set_clock(now)
     damstra_emulator.clear_journal()
 
-    def complete_in_two_steps() -> None:
-        complete_lessons(damstra_emulator, [EXPIRED, *NEVER])
-        wait_until(
-            lambda: any(tmp_path.glob("*-interim.csv")), description="the interim report", timeout=TIMEOUT
-        )
-        complete_lessons(damstra_emulator, [LAST])
-
-    with in_background(complete_in_two_steps):
-        run = run_dag(DAG_ID, reports=tmp_path.as_uri())
-    assert run.succeeded()
-    assert run.returned["find_due"] == [EXPIRED, *NEVER, LAST]
-    assert len(inserted_ids(damstra_emulator, "lesson_schedules")) == 4
-    interim, final = (run.returned[f"{name}_report"] for name in ("interim", "final"))
-    assert interim["supervisors"] == final["supervisors"] == ["jack.doolan@example.com"]
-    assert _report(interim["path"]) == dict.fromkeys(("E1013", "E1018", "E1023", "E1028"), "certified") | {
-        "E1033": "outstanding"
-    }
-    assert set(_report(final["path"]).values()) == {"certified"}
-    assert ",Bob;'=HYPERLINK(1) " in Path(final["path"].removeprefix("file://")).read_text()
-
-    damstra_emulator.clear_journal()
-    again = run_dag(DAG_ID, reports=tmp_path.as_uri())
-    assert again.succeeded()
-    assert again.states.pop("find_due") == "success"
-    assert set(again.states.values()) == {"skipped"}
+    plan = run_dag(DAG_ID, folder=tmp_path.as_uri(), dry_run=True)
+    assert plan.succeeded()
+    assert plan.states["tell_supervisor"] == "skipped"
+    assert plan.returned["schedule_due"]["plan"]["assignments"] == 4
     assert damstra_emulator.journal("POST") == []
 
+    run = run_dag(DAG_ID, folder=tmp_path.as_uri())
+    assert run.succeeded()
+    assert len(inserted_ids(damstra_emulator, "lesson_schedules")) == 4
+    assert rows(tmp_path) == {
+        CURRENT: "current",
+        EXPIRING: "expiring",
+        EXPIRED: "expired",
+        **dict.fromkeys(MISSING, "missing"),
+    }
+    told = [line for line in run.log.splitlines() if "To jack.doolan@example.com: " in line]
+    assert len(told) == 4
+    assert "was scheduled to Haul Truck Pre-start Checks." in told[0]
 
-def _completed_before(ago: timedelta, user_id: int, emulator: DamstraEmulator, api: ApiClient) -> None:
-    """Record an earlier completion of the lesson."""
-    now = emulator.now
-    emulator.set_clock(now - ago)
-    api.send(
-        f"/lesson_schedule/{user_id}/complete_lesson",
-        lessonId=HAUL_TRUCK_LESSON,
-        completedDate=f"{now - ago:%Y-%m-%dT%H:%M:%S}+0000",
-        manuallyCompletedByUserId=DATA_IMPORT,
-    )
-    emulator.set_clock(now)
+    again = run_dag(DAG_ID, folder=tmp_path.as_uri())
+    assert (again.states["schedule_due"], again.states["tell_supervisor"]) == ("success", "skipped")
+    assert len(inserted_ids(damstra_emulator, "lesson_schedules")) == 4
+    assert rows(tmp_path)[EXPIRED] == "assigned"
 
 
-def _report(path: str) -> dict[str, str]:
-    """Return the members' status by employee number."""
-    with open(path.removeprefix("file://")) as file:
-        return {row["employee_number"]: row["status"] for row in csv.DictReader(file)}
+def rows(folder: Path) -> dict[int, str]:
+    """Return the state of each member in the newest file."""
+    with max(folder.glob("*.csv")).open(encoding="utf-8-sig") as file:
+        return {int(row["user_id"]): row["state"] for row in csv.DictReader(file)}

@@ -122,6 +122,7 @@ def test_dry_run_writes_and_logs_the_plan_and_schedules_nothing(
     log = "".join(capfd.readouterr())
     assert damstra_emulator.journal("POST") == []
     assert (outcome.value["plan"]["assignments"], outcome.value["scheduled_count"]) == (6, 0)
+    assert (outcome.xcoms["new_assignments"], outcome.xcoms["scheduled"]) == ([], [])
     assert read_rows(plan_path) == read_rows(tmp_path / "rows.jsonl")
     assert "6 lessons to schedule for 6 people:" in log
     assert "Haul Truck Pre-start Checks (204): 6" in log
