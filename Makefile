@@ -46,10 +46,14 @@ up: $(INSTALLED)  ## start Airflow and the emulator and keep them until Ctrl-C
 	$(BIN)/python -m demo up
 
 .PHONY: test
-test: lint  ## lint, then all tests, including those with a real Airflow
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not system"
+test: lint test-ui  ## lint, then all tests, including those with a real Airflow and a browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not system and not browser"
 	$(BIN)/python -m pytest -m system
 	$(MAKE) s3
+
+.PHONY: test-ui
+test-ui: $(INSTALLED)  ## run the tests of HTML pages in Chromium (a minute)
+	$(BIN)/python -m pytest tests/ui
 
 .PHONY: s3
 s3: $(S3)/.installed  ## run the tests of exports to S3 on a local S3 server (seconds)

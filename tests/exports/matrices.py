@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from airflow_provider_damstra.exports.training_matrix.matrix import MatrixCell, MatrixRow, TrainingMatrix
 from airflow_provider_damstra.models import Group, User
+from airflow_provider_damstra.requirements.status import TrainingState
 
 PERTH = ZoneInfo("Australia/Perth")
 EVENING = datetime(2026, 3, 31, 20, tzinfo=UTC)  # the next morning in Perth
@@ -71,3 +72,41 @@ def requirement_matrix() -> TrainingMatrix:
     ]
     lessons = {1: "Induction", 2: "Heights", 3: "Pit"}
     return TrainingMatrix(group=first, lessons=lessons, rows=rows, read_at=EVENING, has_requirements=True)
+
+
+def large_matrix(people: int, *, lessons: int) -> TrainingMatrix:
+    """Return a matrix of training rules with people in ten crews, of whom every tenth has no number."""
+    groups = [Group(id=number, name=f"Crew {number}") for number in range(10)]
+    statuses = [*[str(state) for state in TrainingState], "not required", "current"]
+    rows = [
+        MatrixRow(
+            user=User(
+                id=number,
+                first_name=f"Person {number:04}",
+                employee_number=f"E{number * 7 % people}" if number % 10 else None,
+            ),
+            groups=(groups[number % 10],),
+            cells={
+                lesson: _cell(statuses[(number * lesson + number // 7) % len(statuses)], number + lesson)
+                for lesson in range(1, lessons + 1)
+            },
+            time_zone=PERTH,
+        )
+        for number in range(people)
+    ]
+    names = {lesson: f"Lesson {lesson}" for lesson in range(1, lessons + 1)}
+    return TrainingMatrix(group=groups[0], lessons=names, rows=rows, read_at=EVENING, has_requirements=True)
+
+
+def _cell(status: str, days: int) -> MatrixCell:
+    """Return a cell with the dates of its status."""
+    completed = EVENING - timedelta(days=days % 300)
+    through = completed.date() + timedelta(days=365)
+    reason = f"Site rules: completed on {completed.date()}, valid through {through}; not scheduled"
+    if status in ("current", "expiring", "expired"):
+        return MatrixCell(status=status, completed=completed, valid_through=through, reason=reason)
+    reason = "Site rules: not completed; not scheduled"
+    if status == "not required":
+        return MatrixCell(status=status)
+    is_due = status in ("assigned", "overdue")
+    return MatrixCell(status=status, due=completed if is_due else None, reason=reason)

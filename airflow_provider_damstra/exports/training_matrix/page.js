@@ -33,8 +33,7 @@
     if (column === 1) return (person) => person.number;
     return ({ row, ranks }) => {
       const dates = row.cells[column].lastElementChild;
-      const rank = String(ranks[column - FIRST_LESSON]).padStart(3, "0");
-      return rank + (dates ? dates.textContent.slice(-10) : "");
+      return `${ranks[column - FIRST_LESSON]} ${dates ? dates.textContent.slice(-10) : ""}`;
     };
   }
 
