@@ -96,11 +96,12 @@ def test_missing_digest_is_no_approval(missing: str, damstra_emulator: DamstraEm
     assert damstra_emulator.journal() == []
 
 
+@pytest.mark.parametrize("writes", range(1, 11))
 def test_retry_of_approved_plan_does_what_is_left_and_nothing_else(
-    digest: str, damstra_emulator: DamstraEmulator, tmp_path: Path
+    writes: int, digest: str, damstra_emulator: DamstraEmulator, tmp_path: Path
 ) -> None:
     store = StateStore()
-    with killed_after(4), pytest.raises(Killed):
+    with killed_after(writes), pytest.raises(Killed):
         run(step(plan_digest=digest), task_state_store=store)
     other = [*ROWS, row("E9", crew="Pit Crew A")]
     with pytest.raises(AirflowFailException, match="has changed since it was approved"):
@@ -108,6 +109,14 @@ def test_retry_of_approved_plan_does_what_is_left_and_nothing_else(
     outcome = run(step(plan_digest=digest), task_state_store=store)
     assert outcome == SYNC_USERS.expected_outcome(tmp_path)
     assert changes_in(damstra_emulator) == Counter(SYNC_USERS.changes)
+
+
+def test_retry_with_another_approval_is_refused(digest: str, damstra_emulator: DamstraEmulator) -> None:
+    store = StateStore()
+    with killed_after(1), pytest.raises(Killed):
+        run(step(plan_digest=digest), task_state_store=store)
+    with pytest.raises(AirflowFailException, match="has changed since it was approved"):
+        run(step(plan_digest="0" * 64), task_state_store=store)
 
 
 def test_task_state_contains_no_personal_data(damstra_emulator: DamstraEmulator) -> None:

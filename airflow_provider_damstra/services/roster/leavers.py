@@ -61,7 +61,7 @@ def find_leavers(
     known = {user.id for user in matches.users.values()} | matches.left_alone_ids
     for user in account.users_in_scope:
         key = match_key(getattr(user, match_by))
-        if user.id in known or key in matches.keys:
+        if user.id in known:
             continue
         if key and not is_protected(user):
             leavers.left.append(Person(user=user))

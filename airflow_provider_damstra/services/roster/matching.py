@@ -24,14 +24,12 @@ class Matches:
 
     :param rows: the row of each person, by key; without those who are left alone.
     :param users: the user of each person who exists, by key.
-    :param keys: the keys of all rows.
     :param left_alone_rows: rows of people who are left alone.
     :param left_alone_ids: ids of users who are left alone.
     """
 
     rows: dict[MatchKey, UserRow] = field(default_factory=dict)
     users: dict[MatchKey, User] = field(default_factory=dict)
-    keys: set[MatchKey] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     left_alone_rows: list[UserRow] = field(default_factory=list)
     left_alone_ids: set[int] = field(default_factory=set)
@@ -59,7 +57,6 @@ def match_people(rows: Iterable[UserRow], account: Account, *, match_by: str, ke
     matches = Matches()
     by_key = account.users_by_key(match_by)
     for key, same in _rows_by_key(rows, match_by).items():
-        matches.keys.add(key)
         users = by_key.get(key, [])
         if any((row.user, row.extra) != (same[0].user, same[0].extra) for row in same[1:]):
             matches.leave_alone(key, same, users, f"rows with the same {match_by} that differ")
