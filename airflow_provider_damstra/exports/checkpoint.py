@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
@@ -240,10 +241,30 @@ def read_with_checkpoint(reader: ResourceReader, checkpoint: Checkpoint) -> Iter
 
     :raises DamstraError: if a listing failed; pages that were read before are kept.
     """
-    if checkpoint.parent_ids is None:
-        checkpoint.save_parent_ids(reader.parent_ids())
-    _read_missing(reader, checkpoint)
+    if reader.query.hides_ids:
+        _read_missing_by_hash(reader, checkpoint)
+    else:
+        if checkpoint.parent_ids is None:
+            checkpoint.save_parent_ids(reader.parent_ids())
+        _read_missing(reader, checkpoint)
     yield from checkpoint.rows()
+
+
+def _read_missing_by_hash(reader: ResourceReader, checkpoint: Checkpoint) -> None:
+    """Read what is missing, with hashes in the checkpoint in place of the parents' ids.
+
+    The parents are listed again, and a listing that was read in part is read from its beginning, because the
+    id of the row at which it continues is not kept.
+    """
+    parents = {reader.query.checkpoint_id(parent_id): parent_id for parent_id in reader.parent_ids()}
+    checkpoint.save_parent_ids(list(parents))
+    skip = {parents[hashed] for hashed in checkpoint.completed if hashed in parents}
+    try:
+        for page in reader.pages(list(parents.values()), skip=skip, prefetch=0):
+            hashed = reader.query.checkpoint_id(page.parent_id or 0)
+            checkpoint.add(replace(page, parent_id=hashed, next_cursor=None))
+    finally:
+        checkpoint.flush()
 
 
 def listings_with_checkpoint(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NULL = msgspec.Raw(b"null")
+_CHECKPOINT_DIGITS = 15
 _INTEGER = re.compile(rb"-?[0-9]+")
 
 
@@ -109,6 +110,15 @@ class HiddenColumns:
         if column in self.excluded:
             return None
         return self._hash(b"%d" % parent_id) if column in self.hashed else parent_id
+
+    @property
+    def has_hash_key(self) -> bool:
+        """Return whether ids can be hashed."""
+        return bool(self.hashed)
+
+    def checkpoint_id(self, parent_id: int) -> int:
+        """Return a number for a parent's id in a checkpoint, from which the id does not follow."""
+        return int(self._hash(b"%d" % parent_id)[:_CHECKPOINT_DIGITS], 16)
 
     def reduce(self, rows: Rows) -> Rows:
         """Return rows without the excluded columns, and with the hashes of the others.

@@ -198,6 +198,15 @@ class ResourceQuery:
         """Return whether ids are hidden by which listings are continued: of rows, or of their parents."""
         return self.hidden is not None and self.hidden.hides_ids
 
+    @property
+    def allows_checkpoint(self) -> bool:
+        """Return whether a checkpoint can be kept: not if ids are hidden that cannot be hashed."""
+        return not self.hides_ids or (self.hidden is not None and self.hidden.has_hash_key)
+
+    def checkpoint_id(self, parent_id: int) -> int:
+        """Return the number by which a checkpoint keeps a parent's listing."""
+        return self.hidden.checkpoint_id(parent_id) if self.hidden and self.hides_ids else parent_id
+
     def written_parent_id(self, parent_id: int) -> int | str | None:
         """Return a parent's id as the written rows contain it, or None if they do not."""
         return self.hidden.parent_id(parent_id) if self.hidden else parent_id

@@ -33,7 +33,8 @@ class UserRowsMixin(DamstraOperator):
 
     :param users: the rows, as mappings with the fields of a user by snake_case or API names (templated); or
     :param users_path: path or URL, on any object storage, of a CSV file with a header line, of JSON lines
-        (``.jsonl``, ``.ndjson``, ``.json``) or Parquet, plain or compressed (``.gz``, ``.zst``) (templated).
+        (``.jsonl``, ``.ndjson``, ``.json``), Parquet or Excel (``.xlsx``), plain or compressed (``.gz``,
+        ``.zst``) (templated).
     :param encoding: encoding of the file, such as ``cp1252``.
     :param delimiter: separator of CSV cells; by default detected in the header.
     :param allow_empty: accept a list or a file without rows; otherwise it fails the task.

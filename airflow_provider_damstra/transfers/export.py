@@ -66,8 +66,8 @@ class DamstraExportOperator(ResourceTransfer):
     :param safe_for_spreadsheets: in CSV, put an apostrophe before each formula in a text, for files that are
         opened in a spreadsheet: users can change their names. The file begins with a byte order mark, so that
         Excel reads it as UTF-8. Programs read the apostrophe as a part of the text.
-    :param checkpoint: whether pages are kept for a retry. They are not if ids of rows or of their groups,
-        users or sessions are hidden by ``exclude_columns`` or ``hash_columns``.
+    :param checkpoint: whether pages are kept for a retry. They are not if ``exclude_columns`` has ids of
+        rows, or of their groups, users or sessions, and ``hash_columns`` is empty.
     :param incremental: whether only rows are written that are new since the last DAG run.
     :param full_refresh: whether all rows are written although ``incremental`` is set; the next DAG run is
         compared with this one. A boolean, or the string ``"true"`` or ``"false"`` (templated).
@@ -178,8 +178,7 @@ class DamstraExportOperator(ResourceTransfer):
         from airflow_provider_damstra.transfers.resume import open_checkpoint
 
         query = reader.query
-        # A checkpoint contains the ids of parents and rows.
-        if query.resource.parent is None or not self.checkpoint or query.hides_ids:
+        if query.resource.parent is None or not (self.checkpoint and query.allows_checkpoint):
             yield (page.rows for page in reader.pages() if page.rows)
             return
         fingerprint = self.fingerprint(query, query.parent_ids)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_damstra.services.user_import.columns import UserColumns
+from airflow_provider_damstra.services.user_import.parsing import read_rows
 from tests.input_files.readers import as_excel, as_parquet, ids_in, pack, users_in
 
 if TYPE_CHECKING:
@@ -92,6 +95,13 @@ def test_cells_without_content_are_no_data(content: str) -> None:
 def test_whole_number_of_pandas_is_an_employee_number() -> None:
     content = as_parquet(employee_number=[1001.0], first_name=["Zoë"], last_name=["Byron"])
     assert names(users_in(content, "people.parquet")) == [("1001", "Zoë", "Byron")]
+
+
+def test_whole_number_of_pandas_in_an_extra_column_is_text_without_decimals() -> None:
+    content = as_parquet(employee_number=["E1"], first_name=["Zoë"], last_name=["B"], manager=[1001.0])
+    columns = UserColumns({}, extra=["manager"])
+    [row] = read_rows(io.BytesIO(content), columns, name="people.parquet", match_by="employee_number")
+    assert row.extra == {"manager": "1001"}
 
 
 def test_index_column_of_pandas_can_be_ignored() -> None:

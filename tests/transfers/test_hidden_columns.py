@@ -116,7 +116,10 @@ def test_checkpoint_has_reduced_rows_from_which_a_retry_continues(
         assert name.encode() not in kept + written(tmp_path)
 
 
-@pytest.mark.parametrize("hiding", [{"hash_columns": ["user_id"]}, {"exclude_columns": ["userId"]}])
+IDS = ["userId", "lessonCompletedBy"]
+
+
+@pytest.mark.parametrize("hiding", [{"hash_columns": IDS}, {"exclude_columns": IDS}])
 def test_hidden_ids_are_in_no_checkpoint_and_no_result(
     hiding: dict[str, Any],
     damstra_emulator: DamstraEmulator,
@@ -127,18 +130,41 @@ def test_hidden_ids_are_in_no_checkpoint_and_no_result(
     path = tmp_path / "schedules.jsonl"
     arguments: dict[str, Any] = {"resource": "lesson_schedules", "parent_ids": [AROHA, LIAM], **hiding}
     damstra_emulator.add_fault(kind="status", status=500, path=f"/user/{LIAM}/lesson_schedule")
+    is_hashed = "hash_columns" in hiding
     with pytest.raises(DamstraServerError):
         run(export_operator(path, **arguments), max_tries=1)
-    assert list(tmp_path.iterdir()) == []
+    assert any(tmp_path.iterdir()) == is_hashed
+    assert not re.search(rb"\b(%d|%d)\b" % (AROHA, LIAM), written(tmp_path))
     caplog.clear()
     result = run(export_operator(path, on_failed_parent="skip", **arguments)).value
-    is_hashed = "hash_columns" in hiding
     assert list(result["failed_parents"]) == ([hashed(LIAM)] if is_hashed else [])
     assert result["failed_parent_count"] == 1
     output = "".join(capfd.readouterr()) + caplog.text
     [left_out] = [line for line in output.splitlines() if "was left out" in line]
     assert str(LIAM) not in left_out.partition("user_id ")[2] + str(result["failed_parents"])
     assert {row.get("userId") for row in read_lines(path)} == {hashed(AROHA) if is_hashed else None}
+
+
+@pytest.mark.parametrize("hidden", [["user_id", "lesson_completed_by"], ["id"]])
+def test_retry_continues_from_checkpoint_with_hashed_ids(
+    hidden: list[str], damstra_emulator: DamstraEmulator, lake: str
+) -> None:
+    arguments: dict[str, Any] = {"resource": "lesson_schedules", "parent_ids": [AROHA, 1011, LIAM]}
+    runs = ExportRuns(lake)
+    expected = runs.export("complete", incremental=False, **arguments)["rows"]
+    arguments |= {"hash_columns": hidden, "incremental": False, "target_path": str(runs.folder / "x.jsonl")}
+    damstra_emulator.add_fault(kind="status", status=500, path=f"/user/{LIAM}/lesson_schedule")
+    with pytest.raises(DamstraServerError):
+        run(runs.operator(max_concurrency=1, **arguments), max_tries=1, run_id="try")
+    kept = b"\n".join(path.read_bytes() for path in runs.folder.glob(".*.checkpoint/*"))
+    assert hashed(AROHA if "user_id" in hidden else 30004).encode() in kept
+    assert ("user_id" in hidden) == (not re.search(rb"\b(%d|1011)\b" % AROHA, kept))
+    damstra_emulator.clear_faults()
+    damstra_emulator.clear_journal()
+    result = run(runs.operator(**arguments), try_number=2, max_tries=1, run_id="try").value
+    assert {entry["path"] for entry in damstra_emulator.journal()} == {f"/user/{LIAM}/lesson_schedule"}
+    rows = runs.rows("x.jsonl")
+    assert result["rows"] == expected == len({row["id"] for row in rows})
 
 
 @pytest.fixture

@@ -120,8 +120,13 @@ def _parse_row(location: str, row: Any, columns: UserColumns, *, match_by: str) 
     if not isinstance(row, Mapping):
         raise ValueError(f"is a {type(row).__name__}, not names and values")
     user = _parse_user(columns.rename(row), match_by=match_by)
-    texts = {name: str(row[name]).strip() for name in columns.extra if row.get(name) is not None}
+    texts = {name: _to_text(row[name]) for name in columns.extra if row.get(name) is not None}
     return UserRow(location=location, user=user, extra={name: text for name, text in texts.items() if text})
+
+
+def _to_text(value: Any) -> str:
+    """Return a cell as text: pandas makes floats of whole numbers in a column with empty cells."""
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
 
 
 def _parse_user(row: dict[str, Any], *, match_by: str) -> ImportedUser:
