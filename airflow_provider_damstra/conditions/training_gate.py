@@ -23,13 +23,13 @@ from airflow_provider_damstra.requirements.gate import (
     present_time,
 )
 from airflow_provider_damstra.requirements.people import Person
-from airflow_provider_damstra.requirements.serialization import load_trainees
+from airflow_provider_damstra.requirements.serialization import load_candidates
 from airflow_provider_damstra.requirements.status import ScheduleRecord
 from airflow_provider_damstra.validation import parse_share, required_count
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.conditions.base import ScheduleState
-    from airflow_provider_damstra.requirements.gate import Trainee
+    from airflow_provider_damstra.requirements.gate import Candidate
     from airflow_provider_damstra.requirements.status import TrainingStatus
 
 _MAX_OBSTACLES_IN_MESSAGE = 5
@@ -38,7 +38,7 @@ _ALWAYS = datetime.max.replace(tzinfo=UTC)
 _AT_ANY_TIME = QueryFilter()
 
 
-class _Candidate:
+class _Progress:
     """A person of the gate, and what is known so far.
 
     :ivar rows: the lesson schedules of the required lessons, or None before they are read.
@@ -59,14 +59,14 @@ class _Candidate:
         "user_id",
     )
 
-    def __init__(self, trainee: Trainee) -> None:
-        self.user_id = trainee.user_id
-        self.name = trainee.name
-        self.time_zone = trainee.time_zone
-        self.requirements = trainee.requirements
-        self.obstacle = trainee.obstacle
+    def __init__(self, candidate: Candidate) -> None:
+        self.user_id = candidate.user_id
+        self.name = candidate.name
+        self.time_zone = candidate.time_zone
+        self.requirements = candidate.requirements
+        self.obstacle = candidate.obstacle
         self.rows: tuple[ScheduleState, ...] | None = None
-        self.trained_until = None if trainee.obstacle or trainee.requirements else _ALWAYS
+        self.trained_until = None if candidate.obstacle or candidate.requirements else _ALWAYS
         self.certificates: tuple[int, ...] = ()
         self.is_confirmed = False
 
@@ -89,8 +89,8 @@ class TrainingGateCondition:
     requirement needs a passed test. When enough people are trained, one more request for each of them makes
     sure that they are active.
 
-    :param people: the people, as ``dump_trainees`` returns them.
-    :param requirements: their requirements, as ``dump_trainees`` returns them.
+    :param people: the people, as ``dump_candidates`` returns them.
+    :param requirements: their requirements, as ``dump_candidates`` returns them.
     :param at: time at which they have to be trained, in ISO 8601; None, and once it has passed, is now.
     :param threshold: required share of the people, above 0 and up to 1.
     :param accepted_states: states in which a lesson counts.
@@ -98,7 +98,7 @@ class TrainingGateCondition:
     :raises ValueError: if an argument has another form.
     """
 
-    __slots__ = ("_accepted_states", "_at", "_candidates", "_required", "completion_rule")
+    __slots__ = ("_accepted_states", "_at", "_progress", "_required", "completion_rule")
 
     def __init__(
         self,
@@ -110,15 +110,17 @@ class TrainingGateCondition:
         accepted_states: Collection[str] = ACCEPTED_STATES,
         passed_schedule_ids: Collection[int] = (),
     ) -> None:
-        trainees = load_trainees(people, requirements)
-        if not trainees:
+        candidates = load_candidates(people, requirements)
+        if not candidates:
             raise ValueError("people is empty")
-        self._candidates = {trainee.user_id: _Candidate(trainee) for trainee in trainees}
-        self._required = required_count(parse_share("threshold", threshold), len(trainees))
+        self._progress = {candidate.user_id: _Progress(candidate) for candidate in candidates}
+        self._required = required_count(parse_share("threshold", threshold), len(candidates))
         self._at = None if at is None else datetime.fromisoformat(at)
         self._accepted_states = tuple(accepted_states)
         self.completion_rule = create_completion_rule(
-            require_passed=any(one.require_passed for trainee in trainees for one in trainee.requirements),
+            require_passed=any(
+                one.require_passed for candidate in candidates for one in candidate.requirements
+            ),
             valid_for=None,
             passed_schedule_ids=passed_schedule_ids,
         )
@@ -132,10 +134,10 @@ class TrainingGateCondition:
         if self._is_out_of_reach():
             return queries
         now = present_time(())
-        for one in self._candidates.values():
+        for one in self._progress.values():
             if one.trained_until is not None and one.trained_until <= now:
                 self._evaluate(one)
-        for one in self._candidates.values():
+        for one in self._progress.values():
             if one.obstacle or one.trained_until is not None:
                 continue
             queries[user_schedules_query(one.user_id)] = _AT_ANY_TIME
@@ -150,11 +152,11 @@ class TrainingGateCondition:
         """Store a person's schedules, a certificate, or whether the person is active."""
         if isinstance(query, DownloadCertificate):
             self.completion_rule.update(query, response)
-            for one in self._candidates.values():
+            for one in self._progress.values():
                 if query.lesson_schedule_id in one.certificates:
                     self._evaluate(one)
         elif isinstance(query, (GetUser, ListUserLessonSchedules)):
-            one = self._candidates[query.user_id]
+            one = self._progress[query.user_id]
             if isinstance(response, DamstraNotFoundError):
                 one.obstacle = _MISSING
             elif isinstance(query, GetUser):
@@ -166,7 +168,7 @@ class TrainingGateCondition:
                 one.rows = tuple(row for row in response if row.lesson_id in lessons)
                 self._evaluate(one)
 
-    def _evaluate(self, one: _Candidate) -> None:
+    def _evaluate(self, one: _Progress) -> None:
         """Find out whether a person is trained now, until when that holds, and which certificates decide."""
         person = one.person()
         at = self._time_of_check(person)
@@ -194,20 +196,18 @@ class TrainingGateCondition:
         now = present_time(person.records)
         return now if self._at is None else max(now, self._at)
 
-    def _trained(self) -> list[_Candidate]:
-        return [
-            one for one in self._candidates.values() if one.trained_until is not None and not one.obstacle
-        ]
+    def _trained(self) -> list[_Progress]:
+        return [one for one in self._progress.values() if one.trained_until is not None and not one.obstacle]
 
     def _is_out_of_reach(self) -> bool:
         """Return whether too many people can never pass."""
-        return sum(not one.obstacle for one in self._candidates.values()) < self._required
+        return sum(not one.obstacle for one in self._progress.values()) < self._required
 
     def evaluate(self) -> PollResult:
         """Return the people who are trained; failed if too few others can be."""
         trained = self._trained()
         confirmed = [one.user_id for one in trained if one.is_confirmed]
-        progress = describe_count(len(trained), len(self._candidates), self._required)
+        progress = describe_count(len(trained), len(self._progress), self._required)
         has_failed = self._is_out_of_reach()
         return PollResult(
             is_met=not has_failed and len(confirmed) >= self._required,
@@ -218,7 +218,7 @@ class TrainingGateCondition:
 
     def open_items(self) -> Iterator[str]:
         """Yield a line for each person who is not trained, with lessons, states and dates."""
-        for one in self._candidates.values():
+        for one in self._progress.values():
             if one.obstacle:
                 yield describe_untrained(one.label, one.obstacle)
             elif one.trained_until is None and one.rows is not None:
@@ -227,7 +227,7 @@ class TrainingGateCondition:
                 yield describe_untrained(one.label, open_statuses(statuses, self._accepted_states))
 
     def _describe_obstacles(self) -> str:
-        lines = [f"{one.label}: {one.obstacle}" for one in self._candidates.values() if one.obstacle]
+        lines = [f"{one.label}: {one.obstacle}" for one in self._progress.values() if one.obstacle]
         others = len(lines) - _MAX_OBSTACLES_IN_MESSAGE
         more = f"; and {others} more" if others > 0 else ""
         shown = "; ".join(lines[:_MAX_OBSTACLES_IN_MESSAGE])

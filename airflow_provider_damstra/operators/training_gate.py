@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, Unpack, cast
 
 try:
     from airflow.sdk import SkipMixin
@@ -29,7 +29,7 @@ from airflow_provider_damstra.validation import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_damstra.arguments import OnEmptyArguments, Text, Time
+    from airflow_provider_damstra.arguments import OnEmptyArguments, RuleList, Text, Time
     from airflow_provider_damstra.requirements.gate import GateResult
 
 _MAX_LINES_IN_MESSAGE = 20
@@ -66,7 +66,8 @@ class DamstraTrainingGateOperator(UserListMixin, OnEmptyMixin, SkipMixin):
     :param on_no_requirements: whether a person for whom no rule is meant counts as ``untrained`` or
         ``trained``.
     :param on_untrained: ``fail`` the task, without retries; ``skip`` it, so that the trigger rules of the
-        tasks after it decide; or ``short_circuit``: succeed and skip the tasks after it.
+        tasks after it decide; or ``short_circuit``: succeed and skip the tasks after it. A mapped task cannot
+        do that, and is skipped instead.
     :param ignore_downstream_trigger_rules: with ``short_circuit``: skip all tasks downstream. If False, only
         the direct ones are skipped, and the trigger rules of the others decide.
     :param on_empty: ``fail``, or ``skip`` the task, if there are no users.
@@ -78,11 +79,12 @@ class DamstraTrainingGateOperator(UserListMixin, OnEmptyMixin, SkipMixin):
     inherits_from_skipmixin = True
     xcom_keys = ("untrained", "open_requirements")
     template_fields = (*USER_LIST_FIELDS, *REQUIREMENTS_FIELDS, "at", "threshold", "damstra_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"requirements": "yaml"}
 
     def __init__(
         self,
         *,
-        requirements: Sequence[Mapping[str, Any]] | Mapping[str, Any] | Text | None = None,
+        requirements: RuleList | None = None,
         requirements_path: Text | None = None,
         at: Time | None = None,
         time_zone: str = "UTC",
@@ -136,19 +138,25 @@ class DamstraTrainingGateOperator(UserListMixin, OnEmptyMixin, SkipMixin):
     def _check(self) -> GateResult:
         from zoneinfo import ZoneInfo
 
-        from airflow_provider_damstra.requirements.gate import GateArguments, check_trainees, find_trainees
+        from airflow_provider_damstra.requirements.gate import (
+            GateArguments,
+            check_candidates,
+            find_candidates,
+        )
         from airflow_provider_damstra.requirements.resolution import resolve_rules
 
         rules, positions = read_rules(self.requirements, self.requirements_path)
         arguments = GateArguments(**self.request_fields(GateArguments))
-        trainees = find_trainees(
+        candidates = find_candidates(
             self.client,
             arguments.user_ids,
             resolve_rules(self.client, rules, positions),
             default_time_zone=ZoneInfo(self.time_zone),
             on_no_requirements=self.on_no_requirements,
         )
-        return check_trainees(self.client, trainees, at=arguments.at, accepted_states=self.accepted_states)
+        return check_candidates(
+            self.client, candidates, at=arguments.at, accepted_states=self.accepted_states
+        )
 
     def _stop(self, context: Context, message: str) -> None:
         """Fail or skip the task, or skip the tasks downstream."""
@@ -156,7 +164,8 @@ class DamstraTrainingGateOperator(UserListMixin, OnEmptyMixin, SkipMixin):
 
         if self.on_untrained == "fail":
             raise AirflowFailException(message)
-        if self.on_untrained == "skip":
+        # Airflow would not skip tasks after a mapped task, so that the gate would be open.
+        if self.on_untrained == "skip" or context["ti"].map_index not in (None, -1):
             raise AirflowSkipException(message)
         relatives = (
             self.get_flat_relatives if self.ignore_downstream_trigger_rules else self.get_direct_relatives

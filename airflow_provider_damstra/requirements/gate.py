@@ -50,7 +50,7 @@ class GateArguments(RequestModel):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Trainee:
+class Candidate:
     """A user, and the requirements that the user has to meet.
 
     :param name: name and employee number, for messages.
@@ -93,14 +93,14 @@ class GateResult:
         return error
 
 
-def find_trainees(
+def find_candidates(
     client: SupportsCalls,
     user_ids: Sequence[int],
     rules: ResolvedRules,
     *,
     default_time_zone: tzinfo,
     on_no_requirements: Literal["untrained", "trained"] = "untrained",
-) -> list[Trainee]:
+) -> list[Candidate]:
     """Return the users with their requirements, in the order of the ids.
 
     Calls ``getUser`` for each user.
@@ -114,14 +114,14 @@ def find_trainees(
     if missing:
         are = "User {} does not exist." if len(missing) == 1 else "Users {} do not exist."
         raise DamstraNotFoundError(are.format(missing[0] if len(missing) == 1 else format_ids(missing)))
-    trainees = []
+    candidates = []
     for user in filter(None, found):
         requirements = rules.requirements_of(user)
         obstacle = "" if user.is_active else INACTIVE
         if not (obstacle or requirements or on_no_requirements == "trained"):
             obstacle = "no requirement is for this person"
-        trainees.append(
-            Trainee(
+        candidates.append(
+            Candidate(
                 user_id=user.id,
                 name=describe_user(user),
                 time_zone=time_zone_of(user, default_time_zone),
@@ -129,7 +129,7 @@ def find_trainees(
                 obstacle=obstacle,
             )
         )
-    return trainees
+    return candidates
 
 
 def _find_user(client: SupportsCalls, user_id: int) -> User | None:
@@ -146,9 +146,9 @@ def describe_user(user: User) -> str:
     return f"{user.full_name} ({user.employee_number or f'user {user.id}'})"
 
 
-def check_trainees(
+def check_candidates(
     client: SupportsCalls,
-    trainees: Sequence[Trainee],
+    candidates: Sequence[Candidate],
     *,
     at: datetime | None,
     accepted_states: Collection[str] = ACCEPTED_STATES,
@@ -161,7 +161,7 @@ def check_trainees(
     :param at: the time; None is now.
     :raises DamstraError: if a request failed for a reason that affects all, such as a refused key.
     """
-    checked = [one for one in trainees if not one.obstacle]
+    checked = [one for one in candidates if not one.obstacle]
     outcomes = map_concurrently(
         return_error(lambda one: _open_statuses(client, one, at, accepted_states)),
         checked,
@@ -169,27 +169,27 @@ def check_trainees(
     )
     by_id = {one.user_id: outcome for one, outcome in zip(checked, outcomes, strict=True)}
     result = GateResult()
-    for trainee in trainees:
-        outcome = by_id.get(trainee.user_id, trainee.obstacle)
+    for candidate in candidates:
+        outcome = by_id.get(candidate.user_id, candidate.obstacle)
         if not outcome:
-            result.trained.append(trainee.user_id)
+            result.trained.append(candidate.user_id)
             continue
-        result.untrained[trainee.user_id] = describe_untrained(trainee.name, outcome)
+        result.untrained[candidate.user_id] = describe_untrained(candidate.name, outcome)
         if isinstance(outcome, DamstraError):
             if affects_every_call(outcome):
                 raise outcome
-            result.errors[trainee.user_id] = outcome
+            result.errors[candidate.user_id] = outcome
     return result
 
 
 def _open_statuses(
-    client: SupportsCalls, trainee: Trainee, at: datetime | None, accepted_states: Collection[str]
+    client: SupportsCalls, candidate: Candidate, at: datetime | None, accepted_states: Collection[str]
 ) -> list[TrainingStatus]:
-    if not trainee.requirements:
+    if not candidate.requirements:
         return []
-    rows = client.iterate(ListUserLessonSchedules(user_id=trainee.user_id))
+    rows = client.iterate(ListUserLessonSchedules(user_id=candidate.user_id))
     records = [ScheduleRecord.from_row(row) for row in rows]
-    person = Person(requirements=trainee.requirements, records=records, time_zone=trainee.time_zone)
+    person = Person(requirements=candidate.requirements, records=records, time_zone=candidate.time_zone)
     at = at or present_time(records)
     passed = read_passed_of(client, [person], at=at)
     return open_statuses(person.statuses(at=at, passed=passed), accepted_states)

@@ -12,20 +12,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow_provider_damstra.durations import format_duration, parse_duration
-from airflow_provider_damstra.requirements.gate import Trainee
+from airflow_provider_damstra.requirements.gate import Candidate
 from airflow_provider_damstra.requirements.status import Requirement
 
 _DURATIONS = ("valid_for", "warn_before")
 
 
-def dump_trainees(trainees: Iterable[Trainee]) -> tuple[str, str]:
+def dump_candidates(candidates: Iterable[Candidate]) -> tuple[str, str]:
     """Return the people, and the requirements that they refer to by number, as JSON."""
     numbers: dict[Requirement, int] = {}
     groups: dict[tuple[Any, ...], dict[str, str | None]] = {}
-    for trainee in trainees:
-        own = tuple(numbers.setdefault(one, len(numbers)) for one in trainee.requirements)
-        key = (str(trainee.time_zone), own, trainee.obstacle)
-        groups.setdefault(key, {})[str(trainee.user_id)] = trainee.name
+    for candidate in candidates:
+        own = tuple(numbers.setdefault(one, len(numbers)) for one in candidate.requirements)
+        key = (str(candidate.time_zone), own, candidate.obstacle)
+        groups.setdefault(key, {})[str(candidate.user_id)] = candidate.name
     people = [
         {"time_zone": time_zone, "requirements": own, "users": users}
         | ({"obstacle": obstacle} if obstacle else {})
@@ -35,19 +35,19 @@ def dump_trainees(trainees: Iterable[Trainee]) -> tuple[str, str]:
 
 
 def without_names(people: str) -> str:
-    """Return the people of ``dump_trainees`` without their names, which are personal data."""
+    """Return the people of ``dump_candidates`` without their names, which are personal data."""
     groups = json.loads(people)
     return _to_json([{**group, "users": dict.fromkeys(group["users"])} for group in groups])
 
 
-def load_trainees(people: str, requirements: str) -> list[Trainee]:
-    """Return the people of ``dump_trainees``.
+def load_candidates(people: str, requirements: str) -> list[Candidate]:
+    """Return the people of ``dump_candidates``.
 
-    :raises ValueError: if a text is no JSON of ``dump_trainees``.
+    :raises ValueError: if a text is no JSON of ``dump_candidates``.
     """
     try:
         return [
-            Trainee(
+            Candidate(
                 user_id=int(user_id),
                 name=name or "",
                 time_zone=ZoneInfo(group["time_zone"]),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, cast
 
 from airflow_provider_damstra.id_arguments import USER_LIST_FIELDS
 from airflow_provider_damstra.requirements_arguments import (
@@ -16,7 +16,7 @@ from airflow_provider_damstra.sensors.completion import CertificateSensor
 from airflow_provider_damstra.validation import validate_exactly_one
 
 if TYPE_CHECKING:
-    from airflow_provider_damstra.arguments import Ids, SensorArguments, Text, Texts, Time
+    from airflow_provider_damstra.arguments import Ids, RuleList, SensorArguments, Text, Texts, Time
 
 
 class DamstraTrainingGateSensor(CertificateSensor):
@@ -55,6 +55,7 @@ class DamstraTrainingGateSensor(CertificateSensor):
     condition_name = "TrainingGateCondition"
     condition_arguments = ("people", "requirements", "at", "threshold", "accepted_states")
     template_fields = (*USER_LIST_FIELDS, *REQUIREMENTS_FIELDS, "at", "threshold", "damstra_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"requirements": "yaml"}
     require_passed = True
 
     def __init__(
@@ -63,7 +64,7 @@ class DamstraTrainingGateSensor(CertificateSensor):
         user_ids: Ids | None = None,
         employee_numbers: Ids | None = None,
         email_addresses: Texts | None = None,
-        requirements: Sequence[Mapping[str, Any]] | Mapping[str, Any] | Text | None = None,
+        requirements: RuleList | None = None,
         requirements_path: Text | None = None,
         at: Time | None = None,
         time_zone: str = "UTC",
@@ -122,22 +123,22 @@ class DamstraTrainingGateSensor(CertificateSensor):
         from zoneinfo import ZoneInfo
 
         from airflow_provider_damstra.id_arguments import texts_to_resolve
-        from airflow_provider_damstra.requirements.gate import GateArguments, find_trainees
+        from airflow_provider_damstra.requirements.gate import GateArguments, find_candidates
         from airflow_provider_damstra.requirements.resolution import resolve_rules
-        from airflow_provider_damstra.requirements.serialization import dump_trainees
+        from airflow_provider_damstra.requirements.serialization import dump_candidates
         from airflow_provider_damstra.services.id_resolution import parse_texts, resolve_ids
 
         rules, positions = read_rules(self.requirements, self.requirements_path)
         texts = parse_texts(texts_to_resolve(self))
         ids = resolve_ids(self.hook, texts)["user_ids"] if texts else self.user_ids
         arguments = GateArguments.model_validate({"user_ids": ids, "at": self.at})
-        trainees = find_trainees(
+        candidates = find_candidates(
             self.hook,
             arguments.user_ids,
             resolve_rules(self.hook, rules, positions),
             default_time_zone=ZoneInfo(self.time_zone),
             on_no_requirements=self.on_no_requirements,
         )
-        people, requirements = dump_trainees(trainees)
+        people, requirements = dump_candidates(candidates)
         at = arguments.at and arguments.at.isoformat()
         return {"people": people, "requirements": requirements, "at": at}

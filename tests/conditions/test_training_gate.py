@@ -15,8 +15,8 @@ from airflow_provider_damstra.durations import parse_duration
 from airflow_provider_damstra.endpoints import DownloadCertificate, GetUser, ListUserLessonSchedules
 from airflow_provider_damstra.models import User, UserLessonSchedule
 from airflow_provider_damstra.requirements import gate
-from airflow_provider_damstra.requirements.gate import Trainee
-from airflow_provider_damstra.requirements.serialization import dump_trainees
+from airflow_provider_damstra.requirements.gate import Candidate
+from airflow_provider_damstra.requirements.serialization import dump_candidates
 from airflow_provider_damstra.requirements.status import Requirement
 from tests.conditions.factories import NOT_FOUND, row, user_query
 
@@ -65,8 +65,8 @@ def condition(
     *requirements: Requirement, obstacles: dict[int, str] | None = None, **arguments: Any
 ) -> TrainingGateCondition:
     """Return a condition on Ada and Ben."""
-    trainees = [
-        Trainee(
+    candidates = [
+        Candidate(
             user_id=user_id,
             name=name,
             time_zone=PERTH,
@@ -75,7 +75,7 @@ def condition(
         )
         for user_id, name in ((ADA, "Ada (E1)"), (BEN, ""))
     ]
-    people, texts = dump_trainees(trainees)
+    people, texts = dump_candidates(candidates)
     return TrainingGateCondition(people=people, requirements=texts, **arguments)
 
 
@@ -253,7 +253,7 @@ def test_open_items_name_who_lacks_what() -> None:
 
 
 def test_person_without_requirements_passes_once_confirmed() -> None:
-    people, texts = dump_trainees([Trainee(user_id=ADA, name="Ada", time_zone=PERTH)])
+    people, texts = dump_candidates([Candidate(user_id=ADA, name="Ada", time_zone=PERTH)])
     one = TrainingGateCondition(people=people, requirements=texts)
     assert list(one.queries()) == [GetUser(user_id=ADA)]
     one.update(*active(ADA))
@@ -271,7 +271,7 @@ def test_arguments_of_another_form_are_rejected(people: Any, requirements: Any) 
 
 def test_waits_share_requirements_and_rows_keep_equal_values_once() -> None:
     waits = [condition(requirement(), requirement(HEIGHTS)) for _ in range(2)]
-    shared = {id(one.requirements) for wait in waits for one in wait._candidates.values()}
+    shared = {id(one.requirements) for wait in waits for one in wait._progress.values()}
     assert len(shared) == 1
     fields = {"id": 1, "lessonId": 100_201, "lessonVersionId": 100_202, "endDate": "2026-03-01T00:00:00+0000"}
     first, second = (compact_row(UserLessonSchedule.model_validate(fields)) for _ in range(2))

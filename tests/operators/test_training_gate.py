@@ -209,7 +209,7 @@ def test_refused_key_fails_without_naming_people(damstra_emulator: DamstraEmulat
 def test_message_and_xcom_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     untrained = {number: f"Person {number}: inactive" for number in range(1, 151)}
     result = gate.GateResult(untrained=untrained)
-    monkeypatch.setattr(gate, "check_trainees", lambda *_, **__: result)
+    monkeypatch.setattr(gate, "check_candidates", lambda *_, **__: result)
     ti = TaskInstance()
     with pytest.raises(AirflowFailException) as caught:
         create_gate().execute({"ti": ti})  # type: ignore[typeddict-item]
@@ -236,6 +236,15 @@ def test_short_circuit_skips_tasks_downstream_but_no_teardown(ignores_rules: boo
     with pytest.raises(DownstreamTasksSkipped) as caught:
         run(operator)
     assert set(caught.value.tasks) == skipped
+
+
+def test_mapped_task_is_skipped_instead_of_tasks_downstream() -> None:
+    """Airflow skips nothing after a mapped task that short-circuits, so that the gate would be open."""
+    with DAG("site", schedule=None):
+        operator = create_gate(on_untrained="short_circuit")
+        operator >> EmptyOperator(task_id="first")
+    with pytest.raises(AirflowSkipException, match="Liam Murphy"):
+        run(operator, map_index=0)
 
 
 def test_short_circuit_of_trained_people_returns_them() -> None:
