@@ -83,6 +83,13 @@ DamstraTrainingMatrixOperator(
     task_id="matrix", group_id="1", target_path="matrix.csv", lesson_ids=[1, "2"], file_format="csv"
 )
 DamstraTrainingMatrixOperator(
+    task_id="rules",
+    group_id=1,
+    target_path="matrix.csv",
+    requirements=[{"lessons": ["Site Induction"], "all": True}],
+    at="{{ ds }}T00:00:00+08:00",
+)
+DamstraTrainingMatrixOperator(
     task_id="names", group_id=1, target_path="matrix.csv", lesson_names=["Site Induction"]
 )
 DamstraTrainingStatusOperator(
