@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.types import IdentifierList, OptionalUtcDateTime
-from airflow_provider_damstra.endpoints.user import GetUser
 from airflow_provider_damstra.errors import (
     DamstraError,
     DamstraNotFoundError,
@@ -22,6 +21,7 @@ from airflow_provider_damstra.requirements.people import Person, read_passed_of,
 from airflow_provider_damstra.requirements.status import ScheduleRecord, TrainingStatus
 from airflow_provider_damstra.services.concurrency import map_concurrently, return_error
 from airflow_provider_damstra.services.idempotency import format_ids
+from airflow_provider_damstra.services.user_lookup import get_users
 from airflow_provider_damstra.text import escape_unprintable
 
 if TYPE_CHECKING:
@@ -109,13 +109,14 @@ def find_candidates(
     :param on_no_requirements: whether a user for whom no rule is meant is trained.
     :raises DamstraNotFoundError: naming all users who do not exist.
     """
-    found = map_concurrently(lambda one: _find_user(client, one), user_ids, description="users read")
-    missing = [user_id for user_id, user in zip(user_ids, found, strict=True) if user is None]
+    users = get_users(client, user_ids)
+    missing = [user_id for user_id in user_ids if user_id not in users]
+    if len(missing) == 1:
+        raise DamstraNotFoundError(f"User {missing[0]} does not exist.")
     if missing:
-        are = "User {} does not exist." if len(missing) == 1 else "Users {} do not exist."
-        raise DamstraNotFoundError(are.format(missing[0] if len(missing) == 1 else format_ids(missing)))
+        raise DamstraNotFoundError(f"Users {format_ids(missing)} do not exist.")
     candidates = []
-    for user in filter(None, found):
+    for user in map(users.__getitem__, user_ids):
         requirements = rules.requirements_of(user)
         obstacle = "" if user.is_active else INACTIVE
         if not (obstacle or requirements or on_no_requirements == "trained"):
@@ -130,15 +131,6 @@ def find_candidates(
             )
         )
     return candidates
-
-
-def _find_user(client: SupportsCalls, user_id: int) -> User | None:
-    try:
-        return client.call(GetUser(user_id=user_id))
-    except DamstraNotFoundError as error:
-        if error.is_from_proxy:
-            raise
-        return None
 
 
 def describe_user(user: User) -> str:

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.endpoints.group import ListGroups
 from airflow_provider_damstra.endpoints.lesson import ListLessons
-from airflow_provider_damstra.endpoints.user import GetUser
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.input_files.columns import nearest_name
 from airflow_provider_damstra.models.keys import match_key
 from airflow_provider_damstra.requirements.status import Requirement
-from airflow_provider_damstra.services.concurrency import map_concurrently
 from airflow_provider_damstra.services.group import descendants
 from airflow_provider_damstra.services.lesson_lookup import LessonLookup, lesson_ids_of
-from airflow_provider_damstra.services.user_lookup import UserLookup
+from airflow_provider_damstra.services.user_lookup import UserLookup, get_users
 from airflow_provider_damstra.text import join_first
 
 if TYPE_CHECKING:
@@ -253,8 +251,7 @@ class _Users:
             found = UserLookup(client, match_by=field).candidates(values) if values else {}
             self._ids_by_key |= {key: [user.id for user in users] for key, users in found.items()}
         ids = [one for one in references if isinstance(one, int)]
-        exists = map_concurrently(lambda one: _exists(client, one), ids, description="users looked up")
-        self._existing = {user_id for user_id, found in zip(ids, exists, strict=True) if found}
+        self._existing = get_users(client, ids).keys()
 
     def resolve(self, reference: Reference) -> int | str:
         """Return the id of a user, or why there is none."""
@@ -268,16 +265,6 @@ class _Users:
         if found:
             return f"{len(found)} users have the {field} {reference!r} ({_shown(found)}): give the id of one"
         return f"no user has the {field} {reference!r}"
-
-
-def _exists(client: SupportsCalls, user_id: int) -> bool:
-    try:
-        client.call(GetUser(user_id=user_id))
-    except DamstraNotFoundError as error:
-        if error.is_from_proxy:
-            raise
-        return False
-    return True
 
 
 def _shown(ids: Iterable[int]) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.endpoints.user import ActiveValue, ListUsers
-from airflow_provider_damstra.errors import DamstraConflictError
+from airflow_provider_damstra.endpoints.user import ActiveValue, GetUser, ListUsers
+from airflow_provider_damstra.errors import DamstraConflictError, DamstraNotFoundError
 from airflow_provider_damstra.models.user import User
+from airflow_provider_damstra.services.concurrency import map_concurrently
 from airflow_provider_damstra.services.key_lookup import KeyLookup
 from airflow_provider_damstra.text import join_first
 
@@ -72,3 +73,21 @@ class UserLookup(KeyLookup[User]):
                 "so it is unknown which is meant; nothing was changed. Correct one of them in Damstra."
             )
         return {key: users[0] for key, users in candidates.items()}
+
+
+def get_users(client: SupportsCalls, user_ids: Sequence[int]) -> dict[int, User]:
+    """Return users by id, active or not, without those who do not exist.
+
+    Calls ``getUser`` for each, concurrently.
+    """
+    found = map_concurrently(lambda one: _get_user(client, one), user_ids, description="users read")
+    return {user_id: user for user_id, user in zip(user_ids, found, strict=True) if user is not None}
+
+
+def _get_user(client: SupportsCalls, user_id: int) -> User | None:
+    try:
+        return client.call(GetUser(user_id=user_id))
+    except DamstraNotFoundError as error:
+        if error.is_from_proxy:  # it does not mean that there is no such user
+            raise
+        return None
