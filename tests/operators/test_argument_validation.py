@@ -183,7 +183,7 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     ),
     (
         CREATE_USER,
-        {"user": {"employee_number": 12e4, "first_name": 7}},
+        {"user": {"employee_number": 120000.5, "first_name": 7}},
         "first_name: Input should be a valid string, not a number; employee_number: Input should be a valid",
     ),
     (CREATE_GROUP, {"name": ""}, "name"),
