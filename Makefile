@@ -82,6 +82,7 @@ bench: $(BENCHED)  ## compare waits, exports and SQL loads with other tools (hal
 	$(BIN)/python -m benchmarks.waits
 	$(BIN)/python -m benchmarks.exports
 	$(BIN)/python -m benchmarks.to_sql
+	$(BIN)/python -m benchmarks.training_status
 	$(BIN)/python -m benchmarks.webhooks
 
 .PHONY: install

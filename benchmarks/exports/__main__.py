@@ -77,12 +77,21 @@ def comparisons(users: int) -> dict[str, Comparison]:
 
 
 def run(contender: str, scenario: Scenario, port: int) -> Measurement:
-    """Run one contender in a subprocess and return its measurement, with the server's count of requests."""
+    """Run one contender and return its measurement."""
+    measured = run_contender("benchmarks.exports.contender", contender, scenario, port)
+    return {**measured, "rows": scenario.rows}
+
+
+def run_contender(module: str, contender: str, scenario: Scenario, port: int) -> Measurement:
+    """Run one contender in a subprocess and return its measurement, with the server's count of requests.
+
+    :param module: the program that runs it.
+    """
     before = _requests(port)
     with tempfile.TemporaryDirectory() as home:
         done = subprocess.run(  # noqa: S603 (our own program)
             [
-                *(sys.executable, "-m", "benchmarks.exports.contender", contender),
+                *(sys.executable, "-m", module, contender),
                 *(json.dumps(scenario.arguments()), str(port), str(Path(home, "rows.jsonl"))),
             ],
             capture_output=True,
@@ -93,7 +102,7 @@ def run(contender: str, scenario: Scenario, port: int) -> Measurement:
     if done.returncode:
         raise SystemExit(f"{contender} failed in {scenario}:\n{done.stderr[-3000:]}")
     measured: Measurement = json.loads(done.stdout.splitlines()[-1])
-    return {**measured, "requests": _requests(port) - before, "rows": scenario.rows}
+    return {**measured, "requests": _requests(port) - before}
 
 
 def _requests(port: int) -> int:

@@ -22,35 +22,36 @@ class Pages:
         is_fan_out = scenario.what == "schedules"
         self._rows, self._offsets = users_rows(0 if is_fan_out else scenario.users)
         user_ids = range(1, scenario.users + 1) if is_fan_out else ()
-        self._schedules = {user: _http_response(schedules_page(user, 0)) for user in user_ids}
+        self._schedules = {user: http_response(schedules_page(user, 0)) for user in user_ids}
 
     def _users(self, start: int) -> bytes:
         end = max(start, min(start + self._size, self._total))
         rows = memoryview(self._rows)[self._offsets[start] : self._offsets[end] - 1] if start < end else b""
-        return _http_response(b'{"results":[', rows, b"],", users_meta(start, end, self._total), b"}")
+        return http_response(b'{"results":[', rows, b"],", users_meta(start, end, self._total), b"}")
 
     def respond(self, target: str) -> bytes:
         """Count a request and return its response."""
         path, _, query = target.partition("?")
         if path == "/stats":
-            return _http_response(json.dumps({"requests": self.requests}).encode())
+            return http_response(json.dumps({"requests": self.requests}).encode())
         self.requests += 1
         parameters = parse_qs(query)
         start = int(parameters.get("startIndex", ["0"])[0])
         parts = path.strip("/").split("/")
         if parts == ["api", "v2", "user"]:
             if parameters.get("maxResults") != [str(self._size)]:
-                return _http_response(
+                return http_response(
                     b'{"message":"another page size was rendered"}', status="400 Bad Request"
                 )
             return self._users(start)
         if len(parts) == 5 and parts[4] == "lesson_schedule" and int(parts[3]) in self._schedules:
             user = int(parts[3])
-            return _http_response(schedules_page(user, start)) if start else self._schedules[user]
-        return _http_response(b'{"message":"not found"}', status="404 Not Found")
+            return http_response(schedules_page(user, start)) if start else self._schedules[user]
+        return http_response(b'{"message":"not found"}', status="404 Not Found")
 
 
-def _http_response(*body: bytes | memoryview, status: str = "200 OK") -> bytes:
+def http_response(*body: bytes | memoryview, status: str = "200 OK") -> bytes:
+    """Return a response with a body of JSON."""
     length = sum(map(len, body))
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
     return b"".join((head.encode(), *body))

@@ -8,8 +8,9 @@ import pytest
 
 from benchmarks.exports import contender as exports
 from benchmarks.to_sql import contender as to_sql
+from benchmarks.training_status import contender as training_status
 
 
-@pytest.mark.parametrize("module", sorted({*exports.IMPORTS, *to_sql.IMPORTS}))
+@pytest.mark.parametrize("module", sorted({*exports.IMPORTS, *to_sql.IMPORTS, *training_status.IMPORTS}))
 def test_preloaded_module_exists(module: str) -> None:
     assert find_spec(module)
