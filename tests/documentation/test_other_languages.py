@@ -26,6 +26,7 @@ LANGUAGES = {
     "python": "test_python.py",
     "csv": "test_python.py",  # files that Python blocks read
     "jsonl": "test_python.py",
+    "yaml": "test_python.py",
     "bash": "test_shell.py",
     "console": "test_shell.py",
     "json": "test_other_languages.py",
@@ -51,6 +52,12 @@ OUTPUT = {
     "completion-delivery.md, Receipts": (
         "tests/test_completion_delivery_page.py::test_printed_receipt_is_what_is_written"
     ),
+    "training-requirements.md, Rules": (
+        "tests/test_training_requirements_page.py::test_printed_problems_are_those_of_the_reader"
+    ),
+    "training-requirements.md, Schedule what is due": (
+        "tests/test_training_requirements_page.py::test_printed_plan_is_that_of_a_dry_run"
+    ),
     "input-files.md, What is rejected": (
         "tests/test_input_files_page.py::test_printed_messages_are_those_of_the_reader"
     ),
@@ -71,7 +78,7 @@ def test_block_has_a_test(snippet: Snippet) -> None:
         assert snippet.language in LANGUAGES, f"{place}: no test runs {snippet.language or 'no language'!r}"
 
 
-@pytest.mark.parametrize("snippet", snippets_in("csv", "jsonl"), ids=snippet_id)
+@pytest.mark.parametrize("snippet", snippets_in("csv", "jsonl", "yaml"), ids=snippet_id)
 def test_data_file_is_read_by_a_python_block(snippet: Snippet) -> None:
     readers = [other.text for other in snippets_in("python") if other.page == snippet.page]
     assert any(f'"{snippet.file_name}"' in reader for reader in readers)

@@ -106,7 +106,8 @@ EXPECTED = {
         returned={"load_users": {"history_inserted": ALL_USERS}, "load_lesson_schedules": {"deleted": 0}}
     ),
     "training-matrix.md, Training matrix": Expected(returned={"matrix": {"lessons": 2}}),
-    "training-requirements.md, Training requirements": Expected(returned={"status": {"rows": 43}}),
+    "training-requirements.md, Training requirements": Expected(returned={"status": {"rows": 60}}),
+    "training-requirements.md, Schedule what is due": Expected(returned={"schedule_due": {"rows": 6}}),
 }
 """A block that is not here has no test, and fails."""
 
@@ -180,7 +181,7 @@ def write_dag(snippet: Snippet, folder: Path) -> tuple[Path, str]:
 
 def write_input_files(page: str, folder: Path) -> None:
     """Write the data files that a page shows, under the names that introduce them."""
-    for snippet in snippets_in("csv", "jsonl"):
+    for snippet in snippets_in("csv", "jsonl", "yaml"):
         if snippet.page == page:
             snippet.write(folder / snippet.file_name)
 
