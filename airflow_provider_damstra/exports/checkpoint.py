@@ -87,6 +87,14 @@ class Checkpoint:
         self.parent_ids = list(parent_ids)
         (self._folder / _PARENTS).write_bytes(json.dumps(self.parent_ids).encode())
 
+    def save_value(self, name: str, value: Any) -> None:
+        """Save a JSON value besides the pages, under a name of its own."""
+        (self._folder / f"{name}.json").write_bytes(json.dumps(value).encode())
+
+    def load_value(self, name: str) -> Any:
+        """Return the value that was saved last under a name, or None."""
+        return _read_json(self._folder / f"{name}.json")
+
     def add(self, page: RowPage) -> None:
         """Save a page, after the pages of an earlier try that it continues."""
         parent_id = page.parent_id or 0

@@ -242,12 +242,21 @@ class ResourceTransfer(DamstraOperator):
             ``failed_parent_count``.
         """
         first = [_shown_failure(reader, *one) for one in islice(reader.failed.items(), FAILED_PARENTS_SHOWN)]
-        for parent_id, why in first:
-            self.log.warning("%s %s was left out: %s", reader.query.resource.parent_argument, parent_id, why)
-        if len(reader.failed) > len(first):
-            self.log.warning("%d more were left out.", len(reader.failed) - len(first))
+        log_left_out(self.log, reader.query.resource.parent_argument, first, count=len(reader.failed))
         failed = {parent_id: why for parent_id, why in first if parent_id != _HIDDEN}
         return {"failed_parents": failed, "failed_parent_count": len(reader.failed)}
+
+
+def log_left_out(log: Any, name: str, first: Sequence[tuple[str, str]], *, count: int) -> None:
+    """Log the first of what was left out, each with the reason, and the number of the others.
+
+    :param name: what was left out, such as ``user_id``.
+    :param count: the number of all.
+    """
+    for one, why in first:
+        log.warning("%s %s was left out: %s", name, one, why)
+    if count > len(first):
+        log.warning("%d more were left out.", count - len(first))
 
 
 def _shown_failure(reader: ResourceReader, parent_id: int, why: str) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from airflow_provider_damstra.requirements_arguments import (
     read_rules,
     validate_requirements_arguments,
 )
-from airflow_provider_damstra.transfers.base import FAILED_PARENTS_SHOWN, create_reader
+from airflow_provider_damstra.transfers.base import FAILED_PARENTS_SHOWN, create_reader, log_left_out
 from airflow_provider_damstra.validation import (
     validate_at_most_one,
     validate_choice,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.arguments import Ids, RuleList, Text, Texts, Time
     from airflow_provider_damstra.exports.reader import ResourceReader, Rows
-    from airflow_provider_damstra.exports.training_status.evaluation import EvaluatedTrainee
+    from airflow_provider_damstra.exports.training_status.evaluation import EvaluatedTrainee, PassedTests
     from airflow_provider_damstra.exports.training_status.failures import FailedUsers
     from airflow_provider_damstra.requirements.resolution import ResolvedRules
     from airflow_provider_damstra.requirements.rules_file import Positions
@@ -144,19 +144,19 @@ class EvaluateTrainingOperator(DamstraOperator):
         :param checkpoint_path: path of a file, next to which they are kept; None keeps none.
         """
         from airflow_provider_damstra.exports.checkpoint import listings_with_checkpoint
-        from airflow_provider_damstra.exports.training_status.evaluation import listings_of
+        from airflow_provider_damstra.exports.training_status.evaluation import PassedTests, listings_of
         from airflow_provider_damstra.transfers.resume import open_checkpoint
 
         trainees = self._read_trainees(evaluation)
         user_ids = list(trainees)
         with self._open_reader("lesson_schedules", parent_ids=user_ids) as reader:
             if checkpoint_path is None:
-                yield self._evaluate(evaluation, trainees, reader, listings_of(reader))
+                yield self._evaluate(evaluation, trainees, reader, listings_of(reader), PassedTests(None))
                 return
             fingerprint = self._fingerprint(evaluation)
             with open_checkpoint(checkpoint_path, context, fingerprint=fingerprint) as checkpoint:
                 listings = listings_with_checkpoint(reader, checkpoint, parent_ids=user_ids)
-                yield self._evaluate(evaluation, trainees, reader, listings)
+                yield self._evaluate(evaluation, trainees, reader, listings, PassedTests(checkpoint))
 
     def _evaluate(
         self,
@@ -164,11 +164,14 @@ class EvaluateTrainingOperator(DamstraOperator):
         trainees: Mapping[int, Trainee],
         reader: ResourceReader,
         listings: Iterator[tuple[int, Rows]],
+        passed: PassedTests,
     ) -> Iterator[EvaluatedTrainee]:
         from airflow_provider_damstra.exports.training_status.evaluation import evaluate_trainees
 
         failed, count = evaluation.failed, 0
-        for evaluated in evaluate_trainees(self.client, trainees, listings, at=evaluation.at, failed=failed):
+        for evaluated in evaluate_trainees(
+            self.client, trainees, listings, at=evaluation.at, passed=passed, failed=failed
+        ):
             yield evaluated
             count += 1
         failed.errors |= reader.failed
@@ -210,15 +213,12 @@ class EvaluateTrainingOperator(DamstraOperator):
 
         :return: ``failed_users``, error messages by id, and ``failed_user_count``.
         """
-        first = dict(islice(failed.errors.items(), FAILED_PARENTS_SHOWN))
-        for user_id, reason in first.items():
-            self.log.warning("user %d was left out: %s", user_id, reason)
-        if len(failed.errors) > len(first):
-            self.log.warning("%d more were left out.", len(failed.errors) - len(first))
-        return {
-            "failed_users": {str(user_id): reason for user_id, reason in first.items()},
-            "failed_user_count": len(failed.errors),
-        }
+        count = len(failed.errors)
+        first = [
+            (str(user_id), reason) for user_id, reason in islice(failed.errors.items(), FAILED_PARENTS_SHOWN)
+        ]
+        log_left_out(self.log, "user", first, count=count)
+        return {"failed_users": dict(first), "failed_user_count": count}
 
 
 def time_of_run(context: Context) -> datetime:

@@ -238,6 +238,17 @@ def test_failed_certificate_leaves_out_its_user(damstra_emulator: DamstraEmulato
     assert states(tmp_path / "rows.jsonl") == {(1004, INDUCTION): "missing"}
 
 
+def test_unreadable_user_is_a_failed_user(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    good = {"id": 1011, "firstName": "Liam", "groups": [{"id": 102}], "clientStatusId": 56}
+    page = {"results": [good, {**good, "id": 1016, "groups": "none"}], "meta": {"totalResultCount": 2}}
+    damstra_emulator.add_fault("status", path="/user", status=200, body=page)
+    operator = status_operator(tmp_path / "rows.jsonl", on_failed_user="skip")
+    result = run(operator, run_after=damstra_emulator.now).value
+    assert list(result["failed_users"]) == ["1016"]
+    assert list(read_rows(tmp_path / "rows.jsonl")) == [(1011, INDUCTION)]
+    assert "a row of users cannot be read: groups" in error_message(status_operator(None))
+
+
 def test_counts_are_xcoms_without_a_file(damstra_emulator: DamstraEmulator) -> None:
     outcome = run(status_operator(None), run_after=damstra_emulator.now)
     assert outcome.xcoms.keys() == {"rows", "states", "lessons"}

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tests.emulator.api_client import ApiClient
 
 
+CERTIFICATE_OF_1016 = "/lesson_schedule/30018/certificate"
+
+
 class Killed(BaseException):
     """The process ends."""
 
@@ -111,6 +114,20 @@ def test_retry_after_a_kill_while_scheduling_reads_no_listing_for_the_statuses(
     run(due_operator(path), run_after=at, try_number=2, max_tries=1)
     # One request before each person is scheduled, and an empty page, as a listing has no total.
     assert len(damstra_emulator.journal("GET", "/user/*/lesson_schedule")) <= 2 * len(CREW)
+
+
+def test_retry_does_not_read_a_certificate_again(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:
+    at, path = damstra_emulator.now, tmp_path / "rows.jsonl"
+    rule = {"lessons": [INDUCTION], "groups": ["Pit Crew A"], "require_passed": True}
+    damstra_emulator.add_fault("status", path=CERTIFICATE_OF_1016, status=500)
+    with pytest.raises(DamstraError):
+        run(status_operator(path, rule), run_after=at, try_number=1, max_tries=1)
+    damstra_emulator.clear_faults()
+    damstra_emulator.clear_journal()
+    run(status_operator(path, rule), run_after=at, try_number=2, max_tries=1)
+    read = damstra_emulator.journal("GET", "/lesson_schedule/*/certificate")
+    assert [entry["path"] for entry in read] == [CERTIFICATE_OF_1016]
+    assert len(read_rows(path)) == len(CREW)
 
 
 def test_retry_at_another_time_reads_all_listings(damstra_emulator: DamstraEmulator, tmp_path: Path) -> None:

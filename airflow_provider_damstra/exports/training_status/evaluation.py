@@ -22,6 +22,7 @@ from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.base import SupportsCalls
+    from airflow_provider_damstra.exports.checkpoint import Checkpoint
     from airflow_provider_damstra.exports.reader import ResourceReader, Rows
     from airflow_provider_damstra.exports.training_status.failures import FailedUsers
     from airflow_provider_damstra.requirements.status import TrainingStatus
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 EvaluatedTrainee = tuple["Trainee", "list[TrainingStatus]"]
 """A trainee and one status for each lesson, of several rules for a lesson the most urgent."""
 
+_PASSED = "passed"
 _TRAINEES_PER_BATCH = 500
 """Trainees whose schedules are in memory, and whose certificates are read concurrently."""
 
@@ -45,12 +47,30 @@ def listings_of(reader: ResourceReader) -> Iterator[tuple[int, Rows]]:
             rows.setdefault(parent_id, []).extend(page.rows)
 
 
+class PassedTests(dict[int, bool]):
+    """Whether tests were passed, by the id of the lesson schedule, as far as certificates were read.
+
+    :param checkpoint: keeps the results for a retry; None keeps them in memory.
+    """
+
+    def __init__(self, checkpoint: Checkpoint | None) -> None:
+        kept = checkpoint.load_value(_PASSED) if checkpoint else None
+        super().__init__(kept or ())
+        self._checkpoint = checkpoint
+
+    def save(self) -> None:
+        """Keep all results."""
+        if self._checkpoint:
+            self._checkpoint.save_value(_PASSED, list(self.items()))
+
+
 def evaluate_trainees(
     client: SupportsCalls,
     trainees: Mapping[int, Trainee],
     listings: Iterable[tuple[int, Rows]],
     *,
     at: datetime,
+    passed: PassedTests,
     failed: FailedUsers,
 ) -> Iterator[EvaluatedTrainee]:
     """Yield each trainee with the statuses, in the order of the listings.
@@ -60,12 +80,13 @@ def evaluate_trainees(
     :param trainees: trainees by user id.
     :param listings: lesson schedules by user id.
     :param at: time of the statuses.
+    :param passed: to which results are added.
     :param failed: to which users are added who cannot be evaluated.
     """
     remaining = iter(listings)
     while batch := list(islice(remaining, _TRAINEES_PER_BATCH)):
         people = dict(_parse_batch(trainees, batch, failed=failed))
-        passed = _read_passed(client, people, at=at, failed=failed)
+        _read_certificates(client, people, at=at, passed=passed, failed=failed)
         for user_id, person in people.items():
             if user_id not in failed.errors:
                 yield trainees[user_id], _one_of_each_lesson(person.statuses(at=at, passed=passed))
@@ -111,14 +132,18 @@ def _parse_records(trainee: Trainee, rows: Rows) -> list[ScheduleRecord]:
     return list(records.values())
 
 
-def _read_passed(
-    client: SupportsCalls, people: Mapping[int, Person], *, at: datetime, failed: FailedUsers
-) -> dict[int, bool]:
-    """Return by schedule id whether tests were passed, as far as the statuses depend on it.
+def _read_certificates(
+    client: SupportsCalls,
+    people: Mapping[int, Person],
+    *,
+    at: datetime,
+    passed: PassedTests,
+    failed: FailedUsers,
+) -> None:
+    """Add whether tests were passed, as far as the statuses depend on it.
 
     :param people: people by user id.
     """
-    passed: dict[int, bool] = {}
     remaining: Sequence[int] = list(people)
     while remaining:
         user_ids = {
@@ -129,10 +154,11 @@ def _read_passed(
         results = map_concurrently(
             return_error(partial(has_certificate, client)), list(user_ids), description="certificates read"
         )
-        for (schedule_id, user_id), result in zip(user_ids.items(), results, strict=True):
+        found = dict(zip(user_ids, results, strict=True))
+        passed.update({one: result for one, result in found.items() if isinstance(result, bool)})
+        if found:
+            passed.save()
+        for schedule_id, result in found.items():
             if isinstance(result, DamstraError):
-                failed.add(user_id, result)
-            else:
-                passed[schedule_id] = result
+                failed.add(user_ids[schedule_id], result)
         remaining = [one for one in dict.fromkeys(user_ids.values()) if one not in failed.errors]
-    return passed

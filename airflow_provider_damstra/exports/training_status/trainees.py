@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-import msgspec
 from pydantic import ValidationError
 
-from airflow_provider_damstra.clients.raw_pages import DECODE_ERRORS
+from airflow_provider_damstra.clients.raw_pages import row_key
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.types import OMITTED, OptionalAwareDateTime, OptionalIdentifierList
+from airflow_provider_damstra.endpoints.user import ListUsers
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError
 from airflow_provider_damstra.json_repair import decode_leniently
 from airflow_provider_damstra.models.user import User
@@ -20,7 +20,6 @@ from airflow_provider_damstra.validation_errors import format_validation_error
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from airflow_provider_damstra.clients.raw_pages import RawRow
     from airflow_provider_damstra.exports.reader import ResourceReader
     from airflow_provider_damstra.exports.training_status.failures import FailedUsers
     from airflow_provider_damstra.requirements.resolution import ResolvedRules
@@ -31,10 +30,6 @@ class EvaluationRequest(RequestModel):
 
     user_ids: OptionalIdentifierList = OMITTED
     at: OptionalAwareDateTime = OMITTED
-
-
-class _RowWithId(msgspec.Struct):
-    id: int
 
 
 def read_trainees(
@@ -79,14 +74,8 @@ def _read_users(
                     yield user
                 continue
             # Not in the except block: pydantic's error, which shows the row, would be its context.
-            user_id = _find_id(row)
+            user_id = row_key(row, ListUsers())
+            if not isinstance(user_id, int):
+                raise DamstraResponseError(f"a row of users has no id: {reason}")
             if wanted is None or user_id in wanted:
                 failed.add(user_id, DamstraResponseError(f"a row of users cannot be read: {reason}"))
-
-
-def _find_id(row: RawRow) -> int:
-    """Return the id in a row that cannot be read as a user; 0 if there is none."""
-    try:
-        return decode_leniently(msgspec.json.Decoder(_RowWithId, strict=False).decode, bytes(row)).id
-    except DECODE_ERRORS:
-        return 0
