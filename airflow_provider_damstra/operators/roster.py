@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, cast
 
 from airflow_provider_damstra.operators.base import FILE_XCOM_KEYS
@@ -30,6 +31,18 @@ if TYPE_CHECKING:
 _OUTCOMES = ("created", "updated", "reactivated", "inactivated", "moved", "supervisors_changed")
 _PROBLEMS = ("duplicate", "ambiguous", "unmatched", "protected", "unknown_manager")
 _DIGEST_LENGTH = 64
+_RENDERED_TO_A_VALUE = (
+    "group_id",
+    "filters",
+    "group_column",
+    "group_mapping",
+    "parent_group_id",
+    "manager_column",
+    "protected_users",
+    "plan_path",
+    "plan_digest",
+)
+"""Arguments that mean something else if they are None: a wider scope, no protection, no approval."""
 
 
 class DamstraSyncUsersOperator(UserRowsMixin):
@@ -160,7 +173,7 @@ class DamstraSyncUsersOperator(UserRowsMixin):
         self.is_dry_run = dry_run
         self.plan_path = cast("str | None", plan_path)
         self.plan_digest = plan_digest
-        self._needs_approval = plan_digest is not None
+        self._given = [name for name in _RENDERED_TO_A_VALUE if getattr(self, name) is not None]
         self._validate_combination()
 
     def _validate_combination(self) -> None:
@@ -188,6 +201,7 @@ class DamstraSyncUsersOperator(UserRowsMixin):
         from airflow_provider_damstra.services.roster.guards import validate_limits
         from airflow_provider_damstra.services.roster.problems import ids_by_kind, report_problems
 
+        self._validate_rendered()
         is_dry_run = parse_bool("dry_run", self.is_dry_run)
         approved = self._parse_plan_digest()
         self._validate_plan_path()
@@ -210,9 +224,17 @@ class DamstraSyncUsersOperator(UserRowsMixin):
         self.push_xcoms(context, **ids, **ids_by_kind(plan.problems))
         return {"counts": counts, "plan_digest": digest, **file}
 
+    def _validate_rendered(self) -> None:
+        """Raise if an argument was given, but its template or XCom has no value."""
+        missing = [name for name in self._given if getattr(self, name) is None]
+        if missing:
+            raise ValueError(
+                f"{missing[0]} is None: did the task that returns it run before this one? Nothing was changed"
+            )
+
     def _parse_plan_digest(self) -> str | None:
         """Return the digest of the approved plan, or None if no approval is needed."""
-        if not self._needs_approval:
+        if self.plan_digest is None:
             return None
         digest = str(self.plan_digest).strip()
         if len(digest) != _DIGEST_LENGTH:
@@ -227,7 +249,7 @@ class DamstraSyncUsersOperator(UserRowsMixin):
         from airflow_provider_damstra.services.roster.account import Scope
 
         filters = None if self.filters is None else parse_mapping("filters", self.filters)
-        if filters is not None and not any(value is not None for value in filters.values()):
+        if filters is not None and not _selects(filters):
             raise ValueError("filters selects all users; if that is right, set scope='all' instead")
         return Scope(
             group_id=cast("Any", self.group_id),
@@ -269,3 +291,9 @@ class DamstraSyncUsersOperator(UserRowsMixin):
             return {}
         rows = [json.dumps(line, ensure_ascii=False).encode() for line in lines]
         return self.write_json_lines([rows], self.plan_path)
+
+
+def _selects(filters: Mapping[str, Any]) -> bool:
+    """Return whether filters select some users only; a blank search finds all, active or not."""
+    values = (value for name, value in filters.items() if name not in ("active_value", "activeValue"))
+    return any(value is not None and str(value).strip() for value in values)

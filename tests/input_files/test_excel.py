@@ -120,6 +120,12 @@ def test_other_columns_of_a_file_of_ids_may_be_unreadable() -> None:
     assert ids_in(as_excel([["id", "note"], [7, "=1+1"], [8, "#REF!"]]), "ids.xlsx") == (7, 8)
 
 
+def test_ignored_columns_of_a_file_of_users_may_be_unreadable() -> None:
+    content = as_excel([[*HEADER, "cost"], [*ROW, "#N/A"], ["E2", "Bea", "Byron", None, "=1+1"]])
+    users = users_in(content, "people.xlsx", ignored_columns=["cost"])
+    assert [user.employee_number for user in users] == ["E1", "E2"]
+
+
 def test_sheet_with_features_that_are_not_read_gives_no_warning() -> None:
     extension = '<extLst><ext uri="{78C0D931-6437-407d-A8EE-F0AAD7539E65}" /></extLst></worksheet>'
     content = replaced(as_excel([["id"], [7]]), {"</worksheet>": extension})

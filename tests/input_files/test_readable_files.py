@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_damstra.services.user_import.columns import UserColumns
-from airflow_provider_damstra.services.user_import.parsing import read_rows
+from airflow_provider_damstra.services.user_import.parsing import parse_row_list, read_rows
 from tests.input_files.readers import as_excel, as_parquet, ids_in, pack, users_in
 
 if TYPE_CHECKING:
@@ -102,6 +102,14 @@ def test_whole_number_of_pandas_in_an_extra_column_is_text_without_decimals() ->
     columns = UserColumns({}, extra=["manager"])
     [row] = read_rows(io.BytesIO(content), columns, name="people.parquet", match_by="employee_number")
     assert row.extra == {"manager": "1001"}
+
+
+@pytest.mark.parametrize("column", ["phone_number", "manager"])
+def test_nan_of_pandas_is_an_empty_cell(column: str) -> None:
+    row = {"employee_number": "E1", "first_name": "Zoë", "last_name": "Byron", column: float("nan")}
+    columns = UserColumns({}, extra=["manager"])
+    [parsed] = parse_row_list([row], columns, match_by="employee_number", allow_empty=False)
+    assert (parsed.user.phone_number, parsed.extra) == (None, {})
 
 
 def test_index_column_of_pandas_can_be_ignored() -> None:

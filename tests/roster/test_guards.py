@@ -92,6 +92,17 @@ def test_unknown_protected_user_is_an_error_before_any_change(damstra_emulator: 
     assert sent_writes(damstra_emulator) == []
 
 
+@pytest.mark.parametrize("name", ["group_id", "filters", "protected_users", "plan_digest"])
+def test_argument_that_is_rendered_to_none_is_an_error_and_not_another_scope(
+    name: str, damstra_emulator: DamstraEmulator
+) -> None:
+    value = {"filters": {"role_id": 6}}.get(name, "{{ none }}")
+    step = operator(STAYING, **{name: value})
+    setattr(step, name, None)  # as native objects and XComs are rendered
+    assert f"{name} is None: did the task" in fail_fast_message(step)
+    assert damstra_emulator.journal() == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -106,6 +117,8 @@ def test_unknown_protected_user_is_an_error_before_any_change(damstra_emulator: 
         ({"scope": "all", "dry_run": "maybe"}, "dry_run is 'maybe'"),
         ({"filters": {}}, "filters selects all users"),
         ({"filters": {"role_id": None}}, "filters selects all users"),
+        ({"filters": {"q": " "}}, "filters selects all users"),
+        ({"filters": {"active_value": "all"}}, "filters selects all users"),
         ({"filters": {"rolle": 6}}, "rolle"),
         (
             {"scope": "all", "group_column": "g", "parent_group_id": "x"},

@@ -66,6 +66,16 @@ def test_ambiguous_person_is_left_alone_and_does_not_stop_the_others(
     assert outcome.xcoms["created"] == outcome.xcoms["inactivated"] == []
 
 
+@pytest.mark.parametrize("match_by", ["email_address", "user_name"])
+def test_new_address_or_user_name_of_an_employee_number_makes_no_second_account(
+    match_by: str, damstra_emulator: DamstraEmulator
+) -> None:
+    outcome = run(operator([row(LIAM, **{match_by: "married@example.com"})], match_by=match_by))
+    assert outcome.xcoms["ambiguous"] == [LIAM]
+    assert outcome.xcoms["created"] == []
+    assert outcome.xcoms["inactivated"] == list(CREW_IDS[1:])
+
+
 @pytest.mark.parametrize(
     "rows",
     [

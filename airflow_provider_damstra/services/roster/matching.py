@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.services.roster.account import Account
     from airflow_provider_damstra.services.user_import.parsing import UserRow
 
+_IDENTIFYING_FIELDS = {"email_address": "e-mail address", "employee_number": "employee number"}
+
 
 @dataclass(kw_only=True)
 class Matches:
@@ -49,7 +51,7 @@ def match_people(rows: Iterable[UserRow], account: Account, *, match_by: str, ke
     """Return which row is which user.
 
     Equal rows of a person are one. A person is left alone if rows differ, if several users match, or if the
-    user of another person, or of none, has the row's user name or e-mail address.
+    user of another person, or of none, has the row's user name, e-mail address or employee number.
 
     :param match_by: the field by which they are matched.
     :param keep_roles: whether roles that a row does not name have to be kept.
@@ -69,8 +71,9 @@ def match_people(rows: Iterable[UserRow], account: Account, *, match_by: str, ke
         _match_user(matches, key, same[0], users, match_by=match_by)
     if match_by != "user_name":
         _leave_taken_user_names_alone(matches, account)
-    if match_by != "email_address":
-        _leave_known_addresses_alone(matches, account)
+    for name in _IDENTIFYING_FIELDS:
+        if name != match_by:
+            _leave_known_people_alone(matches, account, name)
     if keep_roles:
         _leave_undocumented_roles_alone(matches)
     return matches
@@ -118,19 +121,20 @@ def _leave_taken_user_names_alone(matches: Matches, account: Account) -> None:
             matches.leave_alone(key, [matches.rows[key]], [*own, *unclaimed], reason)
 
 
-def _leave_known_addresses_alone(matches: Matches, account: Account) -> None:
-    """Exclude new people with the e-mail address of one user who is in no other row.
+def _leave_known_people_alone(matches: Matches, account: Account, name: str) -> None:
+    """Exclude new people with the e-mail address, or employee number, of one user who is in no other row.
 
-    It can be the same person with another number. An address of several users or rows identifies none.
+    It can be the same person, whose value of ``match_by`` has changed. A value of several users or rows
+    identifies none.
     """
-    by_address = account.users_by_key("email_address")
-    addresses = {key: match_key(row.user.email_address) for key, row in matches.rows.items()}
-    counts = Counter(addresses.values())
+    by_value = account.users_by_key(name)
+    values = {key: match_key(getattr(row.user, name)) for key, row in matches.rows.items()}
+    counts = Counter(values.values())
     matched = {user.id for user in matches.users.values()}
-    for key, address in addresses.items():
-        holders = by_address.get(address, []) if address and key not in matches.users else []
-        if len(holders) == counts[address] == 1 and holders[0].id not in matched:
-            reason = "a new person with the e-mail address of this user"
+    for key, value in values.items():
+        holders = by_value.get(value, []) if value and key not in matches.users else []
+        if len(holders) == counts[value] == 1 and holders[0].id not in matched:
+            reason = f"a new person with the {_IDENTIFYING_FIELDS[name]} of this user"
             matches.leave_alone(key, [matches.rows[key]], holders, reason)
 
 

@@ -71,6 +71,10 @@ class UserColumns:
             shown = f"; the file has {', '.join(map(repr, names))}" if looks_like_header(names) else ""
             raise ValueError(f"there is no column of {' and '.join(required)}{shown}")
 
+    def needed(self, names: Iterable[str]) -> list[str]:
+        """Return the columns that are not left out."""
+        return [name for name in names if name in self.extra or name not in self._ignored]
+
     def rename(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of a row by field.
 

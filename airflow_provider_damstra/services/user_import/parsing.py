@@ -58,7 +58,8 @@ def read_rows(
         table = open_table(file, name=name, encoding=encoding, delimiter=delimiter)
         if table.columns:
             columns.validate_header(table.columns, match_by=match_by, location=table.header_location)
-        rows = parse_rows(table.rows(), columns, match_by=match_by, allow_duplicates=allow_duplicates)
+        needed = columns.needed(table.columns) if table.columns else None
+        rows = parse_rows(table.rows(needed), columns, match_by=match_by, allow_duplicates=allow_duplicates)
         if not rows and not allow_empty:
             raise ValueError("it has no rows; if that can be right, set allow_empty=True")
         return rows
@@ -119,6 +120,8 @@ def _parse_row(location: str, row: Any, columns: UserColumns, *, match_by: str) 
         raise row
     if not isinstance(row, Mapping):
         raise ValueError(f"is a {type(row).__name__}, not names and values")
+    # NaN, which differs from itself, is an empty cell in pandas.
+    row = {name: None if value != value else value for name, value in row.items()}
     user = _parse_user(columns.rename(row), match_by=match_by)
     texts = {name: _to_text(row[name]) for name in columns.extra if row.get(name) is not None}
     return UserRow(location=location, user=user, extra={name: text for name, text in texts.items() if text})
