@@ -15,7 +15,7 @@ def escape_unprintable(text: str) -> str:
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
-def join_first(texts: Sequence[str], limit: int, *, separator: str = ", ") -> str:
+def join_first(texts: Sequence[str], limit: int = 20, *, separator: str = ", ") -> str:
     """Return the first texts as one, with the number of the others at its end."""
     hidden = len(texts) - limit
     return separator.join([*texts[:limit], *([f"and {hidden} more"] if hidden > 0 else [])])

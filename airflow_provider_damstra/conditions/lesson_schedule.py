@@ -24,6 +24,7 @@ from airflow_provider_damstra.endpoints.lesson_schedule import (
 )
 from airflow_provider_damstra.endpoints.types import IdentifierList
 from airflow_provider_damstra.errors import DamstraNotFoundError
+from airflow_provider_damstra.text import join_first
 from airflow_provider_damstra.validation import parse_id, parse_list, parse_share, required_count
 
 if TYPE_CHECKING:
@@ -193,10 +194,9 @@ class LessonScheduleCondition:
 
     def _describe_failed(self, failed: list[int]) -> str:
         describe = self.completion_rule.describe
-        names = "; ".join(describe(self._row(one)) for one in failed[:_MAX_FAILED_IN_MESSAGE])
-        others = len(failed) - _MAX_FAILED_IN_MESSAGE
-        more = f"; and {others} more" if others > 0 else ""
-        return f"The condition can no longer be met: {names}{more}"
+        names = [describe(self._row(one)) for one in failed]
+        shown = join_first(names, _MAX_FAILED_IN_MESSAGE, separator="; ")
+        return f"The condition can no longer be met: {shown}"
 
 
 def _parse_ids_and_users(value: Any) -> tuple[tuple[int, ...], dict[int, int]]:

@@ -25,6 +25,7 @@ from airflow_provider_damstra.requirements.gate import (
 from airflow_provider_damstra.requirements.people import Person
 from airflow_provider_damstra.requirements.serialization import load_candidates
 from airflow_provider_damstra.requirements.status import ScheduleRecord
+from airflow_provider_damstra.text import join_first
 from airflow_provider_damstra.validation import parse_share, required_count
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class TrainingGateCondition:
         queries: dict[Query, QueryFilter] = {}
         if self._is_out_of_reach():
             return queries
-        now = present_time(())
+        now = datetime.now(UTC)
         for one in self._progress.values():
             if one.trained_until is not None and one.trained_until <= now:
                 self._evaluate(one)
@@ -228,10 +229,8 @@ class TrainingGateCondition:
 
     def _describe_obstacles(self) -> str:
         lines = [f"{one.label}: {one.obstacle}" for one in self._progress.values() if one.obstacle]
-        others = len(lines) - _MAX_OBSTACLES_IN_MESSAGE
-        more = f"; and {others} more" if others > 0 else ""
-        shown = "; ".join(lines[:_MAX_OBSTACLES_IN_MESSAGE])
-        return f"The condition can no longer be met: {shown}{more}"
+        shown = join_first(lines, _MAX_OBSTACLES_IN_MESSAGE, separator="; ")
+        return f"The condition can no longer be met: {shown}"
 
 
 def _record(row: ScheduleState) -> ScheduleRecord:

@@ -14,6 +14,7 @@ from airflow_provider_damstra.input_files.table import (
     table_format,
 )
 from airflow_provider_damstra.input_files.text import open_text
+from airflow_provider_damstra.text import join_first
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.input_files.table import Table
@@ -63,8 +64,7 @@ def _parse_ids(values: Iterable[tuple[str, Any]]) -> tuple[int, ...]:
         else:
             ids[int(text)] = None
     if problems:
-        more = f" and {len(problems) - _MAX_SHOWN} more" if len(problems) > _MAX_SHOWN else ""
-        raise ValueError(f"no id in {', '.join(list(problems)[:_MAX_SHOWN])}{more}")
+        raise ValueError(f"no id in {join_first(list(problems), _MAX_SHOWN)}")
     if not ids:
         raise ValueError("it holds no ids")
     return tuple(ids)

@@ -8,7 +8,7 @@ ends: completed on 15 March 2026 at any time and valid for 12 months, it counts 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -106,9 +106,14 @@ def next_certificate(
     return None
 
 
-def most_urgent(statuses: Iterable[TrainingStatus]) -> TrainingStatus:
-    """Return which of a person's statuses for one lesson, by several rules, decides."""
-    return max(statuses, key=lambda status: _URGENCY[status.state])
+def most_urgent_by_lesson(statuses: Iterable[TrainingStatus]) -> dict[int, TrainingStatus]:
+    """Return by lesson id which of a person's statuses decides: of several rules the most urgent."""
+    decisive: dict[int, TrainingStatus] = {}
+    for status in statuses:
+        other = decisive.setdefault(status.requirement.lesson_id, status)
+        if _URGENCY[status.state] > _URGENCY[other.state]:
+            decisive[status.requirement.lesson_id] = status
+    return decisive
 
 
 def _known_records(
@@ -120,18 +125,8 @@ def _known_records(
         if record.lesson_id != requirement.lesson_id or (record.created_at and record.created_at > at):
             continue
         is_later = record.completed_at is not None and record.completed_at > at
-        known.append(_not_completed(record) if is_later else record)
+        known.append(replace(record, state="open", completed_at=None) if is_later else record)
     return known
-
-
-def _not_completed(record: ScheduleRecord) -> ScheduleRecord:
-    return ScheduleRecord(
-        id=record.id,
-        lesson_id=record.lesson_id,
-        lesson_version_id=record.lesson_version_id,
-        created_at=record.created_at,
-        due_at=record.due_at,
-    )
 
 
 def _open_record(requirement: Requirement, known: Iterable[ScheduleRecord]) -> ScheduleRecord | None:

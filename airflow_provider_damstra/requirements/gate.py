@@ -16,7 +16,7 @@ from airflow_provider_damstra.errors import (
     affects_every_call,
     is_permanent,
 )
-from airflow_provider_damstra.requirements.evaluation import most_urgent
+from airflow_provider_damstra.requirements.evaluation import most_urgent_by_lesson
 from airflow_provider_damstra.requirements.people import Person, read_passed_of, time_zone_of
 from airflow_provider_damstra.requirements.status import ScheduleRecord, TrainingStatus
 from airflow_provider_damstra.services.concurrency import map_concurrently, return_error
@@ -191,11 +191,7 @@ def open_statuses(
     statuses: Iterable[TrainingStatus], accepted_states: Collection[str]
 ) -> list[TrainingStatus]:
     """Return of each lesson in another state the most urgent status; nothing if the person is trained."""
-    by_lesson: dict[int, list[TrainingStatus]] = {}
-    for status in statuses:
-        if status.state not in accepted_states:
-            by_lesson.setdefault(status.requirement.lesson_id, []).append(status)
-    return [most_urgent(same) for same in by_lesson.values()]
+    return list(most_urgent_by_lesson(one for one in statuses if one.state not in accepted_states).values())
 
 
 def present_time(records: Iterable[ScheduleRecord]) -> datetime:

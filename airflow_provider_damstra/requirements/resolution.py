@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 Reference = int | str
 
-_MAX_IDS_SHOWN = 20
-
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedRule:
@@ -268,4 +266,4 @@ class _Users:
 
 
 def _shown(ids: Iterable[int]) -> str:
-    return join_first([*map(str, ids)], _MAX_IDS_SHOWN)
+    return join_first([*map(str, ids)])

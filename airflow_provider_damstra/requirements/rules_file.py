@@ -16,8 +16,6 @@ from airflow_provider_damstra.validation_errors import error_details
 MAX_BYTES = 1024 * 1024
 """The largest file of rules that is read."""
 
-_MAX_PROBLEMS_SHOWN = 20
-
 Location = tuple[str | int, ...]
 """Keys and indexes that lead to a value, such as ``("requirements", 0, "lessons", 1)``."""
 
@@ -42,7 +40,7 @@ class Positions:
 
     def error(self, problems: Sequence[str]) -> ValueError:
         """Return an error that names all problems, each of which begins with its position."""
-        shown = join_first(list(problems), _MAX_PROBLEMS_SHOWN, separator="\n  ")
+        shown = join_first(problems, separator="\n  ")
         count = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
         return ValueError(f"{self.source}: {count}:\n  {shown}")
 

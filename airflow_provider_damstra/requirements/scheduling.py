@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.endpoints.lesson_schedule import ScheduleUser
 from airflow_provider_damstra.errors import DamstraConflictError
-from airflow_provider_damstra.requirements.evaluation import most_urgent
+from airflow_provider_damstra.requirements.evaluation import most_urgent_by_lesson
 from airflow_provider_damstra.requirements.people import Person, read_passed_of
 from airflow_provider_damstra.requirements.status import ScheduleRecord
 from airflow_provider_damstra.services.lesson import schedule_users
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.requirements.status import TrainingStatus
     from airflow_provider_damstra.requirements.trainee import Trainee
     from airflow_provider_damstra.services.intent_log import RecordingClient
-
-_MAX_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ class DuePlan:
             f"{one.status.state}: {one.status.reason}"
             for one in self.due
         ]
-        shown = [*lessons, join_first(people, _MAX_SHOWN, separator="\n")] if people else []
+        shown = [*lessons, join_first(people, separator="\n")] if people else []
         lines = [escape_unprintable(line) for part in shown for line in part.split("\n")]
         title = f"{counts['assignments']} lessons to schedule for {counts['people']} people"
         return "\n  ".join([f"{title}:" if lines else f"{title}.", *lines])
@@ -173,7 +171,7 @@ def _find_sufficient(
         time_zone=due.trainee.time_zone,
     )
     passed = read_passed_of(client, [person], at=at)
-    status = most_urgent(person.statuses(at=at, passed=passed))
+    status = most_urgent_by_lesson(person.statuses(at=at, passed=passed))[_lesson_id(due)]
     return None if status.needs_schedule else status.open_schedule_id or status.lesson_schedule_id
 
 

@@ -9,8 +9,6 @@ from airflow_provider_damstra.errors import DamstraError, affects_every_call, is
 from airflow_provider_damstra.services.idempotency import format_ids
 from airflow_provider_damstra.text import join_first
 
-_MAX_ERRORS_SHOWN = 20
-
 log = logging.getLogger(__name__)
 
 
@@ -35,7 +33,7 @@ def report_failed_users(
     """
     errors = list(failed.values())
     lines = [f"user {user_id}: {error}" for user_id, error in failed.items()]
-    shown = [join_first(lines, _MAX_ERRORS_SHOWN, separator="\n  ")]
+    shown = [join_first(lines, separator="\n  ")]
     if inactive:
         shown.append(
             f"Users {format_ids(inactive)} are inactive: activate them first, with "

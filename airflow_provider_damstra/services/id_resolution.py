@@ -69,7 +69,7 @@ def _parse_argument(name: str, value: Any, *, allow_empty: bool) -> list[str]:
         by_key.setdefault(match_key(text), []).append(text)
     repeated = [text for same in by_key.values() if len(same) > 1 for text in same]
     if repeated:
-        raise ValueError(f"{name}: duplicate values: {join_first(repeated, _MAX_SHOWN)}")
+        raise ValueError(f"{name}: duplicate values: {join_first(repeated)}")
     return texts
 
 
@@ -126,10 +126,10 @@ def _look_up(client: SupportsCalls, field_name: str, values: list[str], problems
         if not ids
     ]
     if missing:
-        problems.unknown.append(unknown.format(join_first(missing, _MAX_SHOWN)))
+        problems.unknown.append(unknown.format(join_first(missing)))
     several = [(value, ids) for value, ids in ids_by_value.items() if len(ids) > 1]
     problems.ambiguous.extend(
-        ambiguous.format(len(ids), repr(value), join_first([*map(str, ids)], _MAX_SHOWN))
+        ambiguous.format(len(ids), repr(value), join_first([*map(str, ids)]))
         for value, ids in several[:_MAX_SHOWN]
     )
     if len(several) > _MAX_SHOWN:

@@ -23,8 +23,6 @@ SEARCHES: dict[str, Callable[[str], ListUsers]] = {
 }
 """The search of the API for one value of each field that identifies a user, active or not."""
 
-_MAX_PROBLEMS_SHOWN = 20
-
 
 class UserLookup(KeyLookup[User]):
     """Look up users, active or not, by employee number, e-mail address or user name.
@@ -67,7 +65,7 @@ class UserLookup(KeyLookup[User]):
         several = [users for users in candidates.values() if len(users) > 1]
         problems = [" and ".join(str(user.id) for user in users) for users in several]
         if problems:
-            shown = join_first(problems, _MAX_PROBLEMS_SHOWN, separator="; ")
+            shown = join_first(problems, separator="; ")
             raise DamstraConflictError(
                 f"Users {shown} have the same {self.field}, "
                 "so it is unknown which is meant; nothing was changed. Correct one of them in Damstra."

@@ -61,5 +61,5 @@ def test_invalid_file_names_the_problem(content: bytes, name: str, why: str) -> 
 
 
 def test_long_list_of_invalid_lines_is_shortened() -> None:
-    with pytest.raises(ValueError, match=r"^ids.txt: no id in line 1, .* line 10 and 5 more$"):
+    with pytest.raises(ValueError, match=r"^ids.txt: no id in line 1, .* line 10, and 5 more$"):
         ids(b"x\n" * 15, "ids.txt")

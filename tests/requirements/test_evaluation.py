@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_damstra.durations import parse_duration
 from airflow_provider_damstra.models import UserLessonSchedule
-from airflow_provider_damstra.requirements.evaluation import evaluate, most_urgent, next_certificate
+from airflow_provider_damstra.requirements.evaluation import evaluate, most_urgent_by_lesson, next_certificate
 from airflow_provider_damstra.requirements.status import (
     Requirement,
     ScheduleRecord,
@@ -223,7 +223,7 @@ def test_lesson_needs_schedule_unless_current_or_scheduled() -> None:
 def test_most_urgent_status_decides_between_rules() -> None:
     completed = record(completed_at="2025-09-01T00:00Z")
     relaxed, strict = status_of(completed, valid_for="2 years"), status_of(completed, valid_for="6 months")
-    assert most_urgent([relaxed, strict]) is strict
+    assert most_urgent_by_lesson([relaxed, strict]) == {strict.requirement.lesson_id: strict}
     assert [state.is_trained for state in TrainingState] == [True, True, False, False, False, False]
 
 

@@ -31,7 +31,6 @@ MAX_CONSECUTIVE_FAILURES = 10
 """Failures in a row after which the rest is not tried: the cause is not the single completion."""
 
 _BATCH_SIZE = 100
-_MAX_FAILURES_SHOWN = 20
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +148,7 @@ class CompletionDelivery:
             summary += f" The lesson schedules of {len(failed_users)} users could not be read."
         if self.is_stopped:
             summary += f" The others were not tried after {MAX_CONSECUTIVE_FAILURES} failures in a row."
-        return "\n  ".join([summary, join_first(lines, _MAX_FAILURES_SHOWN, separator="\n  ")])
+        return "\n  ".join([summary, join_first(lines, separator="\n  ")])
 
     @property
     def is_retry_useless(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.exports.training_matrix.matrix import MatrixCell
-from airflow_provider_damstra.requirements.evaluation import most_urgent
+from airflow_provider_damstra.requirements.evaluation import most_urgent_by_lesson
 from airflow_provider_damstra.requirements.people import Person, read_passed_of, time_zone_of
 from airflow_provider_damstra.requirements.status import ScheduleRecord, TrainingStatus
 
@@ -63,9 +63,13 @@ class RequirementStatuses:
         """Return the cells by user id and lesson id, for lessons that are required of the user."""
         people = {user.id: self._person(user) for user in users}
         passed = read_passed_of(self._client, people.values(), at=self._at)
-        return {
-            user_id: _cells_of(person.statuses(at=self._at, passed=passed))
+        by_user = {
+            user_id: most_urgent_by_lesson(person.statuses(at=self._at, passed=passed))
             for user_id, person in people.items()
+        }
+        return {
+            user_id: {lesson_id: _cell_of(status) for lesson_id, status in decisive.items()}
+            for user_id, decisive in by_user.items()
         }
 
     def _person(self, user: User) -> Person:
@@ -85,13 +89,6 @@ def _lesson_names(rules: ResolvedRules, lesson_ids: Sequence[int] | None) -> dic
     if unknown:
         raise DamstraNotFoundError(f"Lesson {', '.join(unknown)} is in no rule; no matrix was written.")
     return {lesson_id: names[lesson_id] for lesson_id in lesson_ids}
-
-
-def _cells_of(statuses: Iterable[TrainingStatus]) -> dict[int, MatrixCell]:
-    by_lesson: dict[int, list[TrainingStatus]] = {}
-    for status in statuses:
-        by_lesson.setdefault(status.requirement.lesson_id, []).append(status)
-    return {lesson_id: _cell_of(most_urgent(found)) for lesson_id, found in by_lesson.items()}
 
 
 def _cell_of(status: TrainingStatus) -> MatrixCell:

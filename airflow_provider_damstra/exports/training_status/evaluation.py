@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from airflow_provider_damstra.errors import DamstraError, DamstraResponseError
 from airflow_provider_damstra.json_repair import decode_leniently
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleTimes
-from airflow_provider_damstra.requirements.evaluation import most_urgent
+from airflow_provider_damstra.requirements.evaluation import most_urgent_by_lesson
 from airflow_provider_damstra.requirements.people import Person
 from airflow_provider_damstra.requirements.status import ScheduleRecord
 from airflow_provider_damstra.services.certificates import has_certificate
@@ -89,14 +89,8 @@ def evaluate_trainees(
         _read_certificates(client, people, at=at, passed=passed, failed=failed)
         for user_id, person in people.items():
             if user_id not in failed.errors:
-                yield trainees[user_id], _one_of_each_lesson(person.statuses(at=at, passed=passed))
-
-
-def _one_of_each_lesson(statuses: Iterable[TrainingStatus]) -> list[TrainingStatus]:
-    by_lesson: dict[int, list[TrainingStatus]] = {}
-    for status in statuses:
-        by_lesson.setdefault(status.requirement.lesson_id, []).append(status)
-    return [most_urgent(of_lesson) for of_lesson in by_lesson.values()]
+                statuses = most_urgent_by_lesson(person.statuses(at=at, passed=passed))
+                yield trainees[user_id], list(statuses.values())
 
 
 def _parse_batch(

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.models.group import Group
     from airflow_provider_damstra.services.roster.account import Account
 
-_MAX_SHOWN = 20
-
 
 @dataclass(frozen=True, kw_only=True)
 class GroupTarget:
@@ -97,7 +95,7 @@ def find_groups(account: Account, rules: GroupRules, texts: Mapping[str, str]) -
         if match_key(text) not in by_text:
             by_text[match_key(text)] = find([text], location)
     if problems:
-        shown = join_first(problems, _MAX_SHOWN, separator="\n  ")
+        shown = join_first(problems, separator="\n  ")
         raise DamstraConflictError(
             f"{len(problems)} groups of the extract cannot be found; nothing was changed. Correct them with "
             f"group_mapping, or create missing ones with create_groups=True:\n  {shown}"

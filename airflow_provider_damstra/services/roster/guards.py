@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.services.roster.plan import RosterPlan
 
 _PROTECTED_ROLES = {Role.OWNER, Role.ADMIN}
-_MAX_SHOWN = 20
 
 
 def validate_limits(
@@ -71,7 +70,7 @@ def protection(
     missing = [repr(text) for key, text in wanted.items() if key not in found]
     if missing:
         raise DamstraNotFoundError(
-            f"protected_users: there is no user {join_first(missing, _MAX_SHOWN)}; nothing was changed."
+            f"protected_users: there is no user {join_first(missing)}; nothing was changed."
         )
 
     def is_protected(user: User) -> bool:

@@ -15,7 +15,7 @@ from airflow_provider_damstra.text import join_first
 ProblemKind = Literal["duplicate", "ambiguous", "unmatched", "protected", "unknown_manager"]
 PROBLEM_KINDS: tuple[ProblemKind, ...] = get_args(ProblemKind)
 
-_MAX_SHOWN = 20
+_MAX_ROWS_SHOWN = 20
 _UNCERTAIN = ("duplicate", "ambiguous", "unknown_manager")
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Problem:
     def __str__(self) -> str:
         """Return the problem as a part of a log line."""
         users = f"{'users' if self.user_ids[1:] else 'user'} {format_ids(self.user_ids)}"
-        who = [*self.rows[:_MAX_SHOWN], *([users] if self.user_ids else [])]
+        who = [*self.rows[:_MAX_ROWS_SHOWN], *([users] if self.user_ids else [])]
         return f"{', '.join(who)}: {self.reason}"
 
     def line(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def report_problems(problems: Sequence[Problem], *, on_ambiguous: str) -> None:
     """
     uncertain = [str(problem) for problem in problems if problem.kind in _UNCERTAIN]
     if uncertain and on_ambiguous == "fail":
-        shown = join_first(uncertain, _MAX_SHOWN, separator="\n  ")
+        shown = join_first(uncertain, separator="\n  ")
         raise DamstraConflictError(
             f"{len(uncertain)} problems, and on_ambiguous is 'fail'; nothing was changed:\n  {shown}"
         )
@@ -80,5 +80,5 @@ def report_problems(problems: Sequence[Problem], *, on_ambiguous: str) -> None:
         texts = [str(problem) for problem in problems if problem.kind == kind]
         if texts:
             level = logging.WARNING if kind in _UNCERTAIN else logging.INFO
-            shown = join_first(texts, _MAX_SHOWN, separator="\n  ")
+            shown = join_first(texts, separator="\n  ")
             log.log(level, "Left alone, %s:\n  %s", kind, shown)

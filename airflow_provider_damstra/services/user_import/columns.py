@@ -19,7 +19,6 @@ from airflow_provider_damstra.text import join_first
 REQUIRED_FIELDS = ("first_name", "last_name")
 _FIELDS = tuple(ImportedUser.model_fields)
 _KNOWN_NAMES = ", ".join(_FIELDS)
-_MAX_NAMES_SHOWN = 20
 
 
 class UserColumns:
@@ -115,7 +114,7 @@ def _describe_unknown_header(names: Sequence[str], *, match_by: str) -> str:
             f"as columns={{'<name in the file>': '{match_by}'}}"
         )
     given = [name for name in names if name]
-    shown = join_first([*map(repr, given)], _MAX_NAMES_SHOWN)
+    shown = join_first([*map(repr, given)])
     return (
         f"{message}. The file has {shown}: map them with columns, such as "
         f"columns={{{given[0]!r}: '{match_by}'}}, and leave others out with ignored_columns; a user has "

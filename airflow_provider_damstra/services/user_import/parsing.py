@@ -18,7 +18,6 @@ from airflow_provider_damstra.services.user_import.columns import REQUIRED_FIELD
 from airflow_provider_damstra.text import join_first
 from airflow_provider_damstra.validation_errors import format_validation_error
 
-_MAX_PROBLEMS_SHOWN = 20
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+")
 
 
@@ -110,7 +109,7 @@ def parse_rows(
         locations.setdefault(key, location)
         parsed.append(user_row)
     if problems:
-        shown = join_first(problems, _MAX_PROBLEMS_SHOWN, separator="\n  ")
+        shown = join_first(problems, separator="\n  ")
         raise ValueError(f"{len(problems)} bad rows, no user was imported:\n  {shown}")
     return parsed
 
