@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,6 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_damstra.errors import DamstraNotFoundError
-from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.operators.call import DamstraCallOperator
 from airflow_provider_damstra.operators.user_arguments import OnEmptyMixin
 from tests.operators.all_cases import CASES
@@ -42,20 +40,6 @@ CALL = case_of("Call")
 NO_FILE = {"users_path": "/no/such/file.csv"}
 SAVE_PROGRESS = case_of("SaveIltSessionProgress")
 NAIVE = "2030-03-01T09:00:00"
-
-FLAGS = {
-    "all_lesson_types",
-    "allow_empty",
-    "cancel_on_kill",
-    "dry_run",
-    "ignore_downstream_trigger_rules",
-    "keep_roles",
-    "notify_instructor",
-    "notify_trainees",
-    "reactivate",
-    "return_in_clear",
-    "strict",
-}
 
 INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     # exclusive arguments
@@ -219,22 +203,6 @@ def test_all_invalid_arguments_are_reported_together(damstra_emulator: DamstraEm
     why = rejection_message(SCHEDULE_LESSONS.operator, {**SCHEDULE_LESSONS.arguments, **wrong})
     assert [name for name in wrong if f"{name}" not in why] == []
     assert damstra_emulator.journal() == []
-
-
-def arguments_of(operator: type[DamstraOperator]) -> set[str]:
-    """Return the arguments of an operator, also those that its base classes take."""
-    kinds = [kind for kind in operator.__mro__ if issubclass(kind, DamstraOperator)]
-    return {name for kind in kinds for name in inspect.signature(kind.__init__).parameters}
-
-
-@pytest.mark.parametrize("name", sorted(FLAGS))
-@pytest.mark.parametrize("wrong", ["false", 1, None], ids=repr)
-def test_boolean_option_rejects_other_types_at_parse_time(name: str, wrong: Any) -> None:
-    with_it = [case for case in CASES if name in arguments_of(case.operator)]
-    assert with_it
-    for case in with_it:
-        with pytest.raises(ValueError, match=f"^{name} is {wrong!r}; it can be True or False$"):
-            case.operator(task_id="refused", **{**case.arguments, name: wrong})
 
 
 @pytest.mark.parametrize(
