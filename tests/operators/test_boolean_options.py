@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from airflow_provider_damstra.operators.base import DamstraOperator
 from tests.operators.all_cases import CASES
-
-if TYPE_CHECKING:
-    from airflow_provider_damstra.operators.base import DamstraOperator
 
 FLAGS = {
     "all_lesson_types",
