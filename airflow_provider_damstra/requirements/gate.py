@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
-from airflow_provider_damstra.endpoints.types import IdentifierList, OptionalUtcDateTime
+from airflow_provider_damstra.endpoints.types import IdentifierList, OptionalAwareDateTime
 from airflow_provider_damstra.errors import (
     DamstraError,
     DamstraNotFoundError,
@@ -45,7 +45,7 @@ class GateArguments(RequestModel):
     user_ids: IdentifierList
     """Ids of the users."""
 
-    at: OptionalUtcDateTime
+    at: OptionalAwareDateTime
     """Time of the check; None is now."""
 
 

@@ -11,8 +11,8 @@ from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_a
 from airflow_provider_damstra.addresses import without_login
 from airflow_provider_damstra.webhooks.auth import task_token
 from airflow_provider_damstra.webhooks.config import internal_evaluation_url
+from airflow_provider_damstra.webhooks.evaluated_trainings import MAX_TRAININGS, EvaluatedTraining
 from airflow_provider_damstra.webhooks.receiver_session import create_receiver_session
-from airflow_provider_damstra.webhooks.training_evaluation import MAX_TRAININGS, EvaluatedTraining
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -25,10 +25,10 @@ from airflow_provider_damstra.webhooks.auth import TokenAuthenticator
 from airflow_provider_damstra.webhooks.config import load_receiver_config
 from airflow_provider_damstra.webhooks.database import InboxUnavailableError, UnstorableEventError
 from airflow_provider_damstra.webhooks.deduplication import POLLING, WEBHOOK, insert_event
+from airflow_provider_damstra.webhooks.evaluated_trainings import EvaluatedTrainings
 from airflow_provider_damstra.webhooks.events import EVENT_TYPES, event_ids, parse_body
 from airflow_provider_damstra.webhooks.processor import AsyncThreadPool, InboxWorker
 from airflow_provider_damstra.webhooks.redaction import RedactTokenMiddleware, token_from_scope
-from airflow_provider_damstra.webhooks.training_evaluation import TrainingEvaluation
 from airflow_provider_damstra.webhooks.training_history import record_evaluation
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class WebhookReceiver:
         """
         self._authorize(request, conn_id, _bearer_token(request), is_task=True)
         try:
-            evaluation = TrainingEvaluation.model_validate_json(await read_body(request))
+            evaluation = EvaluatedTrainings.model_validate_json(await read_body(request))
             counts = await self._query(partial(record_evaluation, evaluation, conn_id=conn_id), conn_id)
         except ValueError as error:
             raise _rejection(conn_id, error) from None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from airflow_provider_damstra.assets import TrainingEvent
-    from airflow_provider_damstra.webhooks.training_evaluation import EvaluatedTraining, TrainingEvaluation
+    from airflow_provider_damstra.webhooks.evaluated_trainings import EvaluatedTraining, EvaluatedTrainings
 
 ATTEMPTS = 3
 SOURCE = "evaluation"
@@ -39,7 +39,7 @@ _Key = tuple[int, int]
 _DueEvent = tuple["TrainingEvent", "EvaluatedTraining"]
 
 
-def record_evaluation(evaluation: TrainingEvaluation, *, conn_id: str) -> Counter[TrainingEvent]:
+def record_evaluation(evaluation: EvaluatedTrainings, *, conn_id: str) -> Counter[TrainingEvent]:
     """Register the events that are due by an evaluation, and return their number by name.
 
     :raises InboxUnavailableError: if the database failed; then nothing was changed.
@@ -79,7 +79,7 @@ def _extra(name: TrainingEvent, training: EvaluatedTraining, *, at: datetime) ->
     }
 
 
-def _advance_all(evaluation: TrainingEvaluation, conn_id: str, connection: Connection) -> list[_DueEvent]:
+def _advance_all(evaluation: EvaluatedTrainings, conn_id: str, connection: Connection) -> list[_DueEvent]:
     """Store the histories with an evaluation, and return the events that are due."""
     lesson_ids = sorted({training.lesson_id for training in evaluation.trainings})
     _lock_lessons(lesson_ids, conn_id, connection, at=evaluation.at)

@@ -16,7 +16,7 @@ from airflow_provider_damstra.conditions.schedule_changes import ScheduleChanges
 from airflow_provider_damstra.conditions.training_gate import TrainingGateCondition
 from airflow_provider_damstra.conditions.user import GroupLessonCondition, UserLessonsCondition
 from airflow_provider_damstra.errors import DamstraError
-from airflow_provider_damstra.exports.lesson_schedules import parse_lesson_schedule
+from airflow_provider_damstra.exports.row_parsing import parse_lesson_schedule
 from airflow_provider_damstra.exports.training_matrix.data_files import to_csv
 from airflow_provider_damstra.exports.training_matrix.matrix import MatrixRow, TrainingMatrix
 from airflow_provider_damstra.exports.training_matrix.page import to_html

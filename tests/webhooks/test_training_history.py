@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from airflow_provider_damstra.requirements.status import TrainingStatus
-    from airflow_provider_damstra.webhooks.training_evaluation import TrainingEvaluation
+    from airflow_provider_damstra.webhooks.evaluated_trainings import EvaluatedTrainings
 
 THREADS = 8
 PEOPLE = range(1, 21)
 
 
-def all_with(one: TrainingStatus, *, day: int) -> TrainingEvaluation:
+def all_with(one: TrainingStatus, *, day: int) -> EvaluatedTrainings:
     return evaluation(dict.fromkeys(PEOPLE, one), day=day)
 
 

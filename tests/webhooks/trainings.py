@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from airflow_provider_damstra.requirements.status import Requirement, TrainingState, TrainingStatus
-from airflow_provider_damstra.webhooks.training_evaluation import EvaluatedTraining, TrainingEvaluation
+from airflow_provider_damstra.webhooks.evaluated_trainings import EvaluatedTraining, EvaluatedTrainings
 
 CONN_ID = "damstra_default"
 LESSON_ID = 201
@@ -35,8 +35,8 @@ MISSING = status("missing", schedule_id=None)
 
 def evaluation(
     statuses: dict[int, TrainingStatus] | list[tuple[int, TrainingStatus]], *, day: int
-) -> TrainingEvaluation:
+) -> EvaluatedTrainings:
     """Return the evaluation of people's statuses, by user id, some days after ``START``."""
     pairs = statuses.items() if isinstance(statuses, dict) else statuses
     trainings = tuple(EvaluatedTraining.from_status(user_id, one) for user_id, one in pairs)
-    return TrainingEvaluation(at=START + day * DAY, trainings=trainings)
+    return EvaluatedTrainings(at=START + day * DAY, trainings=trainings)

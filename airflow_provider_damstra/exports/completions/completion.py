@@ -11,12 +11,12 @@ from functools import cached_property, lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_provider_damstra.endpoints.lesson_schedule import GetLessonSchedule
 from airflow_provider_damstra.endpoints.user import GetUser
 from airflow_provider_damstra.exports.schema import format_timestamp
 from airflow_provider_damstra.models.timestamps import to_time_zone, to_utc
+from airflow_provider_damstra.requirements.people import time_zone_of
 from airflow_provider_damstra.services.certificates import find_certificate
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Completion:
         :param time_zone: decides the day of completion; None for the person's own, or else UTC.
         """
         schedule, user = self.schedule, self.user
-        local = to_time_zone(self.completed_date, time_zone or self._own_time_zone)
+        local = to_time_zone(self.completed_date, time_zone or time_zone_of(user, UTC))
         return {
             "lesson_schedule_id": schedule.id,
             "user_id": user.id,
@@ -133,13 +133,6 @@ class Completion:
         user = self.user
         names = (user.first_name, user.last_name, user.user_name, user.email_address, user.employee_number)
         return tuple(name for name in names if name)
-
-    @property
-    def _own_time_zone(self) -> tzinfo:
-        try:
-            return ZoneInfo(self.user.time_zone or "UTC")
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            return UTC
 
 
 def idempotency_key(base_url: str, lesson_schedule_id: int) -> str:

@@ -12,7 +12,7 @@ from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.types import OMITTED, OptionalUtcDateTime, UtcDateTime
 from airflow_provider_damstra.errors import DamstraResponseError
 from airflow_provider_damstra.exports.completions.completion import CompletedSchedule
-from airflow_provider_damstra.exports.lesson_schedules import parse_lesson_schedule
+from airflow_provider_damstra.exports.row_parsing import parse_lesson_schedule
 
 if TYPE_CHECKING:
     from datetime import datetime

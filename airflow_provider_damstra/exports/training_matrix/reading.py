@@ -12,10 +12,10 @@ from airflow_provider_damstra.endpoints.group import GetGroup, ListGroupMembers,
 from airflow_provider_damstra.endpoints.types import (
     OMITTED,
     Identifier,
+    OptionalAwareDateTime,
     OptionalIdentifierList,
-    OptionalUtcDateTime,
 )
-from airflow_provider_damstra.exports.lesson_schedules import parse_lesson_schedule
+from airflow_provider_damstra.exports.row_parsing import parse_lesson_schedule
 from airflow_provider_damstra.exports.training_matrix.matrix import MatrixRow, TrainingMatrix
 from airflow_provider_damstra.services.concurrency import map_concurrently
 from airflow_provider_damstra.services.group import descendants
@@ -37,7 +37,7 @@ class TrainingMatrixRequest(RequestModel):
 
     group_id: Identifier
     lesson_ids: OptionalIdentifierList = OMITTED
-    at: OptionalUtcDateTime = OMITTED
+    at: OptionalAwareDateTime = OMITTED
     include_child_groups: bool = False
     include_inactive: bool = False
     include_supervisors: bool = False

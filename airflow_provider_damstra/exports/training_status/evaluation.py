@@ -8,17 +8,14 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from airflow_provider_damstra.errors import DamstraError, DamstraResponseError
-from airflow_provider_damstra.json_repair import decode_leniently
+from airflow_provider_damstra.exports.row_parsing import parse_row
 from airflow_provider_damstra.models.lesson_schedule import LessonScheduleTimes
 from airflow_provider_damstra.requirements.evaluation import most_urgent_by_lesson
 from airflow_provider_damstra.requirements.people import Person
 from airflow_provider_damstra.requirements.status import ScheduleRecord
 from airflow_provider_damstra.services.certificates import has_certificate
 from airflow_provider_damstra.services.concurrency import map_concurrently, return_error
-from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
     from airflow_provider_damstra.clients.base import SupportsCalls
@@ -111,18 +108,11 @@ def _parse_records(trainee: Trainee, rows: Rows) -> list[ScheduleRecord]:
     """Return the schedules of the lessons that a trainee needs; a row that was read twice counts once."""
     lesson_ids = {one.lesson_id for one in trainee.requirements}
     records: dict[int, ScheduleRecord] = {}
-    reason = None
+    description = f"a lesson schedule of user {trainee.id}"
     for row in rows:
-        try:
-            schedule = decode_leniently(LessonScheduleTimes.model_validate_json, bytes(row))
-        except ValidationError as error:
-            reason = format_validation_error(error)
-            break
+        schedule = parse_row(LessonScheduleTimes, row, description=description)
         if schedule.lesson_id in lesson_ids:
             records[schedule.id] = ScheduleRecord.from_row(schedule)
-    if reason is not None:
-        # Not raised in the except block: pydantic's error, which shows the row, would be its context.
-        raise DamstraResponseError(f"a lesson schedule of user {trainee.id} cannot be read: {reason}")
     return list(records.values())
 
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from airflow_provider_damstra.clients.raw_pages import row_key
 from airflow_provider_damstra.endpoints.base import RequestModel
 from airflow_provider_damstra.endpoints.types import OMITTED, OptionalAwareDateTime, OptionalIdentifierList
 from airflow_provider_damstra.endpoints.user import ListUsers
 from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError
-from airflow_provider_damstra.json_repair import decode_leniently
+from airflow_provider_damstra.exports.row_parsing import parse_row
 from airflow_provider_damstra.models.user import User
 from airflow_provider_damstra.requirements.trainee import Trainee
-from airflow_provider_damstra.validation_errors import format_validation_error
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -66,16 +63,13 @@ def _read_users(
     for page in reader.pages():
         for row in page.rows:
             try:
-                user = decode_leniently(User.model_validate_json, bytes(row))
-            except ValidationError as error:
-                reason = format_validation_error(error)
+                user = parse_row(User, row, description="a row of users")
+            except DamstraResponseError as error:
+                user_id = row_key(row, ListUsers())
+                if not isinstance(user_id, int):
+                    raise
+                if wanted is None or user_id in wanted:
+                    failed.add(user_id, error)
             else:
                 if user.is_active and (wanted is None or user.id in wanted):
                     yield user
-                continue
-            # Not in the except block: pydantic's error, which shows the row, would be its context.
-            user_id = row_key(row, ListUsers())
-            if not isinstance(user_id, int):
-                raise DamstraResponseError(f"a row of users has no id: {reason}")
-            if wanted is None or user_id in wanted:
-                failed.add(user_id, DamstraResponseError(f"a row of users cannot be read: {reason}"))

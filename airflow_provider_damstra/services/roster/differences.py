@@ -14,7 +14,7 @@ from airflow_provider_damstra.services.roster.groups import (
 )
 from airflow_provider_damstra.services.roster.leavers import find_leavers
 from airflow_provider_damstra.services.roster.matching import match_people
-from airflow_provider_damstra.services.roster.people import Person
+from airflow_provider_damstra.services.roster.person import RosterPerson
 from airflow_provider_damstra.services.roster.plan import CHANGE_KINDS, Change, ChangeKind, RosterPlan
 from airflow_provider_damstra.services.roster.supervisors import (
     find_supervisors_of_groups,
@@ -83,7 +83,7 @@ def plan_roster(
             people,
             _other_users(account, people, leavers),
             manager_column=rules.manager_column,
-            unsure_ids=_unsure_ids(matches, account, groups, rules),
+            uncertain_group_ids=_uncertain_group_ids(matches, account, groups, rules),
         )
         changes += supervisor_changes(
             account, people, leavers.left, supervisors, managed_ids=groups.managed_ids
@@ -116,14 +116,14 @@ def _find_groups(rows: Iterable[UserRow], account: Account, rules: RosterRules) 
 
 def _people(
     matches: Matches, account: Account, groups: ExtractGroups, rules: RosterRules
-) -> Iterator[Person]:
+) -> Iterator[RosterPerson]:
     for key, row in matches.rows.items():
         user = matches.users.get(key)
         if rules.group_column is not None:
             targets = groups.of(row.extra.get(rules.group_column))
         else:
             targets = _groups_of_scope(user, account)
-        yield Person(key=key, row=row, user=user, groups=targets)
+        yield RosterPerson(key=key, row=row, user=user, groups=targets)
 
 
 def _groups_of_scope(user: User | None, account: Account) -> tuple[GroupTarget, ...]:
@@ -132,13 +132,13 @@ def _groups_of_scope(user: User | None, account: Account) -> tuple[GroupTarget, 
     return tuple(GroupTarget.of(account.groups[one]) for one in own or account.scope_group_ids[:1])
 
 
-def _group_creations(people: Iterable[Person]) -> Iterator[Change]:
+def _group_creations(people: Iterable[RosterPerson]) -> Iterator[Change]:
     new = {group for person in people for group in person.groups if group.group_id is None}
     for group in sorted(new, key=lambda group: group.key):
         yield Change(kind="create_group", group=group)
 
 
-def _user_changes(people: Iterable[Person], user_import: UserImport) -> Iterator[Change]:
+def _user_changes(people: Iterable[RosterPerson], user_import: UserImport) -> Iterator[Change]:
     fields = user_import.changed_fields()
     for person in people:
         if person.key is not None and person.key in fields:
@@ -148,13 +148,15 @@ def _user_changes(people: Iterable[Person], user_import: UserImport) -> Iterator
             yield person.change("reactivate")
 
 
-def _other_users(account: Account, people: Iterable[Person], leavers: Leavers) -> list[User]:
+def _other_users(account: Account, people: Iterable[RosterPerson], leavers: Leavers) -> list[User]:
     """Return the active users who stay and are in no row: they can be managers, too."""
     excluded = {person.user_id for person in (*people, *leavers.left)}
     return [user for user in account.users.values() if user.is_active and user.id not in excluded]
 
 
-def _unsure_ids(matches: Matches, account: Account, groups: ExtractGroups, rules: RosterRules) -> set[int]:
+def _uncertain_group_ids(
+    matches: Matches, account: Account, groups: ExtractGroups, rules: RosterRules
+) -> set[int]:
     """Return the ids of the groups of people who are left alone: their managers are unknown."""
     present = {one for user_id in matches.left_alone_ids for one in account.users[user_id].groups}
     texts = [row.extra.get(rules.group_column or "") for row in matches.left_alone_rows]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.models.keys import match_key
-from airflow_provider_damstra.services.roster.people import Person
+from airflow_provider_damstra.services.roster.person import RosterPerson
 from airflow_provider_damstra.services.roster.problems import Problem
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Leavers:
     :param protected: ids of active users who are never inactivated.
     """
 
-    left: list[Person] = field(default_factory=list)
+    left: list[RosterPerson] = field(default_factory=list)
     unmatched: list[int] = field(default_factory=list)
     protected: list[int] = field(default_factory=list)
 
@@ -64,7 +64,7 @@ def find_leavers(
         if user.id in known:
             continue
         if key and not is_protected(user):
-            leavers.left.append(Person(user=user))
+            leavers.left.append(RosterPerson(user=user))
         elif user.is_active:
             (leavers.protected if key else leavers.unmatched).append(user.id)
     return leavers

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.models.keys import MatchKey, match_key
 from airflow_provider_damstra.services.roster.groups import GroupTarget
-from airflow_provider_damstra.services.roster.people import Person
+from airflow_provider_damstra.services.roster.person import RosterPerson
 from airflow_provider_damstra.services.roster.problems import Problem
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ class Supervisors:
     """The supervisors that the groups of an extract are to have.
 
     :param wanted: the managers of each group's people, by key or user id.
-    :param unsure_ids: ids of groups of which a manager is unknown: their supervisors stay.
+    :param uncertain_group_ids: ids of groups of which a manager is unknown: their supervisors stay.
     :param unknown: locations of the rows of each manager who is unknown.
     """
 
-    wanted: dict[GroupTarget, dict[MatchKey | int | None, Person]] = field(default_factory=dict)
-    unsure_ids: set[int | None] = field(default_factory=set)
+    wanted: dict[GroupTarget, dict[MatchKey | int | None, RosterPerson]] = field(default_factory=dict)
+    uncertain_group_ids: set[int | None] = field(default_factory=set)
     unknown: dict[MatchKey, list[str]] = field(default_factory=dict)
 
     def problems(self) -> list[Problem]:
@@ -40,32 +40,36 @@ class Supervisors:
 
 
 def find_supervisors_of_groups(
-    people: Iterable[Person], others: Iterable[User], *, manager_column: str, unsure_ids: Iterable[int]
+    people: Iterable[RosterPerson],
+    others: Iterable[User],
+    *,
+    manager_column: str,
+    uncertain_group_ids: Iterable[int],
 ) -> Supervisors:
     """Return the managers of the people of each group.
 
     :param people: the people of the extract.
     :param others: the other users who can be managers.
     :param manager_column: the column with the manager's employee number.
-    :param unsure_ids: ids of groups of people who are left alone.
+    :param uncertain_group_ids: ids of groups of people who are left alone.
     """
-    found = Supervisors(unsure_ids=set(unsure_ids))
-    managers = _by_employee_number([*people, *(Person(user=user) for user in others)])
+    found = Supervisors(uncertain_group_ids=set(uncertain_group_ids))
+    managers = _by_employee_number([*people, *(RosterPerson(user=user) for user in others)])
     for person in people:
         number = match_key(person.text(manager_column))
         if not number:
             continue
         if len(candidates := managers.get(number, [])) != 1:
             found.unknown.setdefault(number, []).append(person.location)
-            found.unsure_ids.update(group.group_id for group in person.groups)
+            found.uncertain_group_ids.update(group.group_id for group in person.groups)
             continue
         for group in person.groups:
             found.wanted.setdefault(group, {})[candidates[0].identity] = candidates[0]
     return found
 
 
-def _by_employee_number(people: Iterable[Person]) -> dict[MatchKey, list[Person]]:
-    by_number: dict[MatchKey, list[Person]] = {}
+def _by_employee_number(people: Iterable[RosterPerson]) -> dict[MatchKey, list[RosterPerson]]:
+    by_number: dict[MatchKey, list[RosterPerson]] = {}
     for person in people:
         if number := match_key(person.employee_number):
             by_number.setdefault(number, []).append(person)
@@ -74,8 +78,8 @@ def _by_employee_number(people: Iterable[Person]) -> dict[MatchKey, list[Person]
 
 def supervisor_changes(
     account: Account,
-    people: Iterable[Person],
-    leavers: Iterable[Person],
+    people: Iterable[RosterPerson],
+    leavers: Iterable[RosterPerson],
     supervisors: Supervisors,
     *,
     managed_ids: Iterable[int],
@@ -98,7 +102,7 @@ def supervisor_changes(
         for manager in managers.values():
             if manager.user_id not in present_ids:
                 yield manager.change("add_supervisor", group=group)
-        if group.group_id not in supervisors.unsure_ids:
+        if group.group_id not in supervisors.uncertain_group_ids:
             for user_id in sorted((present_ids - wanted_ids) & by_user.keys()):
                 yield by_user[user_id].change("remove_supervisor", group=group)
     managed = {group.group_id for group in supervisors.wanted}.union(managed_ids) & account.groups.keys()

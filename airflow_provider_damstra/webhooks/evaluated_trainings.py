@@ -78,7 +78,7 @@ class EvaluatedTraining(BaseModel):
         return self.model_dump(mode="json")
 
 
-class TrainingEvaluation(BaseModel):
+class EvaluatedTrainings(BaseModel):
     """Trainings that were evaluated for one point in time.
 
     :param at: the time for which, not at which, they were evaluated.

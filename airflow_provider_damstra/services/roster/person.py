@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Person:
+class RosterPerson:
     """A person who is in the extract, in Damstra, or in both.
 
     :param key: the key of the row; None without a row.
