@@ -57,9 +57,10 @@ ALL_EVENTS: Final = "all"
 
 TRIGGERING_LESSON_SCHEDULE_IDS: Final = (
     "{{ triggering_asset_events.values() | sum(start=[])"
-    " | map(attribute='extra.payload.lesson_schedule_id') | unique | list }}"
+    " | selectattr('extra.payload', 'defined') | map(attribute='extra.payload')"
+    " | selectattr('lesson_schedule_id', 'defined') | map(attribute='lesson_schedule_id') | unique | list }}"
 )
-"""Template of the lesson schedule ids in the events of lesson schedules that triggered a DAG run."""
+"""Template of the lesson schedule ids in the events that triggered a DAG run; other events are left out."""
 
 SCHEME = "damstra"
 DEFAULT_CONNECTION = "damstra_default"

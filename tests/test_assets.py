@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from airflow.providers.common.compat.openlineage import facet
-from airflow.sdk import Asset
+from airflow.sdk import DAG, Asset
 
 from airflow_provider_damstra.assets import (
     EVENT_NAMES,
     TRAINING_EVENTS,
+    TRIGGERING_LESSON_SCHEDULE_IDS,
     EventName,
     TrainingEvent,
     convert_asset_to_openlineage,
@@ -33,6 +34,19 @@ def test_asset_uri_contains_connection_and_event(name: EventName | TrainingEvent
 def test_unknown_event_raises_listing_known_events(name: Any) -> None:
     with pytest.raises(ValueError, match=r"lesson\.schedule\.completed, .*user\.account\.inactivate, all"):
         damstra_event(name)
+
+
+def test_triggering_lesson_schedule_ids_leave_out_other_events() -> None:
+    extras = [
+        {"payload": {"user_id": 1, "lesson_schedule_id": 30013}},
+        {"payload": {"user_id": 1}},
+        {"rows": 7},
+        {"payload": {"user_id": 2, "lesson_schedule_id": 30014}},
+        {"payload": {"user_id": 1, "lesson_schedule_id": 30013}},
+    ]
+    events = {"asset": [SimpleNamespace(extra=extra) for extra in extras]}
+    template = DAG("events").get_template_env().from_string(TRIGGERING_LESSON_SCHEDULE_IDS)
+    assert template.render(triggering_asset_events=events) == "[30013, 30014]"
 
 
 @pytest.mark.parametrize(

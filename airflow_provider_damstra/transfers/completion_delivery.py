@@ -78,7 +78,7 @@ class DamstraDeliverCompletionsOperator(DamstraOperator):
 
     **Failures.** One completion that cannot be read or is not accepted does not stop the others; the task
     fails at the end and names each. It is not retried if all were refused for good. After ten failures in a
-    row the rest is not tried, because the endpoint does not work.
+    row that are not about single completions the rest is not tried, because the endpoint does not work.
 
     Calls ``getLessonSchedule`` (with ``lesson_schedule_ids``), or ``listUsers`` and
     ``listUserLessonSchedules`` for each user; for each completion ``downloadCertificate``, and ``getUser``

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_damstra.errors import DamstraConflictError
+from airflow_provider_damstra.services.roster import groups
 from tests.operators.task_runner import error_message, run
 from tests.roster.sync import CREW_IDS, operator, row, sent_writes
 
@@ -84,6 +85,17 @@ def test_all_unknown_and_ambiguous_groups_are_one_error_before_any_change(
     assert "'Pit Crew' (row 3): there is no active group of this name; did you mean 'Pit Crew" in message
     assert "'999' (row 4): there is no active group" in message
     assert sent_writes(damstra_emulator) == []
+
+
+def test_similar_names_are_searched_for_the_errors_that_are_shown_only(
+    damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[str] = []
+    monkeypatch.setattr(groups, "nearest_name", lambda text, _: searched.append(text))
+    rows = [row(f"E9{number}", group=f"Crew {number}") for number in range(50)]
+    message = error_message(operator(rows, **ONE), DamstraConflictError)
+    assert message.startswith("50 groups of the extract cannot be found")
+    assert searched == [f"Crew {number}" for number in range(20)]
 
 
 def test_parent_makes_a_name_unambiguous(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:

@@ -145,7 +145,7 @@ def test_failed_completion_stops_no_other_and_is_retried_alone(
 
     def respond(request: ReceivedRequest) -> Any:
         schedule_id = request.completion()["lesson_schedule_id"]
-        echo = f"no such person: murphy {PERSONAL[2]} {PERSONAL[3]} key-of-hr".encode()
+        echo = f"no such person: &#77;urphy {PERSONAL[2]} {PERSONAL[3]} key-of-hr".encode()
         return {PASSED: (422, {}, echo), rejected: 409, broken: 503}.get(schedule_id, 200)
 
     hr.respond = respond
@@ -193,6 +193,18 @@ def test_rest_is_not_tried_after_ten_failures_in_a_row(
     assert hr.ids() == ids[:10]
     assert "Check login, password and headers of the HTTP connection." in str(caught.value)
     assert "and 12 more" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [400, 409, 413, 422])
+def test_refusals_of_single_completions_never_stop_the_rest(
+    status: int, hr: EndpointServer, damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
+) -> None:
+    ids = sorted(completions(api))
+    hr.respond = lambda request: 201 if request.completion()["lesson_schedule_id"] == ids[-1] else status
+    open_ids = [one for one in range(DUE, DUE + 60) if one not in ids][:12]
+    with pytest.raises(AirflowException, match=" completions were not delivered, 1 were, 0 have been before"):
+        run(delivery(tmp_path, http_conn_id="hr", lesson_schedule_ids=[*open_ids, *ids], max_concurrency=1))
+    assert hr.ids() == ids
 
 
 def test_refused_access_key_fails_at_once(

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 MAX_CONSECUTIVE_FAILURES = 10
-"""Failures in a row after which the rest is not tried: the cause is not the single completion."""
+"""Failures in a row after which the rest is not tried, without those of single completions.
+
+The completions of a person whom the endpoint does not know are refused one after the other, in every run.
+"""
 
 _BATCH_SIZE = 100
 
@@ -63,6 +66,7 @@ class _Outcome(Generic[Result]):
     :param reason: why it was not delivered; empty if it was.
     :param is_skipped: whether it was delivered before by another task or DAG run.
     :param is_permanent: whether a retry of the task is useless.
+    :param concerns_others: whether the cause of the failure is not this completion.
     """
 
     lesson_schedule_id: int
@@ -70,6 +74,7 @@ class _Outcome(Generic[Result]):
     reason: str = ""
     is_skipped: bool = False
     is_permanent: bool = False
+    concerns_others: bool = False
 
 
 class CompletionDelivery:
@@ -167,7 +172,10 @@ class CompletionDelivery:
             return _Outcome(completed.id)
         outcome = self._try_to_deliver(deliver, completed)
         with self._lock:
-            self._consecutive_failures = self._consecutive_failures + 1 if outcome.reason else 0
+            if not outcome.reason:
+                self._consecutive_failures = 0
+            elif outcome.concerns_others:
+                self._consecutive_failures += 1
             if self._consecutive_failures >= MAX_CONSECUTIVE_FAILURES:
                 self.is_stopped = True
         return outcome
@@ -178,15 +186,17 @@ class CompletionDelivery:
         try:
             return _Outcome(completed.id, result=deliver(self._read(completed)))
         except UnusableCompletionError as error:
-            reason, is_useless = str(error), True
+            reason, is_useless, concerns_others = str(error), True, False
         except DeliveryError as error:
-            reason, is_useless = str(error), error.is_permanent
+            reason, is_useless, concerns_others = str(error), error.is_permanent, error.concerns_others
         except DamstraError as error:
             if affects_every_call(error):
                 raise
-            reason, is_useless = str(error), is_permanent(error)
+            reason, is_useless, concerns_others = str(error), is_permanent(error), not is_permanent(error)
         log.error("Lesson schedule %d was not delivered: %s", completed.id, reason)
-        return _Outcome(completed.id, reason=reason, is_permanent=is_useless)
+        return _Outcome(
+            completed.id, reason=reason, is_permanent=is_useless, concerns_others=concerns_others
+        )
 
     def _count(self, outcome: _Outcome[Any]) -> None:
         if outcome.reason:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from html import unescape
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -44,21 +45,32 @@ _ANY_ERROR_STATUS = 400
 _MAY_SUCCEED_LATER = (408, 409, 425, 429)
 """4xx with which a retry of the task may succeed; 409 also stands for a request that is in progress."""
 
+_ABOUT_COMPLETION = (400, 409, 413, 422)
+"""4xx for what was sent; the others concern the address or the login, and therefore every completion."""
+
 
 class DeliveryError(Exception):
     """A completion was not accepted by the endpoint, or it is not known whether it was.
 
     :param is_transient: whether the same request can succeed shortly after.
     :param is_permanent: whether also a retry of the task is useless.
+    :param concerns_others: whether other completions would fail, too.
     :param retry_after: seconds to wait, as requested by the server, or None.
     """
 
     def __init__(
-        self, message: str, *, is_transient: bool, is_permanent: bool, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        is_transient: bool,
+        is_permanent: bool,
+        concerns_others: bool = True,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(escape_unprintable(message))
         self.is_transient = is_transient
         self.is_permanent = is_permanent
+        self.concerns_others = concerns_others
         self.retry_after = retry_after
 
 
@@ -238,7 +250,7 @@ class HttpEndpoint:
 
     def _redacted(self, body: bytes, completion: Completion) -> str:
         """Return the beginning of a body on one line, without secrets and without data about the person."""
-        text = body[: 10 * _EXCERPT_LENGTH].decode(errors="replace")
+        text = unescape(body[: 10 * _EXCERPT_LENGTH].decode(errors="replace"))
         values = (*self.settings.secrets, *completion.personal_values)
         text = " ".join(_redact(text, values).split()).rstrip(".") or "the response is empty"
         return text if len(text) <= _EXCERPT_LENGTH else text[:_EXCERPT_LENGTH] + "..."
@@ -276,6 +288,7 @@ def _refusal(request: Request, response: Response, excerpt: str) -> DeliveryErro
         f"{request} was not accepted (HTTP {status}): {excerpt}.{advice}",
         is_transient=status == 429 or status >= 500,
         is_permanent=status < 500 and status not in _MAY_SUCCEED_LATER,
+        concerns_others=status not in _ABOUT_COMPLETION,
         retry_after=response.retry_after,
     )
 

@@ -85,7 +85,7 @@ def find_groups(account: Account, rules: GroupRules, texts: Mapping[str, str]) -
         targets = []
         for name in names:
             try:
-                targets.append(lookup.find(name))
+                targets.append(lookup.find(name, with_hint=len(problems) < _MAX_SHOWN))
             except ValueError as error:
                 problems.append(f"{escape_unprintable(repr(name))} ({place}): {error}")
         return tuple(dict.fromkeys(targets))
@@ -125,10 +125,12 @@ class _GroupSearch:
             permitted = {group_id: permitted[group_id] for group_id in self.below_parent}
         self._permitted = permitted
         self._by_name = _by_name(permitted.values())
+        self._by_name_anywhere = _by_name(account.groups.values())
 
-    def find(self, text: str) -> GroupTarget:
+    def find(self, text: str, *, with_hint: bool) -> GroupTarget:
         """Return the group of a name or id.
 
+        :param with_hint: name the most similar group in the error, which takes milliseconds.
         :raises ValueError: if there is none, or several, and none is to be created.
         """
         found = prefer_exact(self._by_name.get(match_key(text), []), "name", text)
@@ -142,14 +144,15 @@ class _GroupSearch:
         if self._create and not text.isdecimal():
             new = GroupTarget(name=text, parent_id=self._parent_id)
             return self._new.setdefault(match_key(text), new)
-        raise ValueError(self._describe_missing(text))
+        raise ValueError(self._describe_missing(text, with_hint=with_hint))
 
-    def _describe_missing(self, text: str) -> str:
+    def _describe_missing(self, text: str, *, with_hint: bool) -> str:
         if self._permitted.keys() != self._account.groups.keys():
-            elsewhere = _by_name(self._account.groups.values()).get(match_key(text), [])
+            elsewhere = self._by_name_anywhere.get(match_key(text), [])
             if elsewhere:
                 return f"group {elsewhere[0].id} is neither group {self._parent_id} nor below it"
-        nearest = nearest_name(text, [group.name for group in self._permitted.values() if group.name])
+        names = [group.name for group in self._permitted.values() if group.name]
+        nearest = nearest_name(text, names) if with_hint else None
         hint = f"; did you mean {nearest!r}?" if nearest else ""
         return f"there is no active group of this name{hint}"
 
