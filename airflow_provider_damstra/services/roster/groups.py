@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.models.group import Group
     from airflow_provider_damstra.services.roster.account import Account
 
+_MAX_HINTS = 20
+"""Errors with the most similar group: as many as ``join_first`` shows."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GroupTarget:
@@ -85,7 +88,7 @@ def find_groups(account: Account, rules: GroupRules, texts: Mapping[str, str]) -
         targets = []
         for name in names:
             try:
-                targets.append(lookup.find(name, with_hint=len(problems) < _MAX_SHOWN))
+                targets.append(lookup.find(name, with_hint=len(problems) < _MAX_HINTS))
             except ValueError as error:
                 problems.append(f"{escape_unprintable(repr(name))} ({place}): {error}")
         return tuple(dict.fromkeys(targets))
