@@ -194,9 +194,7 @@ class CompletionDelivery:
                 raise
             reason, is_useless, concerns_others = str(error), is_permanent(error), not is_permanent(error)
         log.error("Lesson schedule %d was not delivered: %s", completed.id, reason)
-        return _Outcome(
-            completed.id, reason=reason, is_permanent=is_useless, concerns_others=concerns_others
-        )
+        return _Outcome(completed.id, reason=reason, is_permanent=is_useless, concerns_others=concerns_others)
 
     def _count(self, outcome: _Outcome[Any]) -> None:
         if outcome.reason:
