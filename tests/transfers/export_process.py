@@ -16,16 +16,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.process import BaseProcess
 
+    from airflow_provider_damstra.operators.base import DamstraOperator
+
 # Its server imports Airflow once and forks a process in which nothing else runs.
 _PROCESSES = get_context("forkserver")
 _PROCESSES.set_forkserver_preload([__name__])
 
 
-def export(connection: str, arguments: dict[str, Any], task_try: tuple[int, int], run_id: str) -> None:
+def export(
+    connection: str,
+    kind: type[DamstraOperator],
+    arguments: dict[str, Any],
+    task_try: tuple[int, int],
+    run_id: str,
+) -> None:
     """Run one try: the target of the process."""
     os.environ["AIRFLOW_CONN_DAMSTRA_DEFAULT"] = connection
     number, max_tries = task_try
-    operator = DamstraExportOperator(task_id="export", **arguments)
+    operator = kind(task_id="export", **arguments)
     # As Airflow's task runner does.
     signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())
     run(operator, try_number=number, max_tries=max_tries, run_id=run_id)
@@ -33,13 +41,19 @@ def export(connection: str, arguments: dict[str, Any], task_try: tuple[int, int]
 
 @contextmanager
 def running_export(
-    connection: str, *, task_try: tuple[int, int], run_id: str = "", **arguments: Any
+    connection: str,
+    *,
+    task_try: tuple[int, int],
+    run_id: str = "",
+    kind: type[DamstraOperator] = DamstraExportOperator,
+    **arguments: Any,
 ) -> Iterator[BaseProcess]:
     """Run an export in a new process, and kill the process at the end of the block.
 
     :param task_try: the try number and ``max_tries``.
+    :param kind: class of the operator.
     """
-    process = _PROCESSES.Process(target=export, args=(connection, arguments, task_try, run_id))
+    process = _PROCESSES.Process(target=export, args=(connection, kind, arguments, task_try, run_id))
     process.start()
     try:
         yield process

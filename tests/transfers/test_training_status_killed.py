@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from requests.adapters import HTTPAdapter
 
 from airflow_provider_damstra.errors import DamstraError
+from airflow_provider_damstra.transfers.training_status import DamstraTrainingStatusOperator
 from tests.operators.task_runner import StateStore, run
+from tests.transfers.export_process import kill, running_export
 from tests.transfers.test_schedule_due import CREW, due_operator, named, scheduled
 from tests.transfers.training_statuses import INDUCTION, read_rows, status_operator
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from tests.emulator.api_client import ApiClient
 
 
+WORKERS = 4
 CERTIFICATE_OF_1016 = "/lesson_schedule/30018/certificate"
 
 
@@ -102,6 +107,37 @@ def test_retry_reads_only_the_listings_that_are_missing(
     read = {entry["path"] for entry in damstra_emulator.journal("GET", "/user/*/lesson_schedule")}
     assert read == {"/user/1012/lesson_schedule", "/user/1036/lesson_schedule"}
     assert sorted(read_rows(path)) == [(user_id, INDUCTION) for user_id in sorted((*CREW, 1012))]
+    assert [one.name for one in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_retry_after_a_kill_while_reading_repeats_only_requests_in_flight(
+    damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    at, path = damstra_emulator.now, tmp_path / "rows.jsonl"
+    arguments: dict[str, Any] = {
+        "requirements": [{"lessons": [INDUCTION], "all": True}],
+        "at": at.isoformat(),
+        "target_path": str(path),
+        "max_concurrency": WORKERS,
+    }
+    damstra_emulator.add_fault("delay", delay=0.02)
+    with running_export(
+        damstra_emulator.connection_json,
+        task_try=(1, 1),
+        kind=DamstraTrainingStatusOperator,
+        **arguments,
+    ) as process:
+        wait_until(lambda: len(damstra_emulator.journal()) >= 40, "many listings are read")
+        kill(process)
+    damstra_emulator.clear_faults()
+    assert not path.exists()
+    run(DamstraTrainingStatusOperator(task_id="export", **arguments), try_number=2, max_tries=1)
+    requests = Counter(
+        (entry["path"], entry["query"]["startIndex"])
+        for entry in damstra_emulator.journal("GET", "/user/*/lesson_schedule")
+    )
+    assert sum(requests.values()) - len(requests) <= WORKERS
+    assert len(read_rows(path)) == 37
     assert [one.name for one in tmp_path.iterdir()] == ["rows.jsonl"]
 
 

@@ -101,6 +101,16 @@ DamstraTrainingStatusOperator(
     file_format="parquet",
 )
 DamstraTrainingStatusOperator(task_id="from_file", requirements_path="rules.yaml", emit_events=True)
+DamstraTrainingStatusOperator(
+    task_id="due",
+    requirements={"requirements": [{"lessons": [201], "all": True, "grace_period": "14 days"}]},
+    sql_conn_id="postgres_default",
+    table="training_status",
+    schedule_due=True,
+    dry_run="{{ params.dry_run }}",
+    max_scheduled=50,
+    include_supervisors=True,
+)
 DamstraTrainingStatusOperator(task_id="from_variable", requirements="{{ var.value.rules }}")
 DamstraDeliverCompletionsOperator(
     task_id="deliver",
