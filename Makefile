@@ -45,9 +45,10 @@ demo: $(INSTALLED)  ## run the onboarding of five people on a real Airflow and t
 up: $(INSTALLED)  ## start Airflow and the emulator and keep them until Ctrl-C
 	$(BIN)/python -m demo up
 
+# In the order of the folders: the longest test is in the first, and must not begin last.
 .PHONY: test
 test: lint test-ui  ## lint, then all tests, including those with a real Airflow and a browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not system and not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not system and not browser"
 	$(BIN)/python -m pytest -m system
 	$(MAKE) s3
 

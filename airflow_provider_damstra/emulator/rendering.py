@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from starlette.responses import Response
@@ -77,6 +78,7 @@ def _date_format(result: Model | list[Model]) -> DateFormat | None:
     return None if model is None else _DATE_FORMATS[type(model)]
 
 
+@lru_cache(1000)
 def certificate_pdf(*, trainee: str, lesson: str, completed: datetime, number: int) -> bytes:
     """Return a one-page certificate that a trainee passed a lesson; equal arguments give equal bytes.
 

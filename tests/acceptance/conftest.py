@@ -1,0 +1,7 @@
+"""Fixtures: the receiver on a real server, with Airflow's metadata database."""
+
+from __future__ import annotations
+
+from tests.webhooks.conftest import _empty_metadata, _running_receiver, metadata_database, receiver
+
+__all__ = ["_empty_metadata", "_running_receiver", "metadata_database", "receiver"]
