@@ -15,7 +15,7 @@ from airflow_provider_damstra.storage import TaskTry
 from airflow_provider_damstra.task_state import TaskState
 from airflow_provider_damstra.text import join_first
 from airflow_provider_damstra.ui import DamstraLink, NamedMapIndexMixin
-from airflow_provider_damstra.validation import validate_booleans
+from airflow_provider_damstra.validation import is_rendered_later, parse_bool, validate_booleans
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -192,6 +192,18 @@ class DamstraOperator(NamedMapIndexMixin, BaseOperator):
         atomic_write(path, secret.encode(), task_try=self.task_try)
         return path
 
+    def validate_paths(self, *names: str) -> None:
+        """Raise if a file cannot be written, before anything is changed.
+
+        :param names: arguments with the path or URL of a file, or None.
+        :raises ValueError: naming the argument and what is wrong with the path.
+        """
+        from airflow_provider_damstra.storage import validate_writable_path
+
+        for name in names:
+            if (path := getattr(self, name)) is not None:
+                validate_writable_path(name, path, task_try=self.task_try)
+
     def write_json_lines(self, pages: Iterable[Rows], path: str) -> dict[str, Any]:
         """Write lines of JSON to a file, and return its ``path``, ``rows`` and ``sha256``."""
         from airflow_provider_damstra.exports.formats import write_json_lines
@@ -261,16 +273,6 @@ class ResultFileMixin(DamstraOperator):
         super().__init__(**kwargs)
         self.result_path = cast("str | None", result_path)
 
-    def validate_result_path(self) -> None:
-        """Raise if the result file cannot be written, before anything is changed.
-
-        :raises ValueError: naming what is wrong with the path.
-        """
-        if self.result_path is not None:
-            from airflow_provider_damstra.storage import validate_writable_path
-
-            validate_writable_path("result_path", self.result_path, task_try=self.task_try)
-
     def push_ids(self, context: Context, ids_by_name: dict[str, list[int]]) -> None:
         """Push lists of ids as XComs, or only their lengths if the result goes to a file."""
         is_in_file = self.result_path is not None
@@ -283,6 +285,24 @@ class ResultFileMixin(DamstraOperator):
         if self.result_path is None:
             return rows
         return self.write_json_lines([[json.dumps(row).encode() for row in rows]], self.result_path)
+
+
+class DryRunMixin(DamstraOperator):
+    """Operator that can make a plan and change nothing.
+
+    :param dry_run: whether it does so: a boolean, or the string ``"true"`` or ``"false"`` (templated).
+    """
+
+    def __init__(self, *, dry_run: bool | Text = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not is_rendered_later(dry_run):
+            parse_bool("dry_run", dry_run)
+        # dry_run is a method of BaseOperator.
+        self.is_dry_run = dry_run
+
+    def parse_dry_run(self) -> bool:
+        """Return the rendered argument."""
+        return parse_bool("dry_run", self.is_dry_run)
 
 
 class RollbackOnKillMixin(DamstraOperator):

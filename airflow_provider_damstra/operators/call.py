@@ -63,13 +63,11 @@ class DamstraCallOperator(DamstraOperator):
             create_endpoint,
             validate_not_sent,
         )
-        from airflow_provider_damstra.storage import validate_writable_path
 
         arguments = parse_mapping("arguments", self.arguments or {})
         validate_no_password(arguments)
         endpoint = create_endpoint(self.endpoint, arguments, allow_secret=self.return_in_clear)
-        if self.path is not None:
-            validate_writable_path("path", self.path, task_try=self.task_try)
+        self.validate_paths("path")
         if not endpoint.request().is_idempotent:
             validate_not_sent(self.client, endpoint)
         if self.path is None:

@@ -11,6 +11,7 @@ from airflow_provider_damstra.operators.base import (
     FILE_XCOM_KEYS,
     ChangeStatusOperator,
     DamstraOperator,
+    DryRunMixin,
     ResultFileMixin,
     RollbackOnKillMixin,
 )
@@ -256,7 +257,7 @@ class DamstraRemoveGroupSupervisorsOperator(_RemoveGroupUsersOperator):
     endpoint_name = "RemoveGroupSupervisors"
 
 
-class DamstraSyncGroupMembersOperator(UserListMixin, ResultFileMixin):
+class DamstraSyncGroupMembersOperator(UserListMixin, DryRunMixin, ResultFileMixin):
     """Make the members, or supervisors, of a group equal to a list of users.
 
     Calls ``listGroupMembers`` and, where users differ, ``addGroupMembers`` and then ``removeGroupMembers``;
@@ -273,7 +274,7 @@ class DamstraSyncGroupMembersOperator(UserListMixin, ResultFileMixin):
     :param who: ``members`` or ``supervisors``.
     :param allow_empty: accept an empty list, and remove all users then; otherwise it fails the task. An empty
         string, which a template of an undefined variable renders, always fails it.
-    :param dry_run: return the differences and change nothing.
+    :param dry_run: return the differences and change nothing (templated).
     :param max_removals: fail, and change nothing, if more users would be removed: a number, or a share (above
         0, below 1) of the users in the group. This protects against a truncated HR extract, and an empty one.
     :param result_path: path or URL, on any object storage, of a file to write a line of JSON for each user
@@ -284,7 +285,7 @@ class DamstraSyncGroupMembersOperator(UserListMixin, ResultFileMixin):
     """
 
     xcom_keys = ("added", "removed", *FILE_XCOM_KEYS)
-    template_fields = ("group_id", *USER_LIST_FIELDS, "result_path", "damstra_conn_id")
+    template_fields = ("group_id", *USER_LIST_FIELDS, "is_dry_run", "result_path", "damstra_conn_id")
 
     def __init__(
         self,
@@ -292,26 +293,26 @@ class DamstraSyncGroupMembersOperator(UserListMixin, ResultFileMixin):
         group_id: Id,
         who: Literal["members", "supervisors"] = "members",
         allow_empty: bool = False,
-        dry_run: bool = False,
+        dry_run: bool | Text = False,
         max_removals: float | None = None,
         result_path: Text | None = None,
         **kwargs: Unpack[UserListArguments],
     ) -> None:
-        super().__init__(result_path=result_path, **kwargs)
+        super().__init__(dry_run=dry_run, result_path=result_path, **kwargs)
         validate_choice("who", who, "members", "supervisors")
-        validate_booleans(allow_empty=allow_empty, dry_run=dry_run)
+        validate_booleans(allow_empty=allow_empty)
         if max_removals is not None:
             validate_number("max_removals", max_removals, at_least=0)
         self.group_id = group_id
         self.who = who
         self.allow_empty = allow_empty
-        self.is_dry_run = dry_run
         self.max_removals = max_removals
 
     def _execute(self, context: Context) -> Any:
         from airflow_provider_damstra.services.membership import GroupUsers, apply_membership, plan_membership
 
-        self.validate_result_path()
+        is_dry_run = self.parse_dry_run()
+        self.validate_paths("result_path")
         name = next((name for name in USER_LIST_FIELDS if is_empty(getattr(self, name))), None)
         if name and not self.allow_empty:
             raise ValueError(
@@ -322,7 +323,7 @@ class DamstraSyncGroupMembersOperator(UserListMixin, ResultFileMixin):
         plan = plan_membership(self.client, group)
         self.log.info("Group %d: %s", group.group_id, plan)
         plan.validate_removals(self.max_removals)
-        if not self.is_dry_run:
+        if not is_dry_run:
             plan = apply_membership(self.client, group, plan)
         outcome = {"added": plan.added, "removed": plan.removed}
         if self.result_path is None:

@@ -128,7 +128,7 @@ class DamstraScheduleLessonsOperator(UserListMixin, OnEmptyMixin, ResultFileMixi
         from airflow_provider_damstra.services.status import find_inactive_users
 
         self.validate_not_empty(*USER_LIST_FIELDS, "lesson_version_ids", "lesson_ids", "lesson_names")
-        self.validate_result_path()
+        self.validate_paths("result_path")
         assignment = LessonAssignment(**self.request_fields(LessonAssignment))
         dag_run: Any = context.get("dag_run")
         results, failed = schedule_users(

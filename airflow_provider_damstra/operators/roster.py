@@ -6,11 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, cast
 
-from airflow_provider_damstra.operators.base import FILE_XCOM_KEYS
+from airflow_provider_damstra.operators.base import FILE_XCOM_KEYS, DryRunMixin
 from airflow_provider_damstra.operators.user_rows import USER_ROW_FIELDS, UserRowsMixin
 from airflow_provider_damstra.validation import (
-    is_rendered_later,
-    parse_bool,
     parse_id,
     parse_ids,
     parse_mapping,
@@ -45,7 +43,7 @@ _RENDERED_TO_A_VALUE = (
 """Arguments that mean something else if they are None: a wider scope, no protection, no approval."""
 
 
-class DamstraSyncUsersOperator(UserRowsMixin):
+class DamstraSyncUsersOperator(UserRowsMixin, DryRunMixin):
     """Make users, and their groups and supervisors, equal to an HR extract: the truth for a scope.
 
     One plan is made from the extract and the account, and checked by guards before the first change. People
@@ -146,7 +144,7 @@ class DamstraSyncUsersOperator(UserRowsMixin):
         plan_digest: Text | None = None,
         **kwargs: Unpack[UserRowsArguments],
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(dry_run=dry_run, **kwargs)
         validate_choice("scope", scope, "all", None)
         validate_exactly_one(scope=scope, group_id=group_id, filters=filters)
         validate_choice("on_ambiguous", on_ambiguous, "skip", "fail")
@@ -154,8 +152,6 @@ class DamstraSyncUsersOperator(UserRowsMixin):
         for name, limit in (("max_inactivations", max_inactivations), ("max_creations", max_creations)):
             if limit is not None:
                 validate_number(name, limit, at_least=0)
-        if not is_rendered_later(dry_run):
-            parse_bool("dry_run", dry_run)
         self.scope = scope
         self.group_id = group_id
         self.filters = filters
@@ -170,7 +166,6 @@ class DamstraSyncUsersOperator(UserRowsMixin):
         self.protected_users = protected_users
         self.allow_inactivation_of = allow_inactivation_of
         self.on_ambiguous = on_ambiguous
-        self.is_dry_run = dry_run
         self.plan_path = cast("str | None", plan_path)
         self.plan_digest = plan_digest
         self._given = [name for name in _RENDERED_TO_A_VALUE if getattr(self, name) is not None]
@@ -202,9 +197,9 @@ class DamstraSyncUsersOperator(UserRowsMixin):
         from airflow_provider_damstra.services.roster.problems import ids_by_kind, report_problems
 
         self._validate_rendered()
-        is_dry_run = parse_bool("dry_run", self.is_dry_run)
+        is_dry_run = self.parse_dry_run()
         approved = self._parse_plan_digest()
-        self._validate_plan_path()
+        self.validate_paths("plan_path")
         columns = [column for column in (self.group_column, self.manager_column) if column is not None]
         rows = self.read_rows(extra=columns, allow_duplicates=True)
         account = read_account(self.client, self._parse_scope(), reads_groups=self.group_column is not None)
@@ -279,12 +274,6 @@ class DamstraSyncUsersOperator(UserRowsMixin):
                 allowed_ids=parse_ids("allow_inactivation_of", allowed) if allowed else (),
             ),
         )
-
-    def _validate_plan_path(self) -> None:
-        if self.plan_path is not None:
-            from airflow_provider_damstra.storage import validate_writable_path
-
-            validate_writable_path("plan_path", self.plan_path, task_try=self.task_try)
 
     def _write_plan(self, lines: Any) -> dict[str, Any]:
         if self.plan_path is None:

@@ -93,7 +93,7 @@ class DamstraUpsertUsersOperator(UserRowsMixin, ResultFileMixin):
     def _execute(self, context: Context) -> Any:
         from airflow_provider_damstra.services.user_import.upsert import upsert_users
 
-        self.validate_result_path()
+        self.validate_paths("result_path")
         result = upsert_users(
             self.client,
             [row.user for row in self.read_rows()],

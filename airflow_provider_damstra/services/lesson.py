@@ -165,22 +165,7 @@ def schedule_users(
     :return: the results, and the errors of the other users by user id.
     """
     find = find_existing or partial(_find_existing, since=since)
-
-    def plan(request: ScheduleUser) -> SchedulePlan:
-        rows = _list_schedules(client, request)
-        existing = find(request, rows)
-        if if_exists == "fail":
-            _validate_none_open(client, request, existing)
-        if if_completed == "skip":
-            existing = _by_version(request, (row for row in rows if row.is_completed)) | existing
-        others = {version for version, row in existing.items() if row.id in client.intents.found_earlier}
-        return SchedulePlan(
-            user_id=request.user_id,
-            existing=existing,
-            own_versions=client.intents.ids_sent(request) - others,
-            request=_without(request, existing),
-        )
-
+    plan = partial(_plan, client, find=find, if_exists=if_exists, if_completed=if_completed)
     client.intents.read()
     plans = map_concurrently(return_error(plan), requests, description="users looked up")
     if if_exists == "fail":
@@ -197,6 +182,24 @@ def schedule_users(
         if isinstance(outcome, DamstraError)
     }
     return results, failed
+
+
+def _plan(
+    client: RecordingClient, request: ScheduleUser, *, find: FindExisting, if_exists: str, if_completed: str
+) -> SchedulePlan:
+    rows = _list_schedules(client, request)
+    existing = find(request, rows)
+    if if_exists == "fail":
+        _validate_none_open(client, request, existing)
+    if if_completed == "skip":
+        existing = _by_version(request, (row for row in rows if row.is_completed)) | existing
+    others = {version for version, row in existing.items() if row.id in client.intents.found_earlier}
+    return SchedulePlan(
+        user_id=request.user_id,
+        existing=existing,
+        own_versions=client.intents.ids_sent(request) - others,
+        request=_without(request, existing),
+    )
 
 
 def _send(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.hidden_columns import HiddenColumns
     from airflow_provider_damstra.exports.reader import ResourceReader
     from airflow_provider_damstra.exports.resources import Resource, ResourceQuery
+    from airflow_provider_damstra.hooks.damstra import DamstraHook
 
 
 RESOURCE_NAMES = (
@@ -198,7 +199,7 @@ class ResourceTransfer(DamstraOperator):
         """Return the reader of a query, a context manager, with this task's client settings."""
         settings = self.hook.settings
         page_size = self.page_size or settings.page_size
-        return create_reader(query, settings.model_copy(update={"page_size": page_size}))
+        return _create_reader(query, settings.model_copy(update={"page_size": page_size}))
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any] | None:
         """Return source and target for OpenLineage, which calls this after the task has succeeded."""
@@ -268,7 +269,28 @@ def _shown_failure(reader: ResourceReader, parent_id: int, why: str) -> tuple[st
     return shown, re.sub(rf"\b{parent_id}\b", shown, why)
 
 
-def create_reader(query: ResourceQuery, settings: ClientSettings) -> ResourceReader:
+def open_reader(
+    hook: DamstraHook, resource: str, *, max_concurrency: int | None = None, **selection: Any
+) -> ResourceReader:
+    """Return the reader of a resource, a context manager, that reads each row once.
+
+    :param resource: a key of ``RESOURCES``.
+    :param max_concurrency: concurrent requests; default the connection's.
+    :param selection: other arguments of ``ResourceQuery``.
+    """
+    from airflow_provider_damstra.exports.resources import RESOURCES, ResourceQuery
+
+    settings = hook.settings
+    query = ResourceQuery(
+        resource=RESOURCES[resource],
+        max_concurrency=max_concurrency or settings.max_concurrency,
+        deduplicates=True,
+        **selection,
+    )
+    return _create_reader(query, settings)
+
+
+def _create_reader(query: ResourceQuery, settings: ClientSettings) -> ResourceReader:
     """Return the reader of a query, a context manager, whose requests are counted in Airflow's metrics."""
     from airflow_provider_damstra.clients.async_client import AsyncClient
     from airflow_provider_damstra.exports.reader import ResourceReader

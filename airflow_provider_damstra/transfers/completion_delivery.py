@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 from zoneinfo import ZoneInfo
 
 from airflow_provider_damstra.operators.base import DamstraOperator
-from airflow_provider_damstra.storage import validate_writable_path
-from airflow_provider_damstra.transfers.base import create_reader
+from airflow_provider_damstra.transfers.base import open_reader
 from airflow_provider_damstra.transfers.lineage import varies_by_run
 from airflow_provider_damstra.validation import (
     is_empty,
@@ -157,22 +156,11 @@ class DamstraDeliverCompletionsOperator(DamstraOperator):
         )
         validate_integer("max_concurrency", max_concurrency, at_least=1)
         if target_path is None:
-            _validate_not_given(
-                "target_path",
-                columns=columns,
-                time_zone=time_zone,
-                safe_for_spreadsheets=safe_for_spreadsheets,
-            )
+            file_options = {"columns": columns, "time_zone": time_zone}
+            _validate_not_given("target_path", **file_options, safe_for_spreadsheets=safe_for_spreadsheets)
         else:
             _validate_not_given("http_conn_id", endpoint=endpoint)
-            _validate_columns(columns)
-            if time_zone is not None:
-                validate_time_zone("time_zone", time_zone)
-            if not varies_by_run(target_path):
-                raise ValueError(
-                    f"target_path is {target_path!r} in every DAG run, so that a later one would replace the "
-                    "file and lose its completions: add a template, such as {{ run_id }}"
-                )
+            _validate_file(target_path, columns=columns, time_zone=time_zone)
         self.lesson_schedule_ids = lesson_schedule_ids
         self.completed_from = completed_from
         self.completed_to = completed_to
@@ -237,18 +225,13 @@ class DamstraDeliverCompletionsOperator(DamstraOperator):
         )
 
     def _open_reader(self) -> ResourceReader:
-        from airflow_provider_damstra.exports.resources import RESOURCES, ResourceQuery
-
-        settings = self.hook.settings
-        query = ResourceQuery(
-            resource=RESOURCES["lesson_schedules"],
+        return open_reader(
+            self.hook,
+            "lesson_schedules",
             filters={"status": "completed"},
             parent_filters=parse_mapping("parent_filters", self.parent_filters or {}),
-            max_concurrency=settings.max_concurrency,
-            deduplicates=True,
             skip_failed_parents=True,
         )
-        return create_reader(query, settings)
 
     def _send(
         self, batches: Iterator[list[CompletedSchedule]], redeliver: bool
@@ -275,8 +258,7 @@ class DamstraDeliverCompletionsOperator(DamstraOperator):
     ) -> tuple[CompletionDelivery, dict[str, Any]]:
         from airflow_provider_damstra.transfers.completion_targets import CsvOptions, write_completions
 
-        path = str(self.target_path)
-        validate_writable_path("target_path", path, task_try=self.task_try)
+        self.validate_paths("target_path")
         delivery, receipts = self._create_delivery("csv", redeliver)
         options = CsvOptions(
             columns=self.columns or DEFAULT_COLUMNS,
@@ -284,7 +266,12 @@ class DamstraDeliverCompletionsOperator(DamstraOperator):
             safe_for_spreadsheets=self.safe_for_spreadsheets,
         )
         facts = write_completions(
-            delivery, batches, path=path, options=options, receipts=receipts, task_try=self.task_try
+            delivery,
+            batches,
+            path=str(self.target_path),
+            options=options,
+            receipts=receipts,
+            task_try=self.task_try,
         )
         return delivery, facts
 
@@ -325,6 +312,17 @@ def _validate_not_given(name: str, **arguments: Any) -> None:
     given = [argument for argument, value in arguments.items() if value]
     if given:
         raise ValueError(f"{', '.join(given)}: only with {name}")
+
+
+def _validate_file(target_path: Text, *, columns: Any, time_zone: str | None) -> None:
+    _validate_columns(columns)
+    if time_zone is not None:
+        validate_time_zone("time_zone", time_zone)
+    if not varies_by_run(target_path):
+        raise ValueError(
+            f"target_path is {target_path!r} in every DAG run, so that a later one would replace the file "
+            "and lose its completions: add a template, such as {{ run_id }}"
+        )
 
 
 def _validate_columns(columns: Any) -> None:

@@ -125,12 +125,11 @@ class DamstraExportOperator(ResourceTransfer):
 
     def _execute(self, context: Context) -> dict[str, Any]:
         from airflow_provider_damstra.exports.formats import require_format
-        from airflow_provider_damstra.storage import validate_writable_path
 
         query = self.create_query(deduplicates=self._is_compared)
         if query.hidden and self._is_compared:
             query.hidden.require_ids(needed_for="incremental" if self.incremental else "find_deleted")
-        validate_writable_path("target_path", self.target_path, task_try=self.task_try)
+        self.validate_paths("target_path")
         require_format(self.file_format, self.compression)
         parse_bool("full_refresh", self.full_refresh)
         with self.open_reader(query) as reader:

@@ -123,12 +123,9 @@ class StatusTargetMixin(DamstraOperator):
         :raises ValueError: naming the problem.
         """
         from airflow_provider_damstra.exports.formats import require_format
-        from airflow_provider_damstra.storage import validate_writable_path
 
         require_format(self.file_format, self.compression)
-        for name in ("target_path", "checkpoint_path"):
-            if (path := getattr(self, name)) is not None:
-                validate_writable_path(name, path, task_try=self.task_try)
+        self.validate_paths("target_path", "checkpoint_path")
         if self.table is not None:
             from airflow_provider_damstra.exports.sql.prepare import prepare_table
 

@@ -19,7 +19,7 @@ from airflow_provider_damstra.requirements_arguments import (
     read_rules,
     validate_requirements_arguments,
 )
-from airflow_provider_damstra.transfers.base import FAILED_PARENTS_SHOWN, create_reader, log_left_out
+from airflow_provider_damstra.transfers.base import FAILED_PARENTS_SHOWN, log_left_out, open_reader
 from airflow_provider_damstra.validation import (
     validate_at_most_one,
     validate_choice,
@@ -191,17 +191,13 @@ class EvaluateTrainingOperator(DamstraOperator):
             )
 
     def _open_reader(self, resource: str, **selection: Any) -> ResourceReader:
-        from airflow_provider_damstra.exports.resources import RESOURCES, ResourceQuery
-
-        settings = self.hook.settings
-        query = ResourceQuery(
-            resource=RESOURCES[resource],
-            max_concurrency=self.max_concurrency or settings.max_concurrency,
-            deduplicates=True,
+        return open_reader(
+            self.hook,
+            resource,
+            max_concurrency=self.max_concurrency,
             skip_failed_parents=self.on_failed_user == "skip",
             **selection,
         )
-        return create_reader(query, settings)
 
     def _fingerprint(self, evaluation: TrainingEvaluation) -> str:
         """Return a hash that two tasks share only if one can use the listings that the other read."""

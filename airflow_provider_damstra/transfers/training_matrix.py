@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from airflow_provider_damstra.durations import parse_duration
 from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.requirements_arguments import REQUIREMENTS_FIELDS, read_rules
-from airflow_provider_damstra.storage import atomic_write, validate_writable_path
-from airflow_provider_damstra.transfers.base import create_reader
+from airflow_provider_damstra.storage import atomic_write
+from airflow_provider_damstra.transfers.base import open_reader
 from airflow_provider_damstra.transfers.training_evaluation import time_of_run
 from airflow_provider_damstra.validation import (
     is_rendered_later,
@@ -150,11 +150,6 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         if valid_for is not None and not is_rendered_later(valid_for):
             parse_duration("valid_for", valid_for)
         validate_time_zone("time_zone", time_zone)
-        if requirements is None and requirements_path is None:
-            if at is not None:
-                raise ValueError("at is for requirements; without them, statuses are those of now")
-        elif require_passed or valid_for is not None:
-            raise ValueError("with requirements, require_passed and valid_for are keys of the rules")
         self.group_id = group_id
         self.target_path = cast("str", target_path)
         self.lesson_ids = lesson_ids
@@ -170,6 +165,15 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         self.require_passed = require_passed
         self.valid_for = valid_for
         self.time_zone = time_zone
+        self._validate_combination()
+
+    def _validate_combination(self) -> None:
+        """Raise if an argument has no effect with or without training rules."""
+        if not self._has_requirements:
+            if self.at is not None:
+                raise ValueError("at is for requirements; without them, statuses are those of now")
+        elif self.require_passed or self.valid_for is not None:
+            raise ValueError("with requirements, require_passed and valid_for are keys of the rules")
 
     def _execute(self, context: Context) -> dict[str, Any]:
         """Write the file and return its URI, counts, size and SHA-256."""
@@ -187,7 +191,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         )
         at = wanted.at or (time_of_run(context) if self._has_requirements else datetime.now(UTC))
         create_statuses = self._statuses_factory(wanted.lesson_ids, at)
-        validate_writable_path("target_path", self.target_path, task_try=self.task_try)
+        self.validate_paths("target_path")
         require_format(self.file_format, None)
         matrix = read_training_matrix(
             self.client, wanted, at=at, read_schedules=self._read_schedules, create_statuses=create_statuses
@@ -230,16 +234,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
         return lambda: ScheduleStatuses(self.client, lesson_ids, completion=completion, at=at)
 
     def _read_schedules(self, user_ids: Sequence[int]) -> ResourceReader:
-        from airflow_provider_damstra.exports.resources import RESOURCES, ResourceQuery
-
-        settings = self.hook.settings
-        query = ResourceQuery(
-            resource=RESOURCES["lesson_schedules"],
-            parent_ids=user_ids,
-            max_concurrency=settings.max_concurrency,
-            deduplicates=True,
-        )
-        return create_reader(query, settings)
+        return open_reader(self.hook, "lesson_schedules", parent_ids=user_ids)
 
     def _to_bytes(self, matrix: TrainingMatrix) -> bytes:
         time_zone = ZoneInfo(self.time_zone)

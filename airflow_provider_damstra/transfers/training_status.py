@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
+from airflow_provider_damstra.operators.base import DryRunMixin
 from airflow_provider_damstra.transfers.due_scheduling import SCHEDULING_XCOM_KEYS
 from airflow_provider_damstra.transfers.status_target import STATUS_TARGET_FIELDS, StatusTargetMixin
 from airflow_provider_damstra.transfers.training_evaluation import (
@@ -13,8 +14,6 @@ from airflow_provider_damstra.transfers.training_evaluation import (
     EvaluateTrainingOperator,
 )
 from airflow_provider_damstra.validation import (
-    is_rendered_later,
-    parse_bool,
     validate_booleans,
     validate_integer,
 )
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 _ROWS_PER_PAGE = 1000
 
 
-class DamstraTrainingStatusOperator(StatusTargetMixin, EvaluateTrainingOperator):
+class DamstraTrainingStatusOperator(StatusTargetMixin, DryRunMixin, EvaluateTrainingOperator):
     """Evaluate training rules for all active users, or some of them, and write a row for each status.
 
     There is one row for each person and lesson that a rule requires: ``current``, ``expiring``, ``expired``,
@@ -107,7 +106,7 @@ class DamstraTrainingStatusOperator(StatusTargetMixin, EvaluateTrainingOperator)
         include_supervisors: bool = False,
         **kwargs: Unpack[TrainingStatusArguments],
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(dry_run=dry_run, **kwargs)
         validate_booleans(
             emit_events=emit_events, schedule_due=schedule_due, include_supervisors=include_supervisors
         )
@@ -120,7 +119,6 @@ class DamstraTrainingStatusOperator(StatusTargetMixin, EvaluateTrainingOperator)
         )
         self.emit_events = emit_events
         self.schedule_due = schedule_due
-        self.is_dry_run = dry_run
         self.max_scheduled = max_scheduled
         self.plan_path = cast("str | None", plan_path)
         self.include_supervisors = include_supervisors
@@ -128,8 +126,8 @@ class DamstraTrainingStatusOperator(StatusTargetMixin, EvaluateTrainingOperator)
     def _execute(self, context: Context) -> dict[str, Any]:
         from airflow_provider_damstra.exports.training_status.rows import StatusCounts
 
-        parse_bool("dry_run", self.is_dry_run)
-        self._validate_plan_path()
+        self.parse_dry_run()
+        self.validate_paths("plan_path")
         self.prepare_target()
         evaluation = self.prepare_evaluation(context)
         counts = StatusCounts()
@@ -152,12 +150,6 @@ class DamstraTrainingStatusOperator(StatusTargetMixin, EvaluateTrainingOperator)
         failed = self.report_failed_users(evaluation.failed)
         return {**facts, "lessons": counts.lessons(), **events, **scheduled, **failed}
 
-    def _validate_plan_path(self) -> None:
-        from airflow_provider_damstra.storage import validate_writable_path
-
-        if self.plan_path is not None:
-            validate_writable_path("plan_path", self.plan_path, task_try=self.task_try)
-
     def _event_sender(self, at: datetime) -> AbstractContextManager[EvaluationSender | None]:
         """Return what sends statuses to the receiver until the end of a block, if events are emitted."""
         from airflow_provider_damstra.webhooks.evaluation_sender import EvaluationSender
@@ -170,7 +162,7 @@ class DamstraTrainingStatusOperator(StatusTargetMixin, EvaluateTrainingOperator)
         return DueScheduler(
             operator=self,
             evaluation=evaluation,
-            is_dry_run=parse_bool("dry_run", self.is_dry_run),
+            is_dry_run=self.parse_dry_run(),
             max_scheduled=self.max_scheduled,
             plan_path=self.plan_path,
             include_supervisors=self.include_supervisors,
@@ -197,8 +189,6 @@ def _pages(
 
 def _validate_scheduling(schedule_due: bool, *, dry_run: Any, max_scheduled: Any, **others: Any) -> None:
     """Validate the arguments that are for ``schedule_due=True``."""
-    if not is_rendered_later(dry_run):
-        parse_bool("dry_run", dry_run)
     if max_scheduled is not None:
         validate_integer("max_scheduled", max_scheduled, at_least=0)
     given = {"dry_run": dry_run, "max_scheduled": max_scheduled, **others}

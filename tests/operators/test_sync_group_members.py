@@ -74,8 +74,11 @@ def test_sync_lists_members_once(damstra_emulator: DamstraEmulator) -> None:
     ]
 
 
-def test_dry_run_returns_plan_and_changes_nothing(damstra_emulator: DamstraEmulator, api: ApiClient) -> None:
-    plan = run(step([1012], dry_run=True)).value
+@pytest.mark.parametrize("dry_run", [True, "True", "{{ dry }}"], ids=str)
+def test_dry_run_returns_plan_and_changes_nothing(
+    dry_run: Any, damstra_emulator: DamstraEmulator, api: ApiClient
+) -> None:
+    plan = run(step([1012], dry_run=dry_run), dry=True).value
     assert sent_writes(damstra_emulator) == []
     assert plan == run(step([1012])).value
     assert members(api) == [1012]

@@ -68,7 +68,7 @@ def test_completion_is_sent_with_certificate_and_idempotency_key(
             "version": 2,
             "lesson_version_id": schedule["lessonVersionId"],
         },
-        "completed_date": schedule["lessonCompletedDate"],
+        "completed_at": schedule["lessonCompletedDate"],
         "passed": True,
     }
     (receipt,) = receipts(tmp_path)

@@ -215,7 +215,7 @@ def test_excerpt_of_refusal_has_no_secret_and_no_name(body: str, shown: str) -> 
     completion = Completion(
         schedule=LessonSchedule(id=1),
         user=User(id=2, first_name="Zo\u00eb", last_name="Li"),
-        completed_date=datetime(2026, 1, 1, tzinfo=UTC),
+        completed_at=datetime(2026, 1, 1, tzinfo=UTC),
         certificate=None,
     )
     arguments: dict[str, Any] = {"body_format": "json", "include_certificate": False, "pool_size": 1}

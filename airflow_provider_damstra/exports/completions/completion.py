@@ -53,13 +53,13 @@ class CompletedSchedule:
 class Completion:
     """A completion of a lesson by a person.
 
-    :param completed_date: time of completion, with a time zone.
+    :param completed_at: time of completion, with a time zone.
     :param certificate: the certificate (PDF), or None if the test was not passed.
     """
 
     schedule: LessonSchedule | UserLessonSchedule = field(repr=False)
     user: User = field(repr=False)
-    completed_date: datetime
+    completed_at: datetime
     certificate: bytes | None = field(repr=False)
 
     @property
@@ -78,7 +78,7 @@ class Completion:
         :param time_zone: decides the day of completion; None for the person's own, or else UTC.
         """
         schedule, user = self.schedule, self.user
-        local = to_time_zone(self.completed_date, time_zone or time_zone_of(user, UTC))
+        local = to_time_zone(self.completed_at, time_zone or time_zone_of(user, UTC))
         return {
             "lesson_schedule_id": schedule.id,
             "user_id": user.id,
@@ -90,7 +90,7 @@ class Completion:
             "lesson_name": schedule.lesson_name,
             "lesson_version": schedule.version,
             "completed_date": local.date().isoformat(),
-            "completed_at": format_timestamp(to_utc(self.completed_date)),
+            "completed_at": format_timestamp(to_utc(self.completed_at)),
             "result": NOT_PASSED if self.certificate is None else PASSED,
         }
 
@@ -112,7 +112,7 @@ class Completion:
                 "version": schedule.version,
                 "lesson_version_id": schedule.lesson_version_id,
             },
-            "completed_date": format_timestamp(to_utc(self.completed_date)),
+            "completed_at": format_timestamp(to_utc(self.completed_at)),
             "passed": self.certificate is not None,
         }
 
@@ -170,7 +170,7 @@ def completion_reader(client: SupportsCalls) -> Callable[[CompletedSchedule], Co
         return Completion(
             schedule=schedule,
             user=get_user(schedule.user_id),
-            completed_date=schedule.lesson_completed_date,
+            completed_at=schedule.lesson_completed_date,
             certificate=find_certificate(client, schedule.id),
         )
 
