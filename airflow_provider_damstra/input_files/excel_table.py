@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 _MAX_ROWS = 1_048_576
 _EXACT_NUMBERS = 10**15
 _NOT_STORED = ValueError("has a formula without its value: save the file with Excel")
-_ZEROS = re.compile("0+")
+_PREFIX_AND_ZEROS = re.compile(r'''((?:"[^"]*"|\\.)*)(0+)''')
+"""Number format such as ``"E"0000``, with which Excel shows 42 as ``E0042``."""
 
 
 class ExcelTable:
     """Rows of the first visible sheet of a workbook, whose first row with a cell is the header.
 
     Text is trimmed; a row omits its empty cells. Rows without any cell are skipped. Whole numbers are text,
-    with the leading zeros of a number format such as ``00000``; a date without a time is a ``date``. A
-    formula is the value that was stored with it.
+    with leading text and zeros of a number format such as ``00000`` or ``"E"0000``; a date without a time is
+    a ``date``. A formula is the value that was stored with it.
 
     :ivar columns: names of the columns; empty if the workbook has one sheet, which is empty.
     :ivar header_location: the row of the header in the sheet.
@@ -142,7 +143,11 @@ def _parse_cell(cell: Any) -> Any:
 def _integer_text(value: int, number_format: str) -> str | ValueError:
     if abs(value) >= _EXACT_NUMBERS:
         return ValueError("has a number of more than 15 digits, which Excel has rounded: store it as text")
-    return str(value).zfill(len(number_format)) if _ZEROS.fullmatch(number_format) else str(value)
+    shown = _PREFIX_AND_ZEROS.fullmatch(number_format)
+    if shown is None or value < 0:
+        return str(value)
+    prefix = re.sub(r'"|\\(.)', r"\1", shown[1])
+    return f"{prefix}{value:0{len(shown[2])}}"
 
 
 @contextmanager

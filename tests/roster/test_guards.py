@@ -128,6 +128,15 @@ def test_argument_that_is_rendered_to_none_is_an_error_and_not_another_scope(
             {"users": [row(1011, g="A")], "scope": "all", "group_column": "g", "group_mapping": {"A": 1.5}},
             "group_mapping has a float",
         ),
+        (
+            {
+                "users": [row(1011, g="A")],
+                "scope": "all",
+                "group_column": "g",
+                "group_mapping": {"Pit": 102, "pit ": 103},
+            },
+            "group_mapping has two texts that differ in case or blanks only",
+        ),
         ({"scope": "all", "group_column": "g"}, "no row has a value in the column 'g'"),
     ],
     ids=str,

@@ -79,9 +79,12 @@ def find_groups(account: Account, rules: GroupRules, texts: Mapping[str, str]) -
 
     :param texts: the first location of each text.
     :raises DamstraConflictError: naming every text that is no group, or several.
+    :raises ValueError: if two texts of the mapping are equal.
     """
     lookup = _GroupSearch(account, rules)
     mapping = {match_key(text): _as_list(names) for text, names in rules.mapping.items()}
+    if len(mapping) < len(rules.mapping):
+        raise ValueError("group_mapping has two texts that differ in case or blanks only")
     problems: list[str] = []
 
     def find(names: Sequence[str], place: str) -> tuple[GroupTarget, ...]:
