@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MAX_ROWS = 1_048_576
 _EXACT_NUMBERS = 10**15
 _NOT_STORED = ValueError("has a formula without its value: save the file with Excel")
-_PREFIX_AND_ZEROS = re.compile(r'''((?:"[^"]*"|\\.)*)(0+)''')
+_PREFIX_AND_ZEROS = re.compile(r"""((?:"[^"]*"|\\.)*)(0+)""")
 """Number format such as ``"E"0000``, with which Excel shows 42 as ``E0042``."""
 
 
