@@ -1,11 +1,11 @@
 """Schedule each day what people have to do again by training rules, and tell supervisors what is new.
 
-    evaluate the rules, schedule what is due -> list supervisors -> tell each of them about new assignments
+    evaluate the rules, schedule what is due -> tell supervisors about new assignments
 
 Due is what is missing, has expired, or expires within the time that warn_before names, unless it is scheduled
-already: a second run on the same day schedules nothing and sends no message. The file has a row for each
+already: a second run on the same day schedules nothing, and no supervisor is named. The file has a row for each
 person and lesson with its dates. Look at the plan in the log with dry_run first. If more than max_scheduled
-lessons are due, the run fails and nothing is scheduled. Replace the last line of tell_supervisor by a mail.
+lessons are due, the run fails and nothing is scheduled. Replace the last line of tell_supervisors by a mail.
 """
 
 from __future__ import annotations
@@ -53,19 +53,14 @@ with DAG(
     )
 
     @task
-    def list_supervisors(supervisors: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the supervisors with new assignments: Airflow maps only over the result of a task."""
-        return supervisors
-
-    @task
-    def tell_supervisor(supervisor: dict[str, Any]) -> None:
-        """Tell a supervisor who got which lesson."""
-        for person in supervisor["assignments"]:
-            lessons = ", ".join(lesson["lesson_name"] for lesson in person["lessons"])
-            print(f"To {supervisor['email_address']}: {person['name']} was scheduled to {lessons}.")
+    def tell_supervisors(supervisors: list[dict[str, Any]]) -> None:
+        """Tell each supervisor which people have new assignments."""
+        for supervisor in supervisors:
+            names = ", ".join(person["name"] for person in supervisor["assignments"])
+            print(f"To {supervisor['email_address']}: new lessons were scheduled for {names}.")
 
     supervisors: Any = schedule_due.output["supervisors"]
-    tell_supervisor.expand(supervisor=list_supervisors(supervisors))
+    tell_supervisors(supervisors)
 
 if __name__ == "__main__":
     dag.test()

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.example_dags.airflow_process import DAGS
 from tests.example_dags.asset_events import Event
 from tests.transfers.completion_step import FAILED_TEST, LIAM, PASSED, completions
 from tests.transfers.endpoint_server import endpoint_server
@@ -99,9 +98,3 @@ def test_nightly_file_has_only_completions_that_no_earlier_file_has(
 
 def date_in_perth(emulator: DamstraEmulator) -> str:
     return emulator.now.astimezone(ZoneInfo("Australia/Perth")).date().isoformat()
-
-
-@pytest.mark.parametrize("dag_id", [DAG_ID, FILE_DAG_ID])
-def test_dag_has_at_most_25_lines(dag_id: str) -> None:
-    text = (DAGS / f"{dag_id}.py").read_text()
-    assert len(text.partition("with DAG(")[2].partition("\n\nif __name__")[0].splitlines()) <= 25

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import os
@@ -122,3 +123,13 @@ def _public(package: ModuleType, base: type) -> set[str]:
     values = [value for one in found for value in vars(importlib.import_module(one.name)).values()]
     classes = {value for value in values if isinstance(value, type) and issubclass(value, base)} - {base}
     return {one.__name__ for one in classes if one.__name__.startswith("Damstra")}
+
+
+@pytest.mark.parametrize(
+    "name", ["site_access", "recertification", "roster", "completion_delivery", "completion_file"]
+)
+def test_example_is_short_and_calls_no_hook_itself(name: str) -> None:
+    text = (DAGS / f"example_damstra_{name}.py").read_text()
+    (block,) = (node for node in ast.parse(text).body if isinstance(node, ast.With))
+    assert sum((node.end_lineno or 0) - node.lineno + 1 for node in block.body) <= 25
+    assert "Hook" not in text

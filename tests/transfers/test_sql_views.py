@@ -111,17 +111,17 @@ def test_training_status_is_that_of_the_deciding_schedule(warehouse: Database) -
 
 
 @pytest.mark.parametrize(
-    ("fields", "status", "state"),
+    ("fields", "status", "state"),  # dates as days from now
     [
-        ({"status": "due", "endDate": timestamp(-1)}, "overdue", "overdue"),
-        ({"status": "scheduled", "startDate": timestamp(-1)}, "due", "open"),
-        ({"status": "scheduled", "startDate": timestamp(1)}, "scheduled", "open"),
+        ({"status": "due", "endDate": -1}, "overdue", "overdue"),
+        ({"status": "scheduled", "startDate": -1}, "due", "open"),
+        ({"status": "scheduled", "startDate": 1}, "scheduled", "open"),
         ({"status": "scheduled"}, "scheduled", "open"),
         ({"status": None}, "open", "open"),
-        ({"status": "paused", "endDate": timestamp(-1)}, "paused", "open"),
-        ({"status": "overdue", "endDate": timestamp(1)}, "overdue", "overdue"),
-        ({"status": "overdue", "lessonCompletedDate": timestamp(-1)}, "completed", "completed"),
-        ({"status": "cancelled", "endDate": timestamp(-1)}, "cancelled", "cancelled"),
+        ({"status": "paused", "endDate": -1}, "paused", "open"),
+        ({"status": "overdue", "endDate": 1}, "overdue", "overdue"),
+        ({"status": "overdue", "lessonCompletedDate": -1}, "completed", "completed"),
+        ({"status": "cancelled", "endDate": -1}, "cancelled", "cancelled"),
     ],
     ids=str,
 )
@@ -129,7 +129,8 @@ def test_training_record_has_the_status_at_the_time_of_the_query(
     fields: dict[str, Any], status: str, state: str, warehouse: Database
 ) -> None:
     load("users", [])
-    load("lesson_schedules", [schedule(1, **fields)])
+    dates = {name: timestamp(value) for name, value in fields.items() if isinstance(value, int)}
+    load("lesson_schedules", [schedule(1, **{**fields, **dates})])
     run(step(views=["training_record"]))
     assert warehouse.execute("SELECT status, state FROM training_record") == [(status, state)]
 
