@@ -4,7 +4,7 @@
 
 Due is what is missing, has expired, or expires within the time that warn_before names, unless it is scheduled
 already: a second run on the same day schedules nothing and names no supervisor. The file has a row for each
-person and lesson with its dates. Look at the plan in the log with dry_run first. If more than max_scheduled
+person and lesson with its dates. Check the plan in the log with dry_run first. If more than max_scheduled
 lessons are due, the run fails and nothing is scheduled. Replace the last line of tell_supervisors by a mail.
 """
 

@@ -36,7 +36,7 @@ def test_printed_completion_is_what_is_sent() -> None:
     completion = Completion(
         schedule=schedule,
         user=User(id=person.pop("user_id"), **person),
-        completed_date=datetime(2026, 1, 31, 9, tzinfo=UTC),
+        completed_at=datetime(2026, 1, 31, 9, tzinfo=UTC),
         certificate=b"%PDF",
     )
     assert completion.to_json() == expected

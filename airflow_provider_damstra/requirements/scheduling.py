@@ -99,8 +99,7 @@ def schedule_due(
     """Schedule lessons, several users concurrently, and return what is new.
 
     Each user's schedules are read again, and the statuses evaluated again with them: what was scheduled or
-    completed since then is not scheduled, so that nobody is scheduled twice by a retry, a cleared task or
-    another DAG run.
+    completed since then is not scheduled again, be it by a retry, a cleared task or another DAG run.
 
     Calls ``listUserLessonSchedules`` for each user and, for what is missing, ``scheduleUser``;
     ``downloadCertificate`` for completions that count only with a passed test.

@@ -71,7 +71,7 @@ class DamstraDeliverCompletionsOperator(DamstraOperator):
 
     **Receipts.** After each delivery a receipt is written to ``receipt_path``. A completion with a receipt is
     skipped by every later task and DAG run with the same target and folder. If the process dies between the
-    response and the receipt, the next try sends the completion once more, with the same ``Idempotency-Key``:
+    response and the receipt, the next try sends the completion again, with the same ``Idempotency-Key``:
     delivery is at least once, and exactly once where the endpoint recognises the key. A CSV file is written
     as a whole, then its receipts; a retry writes it again, with all completions of the earlier tries.
 

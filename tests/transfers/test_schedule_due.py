@@ -1,4 +1,4 @@
-"""What is due is scheduled once: the plan, its guards, and who is told about new assignments."""
+"""What is due is scheduled once: the plan, its guards, and the XComs of new assignments."""
 
 from __future__ import annotations
 

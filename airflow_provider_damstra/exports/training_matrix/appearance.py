@@ -42,7 +42,7 @@ class Appearance:
 
     def __init__(self, used: Iterable[str], *, has_requirements: bool) -> None:
         known = _TRAINING_STATES if has_requirements else _SCHEDULE_STATUSES
-        self._known = {str(status): look for status, look in known.items()}
+        self._known = {str(status): marked for status, marked in known.items()}
         used = list(used)
         left_out = frozenset() if has_requirements else _ONLY_IF_USED.difference(used)
         self.order = [one for one in dict.fromkeys((*self._known, *used)) if one not in left_out]
