@@ -28,3 +28,8 @@ class Group(Model):
 
     client_id: int | None = None
     """Id of the organisation's account."""
+
+    @property
+    def display_name(self) -> str:
+        """Return the name, or ``group <id>``."""
+        return self.name or f"group {self.id}"

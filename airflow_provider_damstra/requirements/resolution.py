@@ -13,6 +13,7 @@ from airflow_provider_damstra.input_files.columns import nearest_name
 from airflow_provider_damstra.models.keys import match_key
 from airflow_provider_damstra.requirements.status import Requirement
 from airflow_provider_damstra.services.group import descendants
+from airflow_provider_damstra.services.key_lookup import prefer_exact
 from airflow_provider_damstra.services.lesson_lookup import LessonLookup, lesson_ids_of
 from airflow_provider_damstra.services.user_lookup import UserLookup, get_users
 from airflow_provider_damstra.text import join_first
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.models.group import Group
     from airflow_provider_damstra.models.lesson import Lesson
     from airflow_provider_damstra.models.user import User
-    from airflow_provider_damstra.requirements.rules import TrainingRule, TrainingRules
+    from airflow_provider_damstra.requirements.rules import Reference, TrainingRule, TrainingRules
     from airflow_provider_damstra.requirements.rules_file import Location, Positions
-
-Reference = int | str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,9 +220,8 @@ class _Groups:
         """Return the id of a group, or why there is none."""
         if isinstance(reference, int):
             return reference if reference in self._groups else f"there is no active group {reference}"
-        key = match_key(reference)
-        found = [group for group in self._groups.values() if match_key(group.name) == key]
-        found = [group for group in found if group.name == reference] or found
+        same = [group for group in self._groups.values() if match_key(group.name) == match_key(reference)]
+        found = prefer_exact(same, "name", reference)
         if len(found) == 1:
             return found[0].id
         if found:

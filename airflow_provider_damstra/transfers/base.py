@@ -10,6 +10,7 @@ from airflow_provider_damstra.operators.base import DamstraOperator
 from airflow_provider_damstra.storage import open_for_reading
 from airflow_provider_damstra.validation import (
     parse_mapping,
+    validate_booleans,
     validate_choice,
     validate_delimiter,
     validate_encoding,
@@ -267,6 +268,18 @@ def _shown_failure(reader: ResourceReader, parent_id: int, why: str) -> tuple[st
     written = reader.query.written_parent_id(parent_id)
     shown = _HIDDEN if written is None else str(written)
     return shown, re.sub(rf"\b{parent_id}\b", shown, why)
+
+
+def validate_file_options(file_format: Any, compression: Any, *, safe_for_spreadsheets: Any) -> None:
+    """Validate at parse time how rows are written to a file.
+
+    :raises ValueError: if an argument has an invalid value, or no effect.
+    """
+    validate_choice("file_format", file_format, "jsonl", "csv", "parquet")
+    validate_choice("compression", compression, "gzip", "zstd", None)
+    validate_booleans(safe_for_spreadsheets=safe_for_spreadsheets)
+    if safe_for_spreadsheets and file_format != "csv":
+        raise ValueError(f"safe_for_spreadsheets is for file_format 'csv', not {file_format!r}")
 
 
 def open_reader(

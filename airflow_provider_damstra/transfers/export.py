@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
-from airflow_provider_damstra.transfers.base import ResourceTransfer
+from airflow_provider_damstra.transfers.base import ResourceTransfer, validate_file_options
 from airflow_provider_damstra.transfers.lineage import (
     asset_uri,
     emit_asset_events,
@@ -15,7 +15,7 @@ from airflow_provider_damstra.transfers.lineage import (
     source_asset,
     varies_by_run,
 )
-from airflow_provider_damstra.validation import parse_bool, validate_booleans, validate_choice
+from airflow_provider_damstra.validation import parse_bool, validate_booleans
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -100,16 +100,8 @@ class DamstraExportOperator(ResourceTransfer):
         **kwargs: Unpack[ResourceArguments],
     ) -> None:
         super().__init__(**kwargs)
-        validate_choice("file_format", file_format, "jsonl", "csv", "parquet")
-        validate_choice("compression", compression, "gzip", "zstd", None)
-        validate_booleans(
-            safe_for_spreadsheets=safe_for_spreadsheets,
-            checkpoint=checkpoint,
-            incremental=incremental,
-            find_deleted=find_deleted,
-        )
-        if safe_for_spreadsheets and file_format != "csv":
-            raise ValueError(f"safe_for_spreadsheets is for file_format 'csv', not {file_format!r}")
+        validate_file_options(file_format, compression, safe_for_spreadsheets=safe_for_spreadsheets)
+        validate_booleans(checkpoint=checkpoint, incremental=incremental, find_deleted=find_deleted)
         self.target_path = cast("str", target_path)
         self.file_format = file_format
         self.compression = compression

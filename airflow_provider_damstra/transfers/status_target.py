@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow_provider_damstra.operators.base import DamstraOperator
+from airflow_provider_damstra.transfers.base import validate_file_options
 from airflow_provider_damstra.transfers.lineage import (
     asset_uri,
     emit_asset_events,
@@ -17,7 +18,6 @@ from airflow_provider_damstra.transfers.lineage import (
 from airflow_provider_damstra.validation import (
     validate_at_most_one,
     validate_booleans,
-    validate_choice,
     validate_integer,
 )
 
@@ -94,13 +94,8 @@ class StatusTargetMixin(DamstraOperator):
         validate_at_most_one(target_path=target_path, table=table)
         if (sql_conn_id is None) != (table is None):
             raise ValueError("give sql_conn_id and table, or neither")
-        validate_choice("file_format", file_format, "jsonl", "csv", "parquet")
-        validate_choice("compression", compression, "gzip", "zstd", None)
-        validate_booleans(
-            safe_for_spreadsheets=safe_for_spreadsheets, add_missing_columns=add_missing_columns
-        )
-        if safe_for_spreadsheets and file_format != "csv":
-            raise ValueError(f"safe_for_spreadsheets is for file_format 'csv', not {file_format!r}")
+        validate_file_options(file_format, compression, safe_for_spreadsheets=safe_for_spreadsheets)
+        validate_booleans(add_missing_columns=add_missing_columns)
         validate_integer("batch_size", batch_size, at_least=1)
         self.target_path = cast("str | None", target_path)
         self.file_format = file_format

@@ -35,7 +35,7 @@ def matrix(*, status: str = "expired <b>") -> TrainingMatrix:
         group=Group(id=1, name=HOSTILE),
         lessons={1: "=HYPERLINK()", 2: HOSTILE},
         rows=rows,
-        read_at=EVENING,
+        at=EVENING,
     )
 
 
@@ -71,7 +71,7 @@ def requirement_matrix() -> TrainingMatrix:
         ),
     ]
     lessons = {1: "Induction", 2: "Heights", 3: "Pit"}
-    return TrainingMatrix(group=first, lessons=lessons, rows=rows, read_at=EVENING, has_requirements=True)
+    return TrainingMatrix(group=first, lessons=lessons, rows=rows, at=EVENING, has_requirements=True)
 
 
 def large_matrix(people: int, *, lessons: int) -> TrainingMatrix:
@@ -95,7 +95,7 @@ def large_matrix(people: int, *, lessons: int) -> TrainingMatrix:
         for number in range(people)
     ]
     names = {lesson: f"Lesson {lesson}" for lesson in range(1, lessons + 1)}
-    return TrainingMatrix(group=groups[0], lessons=names, rows=rows, read_at=EVENING, has_requirements=True)
+    return TrainingMatrix(group=groups[0], lessons=names, rows=rows, at=EVENING, has_requirements=True)
 
 
 def _cell(status: str, days: int) -> MatrixCell:

@@ -78,7 +78,7 @@ def test_matrix_renders_any_schedule_or_raises_damstra_error(time_zone: str, row
         group=Group(id=1),
         lessons={LESSON: schedule.lesson_name or ""},
         rows=[MatrixRow(user=User(id=USER), groups=(), cells=cells)],
-        read_at=datetime.now(UTC),
+        at=datetime.now(UTC),
     )
     assert to_html(matrix, time_zone=ZoneInfo(time_zone))
     assert to_csv(matrix, time_zone=ZoneInfo(time_zone))

@@ -57,7 +57,7 @@ class MatrixRow:
     @property
     def group_names(self) -> list[str]:
         """Return the names of the groups."""
-        return [name_of_group(group) for group in self.groups]
+        return [group.display_name for group in self.groups]
 
     @property
     def supervisor_names(self) -> list[str]:
@@ -71,7 +71,7 @@ class TrainingMatrix:
 
     :param lessons: names of the lessons by id, in the order of the columns.
     :param rows: users in the order of their names.
-    :param read_at: time of the statuses.
+    :param at: time of the statuses.
     :param has_supervisors: whether the rows contain supervisors.
     :param has_requirements: whether the statuses are those of training rules.
     """
@@ -79,7 +79,7 @@ class TrainingMatrix:
     group: Group
     lessons: Mapping[int, str]
     rows: Sequence[MatrixRow]
-    read_at: datetime
+    at: datetime
     has_supervisors: bool = False
     has_requirements: bool = False
 
@@ -91,8 +91,3 @@ class TrainingMatrix:
     def counts(self) -> dict[str, int]:
         """Return the number of cells with each status, the most frequent first."""
         return dict(Counter(cell.status for row in self.rows for cell in self.cells(row)).most_common())
-
-
-def name_of_group(group: Group) -> str:
-    """Return the name of a group, or ``group <id>``."""
-    return group.name or f"group {group.id}"

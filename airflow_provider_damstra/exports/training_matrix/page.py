@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.exports.training_matrix.appearance import Appearance
 from airflow_provider_damstra.exports.training_matrix.data_files import local_date
-from airflow_provider_damstra.exports.training_matrix.matrix import name_of_group
 from airflow_provider_damstra.exports.training_matrix.shares import shares_of
 
 if TYPE_CHECKING:
@@ -49,17 +48,17 @@ def to_html(matrix: TrainingMatrix, *, time_zone: tzinfo, title: str | None = No
 
 
 def _page(matrix: TrainingMatrix, time_zone: tzinfo, title: str | None) -> Iterator[str]:
-    heading = escape(title or f"Training matrix: {name_of_group(matrix.group)}")
+    heading = escape(title or f"Training matrix: {matrix.group.display_name}")
     style = f"\n{_asset('page.css')}{_widths(len(matrix.lessons))}"
     script = f"\n{_asset('page.js')}"
-    read_at = matrix.read_at.astimezone(time_zone)
+    at = matrix.at.astimezone(time_zone)
     counts = matrix.counts()
     appearance = Appearance(counts, has_requirements=matrix.has_requirements)
     yield '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{_policy(style, script)}">'
     yield f"<title>{heading}</title>\n<style>{style}</style>\n</head>\n<body>\n<h1>{heading}</h1>"
     yield f"<p>{len(matrix.rows)} people, {len(matrix.lessons)} lessons, as of "
-    yield f"{read_at:%Y-%m-%d %H:%M} {escape(str(time_zone))}.</p>"
+    yield f"{at:%Y-%m-%d %H:%M} {escape(str(time_zone))}.</p>"
     yield from _legend(appearance, counts)
     everyone, by_group = shares_of(matrix)
     if matrix.has_requirements:

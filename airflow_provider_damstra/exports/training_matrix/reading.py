@@ -100,7 +100,7 @@ def read_training_matrix(
         group=group,
         lessons=statuses.lessons(),
         rows=sorted(rows, key=lambda row: (row.user.full_name.casefold(), row.user.id)),
-        read_at=at,
+        at=at,
         has_supervisors=wanted.include_supervisors,
         has_requirements=statuses.has_requirements,
     )

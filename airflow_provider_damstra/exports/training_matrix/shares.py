@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_damstra.exports.training_matrix.matrix import NOT_REQUIRED, name_of_group
+from airflow_provider_damstra.exports.training_matrix.matrix import NOT_REQUIRED
 from airflow_provider_damstra.requirements.status import TrainingState
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def shares_of(matrix: TrainingMatrix) -> tuple[Shares, dict[str, Shares]]:
         statuses = [cell.status for cell in matrix.cells(row)]
         everyone.add(statuses)
         for group in row.groups:
-            names[group.id] = name_of_group(group)
+            names[group.id] = group.display_name
             by_group.setdefault(group.id, Shares(matrix.lessons)).add(statuses)
     unique = _unique_names(names)
     ids = sorted(by_group, key=lambda group_id: (unique[group_id].casefold(), group_id))

@@ -35,7 +35,7 @@ class GroupTarget:
     @classmethod
     def of(cls, group: Group) -> Self:
         """Return an existing group."""
-        return cls(name=group.name or f"group {group.id}", parent_id=group.parent_id, group_id=group.id)
+        return cls(name=group.display_name, parent_id=group.parent_id, group_id=group.id)
 
     @property
     def key(self) -> tuple[str, int]:
