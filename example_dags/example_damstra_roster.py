@@ -20,6 +20,7 @@ COLUMNS = {"Personalnummer": "employee_number", "Vorname": "first_name", "Nachna
 with DAG(
     dag_id="example_damstra_roster",
     schedule=None,
+    max_active_runs=1,
     start_date=pendulum.datetime(2026, 1, 1, tz="Australia/Perth"),
     tags=["damstra", "example"],
     doc_md=__doc__,
