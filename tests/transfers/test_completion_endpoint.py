@@ -208,6 +208,8 @@ def test_secrets_of_connection_are_masked(
         ('{"name": "Zo\\u00eb LI", "id": 1}', '{"name": "*** ***", "id": 1}'),
         ("ZO\u00cb is live", "*** is live"),
         ("token abc-key.", "token ***."),
+        ("/people/Zo%c3%ab", "/people/***"),
+        ("<b>Zo&euml;</b> &#76;i", "<b>***</b> ***"),
     ],
 )
 def test_excerpt_of_refusal_has_no_secret_and_no_name(body: str, shown: str) -> None:

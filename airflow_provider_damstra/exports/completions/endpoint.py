@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from html import unescape
 from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from requests.auth import HTTPBasicAuth
 from requests.exceptions import BaseHTTPError  # type: ignore[attr-defined] # the stubs do not export it
@@ -258,8 +258,8 @@ class HttpEndpoint:
 
 def _redact(text: str, values: Iterable[str]) -> str:
     """Return a text with ``***`` instead of some values, regardless of case."""
-    # JSON may have some characters as escapes.
-    forms = {form for value in values for form in (value, json.dumps(value)[1:-1])}
+    # JSON and URLs may have some characters as escapes.
+    forms = {form for value in values for form in (value, json.dumps(value)[1:-1], quote(value))}
     # A short one may be a part of other words.
     patterns = [
         re.escape(form) if len(form) >= _MIN_DISTINCT_LENGTH else rf"(?<!\w){re.escape(form)}(?!\w)"
