@@ -24,7 +24,7 @@ from airflow_provider_damstra.requirements.gate import (
 )
 from airflow_provider_damstra.requirements.people import Person
 from airflow_provider_damstra.requirements.serialization import load_candidates
-from airflow_provider_damstra.requirements.status import ScheduleRecord
+from airflow_provider_damstra.requirements.status import ScheduleRecord, TrainingState
 from airflow_provider_damstra.text import join_first
 from airflow_provider_damstra.validation import parse_share, required_count
 
@@ -45,11 +45,13 @@ class _Progress:
     :ivar rows: the lesson schedules of the required lessons, or None before they are read.
     :ivar trained_until: when the statuses may change; None is not trained.
     :ivar certificates: schedules whose certificates decide.
-    :ivar is_confirmed: whether the person is active, looked up since the lessons are completed.
+    :ivar is_assigned: whether the person is trained because of an open schedule, which may be cancelled.
+    :ivar is_confirmed: whether the person is active, looked up since enough people are trained.
     """
 
     __slots__ = (
         "certificates",
+        "is_assigned",
         "is_confirmed",
         "name",
         "obstacle",
@@ -69,7 +71,7 @@ class _Progress:
         self.rows: tuple[ScheduleState, ...] | None = None
         self.trained_until = None if candidate.obstacle or candidate.requirements else _ALWAYS
         self.certificates: tuple[int, ...] = ()
-        self.is_confirmed = False
+        self.is_assigned = self.is_confirmed = False
 
     @property
     def label(self) -> str:
@@ -86,9 +88,9 @@ class _Progress:
 class TrainingGateCondition:
     """Condition met when enough people are trained.
 
-    A person's lesson schedules are listed until the person is trained, and certificates requested where a
-    requirement needs a passed test. When enough people are trained, one more request for each of them makes
-    sure that they are active.
+    A person's lesson schedules are listed until the person is trained, and further on while a lesson counts
+    that is only assigned. Certificates are requested where a requirement needs a passed test. When enough
+    people are trained, one more request for each of them makes sure that they are active.
 
     :param people: the people, as ``dump_candidates`` returns them.
     :param requirements: their requirements, as ``dump_candidates`` returns them.
@@ -139,14 +141,17 @@ class TrainingGateCondition:
             if one.trained_until is not None and one.trained_until <= now:
                 self._evaluate(one)
         for one in self._progress.values():
-            if one.obstacle or one.trained_until is not None:
+            if one.obstacle or (one.trained_until is not None and not one.is_assigned):
                 continue
             queries[user_schedules_query(one.user_id)] = _AT_ANY_TIME
             queries |= dict(map(self.completion_rule.certificate_query, one.certificates))
         trained = self._trained()
-        if len(trained) >= self._required:
-            unconfirmed = (one.user_id for one in trained if not one.is_confirmed)
-            queries |= {GetUser(user_id=user_id): _AT_ANY_TIME for user_id in unconfirmed}
+        is_enough = len(trained) >= self._required
+        for one in trained:
+            # The others may need weeks: who is active now has to be looked up again then.
+            one.is_confirmed = one.is_confirmed and is_enough
+            if is_enough and not one.is_confirmed:
+                queries[GetUser(user_id=one.user_id)] = _AT_ANY_TIME
         return queries
 
     def update(self, query: Query, response: Any) -> None:
@@ -178,6 +183,7 @@ class TrainingGateCondition:
         if open_statuses(statuses, self._accepted_states) or not has_all_certificates:
             one.trained_until = None
             return
+        one.is_assigned = any(status.state is TrainingState.ASSIGNED for status in statuses)
         today = to_time_zone(at, one.time_zone).date()
         due = (status.due_at for status in statuses if status.due_at is not None and status.due_at > at)
         one.trained_until = min([end_of_day(today, one.time_zone), *due])

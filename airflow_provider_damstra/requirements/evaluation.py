@@ -84,25 +84,18 @@ def next_certificate(
     records: Iterable[ScheduleRecord],
     *,
     at: datetime,
-    time_zone: tzinfo,
     passed: Mapping[int, bool],
 ) -> int | None:
     """Return the schedule whose certificate ``evaluate`` needs next, or None if it needs no further one.
 
-    The latest completion comes first, and an earlier one only if all later ones were not passed. Of a
-    completion whose validity has ended, none is needed: it changes no state.
+    The latest completion comes first, and an earlier one only if all later ones were not passed. One whose
+    validity has ended is needed, too: without a passed test it never counted, and cannot have expired.
     """
     if not requirement.require_passed:
         return None
-    today = to_time_zone(at, time_zone).date()
     for record in _completions(requirement, _known_records(requirement, records, at=at)):
-        last_day = _validity(requirement, record, time_zone).last_day
-        if last_day is not None and today > last_day:
-            return None
-        if record.id not in passed:
-            return record.id
-        if passed[record.id]:
-            return None
+        if passed.get(record.id, True):
+            return None if record.id in passed else record.id
     return None
 
 

@@ -42,18 +42,15 @@ class Person:
 
     def next_certificates(self, *, at: datetime, passed: Mapping[int, bool]) -> set[int]:
         """Return the schedules whose certificates the statuses need next."""
-        found = (
-            next_certificate(one, self.records, at=at, time_zone=self.time_zone, passed=passed)
-            for one in self.requirements
-        )
+        found = (next_certificate(one, self.records, at=at, passed=passed) for one in self.requirements)
         return {schedule_id for schedule_id in found if schedule_id is not None}
 
 
 def read_passed_of(client: SupportsCalls, people: Iterable[Person], *, at: datetime) -> dict[int, bool]:
     """Return by schedule id whether tests were passed, as far as the people's statuses depend on it.
 
-    Calls ``downloadCertificate`` for each completion that may count by a rule with ``require_passed``; for
-    earlier ones only if all later ones were not passed.
+    Calls ``downloadCertificate`` for the latest completion of each lesson of a rule with ``require_passed``;
+    for earlier ones only if all later ones were not passed.
     """
     passed: dict[int, bool] = {}
     remaining = list(people)

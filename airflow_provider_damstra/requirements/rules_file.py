@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from airflow_provider_damstra.validation_errors import error_details
 
 MAX_BYTES = 1024 * 1024
 """The largest file of rules that is read."""
+
+_YAML_INTEGER = "tag:yaml.org,2002:int"
+_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 
 Location = tuple[str | int, ...]
 """Keys and indexes that lead to a value, such as ``("requirements", 0, "lessons", 1)``."""
@@ -86,13 +90,15 @@ def _parse_text(text: str, source: str) -> tuple[Any, Positions]:
     """Return the value of a YAML or JSON text; a list of rules has the positions of ``requirements``."""
     if len(text) > MAX_BYTES:
         raise ValueError(f"{source}: it is larger than {MAX_BYTES // 1024} KiB")
-    if _is_json(text):
+    value = _parse_json(text)
+    if value is not None:
         # YAML does not allow tabs between JSON's tokens; within its strings, JSON allows none.
         text = text.replace("\t", " ")
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         lines = dict(_lines(node, (), source, set())) if node is not None else {}
-        value = yaml.safe_load(text)
+        if value is None:  # of JSON, YAML would read other escape sequences and numbers
+            value = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -108,12 +114,12 @@ def _parse_text(text: str, source: str) -> tuple[Any, Positions]:
     raise ValueError(reason)
 
 
-def _is_json(text: str) -> bool:
+def _parse_json(text: str) -> Any:
+    """Return the value of a JSON text, or None if it is none."""
     try:
-        json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return False
-    return True
+        return None
 
 
 def _lines(
@@ -126,7 +132,11 @@ def _lines(
     if id(node) in visited:
         return
     visited.add(id(node))
-    yield location, node.start_mark.line + 1
+    line = node.start_mark.line + 1
+    if node.tag == _YAML_INTEGER and not _DECIMAL.fullmatch(node.value):
+        # To YAML, 0123 is 83, 12:30 is 750 and 1_000 is 1000: an employee number would become another user.
+        raise ValueError(f"{source}: line {line}: put quotes around {node.value}: YAML reads another number")
+    yield location, line
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             yield from _lines(item, (*location, index), source, visited)
@@ -144,11 +154,11 @@ def _lines(
 
 def _problems(error: ValidationError, positions: Positions) -> Iterator[str]:
     details = error_details(error)
-    locations = [detail["loc"] for detail in details]
+    outer = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
     for detail in details:
         location = detail["loc"]
         # A list with a bad item is reported as too short, too.
-        if any(other[: len(location)] == location and other != location for other in locations):
+        if location in outer:
             continue
         reason = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":

@@ -189,18 +189,22 @@ def test_certificates_are_needed_of_latest_completions_until_one_is_passed() -> 
     ]
     passed: dict[int, bool] = {}
     asked = []
-    while schedule_id := next_certificate(
-        requirement(**rule), records, at=NOW, time_zone=PERTH, passed=passed
-    ):
+    while schedule_id := next_certificate(requirement(**rule), records, at=NOW, passed=passed):
         asked.append(schedule_id)
         passed[schedule_id] = False
-    assert asked == [3, 2]  # the validity of the first has ended
-    status = status_of(*records, passed=passed, **rule)
+    assert asked == [3, 2, 1]
+    status = status_of(*records, passed={**passed, 1: True}, **rule)
     assert (status.state, status.lesson_schedule_id) == ("expired", 1)
     status = status_of(*records, passed={3: False, 2: True}, **rule)
     assert (status.state, status.lesson_schedule_id) == ("current", 2)
-    assert next_certificate(requirement(**rule), records, at=NOW, time_zone=PERTH, passed={3: True}) is None
-    assert next_certificate(requirement(**YEAR), records, at=NOW, time_zone=PERTH, passed={}) is None
+    assert next_certificate(requirement(**rule), records, at=NOW, passed={3: True}) is None
+    assert next_certificate(requirement(**YEAR), records, at=NOW, passed={}) is None
+
+
+def test_completion_with_a_failed_test_never_expires_because_it_never_counted() -> None:
+    failed = record(completed_at="2024-01-01T00:00Z")
+    status = status_of(failed, passed={1: False}, **YEAR, require_passed=True)
+    assert (status.state, status.expires_at, status.completed_schedule_id) == ("missing", None, None)
 
 
 def test_failed_test_is_named_in_reason() -> None:

@@ -77,6 +77,12 @@ def test_rules_are_equal_in_every_form(document: Any) -> None:
     assert everyone.scheduled_grace_period() is None
 
 
+def test_escape_sequences_of_json_are_those_of_json() -> None:
+    name = "Café \N{FIRE}"
+    rules, _ = parse_rules(json.dumps([{"lessons": [name], "all": True}]), source="rules")
+    assert rules.requirements[0].lessons == (name,)
+
+
 def test_rules_are_read_from_file_and_from_text(tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(GOOD)
@@ -151,6 +157,11 @@ def test_contradicting_rules_are_reported(second: dict[str, Any], expected: str)
         ("!!python/object:os.system {}", "it is no YAML or JSON"),
         (b"requirements:\n  - \xff", "line 2: it is not UTF-8"),
         (5, "it contains no rules"),
+        *(
+            (f"requirements: [{{lessons: [a], users: [{one}]}}]", f"line 1: put quotes around {one}")
+            for one in ("0123", "12:30", "1_000", "0x1F")
+        ),
+        ([1] * 50_000, "50000 problems"),
         ("a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nrequirements: [{lessons: *c, all: true}]", "neither"),
     ],
 )
