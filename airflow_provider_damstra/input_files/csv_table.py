@@ -14,6 +14,9 @@ from airflow_provider_damstra.input_files.text import open_text
 if TYPE_CHECKING:
     from airflow_provider_damstra.input_files.table import LocatedRow
 
+_DELIMITER_LINE = re.compile(r'"?sep=([^\w"\r\n])"?[\r\n]*')
+"""First line of files for Excel, which names the delimiter."""
+
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
@@ -23,18 +26,21 @@ class CsvTable:
     Cells are trimmed; a row omits its empty cells. Lines without any cell are skipped. The name of a column
     may be empty.
 
-    :param delimiter: separator of cells; by default the one of comma, semicolon, tab and ``|`` that is the
-        most frequent in the header.
+    :param delimiter: separator of cells; by default that of a first line such as ``sep=;``, or else the one of
+        comma, semicolon, tab and ``|`` that is the most frequent in the header.
     :ivar columns: names of the columns; empty if the file is.
     :ivar header_location: the line of the header.
     :raises ValueError: if the text or the header cannot be read.
     """
 
     def __init__(self, content: bytes, *, encoding: str | None, delimiter: str | None) -> None:
-        chosen = delimiter or _detect_delimiter(content, encoding)
+        named = _DELIMITER_LINE.fullmatch(open_text(content, encoding=encoding).readline())
+        chosen = delimiter or (named[1] if named else _detect_delimiter(content, encoding))
         self._reader = csv.reader(open_text(content, encoding=encoding), delimiter=chosen, strict=True)
         self.columns: tuple[str, ...] = ()
         for location, cells in self._records():
+            if named and self._reader.line_num == 1:
+                continue
             try:
                 if isinstance(cells, ValueError):
                     raise cells

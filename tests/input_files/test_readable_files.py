@@ -78,6 +78,13 @@ def test_users_are_read_from_every_format(name: str, content: bytes) -> None:
     assert names(users_in(content, name)) == [ZOE, ADA]
 
 
+@pytest.mark.parametrize("line", ["sep=;\r\n", '"sep=;"\n'])
+def test_first_line_for_excel_names_the_delimiter(line: str) -> None:
+    content = (line + CSV.replace(",", ";")).encode("utf-8-sig")
+    assert names(users_in(content)) == names(users_in(content, delimiter=";")) == [ZOE, ADA]
+    assert ids_in(f"{line}id;a,b,c\n7;1\n".encode()) == (7,)
+
+
 @pytest.mark.parametrize(
     "content",
     [
