@@ -26,8 +26,8 @@ class CsvTable:
     Cells are trimmed; a row omits its empty cells. Lines without any cell are skipped. The name of a column
     may be empty.
 
-    :param delimiter: separator of cells; by default that of a first line such as ``sep=;``, or else the one of
-        comma, semicolon, tab and ``|`` that is the most frequent in the header.
+    :param delimiter: separator of cells; by default that of a first line such as ``sep=;``, or else the one
+        of comma, semicolon, tab and ``|`` that is the most frequent in the header.
     :ivar columns: names of the columns; empty if the file is.
     :ivar header_location: the line of the header.
     :raises ValueError: if the text or the header cannot be read.
