@@ -40,8 +40,8 @@ def validate_gate_arguments(
     """
     validate_time_zone("time_zone", time_zone)
     validate_subset("accepted_states", accepted_states, "current", "expiring", "assigned")
-    if not accepted_states:
-        raise ValueError("accepted_states is empty, so that no lesson would count")
+    if "current" not in accepted_states:
+        raise ValueError("accepted_states lacks 'current', so that people who are trained would not pass")
     validate_choice("on_no_requirements", on_no_requirements, "untrained", "trained")
     if not is_rendered_later(threshold):
         validate_share("threshold", threshold)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from airflow_provider_damstra.operators.base import DryRunMixin
@@ -12,6 +13,7 @@ from airflow_provider_damstra.transfers.status_target import STATUS_TARGET_FIELD
 from airflow_provider_damstra.transfers.training_evaluation import (
     EVALUATION_FIELDS,
     EvaluateTrainingOperator,
+    time_of_run,
 )
 from airflow_provider_damstra.validation import (
     validate_booleans,
@@ -20,7 +22,6 @@ from airflow_provider_damstra.validation import (
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from datetime import datetime
 
     from airflow.sdk import Context
 
@@ -59,7 +60,7 @@ class DamstraTrainingStatusOperator(StatusTargetMixin, DryRunMixin, EvaluateTrai
 
     :param emit_events: update the assets ``training.current``, ``training.expiring`` and ``training.expired``
         of ``damstra_event``, once for each person, lesson and period; needs the webhook receiver in the API
-        server.
+        server. ``at`` cannot be in the future then.
     :param schedule_due: schedule, once all statuses are known, each lesson that is missing, expired, or
         expiring and not scheduled yet, with the ``grace_period`` of its rule.
     :param dry_run: make the plan, and schedule nothing (templated).
@@ -130,6 +131,8 @@ class DamstraTrainingStatusOperator(StatusTargetMixin, DryRunMixin, EvaluateTrai
         self.validate_paths("plan_path")
         self.prepare_target()
         evaluation = self.prepare_evaluation(context)
+        if self.emit_events:
+            _validate_time_of_events(evaluation.at, context)
         counts = StatusCounts()
         scheduler = self._scheduler(evaluation) if self.schedule_due else None
         observers: list[Observer] = [counts.add, *([scheduler.add] if scheduler else [])]
@@ -166,6 +169,18 @@ class DamstraTrainingStatusOperator(StatusTargetMixin, DryRunMixin, EvaluateTrai
             max_scheduled=self.max_scheduled,
             plan_path=self.plan_path,
             include_supervisors=self.include_supervisors,
+        )
+
+
+def _validate_time_of_events(at: datetime, context: Context) -> None:
+    """Validate that no event occurs ahead of its time, and those until then are not taken for late ones.
+
+    :raises ValueError: if the time of the statuses is after both the DAG run and now.
+    """
+    if at > max(time_of_run(context), datetime.now(UTC)):
+        raise ValueError(
+            f"emit_events: at is {at.isoformat()}, in the future, and an event is about what has happened; "
+            "leave out one of them"
         )
 
 

@@ -167,7 +167,8 @@ def test_lesson_may_only_be_assigned_if_that_state_is_accepted(mode: str, damstr
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"accepted_states": []}, "accepted_states is empty"),
+        ({"accepted_states": []}, "accepted_states lacks 'current'"),
+        ({"accepted_states": ["assigned"]}, "accepted_states lacks 'current'"),
         ({"accepted_states": ["missing"]}, "accepted_states is "),
         ({"threshold": 0}, "threshold is 0; it can be a share above 0 and up to 1"),
         ({"time_zone": "Perth"}, "time_zone is 'Perth'; it must be an IANA time zone"),

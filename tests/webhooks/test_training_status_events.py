@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_damstra.assets import TRAINING_EVENTS, TRAINING_EXPIRED
 from airflow_provider_damstra.webhooks import evaluation_sender
 from airflow_provider_damstra.webhooks.evaluation_sender import EvaluationSender, ReceiverError
-from tests.operators.task_runner import run
+from tests.operators.task_runner import fail_fast_message, run
 from tests.transfers.training_statuses import INDUCTION, read_rows, record_completion, status_operator
 from tests.webhooks.metadata_db import create_dag, list_asset_events, list_queued_dags, partition_key_of
 from tests.webhooks.receiver_server import HOST, ReceiverServer
@@ -112,3 +112,13 @@ def test_nothing_is_sent_without_emit_events(
     monkeypatch.setenv("AIRFLOW__DAMSTRA__RECEIVER_URL", f"http://{HOST}:1")
     outcome = run(status_operator(None, RULE), run_after=damstra_emulator.now)
     assert "events" not in outcome.value
+
+
+def test_evaluation_of_a_future_time_has_no_events(
+    damstra_emulator: DamstraEmulator, receiver: ReceiverServer, tmp_path: Path
+) -> None:
+    now = damstra_emulator.now
+    path = tmp_path / "rows.jsonl"
+    operator = status_operator(path, RULE, emit_events=True, at=(now + timedelta(days=60)).isoformat())
+    assert "emit_events: at is " in fail_fast_message(operator, run_after=now)
+    assert (events(), path.exists()) == ([], False)
