@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from airflow_provider_damstra.input_files.columns import missing_column_message
+from airflow_provider_damstra.input_files.columns import missing_column_message, plain_number
 from airflow_provider_damstra.input_files.table import (
     input_file_errors,
     open_table,
@@ -58,7 +58,7 @@ def _parse_ids(values: Iterable[tuple[str, Any]]) -> tuple[int, ...]:
     ids: dict[int, None] = {}
     problems: dict[str, None] = {}
     for location, value in values:
-        text = str(value).strip()
+        text = str(plain_number(value)).strip()
         if isinstance(value, bool) or not _ID.fullmatch(text):
             problems[location] = None
         else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any, TypeVar
 
 DELIMITERS = (",", ";", "\t", "|")
 """Characters that can separate the cells of a CSV file without being named by ``delimiter``."""
@@ -44,6 +46,15 @@ def cells_by_column(columns: Sequence[str], cells: Sequence[Cell]) -> dict[str, 
     if any(cell != "" for cell in cells[width:]):
         return ValueError(f"has {len(cells) - width} more cells than the header")
     return {name: cell for name, cell in zip(columns, cells, strict=False) if cell != ""}
+
+
+def plain_number(value: Any) -> Any:
+    """Return a value without what pandas and databases add to it: NaN is None, a whole number an ``int``."""
+    if not isinstance(value, (float, Decimal)):
+        return value
+    if math.isnan(value):
+        return None
+    return int(value) if math.isfinite(value) and value == int(value) else value
 
 
 def looks_like_header(names: Iterable[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -99,13 +100,20 @@ def test_cells_without_content_are_no_data(content: str) -> None:
     assert names(users_in(content.encode())) == [ZOE, ADA]
 
 
-def test_whole_number_of_pandas_is_an_employee_number() -> None:
-    content = as_parquet(employee_number=[1001.0], first_name=["Zoë"], last_name=["Byron"])
+WHOLE_NUMBERS = pytest.mark.parametrize("number", [1001.0, Decimal("1001"), Decimal("1001.00")], ids=repr)
+"""A whole number of pandas, in a column with empty cells, and of a database."""
+
+
+@WHOLE_NUMBERS
+def test_whole_number_is_an_employee_number_and_an_id(number: float | Decimal) -> None:
+    content = as_parquet(employee_number=[number], first_name=["Zoë"], last_name=["Byron"])
     assert names(users_in(content, "people.parquet")) == [("1001", "Zoë", "Byron")]
+    assert ids_in(as_parquet(id=[number]), "ids.parquet") == (1001,)
 
 
-def test_whole_number_of_pandas_in_an_extra_column_is_text_without_decimals() -> None:
-    content = as_parquet(employee_number=["E1"], first_name=["Zoë"], last_name=["B"], manager=[1001.0])
+@WHOLE_NUMBERS
+def test_whole_number_in_an_extra_column_is_text_without_decimals(number: float | Decimal) -> None:
+    content = as_parquet(employee_number=["E1"], first_name=["Zoë"], last_name=["B"], manager=[number])
     columns = UserColumns({}, extra=["manager"])
     [row] = read_rows(io.BytesIO(content), columns, name="people.parquet", match_by="employee_number")
     assert row.extra == {"manager": "1001"}

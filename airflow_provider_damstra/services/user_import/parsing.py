@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from pydantic import ValidationError
 
 from airflow_provider_damstra.endpoints.user import ImportedUser
+from airflow_provider_damstra.input_files.columns import plain_number
 from airflow_provider_damstra.input_files.table import LocatedRow, input_file_errors, open_table
 from airflow_provider_damstra.models.keys import MatchKey, match_key
 from airflow_provider_damstra.models.user import Role
@@ -119,16 +120,10 @@ def _parse_row(location: str, row: Any, columns: UserColumns, *, match_by: str) 
         raise row
     if not isinstance(row, Mapping):
         raise ValueError(f"is a {type(row).__name__}, not names and values")
-    # NaN, which differs from itself, is an empty cell in pandas.
-    row = {name: None if value != value else value for name, value in row.items()}
+    row = {name: plain_number(value) for name, value in row.items()}
     user = _parse_user(columns.rename(row), match_by=match_by)
-    texts = {name: _to_text(row[name]) for name in columns.extra if row.get(name) is not None}
+    texts = {name: str(row[name]).strip() for name in columns.extra if row.get(name) is not None}
     return UserRow(location=location, user=user, extra={name: text for name, text in texts.items() if text})
-
-
-def _to_text(value: Any) -> str:
-    """Return a cell as text: pandas makes floats of whole numbers in a column with empty cells."""
-    return str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
 
 
 def _parse_user(row: dict[str, Any], *, match_by: str) -> ImportedUser:
