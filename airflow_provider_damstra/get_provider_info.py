@@ -163,9 +163,8 @@ _OPTIONS = {
         "string",
         "",
         "Networks that webhooks, and the requests of workers, may come from, separated by commas; all if "
-        "empty. Behind a proxy, "
-        "let the API server see the sender's address (--proxy-headers, FORWARDED_ALLOW_IPS with the proxy's "
-        "address, not *).",
+        "empty. Behind a proxy, let the API server see the sender's address (--proxy-headers, "
+        "FORWARDED_ALLOW_IPS with the proxy's address, not *).",
         example="203.0.113.0/24,2001:db8::/32",
     ),
     "receiver_url": _option(

@@ -30,7 +30,8 @@ class DamstraCreateSqlViewsOperator(DamstraOperator):
     - ``current_matrix``: a row for each active member of a group and each lesson that a member of the group
       is or was scheduled to; ``not scheduled`` if this member never was.
 
-    Rows marked as deleted are left out. The statuses are those at the time of the query. The views are
+    Rows marked as deleted are left out. The statuses are those of lesson schedules at the time of the query,
+    without training rules. The views are
     created or replaced in one transaction. No request is sent to Damstra Learning.
 
     :param sql_conn_id: id of the connection to the database (templated).
