@@ -45,11 +45,11 @@ demo: $(INSTALLED)  ## run the onboarding of five people on a real Airflow and t
 up: $(INSTALLED)  ## start Airflow and the emulator and keep them until Ctrl-C
 	$(BIN)/python -m demo up
 
-# In the order of the folders: the longest test is in the first, and must not begin last.
+# The system tests mostly wait, so the other long tests run beside them.
 .PHONY: test
-test: lint test-ui  ## lint, then all tests, including those with a real Airflow and a browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not system and not browser"
-	$(BIN)/python -m pytest -m system
+test: lint  ## lint, then all tests, including those with a real Airflow and a browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not system and not browser and not acceptance"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "system or browser or acceptance"
 	$(MAKE) s3
 
 .PHONY: test-ui
@@ -70,7 +70,7 @@ compat: $(COMPAT:%=compat-%)  ## test on older Airflow, the lowest dependencies 
 # Deprecation warnings inside old Airflow versions cannot be fixed here.
 .PHONY: $(COMPAT:%=compat-%)
 $(COMPAT:%=compat-%): compat-%: .venv-compat/%/.installed
-	.venv-compat/$*/bin/python -m pytest -n 2 --dist loadfile $(if $(filter 3.4,$*),,-W ignore) -m "not system" $(COMPAT_TESTS)
+	.venv-compat/$*/bin/python -m pytest -n 2 --dist loadfile $(if $(filter 3.4,$*),,-W ignore) -m "not system and not browser and not acceptance" $(COMPAT_TESTS)
 
 .PHONY: lint
 lint: $(INSTALLED)  ## ruff (rules and format), mypy strict

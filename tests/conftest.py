@@ -20,8 +20,17 @@ DESELECTED = pytest.StashKey[int]()
 """Number of tests that need a newer Airflow; zero with ``make test``."""
 
 
+ONE_PROCESS = ("acceptance", "browser", "system")
+"""Markers of tests that run in one process of ``pytest -n 2 --dist loadgroup``, as they share something."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect tests that need a newer Airflow."""
+    """Deselect tests that need a newer Airflow, and group those that run in one process."""
+    for item in items:
+        for name in ONE_PROCESS:
+            if item.get_closest_marker(name):
+                item.add_marker(pytest.mark.xdist_group(name))
     deselected = {item for item in items if _needed_airflow(item) > get_base_airflow_version_tuple()}
     config.hook.pytest_deselected(items=deselected)
     items[:] = [item for item in items if item not in deselected]

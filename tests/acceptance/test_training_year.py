@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
     from tests.webhooks.receiver_server import ReceiverServer
 
+pytestmark = pytest.mark.acceptance
+
 START = datetime(2023, 10, 1, 3, tzinfo=UTC)
 """The fourteen months contain 29 February, and changes of the clocks in both hemispheres."""
 
