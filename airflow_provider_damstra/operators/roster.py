@@ -50,7 +50,8 @@ class DamstraSyncUsersOperator(UserRowsMixin, DryRunMixin):
     of the extract are created, updated and reactivated; active users of the scope who are in no row are
     inactivated. With ``group_column`` people move between the groups that the extract names, and with
     ``manager_column`` the managers of a group's people become its supervisors. No user is removed from a
-    group that the extract does not name. An empty cell changes nothing.
+    group that the extract does not name, but those who have left are removed from the scope's groups. An
+    empty cell changes nothing.
 
     Calls ``listUsers`` and ``listGroups`` once per page; then, for what differs, ``createGroup``,
     ``bulkUserImport`` in batches, ``activateUser`` and ``inactivateUser`` for each user, and

@@ -219,3 +219,19 @@ def test_supervisor_who_has_left_is_removed(damstra_emulator: DamstraEmulator, a
     run(operator([row(1016, group=CREW_A, m="E1016")], group_column="group", manager_column="m"))
     supervisors = [user["id"] for user in api.get_json(f"/group/{CREW_A}/supervisor")["results"]]
     assert supervisors == [1005, 1016]
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [{"group_id": CREW_A}, {"group_id": SITE, "include_child_groups": True, "group_column": "group"}],
+    ids=["without column", "group that no row names"],
+)
+def test_person_who_moves_to_another_extract_is_inactivated_once_only(
+    scope: dict[str, Any], damstra_emulator: DamstraEmulator
+) -> None:
+    cells = {"group": "Haul Truck Operators"} if "group_column" in scope else {}
+    old = [row(user_id, **cells) for user_id in CREW_IDS[1:]]
+    run(operator([row(LIAM)], group_id=SCAFFOLDERS))
+    assert LIAM in run(operator(old, **scope)).xcoms["inactivated"]
+    assert run(operator([row(LIAM)], group_id=SCAFFOLDERS)).xcoms["reactivated"] == [LIAM]
+    assert run(operator(old, **scope)).xcoms["inactivated"] == []

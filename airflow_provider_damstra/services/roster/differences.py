@@ -71,11 +71,13 @@ def plan_roster(
     leavers = find_leavers(account, matches, match_by=rules.match_by, is_protected=rules.is_protected)
     user_import = UserImport(client, [row.user for row in matches.rows.values()], match_by=rules.match_by)
     user_import.compare(matches.users, keep_roles=rules.keep_roles)
+    # They leave the scope, too: another extract may have them, and would be contradicted in every run.
+    left_ids = groups.managed_ids.union(account.scope_group_ids)
     changes = [
         *_group_creations(people),
         *_user_changes(people, user_import),
         *(change for person in people for change in person.moves(groups.managed_ids, account)),
-        *leavers.changes(account, groups),
+        *leavers.changes(account, left_ids),
     ]
     problems = [*matches.problems, *leavers.problems(rules.match_by)]
     if rules.manager_column is not None:
@@ -85,9 +87,7 @@ def plan_roster(
             manager_column=rules.manager_column,
             uncertain_group_ids=_uncertain_group_ids(matches, account, groups, rules),
         )
-        changes += supervisor_changes(
-            account, people, leavers.left, supervisors, managed_ids=groups.managed_ids
-        )
+        changes += supervisor_changes(account, people, leavers.left, supervisors, left_ids=left_ids)
         problems += supervisors.problems()
     return RosterPlan(
         changes=sorted(changes, key=lambda change: CHANGE_KINDS.index(change.kind)),

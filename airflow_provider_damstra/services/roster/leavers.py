@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,6 @@ from airflow_provider_damstra.services.roster.problems import Problem
 if TYPE_CHECKING:
     from airflow_provider_damstra.models.user import User
     from airflow_provider_damstra.services.roster.account import Account
-    from airflow_provider_damstra.services.roster.groups import ExtractGroups
     from airflow_provider_damstra.services.roster.matching import Matches
     from airflow_provider_damstra.services.roster.plan import Change
 
@@ -42,12 +41,15 @@ class Leavers:
             problems.append(Problem(kind="protected", reason=reason, user_ids=tuple(self.protected)))
         return problems
 
-    def changes(self, account: Account, groups: ExtractGroups) -> Iterator[Change]:
-        """Yield the inactivation of active leavers, and the removal of all from managed groups."""
+    def changes(self, account: Account, left_ids: Collection[int]) -> Iterator[Change]:
+        """Yield the inactivation of active leavers, and the removal of all from groups.
+
+        :param left_ids: ids of the groups that leavers leave.
+        """
         for person in self.left:
             if person.user is not None and person.user.is_active:
                 yield person.change("inactivate")
-            yield from person.removals(groups.managed_ids, account)
+            yield from person.removals(left_ids, account)
 
 
 def find_leavers(

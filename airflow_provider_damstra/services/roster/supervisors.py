@@ -82,14 +82,14 @@ def supervisor_changes(
     leavers: Iterable[RosterPerson],
     supervisors: Supervisors,
     *,
-    managed_ids: Iterable[int],
+    left_ids: Iterable[int],
 ) -> Iterator[Change]:
     """Yield the changes that make the managers the supervisors of the groups.
 
     Only people of the extract and leavers are removed. A group without a known manager keeps its supervisors.
 
     :param leavers: the people who are in no row any more.
-    :param managed_ids: ids of the groups that leavers do not supervise any more, besides those of the people.
+    :param left_ids: ids of the groups that leavers do not supervise any more, besides those of the people.
     """
     by_user = {person.user_id: person for person in people if person.user is not None}
     present: dict[int, list[User]] = {}
@@ -105,7 +105,7 @@ def supervisor_changes(
         if group.group_id not in supervisors.uncertain_group_ids:
             for user_id in sorted((present_ids - wanted_ids) & by_user.keys()):
                 yield by_user[user_id].change("remove_supervisor", group=group)
-    managed = {group.group_id for group in supervisors.wanted}.union(managed_ids) & account.groups.keys()
+    managed = {group.group_id for group in supervisors.wanted}.union(left_ids) & account.groups.keys()
     for leaver in leavers:
         for group_id in leaver.user.groups_supervised if leaver.user else ():
             if group_id in managed:
