@@ -19,7 +19,7 @@ from airflow_provider_damstra.durations import parse_duration
 from airflow_provider_damstra.models.user import Role
 
 AUDIENCES = ("groups", "roles", "users", "all")
-"""The keys of a rule of which exactly one says who the rule is for."""
+"""The keys of a rule of which exactly one selects the people."""
 
 _DURATION_SCHEMA = {"type": "string", "minLength": 2, "examples": ["12 months", "90 days", "P1Y"]}
 _MAX_DAYS = 36_500

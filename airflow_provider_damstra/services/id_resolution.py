@@ -32,6 +32,7 @@ class _Problems:
     ambiguous: list[str] = field(default_factory=list)
 
     def raise_if_any(self) -> None:
+        """Raise one error that names all problems, if there are any."""
         if not (self.unknown or self.ambiguous):
             return
         kind = DamstraNotFoundError if self.unknown else DamstraConflictError

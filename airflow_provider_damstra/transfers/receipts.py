@@ -66,7 +66,7 @@ class ReceiptFolder:
         """Write the receipt of a completion that was delivered.
 
         :param facts: what the response contained; no data about the person.
-        :raises OSError: if the storage refuses the file.
+        :raises OSError: if the storage rejects the file.
         """
         receipt = {
             "lesson_schedule_id": lesson_schedule_id,

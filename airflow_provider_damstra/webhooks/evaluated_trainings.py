@@ -74,7 +74,7 @@ class EvaluatedTraining(BaseModel):
         )
 
     def payload(self) -> dict[str, Any]:
-        """Return what the asset event of the training says about it."""
+        """Return the payload of the training's asset event."""
         return self.model_dump(mode="json")
 
 

@@ -127,7 +127,7 @@ class Worker:
 
 @dataclass(kw_only=True)
 class Assignment:
-    """A lesson schedule, as the mine knows it."""
+    """A lesson schedule, as the independent calculation keeps it."""
 
     schedule_id: int
     due: datetime
@@ -159,7 +159,7 @@ class Ledger:
 
 
 def expected_status(rule: Rule, assignments: Sequence[Assignment], zone: ZoneInfo, now: datetime) -> Expected:
-    """Return what the text of a rule says about a worker now."""
+    """Return the status of a worker now by the text of a rule."""
     counting = [one for one in assignments if one.completed and (one.passed or not rule.needs_pass)]
     still_open = [one for one in assignments if one.completed is None]
     by_time = sorted((one.completed, one.schedule_id) for one in counting if one.completed)

@@ -13,7 +13,6 @@ import pytest
 from airflow_provider_damstra.assets import TRAINING_EVENTS
 from airflow_provider_damstra.endpoints import GetUser, ListUserLessonSchedules
 from airflow_provider_damstra.hooks.damstra import DamstraHook
-from tests.acceptance.attempts import Death, die_in_attempt, run_attempt
 from tests.acceptance.mine import SIZE, Mine
 from tests.acceptance.site_rules import (
     RULES,
@@ -24,6 +23,7 @@ from tests.acceptance.site_rules import (
     Worker,
     expected_status,
 )
+from tests.acceptance.task_tries import Kill, run_killed_try, run_try
 from tests.webhooks.metadata_db import create_dag, list_asset_events
 from tests.webhooks.receiver_server import HOST
 
@@ -110,13 +110,13 @@ class Scenario:
         }
         store = path.with_suffix(".state")
         if is_killed:
-            death = Death(
+            kill = Kill(
                 request=self._random.randint(1, MAX_KILLED_REQUEST),
                 is_answered=self._random.random() < 0.5,
             )
             self.killed += 1
-            die_in_attempt(arguments, store=store, run_after=at, death=death)
-        outcome = run_attempt(arguments, store=store, run_after=at, try_number=1 + is_killed)
+            run_killed_try(arguments, store=store, run_after=at, kill=kill)
+        outcome = run_try(arguments, store=store, run_after=at, try_number=1 + is_killed)
         lines = path.read_text().splitlines()
         assert outcome.value["rows"] == len(lines)
         path.unlink()

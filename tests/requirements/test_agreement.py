@@ -1,4 +1,4 @@
-"""Random people, rules and times: everything that asks for a training status gets that of a plain count."""
+"""Random people, rules and times: all evaluations of a training status agree with a plain count."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ PERTH = ZoneInfo("Australia/Perth")
 
 
 class Certificates:
-    """A client that knows which schedules have a certificate."""
+    """A client with a certificate for some schedules."""
 
     def __init__(self, *schedule_ids: int) -> None:
         self.existing = schedule_ids

@@ -1,4 +1,4 @@
-"""Ten extracts of a changing company of 300: the account equals each, whatever is killed meanwhile."""
+"""Ten extracts of a changing company of 300: the account equals each, wherever a task is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process that delivers completions and dies at a chosen moment."""
+"""A process that delivers completions and is killed at a chosen point."""
 
 from __future__ import annotations
 

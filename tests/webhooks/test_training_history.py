@@ -1,4 +1,4 @@
-"""Registration of the events of trainings in SQLite and PostgreSQL: once, whatever dies or runs at once."""
+"""Registration of training events in SQLite and PostgreSQL: once, also after a kill and with concurrency."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attempts of a task in processes of their own, which die at a request."""
+"""Tries of a task in processes of their own, which are killed at a request."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _TIMEOUT = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class Death:
-    """When an attempt dies.
+class Kill:
+    """The request at which a try is killed.
 
     :param request: number of the request, from 1.
     :param is_answered: whether the server has answered it.
@@ -63,10 +63,8 @@ class FileStore(dict[str, Any]):
         new.replace(self._path)
 
 
-def run_attempt(
-    arguments: dict[str, Any], *, store: Path, run_after: datetime, try_number: int = 1
-) -> Outcome:
-    """Run one attempt in this process."""
+def run_try(arguments: dict[str, Any], *, store: Path, run_after: datetime, try_number: int = 1) -> Outcome:
+    """Run one try in this process."""
     operator = DamstraTrainingStatusOperator(task_id="status", **arguments)
     return run(
         operator,
@@ -78,48 +76,48 @@ def run_attempt(
     )
 
 
-def die_in_attempt(arguments: dict[str, Any], *, store: Path, run_after: datetime, death: Death) -> bool:
-    """Run the first attempt in a process that is killed at a request; return whether there was that one."""
+def run_killed_try(arguments: dict[str, Any], *, store: Path, run_after: datetime, kill: Kill) -> bool:
+    """Run the first try in a process that is killed at a request; return whether there was that one."""
     options = {"store": store, "run_after": run_after}
     environment = {name: os.environ[name] for name in _ENVIRONMENT}
-    process = _PROCESSES.Process(target=_attempt_and_die, args=(environment, arguments, options, death))
+    process = _PROCESSES.Process(target=_run_until_killed, args=(environment, arguments, options, kill))
     process.start()
     process.join(_TIMEOUT)
-    assert process.exitcode in (0, -signal.SIGKILL), f"the attempt ended with {process.exitcode}"
+    assert process.exitcode in (0, -signal.SIGKILL), f"the try ended with {process.exitcode}"
     return process.exitcode != 0
 
 
-def _attempt_and_die(
-    environment: dict[str, str], arguments: dict[str, Any], options: dict[str, Any], death: Death
+def _run_until_killed(
+    environment: dict[str, str], arguments: dict[str, Any], options: dict[str, Any], kill: Kill
 ) -> None:
-    """Run an attempt that kills its own process: the target of the process."""
+    """Run a try that kills its own process: the target of the process."""
     os.environ.update(environment)
     numbers, lock = count(1), Lock()
     send, request = HTTPAdapter.send, aiohttp.ClientSession._request
 
     def is_last() -> bool:
         with lock:
-            return next(numbers) == death.request
+            return next(numbers) == kill.request
 
-    def send_and_die(*args: Any, **kwargs: Any) -> Any:
-        dies = is_last()
-        _die_if(dies and not death.is_answered)
+    def send_and_kill(*args: Any, **kwargs: Any) -> Any:
+        is_killed = is_last()
+        _kill_if(is_killed and not kill.is_answered)
         response = send(*args, **kwargs)
-        _die_if(dies)
+        _kill_if(is_killed)
         return response
 
-    async def request_and_die(*args: Any, **kwargs: Any) -> Any:
-        dies = is_last()
-        _die_if(dies and not death.is_answered)
+    async def request_and_kill(*args: Any, **kwargs: Any) -> Any:
+        is_killed = is_last()
+        _kill_if(is_killed and not kill.is_answered)
         response = await request(*args, **kwargs)
-        _die_if(dies)
+        _kill_if(is_killed)
         return response
 
-    HTTPAdapter.send = send_and_die  # type: ignore[method-assign]
-    aiohttp.ClientSession._request = request_and_die  # type: ignore[method-assign]
-    run_attempt(arguments, **options)
+    HTTPAdapter.send = send_and_kill  # type: ignore[method-assign]
+    aiohttp.ClientSession._request = request_and_kill  # type: ignore[method-assign]
+    run_try(arguments, **options)
 
 
-def _die_if(condition: bool) -> None:
+def _kill_if(condition: bool) -> None:
     if condition:
         os.kill(os.getpid(), signal.SIGKILL)
