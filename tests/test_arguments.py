@@ -46,8 +46,8 @@ SAMPLES: dict[type[BaseOperator], dict[str, Any]] = {
 ALTERNATIVES = {"state": "status", "status": "state", "scope": "group_id"}
 """Arguments of which only one can be given."""
 
-LISTS = {"accepted_states", "fail_on", "views"}
-"""Arguments that are lists of choices."""
+LISTS: dict[str, list[str]] = {"accepted_states": ["current"], "fail_on": [], "views": []}
+"""Arguments that are lists of choices, with the choices that they need."""
 
 NEEDED: dict[str, dict[str, Any]] = {
     "not_passed": {"require_passed": True},
@@ -124,7 +124,7 @@ def test_literals_are_the_values_that_are_valid_at_parse_time(
     for value in values:
         kind(
             task_id="step",
-            **{**sample, **NEEDED.get(value, {}), name: [value] if name in LISTS else value},
+            **{**sample, **NEEDED.get(value, {}), name: [*LISTS[name], value] if name in LISTS else value},
         )
     with pytest.raises(ValueError, match=rf"^{name} is .* can (be|hold) ") as error:
         kind(task_id="step", **{**sample, name: "other"})
