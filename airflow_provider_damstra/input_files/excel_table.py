@@ -39,7 +39,7 @@ class ExcelTable:
 
     def __init__(self, content: bytes) -> None:
         with _workbook_errors(), zipfile.ZipFile(io.BytesIO(content)) as archive:
-            # zipfile reads no more of a member than its stated size.
+            # zipfile reads at most the stated size of a member.
             size = sum(member.file_size for member in archive.infolist())
         require_size_within_limit(size)
         with _workbook_errors():

@@ -104,7 +104,7 @@ def test_all_bad_names_are_reported_with_positions(damstra_emulator: DamstraEmul
     DamstraHook().call(CreateGroup(name="twin", description="", parent_id=CREW_A))
     message = problems_of(
         {"lessons": ["Site Inductoin", 999], "groups": ["TWIN", "Pit Crew C", 999]},
-        {"lessons": [HANDLING], "users": [999, "E1", "nobody@example.com", "E1011"]},
+        {"lessons": [HANDLING], "users": [999, "E1", "unknown@example.com", "E1011"]},
         {"lessons": ["manual handling"], "all": True},
     )
     for expected in (
@@ -116,7 +116,7 @@ def test_all_bad_names_are_reported_with_positions(damstra_emulator: DamstraEmul
         "requirements[0].groups[2]: there is no active group 999",
         "requirements[1].users[0]: there is no user 999; an employee number is in quotes",
         "requirements[1].users[1]: no user has the employee number 'E1'",
-        "requirements[1].users[2]: no user has the e-mail address 'nobody@example.com'",
+        "requirements[1].users[2]: no user has the e-mail address 'unknown@example.com'",
         "Nothing was changed.",
     ):
         assert expected in message
