@@ -40,7 +40,7 @@ def matrix(*, status: str = "expired <b>") -> TrainingMatrix:
 
 
 def requirement_matrix() -> TrainingMatrix:
-    """Return a matrix of training rules: two people, one in two groups, and a lesson without requirements for them."""
+    """Return a matrix of training rules: two people, one in two groups, and a lesson not required of them."""
     first, second = Group(id=1, name="A"), Group(id=2, name="B")
     current = MatrixCell(
         status="current",
