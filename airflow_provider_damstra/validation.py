@@ -122,7 +122,8 @@ def validate_number(name: str, value: Any, *, at_least: float) -> None:
     """Validate that a value is a finite int or float and not below a minimum."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not (is_number and at_least <= value < math.inf):
-        raise ValueError(f"{name} is {value!r}; it is a number of at least {at_least:g}")
+        template = " and no template" if isinstance(value, str) and "{{" in value else ""
+        raise ValueError(f"{name} is {value!r}; it is a number of at least {at_least:g}{template}")
 
 
 def validate_integer(name: str, value: Any, *, at_least: int) -> None:

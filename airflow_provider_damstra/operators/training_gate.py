@@ -163,7 +163,7 @@ class DamstraTrainingGateOperator(UserListMixin, OnEmptyMixin, SkipMixin):
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
         if self.on_untrained == "fail":
-            raise AirflowFailException(message)
+            raise AirflowFailException(f"{message}\nClear this task once enough of them are trained.")
         # Airflow would not skip tasks after a mapped task, so that the gate would be open.
         if self.on_untrained == "skip" or context["ti"].map_index not in (None, -1):
             raise AirflowSkipException(message)

@@ -149,7 +149,9 @@ class TrainingRule(BaseModel):
             if self.valid_for is None:
                 raise ValueError("warn_before needs valid_for: without it, nothing expires")
             if self.warn_before.in_days() >= self.valid_for.in_days():
-                raise ValueError("warn_before is as long as valid_for: the training would never be current")
+                raise ValueError(
+                    "warn_before is not shorter than valid_for: the training would never be current"
+                )
         self.scheduled_grace_period()
         return self
 

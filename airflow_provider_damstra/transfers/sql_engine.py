@@ -28,7 +28,10 @@ def create_sql_engine(sql_conn_id: str, hook_params: Mapping[str, Any] | None = 
     try:
         hook = BaseHook.get_hook(sql_conn_id, hook_params=dict(hook_params or {}))
     except (AirflowException, ImportError) as error:
-        raise ValueError(f"{kind}, whose provider is not installed ({error})") from error
+        raise ValueError(
+            f"{kind}, whose provider is not installed ({error}): install it on the "
+            "workers, such as apache-airflow-providers-sqlite for 'sqlite'"
+        ) from error
     if not isinstance(hook, DbApiHook):
         raise ValueError(f"{kind}, which is no SQL database")
     try:

@@ -73,6 +73,7 @@ INVALID: list[tuple[OperatorCase, dict[str, Any], str]] = [
     (SCHEDULE_LESSONS, {"on_partial_failure": "ignore"}, "on_partial_failure is 'ignore'"),
     (SYNC, {"who": "trainers"}, "who is 'trainers'; it can be members or supervisors"),
     (SYNC, {"max_removals": -1}, "max_removals is -1; it is a number of at least 0"),
+    (SYNC, {"max_removals": "{{ params.limit }}"}, "it is a number of at least 0 and no template"),
     (SYNC, {"max_removals": "10%"}, "max_removals"),
     (UPSERT_USERS, {"batch_size": 0}, "batch_size is 0; it is a number of at least 1"),
     (UPSERT_USERS, {"batch_size": "many"}, "batch_size"),

@@ -52,7 +52,7 @@ def test_failure_names_who_lacks_what_and_why() -> None:
     assert lines[2].startswith(
         "  Olivia Tran (E1012): Site Induction assigned (not completed; scheduled, due"
     )
-    assert len(lines) == 3
+    assert lines[3:] == ["Clear this task once enough of them are trained."]
 
 
 def test_failure_is_reported_as_on_the_page() -> None:
@@ -142,7 +142,7 @@ def test_of_two_rules_for_a_lesson_the_stricter_decides() -> None:
 def test_person_for_whom_no_rule_is_meant_passes_only_if_that_is_set() -> None:
     rules = [{"lessons": ["Site Induction"], "groups": ["Pit Crew A"]}]
     operator = create_gate(AMELIA, OLIVIA, requirements=rules)
-    assert fail_fast_message(operator).endswith("\n  Olivia Tran (E1012): no requirement is for this person")
+    assert "\n  Olivia Tran (E1012): no requirement is for this person\n" in fail_fast_message(operator)
     operator = create_gate(AMELIA, OLIVIA, requirements=rules, on_no_requirements="trained")
     assert run(operator).value == [AMELIA, OLIVIA]
 
@@ -214,7 +214,7 @@ def test_message_and_xcom_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AirflowFailException) as caught:
         create_gate().execute({"ti": ti})  # type: ignore[typeddict-item]
     lines = str(caught.value).splitlines()
-    assert (len(lines), lines[-1]) == (22, "  and 130 more")
+    assert (len(lines), lines[-2]) == (23, "  and 130 more")
     assert ti.outcome.xcoms["untrained"] == list(untrained)
     assert len(ti.outcome.xcoms["open_requirements"]) == 100
 

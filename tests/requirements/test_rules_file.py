@@ -100,7 +100,7 @@ def test_rules_are_read_from_file_and_from_text(tmp_path: Path) -> None:
         ("12 months", "12 moons", "requirements[0].valid_for (line 7): valid_for is '12 moons'"),
         ("12 months", "36 hours", "requirements[0].valid_for (line 7): it is not in whole days"),
         ("12 months", "200 years", "requirements[0].valid_for (line 7): it is longer than a hundred years"),
-        ("30 days", "1 year", "requirements[0] (line 3): warn_before is as long as valid_for"),
+        ("30 days", "1 year", "requirements[0] (line 3): warn_before is not shorter than valid_for"),
         ("    valid_for: 12 months\n", "", "requirements[0] (line 3): warn_before needs valid_for"),
         ("14 days", "1 month 3 days", "requirements[0] (line 3): grace_period is in days or in months"),
         ("versions: current", "versions: newest", "requirements[0].versions (line 10): "),

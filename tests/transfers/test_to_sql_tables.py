@@ -129,9 +129,11 @@ def test_unknown_connection_type_is_rejected(
     damstra_emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_warehouse_connection(monkeypatch, conn_type="oracle", host="127.0.0.1")
-    assert fail_fast_message(step()).startswith(
+    message = fail_fast_message(step())
+    assert message.startswith(
         "sql_conn_id 'warehouse' is a connection of type 'oracle', whose provider is not installed"
     )
+    assert "install it on the workers, such as apache-airflow-providers-" in message
 
 
 @pytest.mark.parametrize(

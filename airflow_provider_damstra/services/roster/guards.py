@@ -45,7 +45,8 @@ def validate_limits(
     if problems:
         raise DamstraConflictError(
             f"{'; '.join(problems)}; nothing was changed. Is the extract complete, and is match_by the right "
-            "field? If so, raise the limit for this run."
+            "field? The log and the file of plan_path name the users. If they are right, raise the limit for "
+            "this run."
         )
 
 
