@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -141,24 +141,41 @@ CONTENDERS: dict[str, Run] = {
 }
 
 
-def main() -> None:
-    """Measure one contender."""
+def measure(
+    contenders: Mapping[str, Run],
+    *,
+    modules: Callable[[str], Iterable[str]],
+    count: Callable[[Scenario], int],
+) -> None:
+    """Measure the contender that the command line names, and print its cost as JSON.
+
+    :param modules: returns what a contender imports before it is measured.
+    :param count: returns the number of rows, or of people, by which the cost is divided.
+    """
     parser = argparse.ArgumentParser()
-    parser.add_argument("contender", choices=CONTENDERS)
+    parser.add_argument("contender", choices=contenders)
     parser.add_argument("scenario", type=json.loads)
     parser.add_argument("port", type=int)
     parser.add_argument("target", type=Path)
     given = parser.parse_args()
     connect(given.port)
-    own = ("dlt.sources.helpers.rest_client",) if given.contender == "dlt" else ()
-    for module in (*IMPORTS, *own):
+    for module in modules(given.contender):
         importlib.import_module(module)
     # Loads Airflow's plugins, which a worker has loaded before a task begins.
     importlib.import_module("airflow.sdk.lineage").get_hook_lineage_collector()
     scenario = Scenario(**given.scenario)
-    run = CONTENDERS[given.contender]
-    paid = cost(lambda: run(scenario, given.port, given.target), rows=scenario.rows)
+    run = contenders[given.contender]
+    paid = cost(lambda: run(scenario, given.port, given.target), rows=count(scenario))
     print(json.dumps(paid), flush=True)
+
+
+def _modules(contender: str) -> tuple[str, ...]:
+    return (*IMPORTS, "dlt.sources.helpers.rest_client") if contender == "dlt" else IMPORTS
+
+
+def main() -> None:
+    """Measure one contender."""
+    measure(CONTENDERS, modules=_modules, count=lambda scenario: scenario.rows)
 
 
 if __name__ == "__main__":

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
-import importlib
-import json
-from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.exports.contender import IMPORTS as EXPORT_IMPORTS
+from benchmarks.exports.contender import Run, measure
 from benchmarks.exports.floor import floor
-from benchmarks.exports.scenario import Scenario
-from benchmarks.measuring import connect, cost
 from benchmarks.training_status.server import LESSON_IDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.exports.scenario import Scenario
 
 IMPORTS = (
     *EXPORT_IMPORTS,
@@ -26,8 +25,6 @@ IMPORTS = (
     "airflow_provider_damstra.transfers.training_status",
 )
 """Imported before the measurement by every contender."""
-
-Run = Callable[[Scenario, int, Path], int]
 
 
 def damstra(concurrency: int) -> Run:
@@ -76,20 +73,7 @@ CONTENDERS: dict[str, Run] = {
 
 def main() -> None:
     """Measure one contender."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("contender", choices=CONTENDERS)
-    parser.add_argument("scenario", type=json.loads)
-    parser.add_argument("port", type=int)
-    parser.add_argument("target", type=Path)
-    given = parser.parse_args()
-    connect(given.port)
-    for module in IMPORTS:
-        importlib.import_module(module)
-    importlib.import_module("airflow.sdk.lineage").get_hook_lineage_collector()
-    scenario = Scenario(**given.scenario)
-    run = CONTENDERS[given.contender]
-    paid = cost(lambda: run(scenario, given.port, given.target), rows=scenario.users)
-    print(json.dumps(paid), flush=True)
+    measure(CONTENDERS, modules=lambda _: IMPORTS, count=lambda scenario: scenario.users)
 
 
 if __name__ == "__main__":
