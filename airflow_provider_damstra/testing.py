@@ -20,6 +20,7 @@ import json
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 from urllib.parse import quote, urlencode
 
@@ -55,7 +56,8 @@ class DamstraEmulator:
     Every method that talks to the emulator raises ``ValueError`` if it rejects the request, with its reason.
 
     :param seed: the initial data: ``demo`` (40 users, lessons, schedules in every status, ILT sessions in
-        every state), ``empty`` (only the owner of the account) or ``large:N`` (N users).
+        every state), ``empty`` (only the owner of the account), ``large:N`` (N users), or the path of a seed
+        file.
     :param access_key: the accepted access key; other keys get a 403.
     :param page_cap: the most rows of one page of a listing.
     """
@@ -130,9 +132,30 @@ class DamstraEmulator:
     def reset(self, *, seed: str | None = None) -> None:
         """Restore the initial state: the seed's data, the real time, no faults, journal entries or webhooks.
 
-        :param seed: load another seed than the one the emulator was created with, until the next reset.
+        :param seed: load another seed than the one the emulator was created with, until the next reset:
+            a name, or the path of a seed file.
         """
-        self._request("POST", "/reset", seed=seed or self.seed)
+        seed = seed or self.seed
+        if Path(seed).suffix:
+            self._request("POST", "/reset", document=Path(seed).read_text(encoding="utf-8"), source=seed)
+        else:
+            self._request("POST", "/reset", seed=seed)
+
+    def start_scenario(self, file: str | Path) -> None:
+        """Carry out the steps of a scenario file at times of the emulator's clock, until the next reset.
+
+        :param file: the file, in YAML or JSON; offsets are relative to the clock now.
+        """
+        self._request("POST", "/scenario", document=Path(file).read_text("utf-8"), source=str(file))
+
+    def scenario(self) -> list[dict[str, Any]]:
+        """Return the scenario's steps in the order of their times.
+
+        :return: per step a dict with ``position`` (file and line), ``at``, ``do``, ``state`` (``pending``,
+            ``done`` or ``failed``) and ``problem`` (why it failed, or None).
+        """
+        steps: list[dict[str, Any]] = self._request("GET", "/scenario")
+        return steps
 
     @property
     def now(self) -> datetime:
@@ -277,9 +300,9 @@ class DamstraEmulator:
     def deliveries(self) -> list[dict[str, Any]]:
         """Return the deliveries to webhooks since the last reset, in the order of their events.
 
-        :return: per delivery a dict with ``id``, ``webhookId``, ``url``, ``event`` (name), ``body``,
-            ``attempts``, ``state`` (``pending``, ``delivered`` or ``failed``) and ``last`` (the result of the
-            last attempt as text, or None).
+        :return: per delivery a dict with ``id``, ``webhookId``, ``url`` (tokens masked), ``event`` (name),
+            ``body``, ``attempts``, ``state`` (``pending``, ``delivered`` or ``failed``) and ``last`` (the
+            result of the last attempt as text, or None).
         """
         deliveries: list[dict[str, Any]] = self._request("GET", "/webhooks/deliveries")
         return deliveries

@@ -102,6 +102,13 @@ class Client(BaseClient):
             self._on_secret(str(result))
         return result
 
+    def send(self, request: Request) -> Response:
+        """Send one request, without retries, and return the response, whatever its status is.
+
+        :raises DamstraTransportError: if there is no complete response.
+        """
+        return self._send(request)
+
     def iterate(
         self, endpoint: ListEndpoint[Row], *, concurrency: int | None = None
     ) -> Generator[Row, None, None]:

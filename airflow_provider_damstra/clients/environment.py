@@ -71,7 +71,7 @@ def _port(server: SplitResult) -> int | None:
 
 
 def _is_address_in_no_proxy(server: SplitResult) -> bool:
-    """Return whether ``NO_PROXY`` names the server's IP address; requests knows no IPv6 networks or ports."""
+    """Return whether ``NO_PROXY`` names the server's IP address; requests has no IPv6 networks or ports."""
     address = parse_ip(server.hostname or "")
     entries = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
     return address is not None and any(_names(entry.strip(), address, _port(server)) for entry in entries)

@@ -49,7 +49,7 @@ def read_body(response: requests.Response, reader: BodyReader, *, seconds: float
     :raises BODY_ERRORS: if it is too large or damaged.
     """
     if response.status_code < 200:
-        # Leaving it unread closes the connection, which the server wants to use for another protocol.
+        # Leaving it unread closes the connection, which the server has offered to use for another protocol.
         raise ConnectionError("no final response")
     # Other methods of reading return only when they have a whole chunk, which can be received slowly without
     # end.

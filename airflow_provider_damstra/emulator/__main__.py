@@ -18,6 +18,7 @@ from airflow_provider_damstra.emulator.settings import (
     DEFAULT_SEED,
     Settings,
 )
+from airflow_provider_damstra.emulator.state_command import add_state_options, transfer_state
 
 _EXAMPLE_TIME = "2026-01-31T09:00:00+08:00"
 _MAX_PORT = 65535
@@ -27,7 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve an emulator until it is interrupted; return the exit status of the process."""
     parser = argparse.ArgumentParser(prog="damstra-emulator", description="An emulator of Damstra Learning.")
     add_options(parser)
-    return serve(parser.parse_args(arguments))
+    commands = parser.add_subparsers(dest="command", metavar="state", title="commands")
+    summary = "export or import the state of a running emulator"
+    add_state_options(commands.add_parser("state", help=summary, description=summary.capitalize() + "."))
+    options = parser.parse_args(arguments)
+    return transfer_state(options) if options.command else serve(options)
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -69,6 +74,9 @@ def _settings(options: argparse.Namespace) -> Settings:
         seed=options.seed,
         db=options.db,
         page_cap=options.page_cap,
+        scenario=options.scenario,
+        rate_limit=options.rate_limit,
+        allow_remote_control=options.allow_remote_control,
         clock=options.clock,
     )
 
@@ -94,6 +102,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="host name of requests that is accepted besides localhost and --host, such as that of a "
         "container; can be repeated; * for all",
     )
+    add(
+        "--allow-remote-control",
+        action="store_true",
+        help="let other machines use the control plane and the page, such as the host of a container",
+    )
     add_key = parser.add_mutually_exclusive_group().add_argument
     add_key(
         "--access-key",
@@ -101,7 +114,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         f"(default: the variable {ACCESS_KEY_VARIABLE}, or else {DEFAULT_ACCESS_KEY})",
     )
     add_key("--access-key-file", type=Path, metavar="FILE", help="file with the accepted access key")
-    add("--seed", default=DEFAULT_SEED, help="demo, empty or large:N (default: %(default)s)")
+    add("--seed", default=DEFAULT_SEED, help="demo, empty, large:N or a .yaml file (default: %(default)s)")
+    add("--scenario", type=Path, metavar="FILE", help="steps to carry out at times of the clock, in YAML")
+    add(
+        "--rate-limit",
+        type=_rate,
+        metavar="N",
+        help="requests per second; others are rejected with 429 (default: unlimited)",
+    )
     add("--db", type=Path, metavar="FILE", help="keep the store in a file (default: in memory)")
     add("--page-cap", type=_positive, default=100, help="most rows of a page (default: %(default)s)")
     add(
@@ -122,6 +142,16 @@ def _positive(text: str) -> int:
     if not (text.isdecimal() and text.isascii() and int(text) >= 1):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
     return int(text)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return rate
 
 
 def _timestamp(text: str) -> datetime:

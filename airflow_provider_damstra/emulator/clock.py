@@ -6,6 +6,18 @@ from datetime import UTC, datetime, timedelta, timezone
 
 ACCOUNT_TIME_ZONE = "Australia/Perth"
 ACCOUNT_TZINFO = timezone(timedelta(hours=8))
+# Seeds and requests add days and time zones to a time, which Python limits to the years 1 to 9999.
+_FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def validate_time(timestamp: datetime) -> datetime:
+    """Return a time of the clock, a seed or a scenario.
+
+    :raises ValueError: if it is before the year 1900 or after the year 8999.
+    """
+    if not _FIRST <= timestamp < _LAST:
+        raise ValueError("it is out of range: times are from the year 1900 to the year 8999")
+    return timestamp
 
 
 def format_utc_milliseconds(timestamp: datetime) -> str:
@@ -40,9 +52,19 @@ class Clock:
         return datetime.now(UTC) + self.offset
 
     def set(self, timestamp: datetime) -> None:
-        """Set the time; the clock continues from there."""
-        self.offset = timestamp - datetime.now(UTC)
+        """Set the time; the clock continues from there.
+
+        :raises ValueError: if it is out of range; the clock stays as it is.
+        """
+        self.offset = validate_time(timestamp) - datetime.now(UTC)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward."""
-        self.offset += timedelta(seconds=seconds)
+        """Move the clock forward.
+
+        :raises ValueError: if the new time is out of range; the clock stays as it is.
+        """
+        try:
+            timestamp = self.now() + timedelta(seconds=seconds)
+        except OverflowError:
+            timestamp = _LAST
+        self.set(timestamp)

@@ -17,11 +17,12 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
+from airflow_provider_damstra.emulator.access import has_access_key
 from airflow_provider_damstra.emulator.clock import format_utc_milliseconds
+from airflow_provider_damstra.emulator.journal import JournalEntry
 from airflow_provider_damstra.emulator.rendering import JSON, json_response
 from airflow_provider_damstra.emulator.routing import match_route
 from airflow_provider_damstra.emulator.settings import API_PREFIX
-from airflow_provider_damstra.emulator.state import JournalEntry
 from airflow_provider_damstra.endpoints.base import RequestModel
 
 if TYPE_CHECKING:
@@ -131,7 +132,10 @@ class _BufferedResponse:
 
 
 class FaultMiddleware:
-    """ASGI middleware that journals API requests and injects faults; the control plane is excluded."""
+    """ASGI middleware that journals API requests, limits their rate and injects faults.
+
+    The control plane is excluded.
+    """
 
     def __init__(self, app: ASGIApp, *, state: EmulatorState) -> None:
         self._app = app
@@ -147,7 +151,8 @@ class FaultMiddleware:
         journal = self._state.journal
         request = Request(scope, receive)
         try:
-            body = await request.body()
+            # Without the key, nothing is read or kept of a request that may come from another machine.
+            body = await request.body() if has_access_key(request, self._state.settings) else b""
         except ClientDisconnect:
             return
         entry = JournalEntry(
@@ -157,7 +162,9 @@ class FaultMiddleware:
             query=dict(request.query_params),
             body=body,
         )
-        delay, rule = apply_rules(self._state.faults, entry.method, entry.path)
+        rejection = self._state.rate_limit.reject() if self._state.rate_limit else None
+        rules = [] if rejection else self._state.faults
+        delay, rule = apply_rules(rules, entry.method, entry.path)
         if delay:
             await asyncio.sleep(delay)
         if journal is not self._state.journal:
@@ -165,19 +172,19 @@ class FaultMiddleware:
             await _abort(scope, receive)
             return
         entry.fault = rule.kind if rule else None
-        response = await self._create_response(request, rule, entry)
+        replacement = rejection or (_injected_response(rule) if rule else None)
+        response = await self._create_response(request, replacement, entry)
         entry.status = response.start.get("status")
-        journal.append(entry)
+        self._state.record(entry)
         await _send(response, entry.fault, scope, receive, send)
 
     async def _create_response(
-        self, request: Request, rule: FaultRule | None, entry: JournalEntry
+        self, request: Request, replacement: Response | None, entry: JournalEntry
     ) -> _BufferedResponse:
-        """Return the application's response, unless the rule replaces it or drops the request."""
+        """Return the application's response, unless it is replaced or a fault drops the request."""
         response = _BufferedResponse()
-        injected = _injected_response(rule) if rule else None
-        if injected is not None:
-            await injected(request.scope, request.receive, response.buffer)
+        if replacement is not None:
+            await replacement(request.scope, request.receive, response.buffer)
         elif entry.fault != FaultKind.DROP_BEFORE:
             request.state.journal_entry = entry
             await self._app(request.scope, _replay(entry.body), response.buffer)

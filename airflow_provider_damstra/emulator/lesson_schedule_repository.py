@@ -22,7 +22,7 @@ STATUS_IDS = {
     LessonScheduleStatus.COMPLETED: 94,
     LessonScheduleStatus.CANCELLED: 95,
 }
-_COMPLETED_BY_TRAINEE, _COMPLETED_MANUALLY = 77, 78
+COMPLETED_BY_TRAINEE, COMPLETED_MANUALLY = 77, 78
 
 IS_OPEN = "s.lesson_completed_date IS NULL AND s.cancelled_date IS NULL"
 STATUS = """
@@ -49,7 +49,7 @@ COLUMNS = f"""
     CASE WHEN s.lesson_completed_date IS NULL THEN 0 ELSE v.duration END AS progress,
     CASE
         WHEN s.lesson_completed_date IS NULL THEN NULL
-        WHEN s.is_manual THEN {_COMPLETED_MANUALLY} ELSE {_COMPLETED_BY_TRAINEE}
+        WHEN s.is_manual THEN {COMPLETED_MANUALLY} ELSE {COMPLETED_BY_TRAINEE}
     END AS completion_type_id,
     nullif(trim(c.first_name || ' ' || c.last_name), '') AS lesson_completed_by_name,
     u.first_name AS user_first_name, u.last_name AS user_last_name,

@@ -24,7 +24,7 @@ JSON = "application/json"
 
 DateFormat = Callable[["datetime"], str]
 
-_DATE_FORMATS: dict[type[Model], DateFormat] = {
+DATE_FORMATS: dict[type[Model], DateFormat] = {
     User: clock.format_utc_seconds,
     CreatedUser: clock.format_utc_milliseconds,
     Group: clock.format_naive_utc_seconds,
@@ -75,7 +75,7 @@ def _dump(result: Model | list[Model]) -> Any:
 def _date_format(result: Model | list[Model]) -> DateFormat | None:
     models = result.results if isinstance(result, Page) else result
     model = next(iter(models), None) if isinstance(models, list) else models
-    return None if model is None else _DATE_FORMATS[type(model)]
+    return None if model is None else DATE_FORMATS[type(model)]
 
 
 @lru_cache(1000)

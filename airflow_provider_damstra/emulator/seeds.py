@@ -1,15 +1,18 @@
-"""Initial data of the store: the seeds ``demo``, ``empty`` and ``large:N``."""
+"""Initial data of the store: the seeds ``demo``, ``empty`` and ``large:N``, and seed files."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_damstra.emulator import demo_seed
 from airflow_provider_damstra.emulator.clock import ACCOUNT_TIME_ZONE, format_utc_milliseconds
 from airflow_provider_damstra.emulator.schema import FIRST_IDS
+from airflow_provider_damstra.emulator.seed_document import is_seed_file, parse_seed, read_file
+from airflow_provider_damstra.emulator.seed_rows import build_rows
 from airflow_provider_damstra.emulator.store import Store
 from airflow_provider_damstra.models.user import Role
 
@@ -17,19 +20,49 @@ SeedFunction = Callable[[Store, datetime], None]
 
 _GROUP_SIZE = 500
 _MAX_USERS = 10_000_000
+MAX_USERS_OF_REQUEST = 100_000
+"""The most users of a seed that a request loads: no other request is handled meanwhile, for some seconds."""
 
 
 def get_seed(name: str) -> SeedFunction:
     """Return the function that fills an empty store, relative to the given time.
 
-    :raises ValueError: if there is no such seed.
+    :param name: name of a seed, or path of a seed file, which is read now.
+    :raises ValueError: if there is no such seed, or naming every problem of the file.
+    """
+    if is_seed_file(name):
+        return seed_from_document(read_file(Path(name)), source=name)
+    return get_named_seed(name)
+
+
+def seed_from_document(content: str | bytes, *, source: str) -> SeedFunction:
+    """Return the function that fills an empty store with the content of a seed file.
+
+    :raises ValueError: naming every problem with its position.
+    """
+    document, positions = parse_seed(content, source=source)
+
+    def fill(store: Store, now: datetime) -> None:
+        for table, rows in build_rows(document, positions, now).items():
+            store.insert_many(table, rows)
+
+    return fill
+
+
+def get_named_seed(name: str, *, max_users: int = _MAX_USERS) -> SeedFunction:
+    """Return the function for the name of a seed.
+
+    :param max_users: the most users of a seed ``large:N``.
+    :raises ValueError: if there is no such seed, or it is too large.
     """
     if name in _SEEDS:
         return _SEEDS[name]
     large = re.fullmatch(r"large:([1-9]\d{0,7})", name)
-    if large and int(large[1]) <= _MAX_USERS:
+    if large and int(large[1]) <= max_users:
         return lambda store, now: _seed_large(store, now, int(large[1]))
-    raise ValueError(f"there is no seed {name!r}: write demo, empty, or large:N with N up to {_MAX_USERS}")
+    raise ValueError(
+        f"there is no seed {name!r}: write demo, empty, large:N with N up to {max_users}, or a .yaml file"
+    )
 
 
 def _seed_empty(store: Store, now: datetime) -> None:

@@ -10,13 +10,11 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from secrets import compare_digest
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from fastapi import FastAPI
-from starlette.responses import HTMLResponse
-from starlette.routing import Route
+from fastapi import Depends
+from starlette.routing import BaseRoute, Route
 
 try:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as HttpProtocol
@@ -26,10 +24,22 @@ except ImportError:
 
 from airflow_provider_damstra import __version__
 from airflow_provider_damstra.emulator import handlers as _handlers  # noqa: F401 (registers the operations)
-from airflow_provider_damstra.emulator.access import LocalAccessMiddleware
+from airflow_provider_damstra.emulator.access import (
+    LocalAccessMiddleware,
+    has_access_key,
+    require_json,
+)
 from airflow_provider_damstra.emulator.api_errors import ApiError, bad_request
-from airflow_provider_damstra.emulator.control import add_exception_handlers, control_router
+from airflow_provider_damstra.emulator.control import (
+    add_exception_handlers,
+    control_router,
+    publish_changes,
+)
+from airflow_provider_damstra.emulator.control_documents import document_router
 from airflow_provider_damstra.emulator.faults import TRANSPORT, FaultMiddleware
+from airflow_provider_damstra.emulator.listings import listing_router
+from airflow_provider_damstra.emulator.openapi import EmulatorApp
+from airflow_provider_damstra.emulator.pages import page_router
 from airflow_provider_damstra.emulator.parsing import parse_request
 from airflow_provider_damstra.emulator.rendering import json_response, render, render_error
 from airflow_provider_damstra.emulator.routing import OPERATIONS, Operation
@@ -42,12 +52,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LANDING_PAGE = """<!doctype html><title>Damstra Learning emulator</title><h1>Damstra Learning emulator</h1>
-<p>The API is below <code>/api/v2</code>, the control plane below <code>/_emulator</code>.
-<p>Login URLs and embed URLs lead to this page: the emulator has no user interface."""
+CONTROL_ROUTERS = (control_router, listing_router, document_router)
+CONTROL_DEPENDENCIES = [Depends(require_json), Depends(publish_changes)]
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings) -> EmulatorApp:
     """Return an emulator.
 
     :raises ValueError: if the settings name an unknown seed, or a file that is not an emulator's store.
@@ -55,36 +64,36 @@ def create_app(settings: Settings) -> FastAPI:
     state = EmulatorState(settings)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: EmulatorApp) -> AsyncIterator[None]:
+        state.start_scenario()
         yield
+        state.scenario.stop()
         await state.webhooks.close()
         state.store.close()
 
-    api_routes = [
+    api_routes: list[BaseRoute] = [
         Route(API_PREFIX + operation.endpoint.path, partial(_handle, operation), methods=[method])
         for operation in OPERATIONS
         for method in (operation.endpoint.method, operation.endpoint.fallback_method)
         if method
     ]
-    app = FastAPI(
+    app = EmulatorApp(
         title="Damstra Learning emulator",
         version=__version__,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        routes=[*api_routes, *(Route(path, _landing_page) for path in ("/", API_PREFIX, "/touch/{user_id}"))],
+        routes=api_routes,
     )
     app.state.emulator = state
     app.add_middleware(FaultMiddleware, state=state)
-    app.add_middleware(LocalAccessMiddleware, allowed_hosts=settings.allowed_hosts)
-    app.include_router(control_router)
+    app.add_middleware(LocalAccessMiddleware, settings=settings)
+    for router in CONTROL_ROUTERS:
+        app.include_router(router, dependencies=CONTROL_DEPENDENCIES)
+    app.include_router(page_router)
     add_exception_handlers(app)
     return app
-
-
-async def _landing_page(_: Request) -> Response:
-    return HTMLResponse(_LANDING_PAGE)
 
 
 async def _handle(operation: Operation, request: Request) -> Response:
@@ -102,8 +111,7 @@ async def _handle(operation: Operation, request: Request) -> Response:
 
 def _execute(operation: Operation, request: Request, body: bytes) -> Response:
     state: EmulatorState = request.app.state.emulator
-    access_key = request.headers.get("accesskey", "").encode()
-    if not compare_digest(access_key, state.settings.access_key.encode()):
+    if not has_access_key(request, state.settings):
         raise ApiError(403, operation.invalid_key_body)
     call, page_params = parse_request(operation.endpoint, request, body, page_cap=state.settings.page_cap)
     base_url = str(request.base_url).rstrip("/")
@@ -153,14 +161,28 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+class EmulatorServer(uvicorn.Server):
+    """A server that ends the streams of events when it stops, instead of waiting for the browsers."""
+
+    def __init__(self, config: uvicorn.Config, state: EmulatorState) -> None:
+        super().__init__(config)
+        self._state = state
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close all connections and stop."""
+        self._state.broadcaster.close()
+        await super().shutdown(sockets)
+
+
 def create_server(settings: Settings, **options: Any) -> uvicorn.Server:
     """Return a server of a new emulator.
 
     :param options: further options of uvicorn.
     :raises ValueError: if the settings name an unknown seed, or a file that is not an emulator's store.
     """
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         http=EmulatorProtocol,
         ws="none",
         loop="asyncio",
@@ -172,4 +194,4 @@ def create_server(settings: Settings, **options: Any) -> uvicorn.Server:
         timeout_graceful_shutdown=1,
         **options,
     )
-    return uvicorn.Server(config)
+    return EmulatorServer(config, app.state.emulator)

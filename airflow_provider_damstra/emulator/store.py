@@ -66,11 +66,12 @@ class Store:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
             self._counts.clear()
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # SQLite itself rolls back after some errors, such as a full disk
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def fetch_all(self, sql: str, params: Params = ()) -> list[sqlite3.Row]:
         """Return all rows of a query."""
@@ -112,7 +113,9 @@ class Store:
             self._db.executemany(insert_statement(table, first), chain([first], iterator))
 
     def clear(self) -> None:
-        """Empty the tables that seeds fill, and reset their ids."""
+        """Empty the tables that seeds fill, and reset their ids. Call it in a transaction."""
+        # Rows may refer to others that are inserted later in the transaction, such as a group to its parent.
+        self._db.execute("PRAGMA defer_foreign_keys = ON")
         for table in schema.TABLES:
             self.execute(f"DELETE FROM {table}")
             self.execute("DELETE FROM sqlite_sequence WHERE name = ?", [table])

@@ -56,7 +56,7 @@ Outcome = tuple[type[DamstraError], str, dict[str, Any], int]
 
 
 def outcome(client: str, call: Any, url: str, **changes: Any) -> Outcome:
-    """Return what one client raises, what its error knows, and how often it paused."""
+    """Return what one client raises, the attributes of its error, and how often it paused."""
     with DRIVERS[client](settings_for(url, max_retries=1, **changes)) as opened:
         error = opened.error(call)
         return type(error), str(error), vars(error), len(opened.sleeps)

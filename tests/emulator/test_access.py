@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,7 @@ import requests
 from starlette.testclient import TestClient
 
 from airflow_provider_damstra.emulator import __main__ as command
+from airflow_provider_damstra.emulator.access import MAX_BODY_MIB
 from airflow_provider_damstra.emulator.server import create_app
 from airflow_provider_damstra.emulator.settings import DEFAULT_ACCESS_KEY, Settings
 from tests.emulator.api_client import ApiClient, call_control_plane
@@ -29,7 +31,14 @@ def control_status(settings: Settings, *, client: str = "127.0.0.1", host: str =
 
 
 @pytest.mark.parametrize(
-    ("client", "status"), [("127.0.0.1", 200), ("::1", 200), ("10.0.0.7", 403), ("::ffff:10.0.0.7", 403)]
+    ("client", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("::1", 200),
+        ("::ffff:127.0.0.1", 200),
+        ("10.0.0.7", 403),
+        ("::ffff:10.0.0.7", 403),
+    ],
 )
 def test_control_plane_rejects_remote_clients(client: str, status: int) -> None:
     assert control_status(Settings(seed="empty"), client=client) == status
@@ -115,6 +124,28 @@ def test_change_without_json_content_type_is_rejected(
     assert response.status_code == 415
     assert "application/json" in response.json()["error"]
     assert len(call_control_plane(emulator, "GET", "/faults").json()) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (f"Content-Length: {MAX_BODY_MIB * 1024 * 1024 + 1}", b"413"),
+        ("Transfer-Encoding: chunked", b"411"),
+        # The key is wrong.
+        (f"Content-Length: {MAX_BODY_MIB * 1024 * 1024}", b"403"),
+    ],
+    ids=["too large", "chunked", "wrong key"],
+)
+def test_request_is_rejected_before_its_body_is_sent(
+    header: str, status: bytes, emulator: DamstraEmulator
+) -> None:
+    host = emulator.url.removeprefix("http://")
+    head = (
+        f"POST /api/v2/group HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n{header}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])), timeout=10) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(12) == b"HTTP/1.1 " + status
 
 
 def test_json_content_type_may_have_parameters(emulator: DamstraEmulator) -> None:

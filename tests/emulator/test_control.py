@@ -49,9 +49,25 @@ def test_rows_and_journal_have_emulated_time(api: ApiClient, emulator: DamstraEm
         ("POST", "/clock/advance", {"seconds": -1}, "seconds"),
         ("POST", "/clock/advance", {"seconds": 1e300}, "seconds"),
         ("POST", "/clock/advance", {"seconds": 1, "hours": 1}, "hours"),
+        (
+            "PUT",
+            "/clock",
+            {"now": "9999-12-31T23:59:59Z"},
+            "it is out of range: times are from the year 1900",
+        ),
+        ("PUT", "/clock", {"now": "0001-01-01T00:00:00+14:00"}, "it is out of range"),
+        (
+            "POST",
+            "/lesson_schedules/30006/reschedule",
+            {"scheduleDate": "9999-12-31T23:59:59-12:00"},
+            "a number or a date is out of range",
+        ),
+        ("POST", f"/lesson_schedules/{10**20}/cancel", None, "a number or a date is out of range"),
         ("POST", "/seed", {"name": "nonsense"}, "no seed 'nonsense'"),
         ("POST", "/seed", {"name": "large:0"}, "no seed"),
         ("POST", "/reset", {"seed": "large:x"}, "no seed"),
+        ("POST", "/reset", {"seed": "large:100001"}, "large:N with N up to 100000"),
+        ("POST", "/seed", {"name": "large:100001"}, "large:N with N up to 100000"),
         ("POST", "/lesson_schedules/30002/complete", {"passed": "maybe"}, "passed"),
         ("POST", "/faults", {"kind": "earthquake"}, "kind"),
         ("POST", "/faults", {"kind": "status"}, "needs a status"),
@@ -62,11 +78,19 @@ def test_rows_and_journal_have_emulated_time(api: ApiClient, emulator: DamstraEm
     ],
 )
 def test_invalid_control_request_is_400_with_field_name(
-    emulator: DamstraEmulator, method: str, path: str, body: dict[str, Any], expected: str
+    emulator: DamstraEmulator, method: str, path: str, body: dict[str, Any] | None, expected: str
 ) -> None:
     response = call_control_plane(emulator, method, path, body)
     assert response.status_code == 400
     assert expected in response.json()["error"]
+
+
+def test_clock_is_not_moved_out_of_range(emulator: DamstraEmulator) -> None:
+    last = datetime(8999, 12, 31, tzinfo=UTC)
+    emulator.set_clock(last)
+    with pytest.raises(ValueError, match="times are from the year 1900 to the year 8999"):
+        emulator.advance_clock(timedelta(days=2))
+    assert clock_error(emulator, last) < 5
 
 
 def test_reset_restores_initial_state(api: ApiClient, emulator: DamstraEmulator) -> None:

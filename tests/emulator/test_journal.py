@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_damstra.emulator import journal as journal_module
+from airflow_provider_damstra.emulator.journal import Journal, JournalEntry
 from tests.emulator.api_client import HAUL_TRUCK, OWNER, TRAINEES, UNKNOWN_ID, ApiClient
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def test_journal_records_rejected_requests(emulator: DamstraEmulator) -> None:
     ApiClient(emulator.url, "wrong").request("POST", "/group", data=b"not JSON")
     ApiClient(emulator.url, None).get("/nowhere")
     wrong_key, nowhere = emulator.journal()
-    assert (wrong_key["status"], wrong_key["body"]) == (403, "not JSON")
+    assert (wrong_key["status"], wrong_key["body"]) == (403, None)
     assert (nowhere["status"], nowhere["path"]) == (404, "/nowhere")
 
 
@@ -84,3 +86,14 @@ def test_journal_can_be_cleared(api: ApiClient, emulator: DamstraEmulator) -> No
 def test_journal_omits_rolled_back_changes(api: ApiClient, emulator: DamstraEmulator) -> None:
     api.expect_error("POST", "/bulkUserImport", 409, users=[{"firstName": "New"}, {"userName": "m.kelly"}])
     assert emulator.journal()[-1]["rows"] == []
+
+
+def test_journal_keeps_the_latest_requests_within_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(journal_module, "MAX_BODY_BYTES", 10)
+    journal = Journal()
+    for number, size in enumerate((0, 4, 6, 1, 0, 0)):
+        journal.append(JournalEntry(time="", method="POST", path=str(number), query={}, body=b"x" * size))
+        assert sum(len(entry.body) for entry in journal) <= 10
+    assert [entry.path for entry in journal] == ["3", "4", "5"]
+    assert [entry.path for entry in journal.latest(2)] == ["4", "5"]

@@ -11,7 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
+from airflow_provider_damstra.emulator.webhooks import Delivery
 from tests.emulator.api_client import (
     CONFINED_SPACE_LESSON,
     DATA_IMPORT,
@@ -209,16 +211,23 @@ def test_delivery_fails_after_three_attempts(api: ApiClient, emulator: DamstraEm
     assert second["url"] == receiver.url
 
 
+@contextmanager
+def running_slow_receiver(status: int = 200) -> Iterator[tuple[Receiver, threading.Event]]:
+    """Run a receiver that responds with a status when the returned event is set."""
+    released = threading.Event()
+
+    def respond(body: dict[str, Any]) -> int:
+        released.wait(timeout=10)
+        return status
+
+    with running_receiver(respond) as receiver:
+        yield receiver, released
+
+
 def test_slow_receiver_does_not_block_another(
     api: ApiClient, emulator: DamstraEmulator, receiver: Receiver
 ) -> None:
-    released = threading.Event()
-
-    def wait(body: dict[str, Any]) -> int:
-        released.wait(timeout=10)
-        return 200
-
-    with running_receiver(wait) as slow:
+    with running_slow_receiver() as (slow, released):
         emulator.add_webhook(slow.url)
         emulator.add_webhook(receiver.url)
         api.send("/user", firstName="Ann")
@@ -250,6 +259,63 @@ def test_webhooks_can_be_listed_and_deleted(
     assert call_control_plane(emulator, "DELETE", "/webhooks").status_code == 204
     api.send("/user", firstName="Ann")
     assert emulator.deliveries() == []
+
+
+def test_deleted_webhook_receives_nothing_more(api: ApiClient, emulator: DamstraEmulator) -> None:
+    with running_slow_receiver(500) as (receiver, released), running_receiver() as other:
+        first = emulator.add_webhook(receiver.url)
+        emulator.add_webhook(other.url)
+        for name in ("Ann", "Ben"):
+            api.send("/user", firstName=name)
+        wait_until(lambda: (len(receiver.bodies), len(other.bodies)) == (1, 2), "the first event")
+        assert call_control_plane(emulator, "DELETE", f"/webhooks/{first}").status_code == 204
+        released.set()
+        deliveries = wait_for_deliveries(emulator, 4)
+        assert len(receiver.bodies) == 1
+    assert [
+        (one["state"], one["last"], one["attempts"]) for one in deliveries if one["webhookId"] == first
+    ] == [
+        ("failed", "the webhook was deleted", 1),
+        ("failed", "the webhook was deleted", 0),
+    ]
+
+
+def test_waiting_deliveries_are_limited(
+    api: ApiClient, emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_damstra.emulator.webhooks.MAX_WAITING", 1)
+    with running_slow_receiver() as (receiver, released):
+        emulator.add_webhook(receiver.url)
+        for name in ("Ann", "Ben", "Cal"):
+            api.send("/user", firstName=name)
+            wait_until(lambda: len(receiver.bodies) == 1, "the first event")
+        assert emulator.deliveries()[-1]["last"] == "not sent: 1 deliveries are waiting"
+        released.set()
+        states = [one["state"] for one in wait_for_deliveries(emulator, 3)]
+    assert states == ["delivered", "delivered", "failed"]
+
+
+def test_secrets_of_webhook_are_never_returned(api: ApiClient, emulator: DamstraEmulator) -> None:
+    url = "http://me:pass-word@127.0.0.1:9/damstra/webhooks/damstra_default/T0ken-of-it?x=1"
+    added = call_control_plane(emulator, "POST", "/webhooks", {"url": url}).text
+    api.send("/user", firstName="Ann")
+    [delivery] = wait_for_deliveries(emulator, 1)
+    masked = "http://***@127.0.0.1:9/damstra/webhooks/damstra_default/***?x=1"
+    assert (delivery["url"], delivery["state"]) == (masked, "failed")
+    listed = call_control_plane(emulator, "GET", "/webhooks").text
+    with requests.get(f"{emulator.url}/_emulator/events", stream=True, timeout=10) as response:
+        lines = response.iter_lines(chunk_size=1, decode_unicode=True)
+        streamed = next(line for line in lines if "webhookId" in line)
+    for text in (added, listed, streamed):
+        assert masked in text
+        assert "T0ken" not in text
+        assert "pass-word" not in text
+
+
+def test_error_that_names_the_url_is_masked() -> None:
+    last = "InvalidURL: http://a:b@x/damstra/webhooks/c/T0ken no host"
+    delivery = Delivery(id=1, webhook_id=1, url="http://x", event="e", body={}, last=last)
+    assert delivery.model_dump()["last"] == "InvalidURL: http://***@x/damstra/webhooks/c/*** no host"
 
 
 def test_reset_cancels_deliveries(api: ApiClient, emulator: DamstraEmulator) -> None:
