@@ -13,6 +13,7 @@ from hashlib import sha256
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_damstra.errors import DamstraError
 from airflow_provider_damstra.hooks.connection import find_connection, parse_extra
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ class TokenAuthenticator:
             try:
                 tokens, access_key = _load_secrets(conn_id)
             except Exception as error:
-                self._log_once(conn_id, f"cannot be read, and will be tried again: {type(error).__name__}")
+                # Only the type of another library's error: its text may contain a secret.
+                reason = str(error) if isinstance(error, DamstraError) else type(error).__name__
+                self._log_once(conn_id, f"cannot be read, and will be tried again: {reason.rstrip('.')}")
                 continue
             self._log_once(conn_id, "" if tokens else "has no webhook_token: its webhooks are not received")
             self._task_hashes[conn_id] = self._hash_all([task_token(access_key)] if access_key else [])
@@ -123,7 +126,7 @@ class TokenAuthenticator:
 def _load_secrets(conn_id: str) -> tuple[list[str], str]:
     """Return a connection's accepted tokens and its access key; none if it does not exist or is malformed.
 
-    :raises Exception: the error of a secrets backend: its failure must not revoke tokens.
+    :raises DamstraTransportError: if a secrets backend fails, which must not revoke tokens.
     """
     stored = find_connection(conn_id)
     if stored is None:

@@ -26,8 +26,8 @@ _CONNECTION_ERRORS = (
 def affects_connection(error: Exception) -> bool:
     """Return whether an error concerns all events of a connection.
 
-    A sender who knows the URL chooses the ids. An error that Damstra returns for one id, such as 403, 831 or
-    500, must not delay other events; during an outage each event has its own backoff.
+    The sender, who may be anyone with the URL, chooses the ids. An error that Damstra returns for one id,
+    such as 403, 831 or 500, must not delay other events; during an outage each event has its own backoff.
     """
     return isinstance(error, _CONNECTION_ERRORS)
 

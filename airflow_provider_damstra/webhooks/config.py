@@ -90,6 +90,11 @@ def public_webhook_url(conn_id: str, token: str) -> str:
     return _url(_base_url(), "webhooks", conn_id, token)
 
 
+def public_feed_url(conn_id: str) -> str:
+    """Return the URL of a connection's feed at the address that Damstra sends to."""
+    return _url(_base_url(), "feed", conn_id)
+
+
 def internal_webhook_url(conn_id: str, token: str) -> str:
     """Return the same endpoint's URL for Airflow's own processes."""
     return _url(_internal_base_url(), "webhooks", conn_id, token)

@@ -30,6 +30,7 @@ inbox_table = sa.Table(
     sa.Column("name", sa.String(MAX_NAME_LENGTH), nullable=False),
     sa.Column("dedup_key", sa.String(64), nullable=False),
     sa.Column("payload", sa.JSON, nullable=False),
+    sa.Column("lesson_schedule_id", sa.BigInteger, nullable=True),
     sa.Column("source", sa.String(50), nullable=False),
     sa.Column("state", sa.String(20), nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
@@ -44,6 +45,7 @@ inbox_table = sa.Table(
     sa.UniqueConstraint("conn_id", "dedup_key", name="damstra_webhook_inbox_event_uq"),
     sa.Index("damstra_webhook_inbox_due_idx", "state", "next_attempt_at"),
     sa.Index("damstra_webhook_inbox_received_idx", "received_at"),
+    sa.Index("damstra_webhook_inbox_schedule_idx", "conn_id", "lesson_schedule_id"),
 )
 
 training_history_table = sa.Table(
@@ -136,7 +138,7 @@ class DamstraDBManager(BaseDBManager):
     migration_dir = str(_MIGRATIONS)
     alembic_file = str(_MIGRATIONS / "alembic.ini")
     supports_table_dropping = True
-    revision_heads_map = {"0.1.0": "0002"}  # noqa: RUF012 (as its base class has it)
+    revision_heads_map = {"0.1.0": "0003"}  # noqa: RUF012 (as its base class has it)
 
     def downgrade(
         self, to_revision: str, from_revision: str | None = None, show_sql_only: bool = False, **_: Any

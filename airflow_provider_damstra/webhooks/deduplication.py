@@ -23,8 +23,6 @@ POLLING = "polling"
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 """Maximum lead of Damstra's clock: polling can find a change before the webhook's timestamp."""
 
-EPOCH = datetime.fromtimestamp(0, UTC)
-
 
 def insert_event(event: Event, payload: dict[str, Any], *, conn_id: str, source: str) -> InsertResult:
     """Insert an event into the inbox, unless it is there already from either source.
@@ -75,13 +73,7 @@ def _reschedule_dedup_key(event: LessonScheduleChanged, *, conn_id: str, is_poll
     """
     now = datetime.now(UTC)
     change = Reschedule(to=event.polling_dedup_key(), at=min(event.time_stamp, now), is_polled=is_polled)
-    rows = inbox.find_by_schedule(
-        event.lesson_schedule_id,
-        conn_id=conn_id,
-        name=event.name,
-        # A webhook can only duplicate what polling found after the change; the clocks may differ.
-        received_since=None if is_polled else max(change.at, EPOCH) - 2 * MAX_CLOCK_SKEW,
-    )
+    rows = inbox.find_by_schedule(event.lesson_schedule_id, conn_id=conn_id, name=event.name)
     others = [_stored_reschedule(row) for row in rows]
     other_dates = [other for other in others if other.to != change.to]
     previous = max(

@@ -76,7 +76,7 @@ class KnownEvent(Event):
     def polling_dedup_key(self) -> str | None:
         """Return a hash of name, schedule and user, for events of schedules.
 
-        Polling knows neither the time nor the reason. The user is part of the key, so that an event forged
+        Polling finds neither the time nor the reason. The user is part of the key, so that an event forged
         with another user does not hide the real one until it is refused.
         """
         if "lesson_schedule_id" not in type(self).model_fields:

@@ -11,13 +11,16 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, cast, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_damstra.webhooks.database import InboxUnavailableError, transaction
 from airflow_provider_damstra.webhooks.database import inbox_table as table
+from airflow_provider_damstra.webhooks.events import event_ids
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.engine import Connection
 
@@ -80,12 +83,13 @@ def insert(
         "name": name,
         "dedup_key": dedup_key,
         "payload": payload,
+        "lesson_schedule_id": event_ids(payload)["lesson_schedule_id"],
         "source": source,
         "attempts": 0,
         "redeliveries": 0,
         "occurred_at": occurred_at or now,
         "received_at": now,
-        **_initial_state(now),
+        **initial_state(now),
     }
     found_by_polling = select(table.c.id).where(*_has_key(conn_id, polling_dedup_key), ~_IS_REFUSED)
     for _ in range(INSERT_ATTEMPTS):
@@ -104,7 +108,8 @@ def insert(
     )
 
 
-def _initial_state(now: datetime) -> InboxRow:
+def initial_state(now: datetime) -> InboxRow:
+    """Return the columns of an event that waits for its first attempt."""
     return {
         "state": EventState.WAITING.value,
         "waiting_since": now,
@@ -125,7 +130,7 @@ def reopen(conn_id: str, dedup_key: str, *, now: datetime) -> InsertResult | Non
     update = (
         table.update()
         .where(*same, _IS_REFUSED, table.c.redeliveries < MAX_REDELIVERIES)
-        .values(**_initial_state(now), redeliveries=table.c.redeliveries + 1)
+        .values(**initial_state(now), redeliveries=table.c.redeliveries + 1)
     )
     with transaction() as connection:
         if connection.execute(update).rowcount:
@@ -137,21 +142,20 @@ def _has_key(conn_id: str, dedup_key: str | None) -> tuple[ColumnElement[bool], 
     return table.c.conn_id == conn_id, table.c.dedup_key == dedup_key
 
 
-def find_by_schedule(
-    lesson_schedule_id: int, *, conn_id: str, name: str, received_since: datetime | None = None
-) -> list[InboxRow]:
-    """Return the newest events of a name about one lesson schedule, in any state, at most ``MAX_ROWS``.
-
-    :param received_since: only events received since then; this uses an index.
-    """
-    # Compared as text: a database may evaluate rows of other events first, whose payload the sender chooses.
-    schedule_id = cast(table.c.payload["lesson_schedule_id"].as_string(), String(20))
+def find_by_schedule(lesson_schedule_id: int, *, conn_id: str, name: str) -> list[InboxRow]:
+    """Return the newest events of a name about one lesson schedule, in any state, at most ``MAX_ROWS``."""
     query = select(table).where(
-        table.c.conn_id == conn_id, table.c.name == name, schedule_id == str(lesson_schedule_id)
+        table.c.conn_id == conn_id,
+        table.c.lesson_schedule_id == lesson_schedule_id,
+        table.c.name == name,
     )
-    if received_since is not None:
-        query = query.where(table.c.received_at >= received_since)
     return _fetch(query.order_by(table.c.id.desc()).limit(MAX_ROWS))
+
+
+def find_by_keys(conn_id: str, dedup_keys: Collection[str]) -> InboxRow | None:
+    """Return the newest event with one of the deduplication keys, in any state."""
+    query = select(table).where(table.c.conn_id == conn_id, table.c.dedup_key.in_(dedup_keys))
+    return next(iter(_fetch(query.order_by(table.c.id.desc()).limit(1))), None)
 
 
 def _fetch(query: Select[Any]) -> list[InboxRow]:
@@ -197,7 +201,7 @@ def mark_processed(
 
     :param connection: the transaction to do it in.
     """
-    values = {"state": state.value, "reason": _storable(reason), "processed_at": datetime.now(UTC)}
+    values = {"state": state.value, "reason": storable(reason), "processed_at": datetime.now(UTC)}
     return bool(connection.execute(table.update().where(*_is_current(row)).values(values)).rowcount)
 
 
@@ -209,14 +213,14 @@ def release(row: InboxRow, *, until: datetime, reason: str, is_mismatch: bool = 
     """
     values = {
         "next_attempt_at": until,
-        "reason": _storable(reason),
+        "reason": storable(reason),
         "mismatches": row["mismatches"] + int(is_mismatch),
     }
     with transaction() as connection:
         connection.execute(table.update().where(*_is_current(row)).values(values))
 
 
-def _storable(reason: str | None) -> str | None:
+def storable(reason: str | None) -> str | None:
     """Escape what some databases reject (NUL, lone surrogates): a reason may quote a server's response."""
     if reason is None:
         return None
@@ -231,12 +235,16 @@ def count_waiting() -> int:
 
 
 def list_events(
-    *, conn_id: str | None = None, states: tuple[EventState, ...] = tuple(EventState), limit: int = 100
+    *,
+    conn_id: str | None = None,
+    states: tuple[EventState, ...] = tuple(EventState),
+    limit: int | None = 100,
 ) -> list[InboxRow]:
     """Return events, the newest first.
 
     :param conn_id: only those of a connection.
     :param states: only those in one of these states.
+    :param limit: maximum number of events; None for all.
     """
     query = select(table).where(table.c.state.in_([state.value for state in states]))
     if conn_id is not None:

@@ -5,20 +5,11 @@ All Airflow processes import this module; what the API server needs is imported 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-
-class _LazyClassAttribute:
-    """Descriptor of a class attribute that is computed when it is read; the standard library has none."""
-
-    def __init__(self, compute: Callable[[], list[dict[str, Any]]]) -> None:
-        self._compute = compute
-
-    def __get__(self, instance: object, owner: type) -> list[dict[str, Any]]:
-        return self._compute()
+from airflow_provider_damstra.lazy_attribute import LazyClassAttribute
 
 
 def _apps() -> list[dict[str, Any]]:
@@ -41,5 +32,5 @@ class DamstraPlugin(AirflowPlugin):
     """
 
     name = "damstra"
-    fastapi_apps = _LazyClassAttribute(_apps)
-    fastapi_root_middlewares = _LazyClassAttribute(_middlewares)
+    fastapi_apps = LazyClassAttribute(_apps)
+    fastapi_root_middlewares = LazyClassAttribute(_middlewares)

@@ -196,7 +196,7 @@ class EventProcessor:
             self._logged_kinds.add(kind)
             log.warning(
                 "Damstra webhooks: cannot verify %s yet: %s. It is retried, like others with this error, "
-                "which are not logged; airflow damstra inbox lists them.",
+                "which are not logged; airflow damstra inbox list shows them.",
                 outcomes.describe(row),
                 _describe_error(error),
             )

@@ -41,10 +41,10 @@ def create_dag(dag_id: str = "congratulate", *event_names: str, is_paused: bool 
         session.commit()
 
 
-def list_asset_events() -> list[AssetEvent]:
-    """Return all asset events, the oldest first."""
+def list_asset_events(*, offset: int = 0) -> list[AssetEvent]:
+    """Return all asset events after a number of earlier ones, the oldest first."""
     with Session(settings.engine) as session:
-        return list(session.scalars(select(AssetEvent).order_by(AssetEvent.id)))
+        return list(session.scalars(select(AssetEvent).order_by(AssetEvent.id).offset(offset)))
 
 
 def partition_key_of(event: AssetEvent) -> str | None:

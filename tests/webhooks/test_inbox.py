@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
+from airflow_provider_damstra.assets import SCHEDULE_CHANGED, SCHEDULE_COMPLETED
 from airflow_provider_damstra.webhooks import inbox, outcomes
 from airflow_provider_damstra.webhooks.database import (
     DamstraDBManager,
@@ -122,6 +123,27 @@ def test_downgrade_to_base_drops_table_and_upgrade_creates_it_again(empty_databa
         manager.upgradedb()
         assert manager.check_migration()
     assert insert() == InsertResult.RECEIVED
+
+
+def test_upgrade_makes_stored_events_findable_by_schedule(empty_database: Engine) -> None:
+    payloads = {
+        SCHEDULE_COMPLETED: {"lesson_schedule_id": 2**63 - 1},
+        SCHEDULE_CHANGED: {"lesson_schedule_id": 7},
+        "unknown": {"lesson_schedule_id": "a string"},
+        UPDATED: {"user_id": 7},
+    }
+    with Session(empty_database) as session:
+        manager = db_manager(session)
+        manager.initdb()
+        for name, payload in payloads.items():
+            insert(name, name=name, payload=payload)
+        manager.downgrade("0002")
+        manager.upgradedb()
+    for name, schedule_id in ((SCHEDULE_COMPLETED, 2**63 - 1), (SCHEDULE_CHANGED, 7)):
+        (row,) = inbox.find_by_schedule(schedule_id, conn_id=CONN_ID, name=name)
+        assert row["payload"] == payloads[name]
+    found = {row["name"]: row["lesson_schedule_id"] for row in inbox.list_events()}
+    assert (found["unknown"], found[UPDATED]) == (None, None)
 
 
 def test_missing_column_error_names_column_and_migration_command(empty_database: Engine) -> None:

@@ -54,7 +54,6 @@ def store(body: bytes, source: str = WEBHOOK) -> str:
 def test_each_database_stores_unclean_bodies_and_finds_them_by_schedule() -> None:
     for body, comment in UNCLEAN.values():
         assert store(body) == "received"
-        # Reads the payload of all events of this name.
         assert store(body, POLLING) == "duplicate"
         (row,) = inbox.claim(limit=100, lease=timedelta(minutes=1))
         assert row["payload"]["comment"] == comment
