@@ -24,9 +24,15 @@ if TYPE_CHECKING:
 
 
 class RunCommand(Protocol):
-    """Run a command, such as ``run_command("inbox", "--limit", "1")``, and return its stdout and stderr."""
+    """Run a command, such as ``run_command("inbox", "list")``, and return its stdout and stderr."""
 
     def __call__(self, *arguments: str) -> tuple[str, str]: ...
+
+
+class FailCommand(Protocol):
+    """Run a command that fails, and return the message on stderr."""
+
+    def __call__(self, *arguments: str, exit_code: int = 1) -> str: ...
 
 
 @cache
@@ -39,6 +45,12 @@ def _parser() -> tuple[ArgumentParser, list[str]]:
     return get_parser(), ["damstra"]
 
 
+def parse_arguments(*arguments: str) -> Any:
+    """Return the namespace of the arguments after ``airflow damstra``."""
+    parser, prefix = _parser()
+    return parser.parse_args([*prefix, *arguments])
+
+
 @pytest.fixture
 def run_command(
     metadata_database: Path,  # noqa: F811
@@ -48,13 +60,29 @@ def run_command(
     """Return a function that runs ``airflow damstra ...``."""
     # Airflow would log the command as an action, and check the version of Airflow's tables.
     monkeypatch.setenv("AIRFLOW__DATABASE__CHECK_MIGRATIONS", "False")
+    # A command sets it; it is unset after the test.
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
 
     def run(*arguments: str) -> tuple[str, str]:
-        parser, prefix = _parser()
-        args: Any = parser.parse_args([*prefix, *arguments])
+        args = parse_arguments(*arguments)
         capsys.readouterr()
         args.func(args)
         printed = capsys.readouterr()
         return printed.out, printed.err
 
     return run
+
+
+@pytest.fixture
+def fail_command(run_command: RunCommand, capsys: pytest.CaptureFixture[str]) -> FailCommand:
+    """Return a function that runs ``airflow damstra ...`` and checks its exit code."""
+
+    def fail(*arguments: str, exit_code: int = 1) -> str:
+        with pytest.raises(SystemExit) as ended:
+            run_command(*arguments)
+        message = capsys.readouterr().err
+        assert ended.value.code == exit_code, message
+        assert "Traceback" not in message
+        return message.removesuffix("\n")
+
+    return fail

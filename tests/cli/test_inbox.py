@@ -1,4 +1,4 @@
-"""airflow damstra inbox."""
+"""airflow damstra inbox list."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from airflow_provider_damstra.cli import STATES
+from airflow_provider_damstra.cli.definitions.inbox import STATES
 from airflow_provider_damstra.webhooks import inbox
 from airflow_provider_damstra.webhooks.database import get_engine, metadata
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import RunCommand
+    from tests.cli.conftest import FailCommand, RunCommand
 
 
 def insert(number: int, conn_id: str = "damstra_default", *, name: str = "lesson.schedule.completed") -> None:
@@ -29,22 +29,23 @@ def insert(number: int, conn_id: str = "damstra_default", *, name: str = "lesson
 def test_lists_waiting_events_newest_first(run_command: RunCommand) -> None:
     for number in (1, 2, 3):
         insert(number)
-    rows = json.loads(run_command("inbox", "--output", "json", "--limit", "2")[0])
-    assert [row["lesson_schedule_id"] for row in rows] == ["3", "2"]
+    rows = json.loads(run_command("inbox", "list", "--output", "json", "--limit", "2")[0])
+    assert [row["lesson_schedule_id"] for row in rows] == [3, 2]
     assert {row["state"] for row in rows} == {"waiting"}
 
 
 def test_filters_by_connection_and_state(run_command: RunCommand) -> None:
     insert(1)
     insert(2, "another")
-    assert json.loads(run_command("inbox", "-o", "json", "--conn-id", "another")[0])[0]["user_id"] == "1023"
-    assert json.loads(run_command("inbox", "-o", "json", "--state", "refused")[0]) == []
-    assert len(json.loads(run_command("inbox", "-o", "json", "--state", "all")[0])) == 2
+    command = ("inbox", "list", "-o", "json")
+    assert json.loads(run_command(*command, "--conn-id", "another")[0])[0]["user_id"] == 1023
+    assert json.loads(run_command(*command, "--state", "refused")[0]) == []
+    assert len(json.loads(run_command(*command, "--state", "all")[0])) == 2
 
 
-def test_unknown_connection_without_events_is_reported(run_command: RunCommand) -> None:
-    with pytest.raises(SystemExit, match=r"There is no connection 'nope', and no event of it\.$"):
-        run_command("inbox", "--conn-id", "nope")
+def test_unknown_connection_without_events_is_reported(fail_command: FailCommand) -> None:
+    message = fail_command("inbox", "list", "--conn-id", "nope")
+    assert message == "There is no connection 'nope', and no event of it."
 
 
 def test_every_state_is_a_choice() -> None:
@@ -52,9 +53,9 @@ def test_every_state_is_a_choice() -> None:
 
 
 def test_prints_table_by_default(run_command: RunCommand) -> None:
-    assert "No data found" in run_command("inbox")[0]
+    assert "No data found" in run_command("inbox", "list")[0]
     insert(1)
-    assert "lesson.schedule.completed" in run_command("inbox")[0]
+    assert "lesson.schedule.completed" in run_command("inbox", "list")[0]
 
 
 @pytest.mark.parametrize("output", ["table", "plain"])
@@ -73,7 +74,7 @@ def test_table_shows_untrusted_name_without_interpreting_it(
     name: str, shown: str, output: str, run_command: RunCommand
 ) -> None:
     insert(1, name=name)
-    printed, _ = run_command("inbox", "--state", "all", "--output", output)
+    printed, _ = run_command("inbox", "list", "--state", "all", "--output", output)
     assert shown in printed
     assert all(character.isprintable() for character in printed.replace("\n", ""))
 
@@ -81,12 +82,11 @@ def test_table_shows_untrusted_name_without_interpreting_it(
 @pytest.mark.parametrize("output", ["json", "yaml"])
 def test_structured_output_has_untrusted_name_escaped(output: str, run_command: RunCommand) -> None:
     insert(1, name="[/nonsense]\x1b[2J")
-    printed, _ = run_command("inbox", "--output", output)
+    printed, _ = run_command("inbox", "list", "--output", output)
     assert "\x1b" not in printed
     assert yaml.safe_load(printed)[0]["name"] == "[/nonsense]\x1b[2J"
 
 
-def test_missing_table_is_reported_with_advice(run_command: RunCommand) -> None:
+def test_missing_table_is_reported_with_advice(fail_command: FailCommand) -> None:
     metadata.drop_all(get_engine())
-    with pytest.raises(SystemExit, match="Run: airflow db migrate"):
-        run_command("inbox")
+    assert "Run: airflow db migrate" in fail_command("inbox", "list")

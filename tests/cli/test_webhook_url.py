@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.models import Connection
+from airflow.providers.common.compat.sdk import mask_secret
 from airflow.utils.session import create_session
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from airflow_provider_damstra.webhooks.auth import accepted_tokens, generate_token
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import RunCommand
+    from tests.cli.conftest import FailCommand, RunCommand
 
 PREFIX = "http://localhost:8080/damstra/webhooks/damstra_mine/"
 COMMAND = ("webhook-url", "--conn-id", "damstra_mine")
@@ -78,6 +79,8 @@ def test_missing_settings_are_reported(run_command: RunCommand, monkeypatch: pyt
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.com/mine/")
     url, hints = run_command(*COMMAND)
     assert hints == ""
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://ann:secret@airflow.example.com")
+    assert "it is http://***@airflow.example.com." in run_command(*COMMAND)[1]
     assert url.startswith("https://airflow.example.com/mine/damstra/webhooks/damstra_mine/")
 
 
@@ -85,6 +88,7 @@ def test_extra_for_connection_from_environment_is_printed(
     run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = generate_token()
+    mask_secret(before)  # as Airflow does when it reads a connection
     value = {"conn_type": "damstra", "password": "the-access-key", "extra": {"webhook_token": before}}
     monkeypatch.setenv("AIRFLOW_CONN_DAMSTRA_MINE", json.dumps(value))
     assert run_command(*COMMAND)[0] == f"{PREFIX}{before}\n"
@@ -103,8 +107,17 @@ def test_extra_for_connection_from_environment_is_printed(
         ({"conn_type": "http"}, "is of type 'http', not 'damstra'"),
     ],
 )
-def test_unusable_connection_is_rejected(run_command: RunCommand, fields: Any, why: str) -> None:
+def test_unusable_connection_is_rejected(fail_command: FailCommand, fields: Any, why: str) -> None:
     if fields is not None:
         add_connection(**fields)
-    with pytest.raises(SystemExit, match=why):
-        run_command(*COMMAND)
+    assert why in fail_command(*COMMAND)
+
+
+def test_extra_that_is_not_an_object_is_reported(fail_command: FailCommand) -> None:
+    add_connection()
+    with create_session() as session:
+        # Airflow rejects it only where it makes a connection.
+        session.execute(text("UPDATE connection SET extra = '[1]'"))
+    assert fail_command(*COMMAND) == (
+        "Connection 'damstra_mine' cannot be used: its extra is not a JSON object."
+    )

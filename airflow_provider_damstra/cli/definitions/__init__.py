@@ -1,0 +1,1 @@
+"""Definitions of the commands: names, options and examples. Every ``airflow`` command imports them."""

@@ -1,0 +1,1 @@
+"""Checks of a connection, its account, and the Airflow installation that uses them."""
