@@ -113,9 +113,7 @@ def test_killed_triggerer_neither_misses_nor_repeats_events(watched: WatchedAsse
     assert watched.processed() == EXPECTED_EVENTS
 
 
-@pytest.fixture(scope="module")
-def seconds_from_webhook(environment: DemoEnvironment) -> float:
-    """Run a sensor that polls once a day, and return the seconds from its webhook to its end."""
+def test_webhook_ends_wait_of_sensor_that_polls_once_a_day(environment: DemoEnvironment) -> None:
     airflow, emulator = environment.airflow, environment.emulator
     wait_until(lambda: airflow.api.has_dag(SENSOR_DAG), description="the DAG", timeout=TIMEOUT)
     run = DagRun(airflow, SENSOR_DAG, airflow.api.trigger(SENSOR_DAG, {"lesson_schedule_id": AWAITED}))
@@ -132,17 +130,10 @@ def seconds_from_webhook(environment: DemoEnvironment) -> float:
     assert delivery["last"] == "HTTP 200"
     ended_at = datetime.fromisoformat(run.row("wait")["end_date"]).timestamp()
     print(f"\nfrom a webhook to the end of a sensor that polls once a day: {ended_at - completed_at:.2f} s")
-    return ended_at - completed_at
 
 
-def test_sensor_ends_within_three_seconds_of_webhook(seconds_from_webhook: float) -> None:
-    assert seconds_from_webhook < 3
-
-
-def test_webhook_token_is_in_no_file_of_airflow(
-    environment: DemoEnvironment, seconds_from_webhook: float
-) -> None:
-    assert seconds_from_webhook
+@pytest.mark.usefixtures("watched")
+def test_webhook_token_is_in_no_file_of_airflow(environment: DemoEnvironment) -> None:
     assert files_containing(environment.emulator.webhook_token, environment.airflow) == []
 
 
@@ -232,9 +223,8 @@ def test_cli_sends_test_event_that_starts_no_dag(environment: DemoEnvironment) -
     steps = environment.airflow.command("damstra", "send-test-event").splitlines()
     assert {step[:4] for step in steps} == {"ok  "}
     assert "is processed, and starts no DAG: its name is unknown" in steps[-1]
-    rows = json.loads(
-        environment.airflow.command("damstra", "inbox", "--state", "all", "--limit", "1", "--output", "json")
-    )
+    newest = ("damstra", "inbox", "list", "--state", "all", "--limit", "1", "--output", "json")
+    rows = json.loads(environment.airflow.command(*newest))
     assert [(row["name"], row["state"]) for row in rows] == [("airflow.test", "refused")]
 
 

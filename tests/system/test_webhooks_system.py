@@ -96,9 +96,7 @@ def runs(airflow: WebhookAirflow, dag_id: str) -> list[dict[str, Any]]:
     return dag_runs
 
 
-@pytest.fixture(scope="module")
-def seconds_to_run(airflow: WebhookAirflow, emulator: LargeEmulator) -> dict[str, float]:
-    """Complete a lesson, and return the seconds until the run of each DAG started."""
+def test_completion_starts_one_run_of_each_dag(airflow: WebhookAirflow, emulator: LargeEmulator) -> None:
     url = airflow.url + airflow.webhook_path(CONN_ID)
     emulator.api.control("POST", "/webhooks", {"url": url, "event": "lesson.schedule.completed"})
     user = emulator.users(140, 1)[0]
@@ -112,18 +110,13 @@ def seconds_to_run(airflow: WebhookAirflow, emulator: LargeEmulator) -> dict[str
         description="the DAG runs",
         timeout=TIMEOUT,
     )
-    seconds = {}
     for dag_id in DAGS[:2]:
         (run,) = runs(airflow, dag_id)
-        seconds[dag_id] = datetime.fromisoformat(run["start_date"]).timestamp() - completed_at
-        print(f"\nfrom a completion to a run of {dag_id}: {seconds[dag_id]:.2f} s")
+        assert run["run_type"] == "asset_triggered"
+        seconds = datetime.fromisoformat(run["start_date"]).timestamp() - completed_at
+        print(f"\nfrom a completion to a run of {dag_id}: {seconds:.2f} s")
     (partitioned,) = runs(airflow, "on_completion_of_user")
     assert partitioned["partition_key"] == str(user)
-    return seconds
-
-
-def test_completion_starts_dag_runs_within_seconds(seconds_to_run: dict[str, float]) -> None:
-    assert max(seconds_to_run.values()) < 15
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from airflow_provider_damstra.webhooks.auth import generate_token
 from demo.airflow_instance import AirflowInstance
 from tests.postgresql import HOST, USER
+from tests.system.dag_runs import TIMEOUT
 from tests.system.large_emulator import CONN_ID
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ class WebhookAirflow(AirflowInstance):
         """Deliver events one after the other over one HTTP connection, each until it is accepted."""
         address = urlsplit(self.url).netloc
         deliveries = []
-        connection = http.client.HTTPConnection(address, timeout=30)
+        # Longer than Airflow blocks a process of the API server when it prepares its execution API.
+        connection = http.client.HTTPConnection(address, timeout=TIMEOUT)
         for body in bodies:
             for tries_left in reversed(range(tries)):
                 deliveries.append(_deliver(connection, self.webhook_path(conn_id), body))

@@ -1,28 +1,17 @@
-"""A browser for all tests; every page is checked for errors and requests after its test."""
+"""Pages of a browser, which are checked for errors and requests after each test."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from tests.ui.browsing import Browsing, find_chromium
+from tests.ui.browsing import Browsing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """Run one Chromium for all tests of a process."""
-    with (
-        sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=find_chromium(playwright.chromium)) as browser,
-    ):
-        yield browser
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Pages about Damstra Learning in Airflow's UI."""
