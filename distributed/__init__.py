@@ -1,0 +1,1 @@
+"""Proof on a distributed Airflow: many people, faults in every component, and an independent check."""

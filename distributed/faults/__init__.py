@@ -1,0 +1,1 @@
+"""Faults that are injected while DAG runs are in progress."""

@@ -1,0 +1,1 @@
+"""The runs: each puts a load on the stack, and checks the results."""

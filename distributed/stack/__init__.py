@@ -1,0 +1,1 @@
+"""The processes of a distributed Airflow on this machine."""
