@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
+import asyncio
+import json
 import socket
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @contextmanager
@@ -30,7 +33,8 @@ def serving(module: str, scenario: str) -> Iterator[int]:
 
 
 def _until_up(port: int) -> None:
-    deadline = time.monotonic() + 60
+    # Rendering a million rows takes long on a busy machine.
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
         try:
             requests.get(f"http://127.0.0.1:{port}/stats", timeout=1)
@@ -38,3 +42,20 @@ def _until_up(port: int) -> None:
         except requests.ConnectionError:
             time.sleep(0.05)
     raise TimeoutError("the benchmark's server did not start")
+
+
+def serve_scenario(create: Callable[[dict[str, Any]], Callable[[], asyncio.Protocol]]) -> None:
+    """Serve until stopped: the main function of a server, whose arguments are those of ``serving``.
+
+    :param create: returns the factory of connections for a scenario.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument("scenario", type=json.loads)
+    parser.add_argument("port", type=int)
+    given = parser.parse_args()
+    asyncio.run(_serve_forever(create(given.scenario), given.port))
+
+
+async def _serve_forever(create_connection: Callable[[], asyncio.Protocol], port: int) -> None:
+    server = await asyncio.get_running_loop().create_server(create_connection, "127.0.0.1", port)
+    await server.serve_forever()

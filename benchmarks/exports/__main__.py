@@ -12,6 +12,7 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Protocol
 
 import requests
 
@@ -31,7 +32,7 @@ COLUMNS = (
     "x16 faster by",
     "x32 faster by",
 )
-RUN_TIMEOUT = 150.0
+RUN_TIMEOUT = 900.0
 """Seconds for one run of one contender."""
 
 TIME_LIMIT = 900.0
@@ -82,10 +83,20 @@ def run(contender: str, scenario: Scenario, port: int) -> Measurement:
     return {**measured, "rows": scenario.rows}
 
 
-def run_contender(module: str, contender: str, scenario: Scenario, port: int) -> Measurement:
+class SupportsArguments(Protocol):
+    """A scenario that another process can create, too."""
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments with which it is created."""
+
+
+def run_contender(
+    module: str, contender: str, scenario: SupportsArguments, port: int, *, timeout: float = RUN_TIMEOUT
+) -> Measurement:
     """Run one contender in a subprocess and return its measurement, with the server's count of requests.
 
     :param module: the program that runs it.
+    :param timeout: seconds.
     """
     before = _requests(port)
     with tempfile.TemporaryDirectory() as home:
@@ -96,7 +107,7 @@ def run_contender(module: str, contender: str, scenario: Scenario, port: int) ->
             ],
             capture_output=True,
             text=True,
-            timeout=RUN_TIMEOUT,
+            timeout=timeout,
             env={"AIRFLOW_HOME": home, "PATH": "", "PYTHONPATH": ".", "HOME": home},
         )
     if done.returncode:

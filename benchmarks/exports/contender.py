@@ -7,7 +7,7 @@ import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -146,11 +146,13 @@ def measure(
     *,
     modules: Callable[[str], Iterable[str]],
     count: Callable[[Scenario], int],
+    facts: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
     """Measure the contender that the command line names, and print its cost as JSON.
 
     :param modules: returns what a contender imports before it is measured.
     :param count: returns the number of rows, or of people, by which the cost is divided.
+    :param facts: what the contender records besides the cost.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("contender", choices=contenders)
@@ -166,7 +168,7 @@ def measure(
     scenario = Scenario(**given.scenario)
     run = contenders[given.contender]
     paid = cost(lambda: run(scenario, given.port, given.target), rows=count(scenario))
-    print(json.dumps(paid), flush=True)
+    print(json.dumps({**paid, **facts}), flush=True)
 
 
 def _modules(contender: str) -> tuple[str, ...]:

@@ -43,10 +43,11 @@ def bodies(targets: Iterable[str], port: int) -> Iterator[memoryview]:
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         for target in targets:
             connection.sendall(f"GET {target} HTTP/1.1\r\nHost: floor\r\n\r\n".encode())
-            yield _body(connection, buffer)
+            yield read_response(connection, buffer)
 
 
-def _body(connection: socket.socket, buffer: memoryview) -> memoryview:
+def read_response(connection: socket.socket, buffer: memoryview) -> memoryview:
+    """Read a response into a buffer, and return its body."""
     received, begin, end = 0, 0, 0
     while not end or received < end:
         count = connection.recv_into(buffer[received:])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
+from functools import partial
 from typing import cast
 from urllib.parse import parse_qs
 
 from benchmarks.exports.scenario import Scenario, schedules_page, users_meta, users_rows
+from benchmarks.serving import serve_scenario
 
 
 class Pages:
@@ -80,19 +81,9 @@ class Connection(asyncio.Protocol):
                 self._transport.write(response)
 
 
-async def serve(pages: Pages, port: int) -> None:
-    """Serve until stopped."""
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(pages), "127.0.0.1", port)
-    await server.serve_forever()
-
-
 def main() -> None:
     """Render, then serve until stopped."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("scenario", type=json.loads)
-    parser.add_argument("port", type=int)
-    given = parser.parse_args()
-    asyncio.run(serve(Pages(Scenario(**given.scenario)), given.port))
+    serve_scenario(lambda scenario: partial(Connection, Pages(Scenario(**scenario))))
 
 
 if __name__ == "__main__":

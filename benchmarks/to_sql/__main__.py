@@ -1,7 +1,8 @@
 """Measure every contender and print a table: ``python -m benchmarks.to_sql``.
 
 Each loads all users twice in one process: into an empty database, and then again when nothing has changed.
-The memory of the second load is what it needs beyond the first.
+The memory of the second load is what it needs beyond the first. ``--factor 10`` repeats it with ten times as
+many users; the growth is that of the CPU seconds for each row, so 1.00 is linear.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from benchmarks.to_sql.contender import CONTENDERS
 from tests.postgresql import running_postgresql
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tests.postgresql import PostgreSQL
 
-COLUMNS = ("contender", "load", "rows", "seconds", "rows/s", "CPU s", "MB")
-PATIENCE = 300.0
+COLUMNS = ("contender", "load", "rows", "seconds", "rows/s", "CPU s", "MB", "growth")
+RUN_TIMEOUT = 1800.0
 """Seconds for one contender."""
 
 LOADS = ("first", "nothing new")
@@ -46,7 +49,7 @@ def run(contender: str, scenario: Scenario, port: int, server: PostgreSQL) -> li
             ],
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=RUN_TIMEOUT,
             env={
                 "AIRFLOW_HOME": home,
                 "PATH": "",
@@ -61,9 +64,9 @@ def run(contender: str, scenario: Scenario, port: int, server: PostgreSQL) -> li
     return measured
 
 
-def measure(scenario: Scenario, rounds: int) -> dict[str, list[Measured]]:
+def measure(scenario: Scenario, contenders: Collection[str], rounds: int) -> dict[str, list[Measured]]:
     """Return each contender's medians for both loads; the rounds are interleaved."""
-    found: dict[str, list[list[Measured]]] = {name: [] for name in CONTENDERS}
+    found: dict[str, list[list[Measured]]] = {name: [] for name in contenders}
     with (
         serving("benchmarks.exports.server", json.dumps(scenario.arguments())) as port,
         running_postgresql(settings=("shared_buffers=128MB",)) as server,
@@ -80,21 +83,36 @@ def measure(scenario: Scenario, rounds: int) -> dict[str, list[Measured]]:
     }
 
 
+def lines(name: str, loads: list[Measured], first: list[Measured], *, rows: int, factor: int) -> list[str]:
+    """Return a contender's lines of the table.
+
+    :param first: what it measured with fewer rows.
+    :param factor: how many times as many rows there are now.
+    """
+    return [
+        f"| {name} | {load} | {rows} | {of['seconds']:.2f} | {rows / of['seconds']:,.0f} | {of['cpu']:.2f} "
+        f"| {of['memory']:.0f} | {of['cpu'] / before['cpu'] / factor:.2f} |"
+        for load, of, before in zip(LOADS, loads, first, strict=True)
+    ]
+
+
 def main() -> None:
     """Run everything."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--factor", type=int, help="repeat with that many times the users, in one round")
+    parser.add_argument("--contender", choices=CONTENDERS, action="append", help="only these")
     given = parser.parse_args()
-    scenario = Scenario(what="users", users=given.users, page_size=1000, latency=0)
     print(f"Medians of {given.rounds}; load of the machine before: {os.getloadavg()[0]:.1f}\n")
     print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
-    for name, loads in measure(scenario, given.rounds).items():
-        for load, of in zip(LOADS, loads, strict=True):
-            print(
-                f"| {name} | {load} | {scenario.rows} | {of['seconds']:.2f} "
-                f"| {scenario.rows / of['seconds']:,.0f} | {of['cpu']:.2f} | {of['memory']:.0f} |"
-            )
+    first: dict[str, list[Measured]] = {}
+    for factor in (1, *filter(None, (given.factor,))):
+        scenario = Scenario(what="users", users=given.users * factor, page_size=1000, latency=0)
+        rounds = given.rounds if factor == 1 else 1
+        for name, loads in measure(scenario, given.contender or tuple(CONTENDERS), rounds).items():
+            before = first.setdefault(name, loads)
+            print("\n".join(lines(name, loads, before, rows=scenario.rows, factor=factor)), flush=True)
 
 
 if __name__ == "__main__":

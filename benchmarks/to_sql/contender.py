@@ -36,6 +36,7 @@ IMPORTS = (
     "airflow_provider_damstra.hooks.connection",
     "airflow_provider_damstra.hooks.metrics",
     "airflow_provider_damstra.transfers.to_sql",
+    "psycopg",
     "requests",
 )
 """Imported by every contender before the measurement, so that imports cost no measured time or memory."""
@@ -82,6 +83,29 @@ def insert_rows(scenario: Scenario, address: str) -> int:
     return count
 
 
+def copy(scenario: Scenario, address: str) -> int:
+    """Load with a requests loop and one COPY of psycopg, into a table that is emptied before: the floor."""
+    import psycopg
+    from airflow.sdk import BaseHook
+
+    columns = ", ".join(f'"{name}" {kind}' for name, kind in COLUMNS.items())
+    uri = BaseHook.get_connection("postgres_default").get_uri().replace("postgres://", "postgresql://")
+    count = 0
+    with psycopg.connect(uri) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({columns})")
+        cursor.execute(f"TRUNCATE {TABLE}")
+        with cursor.copy(f"COPY {TABLE} FROM STDIN") as target:
+
+            def sink(rows: Rows) -> None:
+                nonlocal count
+                count += len(rows)
+                for row in rows:
+                    target.write_row([_plain(row.get(name)) for name in COLUMNS])
+
+            requests_loop(scenario, address, sink)
+    return count
+
+
 def _plain(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, (list, dict)) else value
 
@@ -90,6 +114,7 @@ CONTENDERS: dict[str, Load] = {
     "damstra upsert, PostgreSQL": damstra("postgres_default", "upsert"),
     "damstra replace, PostgreSQL": damstra("postgres_default", "replace"),
     "requests + insert_rows, PostgreSQL": insert_rows,
+    "requests + COPY, PostgreSQL": copy,
     "damstra upsert, SQLite": damstra("sqlite_default", "upsert"),
     "damstra replace, SQLite": damstra("sqlite_default", "replace"),
 }

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import json
+from functools import partial
 
 from benchmarks.exports.scenario import MAX_SCHEDULES, Scenario, schedule_count, users_rows
-from benchmarks.exports.server import Pages, http_response, serve
+from benchmarks.exports.server import Connection, Pages, http_response
+from benchmarks.serving import serve_scenario
 
 LESSON_IDS = (201, 202, 203, 204, 205)
 """The lessons that each person needs."""
@@ -60,11 +59,7 @@ def _schedules_page(user: int) -> bytes:
 
 def main() -> None:
     """Render, then serve until stopped."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("scenario", type=json.loads)
-    parser.add_argument("port", type=int)
-    given = parser.parse_args()
-    asyncio.run(serve(StatusPages(Scenario(**given.scenario)), given.port))
+    serve_scenario(lambda scenario: partial(Connection, StatusPages(Scenario(**scenario))))
 
 
 if __name__ == "__main__":

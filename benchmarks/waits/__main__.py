@@ -32,20 +32,20 @@ COLUMNS = (
     "sockets",
 )
 
-TIMEOUT = 300.0
+TIMEOUT = 900.0
 """Seconds for one contender."""
 
 LEAD = 8.0
 """Seconds in which a contender imports Airflow and starts its triggers, until schedules are completed."""
 
 
-def run(contender: str, **sizes: Any) -> dict[str, Any]:
-    """Run one contender, and return its measurements and the server's counts."""
-    scenario = Scenario(start=time.time() + LEAD, **sizes)
+def run(module: str, contender: str, *, lead: float = LEAD, **sizes: Any) -> dict[str, Any]:
+    """Run a module's contender, and return its measurements and the server's counts."""
+    scenario = Scenario(start=time.time() + lead, **sizes)
     arguments = json.dumps(scenario.arguments())
     with tempfile.TemporaryDirectory() as home, serving("benchmarks.waits.server", arguments) as port:
         done = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "benchmarks.waits.contender", contender, arguments, str(port)],
+            [sys.executable, "-m", module, contender, arguments, str(port)],
             check=True,
             capture_output=True,
             text=True,
@@ -54,7 +54,7 @@ def run(contender: str, **sizes: Any) -> dict[str, Any]:
         )
         measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         counted: dict[str, Any] = requests.get(f"http://127.0.0.1:{port}/stats", timeout=10).json()
-    return {"contender": contender, "interval": sizes["interval"], **measured, **counted}
+    return {"contender": contender, "interval": scenario.interval, **measured, **counted}
 
 
 def row(result: dict[str, Any]) -> str:
@@ -90,7 +90,9 @@ def main() -> None:
     print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
     results = {}
     for contender, interval in (("damstra", 5.0), ("http_sensor", 5.0), ("damstra", 1.0)):
-        results[contender, interval] = run(contender, interval=interval, **sizes)
+        results[contender, interval] = run(
+            "benchmarks.waits.contender", contender, interval=interval, **sizes
+        )
         print(row(results[contender, interval]), flush=True)
     ours, theirs = results["damstra", 5.0], results["http_sensor", 5.0]
     print(

@@ -7,7 +7,9 @@ import asyncio
 import gc
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from airflow_provider_damstra.hooks.damstra import DamstraHook
@@ -15,37 +17,55 @@ from benchmarks.measuring import connect, peak_memory
 from benchmarks.waits.scenario import Scenario
 
 TICK = 0.05
-TriggerFactory = Callable[[int], Any]
-"""Creates the trigger for a lesson schedule id."""
 
 
-def damstra(scenario: Scenario) -> TriggerFactory:
-    """Return the factory of this provider's triggers."""
+@dataclass(frozen=True)
+class Wait:
+    """A trigger that is created when its time has come, and when the event that it waits for happens."""
+
+    create: Callable[[], Any]
+    over_at: float
+
+
+def _wait_for_each(scenario: Scenario, create_trigger: Callable[[int], Any]) -> list[Wait]:
+    """Return a wait for each lesson schedule."""
+    ids = enumerate(scenario.completed_at, start=1)
+    return [Wait(partial(create_trigger, schedule), over_at=over_at) for schedule, over_at in ids]
+
+
+def damstra_waits(scenario: Scenario) -> list[Wait]:
+    """Return this provider's triggers."""
     from airflow_provider_damstra.triggers.wait import DamstraWaitTrigger
 
-    return lambda schedule: DamstraWaitTrigger(
-        condition="LessonScheduleCondition",
-        damstra_conn_id="damstra_default",
-        poll_interval=scenario.interval,
-        # Every deferred sensor sets one.
-        deadline=time.time() + 14 * 86400 + schedule,
-        lesson_schedule_ids=[schedule],
-        users_by_schedule={str(schedule): scenario.user_of(schedule)},
+    return _wait_for_each(
+        scenario,
+        lambda schedule: DamstraWaitTrigger(
+            condition="LessonScheduleCondition",
+            damstra_conn_id="damstra_default",
+            poll_interval=scenario.interval,
+            # Every deferred sensor sets one.
+            deadline=time.time() + 14 * 86400 + schedule,
+            lesson_schedule_ids=[schedule],
+            users_by_schedule={str(schedule): scenario.user_of(schedule)},
+        ),
     )
 
 
-def http_sensor(scenario: Scenario) -> TriggerFactory:
-    """Return the factory of Airflow's HttpSensorTriggers."""
+def http_sensor_waits(scenario: Scenario) -> list[Wait]:
+    """Return Airflow's HttpSensorTriggers."""
     from airflow.providers.http.triggers.http import HttpSensorTrigger
 
-    return lambda schedule: HttpSensorTrigger(endpoint=f"done/{schedule}", poke_interval=scenario.interval)
+    return _wait_for_each(
+        scenario,
+        lambda schedule: HttpSensorTrigger(endpoint=f"done/{schedule}", poke_interval=scenario.interval),
+    )
 
 
-CONTENDERS = {"damstra": damstra, "http_sensor": http_sensor}
+CONTENDERS = {"damstra": damstra_waits, "http_sensor": http_sensor_waits}
 
 
-async def measure(scenario: Scenario, create_trigger: TriggerFactory) -> dict[str, Any]:
-    """Wait for all completions, and return CPU time, memory, lag of the loop, and the delay of each event."""
+async def measure(waits: Sequence[Wait]) -> dict[str, Any]:
+    """Wait for all events, and return CPU time, memory, lag of the loop, and the delay of each event."""
     lags: list[tuple[float, float]] = []
     # The imports of the first client are not part of the triggers' memory.
     async with DamstraHook().async_client():
@@ -55,10 +75,10 @@ async def measure(scenario: Scenario, create_trigger: TriggerFactory) -> dict[st
     monitor = asyncio.create_task(_monitor_lag(lags, collections.pauses))
     memory, cpu = peak_memory(), time.process_time()
     tasks = []
-    for schedule in range(1, scenario.waits + 1):
+    for wait in waits:
         # As the triggerer does.
         await asyncio.sleep(0)
-        tasks.append(asyncio.create_task(_wait(scenario, create_trigger, schedule)))
+        tasks.append(asyncio.create_task(_delay(wait)))
     delays = await asyncio.gather(*tasks)
     monitor.cancel()
     return {
@@ -72,10 +92,10 @@ async def measure(scenario: Scenario, create_trigger: TriggerFactory) -> dict[st
     }
 
 
-async def _wait(scenario: Scenario, create_trigger: TriggerFactory, schedule: int) -> float:
-    async for _ in create_trigger(schedule).run():
+async def _delay(wait: Wait) -> float:
+    async for _ in wait.create().run():
         break
-    return time.time() - scenario.completed_at[schedule - 1]
+    return time.time() - wait.over_at
 
 
 async def _monitor_lag(lags: list[tuple[float, float]], pauses: list[float]) -> None:
@@ -123,9 +143,9 @@ def main() -> None:
     args = parser.parse_args()
     scenario = Scenario(**args.scenario)
     connect(args.port, max_concurrency=16)
-    create_trigger = CONTENDERS[args.contender](scenario)
-    create_trigger(1)
-    print(json.dumps(asyncio.run(measure(scenario, create_trigger))), flush=True)
+    waits = CONTENDERS[args.contender](scenario)
+    waits[0].create()
+    print(json.dumps(asyncio.run(measure(waits))), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import asdict, dataclass, field
 
@@ -14,6 +15,7 @@ class Scenario:
     :param interval: poll interval in seconds.
     :param start: earliest time of completion, in seconds since the epoch.
     :param seconds: time between the first and the last completion.
+    :param completed_share: share of the schedules that are completed at all.
     """
 
     waits: int
@@ -21,11 +23,14 @@ class Scenario:
     interval: float
     seconds: float
     start: float
+    completed_share: float = 1.0
     completed_at: list[float] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         generator = random.Random(2026)  # noqa: S311 - repeatable on purpose
         times = [self.start + generator.random() * self.seconds for _ in range(self.waits)]
+        if self.completed_share < 1:
+            times = [at if generator.random() < self.completed_share else math.inf for at in times]
         object.__setattr__(self, "completed_at", times)
 
     def arguments(self) -> dict[str, float]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from typing import Any
 
 from aiohttp import web
 
 from benchmarks.waits.scenario import Scenario
 
-ROW = {
+ACTIVE = 56
+
+ROW: dict[str, Any] = {
     "lessonName": "Site Induction",
     "lessonId": 201,
     "lessonVersionId": 2002,
@@ -48,6 +51,8 @@ class Server:
         """Return the application."""
         app = web.Application()
         app.router.add_get("/api/v2/user/{user}/lesson_schedule", self.listing)
+        app.router.add_get("/api/v2/group/{group}/member", self.members)
+        app.router.add_get("/api/v2/user/{user}", self.user)
         app.router.add_get("/done/{schedule}", self.is_done)
         app.router.add_get("/stats", self.stats)
         return app
@@ -60,6 +65,18 @@ class Server:
         ids = self.scenario.schedules_of(int(request.match_info["user"])) if is_first_page else []
         rows = [self._row_at(now, one) for one in ids]
         return web.Response(text=f'{{"results":[{",".join(rows)}]}}', content_type="application/json")
+
+    async def members(self, request: web.Request) -> web.Response:
+        """Return one page of all users, who are the members of each group."""
+        self._count(request)
+        start, size = (int(request.query[name]) for name in ("startIndex", "maxResults"))
+        users = range(1, self.scenario.users + 1)[start : start + size]
+        return web.json_response({"results": list(map(user_fields, users))})
+
+    async def user(self, request: web.Request) -> web.Response:
+        """Return an active user."""
+        self._count(request)
+        return web.json_response(user_fields(int(request.match_info["user"])))
 
     async def is_done(self, request: web.Request) -> web.Response:
         """Return status 200 for a completed schedule, else 404, as HttpSensorTrigger expects."""
@@ -80,6 +97,11 @@ class Server:
     def _count(self, request: web.Request) -> None:
         self.requests += 1
         self.connections.add(request.transport)
+
+
+def user_fields(user: int) -> dict[str, Any]:
+    """Return an active user."""
+    return {"id": user, "firstName": "Ava", "lastName": "Nguyen", "clientStatusId": ACTIVE}
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""Benchmark of operators for many people: upsert, sync, scheduling and training matrix."""
