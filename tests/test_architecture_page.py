@@ -9,7 +9,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "airflow_provider_damstra"
-PAGE = (REPOSITORY / "docs" / "architecture.md").read_text()
+PAGE = (REPOSITORY / "docs" / "concepts" / "architecture.md").read_text()
 ROOTS = (PACKAGE, REPOSITORY, REPOSITORY / "tests" / "contract")
 FILES = sorted(set(re.findall(r"`((?:[\w-]+/)*[\w-]+\.(?:py|yaml))`", PAGE)))
 FOLDERS = sorted(set(re.findall(r"`((?:[\w-]+/)+)`", PAGE)))

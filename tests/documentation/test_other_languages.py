@@ -15,6 +15,7 @@ from airflow_provider_damstra.webhooks import config, receiver
 from demo.cohort import COHORT
 from demo.report import HEADINGS, OnboardingRecord, TrainingRecord
 from demo.terminal import COLOURS, Terminal
+from docs._extensions.diagrams import replace_diagrams
 from tests.documentation.snippets import ROOT, SNIPPETS, Snippet, read_snippets, snippet_id, snippets_in
 from tests.sensors import test_log
 from tests.test_imports import MAY_IMPORT
@@ -37,10 +38,10 @@ LANGUAGES = {
 """Where the blocks of each language are tested."""
 
 OUTPUT = {
-    "README.md, Damstra Learning for Apache Airflow": (
+    "start.md, 1. Run the demonstration": (
         "tests/documentation/test_other_languages.py::test_output_of_demo_is_as_printed"
     ),
-    "README.md, Operators and sensors": (
+    "waiting.md, What the log shows": (
         "tests/documentation/test_other_languages.py::test_log_of_wait_is_as_printed"
     ),
     "training-gate.md, What happens otherwise": (
@@ -101,6 +102,21 @@ def test_diagram_is_consistent(snippet: Snippet) -> None:
     else:
         assert kind == "flowchart TB"
         check_imports(lines)
+
+
+def test_diagrams_are_lists_on_the_site() -> None:
+    page = (ROOT / "docs" / "concepts" / "architecture.md").read_text(encoding="utf-8")
+    assert "```mermaid" in page
+    on_site = replace_diagrams(page)
+    assert "```mermaid" not in on_site
+    assert "  - **polling** → hooks, conditions\n" in on_site
+    assert "   1. **SharedPoller** → **Damstra API**: GET /user/7/lesson_schedule\n" in on_site
+
+
+@pytest.mark.parametrize("statement", ["sequenceDiagram\nautonumber", "flowchart TB\na --- b", "pie"])
+def test_diagram_that_cannot_be_a_list_is_an_error(statement: str) -> None:
+    with pytest.raises(ValueError, match="cannot write"):
+        replace_diagrams(f"```mermaid\n{statement}\n```\n")
 
 
 def check_sequence(lines: list[str]) -> None:

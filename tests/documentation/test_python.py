@@ -70,14 +70,13 @@ class Expected:
 
 
 EXPECTED = {
-    "README.md, A DAG": Expected(returned={"people": NEW_USERS}, trainees=NEW_USERS),
-    "README.md, Operators and sensors": Expected(returned={"trained": [204]}),
-    "README.md, Operators and sensors (2)": Expected(
+    "README.md, A DAG": Expected(returned={"people": NEW_USERS[:1]}, trainees=NEW_USERS[:1]),
+    "start.md, 3. Your own DAG": Expected(returned={"people": NEW_USERS}, trainees=NEW_USERS),
+    "operators.md, Users and lessons without ids": Expected(returned={"trained": [204]}),
+    "export-files.md, Export to files": Expected(
         returned={"users": {"rows": ALL_USERS}, "schedules": {"rows": 97}}
     ),
-    "README.md, Operators and sensors (3)": Expected(returned={"load_users": {"inserted": ALL_USERS}}),
-    "README.md, Operators and sensors (4)": Expected(returned={"overdue": ["Manual Handling"]}),
-    "README.md, Events": Expected(event=COMPLETED),
+    "calls.md, Calls as values": Expected(returned={"overdue": ["Manual Handling"]}),
     "completion-delivery.md, Deliver completed lessons to another system": Expected(
         returned={"deliver": {"delivered": 1, "skipped": 0, "failed": 0}},
         event=COMPLETED,
@@ -102,7 +101,8 @@ EXPECTED = {
     "training-gate.md, Waiting": Expected(returned={"wait_for_training": [1016]}),
     "input-files.md, Columns of ids": Expected(returned={"schedules": {"rows": 8}}),
     "sql.md, Views": Expected(returned={"views": ["training_record", "training_status", "current_matrix"]}),
-    "sql.md, Training records in a database": Expected(
+    "sql.md, Training records in a database": Expected(returned={"load_users": {"inserted": ALL_USERS}}),
+    "sql.md, Keep what is gone": Expected(
         returned={"load_users": {"history_inserted": ALL_USERS}, "load_lesson_schedules": {"deleted": 0}}
     ),
     "training-matrix.md, Training matrix": Expected(returned={"matrix": {"lessons": 2}}),
@@ -149,7 +149,6 @@ def test_dag_runs_as_printed(
     expected = EXPECTED[snippet.name]
     file, dag_id = write_dag(snippet, tmp_path)
     write_input_files(snippet.page, tmp_path)
-    write_starters(airflow.home / "s3" / "hr" / "starters")
     waiting = in_background(lambda: complete_lessons(damstra_emulator, expected.trainees))
     with waiting if expected.trainees else nullcontext():
         run = airflow.run(
@@ -186,13 +185,6 @@ def write_input_files(page: str, folder: Path) -> None:
             snippet.write(folder / snippet.file_name)
 
 
-def write_starters(folder: Path) -> None:
-    """Write two new users to the file that README's first DAG reads."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = ("employee_number,first_name,last_name", "E1,Ada,Byron", "E2,Grace,Hopper")
-    (folder / f"{LOGICAL_DATE.date()}.csv").write_text("\n".join(rows))
-
-
 @pytest.mark.parametrize("snippet", ENDPOINTS, ids=snippet_id)
 def test_endpoint_can_be_called(
     snippet: Snippet, monkeypatch: pytest.MonkeyPatch, requests_mock: requests_mock.Mocker
@@ -209,6 +201,7 @@ def test_endpoint_can_be_called(
 def test_tests_pass_as_printed(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     for number, snippet in enumerate(TESTS):
         snippet.write(tmp_path / f"test_{number}.py")
+        write_input_files(snippet.page, tmp_path)
     # Only the plugins that the page names: the others take seconds to import.
     options = ["-q", "-p", "damstra", "-p", "requests_mock"]
     # Warnings are errors, unless this run ignores those of an older Airflow (make compat).
@@ -234,5 +227,5 @@ def test_tests_pass_as_printed(tmp_path: Path, request: pytest.FixtureRequest) -
 
 
 def test_all_blocks_are_found() -> None:
-    assert {snippet.page for snippet in TESTS} == {"README.md", "testing.md"}
+    assert {snippet.page for snippet in TESTS} == {"emulator-teams.md", "emulator.md", "testing.md"}
     assert EXPECTED.keys() == {snippet.name for snippet in DAGS}

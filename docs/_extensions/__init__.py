@@ -1,0 +1,1 @@
+"""Extensions of Sphinx that generate pages from the code."""
