@@ -130,7 +130,7 @@ _CONNECTION_TYPE: dict[str, Any] = {
         "placeholders": {
             "host": "app.velpic.com",
             # Without a port the form sends 0, and Airflow refuses to test the stored key with another port.
-            "port": "443 (optional, but the Test button needs it)",
+            "port": "443 (optional, but Test Connection needs it)",
             "password": "Integrations > API Access Keys in Damstra Learning",
         },
     },
@@ -181,7 +181,7 @@ _OPTIONS = {
         "boolean",
         "False",
         "Let events with unknown names update the asset for all events. They cannot be verified: any "
-        "sender that knows the webhook URL can start the DAGs on that asset. If False, they are refused.",
+        "sender that has the webhook URL can start the DAGs on that asset. If False, they are refused.",
     ),
     "verify_patience": _option(
         "float",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_damstra.requirements.rules import TrainingRules
-    from airflow_provider_damstra.requirements.rules_file import Positions
+    from airflow_provider_damstra.yaml_documents import Positions
 
 REQUIREMENTS_FIELDS = ("requirements", "requirements_path")
 """Template fields of a task that takes training rules."""
@@ -55,8 +55,9 @@ def read_rules(requirements: Any, requirements_path: str | None) -> tuple[Traini
     :param requirements_path: instead, path or URL of a YAML or JSON file on any object storage.
     :raises ValueError: naming every bad rule with its position.
     """
-    from airflow_provider_damstra.requirements.rules_file import MAX_BYTES, parse_rules
+    from airflow_provider_damstra.requirements.rules_file import parse_rules
     from airflow_provider_damstra.storage import open_for_reading
+    from airflow_provider_damstra.yaml_documents import MAX_BYTES
 
     if requirements_path is None:
         return parse_rules(requirements, source="requirements")

@@ -7,7 +7,7 @@ class          what keeps the values, from Airflow 3.3      below Airflow 3.3
 ``AssetState`` the state store of an inlet asset            an Airflow Variable
 ============== =========================================== =================================
 
-Airflow shows the values to everyone who may see the task or the asset: no personal data, no secrets.
+Airflow shows the values to all users with access to the task or the asset: no personal data, no secrets.
 """
 
 from __future__ import annotations
@@ -124,5 +124,5 @@ def _asset_store(context: Context, asset: Asset | None) -> Any:
     try:
         return stores[asset]
     except KeyError:
-        # A mapped task: Airflow knows only the inlets that it was declared with.
+        # A mapped task has only the inlets that it was declared with.
         return None

@@ -72,16 +72,13 @@ class AirflowApi:
         errors = [error for error in errors if error["bundle_name"] == bundle]
         return [f"{error['filename']}:\n{error['stack_trace']}" for error in errors]
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
-        """Trigger a DAG run and return its id."""
-        response = self._session.post(
-            f"{self.url}/api/v2/dags/{dag_id}/dagRuns",
-            json={"logical_date": None, "conf": dict(conf)},
-            timeout=TIMEOUT,
+    def trigger(self, dag_id: str, conf: Mapping[str, Any], *, run_id: str | None = None) -> str:
+        """Trigger a DAG run and return its id, by default a generated one."""
+        response = self.post(
+            f"/dags/{dag_id}/dagRuns", {"logical_date": None, "dag_run_id": run_id, "conf": dict(conf)}
         )
-        response.raise_for_status()
-        run_id: str = response.json()["dag_run_id"]
-        return run_id
+        triggered: str = response["dag_run_id"]
+        return triggered
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return the state of a DAG run."""
@@ -112,6 +109,12 @@ class AirflowApi:
         """Return an XCom of a task."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/xcomEntries/{key}"
         return self.get(path, map_index=task.map_index, deserialize="true")["value"]
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Send a POST to a path below ``/api/v2`` and return the response."""
+        response = self._session.post(f"{self.url}/api/v2{path}", json=dict(body), timeout=TIMEOUT)
+        response.raise_for_status()
+        return response.json()
 
     def patch(self, path: str, body: Mapping[str, Any]) -> None:
         """Send a PATCH to a path below ``/api/v2``."""

@@ -38,7 +38,11 @@ class AirflowInstance:
     :param user_dags: folder of further DAGs; Airflow's UI shows the errors in it.
     :param environment: environment variables of every process, such as ``AIRFLOW_CONN_...``.
     :param port: the port of the API server; by default a free one.
+    :param components: arguments of the ``airflow`` command of each process.
     """
+
+    startup_timeout = STARTUP_TIMEOUT
+    """Seconds until every component is healthy."""
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class AirflowInstance:
         environment: Mapping[str, str],
         user_dags: Path | None = None,
         port: int | None = None,
+        components: Mapping[str, tuple[str, ...]] = COMPONENTS,
     ) -> None:
         self.home = root / "airflow"
         self.logs = root / "logs"
@@ -58,7 +63,7 @@ class AirflowInstance:
             | _dag_bundles({BUNDLE: dags} | ({USER_BUNDLE: user_dags} if user_dags else {}))
             | dict(environment)
         )
-        self.processes = {name: self._airflow(name, arguments) for name, arguments in COMPONENTS.items()}
+        self.processes = {name: self._airflow(name, arguments) for name, arguments in components.items()}
 
     def start(self) -> None:
         """Create the database and start the four processes, without waiting until they are ready."""
@@ -69,11 +74,11 @@ class AirflowInstance:
 
     def wait_until_ready(self, dag_ids: Iterable[str]) -> None:
         """Wait until every component is healthy and the DAGs are parsed."""
-        wait_until(self._is_healthy, description=f"Airflow at {self.url}", timeout=STARTUP_TIMEOUT)
+        wait_until(self._is_healthy, description=f"Airflow at {self.url}", timeout=self.startup_timeout)
         self.api.log_in()
         for dag_id in dag_ids:
             has_dag = partial(self._has_dag, dag_id)
-            wait_until(has_dag, description=f"the DAG {dag_id}", timeout=STARTUP_TIMEOUT)
+            wait_until(has_dag, description=f"the DAG {dag_id}", timeout=self.startup_timeout)
 
     def command(self, *arguments: str) -> str:
         """Run an ``airflow`` command and return its standard output.
@@ -134,7 +139,9 @@ def _dag_bundles(folders: Mapping[str, Path]) -> dict[str, str]:
 
 def _environment(*, home: Path, dags: Path, url: str) -> dict[str, str]:
     """Return the environment of an Airflow that is independent of any other on this machine."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    # Without compiled files every task would compile this package again, which takes seconds.
+    excluded = ("AIRFLOW_", "PYTHONDONTWRITEBYTECODE")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(excluded)}
     path = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)])
     settings = {
         # the generated default is shorter than the signature algorithm requires

@@ -7,6 +7,7 @@ import os
 import secrets
 import sys
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import requests
 
@@ -45,6 +46,10 @@ class EmulatorApi:
         """Return the active user with this address, or None."""
         return next(self._list("/user", emailAddress=email_address), None)
 
+    def users(self, q: str) -> list[Row]:
+        """Return the active users with this text in their user name, first or last name."""
+        return list(self._list("/user", q=q))
+
     def schedules(self, user_id: int) -> list[Row]:
         """Return a user's lesson schedules."""
         return list(self._list(f"/user/{user_id}/lesson_schedule", status="all"))
@@ -66,9 +71,10 @@ class EmulatorApi:
         time: Row = self.control("GET", "/clock").json()
         return time
 
-    def journal(self) -> list[Row]:
-        """Return all requests so far, with the rows that they changed."""
-        entries: list[Row] = self.control("GET", "/journal").json()
+    def journal(self, method: str | None = None, path: str | None = None) -> list[Row]:
+        """Return the requests so far, with the rows that they changed; all, or those that match."""
+        filters = {name: text for name, text in (("method", method), ("path", path)) if text}
+        entries: list[Row] = self.control("GET", f"/journal?{urlencode(filters)}").json()
         return entries
 
     def control(self, method: str, path: str, body: Row | None = None) -> requests.Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -34,6 +35,11 @@ def free_port(preferred: int = 0) -> int:
         return port
 
 
+def server_port() -> int:
+    """Return a free port that the system gives to no outgoing connection, for a server that is restarted."""
+    return free_port(random.randrange(20_000, 30_000))  # noqa: S311 (not secret)
+
+
 def remembered_port(file: Path, name: str, *, default: int) -> int:
     """Return the port of an earlier call, which a file contains; a new one if it is in use.
 
@@ -51,7 +57,7 @@ class ManagedProcess:
     """A command in its own session, with its output in a log file.
 
     All processes of the session are stopped: Airflow's tasks leave their parent's process group, and may
-    outlive their parent, but stay in the session.
+    outlive their parent, but stay in the session. It can be started again when it has ended.
     """
 
     def __init__(
@@ -63,12 +69,11 @@ class ManagedProcess:
         self.cwd = cwd
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self._is_killed = False
+        self._sessions: set[int] = set()
 
     def start(self) -> None:
         """Start the command; its output is appended to the log."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._is_killed = False
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - constant arguments
                 self.command,
@@ -79,6 +84,7 @@ class ManagedProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self._sessions.add(self._process.pid)
 
     def run(self, *, timeout: float) -> None:
         """Run the command to its end; raise DemoError unless it succeeds."""
@@ -89,6 +95,11 @@ class ManagedProcess:
             self.kill()
         if self.exit_code != 0:
             raise DemoError(f"{self.name} failed with exit code {self.exit_code}:\n{self.tail()}")
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process id, or None before the start."""
+        return None if self._process is None else self._process.pid
 
     @property
     def is_running(self) -> bool:
@@ -112,16 +123,25 @@ class ManagedProcess:
         if self._process is not None and self.is_running:
             self._process.terminate()
 
+    def kill_without_children(self) -> None:
+        """Send SIGKILL to the command only; its children go on."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
     def kill(self) -> None:
-        """Send SIGKILL to the command and all processes of its session."""
-        if self._process is None or self._is_killed:
-            return
-        while members := _members(self._process.pid):  # repeat: a process may have forked meanwhile
+        """Send SIGKILL to the command and all processes of its sessions, those of earlier starts too."""
+        while members := self.members():  # repeat: a process may have forked meanwhile
             for pid in members:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-        self._process.wait()
-        self._is_killed = True
+        if self._process is not None:
+            self._process.wait()
+        self._sessions.clear()
+
+    def members(self) -> list[int]:
+        """Return the ids of the running processes of its sessions."""
+        return _members(self._sessions) if self._sessions else []
 
     def tail(self, lines: int = 30) -> str:
         """Return the last lines of the log."""
@@ -148,11 +168,11 @@ def stop_all(processes: Iterable[ManagedProcess]) -> None:
             process.kill()
 
 
-def _members(session: int) -> list[int]:
-    """Return the ids of the running processes of a session."""
+def _members(sessions: set[int]) -> list[int]:
+    """Return the ids of the running processes of sessions."""
     members = []
     for process in psutil.process_iter():
         with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error):
-            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+            if os.getsid(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE:
                 members.append(process.pid)
     return members

@@ -3,10 +3,10 @@
     webhook: lesson schedule cancelled -> look up user, lesson and supervisors -> approval in Airflow's UI
     -> schedule the lesson again, or not
 
-Started by Damstra's webhook (setup: docs/events.md). Each cancelled schedule has its own question under
-*Required Actions* (Airflow 3.1 or newer); a task that waits for the response occupies no worker. Without a
-response within three days the lesson stays cancelled. Set ``notifiers`` on the approval to send it by mail
-or chat.
+Started by Damstra's webhook (setup: docs/how-to/events.md). Each cancelled schedule has its own question
+under *Required Actions* (Airflow 3.1 or newer); a task that waits for the response occupies no worker.
+Without a response within three days the lesson stays cancelled. Set ``notifiers`` on the approval to send it
+by mail or chat.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     webhook: lesson completed -> one request to the HR system for each completion, with a receipt
 
-Started by Damstra's webhook (setup: docs/events.md). The HR system is the HTTP connection of the parameter.
-For a backfill, trigger the DAG with a time in *completed from*: it delivers what has no receipt yet, of all
-users. A killed task continues where it stopped, and a completion that is sent twice has the same idempotency
-key (docs/completion-delivery.md). The same to a file: example_damstra_completion_file.
+Started by Damstra's webhook (setup: docs/how-to/events.md). The HR system is the HTTP connection of the
+parameter. For a backfill, trigger the DAG with a time in *completed from*: it delivers what has no receipt
+yet, of all users. A killed task continues where it stopped, and a completion that is sent twice has the same
+idempotency key (docs/how-to/completion-delivery.md). The same to a file: example_damstra_completion_file.
 """
 
 from __future__ import annotations

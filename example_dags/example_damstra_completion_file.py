@@ -3,7 +3,8 @@
     completions of the last 31 days -> a file with those that no earlier file has
 
 The receipts in the folder show what earlier files have, so that a completion that was recorded late, or a
-night without a run, leaves no gap (docs/completion-delivery.md). For a backfill, trigger it with more days.
+night without a run, leaves no gap (docs/how-to/completion-delivery.md). For a backfill, trigger it with more
+days.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     webhook: user created -> filter trainees -> add to a group -> schedule the first lesson
     -> wait until it is completed -> certificate
 
-Started by Damstra's webhook (setup: docs/events.md). A run processes all users created since the previous
-run. The sensor occupies no worker, and ends within seconds of the webhook of the completion.
+Started by Damstra's webhook (setup: docs/how-to/events.md). A run processes all users created since the
+previous run. The sensor occupies no worker, and ends within seconds of the webhook of the completion.
 """
 
 from __future__ import annotations

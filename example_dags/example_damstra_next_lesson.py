@@ -2,8 +2,8 @@
 
     webhook: lesson completed -> users -> first lesson of the path not completed -> schedule the lesson
 
-Started by Damstra's webhook (setup: docs/events.md). With asset partitions (Airflow 3.2) each user has a
-separate run, whose partition key is the user id; before 3.2 a run processes all completions received
+Started by Damstra's webhook (setup: docs/how-to/events.md). With asset partitions (Airflow 3.2) each user has
+a separate run, whose partition key is the user id; before 3.2 a run processes all completions received
 together. The next lesson is derived from the user's completed lessons, not from the event, so that repeated
 events and retries schedule nothing twice.
 """

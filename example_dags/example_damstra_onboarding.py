@@ -148,18 +148,21 @@ with DAG(
     )
 
     @task(trigger_rule="none_failed_min_one_success")
-    def list_completed(online: Any, classroom: Any) -> list[int]:
-        """Return the completed lesson schedules; one of the two arguments is None if its task was skipped."""
-        groups = [*(online or []), *(user["lesson_schedule_ids"] for user in classroom or [])]
-        return [lesson_schedule_id for group in groups for lesson_schedule_id in group]
+    def list_completed(online: Any, classroom: Any) -> list[list[int]]:
+        """Return each user's lesson schedules; one of the two arguments is None if its task was skipped."""
+        completed: dict[int, list[int]] = {}
+        for user in [*(user for users in online or [] for user in users), *(classroom or [])]:
+            completed.setdefault(user["user_id"], []).extend(user["lesson_schedule_ids"])
+        return list(completed.values())
 
-    completed: Any = list_completed(done_online.output, classroom.output)
+    completed: Any = list_completed(online.output, classroom.output)
+    # One mapped task per user: Airflow maps over 1,024 values at most.
     certificates = DamstraDownloadCertificateOperator.partial(
         task_id="download_certificate", path="{{ params.certificates.rstrip('/') }}/"
-    ).expand(lesson_schedule_id=completed)
+    ).expand(lesson_schedule_ids=completed)
 
     members >> online
-    done_online >> plan
+    done_online >> [plan, completed]
     chain([classroom, session], register, attendance, complete, completed, certificates)
 
 if __name__ == "__main__":

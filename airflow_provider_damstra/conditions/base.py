@@ -7,7 +7,7 @@ poller of ``airflow_provider_damstra.polling`` sends those of many conditions to
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.clients.base import SupportsCalls
 
 Query = Endpoint[Any]
+OpenItem = Callable[[], str]
+"""Returns the text about a user, lesson or session that is still waited for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +87,10 @@ class PollResult:
         return self.is_met or self.failure is not None
 
 
+AT_ANY_TIME = QueryFilter()
+"""The filter of a query whose rows are all needed, at any time."""
+
+
 class Condition(Protocol):
     """A state machine that a sensor or trigger waits for."""
 
@@ -97,8 +103,8 @@ class Condition(Protocol):
     def evaluate(self) -> PollResult:
         """Return whether the condition is met, by the responses so far."""
 
-    def open_items(self) -> Iterable[str]:
-        """Yield a text for each user, lesson or session that is still waited for, for a log line."""
+    def open_items(self) -> Iterable[OpenItem]:
+        """Yield what is still waited for. A log line has the texts of the first ones only."""
 
 
 class SingleQueryCondition:
@@ -113,13 +119,13 @@ class SingleQueryCondition:
 
     def queries(self) -> dict[Query, QueryFilter]:
         """Return the query."""
-        return {self._query: QueryFilter()}
+        return {self._query: AT_ANY_TIME}
 
     def update(self, query: Query, response: Any) -> None:
         """Store the response."""
         self.response = response
 
-    def open_items(self) -> Iterable[str]:
+    def open_items(self) -> Iterable[OpenItem]:
         """Yield nothing: the progress of the condition shows what is open."""
         return ()
 
@@ -151,7 +157,7 @@ class ScheduleState:
         return f"lesson schedule {self.row_key}{details} is {self.state}"
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=100_000)
 def user_schedules_query(user_id: int) -> ListUserLessonSchedules:
     """Return the query for a user's schedules: one object for all conditions, which compares fastest."""
     return ListUserLessonSchedules(user_id=user_id)

@@ -76,6 +76,8 @@ class CompletionRule:
         return next((state for state in _BEST_STATE_FIRST if state in states), "none")
 
     def _is_expired(self, row: ScheduleState) -> bool:
+        if self._valid_for is None:
+            return False
         return is_expired(row.completed_date, self._valid_for, at=datetime.now(UTC))
 
     def certificate_queries(self, rows: Iterable[ScheduleState]) -> dict[Query, QueryFilter]:

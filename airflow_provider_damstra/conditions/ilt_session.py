@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.conditions.base import PollResult, SingleQueryCondition
+from airflow_provider_damstra.conditions.base import OpenItem, PollResult, SingleQueryCondition
 from airflow_provider_damstra.endpoints.ilt_session import GetIltSession
 from airflow_provider_damstra.errors import DamstraNotFoundError
 from airflow_provider_damstra.models.ilt_session import IltSessionStateName, IltSessionStatus
@@ -49,9 +50,10 @@ class IltSessionCondition(SingleQueryCondition):
             result=[session.id],
         )
 
-    def open_items(self) -> Iterator[str]:
+    def open_items(self) -> Iterator[OpenItem]:
         """Yield the session, with its lesson."""
         session = self.response
         if session is not None and not isinstance(session, DamstraNotFoundError):
             lesson = " ".join(str(part) for part in (session.lesson_id, session.lesson_name) if part)
-            yield f"{self._name}, lesson {lesson}" if lesson else self._name
+            text = f"{self._name}, lesson {lesson}" if lesson else self._name
+            yield partial(str, text)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.conditions.base import (
+    AT_ANY_TIME,
+    OpenItem,
     PollResult,
     Query,
     QueryFilter,
@@ -62,6 +65,7 @@ class LessonScheduleCondition:
     # A triggerer holds thousands of these, so they use slots, and tuples, which are not garbage-collected.
     __slots__ = (
         "_failed_states",
+        "_ids_by_user",
         "_required",
         "_states",
         "_unlisted",
@@ -92,7 +96,8 @@ class LessonScheduleCondition:
             require_passed=require_passed, valid_for=valid_for, passed_schedule_ids=passed_schedule_ids
         )
         self._states: dict[int, ScheduleState] = {}
-        self._unlisted = _NO_IDS
+        self._ids_by_user: defaultdict[int, set[int]] | None = None
+        self._unlisted: set[int] | frozenset[int] = _NO_IDS
 
     def queries(self) -> dict[Query, QueryFilter]:
         """Return users' listings, queries for schedules that are unlisted or without a user, certificates."""
@@ -107,7 +112,7 @@ class LessonScheduleCondition:
             if user_id is not None:
                 by_user[user_id].append(schedule_id)
             if user_id is None or schedule_id in self._unlisted:
-                queries[GetLessonSchedule(lesson_schedule_id=schedule_id)] = QueryFilter()
+                queries[GetLessonSchedule(lesson_schedule_id=schedule_id)] = AT_ANY_TIME
         for user_id, ids in by_user.items():
             query_filter = QueryFilter(row_keys=tuple(ids), not_before=self._first_start(ids))
             queries[user_schedules_query(user_id)] = query_filter
@@ -134,7 +139,7 @@ class LessonScheduleCondition:
             self._states[schedule_id] = ScheduleState(schedule_id, state=_MISSING)
             return
         if response.user_id is not None:
-            self.users_by_schedule[schedule_id] = response.user_id
+            self._set_user(schedule_id, response.user_id)
         state = "completed" if response.is_completed else "open"
         completed = response.lesson_completed_date
         self._states[schedule_id] = ScheduleState(
@@ -142,21 +147,34 @@ class LessonScheduleCondition:
         )
 
     def _update_listing(self, user_id: int, rows: Iterable[ScheduleState]) -> None:
-        listed = {row.row_key: row for row in rows}
-        unlisted = set(self._unlisted)
-        for schedule_id in self.lesson_schedule_ids:
-            if (
-                self.users_by_schedule.get(schedule_id) != user_id
-                or self._row(schedule_id).state == "completed"
-            ):
-                continue
-            if schedule_id in listed:
-                self._states[schedule_id] = listed[schedule_id]
-                unlisted.discard(schedule_id)
-            else:
-                # It may be deleted or reassigned to another user: query it individually.
-                unlisted.add(schedule_id)
-        self._unlisted = frozenset(unlisted) or _NO_IDS
+        expected = {one for one in self._ids_of(user_id) if self._row(one).state != "completed"}
+        listed = {row.row_key: row for row in rows if row.row_key in expected}
+        self._states |= listed
+        # The others may be deleted or reassigned to another user: they are queried individually.
+        unlisted = expected - listed.keys()
+        if unlisted != expected & self._unlisted:
+            if isinstance(self._unlisted, frozenset):
+                self._unlisted = set()
+            self._unlisted -= expected
+            self._unlisted |= unlisted
+
+    def _ids_of(self, user_id: int) -> Collection[int]:
+        """Return the schedules of a user."""
+        if len(self.lesson_schedule_ids) == 1:
+            return [one for one in self.lesson_schedule_ids if self.users_by_schedule.get(one) == user_id]
+        if self._ids_by_user is None:
+            self._ids_by_user = defaultdict(set)
+            for one in self.lesson_schedule_ids:
+                if one in self.users_by_schedule:
+                    self._ids_by_user[self.users_by_schedule[one]].add(one)
+        return self._ids_by_user.get(user_id, ())
+
+    def _set_user(self, schedule_id: int, user_id: int) -> None:
+        if self._ids_by_user is not None:
+            if schedule_id in self.users_by_schedule:
+                self._ids_by_user[self.users_by_schedule[schedule_id]].discard(schedule_id)
+            self._ids_by_user[user_id].add(schedule_id)
+        self.users_by_schedule[schedule_id] = user_id
 
     def _row(self, schedule_id: int) -> ScheduleState:
         return self._states.get(schedule_id, _UNKNOWN)
@@ -177,20 +195,23 @@ class LessonScheduleCondition:
             result=completed,
         )
 
-    def open_items(self) -> Iterator[str]:
+    def open_items(self) -> Iterator[OpenItem]:
         """Yield the schedules that are not completed, with lesson, user and state."""
         for schedule_id in self.lesson_schedule_ids:
-            row = self._row(schedule_id)
-            state = self.completion_rule.state_of(row)
+            state = self.completion_rule.state_of(self._row(schedule_id))
             if state != "completed":
-                details = describe_open_item(
-                    user_id=self.users_by_schedule.get(schedule_id),
-                    user_name=row.user_name,
-                    lesson_id=row.lesson_id,
-                    lesson_name=row.lesson_name,
-                    state=state,
-                )
-                yield f"lesson schedule {schedule_id}: {details}"
+                yield partial(self._describe_open, schedule_id, state)
+
+    def _describe_open(self, schedule_id: int, state: str) -> str:
+        row = self._row(schedule_id)
+        details = describe_open_item(
+            user_id=self.users_by_schedule.get(schedule_id),
+            user_name=row.user_name,
+            lesson_id=row.lesson_id,
+            lesson_name=row.lesson_name,
+            state=state,
+        )
+        return f"lesson schedule {schedule_id}: {details}"
 
     def _describe_failed(self, failed: list[int]) -> str:
         describe = self.completion_rule.describe

@@ -28,7 +28,7 @@ def describe_progress(progress: str, condition: Condition) -> str:
 def describe_open_items(condition: Condition) -> str:
     """Return the first open items of a condition and the number of the others, or an empty string."""
     items = iter(condition.open_items())
-    first = list(islice(items, MAX_OPEN_ITEMS))
+    first = [describe() for describe in islice(items, MAX_OPEN_ITEMS)]
     others = sum(1 for _ in items)
     more = f"; and {others} more" if others else ""
     return escape_unprintable(f"Open: {'; '.join(first)}{more}.") if first else ""

@@ -13,6 +13,8 @@ from airflow_provider_damstra.assets import (
     SCHEDULE_CREATED,
 )
 from airflow_provider_damstra.conditions.base import (
+    AT_ANY_TIME,
+    OpenItem,
     PollResult,
     Query,
     QueryFilter,
@@ -102,7 +104,7 @@ class ScheduleChangesCondition:
 
     def queries(self) -> dict[Query, QueryFilter]:
         """Return the group's members' listing and the users' listings."""
-        queries: dict[Query, QueryFilter] = {self._group: QueryFilter()} if self._group else {}
+        queries: dict[Query, QueryFilter] = {self._group: AT_ANY_TIME} if self._group else {}
         return queries | {user_schedules_query(user): _OPTIONAL for user in self._users}
 
     def update(self, query: Query, response: Any) -> None:
@@ -125,6 +127,6 @@ class ScheduleChangesCondition:
         but = f", but {refused} of them are refused" if refused else ""
         return PollResult(progress=f"Watching the lesson schedules of {count} users{but}")
 
-    def open_items(self) -> Iterable[str]:
+    def open_items(self) -> Iterable[OpenItem]:
         """Yield nothing: a watch has no end."""
         return ()

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_damstra.conditions.base import PollResult, Query, QueryFilter, user_schedules_query
+from airflow_provider_damstra.conditions.base import (
+    AT_ANY_TIME,
+    OpenItem,
+    PollResult,
+    Query,
+    QueryFilter,
+    user_schedules_query,
+)
 from airflow_provider_damstra.conditions.completion import create_completion_rule
 from airflow_provider_damstra.endpoints.lesson_schedule import DownloadCertificate, ListUserLessonSchedules
 from airflow_provider_damstra.endpoints.user import GetUser
@@ -36,7 +44,6 @@ if TYPE_CHECKING:
 _MAX_OBSTACLES_IN_MESSAGE = 5
 _MISSING = "does not exist"
 _ALWAYS = datetime.max.replace(tzinfo=UTC)
-_AT_ANY_TIME = QueryFilter()
 
 
 class _Progress:
@@ -101,7 +108,14 @@ class TrainingGateCondition:
     :raises ValueError: if an argument has another form.
     """
 
-    __slots__ = ("_accepted_states", "_at", "_progress", "_required", "completion_rule")
+    __slots__ = (
+        "_accepted_states",
+        "_at",
+        "_people_by_certificate",
+        "_progress",
+        "_required",
+        "completion_rule",
+    )
 
     def __init__(
         self,
@@ -117,6 +131,7 @@ class TrainingGateCondition:
         if not candidates:
             raise ValueError("people is empty")
         self._progress = {candidate.user_id: _Progress(candidate) for candidate in candidates}
+        self._people_by_certificate: dict[int, _Progress] = {}
         self._required = required_count(parse_share("threshold", threshold), len(candidates))
         self._at = None if at is None else datetime.fromisoformat(at)
         self._accepted_states = tuple(accepted_states)
@@ -143,7 +158,7 @@ class TrainingGateCondition:
         for one in self._progress.values():
             if one.obstacle or (one.trained_until is not None and not one.is_assigned):
                 continue
-            queries[user_schedules_query(one.user_id)] = _AT_ANY_TIME
+            queries[user_schedules_query(one.user_id)] = AT_ANY_TIME
             queries |= dict(map(self.completion_rule.certificate_query, one.certificates))
         trained = self._trained()
         is_enough = len(trained) >= self._required
@@ -151,16 +166,16 @@ class TrainingGateCondition:
             # The others may need weeks: who is active now has to be looked up again then.
             one.is_confirmed = one.is_confirmed and is_enough
             if is_enough and not one.is_confirmed:
-                queries[GetUser(user_id=one.user_id)] = _AT_ANY_TIME
+                queries[GetUser(user_id=one.user_id)] = AT_ANY_TIME
         return queries
 
     def update(self, query: Query, response: Any) -> None:
         """Store a person's schedules, a certificate, or whether the person is active."""
         if isinstance(query, DownloadCertificate):
             self.completion_rule.update(query, response)
-            for one in self._progress.values():
-                if query.lesson_schedule_id in one.certificates:
-                    self._evaluate(one)
+            person = self._people_by_certificate.get(query.lesson_schedule_id)
+            if person is not None and query.lesson_schedule_id in person.certificates:
+                self._evaluate(person)
         elif isinstance(query, (GetUser, ListUserLessonSchedules)):
             one = self._progress[query.user_id]
             if isinstance(response, DamstraNotFoundError):
@@ -179,6 +194,7 @@ class TrainingGateCondition:
         person = one.person()
         at = self._time_of_check(person)
         statuses, one.certificates = self._statuses(person, at)
+        self._people_by_certificate |= dict.fromkeys(one.certificates, one)
         has_all_certificates = not any(map(self.completion_rule.is_unknown, one.certificates))
         if open_statuses(statuses, self._accepted_states) or not has_all_certificates:
             one.trained_until = None
@@ -223,15 +239,18 @@ class TrainingGateCondition:
             result=confirmed,
         )
 
-    def open_items(self) -> Iterator[str]:
-        """Yield a line for each person who is not trained, with lessons, states and dates."""
+    def open_items(self) -> Iterator[OpenItem]:
+        """Yield each person who is not trained, with lessons, states and dates."""
         for one in self._progress.values():
-            if one.obstacle:
-                yield describe_untrained(one.label, one.obstacle)
-            elif one.trained_until is None and one.rows is not None:
-                person = one.person()
-                statuses, _ = self._statuses(person, self._time_of_check(person))
-                yield describe_untrained(one.label, open_statuses(statuses, self._accepted_states))
+            if one.obstacle or (one.trained_until is None and one.rows is not None):
+                yield partial(self._describe_untrained, one)
+
+    def _describe_untrained(self, one: _Progress) -> str:
+        if one.obstacle:
+            return describe_untrained(one.label, one.obstacle)
+        person = one.person()
+        statuses, _ = self._statuses(person, self._time_of_check(person))
+        return describe_untrained(one.label, open_statuses(statuses, self._accepted_states))
 
     def _describe_obstacles(self) -> str:
         lines = [f"{one.label}: {one.obstacle}" for one in self._progress.values() if one.obstacle]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_damstra.conditions.base import (
+    AT_ANY_TIME,
+    OpenItem,
     PollResult,
     Query,
     QueryFilter,
@@ -137,14 +140,15 @@ class UserLessonsCondition(SingleQueryCondition):
             result=completed,
         )
 
-    def open_items(self) -> Iterator[str]:
+    def open_items(self) -> Iterator[OpenItem]:
         """Yield the lessons that the user has not completed."""
         rows = self.response if isinstance(self.response, list) else []
         for lesson_id in self._lesson_ids:
             schedules = self._schedules_of(lesson_id)
             state = self.completion_rule.best_state(schedules)
             if state != "completed":
-                yield describe_open_item(
+                yield partial(
+                    describe_open_item,
                     user_id=self._user_id,
                     user_name=next((row.user_name for row in rows), None),
                     lesson_id=lesson_id,
@@ -196,10 +200,10 @@ class GroupLessonCondition:
 
     def queries(self) -> dict[Query, QueryFilter]:
         """Return the members' listing, and schedules and certificates of those who have not completed it."""
-        queries: dict[Query, QueryFilter] = {self._query: QueryFilter()}
+        queries: dict[Query, QueryFilter] = {self._query: AT_ANY_TIME}
         for user_id in self._members:
             if self._state(user_id) != "completed":
-                queries[user_schedules_query(user_id)] = QueryFilter()
+                queries[user_schedules_query(user_id)] = AT_ANY_TIME
                 queries |= self.completion_rule.certificate_queries(self._schedules.get(user_id, ()))
         return queries
 
@@ -245,15 +249,18 @@ class GroupLessonCondition:
             result=completed,
         )
 
-    def open_items(self) -> Iterator[str]:
+    def open_items(self) -> Iterator[OpenItem]:
         """Yield the members who have not completed the lesson."""
         for user in self._users:
             state = self._state(user.id)
             if user.is_active and state != "completed":
-                yield describe_open_item(
-                    user_id=user.id,
-                    user_name=" ".join(filter(None, (user.first_name, user.last_name))) or user.user_name,
-                    lesson_id=self._lesson_id,
-                    lesson_name=None,
-                    state=state,
-                )
+                yield partial(self._describe_open, user, state)
+
+    def _describe_open(self, user: User, state: str) -> str:
+        return describe_open_item(
+            user_id=user.id,
+            user_name=" ".join(filter(None, (user.first_name, user.last_name))) or user.user_name,
+            lesson_id=self._lesson_id,
+            lesson_name=None,
+            state=state,
+        )

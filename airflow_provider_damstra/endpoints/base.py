@@ -41,7 +41,6 @@ class RequestModel(BaseModel):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
     )
 
     def serialize(self) -> dict[str, Any]:
@@ -185,7 +184,7 @@ class ListEndpoint(Endpoint[Page[Row]], Generic[Row]):
 
 
 def parse_json(kind: Any, request: Request, response: Response) -> Any:
-    """Return the JSON body as a type that pydantic knows.
+    """Return the JSON body as a type that pydantic can validate.
 
     :raises DamstraResponseError: naming the fields that are invalid.
     """

@@ -118,13 +118,27 @@ def find_connection(conn_id: str) -> tuple[Any, Any] | None:
     Used in the API server and on the command line; tasks and triggers use the Task SDK. Airflow's own
     lookup treats a failing backend like one that does not contain the connection.
 
-    :raises Exception: the error of a secrets backend.
+    :raises DamstraTransportError: if a secrets backend fails, or the connection in it cannot be parsed.
     """
     from airflow.configuration import ensure_secrets_loaded
 
+    from airflow_provider_damstra.hooks.connection_lookup import describe_backend
+
     for backend in ensure_secrets_loaded():
-        if connection := backend.get_connection(conn_id):
-            return connection, backend
+        try:
+            connection = backend.get_connection(conn_id)
+        except Exception as error:
+            # Only the type: the text may contain a part of the access key, which a URI has before its port.
+            problem = type(error).__name__
+        else:
+            if connection:
+                return connection, backend
+            continue
+        # Not raised in the except block: the backend's error would be its context.
+        raise errors.DamstraTransportError(
+            f"Connection {conn_id!r} cannot be read from {describe_backend(backend, conn_id)} ({problem}).",
+            was_sent=False,
+        )
     return None
 
 
@@ -132,6 +146,7 @@ def load_settings(conn_id: str) -> ClientSettings:
     """Return the client settings of a connection, in the API server.
 
     :raises DamstraConfigurationError: if there is no such connection, or it cannot be used.
+    :raises DamstraTransportError: if a secrets backend fails.
     """
     stored = find_connection(conn_id)
     if stored is None:
@@ -207,11 +222,8 @@ def _scheme(connection: Connection) -> str:
 def check_connection(read_settings: Callable[[], ClientSettings]) -> tuple[bool, str]:
     """Return whether one request for one user succeeds, and a message that names the cause if not.
 
-    Calls ``listUsers`` for one row, without retries. ``airflow connections test`` prints the message as
-    markup of rich, so brackets that would be taken for a tag are escaped.
+    Calls ``listUsers`` for one row, without retries.
     """
-    from rich.markup import escape
-
     from airflow_provider_damstra.clients.client import Client
     from airflow_provider_damstra.endpoints.user import ListUsers
 
@@ -220,7 +232,7 @@ def check_connection(read_settings: Callable[[], ClientSettings]) -> tuple[bool,
         with Client(settings) as client:
             next(client.iterate(ListUsers(), concurrency=1), None)
     except errors.DamstraError as error:
-        return False, escape(escape_unprintable(f"{_problem(error)}. {error}"))
+        return False, escape_unprintable(f"{_problem(error)}. {error}")
     return True, f"Connected to {settings.host}: the access key is accepted."
 
 

@@ -42,6 +42,18 @@ def add_connection_command(conn_id: str) -> str:
     )
 
 
+def describe_backend(backend: object, conn_id: str) -> str:
+    """Return where a secrets backend stores a connection."""
+    from airflow.secrets.environment_variables import EnvironmentVariablesBackend
+    from airflow.secrets.metastore import MetastoreBackend
+
+    if isinstance(backend, MetastoreBackend):
+        return "Airflow's metadata database"
+    if isinstance(backend, EnvironmentVariablesBackend):
+        return f"the environment variable AIRFLOW_CONN_{conn_id.upper()}"
+    return f"the secrets backend {type(backend).__name__}"
+
+
 def _find_problem(conn_id: str) -> str | None:
     """Return why the connection was not found although it may exist, or None if it is missing."""
     try:

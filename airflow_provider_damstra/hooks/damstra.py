@@ -216,11 +216,15 @@ class DamstraHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Return whether one request succeeds, and a message that names the problem if it does not.
 
-        Calls ``listUsers`` for one row, without retries.
+        Calls ``listUsers`` for one row, without retries. ``airflow connections test`` prints the message as
+        markup of rich, so brackets that would be taken for a tag are escaped.
         """
+        from rich.markup import escape
+
         from airflow_provider_damstra.hooks.connection import check_connection
 
-        return check_connection(lambda: self.settings)
+        is_valid, message = check_connection(lambda: self.settings)
+        return is_valid, escape(message)
 
 
 def _import_client() -> None:

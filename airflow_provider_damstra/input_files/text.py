@@ -42,7 +42,7 @@ def open_text(content: bytes, *, encoding: str | None = None, newline: str = "")
     try:
         text = content.decode(chosen)
     except LookupError:
-        raise ValueError(f"{chosen!r} is no text encoding that Python knows") from None
+        raise ValueError(f"{chosen!r} is not a text encoding of Python") from None
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode(chosen, "ignore")
         raise ValueError(f"line {_last_line(before)}: {_advice(chosen)}") from None

@@ -145,7 +145,6 @@ class Model(BaseModel):
         extra="allow",
         frozen=True,
         coerce_numbers_to_str=True,
-        use_attribute_docstrings=True,
     )
 
     @property

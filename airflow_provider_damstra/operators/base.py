@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.services.intent_log import RecordingClient
 
 _ROLLBACK_TIMEOUT = 2.0
-"""Seconds for a request of a rollback: Airflow ends a killed task for good after 5 s."""
+"""Seconds for a request of a rollback: Airflow sends SIGKILL to a task 5 s after SIGTERM."""
 
 _MAX_REQUESTS_LOGGED = 5
 

@@ -29,7 +29,7 @@ class DamstraCallOperator(DamstraOperator):
     :param arguments: its fields, by snake_case or API names (templated).
     :param path: path or URL, on any object storage, of a file to write the result to as JSON lines; the rows
         of a listing are written unchanged (templated).
-    :param return_in_clear: accept an operation whose result is a secret; everyone who may see XComs can read
+    :param return_in_clear: accept an operation whose result is a secret; users with access to XComs can read
         it.
     :return: an object, a list of objects or ids, a string, or None; with ``path`` the file's ``path``,
         ``rows`` and ``sha256``, which are XComs of their own, too.

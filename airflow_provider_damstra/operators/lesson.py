@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 from airflow_provider_damstra.id_arguments import USER_FIELDS, USER_LIST_FIELDS
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
         Time,
         UserArguments,
     )
-    from airflow_provider_damstra.endpoints import DownloadCertificate
 
 
 class DamstraScheduleLessonsOperator(UserListMixin, OnEmptyMixin, ResultFileMixin):
@@ -239,65 +239,77 @@ class DamstraCompleteLessonOperator(UserMixin):
 
 
 class DamstraDownloadCertificateOperator(DamstraOperator):
-    """Download the certificate of a completed and passed lesson schedule to a PDF file.
+    """Download certificates of completed and passed lesson schedules to PDF files.
 
-    Calls ``downloadCertificate``. The file is written under a temporary name and then moved, so that readers
-    never see a part of it. A retry replaces the file.
+    Calls ``downloadCertificate`` for each lesson schedule, several concurrently. A file is written under a
+    temporary name and then moved, so that readers never see a part of it. A retry replaces the files.
 
-    :param lesson_schedule_id: id of the lesson schedule (templated).
-    :param path: path or URL, on any object storage: of the file, or of a folder if it ends in ``/``, in which
-        the file is named ``certificate-<lesson_schedule_id>.pdf`` (templated).
-    :param on_missing: ``fail``, or ``skip`` the task, if there is no certificate because the lesson is not
-        completed or not passed.
+    :param lesson_schedule_id: id of one lesson schedule (templated); or
+    :param lesson_schedule_ids: ids of several (templated). The error of one fails the task after the others.
+    :param path: path or URL, on any object storage: of the file, or of a folder if it ends in ``/``, as with
+        ``lesson_schedule_ids``; there a file is named ``certificate-<lesson_schedule_id>.pdf`` (templated).
+    :param on_missing: ``fail``, or ``skip`` certificates of lessons that are not completed or not passed; a
+        task without any certificate is skipped.
     :return: a dictionary of the file's ``path``, its size in ``bytes``, and its ``sha256``; ``path`` and
-        ``sha256`` are XComs of their own, too.
+        ``sha256`` are XComs of their own, too. With ``lesson_schedule_ids`` a list of these dictionaries.
     :raises DamstraNotFoundError: if there is no certificate and ``on_missing`` is ``fail``.
     """
 
     xcom_keys = FILE_XCOM_KEYS
-    template_fields = ("lesson_schedule_id", "path", "damstra_conn_id")
+    template_fields = ("lesson_schedule_id", "lesson_schedule_ids", "path", "damstra_conn_id")
 
     def __init__(
         self,
         *,
-        lesson_schedule_id: Id,
+        lesson_schedule_id: Id | None = None,
+        lesson_schedule_ids: Ids | None = None,
         path: Text,
         on_missing: Literal["fail", "skip"] = "fail",
         **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
         validate_choice("on_missing", on_missing, "fail", "skip")
+        validate_exactly_one(lesson_schedule_id=lesson_schedule_id, lesson_schedule_ids=lesson_schedule_ids)
         self.lesson_schedule_id = lesson_schedule_id
+        self.lesson_schedule_ids = lesson_schedule_ids
         self.path = cast("str", path)
         self.on_missing = on_missing
 
-    def _execute(self, context: Context) -> dict[str, Any]:
-        from airflow_provider_damstra.endpoints import DownloadCertificate
-        from airflow_provider_damstra.storage import atomic_write, validate_writable_path
-
-        endpoint = DownloadCertificate(**self.request_fields(DownloadCertificate))
-        path = self.path
-        if str(path).endswith("/"):
-            path = f"{path}certificate-{endpoint.lesson_schedule_id}.pdf"
-        validate_writable_path("path", path, task_try=self.task_try)
-        content = self._download(endpoint)
-        atomic_write(path, content, task_try=self.task_try)
-        schedule_id, size = self.lesson_schedule_id, len(content)
-        self.log.info("Certificate of lesson schedule %s: %s (%d bytes)", schedule_id, path, size)
-        return {"path": path, "bytes": size, "sha256": hashlib.sha256(content).hexdigest()}
-
-    def _download(self, endpoint: DownloadCertificate) -> bytes:
+    def _execute(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
-        from airflow_provider_damstra.errors import DamstraNotFoundError
+        from airflow_provider_damstra.services.certificates import save_certificates
+        from airflow_provider_damstra.storage import validate_writable_path
+        from airflow_provider_damstra.text import join_first
 
-        try:
-            return self.client.call(endpoint)
-        except DamstraNotFoundError as error:
-            # A 404 from a proxy does not mean that there is no certificate.
-            if self.on_missing == "fail" or error.is_from_proxy:
-                raise
-            raise AirflowSkipException(f"There is no certificate: {error}") from error
+        ids = self._parse_ids()
+        validate_writable_path("path", self._file(ids[0]), task_try=self.task_try)
+        saved = save_certificates(self.client, ids, save=self._save, skip_missing=self.on_missing == "skip")
+        if not saved:
+            of = join_first([f"lesson schedule {one}" for one in ids])
+            raise AirflowSkipException(f"There is no certificate: not completed and passed: {of}")
+        return saved[0] if self.lesson_schedule_ids is None else saved
+
+    def _parse_ids(self) -> Sequence[int]:
+        from airflow_provider_damstra.endpoints import DownloadCertificate
+        from airflow_provider_damstra.services.certificates import DownloadCertificates
+
+        if self.lesson_schedule_ids is None:
+            return [DownloadCertificate(**self.request_fields(DownloadCertificate)).lesson_schedule_id]
+        if not str(self.path).endswith("/"):
+            raise ValueError(f"path is {self.path!r}; with lesson_schedule_ids it is a folder that ends in /")
+        return DownloadCertificates(**self.request_fields(DownloadCertificates)).lesson_schedule_ids
+
+    def _file(self, schedule_id: int) -> str:
+        return f"{self.path}certificate-{schedule_id}.pdf" if str(self.path).endswith("/") else self.path
+
+    def _save(self, schedule_id: int, content: bytes) -> dict[str, Any]:
+        from airflow_provider_damstra.storage import atomic_write
+
+        path, size = self._file(schedule_id), len(content)
+        atomic_write(path, content, task_try=self.task_try)
+        self.log.info("Certificate of lesson schedule %d: %s (%d bytes)", schedule_id, path, size)
+        return {"path": path, "bytes": size, "sha256": hashlib.sha256(content).hexdigest()}
 
 
 class DamstraGetEmbedUrlOperator(DamstraOperator):
@@ -308,7 +320,7 @@ class DamstraGetEmbedUrlOperator(DamstraOperator):
 
     :param lesson_schedule_id: id of the lesson schedule (templated).
     :param path: path or URL, on any object storage, of the file to write the URL to (templated); or
-    :param return_in_clear: return the URL itself; everyone who may see XComs can read it.
+    :param return_in_clear: return the URL itself; users with access to XComs can read it.
     :param all_lesson_types: call ``getEmbedUrlAllLessonTypes``, which supports every type of lesson.
     :return: the path of the file, or the URL.
     """

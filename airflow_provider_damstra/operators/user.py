@@ -261,7 +261,7 @@ class DamstraGenerateLoginUrlOperator(UserMixin):
     :param employee_number: employee number of the user (templated); or
     :param email_address: e-mail address of the user (templated).
     :param path: path or URL, on any object storage, of the file to write the URL to (templated); or
-    :param return_in_clear: return the URL itself; everyone who may see XComs can read it.
+    :param return_in_clear: return the URL itself; users with access to XComs can read it.
     :param expires_in: validity of the URL: ``day``, ``week``, ``month``, ``year``, ``never`` or ``disabled``;
         if it is not given, the API decides (templated).
     :return: the path of the file, or the URL.

@@ -55,15 +55,18 @@ class SharedPoller:
     async def add(self, subscription: Subscription) -> None:
         """Activate a subscription.
 
+        One whose deadline has passed is polled once, so that its error names what is open.
+
         :raises TimeoutError: if its deadline passes before the client is open.
         """
+        expires_at = subscription.expires_at(now=self._loop.time())
         self._count += 1
         self._report_count()
         try:
             if not self._client.is_open or self._start_lock.locked():
-                async with asyncio.timeout_at(subscription.deadline), self._start_lock:
+                async with asyncio.timeout_at(expires_at), self._start_lock:
                     await self._open()
-            subscription.start_timer(self._loop)
+            subscription.start_timer(self._loop, expires_at)
             if self._refresh(subscription):
                 self._log_progress(subscription)
         except BaseException:
@@ -79,7 +82,7 @@ class SharedPoller:
 
     async def remove(self, subscription: Subscription) -> None:
         """Cancel a subscription; after the last one, close the client."""
-        subscription.cancel_timer()
+        subscription.cancel_timers()
         for query in subscription.queries:
             self._unsubscribe(query, subscription)
         self._count -= 1
@@ -100,7 +103,6 @@ class SharedPoller:
             polled.is_expedited = True
             # The response to a request in flight may predate the change: it is followed by another one.
             if not (polled.is_queued or polled.failures):
-                polled.cancel_timer()
                 self._schedule(polled)
         return len(matching)
 
@@ -127,12 +129,16 @@ class SharedPoller:
         """
         while self._update_queries(subscription):
             pass
+        subscription.refresh_at = self._loop.time() + subscription.pause
         if subscription.pending:
             # Without all first responses the result would be about a part of what the condition needs.
             return False
         result = subscription.condition.evaluate()
         if result.is_done:
             subscription.finish(result)
+            return False
+        if subscription.deadline is not None and subscription.deadline <= self._loop.time():
+            subscription.expire()
             return False
         return subscription.is_new_progress(result.progress, now=self._loop.time())
 
@@ -161,7 +167,7 @@ class SharedPoller:
         before, current = subscription.queries, subscription.condition.queries()
         if current == before:
             return False
-        subscription.queries = current
+        subscription.set_queries(current)
         for query in before.keys() - current.keys():
             self._unsubscribe(query, subscription)
         changed = [item for item in current.items() if item[1] != before.get(item[0])]
@@ -178,6 +184,8 @@ class SharedPoller:
         polled.subscriptions[subscription] = query_filter
         is_satisfied = polled.satisfies(query_filter)
         if is_satisfied and not is_new:
+            if polled.timer and not polled.failures:
+                self._schedule(polled)
             return False
         subscription.add_pending(query)
         if is_satisfied and self._loop.time() - polled.received_at < subscription.poll_interval:
@@ -198,6 +206,7 @@ class SharedPoller:
 
     def _schedule(self, polled: PolledQuery) -> None:
         """Set the timer of a query's next poll."""
+        polled.cancel_timer()
         if not polled.subscriptions:
             return
         due = next_poll_at(
@@ -261,7 +270,7 @@ class SharedPoller:
         changed = polled.changed_rows(response)
         polled.response, polled.is_complete, polled.received_at = response, is_complete, self._loop.time()
         polled.is_queued, polled.failures = False, 0
-        satisfied = [item for item in polled.subscriptions.items() if polled.satisfies(item[1])]
+        satisfied = polled.satisfied()
         if len(satisfied) < len(polled.subscriptions):
             # A subscription that started during the request needs further rows.
             self._enqueue(polled)
@@ -281,14 +290,31 @@ class SharedPoller:
     def _notify(self, subscription: Subscription, query: Query, response: Any) -> bool:
         """Update a subscription's condition, and return whether there is progress to log.
 
-        An error there ends this subscription only.
+        If the last evaluation was just now, the next one is later, for all responses until then together.
+        An error ends this subscription only.
         """
         try:
             subscription.update(query, response)
-            return self._refresh(subscription)
+            if subscription.refresh_timer is not None:
+                return False
+            if self._loop.time() >= subscription.refresh_at:
+                return self._refresh(subscription)
         except Exception as error:
             subscription.fail(error)
             return False
+        at = subscription.refresh_at
+        subscription.refresh_timer = self._loop.call_at(at, self._refresh_later, subscription)
+        return False
+
+    def _refresh_later(self, subscription: Subscription) -> None:
+        subscription.refresh_timer = None
+        try:
+            has_progress = self._refresh(subscription)
+        except Exception as error:
+            subscription.fail(error)
+        else:
+            if has_progress:
+                self._log_progress(subscription)
 
     def _handle_failure(self, polled: PolledQuery, error: DamstraError) -> None:
         """End the subscriptions that do not tolerate a failure, and schedule the next poll for the others."""
@@ -307,7 +333,7 @@ class SharedPoller:
                 subscription.fail(error)
             else:
                 line = f"{error} Failure {count} in a row; it is polled again."
-                if subscription.is_new_line(line):
+                if subscription.is_new_failure(line, now=now):
                     lines.append((subscription, line))
                 if is_tolerated and self._notify(subscription, polled.query, error):
                     progressed.append(subscription)

@@ -25,6 +25,19 @@ if TYPE_CHECKING:
 PROGRESS_INTERVAL = 10.0
 """Seconds between two progress lines of a subscription."""
 
+LAST_POLL_SECONDS = 3.0
+"""Time for one poll of a subscription that begins after its deadline, so that its error names what is open.
+
+It is shorter than ``triggers.deadlines.TIMEOUT_MARGIN``, after which Airflow ends the trigger.
+"""
+
+PAUSE_PER_QUERY = 0.0002
+"""Seconds between two evaluations of a condition, and two lines about failures, for each of its queries.
+
+What these cost grows with the number of queries, and so does the number of responses: without a pause the
+polls of thousands of people would cost the square of their number.
+"""
+
 
 @dataclass(eq=False, slots=True)
 class Subscription:
@@ -37,7 +50,11 @@ class Subscription:
     :param log: function that logs a line; called in ``context``, so that the task's log contains it.
     :param deadline: time of the event loop at which the result is a ``TimeoutError``, or None.
     :param result: the future of the result, or of the error that ended the subscription.
+    :param max_queries: largest number of queries so far.
     :param failures: consecutive failures of each query, and the time at which the last one was counted.
+    :param refresh_at: earliest time of the next evaluation of the condition.
+    :param refresh_timer: timer of an evaluation at that time.
+    :param failure_at: earliest time of the next line about a failure.
     """
 
     poller: SharedPoller
@@ -50,10 +67,14 @@ class Subscription:
     result: asyncio.Future[PollResult]
     timer: asyncio.TimerHandle | None = None
     queries: dict[Query, QueryFilter] = field(default_factory=dict)
+    max_queries: int = 0
     pending: set[Query] | None = None
     failures: dict[Query, tuple[int, float]] | None = None
     last_line: str = ""
     progress_at: float = float("-inf")
+    refresh_at: float = float("-inf")
+    refresh_timer: asyncio.TimerHandle | None = None
+    failure_at: float = float("-inf")
 
     async def __aenter__(self) -> asyncio.Future[PollResult]:
         await self.poller.add(self)
@@ -62,20 +83,32 @@ class Subscription:
     async def __aexit__(self, *_: object) -> None:
         await self.poller.remove(self)
 
-    def start_timer(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Set the timer of the deadline.
+    def expires_at(self, *, now: float) -> float | None:
+        """Return the time of the ``TimeoutError``: the deadline, or that of a last poll if it has passed."""
+        if self.deadline is None or self.deadline > now:
+            return self.deadline
+        return now + LAST_POLL_SECONDS
 
-        :raises TimeoutError: if the deadline has passed.
-        """
-        if self.deadline is not None:
-            if self.deadline <= loop.time():
-                raise TimeoutError("The triggerer has not polled yet.")
-            self.timer = loop.call_at(self.deadline, self.expire, context=self.context)
+    def start_timer(self, loop: asyncio.AbstractEventLoop, expires_at: float | None) -> None:
+        """Set the timer of the ``TimeoutError``."""
+        if expires_at is not None:
+            self.timer = loop.call_at(expires_at, self.expire, context=self.context)
 
-    def cancel_timer(self) -> None:
-        """Cancel the timer of the deadline."""
-        if self.timer:
-            self.timer.cancel()
+    def cancel_timers(self) -> None:
+        """Cancel the timers of the deadline and of the next evaluation."""
+        for timer in (self.timer, self.refresh_timer):
+            if timer:
+                timer.cancel()
+
+    @property
+    def pause(self) -> float:
+        """Return the seconds between two operations whose cost grows with the largest number of queries."""
+        return self.max_queries * PAUSE_PER_QUERY
+
+    def set_queries(self, queries: dict[Query, QueryFilter]) -> None:
+        """Replace the queries."""
+        self.queries = queries
+        self.max_queries = max(self.max_queries, len(queries))
 
     def is_pending(self, query: Query) -> bool:
         """Return whether the condition has no response to a query yet."""
@@ -144,6 +177,13 @@ class Subscription:
         self.progress_at = now
         return self.is_new_line(progress)
 
+    def is_new_failure(self, text: str, *, now: float) -> bool:
+        """Return whether to log a failure: one of many queries at most once per pause."""
+        if now < self.failure_at or not self.is_new_line(text):
+            return False
+        self.failure_at = now + self.pause
+        return True
+
     def is_new_line(self, text: str) -> bool:
         """Return whether to log a line, which is if it does not repeat the last one."""
         if not text or text == self.last_line:
@@ -195,11 +235,22 @@ class PolledQuery:
 
     def satisfies(self, query_filter: QueryFilter) -> bool:
         """Return whether the last response contains all rows that a filter needs."""
+        return self._contains(self._partial_keys(), query_filter)
+
+    def satisfied(self) -> list[tuple[Subscription, QueryFilter]]:
+        """Return the subscriptions for which the last response contains all rows that they need."""
+        keys = self._partial_keys()
+        return [item for item in self.subscriptions.items() if self._contains(keys, item[1])]
+
+    def _partial_keys(self) -> set[int]:
+        """Return the keys of the rows of an incomplete listing."""
+        is_partial = not self.is_complete and isinstance(self.response, list)
+        return {row.row_key for row in self.response} if is_partial else set()
+
+    def _contains(self, keys: set[int], query_filter: QueryFilter) -> bool:
         if self.is_complete or not isinstance(self.response, list):
             return self.is_complete
-        return query_filter.row_keys is not None and {row.row_key for row in self.response}.issuperset(
-            query_filter.row_keys
-        )
+        return query_filter.row_keys is not None and keys.issuperset(query_filter.row_keys)
 
     def changed_rows(self, response: Any) -> frozenset[int] | None:
         """Return the keys of the rows that differ from the last response; None means that any may differ."""
@@ -215,6 +266,7 @@ class PolledQuery:
         """Cancel the next poll."""
         if self.timer:
             self.timer.cancel()
+            self.timer = None
 
     def matches(self, *, lesson_schedule_ids: frozenset[int], user_ids: frozenset[int]) -> bool:
         """Return whether the response may contain one of these schedules, or schedules of these users."""

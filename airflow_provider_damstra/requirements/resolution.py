@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.models.lesson import Lesson
     from airflow_provider_damstra.models.user import User
     from airflow_provider_damstra.requirements.rules import Reference, TrainingRule, TrainingRules
-    from airflow_provider_damstra.requirements.rules_file import Location, Positions
+    from airflow_provider_damstra.yaml_documents import Location, Positions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Write-ahead log of the requests with which a task changes something, and the client that keeps it.
 
 A request is recorded before it is sent, and removed only when it certainly was not carried out. A later
-try of the task therefore knows what an earlier one may have done, even if that one was killed before the
+try of the task therefore reads what an earlier one may have done, even if that one was killed before the
 response arrived.
 """
 
@@ -66,6 +66,8 @@ class IntentLog:
         self._current: dict[Intent, bool] = {}
         self._is_batch = False
         self._is_dirty = False
+        self._found: list[int] = []
+        self._found_written = 0
 
     @cached_property
     def _earlier(self) -> dict[Intent, bool]:
@@ -78,7 +80,8 @@ class IntentLog:
 
     def was_sent(self, endpoint: Endpoint[Any]) -> bool:
         """Return whether an earlier try sent this request: its effect is then this task's own work."""
-        return Intent.of(endpoint) in self._earlier
+        # The intent of each of many requests takes longer than all other work for a user without differences.
+        return bool(self._earlier) and Intent.of(endpoint) in self._earlier
 
     @cached_property
     def _ids_by_operation(self) -> dict[tuple[str, str], set[int]]:
@@ -90,6 +93,8 @@ class IntentLog:
 
     def ids_sent(self, endpoint: Endpoint[Any]) -> set[int]:
         """Return the users, attendees or lesson versions for which earlier tries sent such a request."""
+        if not self._earlier:
+            return set()
         wanted = Intent.of(endpoint)
         return self._ids_by_operation.get((wanted.operation, wanted.path), set())
 
@@ -99,9 +104,19 @@ class IntentLog:
         return set(self._state.get(_FOUND, []))
 
     def add_found(self, ids: list[int]) -> None:
-        """Record ids of objects that were found after a conflict, for later tries."""
+        """Record ids of objects that were found after a conflict, for later tries.
+
+        In a batch the list is written when it has grown by a quarter, and at the end: writing it for each of
+        thousands of conflicts would take longer than the requests.
+        """
         with self._lock:
-            self._state.append(_FOUND, ids)
+            self._found += ids
+            if not self._is_batch or len(self._found) > self._found_written * 1.25:
+                self._write_found()
+
+    def _write_found(self) -> None:
+        self._state.append(_FOUND, self._found)
+        self._found_written = len(self._found)
 
     def was_rolled_back(self, endpoint: Endpoint[Any]) -> bool:
         """Return whether an earlier try sent this request, and undid it when it was killed."""
@@ -133,6 +148,8 @@ class IntentLog:
             self._is_batch = False
         if self._is_dirty:
             self._save(self._current)
+        if self._found_written < len(self._found):
+            self._write_found()
 
     def mark_rolled_back(self, endpoint: Endpoint[Any]) -> None:
         """Record that a request of this try is about to be undone."""

@@ -76,7 +76,7 @@ class DamstraDeliverCompletionsOperator(DamstraOperator):
     as a whole, then its receipts; a retry writes it again, with all completions of the earlier tries.
 
     **Failures.** One completion that cannot be read or is not accepted does not stop the others; the task
-    fails at the end and names each. It is not retried if all were refused for good. After ten failures in a
+    fails at the end and names each. It is not retried if all refusals are permanent. After ten failures in a
     row that are not about single completions the rest is not tried, because the endpoint does not work.
 
     Calls ``getLessonSchedule`` (with ``lesson_schedule_ids``), or ``listUsers`` and

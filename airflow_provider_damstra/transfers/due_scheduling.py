@@ -62,12 +62,16 @@ class DueScheduler:
     def run(self, context: Context) -> dict[str, Any]:
         """Make the plan, schedule it, push the XComs, and return the counts for the result.
 
+        The plan and the new assignments are in the order of the user ids.
+
         :raises DamstraConflictError: if the plan exceeds ``max_scheduled``; nothing is changed.
         :raises DamstraError: if users could not be scheduled, unless failed users are left out.
         """
         from airflow_provider_damstra.requirements.scheduling import DuePlan, schedule_due
 
         operator, at = self.operator, self.evaluation.at
+        # People arrive in the order in which the server answered.
+        self.due.sort(key=lambda one: one.trainee.id)
         plan = DuePlan(self.due)
         operator.log.info("%s", plan.describe())
         operator.push_xcoms(context, plan=plan.counts())

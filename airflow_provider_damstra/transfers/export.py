@@ -32,7 +32,7 @@ class DamstraExportOperator(ResourceTransfer):
     What is read, and how, is set by the arguments of ``ResourceTransfer``.
 
     **File.** JSON lines contain each row as the server sent it, so nothing is lost; CSV and Parquet have a
-    column for each member that the provider knows, in Parquet with its type, and ``other_members``, JSON, for
+    column for each member of the model, in Parquet with its type, and ``other_members``, JSON, for
     the rest. The file is written under a hidden name next to the target and renamed when it is complete: a
     killed or failed try leaves an existing file unchanged, and the next try removes its temporary file.
 

@@ -82,8 +82,8 @@ def _run_date(context: Context, name: str) -> str | None:
 
 
 def _create_asset(uri: str) -> Asset | None:
-    # A warning that no installed provider knows the scheme would be of no use in the task's log, and rows can
-    # be written to places whose URI one of Airflow's providers rejects.
+    # A warning that no installed provider handles the scheme would be of no use in the task's log, and rows
+    # can be written to places whose URI one of Airflow's providers rejects.
     with warnings.catch_warnings(action="ignore"), suppress(ValueError):
         return Asset(uri=uri)
     return None

@@ -109,6 +109,11 @@ def _is_ended_run_of(owner: Mapping[str, Any], other: Mapping[str, Any], context
 class WrittenParents:
     """Ids of the parents whose rows are written, kept from one try to the next from Airflow 3.3 on.
 
+    They are stored as lists under numbered keys, each id once: storing all ids again after each batch would
+    take bytes that grow with the square of their number. A list is stored when it has a tenth as many ids as
+    this try has stored, and when the load fails, so that there are few lists, and the retry after a kill
+    requests few parents again.
+
     :param fingerprint: identifies what is read and where it is written; ids of another one are ignored, and
         so are those of a load that began more than a day ago.
     """
@@ -117,21 +122,62 @@ class WrittenParents:
         from airflow_provider_damstra.exports.checkpoint import is_expired
 
         self._state = TaskState(context)
-        started_at = datetime.now(tz=UTC).isoformat()
-        self._saved: dict[str, Any] = {"fingerprint": fingerprint, "started_at": started_at}
-        saved = self._state.get(_WRITTEN_PARENTS_KEY, {})
-        if saved.get("fingerprint") == fingerprint and not is_expired(saved):
-            self._saved = saved
-        self.ids: set[int] = set(self._saved.get("ids", ()))
+        self._load = {"fingerprint": fingerprint, "started_at": datetime.now(tz=UTC).isoformat()}
+        self.ids: set[int] = set()
+        self._unstored: list[int] = []
+        self._list_count = 0
+        first = self._state.get(self._next_key, {})
+        if first.get("fingerprint") == fingerprint and not is_expired(first):
+            self._load["started_at"] = first["started_at"]
+        # Lists of a load that was cleared in part, or of an older one, have another start.
+        while self._load.items() <= (stored := self._state.get(self._next_key, {})).items():
+            self.ids.update(stored["ids"])
+            self._list_count += 1
+        self._count_of_earlier_tries = len(self.ids)
+
+    @property
+    def _next_key(self) -> str:
+        return f"{_WRITTEN_PARENTS_KEY}_{self._list_count}"
 
     def add(self, ids: list[int]) -> None:
         """Add ids."""
-        if ids:
-            self.ids.update(ids)
-            self._state.set(_WRITTEN_PARENTS_KEY, {**self._saved, "ids": sorted(self.ids)})
+        self._unstored += ids
+        if len(self._unstored) * 10 >= len(self.ids) - self._count_of_earlier_tries:
+            self._store()
+
+    @contextmanager
+    def store_on_error(self) -> Iterator[None]:
+        """Store the ids that were added when the block fails; its exception is raised in any case."""
+        try:
+            yield
+        except BaseException:
+            count = len(self._unstored)
+            try:
+                self._store()
+            except Exception as error:
+                log.warning(
+                    "The ids of %d parents whose rows are written cannot be stored (%s): "
+                    "a retry requests these parents again.",
+                    count,
+                    error,
+                )
+            raise
+
+    def _store(self) -> None:
+        if self._unstored:
+            self._state.set(self._next_key, {**self._load, "ids": self._unstored})
+            self._list_count += 1
+            self.ids.update(self._unstored)
+            self._unstored = []
 
     def clear(self) -> None:
-        """Remove all ids: when the task is cleared, all rows are to be read again."""
-        if self.ids:
-            self.ids.clear()
-            self._state.delete(_WRITTEN_PARENTS_KEY)
+        """Remove all ids: when the task is cleared, all rows are to be read again.
+
+        The first list is deleted first: without it, the others are ignored.
+        """
+        count, self._list_count = self._list_count, 0
+        for number in range(count):
+            self._state.delete(f"{_WRITTEN_PARENTS_KEY}_{number}")
+        self.ids.clear()
+        self._unstored = []
+        self._count_of_earlier_tries = 0

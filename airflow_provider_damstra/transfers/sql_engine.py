@@ -50,7 +50,7 @@ def create_sql_engine(sql_conn_id: str, hook_params: Mapping[str, Any] | None = 
 def table_location(engine: Engine, *, schema: str | None, table: str) -> tuple[str, tuple[str, ...]]:
     """Return the OpenLineage location of a table: ``postgres://host:5432``, and database, schema and name.
 
-    :param engine: an engine that has connected before, so that it knows the default schema.
+    :param engine: an engine that has connected before: its default schema is set then.
     """
     kind = {"postgresql": "postgres"}.get(engine.dialect.name, engine.dialect.name)
     port = engine.url.port or {"postgres": 5432}.get(kind)

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from airflow_provider_damstra.exports.training_status.evaluation import EvaluatedTrainee, PassedTests
     from airflow_provider_damstra.exports.training_status.failures import FailedUsers
     from airflow_provider_damstra.requirements.resolution import ResolvedRules
-    from airflow_provider_damstra.requirements.rules_file import Positions
     from airflow_provider_damstra.requirements.trainee import Trainee
+    from airflow_provider_damstra.yaml_documents import Positions
 
 EVALUATION_FIELDS = (*REQUIREMENTS_FIELDS, *USER_LIST_FIELDS, "at")
 """Template fields of an ``EvaluateTrainingOperator``."""

@@ -176,7 +176,13 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
             raise ValueError("with requirements, require_passed and valid_for are keys of the rules")
 
     def _execute(self, context: Context) -> dict[str, Any]:
-        """Write the file and return its URI, counts, size and SHA-256."""
+        return self.write_matrix(run_at=time_of_run(context))
+
+    def write_matrix(self, *, run_at: datetime) -> dict[str, Any]:
+        """Write the file and return its URI, counts, size and SHA-256.
+
+        :param run_at: time of the statuses by rules, if the argument ``at`` is not given.
+        """
         from airflow_provider_damstra.exports.formats import require_format
         from airflow_provider_damstra.exports.training_matrix.reading import (
             TrainingMatrixRequest,
@@ -189,7 +195,7 @@ class DamstraTrainingMatrixOperator(DamstraOperator):
             include_inactive=self.include_inactive,
             include_supervisors=self.include_supervisors,
         )
-        at = wanted.at or (time_of_run(context) if self._has_requirements else datetime.now(UTC))
+        at = wanted.at or (run_at if self._has_requirements else datetime.now(UTC))
         create_statuses = self._statuses_factory(wanted.lesson_ids, at)
         self.validate_paths("target_path")
         require_format(self.file_format, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 TIMEOUT_MARGIN = 5.0
-"""Seconds from the deadline to Airflow's timeout of the trigger, whose message does not say who is open."""
+"""Seconds from the deadline to Airflow's timeout of the trigger, whose message does not name open users."""
 
 
 def deadline_before(timeout_after: datetime) -> float:

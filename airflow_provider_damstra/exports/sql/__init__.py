@@ -1,1 +1,1 @@
-"""Loading of exported rows into a table of any database that SQLAlchemy knows."""
+"""Loading of exported rows into a table of any database that SQLAlchemy supports."""

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     and_,
     exists,
+    func,
     insert,
     literal,
     not_,
@@ -89,11 +90,11 @@ class HistoryMerge:
 
     def _insert(self, changes: Table) -> int:
         valid_to = self._table.c[VALID_TO]
-        valid_now_or_later = exists().where(
-            and_(self._same_key(changes), or_(valid_to.is_(None), valid_to > self._now))
-        )
+        valid_now_or_later = and_(self._same_key(changes), or_(valid_to.is_(None), valid_to > self._now))
+        # Counted for each row: of NOT EXISTS, PostgreSQL makes a join that reads the whole history.
+        versions = select(func.count()).where(valid_now_or_later).correlate(changes).scalar_subquery()
         valid_from = literal(self._now, TIMESTAMP)
-        rows = select(*changes.c, valid_from, null()).where(not_(valid_now_or_later))
+        rows = select(*changes.c, valid_from, null()).where(versions == 0)
         return self._execute(insert(self._table).from_select([*changes.c.keys(), VALID_FROM, VALID_TO], rows))
 
     def _end(self, condition: ColumnElement[bool]) -> int:

@@ -19,6 +19,7 @@ from airflow_provider_damstra.exports.row_parsing import parse_lesson_schedule
 from airflow_provider_damstra.exports.training_matrix.matrix import MatrixRow, TrainingMatrix
 from airflow_provider_damstra.services.concurrency import map_concurrently
 from airflow_provider_damstra.services.group import descendants
+from airflow_provider_damstra.services.idempotency import format_ids
 from airflow_provider_damstra.services.supervisors import find_supervisors
 
 if TYPE_CHECKING:
@@ -128,16 +129,17 @@ def _members(
 def _add_schedules(statuses: Statuses, reader: ResourceReader) -> dict[int, int]:
     """Add all schedules, and return the id of the newest one of each user who has any."""
     newest: dict[int, int] = {}
+    without_lesson: list[int] = []
     for page in reader.pages():
         user_id = page.parent_id or 0
         for row in map(parse_lesson_schedule, page.rows):
             newest[user_id] = max(row.id, newest.get(user_id, 0))
             if row.lesson_id is None:
-                log.warning(
-                    "Lesson schedule %d of user %d has no lesson id and is left out.", row.id, user_id
-                )
+                without_lesson.append(row.id)
             else:
                 statuses.add(user_id, row.lesson_id, row)
+    if without_lesson:
+        log.warning("Lesson schedules %s have no lesson id and are left out.", format_ids(without_lesson))
     return newest
 
 

@@ -71,7 +71,9 @@ def shares_of(matrix: TrainingMatrix) -> tuple[Shares, dict[str, Shares]]:
         everyone.add(statuses)
         for group in row.groups:
             names[group.id] = group.display_name
-            by_group.setdefault(group.id, Shares(matrix.lessons)).add(statuses)
+            if group.id not in by_group:
+                by_group[group.id] = Shares(matrix.lessons)
+            by_group[group.id].add(statuses)
     unique = _unique_names(names)
     ids = sorted(by_group, key=lambda group_id: (unique[group_id].casefold(), group_id))
     return everyone, {unique[group_id]: by_group[group_id] for group_id in ids}

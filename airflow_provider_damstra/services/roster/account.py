@@ -54,6 +54,15 @@ class Account:
         """Return the users in the scope, active or not."""
         return [user for user in self.users.values() if user.id in self.scope_ids]
 
+    def groups_in_scope(self, user: User) -> list[Group]:
+        """Return the user's groups in the scope, in the order of the scope."""
+        own = self._scope_positions.keys() & set(user.groups)
+        return [self.groups[one] for one in sorted(own, key=self._scope_positions.__getitem__)]
+
+    @cached_property
+    def _scope_positions(self) -> dict[int, int]:
+        return {group_id: position for position, group_id in enumerate(self.scope_group_ids)}
+
     @cached_property
     def active_in_scope(self) -> int:
         """Return the number of active users in the scope, to which shares refer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_damstra.endpoints.group import (
@@ -12,7 +13,8 @@ from airflow_provider_damstra.endpoints.group import (
     RemoveGroupSupervisors,
 )
 from airflow_provider_damstra.services.concurrency import map_concurrently
-from airflow_provider_damstra.services.group import get_or_create_group
+from airflow_provider_damstra.services.group import find_group
+from airflow_provider_damstra.services.idempotency import get_or_create
 from airflow_provider_damstra.services.membership import send_membership
 from airflow_provider_damstra.services.status import activate_users, inactivate_users
 
@@ -92,12 +94,19 @@ class _MembershipSender:
 
 
 def _create_groups(client: RecordingClient, plan: RosterPlan) -> dict[GroupTarget, int]:
-    ids: dict[GroupTarget, int] = {}
-    for change in plan.of_kind("create_group"):
-        if group := change.group:
-            request = CreateGroup(name=group.name, description=_DESCRIPTION, parent_id=group.parent_id)
-            ids[group] = get_or_create_group(client, request)[0].id
-    return ids
+    groups = [change.group for change in plan.of_kind("create_group") if change.group is not None]
+    requests = [
+        CreateGroup(name=group.name, description=_DESCRIPTION, parent_id=group.parent_id) for group in groups
+    ]
+
+    def create(request: CreateGroup) -> int:
+        # The plan was made from the listing of all groups: it is not read again for each group.
+        find = partial(find_group, client, request, consult_listing=False)
+        return get_or_create(client, request, find=find)[0].id
+
+    with client.intents.batch(requests):
+        ids = map_concurrently(create, requests, description="groups created")
+    return dict(zip(groups, ids, strict=True))
 
 
 def _existing_ids(changes: list[Change]) -> list[int]:

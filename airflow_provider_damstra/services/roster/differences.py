@@ -128,8 +128,9 @@ def _people(
 
 def _groups_of_scope(user: User | None, account: Account) -> tuple[GroupTarget, ...]:
     """Return the user's groups in the scope, or its top group, which a new person joins."""
-    own = [group_id for group_id in account.scope_group_ids if user is not None and group_id in user.groups]
-    return tuple(GroupTarget.of(account.groups[one]) for one in own or account.scope_group_ids[:1])
+    own = account.groups_in_scope(user) if user is not None else []
+    top = [account.groups[one] for one in account.scope_group_ids[:1]]
+    return tuple(map(GroupTarget.of, own or top))
 
 
 def _group_creations(people: Iterable[RosterPerson]) -> Iterator[Change]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -172,17 +172,21 @@ class UserImport:
 
         :raises DamstraError: naming the batches that were imported before the one that failed.
         """
-        total = len(self._to_send)
         ids = {key: user.id for key, user in self._existing.items()}
-        for start in range(0, total, batch_size):
-            batch = self._to_send[start : start + batch_size]
-            try:
-                ids.update(self._send_batch(batch))
-            except DamstraError as error:
-                failed = f"users {start + 1} to {start + len(batch)} failed"
-                progress = f"Of {total} users to import {start} were imported before {failed}"
-                error.args = (f"{progress}; running it again does the rest. {error}",)
-                raise
+        requests = [
+            BulkUserImport(users=tuple(batch), merge_type=MERGE_TYPES[self._match_by])
+            for batch in _batches(self._to_send, batch_size)
+        ]
+        with self._client.intents.batch(requests):
+            for number, request in enumerate(requests):
+                try:
+                    ids.update(self._send_batch(request))
+                except DamstraError as error:
+                    start, total = number * batch_size, len(self._to_send)
+                    failed = f"users {start + 1} to {start + len(request.users)} failed"
+                    progress = f"Of {total} users to import {start} were imported before {failed}"
+                    error.args = (f"{progress}; running it again does the rest. {error}",)
+                    raise
         lost = sum(self._key(row) not in ids for row in self._rows)
         if lost:
             raise DamstraConflictError(
@@ -191,13 +195,13 @@ class UserImport:
             )
         return [ids[self._key(row)] for row in self._rows]
 
-    def _send_batch(self, batch: Sequence[ImportedUser]) -> dict[MatchKey, int]:
+    def _send_batch(self, request: BulkUserImport) -> dict[MatchKey, int]:
         """Import a batch and return ids by key; look the users up if the outcome is unknown (no response).
 
         A batch that was not imported then is not sent again immediately: a slow server may still be
         processing it. The next try of the task sends what is missing.
         """
-        request = BulkUserImport(users=tuple(batch), merge_type=MERGE_TYPES[self._match_by])
+        batch = request.users
         try:
             with self._client.record(request) as sender:
                 ids = {self._key(user): user.id for user in sender.call(request)}
@@ -225,6 +229,10 @@ class UserImport:
     def _values(self, rows: Iterable[ImportedUser]) -> list[str]:
         """Return the values of ``match_by``, as they are in the rows."""
         return [getattr(row, self._match_by) for row in rows]
+
+
+def _batches(rows: Sequence[ImportedUser], size: int) -> Iterator[Sequence[ImportedUser]]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
 def row_digest(row: ImportedUser) -> int:
