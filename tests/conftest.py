@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: no proxies or certificates of the machine, Airflow, PostgreSQL, storage."""
+"""Fixtures shared by all tests: no proxies, Airflow, PostgreSQL, object storage, Chromium."""
 
 from __future__ import annotations
 
@@ -11,26 +11,31 @@ from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[impor
 
 from tests.example_dags.airflow_process import AirflowProcess
 from tests.postgresql import PostgreSQL, running_postgresql
+from tests.ui.browsing import TIMEOUT_MILLISECONDS, find_chromium
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
 
 
 DESELECTED = pytest.StashKey[int]()
 """Number of tests that need a newer Airflow; zero with ``make test``."""
 
 
-ONE_PROCESS = ("acceptance", "browser", "system")
-"""Markers of tests that run in one process of ``pytest -n 2 --dist loadgroup``, as they share something."""
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Run the tests of each folder in one process with ``--dist loadgroup``."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from tests.scheduling import FolderScheduling
+
+    return FolderScheduling(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect tests that need a newer Airflow, and group those that run in one process."""
-    for item in items:
-        for name in ONE_PROCESS:
-            if item.get_closest_marker(name):
-                item.add_marker(pytest.mark.xdist_group(name))
+    """Deselect tests that need a newer Airflow."""
     deselected = {item for item in items if _needed_airflow(item) > get_base_airflow_version_tuple()}
     config.hook.pytest_deselected(items=deselected)
     items[:] = [item for item in items if item not in deselected]
@@ -96,6 +101,19 @@ def database(postgresql: PostgreSQL) -> Iterator[str]:
     """Create an empty database for a test and return its name."""
     with postgresql.new_database() as name:
         yield name
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Run a Chromium for one module: while it runs, the process can run no asynchronous test and no other."""
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=TIMEOUT_MILLISECONDS)
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=find_chromium(playwright.chromium)) as browser,
+    ):
+        yield browser
 
 
 class ObjectStorage(MemoryFileSystem):  # type: ignore[misc]

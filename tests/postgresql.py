@@ -7,7 +7,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from demo.processes import server_port
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class PostgreSQL:
 
     def __init__(self, folder: Path, programs: Path, settings: tuple[str, ...] = NO_DURABILITY) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = server_port()
         self.password = secrets.token_urlsafe()
         self._programs = programs
         self._settings = settings
@@ -50,7 +50,7 @@ class PostgreSQL:
         """Start the server and wait until it accepts connections."""
         network = (f"listen_addresses={HOST}", f"port={self.port}", "unix_socket_directories=")
         options = [word for setting in (*network, *self._settings) for word in ("-c", setting)]
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._server = subprocess.Popen(  # noqa: S603 (our own command)
                 [str(self._programs / "postgres"), "-D", str(self._data), *options],
                 stdout=log,
@@ -63,7 +63,10 @@ class PostgreSQL:
         """Stop the server: open connections are closed, committed data is kept."""
         if self._server is not None:
             self._server.send_signal(signal.SIGINT)
-            self._server.wait(30)
+            try:
+                self._server.wait(30)
+            except subprocess.TimeoutExpired:
+                self._server.kill()
             self._server = None
 
     def connection_fields(self, database: str = "postgres") -> dict[str, Any]:
@@ -101,7 +104,8 @@ class PostgreSQL:
         return self.folder / "data"
 
     @property
-    def _log(self) -> Path:
+    def log(self) -> Path:
+        """Return the file of the server's log."""
         return self.folder / "log.txt"
 
     def _make_cluster(self) -> None:
@@ -124,11 +128,16 @@ class PostgreSQL:
         if _is_root():
             nobody = _nobody()
             user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        return {"cwd": self.folder, "env": environment, "stdin": subprocess.DEVNULL, **user}
+        return {
+            "cwd": self.folder,
+            "env": environment,
+            "stdin": subprocess.DEVNULL,
+            **user,
+        }
 
     def _is_ready(self) -> bool:
         assert self._server is not None
-        assert self._server.poll() is None, self._log.read_text()
+        assert self._server.poll() is None, self.log.read_text()
         try:
             self.connected().close()
         except psycopg.OperationalError:
@@ -148,8 +157,8 @@ def running_postgresql(*, from_wheel: bool = False, **options: Any) -> Iterator[
             os.chown(folder, _nobody().pw_uid, _nobody().pw_gid)
         installed = None if from_wheel else installed_programs()
         server = PostgreSQL(folder, installed or wheel_programs(folder), **options)
-        server.start()
         try:
+            server.start()
             yield server
         finally:
             server.stop()
@@ -187,10 +196,3 @@ def _is_root() -> bool:
 
 def _nobody() -> pwd.struct_passwd:
     return pwd.getpwnam("nobody")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

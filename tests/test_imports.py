@@ -39,9 +39,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "durations": set(),
     "id_arguments": set(),
     "json_repair": set(),
+    "lazy_attribute": set(),
     "http": set(),
     "text": set(),
     "validation_errors": {"id_arguments", "text"},
+    "yaml_documents": {"text", "validation_errors"},
     "models": {"validation_errors"},
     "errors": {"http", "json_repair", "text"},
     "endpoints": {*API - {"endpoints"}, "validation"},
@@ -50,8 +52,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "compression": {"extras"},
     "input_files": {"compression", "extras"},
     "services": {*CLIENTS, "id_arguments", "input_files", "task_state", "validation"},
-    "requirements": {*CLIENTS, "durations", "input_files", "services"},
-    "requirements_arguments": {"requirements", "storage", "validation"},
+    "requirements": {*CLIENTS, "durations", "input_files", "services", "yaml_documents"},
+    "requirements_arguments": {"requirements", "storage", "validation", "yaml_documents"},
     "conditions": {*CLIENTS, "durations", "requirements", "services", "validation"},
     "exports": {*CLIENTS, *FILES, "durations", "requirements", "services"},
     "hooks": LOGIC,
@@ -98,13 +100,23 @@ MAY_IMPORT: dict[str, set[str]] = {
         "webhooks",
     },
     "get_provider_info": set(),
-    "webhooks": {*CLIENTS, "get_provider_info", "hooks", "requirements"},
-    "emulator": {*API, "webhooks"},
+    "webhooks": {*CLIENTS, "get_provider_info", "hooks", "lazy_attribute", "requirements"},
+    "pages": {*LOGIC, "hooks", "lazy_attribute", "webhooks"},
+    "emulator": {*API, "webhooks", "yaml_documents"},
     "testing": {"emulator"},
-    "cli": {*CLIENTS, "emulator", "hooks", "webhooks"},
+    "diagnostics": {*CLIENTS, "emulator", "hooks", "webhooks"},
+    "cli": {*LOGIC, "diagnostics", "emulator", "hooks", "storage", "transfers", "webhooks"},
 }
 RUNS_WITHOUT_AIRFLOW = LOGIC
-FREE_OF_AIRFLOW = {*LOGIC - {"assets"}, "durations", "emulator", "testing", "get_provider_info", ""}
+FREE_OF_AIRFLOW = {
+    *LOGIC - {"assets"},
+    "durations",
+    "emulator",
+    "testing",
+    "get_provider_info",
+    "yaml_documents",
+    "",
+}
 # Packages whose __init__ is the public namespace of their classes.
 PUBLIC_NAMESPACES = {f"{NAME}.endpoints.__init__", f"{NAME}.models.__init__"}
 # The emulator opens the socket that its web server listens on.
@@ -271,14 +283,8 @@ def import_all(*names):
         for module in pkgutil.walk_packages(getattr(found, "__path__", ()), f"{found.__name__}."):
             importlib.import_module(module.name)
 """
-NOT_IN_DAG_FILES = {
-    *LOGIC - {*VALUES, "errors"},
-    "cli",
-    "emulator",
-    "polling",
-    "testing",
-    "webhooks",
-}
+APPLICATIONS = {"cli", "diagnostics", "emulator", "pages", "polling", "testing", "webhooks"}
+NOT_IN_DAG_FILES = {*LOGIC - {*VALUES, "errors"}, *APPLICATIONS}
 
 
 def new_modules(program: str, tmp_path: Path) -> tuple[set[str], set[str]]:
@@ -305,8 +311,8 @@ def test_dag_file_loads_neither_libraries_nor_models(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs_airflow("3.1")
-def test_airflow_plugin_loads_no_client_and_no_web_framework(tmp_path: Path) -> None:
-    loaded, libraries = new_modules(f"import {NAME}.webhooks.plugin", tmp_path)
+def test_airflow_plugins_load_no_client_and_no_web_framework(tmp_path: Path) -> None:
+    loaded, libraries = new_modules(f"import {NAME}.webhooks.plugin, {NAME}.pages.plugin", tmp_path)
     assert libraries & {"requests", "urllib3", "aiohttp", "fastapi", "uvicorn"} == set()
     assert {layer_of(name) for name in loaded if name.startswith(f"{NAME}.")} & LOGIC == set()
 

@@ -230,7 +230,7 @@ def install_into(folder: Path) -> None:
 
 
 def print_metadata(folder: Path) -> dict[str, Any]:
-    """Return what Airflow knows of the provider in a new process."""
+    """Return the provider's metadata in Airflow, read in a new process."""
     install_into(folder)
     paths = os.pathsep.join([str(folder), str(PACKAGE.parent)])
     environment = {**os.environ, "PYTHONPATH": paths, "AIRFLOW_HOME": str(folder)}

@@ -132,10 +132,11 @@ class Scenario:
         }
         needed = {key for key, one in expected.items() if one.needs_schedule}
         schedules: list[tuple[Assignment, Worker, Rule]] = []
+        hook = DamstraHook()
         for user_id in sorted({user_id for user_id, _ in needed}):
             worker = self._mine.workers[user_id]
             rules = {rule.version_id: rule for rule in worker.rules}
-            for row in DamstraHook().iterate(ListUserLessonSchedules(user_id=user_id)):
+            for row in hook.iterate(ListUserLessonSchedules(user_id=user_id)):
                 if row.id in created:
                     assert row.lesson_version_id in rules
                     assert row.end_date is not None
@@ -151,7 +152,7 @@ class Scenario:
 
     def _compare_events(self, expected: dict[tuple[int, int], Expected], at: datetime) -> None:
         """Compare the asset events since the day before with those that had to occur."""
-        payloads = [event.extra["payload"] for event in list_asset_events()[self.events.total() :]]
+        payloads = [event.extra["payload"] for event in list_asset_events(offset=self.events.total())]
         found = [(one["name"], one["user_id"], one["lesson_schedule_id"]) for one in payloads]
         self.events.update(name for name, _, _ in found)
         assert sorted(found) == sorted(self._announcements.of_day(expected)), at

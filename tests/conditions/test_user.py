@@ -126,7 +126,7 @@ MEMBERS = ListGroupMembers(group_id=9)
 
 
 def group(*members: int, **options: Any) -> GroupLessonCondition:
-    """Return a condition that knows the group's members."""
+    """Return a condition that has the group's members."""
     condition = GroupLessonCondition(**{"group_id": 9, "lesson_id": LESSON, **options})
     condition.update(MEMBERS, [User(id=member) for member in members])
     return condition

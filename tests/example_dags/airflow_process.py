@@ -148,7 +148,6 @@ def _serve(connection: Connection, home: Path) -> None:
     while True:
         request: _Request = connection.recv()
         os.environ |= {f"AIRFLOW_CONN_{name.upper()}": text for name, text in request.connections.items()}
-        os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = _bundle(request.file.parent)
         os.chdir(request.file.parent)
         try:
             with triggered_by(request.events):
@@ -157,10 +156,14 @@ def _serve(connection: Connection, home: Path) -> None:
             connection.send(traceback.format_exc())
 
 
-def _bundle(folder: Path) -> str:
-    """Return the configuration of a DAG bundle: ``dag.test()`` stores the DAGs of all bundles."""
+def _bundle(dag: DAG, file: Path) -> str:
+    """Return the configuration of a DAG bundle: the DAG's file, or its folder if it triggers another DAG.
+
+    Each ``dag.test()`` parses and stores the whole bundle.
+    """
+    path = file.parent if any(hasattr(task, "trigger_dag_id") for task in dag.tasks) else file
     bundle = "airflow.dag_processing.bundles.local.LocalDagBundle"
-    return json.dumps([{"name": "dags", "classpath": bundle, "kwargs": {"path": str(folder)}}])
+    return json.dumps([{"name": "dags", "classpath": bundle, "kwargs": {"path": str(path)}}])
 
 
 def _run(request: _Request) -> tuple[Any, ...]:
@@ -169,9 +172,9 @@ def _run(request: _Request) -> tuple[Any, ...]:
 
     dag_id = request.dag_id
     options: dict[str, Any] = {"logical_date": request.logical_date} if request.logical_date else {}
-    run: Any = _load_dag(request.file, dag_id).test(
-        run_conf=request.conf, mark_success_pattern=APPROVALS, **options
-    )
+    dag = _load_dag(request.file, dag_id)
+    os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = _bundle(dag, request.file)
+    run: Any = dag.test(run_conf=request.conf, mark_success_pattern=APPROVALS, **options)
     states = {_name(ti): ti.state and str(ti.state) for ti in run.get_task_instances()}
 
     def xcoms(key: str) -> dict[str, Any]:

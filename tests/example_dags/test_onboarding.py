@@ -30,7 +30,9 @@ def test_repeated_run_changes_nothing(
     params = {"new_starters": new_starters, "certificates": (tmp_path / "certificates").as_uri()}
     damstra_emulator.set_clock(damstra_emulator.now - WEEK)
     with in_background(lambda: complete_lessons(damstra_emulator, NEW)):
-        assert run_dag(DAG_ID, **params).succeeded()
+        first = run_dag(DAG_ID, **params)
+    assert first.succeeded()
+    assert [len(schedule_ids) for schedule_ids in first.returned["list_completed"]] == [3, 3]
     assert _inserts(damstra_emulator) == {
         "users": 2,
         "user_roles": 2,

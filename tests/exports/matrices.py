@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from airflow_provider_damstra.emulator.demo_seed import USERS
 from airflow_provider_damstra.exports.training_matrix.matrix import MatrixCell, MatrixRow, TrainingMatrix
 from airflow_provider_damstra.models import Group, User
 from airflow_provider_damstra.requirements.status import TrainingState
@@ -96,6 +97,58 @@ def large_matrix(people: int, *, lessons: int) -> TrainingMatrix:
     ]
     names = {lesson: f"Lesson {lesson}" for lesson in range(1, lessons + 1)}
     return TrainingMatrix(group=groups[0], lessons=names, rows=rows, at=EVENING, has_requirements=True)
+
+
+def crew_matrix() -> TrainingMatrix:
+    """Return the matrix of the documentation: fifteen trainees of two crews by four lessons."""
+    crews = (Group(id=102, name="Pit Crew A"), Group(id=103, name="Pit Crew B"))
+    lessons = ("Site Induction", "Working at Heights", "Manual Handling", "Confined Space Entry")
+    statuses = (
+        "current",
+        "current",
+        "expiring",
+        "current",
+        "missing",
+        "assigned",
+        "current",
+        "expired",
+        "overdue",
+    )
+    rows = []
+    for number, trainee in enumerate(sorted(USERS[10:25], key=lambda user: user.name)):
+        first_name, last_name = trainee.name.split(" ", 1)
+        user = User(
+            id=1011 + number, first_name=first_name, last_name=last_name, employee_number=f"E{1011 + number}"
+        )
+        cells = {
+            lesson: _crew_cell(statuses[(number * 5 + lesson * 7) % len(statuses)], number * 7 + lesson * 3)
+            for lesson in range(1, len(lessons) + 1)
+        }
+        if number % 2:
+            cells[4] = MatrixCell(status="not required")
+        rows.append(MatrixRow(user=user, groups=(crews[number % 2],), cells=cells, time_zone=PERTH))
+    return TrainingMatrix(
+        group=Group(id=101, name="Kalgoorlie Mine"),
+        lessons=dict(enumerate(lessons, start=1)),
+        rows=rows,
+        at=EVENING,
+        has_requirements=True,
+    )
+
+
+def _crew_cell(status: str, days: int) -> MatrixCell:
+    """Return a cell with dates that fit its status, for trainings that are valid for a year.
+
+    :param days: differ between cells.
+    """
+    if status in ("missing", "assigned", "overdue"):
+        due = {"assigned": days % 14 + 1, "overdue": -days % 14 - 14}.get(status)
+        return MatrixCell(status=status, due=EVENING + timedelta(days=due) if due else None)
+    age = {"current": days * 2 + 20, "expiring": 345 + days % 20, "expired": 370 + days % 20}[status]
+    completed = EVENING - timedelta(days=age)
+    return MatrixCell(
+        status=status, completed=completed, valid_through=completed.date() + timedelta(days=365)
+    )
 
 
 def _cell(status: str, days: int) -> MatrixCell:

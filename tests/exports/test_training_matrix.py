@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pyarrow import parquet
 
+from airflow_provider_damstra.exports.training_matrix.completion import CompletionRequirements
 from airflow_provider_damstra.exports.training_matrix.data_files import to_csv, to_parquet
 from airflow_provider_damstra.exports.training_matrix.matrix import MatrixCell, MatrixRow
 from airflow_provider_damstra.exports.training_matrix.page import to_html
-from airflow_provider_damstra.exports.training_matrix.schedule_status import cell_of, deciding_schedule
+from airflow_provider_damstra.exports.training_matrix.reading import (
+    TrainingMatrixRequest,
+    read_training_matrix,
+)
+from airflow_provider_damstra.exports.training_matrix.schedule_status import (
+    ScheduleStatuses,
+    cell_of,
+    deciding_schedule,
+)
 from airflow_provider_damstra.models import Group, User, UserLessonSchedule
 from tests.exports.matrices import HOSTILE, PERTH, matrix
+from tests.services.fakes import FakeClient
 
 
 def schedule(number: int, status: str | None, start: str | None, completed: str | None = None) -> Any:
@@ -102,3 +114,21 @@ def test_date_at_end_of_calendar_is_written(text: str) -> None:
 
 def test_counts_equal_number_of_cells_by_status() -> None:
     assert matrix().counts() == {"not scheduled": 2, "completed": 1, "expired <b>": 1}
+
+
+def test_schedules_without_a_lesson_are_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    client = FakeClient(Group(id=1, name="Crew"), [User(id=7)])
+    page = SimpleNamespace(parent_id=7, rows=[b'{"id": %d}' % number for number in range(1, 301)])
+    reader: Any = nullcontext(SimpleNamespace(pages=lambda: [page]))
+    at = datetime.fromisoformat(MARCH)
+    completion = CompletionRequirements(require_passed=False, valid_for=None)
+    found = read_training_matrix(
+        client,
+        TrainingMatrixRequest(group_id=1),
+        at=at,
+        read_schedules=lambda user_ids: reader,
+        create_statuses=lambda: ScheduleStatuses(client, None, completion=completion, at=at),
+    )
+    assert [dict(row.cells) for row in found.rows] == [{}]
+    [message] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert message.endswith("99, 100] and 200 more have no lesson id and are left out.")

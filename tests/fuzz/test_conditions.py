@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_damstra.conditions.base import page_cache_for, user_schedules_query
 from airflow_provider_damstra.conditions.lesson_schedule import LessonScheduleCondition
+from airflow_provider_damstra.conditions.progress import describe_open_items
 from airflow_provider_damstra.conditions.schedule_changes import ScheduleChangesCondition, diff_snapshots
 from airflow_provider_damstra.conditions.training_gate import TrainingGateCondition
 from airflow_provider_damstra.conditions.user import GroupLessonCondition, UserLessonsCondition
@@ -62,7 +63,7 @@ def test_conditions_evaluate_any_schedules_or_raise_damstra_error(schedules: lis
         condition.update(query, parsed.rows)
         condition.queries()
         condition.evaluate()
-        list(condition.open_items())
+        describe_open_items(condition)
     diff_snapshots(USER, {}, snapshots[USER], observed_at=datetime.now(UTC))
 
 

@@ -197,11 +197,11 @@ def test_rows_that_are_valid_json_are_reported_with_the_broken_ones() -> None:
 def test_file_larger_than_limit_is_not_read(
     name: str, read: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = HEADER + "\n" * (9 << 20)
+    text = HEADER + "\n" * (5 << 18)
     compression = {"gz": "gzip", "zst": "zstd"}.get(name.rpartition(".")[2])
     content = pack(text, compression) if compression else text.encode()
-    monkeypatch.setattr("airflow_provider_damstra.compression.MAX_CONTENT_BYTES", 8 << 20)
-    with pytest.raises(ValueError, match=f"^{name}: it is larger than 8 MiB, after decompression"):
+    monkeypatch.setattr("airflow_provider_damstra.compression.MAX_CONTENT_BYTES", 1 << 20)
+    with pytest.raises(ValueError, match=f"^{name}: it is larger than 1 MiB, after decompression"):
         read(content, name)
     monkeypatch.setattr("airflow_provider_damstra.compression.MAX_CONTENT_BYTES", len(text))
     with pytest.raises(ValueError, match=f"^{name}: (it has no rows|line 1: there is no column)"):

@@ -51,6 +51,11 @@ def file_result(path: Path, **count: int) -> dict[str, Any]:
     return {"path": str(path), **count, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
+def certificate_result(path: Path) -> dict[str, Any]:
+    """Return the result of an operator that saved a certificate."""
+    return file_result(path, bytes=len(path.read_bytes()))
+
+
 SCHEDULE_LESSONS = OperatorCase(
     operator=DamstraScheduleLessonsOperator,
     arguments={
@@ -144,7 +149,13 @@ LESSONS = (
     OperatorCase(
         operator=DamstraDownloadCertificateOperator,
         arguments={"lesson_schedule_id": COMPLETED_SCHEDULE, "path": f"{FOLDER}one.pdf"},
-        result=lambda folder: file_result(folder / "one.pdf", bytes=len((folder / "one.pdf").read_bytes())),
+        result=lambda folder: certificate_result(folder / "one.pdf"),
+    ),
+    OperatorCase(
+        operator=DamstraDownloadCertificateOperator,
+        name="of several schedules",
+        arguments={"lesson_schedule_ids": [COMPLETED_SCHEDULE], "path": FOLDER},
+        result=lambda folder: [certificate_result(folder / f"certificate-{COMPLETED_SCHEDULE}.pdf")],
     ),
     OperatorCase(
         operator=DamstraGetEmbedUrlOperator,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_provider_damstra.errors import DamstraNotFoundError, DamstraResponseError
+from airflow_provider_damstra.errors import DamstraError, DamstraNotFoundError, DamstraResponseError
 from airflow_provider_damstra.hooks.damstra import DamstraHook
 from airflow_provider_damstra.operators.lesson import DamstraDownloadCertificateOperator
 from tests.operators.lesson_session_cases import COMPLETED_SCHEDULE, DUE_SCHEDULE
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
     from airflow_provider_damstra.endpoints.base import Endpoint
     from airflow_provider_damstra.testing import DamstraEmulator
+    from tests.emulator.api_client import ApiClient
     from tests.operators.conftest import ConnectionFactory
+
+
+HAUL_TRUCK_VERSION = 2006
 
 
 def step(
@@ -113,6 +117,78 @@ def test_on_missing_skip_skips_missing_certificate(damstra_emulator: DamstraEmul
     assert list(tmp_path.iterdir()) == []
     run(step(path, COMPLETED_SCHEDULE, on_missing="skip"))
     assert path.read_bytes().startswith(b"%PDF")
+
+
+def all_of(path: Path | str, ids: Any, **options: Any) -> DamstraDownloadCertificateOperator:
+    return DamstraDownloadCertificateOperator(
+        task_id="step", lesson_schedule_ids=ids, path=str(path), **options
+    )
+
+
+@pytest.fixture
+def completed_schedules(damstra_emulator: DamstraEmulator, api: ApiClient) -> list[int]:
+    """Return two schedules that are completed and passed."""
+    passed = api.schedule(1012, HAUL_TRUCK_VERSION)
+    damstra_emulator.complete_lesson_schedule(passed)
+    return [passed, COMPLETED_SCHEDULE]
+
+
+@pytest.mark.parametrize("as_text", [False, True], ids=["list", "text"])
+def test_certificates_of_several_schedules_are_files_of_a_folder(
+    as_text: bool, completed_schedules: list[int], damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    ids: Any = ",".join(map(str, completed_schedules)) if as_text else completed_schedules
+    outcome = run(all_of(f"{tmp_path}/new/", ids))
+    paths = [tmp_path / "new" / f"certificate-{one}.pdf" for one in completed_schedules]
+    assert [saved["path"] for saved in outcome.value] == [str(path) for path in paths]
+    assert [saved["sha256"] for saved in outcome.value] == [
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
+    ]
+    assert outcome.xcoms == {}
+
+
+def test_failed_certificates_are_named_after_the_others_are_saved(
+    completed_schedules: list[int],
+    damstra_emulator: DamstraEmulator,
+    connect: ConnectionFactory,
+    tmp_path: Path,
+) -> None:
+    connect(extra={"max_retries": 0})
+    (failing, saved) = completed_schedules
+    damstra_emulator.add_fault("status", path=f"/lesson_schedule/{failing}/certificate", status=503, count=1)
+    operator = all_of(f"{tmp_path}/", [DUE_SCHEDULE, failing, saved])
+    why = error_message(operator, DamstraError)
+    assert "2 of 3 certificates could not be saved:\n  DownloadCertificate" in why
+    assert f"No certificate found for lesson schedule {DUE_SCHEDULE}" in why
+    assert f"/lesson_schedule/{failing}/certificate) failed (HTTP 503)" in why
+    assert [path.name for path in tmp_path.iterdir()] == [f"certificate-{saved}.pdf"]
+
+
+def test_on_missing_skip_leaves_out_missing_certificates(
+    damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    ids = [DUE_SCHEDULE, COMPLETED_SCHEDULE]
+    (saved,) = run(all_of(f"{tmp_path}/", ids, on_missing="skip")).value
+    assert [str(path) for path in tmp_path.iterdir()] == [saved["path"]]
+    with pytest.raises(AirflowSkipException, match=f"lesson schedule {DUE_SCHEDULE}, lesson schedule 30018"):
+        run(all_of(f"{tmp_path}/", [DUE_SCHEDULE, 30018], on_missing="skip"))
+
+
+@pytest.mark.parametrize(
+    ("path", "ids", "problem"),
+    [
+        ("all.pdf", [COMPLETED_SCHEDULE], "with lesson_schedule_ids it is a folder that ends in /"),
+        ("folder/", [], "lesson_schedule_ids: "),
+    ],
+    ids=["file", "no ids"],
+)
+def test_invalid_arguments_of_several_certificates(
+    path: str, ids: list[int], problem: str, damstra_emulator: DamstraEmulator, tmp_path: Path
+) -> None:
+    with pytest.raises(Exception, match=problem):
+        run(all_of(f"{tmp_path}/{path}", ids))
+    assert damstra_emulator.journal() == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_on_missing_skip_does_not_skip_404_of_proxy(

@@ -56,7 +56,7 @@ def test_failure_names_who_lacks_what_and_why() -> None:
 
 
 def test_failure_is_reported_as_on_the_page() -> None:
-    page = (ROOT / "docs" / "training-gate.md").read_text()
+    page = (ROOT / "docs" / "how-to" / "training-gate.md").read_text()
     (printed,) = re.findall(r"```text\n(.*?)\n```", page, re.S)
     message = fail_fast_message(create_gate(AMELIA, LIAM, WAYNE))
     day = r"\d{4}-\d\d-\d\d"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_damstra.conditions.base import PollResult, Query, QueryFilter
+from airflow_provider_damstra.conditions.base import OpenItem, PollResult, Query, QueryFilter
 from airflow_provider_damstra.endpoints.lesson_schedule import ListUserLessonSchedules
 from airflow_provider_damstra.polling.registry import subscribe
 from tests.emulator.api_client import call_control_plane
@@ -63,8 +63,8 @@ class RecordingCondition:
         count = len(self.responses)
         return PollResult(is_met=self.done_after == count, progress=f"{count} responses", result=[count])
 
-    def open_items(self) -> list[str]:
-        return [f"response {self.done_after}"]
+    def open_items(self) -> list[OpenItem]:
+        return [f"response {self.done_after}".__str__]
 
 
 def listing(user_id: int = LIAM) -> ListUserLessonSchedules:

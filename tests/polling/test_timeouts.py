@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_damstra.polling import subscriptions
+from airflow_provider_damstra.triggers.deadlines import TIMEOUT_MARGIN
 from tests.polling.helpers import (
     NEVER,
     cancel,
@@ -50,10 +52,24 @@ async def test_cancelled_subscriptions_leave_no_timers(emulator: DamstraEmulator
     assert not pending_timers()
 
 
-async def test_expired_deadline_sends_no_request(emulator: DamstraEmulator) -> None:
+async def test_expired_deadline_is_followed_by_one_poll(emulator: DamstraEmulator) -> None:
     with pytest.raises(TimeoutError):
+        await start_polling(recording(done_after=NEVER), timeout=-1.0)
+    pages = [entry["query"]["startIndex"] for entry in await asyncio.to_thread(emulator.journal)]
+    assert pages == list(dict.fromkeys(pages)) != []
+
+
+async def test_last_poll_has_a_time_limit(emulator: DamstraEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriptions, "LAST_POLL_SECONDS", 0.2)
+    emulator.add_fault("delay", delay=5.0)
+    started = time.monotonic()
+    with pytest.raises(TimeoutError, match="The first poll has not ended"):
         await start_polling(recording(), timeout=-1.0)
-    assert await asyncio.to_thread(emulator.journal) == []
+    assert time.monotonic() - started < 4.0
+
+
+def test_last_poll_ends_before_the_timeout_of_airflow() -> None:
+    assert subscriptions.LAST_POLL_SECONDS < TIMEOUT_MARGIN
 
 
 async def test_deadline_applies_while_server_does_not_respond(emulator: DamstraEmulator) -> None:

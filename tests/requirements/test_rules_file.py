@@ -13,8 +13,9 @@ import yaml
 import airflow_provider_damstra.requirements
 from airflow_provider_damstra.models.user import Role
 from airflow_provider_damstra.requirements.rules import GracePeriod, TrainingRules
-from airflow_provider_damstra.requirements.rules_file import MAX_BYTES, parse_rules
+from airflow_provider_damstra.requirements.rules_file import parse_rules
 from airflow_provider_damstra.requirements_arguments import read_rules
+from airflow_provider_damstra.yaml_documents import MAX_BYTES
 
 SCHEMA = Path(airflow_provider_damstra.requirements.__file__).parent / "schema.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -148,13 +149,18 @@ def test_contradicting_rules_are_reported(second: dict[str, Any], expected: str)
 @pytest.mark.parametrize(
     ("document", "expected"),
     [
-        ("requirements: [{", "line 1, column 17: it is no YAML or JSON: "),
+        ("requirements: [{", "line 2, column 1: it is not valid YAML or JSON: "),
+        ("requirements: {a: b: c}", "line 1, column 20: it is not valid YAML or JSON: "),
         ("", "it contains no rules"),
         ("requirements: []", "requirements (line 1): it is empty"),
         ("[1, 2]", "requirements[0] (line 1): "),
-        ("x: &x [*x]", "there is no such key"),
-        ("\x00", "it is no YAML or JSON"),
-        ("!!python/object:os.system {}", "it is no YAML or JSON"),
+        ("x: &x [*x]", "it is nested too deeply, or contains itself"),
+        ("[" * 100_000, "it is nested too deeply, or contains itself"),
+        ("\x00", "it is not valid YAML or JSON"),
+        ("!!python/object:os.system {}", "it is not valid YAML or JSON"),
+        ("x: !!bool x", "it is not valid YAML or JSON: KeyError"),
+        (f"x: {'1:' * 300}1.0", "it is not valid YAML or JSON: OverflowError"),
+        ("x: 1\n? [a]\n: 2", "line 2: a key must be a text, not a list or a mapping"),
         (b"requirements:\n  - \xff", "line 2: it is not UTF-8"),
         (5, "it contains no rules"),
         *(
@@ -167,6 +173,37 @@ def test_contradicting_rules_are_reported(second: dict[str, Any], expected: str)
 )
 def test_document_without_rules_is_an_error(document: Any, expected: str) -> None:
     assert expected in problem_of(document)
+
+
+@pytest.mark.parametrize("kind", ["list", "merge"])
+def test_document_that_aliases_expand_is_rejected(kind: str) -> None:
+    """Each of 30 lines repeats the one before ten times."""
+    first, following = {
+        "list": ("l0: &l0 [a]", "l{0}: &l{0} [{1}]"),
+        "merge": ("l0: &l0 {k: a}", "l{0}: &l{0} {{<<: [{1}]}}"),
+    }[kind]
+    lines = [first, *(following.format(level, ", ".join([f"*l{level - 1}"] * 10)) for level in range(1, 30))]
+    assert problem_of("\n".join([*lines, "requirements: [{lessons: *l29, all: true}]"])).startswith(
+        "line 6: with what its aliases repeat, it has more than 200000 keys and values"
+    )
+
+
+def test_long_text_that_aliases_repeat_is_rejected() -> None:
+    document = f"a: &a {'x' * 500_000}\nb: [{', '.join(['*a'] * 1000)}]"
+    assert problem_of(document).startswith("line 2: with what its aliases repeat")
+
+
+def test_aliases_and_merge_keys_are_read() -> None:
+    document = """\
+requirements:
+  - &rule {lessons: [a], users: &users [1011, 1012], valid_for: 1 year}
+  - {<<: *rule, lessons: [b]}
+  - {lessons: [c], users: *users}
+"""
+    rules, positions = parse_rules(document, source="rules")
+    assert [rule.users for rule in rules.requirements] == [(1011, 1012)] * 3
+    assert rules.requirements[1].valid_for == rules.requirements[0].valid_for
+    assert positions.describe(("requirements", 2, "users", 1)) == "requirements[2].users[1] (line 4)"
 
 
 def test_schema_for_editors_describes_rules() -> None:

@@ -135,6 +135,17 @@ def test_missing_group_is_created_once(
     assert groups_of(api, 1042) == [NEW_GROUP]
 
 
+def test_listing_of_groups_is_read_once_for_all_new_groups(
+    damstra_emulator: DamstraEmulator,
+) -> None:
+    rows = [row(f"E9{number}", group=f"Blasters {number}") for number in range(5)]
+    client = operator([liam("Pit Crew A"), *rows], **ONE, create_groups=True)
+    assert run(client).value["counts"]["groups_created"] == 5
+    listings = [entry for entry in damstra_emulator.journal("GET", "/group") if "q" not in entry["query"]]
+    assert len(listings) == 1
+    assert len(damstra_emulator.journal("POST", "/group")) == 5
+
+
 def test_scope_without_column_adds_people_to_the_group(
     damstra_emulator: DamstraEmulator, api: ApiClient
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from airflow_provider_damstra.clients.client import Client
 from airflow_provider_damstra.errors import DamstraConflictError
 from airflow_provider_damstra.operators.roster import DamstraSyncUsersOperator
+from tests.emulator.api_client import call_control_plane
 from tests.operators.operator_case import changes_in
 from tests.operators.task_runner import Outcome, StateStore, error_message, run
 from tests.roster.company import (
@@ -57,12 +58,7 @@ class Departments:
         self.emulator = emulator
         self._api = api
         self._folder = folder
-        self.set_up()
-
-    def set_up(self) -> None:
-        """Delete all users but the owner, and create the groups."""
-        api = self._api
-        self.emulator.reset(seed="empty")
+        emulator.reset(seed="empty")
         self.parent_id: int = api.send("/group", name="Abteilungen", description="-").json()["id"]
         for name in DEPARTMENTS:
             api.send("/group", name=name, description="-", parentId=self.parent_id)
@@ -192,6 +188,7 @@ class Restructuring:
         departments.apply(company.rows())
         departments.set_status("E2040", "inactivate")
         self.before = departments.state()
+        self._start = call_control_plane(departments.emulator, "GET", "/state").json()
         departments.emulator.clear_journal()
         company.leave([1, 21, 250])
         company.change([30, 31, 32], phone="09 {}")
@@ -201,6 +198,12 @@ class Restructuring:
         company.hire(2, "Sprengtechnik")
         self.rows = company.rows()
         self._departments = departments
+
+    def restart(self) -> None:
+        """Restore the account before the extract."""
+        emulator = self._departments.emulator
+        call_control_plane(emulator, "PUT", "/state", self._start).raise_for_status()
+        emulator.clear_journal()
 
     def operator(self) -> DamstraSyncUsersOperator:
         """Return the task, with several requests of each kind."""
@@ -219,8 +222,7 @@ def test_retry_after_kill_between_any_two_writes_leads_to_the_same_account(
     assert len({re.sub(r"\d+", "", one) for one in departments.writes()}) == KINDS_OF_WRITES
     assert writes > 12
     for kill in range(1, writes + 1):
-        departments.set_up()
-        restructuring = Restructuring(departments)
+        restructuring.restart()
         stores = StateStore(), StateStore()
         with killed_after(kill), pytest.raises(Killed):
             run(restructuring.operator(), task_state_store=stores[0])

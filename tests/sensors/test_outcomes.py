@@ -65,7 +65,7 @@ def test_times_out(sensor_case: SensorCase, mode: str, soft_fail: bool) -> None:
 
 @pytest.mark.parametrize("mode", ["poke", "start_from_trigger"])
 def test_timeout_names_what_is_open_for_each_condition(case: SensorCase, mode: str, damstra: Damstra) -> None:
-    outcome = run(case.sensor, mode, case.arguments, timeout=1)
+    outcome = run(case.sensor, mode, case.arguments, timeout=2)
     assert outcome == failed(TIMED_OUT)
     assert outcome.progress == case.progress
 
@@ -74,7 +74,7 @@ def test_timeout_names_what_is_open_for_each_condition(case: SensorCase, mode: s
 @pytest.mark.parametrize("soft_fail", [False, True], ids=["fail", "soft_fail"])
 def test_timeout_names_who_and_what_is_open(mode: str, soft_fail: bool, damstra: Damstra) -> None:
     outcome = run(
-        DamstraLessonScheduleSensor, mode, {"lesson_schedule_ids": [SCHEDULE]}, soft_fail=soft_fail, timeout=1
+        DamstraLessonScheduleSensor, mode, {"lesson_schedule_ids": [SCHEDULE]}, soft_fail=soft_fail, timeout=3
     )
     assert outcome == (skipped if soft_fail else failed)(TIMED_OUT)
     assert outcome.progress == (

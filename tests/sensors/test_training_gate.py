@@ -117,7 +117,7 @@ def test_person_without_rule_can_pass(mode: str, damstra: Damstra) -> None:
 def test_failed_test_does_not_count_and_a_repeated_one_does(mode: str, damstra: Damstra) -> None:
     rules = [{**RULES[0], "require_passed": True}]
     damstra.emulator.complete_lesson_schedule(SCHEDULE, passed=False)
-    outcome = gate(mode, requirements=rules, timeout=1).run_try()
+    outcome = gate(mode, requirements=rules, timeout=3).run_try()
     assert outcome == failed(TIMED_OUT)
     assert outcome.progress.endswith(
         "): Working at Heights missing (completed, but with a failed test; not scheduled)."

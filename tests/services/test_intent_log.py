@@ -16,7 +16,7 @@ from airflow_provider_damstra.endpoints import (
 from airflow_provider_damstra.errors import DamstraConflictError, DamstraRateLimitError, DamstraTransportError
 from airflow_provider_damstra.models.lesson_schedule import UserLessonSchedule
 from airflow_provider_damstra.services.idempotency import call_and_verify
-from airflow_provider_damstra.services.intent_log import IntentLog
+from airflow_provider_damstra.services.intent_log import Intent, IntentLog
 from airflow_provider_damstra.services.lesson import schedule_users
 from airflow_provider_damstra.task_state import TaskState
 from tests.services.fakes import ScriptedClient
@@ -109,6 +109,28 @@ def test_was_sent_compares_bodies_and_ids_sent_does_not(state: CountingState) ->
     later = IntentLog(state)
     assert not later.was_sent(AddGroupMembers(group_id=1, user_ids=[7]))
     assert later.ids_sent(AddGroupMembers(group_id=1, user_ids=[7])) == {7, 8}
+
+
+def test_objects_found_after_many_conflicts_are_written_a_few_times(state: CountingState) -> None:
+    log = IntentLog(state)
+    with log.batch([]):
+        for one in range(1, 4):
+            log.add_found([one])
+            assert IntentLog(state).found_earlier == set(range(1, one + 1))
+        for one in range(4, 301):
+            log.add_found([one])
+    assert IntentLog(state).found_earlier == set(range(1, 301))
+    assert len(state.writes) < 30
+
+
+def test_request_is_not_serialized_if_no_earlier_try_sent_any(
+    state: CountingState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serialized: list[Any] = []
+    monkeypatch.setattr(Intent, "of", lambda endpoint: serialized.append(endpoint))
+    first = IntentLog(state)
+    assert (first.was_sent(INACTIVATE), first.ids_sent(SCHEDULES[0])) == (False, set())
+    assert serialized == []
 
 
 def test_batch_writes_once_and_removes_refused_requests_once(state: CountingState) -> None:

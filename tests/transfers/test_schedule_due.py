@@ -269,6 +269,12 @@ def test_supervisors_are_named_with_new_assignments_of_their_people(
     assert json.dumps(sandra["assignments"][0]) in json.dumps(outcome.xcoms["new_assignments"])
 
 
+def test_new_assignments_are_in_the_order_of_the_user_ids(damstra_emulator: DamstraEmulator) -> None:
+    damstra_emulator.add_fault("delay", method="GET", path=f"/user/{CREW[0]}/lesson_schedule", delay=0.5)
+    outcome = run(due_operator(), run_after=damstra_emulator.now)
+    assert [one["user_id"] for one in outcome.xcoms["new_assignments"]] == list(CREW)
+
+
 def test_no_supervisor_is_named_without_new_assignments(damstra_emulator: DamstraEmulator) -> None:
     at = damstra_emulator.now
     run(due_operator(), run_after=at)

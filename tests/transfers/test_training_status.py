@@ -45,14 +45,15 @@ def listed_users(emulator: DamstraEmulator) -> list[int]:
 def test_row_has_dates_rule_and_reason(
     damstra_emulator: DamstraEmulator, api: ApiClient, tmp_path: Path
 ) -> None:
-    completed = damstra_emulator.now.replace(microsecond=0) - timedelta(days=2)
+    # Morning in UTC is the same day in Australia.
+    completed = (damstra_emulator.now - timedelta(days=2)).replace(hour=4, minute=0, second=0, microsecond=0)
     schedule_id = record_completion(api, 1004, HEIGHTS, completed)
     rule = {"name": "Heights", "lessons": [HEIGHTS], "users": [1004], "valid_for": "12 months"}
     at = damstra_emulator.now + timedelta(seconds=1)
     result = run(status_operator(tmp_path / "rows.jsonl", rule), run_after=at).value
     row = read_rows(tmp_path / "rows.jsonl")[1004, HEIGHTS]
     expires = datetime.fromisoformat(row.pop("expires_at"))
-    assert timedelta(days=363) < expires - at < timedelta(days=366)
+    assert timedelta(days=362) < expires - at < timedelta(days=366)
     assert row.pop("reason").startswith(f"completed on {completed.date()}, valid through ")
     assert datetime.fromisoformat(row.pop("evaluated_at")) == at
     assert datetime.fromisoformat(row.pop("completed_at")) == completed

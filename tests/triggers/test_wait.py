@@ -107,11 +107,16 @@ async def test_deadline_is_absolute_and_survives_restart(emulator: DamstraEmulat
     assert time.time() - deadline == pytest.approx(0, abs=0.25)
 
 
-async def test_passed_deadline_fires_timeout_immediately(emulator: DamstraEmulator) -> None:
+async def test_trigger_that_begins_after_its_deadline_names_what_is_open(emulator: DamstraEmulator) -> None:
     (event,) = await events(
         trigger("LessonScheduleCondition", lesson_schedule_ids=[OPEN], deadline=time.time() - 60)
     )
-    assert event.payload["status"] == "timeout"
+    assert event.payload == {
+        "status": "timeout",
+        "message": "The sensor has timed out. 0 of 1 lesson schedules completed (1 open). "
+        f"Open: lesson schedule {OPEN}: user {LIAM} Liam Murphy, lesson 202 Working at Heights (open).",
+    }
+    assert {entry["method"] for entry in emulator.journal()} == {"GET"}
 
 
 async def test_condition_that_is_met_fires_success_before_deadline(emulator: DamstraEmulator) -> None:
