@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from typing import TYPE_CHECKING
 
 from tests.polling.helpers import (
@@ -16,6 +17,8 @@ from tests.polling.helpers import (
 )
 
 if TYPE_CHECKING:
+    import pytest
+
     from airflow_provider_damstra.testing import DamstraEmulator
 
 USERS = (1011, 1012, 1013)
@@ -39,7 +42,11 @@ async def count_after(polls: int, emulator: DamstraEmulator) -> tuple[int, int]:
     return min(samples)
 
 
-async def test_object_count_does_not_grow_with_polls(emulator: DamstraEmulator) -> None:
+async def test_object_count_does_not_grow_with_polls(
+    emulator: DamstraEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    # pytest keeps each log record of a test, and requests are logged with DEBUG.
+    caplog.set_level(logging.INFO)
     # All rows are needed, so each poll is a page and the empty one after it; no response changes.
     per_user = range(SUBSCRIPTIONS // len(USERS))
     tasks = [
