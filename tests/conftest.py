@@ -25,12 +25,12 @@ DESELECTED = pytest.StashKey[int]()
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Run the tests of each folder in one process with ``--dist loadgroup``."""
+    """Run the acceptance tests beside the other long tests with ``--dist loadgroup``."""
     if config.getvalue("dist") != "loadgroup":
         return None
-    from tests.scheduling import FolderScheduling
+    from tests.scheduling import AcceptanceScheduling
 
-    return FolderScheduling(config, log)
+    return AcceptanceScheduling(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)

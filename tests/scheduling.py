@@ -1,16 +1,16 @@
-"""Distribution of tests over the processes of pytest-xdist."""
+"""Distribution of the long tests over the processes of pytest-xdist."""
 
 from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 
-class FolderScheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """Run all tests of a folder of ``tests`` in one process, because they share an Airflow or a browser.
+class AcceptanceScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Run the acceptance tests in one process, and in the other those that share an Airflow or a browser.
 
     pytest-xdist's own groups have no effect with pytest 9.2, which ignores the node ids that it changes.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        """Return the folder of a test; xdist calls this method of its subclasses."""
-        return nodeid.split("/")[1]
+        """Return the process for a test; xdist calls this method of its subclasses."""
+        return "acceptance" if nodeid.startswith("tests/acceptance/") else "Airflow and browser"
