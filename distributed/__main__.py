@@ -18,7 +18,7 @@ REPORT = Path("build/distributed-report.md")
 def main() -> int:
     """Run all, write the report, and return 1 if a check has found something."""
     parser = argparse.ArgumentParser(prog="python -m distributed", description=__doc__)
-    parser.add_argument("--long", action="store_true", help="500 people and 20 seeds (two hours)")
+    parser.add_argument("--long", action="store_true", help="500 people and 20 seeds (one to two hours)")
     parser.add_argument("--cohort", type=int, help="number of people of the cohort")
     parser.add_argument("--seeds", type=int, help="number of seeds of the chaos")
     parser.add_argument("--report", type=Path, default=REPORT, help="file to write (default: %(default)s)")

@@ -107,7 +107,7 @@ def _faults(stack: Stack, seeds: Sequence[int], process_faults: ProcessFaults) -
         "kills in the middle of a transfer": _as_text(read_kills.killed),
         "stopped for 40 s after": ", ".join(pauses.paused),
     }
-    result.facts = injected | {"restarts of processes": _as_text(stack.supervisor.restarts)}
+    result.facts = injected | {"restarts of processes so far": _as_text(stack.supervisor.restarts)}
     result.findings = [f"{name}: none was injected" for name, text in injected.items() if not text]
     result.findings += [f"{name}: no kill between commit and response" for name in kills.missing]
     result.findings += [f"an observer failed: {error!r}" for error in stack.proxy.errors]
