@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 DESELECTED = pytest.StashKey[int]()
-"""Number of tests that need a newer Airflow; zero with ``make test``."""
+"""Number of tests that need a newer Airflow than the installed one."""
 
 
 @pytest.hookimpl(optionalhook=True)
