@@ -46,6 +46,14 @@ _BLOCK_SIZE = 5 << 20
 """Bytes of one part of an upload; s3fs and adlfs would buffer 50 MB of each file by default."""
 
 
+def object_storage_path(path: str) -> ObjectStoragePath:
+    """Return a path or URL as a path of Airflow, a relative one below the working directory.
+
+    Airflow 3.0 and 3.1 would look for it in the root directory.
+    """
+    return ObjectStoragePath(path if "://" in path else os.path.join(os.getcwd(), path))
+
+
 class StoragePath:
     """A file or folder on any storage, with the method names of ``pathlib``.
 
@@ -61,7 +69,7 @@ class StoragePath:
     """
 
     def __init__(self, path: str | ObjectStoragePath) -> None:
-        self._url = ObjectStoragePath(path) if isinstance(path, str) else path
+        self._url = object_storage_path(path) if isinstance(path, str) else path
         self.name: str = self._url.name
         self.path: str = self._url.path
         self.is_local = self._url.protocol in LOCAL_PROTOCOLS

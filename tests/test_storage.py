@@ -56,6 +56,15 @@ def test_atomic_open_creates_file_when_block_ends(folder: str) -> None:
     assert names_in(f"{folder}/new") == ["users.jsonl"]
 
 
+def test_relative_path_is_below_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    atomic_write("new/users.jsonl", b"one\n", task_try=task_try())
+    assert (tmp_path / "new" / "users.jsonl").read_bytes() == b"one\n"
+    with open_for_reading("users_path", "new/users.jsonl") as file:
+        assert file.read() == b"one\n"
+    assert str(StoragePath("users.jsonl")) == str(tmp_path / "users.jsonl")
+
+
 def test_atomic_open_keeps_existing_file_when_block_fails(folder: str) -> None:
     path = f"{folder}/users.jsonl"
     atomic_write(path, b"before", task_try=task_try())

@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from airflow.sdk import Asset, AssetAlias, ObjectStoragePath
+from airflow.sdk import Asset, AssetAlias
 
-from airflow_provider_damstra.storage import LOCAL_PROTOCOLS
+from airflow_provider_damstra.storage import LOCAL_PROTOCOLS, object_storage_path
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -38,9 +38,9 @@ def output_alias(operator: BaseOperator) -> AssetAlias:
 
 def file_location(path: str) -> tuple[str, str]:
     """Return OpenLineage's namespace, such as ``s3://bucket``, and name of a file, without connection id."""
-    target = ObjectStoragePath(path)
+    target = object_storage_path(path)
     if target.protocol in LOCAL_PROTOCOLS:
-        return "file", target.absolute().path
+        return "file", target.path
     # Below Airflow 3.2 the connection id is a part of the bucket.
     return f"{target.protocol}://{target.bucket.rpartition('@')[2]}", target.key
 

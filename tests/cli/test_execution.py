@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from argparse import Namespace
 from typing import TYPE_CHECKING
@@ -23,6 +24,12 @@ SECRET = "the-key-of-this-test"
 def _environment(metadata_database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
     mask_secret(SECRET)
+
+
+@pytest.fixture(autouse=True)
+def _restored_log_level(caplog: pytest.LogCaptureFixture) -> None:
+    """Restore the level of the root logger, which Airflow sets to DEBUG for ``--verbose``."""
+    caplog.set_level(logging.INFO)
 
 
 def run(error: BaseException | None, *, verbose: bool = False) -> None:
@@ -68,15 +75,16 @@ def test_verbose_shows_where_unexpected_error_was_raised_without_its_text(
     assert SECRET[:7] not in printed
 
 
-def test_closed_pipe_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
-    stdout = os.dup(1)
-    try:
+def test_closed_pipe_is_no_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as stdout, monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", stdout)
+        with pytest.raises(BrokenPipeError):
+            print("before", flush=True)
         run(BrokenPipeError())
         print("lost", flush=True)
-    finally:
-        os.dup2(stdout, 1)
-        os.close(stdout)
-    assert capfd.readouterr() == ("", "")
+    assert capsys.readouterr().err == ""
 
 
 def test_only_plain_value_errors_are_usage_errors() -> None:

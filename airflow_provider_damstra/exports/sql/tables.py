@@ -217,10 +217,11 @@ class StagingTable:
 
     def watermark(self) -> datetime | None:
         """Return the latest ``modifiedDate`` in UTC, or None if there is no such column of times."""
-        column = self._table.columns.get("modified_date")
-        if column is None or not isinstance(column.type, DateTime):
+        types = {column.name: column.type for column in resource_columns(self._resource)}
+        if types.get("modified_date") is not ColumnType.TIMESTAMP:
             return None
-        latest: datetime | str | None = self._connection.execute(select(func.max(column))).scalar_one()
+        latest_date = select(func.max(self._table.c.modified_date))
+        latest: datetime | str | None = self._connection.execute(latest_date).scalar_one()
         if latest is None:
             return None
         timestamp = datetime.fromisoformat(latest) if isinstance(latest, str) else latest
