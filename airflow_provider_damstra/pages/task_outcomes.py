@@ -10,7 +10,6 @@ from typing import Any
 
 from airflow.models.renderedtifields import RenderedTaskInstanceFields as RenderedFields
 from airflow.models.taskinstance import TaskInstance
-from airflow.models.taskinstancehistory import TaskInstanceHistory
 from airflow.utils.session import create_session
 from airflow.utils.state import TaskInstanceState
 from sqlalchemy import JSON, and_, func, select, type_coerce
@@ -41,7 +40,12 @@ def count_tries(dag_ids: Collection[str], *, since: datetime) -> dict[str | None
     (``[core] max_num_rendered_ti_fields_per_task``); the key None is for the others.
 
     :param dag_ids: DAGs whose tasks are counted.
+    :return: nothing on the pre-releases of Airflow 3.4, which keep tries and rendered fields in other tables.
     """
+    try:
+        from airflow.models.taskinstancehistory import TaskInstanceHistory
+    except ModuleNotFoundError:
+        return {}
     counts: dict[str | None, TryCounts] = defaultdict(TryCounts)
     with create_session() as session:
         # Earlier tries of a task are in the history.
