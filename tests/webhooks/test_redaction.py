@@ -63,6 +63,9 @@ URLS: dict[str, Callable[[str], str]] = {
 def access_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
     """Return a function that returns all that uvicorn and Airflow logged, decoded."""
     caplog.set_level(logging.INFO)
+    # Airflow 3.2 does not propagate the records of uvicorn.
+    monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "propagate", True)
     lines: list[str] = []
     logger = SimpleNamespace(info=lambda *args, **fields: lines.append(f"{args} {fields}"))
     if http_access_log is not None:
