@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -33,7 +33,9 @@ def read_with_progress(reader: ResourceReader) -> Iterator[Rows]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    progress = Progress(*columns, console=console, transient=True)
+    # Some versions of rich print an empty line for a disabled progress.
+    with progress if console.is_terminal else nullcontext():
         parent_ids = reader.parent_ids() if query.resource.parent else None
         total = None if parent_ids is None else len(parent_ids)
         task = progress.add_task(query.resource.parent or query.resource.name, total=total)

@@ -67,7 +67,7 @@ def test_skipped_parent_is_a_finding(
     assert "ListGroupMembers (GET /group/103/member) failed" in fail_command(*arguments)
     assert not path.exists()
     message = fail_command(*arguments, "--skip-failed-parents")
-    assert message.lstrip().startswith("Left out:\ngroup_id 103: ListGroupMembers")
+    assert message.startswith("Left out:\ngroup_id 103: ListGroupMembers")
     assert path.exists()
 
 
@@ -97,6 +97,6 @@ def test_terminal_shows_progress(
     resource: str, run_command: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = ("export", resource, str(tmp_path / "rows.jsonl"))
-    assert run_command(*arguments)[1].strip() == ""
+    assert run_command(*arguments)[1] == ""
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert "\x1b[" in run_command(*arguments)[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,16 @@ def test_settings_tries_and_events(
     assert "not known 100.0 % failed 1 failed, 0 succeeded" in shown
     assert damstra_emulator.url.removeprefix("http://") in shown
     assert damstra_emulator.journal() == []
+
+
+def test_page_is_shown_without_tries_if_airflow_has_no_history_of_them(
+    sign_in: SignIn, damstra_connection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_task("one", "failed", rendered={"damstra_conn_id": damstra_connection}, ended=timedelta(hours=1))
+    monkeypatch.setitem(sys.modules, "airflow.models.taskinstancehistory", None)
+    page = sign_in("OP").get(CONNECTIONS)
+    assert page.status_code == 200
+    assert "failed" not in texts(page.text).partition(damstra_connection)[2]
 
 
 @pytest.mark.usefixtures("connection_test_enabled")
