@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PROCESSES = get_context("forkserver")
 _PROCESSES.set_forkserver_preload([__name__])
 _ENVIRONMENT = ("AIRFLOW_CONN_DAMSTRA_DEFAULT", "AIRFLOW__DAMSTRA__RECEIVER_URL")
-_TIMEOUT = 60
+_TIMEOUT = 120
 
 
 @dataclass(frozen=True, kw_only=True)
