@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from demo.example_dags import copy_dag
 from distributed.faults.process_faults import ProcessFaults
 from distributed.judge.secrets import Arguments
+from distributed.load.batches import batches
 from distributed.load.crew import Crew
 from distributed.report import render
 from distributed.runs import all_crews, audit, budget, chaos, cohort, events, stopped_task
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DAGS = Path(__file__).parent / "load" / "dags"
-CREWS_AT_A_TIME = 3
 PACKAGES = ("airflow-provider-damstra", "apache-airflow", "apache-airflow-providers-celery", "celery")
 
 
@@ -38,7 +38,7 @@ class Size:
     """How much is run.
 
     :param cohort: people of the cohort.
-    :param seeds: number of crews that are trained under faults.
+    :param seeds: number of crews that are trained under faults; more follow until each fault has occurred.
     :param crew: people of a crew.
     :param cohort_timeout: seconds for the cohort.
     """
@@ -66,13 +66,12 @@ class Proof:
     def run(self) -> None:
         """Run all; a run that fails is a finding, and the others follow."""
         stack, size = self._stack, self._size
-        crews = {seed: self._crew(seed) for seed in range(1, size.seeds + 1)}
         with Arguments() as arguments:
             title = f"Cohort: {size.cohort} people through the onboarding DAG"
             self._add(title, partial(cohort.run, stack, size=size.cohort, timeout=size.cohort_timeout))
             self._add("Budget", partial(budget.run, stack))
             self._add("cancel_on_kill", partial(stopped_task.run, stack))
-            self._run_chaos(crews)
+            crews = self._run_chaos()
             self._add("Events", partial(events.run, stack))
             self._add("All crews again", partial(all_crews.run, stack, list(crews.values())))
             searched = partial(audit.run, stack, report=self.report(), arguments=arguments, crews=len(crews))
@@ -85,16 +84,19 @@ class Proof:
         versions = packages | self._stack.versions
         return render(self.results, versions=versions, seconds=time.monotonic() - self._started)
 
-    def _run_chaos(self, crews: dict[int, Crew]) -> None:
-        faults = ProcessFaults(self._stack, seed=len(crews))
-        for first in range(1, len(crews) + 1, CREWS_AT_A_TIME):
-            some = {seed: crews[seed] for seed in range(first, first + CREWS_AT_A_TIME) if seed in crews}
-            title = f"Chaos, seeds {', '.join(map(str, some))}"
+    def _run_chaos(self) -> dict[int, Crew]:
+        """Train crews under faults, and return all of them by their seeds."""
+        faults = ProcessFaults(self._stack, seed=self._size.seeds)
+        crews: dict[int, Crew] = {}
+        for seeds in batches(self._size.seeds, missing_faults=lambda: faults.missing):
+            some = {seed: self._crew(seed) for seed in seeds}
+            crews |= some
+            title = f"Chaos, seeds {', '.join(map(str, seeds))}"
             self._add(title, partial(chaos.run, self._stack, some, process_faults=faults))
         if faults.missing:
-            self.results[-1].findings.append(
-                f"process faults that did not occur: {', '.join(faults.missing)}"
-            )
+            findings = [f"{name} did not occur" for name in faults.missing]
+            self._add("Process faults", partial(RunResult, title="Process faults", findings=findings))
+        return crews
 
     def _crew(self, seed: int) -> Crew:
         name = f"C{seed:02}"
