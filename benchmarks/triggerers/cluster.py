@@ -122,7 +122,8 @@ def _environment(postgresql: PostgreSQL) -> dict[str, str]:
         "AIRFLOW__DAMSTRA__WEBHOOKS_ENABLED": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{address}",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"postgresql+asyncpg://{address}",
-        # By default a triggerer starts 50 triggers per loop, so that thousands take minutes.
-        "AIRFLOW__TRIGGERER__MAX_TRIGGER_TO_SELECT_PER_LOOP": "500",
+        # By default a triggerer starts 50 triggers per loop, so that thousands take minutes. With 500,
+        # Airflow 3.3's triggerers stop for good: docs/how-to/celery-kubernetes.md.
+        "AIRFLOW__TRIGGERER__MAX_TRIGGER_TO_SELECT_PER_LOOP": "100",
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
