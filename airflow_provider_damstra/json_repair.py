@@ -12,10 +12,12 @@ Decoded = TypeVar("Decoded")
 _MAX_REPAIRS = 200_000
 """Repairs of one text at most: without a limit, a hostile text of 64 MiB takes a minute and gigabytes."""
 
-# Both patterns are possessive and match every byte, so that the time is linear in the length of any text.
-# Python before 3.11.5 leaves a possessive repetition at the position where its last alternative failed, not
-# where that began: the last alternative is (?!), which matches nothing and fails where it begins.
 _ANY_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_ANY_INVALID_TOKEN = re.compile(rb"[\x00-\x1f]|NaN|Infinity")
+
+# Both patterns are possessive and match every byte, so that the time is linear in the length of any text.
+# (?!), which matches nothing, ends the alternatives of the outer repetition for Python before 3.11.5: there a
+# possessive repetition ends where its last alternative stopped matching, even if that alternative failed.
 _ESCAPE = re.compile(
     rb"(?P<valid>(?:[^\\]++"
     rb"|\\[^u]"  # also an escaped backslash, after which no escape begins
@@ -26,7 +28,6 @@ _ESCAPE = re.compile(
     rb"|.",
     re.DOTALL,
 )
-_ANY_INVALID_TOKEN = re.compile(rb"[\x00-\x1f]|NaN|Infinity")
 _TOKEN = re.compile(
     rb'(?P<valid>(?:[^"NI-]++|"[^"\\\x00-\x1f]*+(?:\\[^\x00-\x1f][^"\\\x00-\x1f]*+)*+"|-(?![NI])|(?!))++)'
     rb"|(?P<number>-?(?:NaN|Infinity))"

@@ -143,6 +143,7 @@ class Mine:
             assignments = self.ledger.assignments[one.user_id, one.lesson_id]
             (assignment,) = (each for each in assignments if each.schedule_id == one.schedule_id)
             assignment.completed, assignment.passed = one.at, one.passed
+            assignment.recorded_by = self._emulator.now
         self._emulator.set_clock(end)
 
 

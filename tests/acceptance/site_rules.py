@@ -127,11 +127,15 @@ class Worker:
 
 @dataclass(kw_only=True)
 class Assignment:
-    """A lesson schedule, as the independent calculation keeps it."""
+    """A lesson schedule, as the independent calculation keeps it.
+
+    :param recorded_by: latest time at which its completion was recorded; the emulator's clock runs on.
+    """
 
     schedule_id: int
     due: datetime
     completed: datetime | None = None
+    recorded_by: datetime | None = None
     passed: bool = False
 
 
@@ -141,6 +145,7 @@ class Expected:
 
     state: str
     completed: datetime | None = None
+    recorded_by: datetime | None = None
     completed_schedule_id: int | None = None
     expires: datetime | None = None
     needs_schedule: bool = False
@@ -162,8 +167,12 @@ def expected_status(rule: Rule, assignments: Sequence[Assignment], zone: ZoneInf
     """Return the status of a worker now by the text of a rule."""
     counting = [one for one in assignments if one.completed and (one.passed or not rule.needs_pass)]
     still_open = [one for one in assignments if one.completed is None]
-    by_time = sorted((one.completed, one.schedule_id) for one in counting if one.completed)
-    last, schedule_id = by_time[-1] if by_time else (None, None)
+    by_time = sorted(
+        (one.completed, one.schedule_id, one.recorded_by or one.completed)
+        for one in counting
+        if one.completed
+    )
+    last, schedule_id, recorded_by = by_time[-1] if by_time else (None, None, None)
     end = _last_day(rule, last, zone)
     today = now.astimezone(zone).date()
     expires = None if end is None else _midnight_after(end, zone)
@@ -178,6 +187,7 @@ def expected_status(rule: Rule, assignments: Sequence[Assignment], zone: ZoneInf
     return Expected(
         state=state,
         completed=last,
+        recorded_by=recorded_by,
         completed_schedule_id=schedule_id,
         expires=expires,
         needs_schedule=needs_schedule,
