@@ -54,6 +54,25 @@ class DagRun:
 
         wait_until(is_reached, description=f"{self.dag_id}: {', '.join(names)} {state}", timeout=TIMEOUT)
 
+    def wait_for_executor_events(self, *names: str) -> None:
+        """Wait until the scheduler has processed the ends of the processes that deferred these tasks.
+
+        It fails a task that is queued again before that.
+        """
+        tasks = self.tasks
+        keys = [
+            f"task_id='{tasks[name].task_id}', run_id='{self.run_id}', "
+            f"try_number=1, map_index={tasks[name].map_index})"
+            for name in names
+        ]
+
+        def are_processed() -> bool:
+            lines = self.airflow.processes["scheduler"].log.read_text().splitlines()
+            events = [line for line in lines if "Received executor event" in line]
+            return all(any(key in event for event in events) for key in keys)
+
+        wait_until(are_processed, description=f"executor events of {', '.join(names)}", timeout=TIMEOUT)
+
     def wait_until_finished(self) -> str:
         """Wait until the run has finished, and return its state."""
         wait_until(

@@ -102,6 +102,7 @@ def names_of_waits(runs: Runs) -> dict[str, list[str]]:
     mapped = (f"{task_id}[{index}]" for task_id in ("defer", "start", "resume") for index in (0, 1))
     run.wait_for("deferred", *mapped, "together", "mapped_over")
     run.wait_for("running", "poke[0]", "poke[1]")
+    run.wait_for_executor_events("resume[0]", "resume[1]")
     names = [f"{task_id}[{index}]" for task_id in MAPPED_WAITS for index in (0, 1)]
     wait_until(
         lambda: all("Next poll at" in run.log(name) for name in names),
